@@ -1,0 +1,184 @@
+#include "cairn/io/image.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "cairn/io/image_codecs.h"
+
+namespace cairn::io {
+namespace {
+
+bool starts_with(Bytes bytes, std::string_view magic) {
+  return text_of(bytes).substr(0, magic.size()) == magic;
+}
+
+// One number of a PNM header: blanks and comments before it are skipped.
+int64_t pnm_number(ByteReader& reader, int64_t limit, const char* what) {
+  int64_t value = -1;
+  while (true) {
+    const int c = reader.take(1, what)[0];
+    if (std::isdigit(c)) {
+      value = std::max<int64_t>(value, 0) * 10 + (c - '0');
+      if (value > limit) reader.fail_here("{} is larger than {}", what, limit);
+    } else if (value >= 0 && std::isspace(c)) {
+      return value;
+    } else if (value < 0 && c == '#') {
+      while (reader.take(1, "a comment")[0] != '\n') {
+      }
+    } else if (!std::isspace(c)) {
+      reader.fail_here("{} is no number", what);
+    }
+  }
+}
+
+Image decode_pnm(Bytes bytes, const std::string& name, const ImageLimits& limits) {
+  ByteReader reader(name, bytes);
+  const int channels = reader.take(2, "the magic")[1] == '6' ? 3 : 1;
+  const int64_t width = pnm_number(reader, kMaxSide, "the width");
+  const int64_t height = pnm_number(reader, kMaxSide, "the height");
+  const int64_t maximum = pnm_number(reader, 65535, "the largest value");
+  check_image_size(width, height, name, limits);
+  check(maximum > 0, "'{}': the largest value is 0", name);
+  const size_t count = static_cast<size_t>(width * height * channels);
+  const int bytes_each = maximum > 255 ? 2 : 1;
+  const Bytes raw = reader.take(count * bytes_each, "the pixels");
+  Image image(static_cast<int>(width), static_cast<int>(height), channels);
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t value = bytes_each == 2 ? raw[2 * i] << 8 | raw[2 * i + 1] : raw[i];
+    image.pixels[i] = static_cast<uint8_t>(std::min<int64_t>(255, (value * 255 + maximum / 2) / maximum));
+  }
+  return image;
+}
+
+// The weights with which the pixels [first, first + weights.size()) make one output pixel.
+struct Taps {
+  int first = 0;
+  std::vector<float> weights;
+};
+
+std::vector<Taps> triangle_taps(int from, int to) {
+  const double scale = static_cast<double>(from) / to, support = std::max(1.0, scale);
+  std::vector<Taps> taps(to);
+  for (int i = 0; i < to; ++i) {
+    const double center = (i + 0.5) * scale;
+    const int first = std::max(0, static_cast<int>(center - support + 0.5));
+    const int last = std::min(from, static_cast<int>(center + support + 0.5));
+    taps[i].first = first;
+    double sum = 0;
+    for (int p = first; p < last; ++p) {
+      const double weight = std::max(0.0, 1 - std::abs((p + 0.5 - center) / support));
+      taps[i].weights.push_back(static_cast<float>(weight));
+      sum += weight;
+    }
+    for (float& weight : taps[i].weights) weight = static_cast<float>(weight / sum);
+  }
+  return taps;
+}
+
+}  // namespace
+
+void check_image_size(int64_t width, int64_t height, const std::string& name,
+                      const ImageLimits& limits) {
+  check(width > 0 && height > 0, "'{}': the image has no pixels ({} x {})", name, width, height);
+  check(width <= kMaxSide && height <= kMaxSide && width * height <= limits.pixels,
+        "'{}': {} x {} pixels are too many, at most {} are accepted; make the image smaller first", name,
+        width, height, limits.pixels);
+}
+
+Image::Image(int width, int height, int channels, uint8_t fill)
+    : width(width), height(height), channels(channels),
+      pixels(static_cast<size_t>(width) * height * channels, fill) {}
+
+Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits) {
+  check(!bytes.empty(), "'{}' is empty; an image (JPEG, PNG, PPM, PGM) is wanted", name);
+  if (starts_with(bytes, "\xff\xd8\xff")) return decode_jpeg(bytes, name, limits);
+  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, limits);
+  if (starts_with(bytes, "P5") || starts_with(bytes, "P6")) return decode_pnm(bytes, name, limits);
+  fail("'{}' is no image that is read here (JPEG, PNG, binary PPM or PGM); convert it first", name);
+}
+
+Image read_image(const std::string& path, ImageLimits limits) {
+  return decode_image(read_file(path, limits.file_bytes), path, limits);
+}
+
+void write_png(const std::string& path, const Image& image) {
+  write_file_atomically(path, encode_png(image));
+}
+
+Image with_channels(const Image& image, int channels) {
+  check(channels == 1 || channels == 3, "image: {} channels wanted, 1 or 3 are possible", channels);
+  if (image.channels == channels) return image;
+  Image out(image.width, image.height, channels);
+  const size_t count = static_cast<size_t>(image.width) * image.height;
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t* in = &image.pixels[i * image.channels];
+    if (channels == 3) std::fill_n(&out.pixels[i * 3], 3, in[0]);
+    else out.pixels[i] = static_cast<uint8_t>((in[0] * 19595 + in[1] * 38470 + in[2] * 7471 + 32768) >> 16);
+  }
+  return out;
+}
+
+Image resize(const Image& image, int width, int height) {
+  check(width > 0 && height > 0, "resize: the size {} x {} is not positive", width, height);
+  if (width == image.width && height == image.height) return image;
+  const int channels = image.channels;
+  const auto across = triangle_taps(image.width, width), down = triangle_taps(image.height, height);
+
+  std::vector<float> rows(static_cast<size_t>(image.height) * width * channels);
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < width; ++x) {
+      float* out = &rows[(static_cast<size_t>(y) * width + x) * channels];
+      const uint8_t* in = image.at(across[x].first, y);
+      for (float weight : across[x].weights)
+        for (int c = 0; c < channels; ++c) out[c] += weight * *in++;
+    }
+
+  Image result(width, height, channels);
+  const size_t stride = static_cast<size_t>(width) * channels;
+  std::vector<float> sum(stride);
+  for (int y = 0; y < height; ++y) {
+    std::fill(sum.begin(), sum.end(), 0.5f);
+    const float* in = &rows[down[y].first * stride];
+    for (float weight : down[y].weights)
+      for (size_t i = 0; i < stride; ++i) sum[i] += weight * *in++;
+    for (size_t i = 0; i < stride; ++i)
+      result.pixels[y * stride + i] = static_cast<uint8_t>(std::clamp(sum[i], 0.0f, 255.0f));
+  }
+  return result;
+}
+
+Image center_crop(const Image& image, int width, int height) {
+  check(width > 0 && height > 0, "center_crop: the shape {} x {} is not positive", width, height);
+  const double scale = std::min(double(image.width) / width, double(image.height) / height);
+  const int w = std::clamp(static_cast<int>(std::lround(width * scale)), 1, image.width);
+  const int h = std::clamp(static_cast<int>(std::lround(height * scale)), 1, image.height);
+  Image out(w, h, image.channels);
+  const int left = (image.width - w) / 2, top = (image.height - h) / 2;
+  for (int y = 0; y < h; ++y)
+    std::copy_n(image.at(left, top + y), static_cast<size_t>(w) * image.channels, out.at(0, y));
+  return out;
+}
+
+Image grid(const std::vector<Image>& images, int columns, int gap, uint8_t background) {
+  check(!images.empty() && columns > 0 && gap >= 0, "grid: {} images in {} columns", images.size(),
+        columns);
+  const Image& first = images[0];
+  columns = std::min(columns, static_cast<int>(images.size()));
+  const int rows = (static_cast<int>(images.size()) + columns - 1) / columns;
+  Image out(columns * (first.width + gap) + gap, rows * (first.height + gap) + gap, first.channels,
+            background);
+  for (size_t i = 0; i < images.size(); ++i) {
+    const Image& tile = images[i];
+    check(tile.width == first.width && tile.height == first.height && tile.channels == first.channels,
+          "grid: image {} is {}x{}x{}, the first is {}x{}x{}", i, tile.width, tile.height, tile.channels,
+          first.width, first.height, first.channels);
+    const int left = gap + static_cast<int>(i) % columns * (first.width + gap);
+    const int top = gap + static_cast<int>(i) / columns * (first.height + gap);
+    for (int y = 0; y < tile.height; ++y)
+      std::copy_n(tile.at(0, y), static_cast<size_t>(tile.width) * tile.channels, out.at(left, top + y));
+  }
+  return out;
+}
+
+}  // namespace cairn::io

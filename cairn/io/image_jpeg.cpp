@@ -1,0 +1,149 @@
+#include <csetjmp>
+#include <cstdio>
+// jpeglib.h needs FILE and size_t first.
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <algorithm>
+
+#include "cairn/io/image_codecs.h"
+
+namespace cairn::io {
+namespace {
+
+constexpr int kMaxScans = 100;  // of a progressive file; more is an attack on time
+
+// libjpeg reports errors by a call that must not return: it jumps back to decode_into. Nothing with a
+// destructor lives in the frames that are jumped over.
+struct Decoder {
+  jpeg_decompress_struct info;
+  jpeg_error_mgr errors;
+  jpeg_progress_mgr progress;
+  std::jmp_buf failure;
+  char message[JMSG_LENGTH_MAX + 1];
+};
+
+[[noreturn]] void give_up(Decoder* decoder) { std::longjmp(decoder->failure, 1); }
+
+void on_error(j_common_ptr info) {
+  auto* decoder = static_cast<Decoder*>(info->client_data);
+  info->err->format_message(info, decoder->message);
+  give_up(decoder);
+}
+
+// Warnings are about damage that libjpeg papers over with grey; a file that ends early is an error here.
+void on_message(j_common_ptr info, int level) {
+  if (level < 0 && (info->err->msg_code == JWRN_JPEG_EOF || info->err->msg_code == JWRN_HIT_MARKER))
+    on_error(info);
+}
+
+void on_progress(j_common_ptr info) {
+  auto* decoder = static_cast<Decoder*>(info->client_data);
+  if (decoder->info.input_scan_number <= kMaxScans) return;
+  std::snprintf(decoder->message, sizeof decoder->message, "more than %d scans", kMaxScans);
+  give_up(decoder);
+}
+
+void start(Decoder& d) {
+  d.info.err = jpeg_std_error(&d.errors);
+  d.errors.error_exit = on_error;
+  d.errors.emit_message = on_message;
+  d.info.client_data = &d;
+}
+
+// The EXIF orientation (1 to 8) in an APP1 segment, 1 when there is none.
+int orientation_of(Bytes exif) {
+  if (exif.size() < 14 || text_of(exif).substr(0, 6) != std::string_view("Exif\0\0", 6)) return 1;
+  const Bytes tiff = exif.subspan(6);
+  const bool big = tiff[0] == 'M';
+  const auto number = [&](size_t at, size_t width) {
+    uint32_t value = 0;
+    for (size_t i = 0; i < width; ++i) value = value << 8 | tiff[at + (big ? i : width - 1 - i)];
+    return value;
+  };
+  const size_t folder = number(4, 4);
+  if (folder > tiff.size() || tiff.size() - folder < 2) return 1;
+  const size_t entries = std::min<size_t>(number(folder, 2), (tiff.size() - folder - 2) / 12);
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t entry = folder + 2 + 12 * i;
+    if (number(entry, 2) != 0x0112) continue;
+    const uint32_t value = number(entry + 8, 2);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
+
+// Mirrors and turns so that a photograph stored in `orientation` stands upright.
+Image upright(const Image& image, int orientation) {
+  if (orientation == 1) return image;
+  const bool swap = orientation >= 5;
+  Image out(swap ? image.height : image.width, swap ? image.width : image.height, image.channels);
+  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  for (int y = 0; y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x) {
+      int sx = swap ? y : x, sy = swap ? x : y;
+      if (flip_x) sx = image.width - 1 - sx;
+      if (flip_y) sy = image.height - 1 - sy;
+      std::copy_n(image.at(sx, sy), image.channels, out.at(x, y));
+    }
+  return out;
+}
+
+// Adobe writes CMYK inverted: 255 is no ink.
+void cmyk_row_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int width) {
+  for (int x = 0; x < width; ++x)
+    for (int c = 0; c < 3; ++c) rgb[3 * x + c] = static_cast<uint8_t>(cmyk[4 * x + c] * cmyk[4 * x + 3] / 255);
+}
+
+// False when libjpeg gave up; the reason is then in d.message.
+bool read_header(Decoder& d, Bytes bytes) {
+  if (setjmp(d.failure)) return false;
+  jpeg_create_decompress(&d.info);
+  jpeg_mem_src(&d.info, bytes.data(), bytes.size());
+  jpeg_save_markers(&d.info, JPEG_APP0 + 1, 0xffff);
+  jpeg_read_header(&d.info, TRUE);
+  return true;
+}
+
+bool read_pixels(Decoder& d, Image& image, ByteVector& row) {
+  if (setjmp(d.failure)) return false;
+  d.progress.progress_monitor = on_progress;
+  d.info.progress = &d.progress;
+  jpeg_start_decompress(&d.info);
+  while (d.info.output_scanline < d.info.output_height) {
+    uint8_t* out = &image.pixels[size_t(d.info.output_scanline) * image.width * image.channels];
+    uint8_t* target = row.empty() ? out : row.data();
+    jpeg_read_scanlines(&d.info, &target, 1);
+    if (!row.empty()) cmyk_row_to_rgb(row.data(), out, image.width);
+  }
+  jpeg_finish_decompress(&d.info);
+  return true;
+}
+
+}  // namespace
+
+Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limits) {
+  Decoder d{};
+  start(d);
+  struct Cleanup {
+    Decoder& d;
+    ~Cleanup() { jpeg_destroy_decompress(&d.info); }
+  } cleanup{d};
+  const auto damaged = [&] { fail("'{}': damaged or truncated JPEG ({})", name, d.message); };
+  if (!read_header(d, bytes)) damaged();
+  check_image_size(d.info.image_width, d.info.image_height, name, limits);
+
+  const J_COLOR_SPACE space = d.info.jpeg_color_space;
+  const bool grey = space == JCS_GRAYSCALE, ink = space == JCS_CMYK || space == JCS_YCCK;
+  d.info.out_color_space = grey ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
+  Image image(static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height), grey ? 1 : 3);
+  ByteVector row(ink ? size_t{4} * image.width : 0);
+  int orientation = 1;
+  for (const auto* marker = d.info.marker_list; marker && orientation == 1; marker = marker->next)
+    orientation = orientation_of({marker->data, marker->data_length});
+  if (!read_pixels(d, image, row)) damaged();
+  return upright(image, orientation);
+}
+
+}  // namespace cairn::io

@@ -1,0 +1,220 @@
+#include "cairn/io/info.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cairn/io/gzip.h"
+#include "cairn/io/idx.h"
+#include "cairn/io/image.h"
+#include "cairn/io/jsonl.h"
+#include "cairn/io/npy.h"
+#include "cairn/io/safetensors.h"
+#include "cairn/io/utf8.h"
+
+namespace cairn::io {
+namespace {
+
+constexpr uint64_t kUnpackLimit = uint64_t{4} << 30;
+
+bool looks_like_safetensors(Bytes bytes) {
+  if (bytes.size() < 10 || bytes[8] != '{') return false;
+  const auto length = ByteReader("", bytes).little<uint64_t>("");
+  return length >= 2 && length <= bytes.size() - 8;
+}
+
+// A record that holds the first event: length, its CRC, then field 1 (wall time, eight bytes).
+bool looks_like_events(Bytes bytes) {
+  if (bytes.size() < 16 || bytes[12] != 0x09) return false;
+  const auto length = ByteReader("", bytes).little<uint64_t>("");
+  return length >= 9 && length <= bytes.size() - 12;
+}
+
+bool looks_like_pnm(Bytes bytes) {
+  return bytes.size() > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
+         (std::isspace(bytes[2]) || bytes[2] == '#');
+}
+
+std::string with_commas(uint64_t value) {
+  const std::string digits = std::to_string(value);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
+}
+
+void describe_safetensors(FileInfo& info, Bytes bytes) {
+  const SafetensorsContent content = parse_safetensors(bytes, info.path);
+  uint64_t elements = 0, data_bytes = 0;
+  std::map<std::string, uint64_t> by_dtype;
+  info.table.push_back({"name", "dtype", "shape", "elements", "bytes"});
+  for (const NamedTensor& tensor : content.tensors) {
+    const auto count = static_cast<uint64_t>(numel(tensor.shape));
+    elements += count, data_bytes += tensor.data.size();
+    by_dtype[name_of(tensor.dtype)] += count;
+    info.table.push_back({tensor.name, name_of(tensor.dtype), to_string(tensor.shape),
+                          std::to_string(count), std::to_string(tensor.data.size())});
+  }
+  std::sort(info.table.begin() + 1, info.table.end());
+  info.facts.emplace_back("tensors", with_commas(content.tensors.size()));
+  info.facts.emplace_back("elements", with_commas(elements));
+  for (const auto& [dtype, count] : by_dtype) info.facts.emplace_back("of " + dtype, with_commas(count));
+  info.facts.emplace_back("data", readable_size(data_bytes));
+  for (const auto& [key, value] : content.metadata) info.facts.emplace_back("metadata " + key, value);
+}
+
+void describe_array(FileInfo& info, DType dtype, const Shape& shape) {
+  info.facts.emplace_back("dtype", name_of(dtype));
+  info.facts.emplace_back("shape", to_string(shape));
+  info.facts.emplace_back("elements", with_commas(static_cast<uint64_t>(numel(shape))));
+}
+
+void describe_idx(FileInfo& info, Bytes bytes) {
+  const IdxArray array = parse_idx(bytes, info.path);
+  describe_array(info, DType::u8, array.shape);
+  if (array.shape.size() == 1 && !array.data.empty()) {
+    std::map<int, uint64_t> counts;
+    for (uint8_t label : array.data) ++counts[label];
+    info.table.push_back({"label", "count"});
+    for (auto [label, count] : counts)
+      info.table.push_back({std::to_string(label), std::to_string(count)});
+  }
+}
+
+void describe_npy(FileInfo& info, Bytes bytes) {
+  const NpyHeader header = parse_npy_header(bytes, info.path);
+  describe_array(info, header.dtype, header.shape);
+  info.facts.emplace_back("order", header.fortran_order ? "Fortran (column-major)" : "C (row-major)");
+}
+
+void describe_image(FileInfo& info, Bytes bytes) {
+  const Image image = decode_image(bytes, info.path);
+  info.facts.emplace_back("size", fmt::format("{} x {}", image.width, image.height));
+  info.facts.emplace_back("channels", image.channels == 1 ? "1 (grey)" : "3 (red, green, blue)");
+}
+
+void describe_jsonl(FileInfo& info, Bytes bytes) {
+  const auto records = parse_jsonl(text_of(bytes), info.path);
+  std::map<std::string, uint64_t> keys;
+  for (const auto& record : records)
+    for (const auto& [key, value] : record.items()) ++keys[key];
+  info.facts.emplace_back("records", with_commas(records.size()));
+  info.table.push_back({"key", "records", "last value"});
+  for (const auto& [key, count] : keys) {
+    std::string last;
+    for (const auto& record : records)
+      if (record.contains(key)) last = record[key].dump();
+    info.table.push_back({key, std::to_string(count), last.substr(0, 60)});
+  }
+}
+
+void describe_text(FileInfo& info, Bytes bytes) {
+  const std::u32string points = decode_utf8(text_of(bytes), info.path);
+  std::u32string distinct = points;
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  info.facts.emplace_back("characters", with_commas(points.size()));
+  info.facts.emplace_back("different ones", with_commas(distinct.size()));
+  info.facts.emplace_back("lines",
+                          with_commas(static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'))));
+}
+
+void describe(FileInfo& info, Bytes bytes) {
+  switch (info.kind) {
+    case FileKind::safetensors: return describe_safetensors(info, bytes);
+    case FileKind::npy: return describe_npy(info, bytes);
+    case FileKind::idx: return describe_idx(info, bytes);
+    case FileKind::png:
+    case FileKind::jpeg:
+    case FileKind::pnm: return describe_image(info, bytes);
+    case FileKind::jsonl: return describe_jsonl(info, bytes);
+    case FileKind::json:
+    case FileKind::text: return describe_text(info, bytes);
+    case FileKind::tensorboard: return;
+    case FileKind::unknown:
+      fail("'{}' is none of the files that are read here: safetensors, npy, PNG, JPEG, PPM, PGM, IDX, "
+           "JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
+           info.path);
+  }
+}
+
+}  // namespace
+
+const char* name_of(FileKind kind) {
+  constexpr const char* kNames[] = {"safetensors", "npy",  "png",  "jpeg",        "pnm",    "idx",
+                                    "jsonl",       "json", "text", "tensorboard", "unknown"};
+  return kNames[static_cast<int>(kind)];
+}
+
+FileKind detect_kind(Bytes bytes) {
+  const std::string_view text = text_of(bytes);
+  if (text.starts_with("\x93NUMPY")) return FileKind::npy;
+  if (text.starts_with("\x89PNG\r\n\x1a\n")) return FileKind::png;
+  if (text.starts_with("\xff\xd8\xff")) return FileKind::jpeg;
+  if (looks_like_pnm(bytes)) return FileKind::pnm;
+  if (looks_like_safetensors(bytes)) return FileKind::safetensors;
+  if (looks_like_events(bytes)) return FileKind::tensorboard;
+  if (is_idx(bytes)) return FileKind::idx;
+  if (text.empty() || text.find('\0') != text.npos || find_invalid_utf8(text) != text.npos)
+    return FileKind::unknown;
+  if (!text.starts_with('{')) return FileKind::text;
+  const size_t line_end = text.find('\n');
+  const std::string_view line = text.substr(0, line_end);
+  return line_end != text.npos && line.ends_with('}') ? FileKind::jsonl : FileKind::json;
+}
+
+FileInfo inspect_file(const std::string& path) {
+  const MappedFile file(path);
+  FileInfo info;
+  info.path = path;
+  info.file_bytes = file.bytes().size();
+  check(info.file_bytes > 0, "'{}' is empty", path);
+  ByteVector unpacked;
+  Bytes content = file.bytes();
+  if (is_gzip(content)) {
+    info.gzip = true;
+    unpacked = gunzip(content, path, kUnpackLimit);
+    content = unpacked;
+  }
+  info.kind = detect_kind(content);
+  if (info.gzip) info.facts.emplace_back("unpacked", readable_size(content.size()));
+  describe(info, content);
+  return info;
+}
+
+std::string to_text(const FileInfo& info) {
+  std::string out = fmt::format("{}: {}{}, {}\n", info.path, name_of(info.kind),
+                                info.gzip ? " (gzip)" : "", readable_size(info.file_bytes));
+  size_t widest = 0;
+  for (const auto& [key, value] : info.facts) widest = std::max(widest, key.size());
+  for (const auto& [key, value] : info.facts) out += fmt::format("  {:<{}}  {}\n", key, widest, value);
+  std::vector<size_t> widths;
+  for (const auto& row : info.table) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  for (const auto& row : info.table) {
+    std::string line = " ";
+    for (size_t c = 0; c < row.size(); ++c) line += fmt::format(" {:<{}}", row[c], widths[c] + 1);
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string to_json(const FileInfo& info) {
+  nlohmann::ordered_json facts = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : info.facts) facts[key] = value;
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (size_t r = 1; r < info.table.size(); ++r) {
+    nlohmann::ordered_json row;
+    for (size_t c = 0; c < info.table[r].size(); ++c) row[info.table[0][c]] = info.table[r][c];
+    rows.push_back(std::move(row));
+  }
+  const nlohmann::ordered_json root{{"file", info.path}, {"kind", name_of(info.kind)}, {"gzip", info.gzip},
+                                    {"bytes", info.file_bytes}, {"facts", facts}, {"table", rows}};
+  return root.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace cairn::io

@@ -1,0 +1,130 @@
+#include "cairn/io/tensorboard.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+namespace cairn::io {
+namespace {
+
+constexpr std::array<uint32_t, 256> kCrcTable = [] {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82F63B78u : 0);
+    table[i] = crc;
+  }
+  return table;
+}();
+
+// TensorFlow stores CRCs rotated and shifted, so that a CRC over data with CRCs inside stays meaningful.
+uint32_t masked_crc(Bytes bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
+
+// A protobuf message under construction. Wire types: 0 varint, 1 eight bytes, 2 length-delimited, 5 four.
+class Message {
+ public:
+  Message& integer(int field, uint64_t value) {
+    varint(uint64_t(field) << 3);
+    varint(value);
+    return *this;
+  }
+  Message& real(int field, double value) { return fixed(field, 1, std::bit_cast<uint64_t>(value)); }
+  Message& real(int field, float value) { return fixed(field, 5, std::bit_cast<uint32_t>(value)); }
+  Message& text(int field, std::string_view value) {
+    varint(uint64_t(field) << 3 | 2);
+    varint(value.size());
+    bytes_.append(value);
+    return *this;
+  }
+  Message& message(int field, const Message& value) { return text(field, value.bytes_); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void varint(uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
+    bytes_ += static_cast<char>(value);
+  }
+  template <class T>
+  Message& fixed(int field, int wire_type, T value) {
+    varint(uint64_t(field) << 3 | wire_type);
+    for (size_t i = 0; i < sizeof(T); ++i) bytes_ += static_cast<char>(value >> 8 * i);
+    return *this;
+  }
+  std::string bytes_;
+};
+
+// message Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5;
+//                 SessionLog session_log = 7; }
+Message event_at(int64_t step) {
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  Message event;
+  event.real(1, now.count()).integer(2, static_cast<uint64_t>(step));
+  return event;
+}
+
+std::string event_file_name() {
+  static std::atomic<int> count{0};
+  char host[256] = "localhost";
+  gethostname(host, sizeof host - 1);
+  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::time(nullptr), host, getpid(), count++);
+}
+
+}  // namespace
+
+uint32_t crc32c(Bytes bytes) {
+  uint32_t crc = ~0u;
+  for (uint8_t byte : bytes) crc = crc >> 8 ^ kCrcTable[(crc ^ byte) & 0xff];
+  return ~crc;
+}
+
+EventWriter::EventWriter(const std::string& folder, int64_t resumed_at_step)
+    : path_(folder + "/" + event_file_name()) {
+  file_.reset(std::fopen(path_.c_str(), "wbe"));
+  check(file_ != nullptr, "cannot write '{}': {}", path_, std::strerror(errno));
+  write_record(event_at(0).text(3, "brain.Event:2").bytes());
+  if (resumed_at_step > 0)  // SessionLog { status = START }
+    write_record(event_at(resumed_at_step).message(7, Message().integer(1, 1)).bytes());
+}
+
+// Summary { repeated Value value = 1; }, Value { string tag = 1; float simple_value = 2; Image image = 4;
+// TensorProto tensor = 8; SummaryMetadata metadata = 9; }
+void EventWriter::add_scalar(const std::string& tag, int64_t step, float value) {
+  const Message entry = Message().text(1, tag).real(2, value);
+  write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
+}
+
+// Image { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4; }
+void EventWriter::add_image(const std::string& tag, int64_t step, const Image& image) {
+  Message picture;
+  picture.integer(1, image.height).integer(2, image.width).integer(3, image.channels);
+  picture.text(4, text_of(encode_png(image)));
+  const Message entry = Message().text(1, tag).message(4, picture);
+  write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
+}
+
+// A string tensor (DT_STRING = 7, one element) that the text plugin shows.
+void EventWriter::add_text(const std::string& tag, int64_t step, const std::string& markdown) {
+  const Message shape = Message().message(2, Message().integer(1, 1));
+  const Message tensor = Message().integer(1, 7).message(2, shape).text(8, markdown);
+  const Message plugin = Message().message(1, Message().text(1, "text"));
+  const Message entry = Message().text(1, tag).message(8, tensor).message(9, plugin);
+  write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
+}
+
+void EventWriter::write_record(const std::string& event) {
+  ByteVector record;
+  append_little(record, static_cast<uint64_t>(event.size()));
+  append_little(record, masked_crc(record));
+  record.insert(record.end(), event.begin(), event.end());
+  append_little(record, masked_crc(bytes_of(event)));
+  const bool written = std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size();
+  const bool flushed = std::fflush(file_.get()) == 0;
+  check(written && flushed, "cannot write '{}': {}", path_, std::strerror(errno));
+}
+
+}  // namespace cairn::io

@@ -1,0 +1,21 @@
+// UTF-8 (RFC 3629), strict: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cairn::io {
+
+// The offset of the first byte that is not valid UTF-8, or npos.
+size_t find_invalid_utf8(std::string_view text);
+
+// Code points. Throws Error naming `name` and the byte offset of what is not valid.
+std::u32string decode_utf8(std::string_view text, const std::string& name);
+
+std::string encode_utf8(std::u32string_view points);
+void append_utf8(std::string& out, char32_t point);
+
+// The length of `text` without a code point cut off at its end: what may be shown of text that still comes.
+size_t complete_utf8_prefix(std::string_view text);
+
+}  // namespace cairn::io

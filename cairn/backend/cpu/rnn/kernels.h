@@ -1,0 +1,73 @@
+// The inner loops of the recurrent layers, compiled once for each instruction set and chosen at run
+// time. Everything here works on padded rows: widths are multiples of a panel, padding is zero.
+#pragma once
+#include <cstdint>
+
+#include "cairn/backend/cpu/rnn/rnn.h"
+
+namespace cairn::cpu::rnn {
+
+// C = init + A * B. B is packed in panels of Kernels::panel columns, each [depth][panel].
+struct Product {
+  const float* a;  // a(r, k) = a[r * a_row + k * a_depth]
+  int64_t a_row, a_depth;
+  int64_t rows, depth;
+  const float* packed;
+  int64_t panel_stride;  // floats from panel to panel
+  int64_t columns;       // of C; the last panel may be part
+  const float* init;
+  int64_t init_row;  // 0 repeats one row (a bias, zeros); init == c adds to C
+  float* c;
+  int64_t c_row;
+};
+
+// One row (one item at one step) of a cell, `count` columns of it.
+// `gates` holds pre-activations and is overwritten by what backward needs:
+//   LSTM i f g o; GRU r z n q, where q = W_hn h + b_hn; RNN h.
+struct ForwardRow {
+  float* gates;
+  int64_t gate_stride;
+  const float* h_previous;
+  float* h;
+  float* c;        // LSTM: updated in place
+  float* c_saved;  // LSTM: a copy for backward, or null
+  int64_t count;
+};
+
+// `dgates` gets the gradients of the pre-activations: LSTM i f g o; GRU n r z q, so that the blocks
+// that belong to W_ih (n r z) and to W_hh (r z q) both lie side by side; RNN h.
+struct BackwardRow {
+  const float* gates;
+  int64_t gate_stride;
+  const float* h;           // RNN
+  const float* h_previous;  // GRU
+  const float* c;           // LSTM
+  const float* c_previous;
+  const float* dy;
+  float* dh;  // in: from later steps; out: what reaches the step before without W_hh (GRU), else 0
+  float* dc;  // LSTM: updated in place
+  float* dgates;
+  int64_t count;
+};
+
+struct Kernels {
+  int64_t panel;
+  void (*multiply)(const Product& product);
+  void (*forward_row)(RnnCell cell, const ForwardRow& row);
+  void (*backward_row)(RnnCell cell, const BackwardRow& row);
+  // out[k][n] = w[n * ld + k], zero for n >= rows: one panel of a transposed matrix.
+  void (*pack_transposed)(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out);
+  // out[k][n] = w[k * ld + n], zero for n >= columns: one panel of a plain matrix.
+  void (*pack_plain)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
+  // Writes one row of a matrix into all its panels, `panel_stride` floats apart.
+  void (*spread_row)(const float* row, int64_t columns, float* out, int64_t panel_stride);
+  // out[k][n] = w[k * ld + n] with rows of kSliceColumns; sums[n] = sum over k.
+  void (*slice_and_sum)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
+                        float* sums);
+};
+
+inline constexpr int64_t kSliceColumns = 48;  // a multiple of every tile height
+
+const Kernels& kernels();
+
+}  // namespace cairn::cpu::rnn

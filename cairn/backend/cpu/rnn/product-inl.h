@@ -1,0 +1,145 @@
+// The matrix product of the recurrent layers: tiles of a few rows by one panel held in registers
+// (re-included per target).
+#if defined(CAIRN_RNN_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CAIRN_RNN_PRODUCT_INL_H_
+#undef CAIRN_RNN_PRODUCT_INL_H_
+#else
+#define CAIRN_RNN_PRODUCT_INL_H_
+#endif
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cairn/backend/cpu/rnn/kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::rnn::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+constexpr int64_t kLanes = HWY_LANES(float);
+constexpr int64_t kPanel = 2 * kLanes;
+// Sums of a tile in registers: 12 of 16, or 24 of the 32 that AVX-512 has.
+constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
+constexpr int64_t kDepthBlock = 512;  // a panel's block and a tile's rows stay in the L1 cache
+
+// Keeps a loaded vector in a register: GCC would load it again as an operand of each multiply-add,
+// and the load ports would bind.
+HWY_INLINE void keep_in_register(V& v) {
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  asm("" : "+v"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
+// kRows x kPanels panels of the product; columns are whole panels. Not inlined: within a large
+// function GCC spills the sums.
+template <int kRows, int kPanels>
+HWY_NOINLINE void tile(const Product& p) {
+  constexpr int kVectors = 2 * kPanels;
+  const D d;
+  const float* a = p.a;
+  const float* b = p.packed;
+  const int64_t a_row = p.a_row, a_depth = p.a_depth, panel_stride = p.panel_stride;
+  V sum[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    hwy::Prefetch(p.init + r * p.init_row);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  }
+#pragma GCC unroll 1
+  for (int64_t k = p.depth; k > 0; --k) {
+    V panel[kVectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      panel[v] = hn::Load(d, b + (v / 2) * panel_stride + (v % 2) * kLanes);
+      if (kRows > 1) keep_in_register(panel[v]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const V factor = hn::Set(d, a[r * a_row]);
+#pragma GCC unroll 16
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, panel[v], sum[r][v]);
+    }
+    a += a_depth;
+    b += kPanel;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const V start = hn::LoadU(d, p.init + r * p.init_row + v * kLanes);
+      hn::StoreU(hn::Add(start, sum[r][v]), d, p.c + r * p.c_row + v * kLanes);
+    }
+  }
+}
+
+template <int kRows>
+HWY_INLINE void tile_of_rows(int rows, const Product& p) {
+  if (rows == kRows) return tile<kRows, 1>(p);
+  if constexpr (kRows > 1) tile_of_rows<kRows - 1>(rows, p);
+}
+
+// The last panel of C, when it is part: through a whole one.
+void part_tile(int rows, const Product& p) {
+  HWY_ALIGN float whole[kTileRows * kPanel] = {};
+  const size_t bytes = p.columns * sizeof(float);
+  for (int r = 0; r < rows; ++r) memcpy(whole + r * kPanel, p.init + r * p.init_row, bytes);
+  Product q = p;
+  q.init = q.c = whole;
+  q.init_row = q.c_row = kPanel;
+  tile_of_rows<kTileRows>(rows, q);
+  for (int r = 0; r < rows; ++r) memcpy(p.c + r * p.c_row, whole + r * kPanel, bytes);
+}
+
+// One to three rows do not fill the pipeline with one panel; several panels at a time do.
+int64_t panels_at_once(int64_t rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+
+void few_rows_tile(const Product& p) {
+  if (p.rows == 1) return tile<1, 4>(p);
+  if (p.rows == 2) return tile<2, 2>(p);
+  return tile<3, 2>(p);
+}
+
+// All rows of `p` by its first panel (or the several that few rows take).
+void panel_product(const Product& p, int64_t at_once) {
+  if (at_once > 1) return few_rows_tile(p);
+  const int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
+  Product q = p;
+  for (int64_t t = 0; t < tiles; ++t) {  // of nearly equal height
+    const int rows = static_cast<int>(p.rows * (t + 1) / tiles - p.rows * t / tiles);
+    if (q.columns < kPanel) part_tile(rows, q);
+    else tile_of_rows<kTileRows>(rows, q);
+    q.a += rows * q.a_row;
+    q.init += rows * q.init_row;
+    q.c += rows * q.c_row;
+  }
+}
+
+void multiply(const Product& p) {
+  for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
+    Product q = p;
+    q.a += k * p.a_depth;
+    q.depth = std::min(kDepthBlock, p.depth - k);
+    if (k > 0) q.init = p.c, q.init_row = p.c_row;
+    for (int64_t column = 0, at_once; column < p.columns; column += at_once * kPanel) {
+      q.columns = p.columns - column;
+      at_once = panels_at_once(p.rows);
+      if (q.columns < at_once * kPanel) at_once = 1;
+      q.packed = p.packed + column / kPanel * p.panel_stride + k * kPanel;
+      q.init = (k > 0 ? p.c : p.init) + column;
+      q.c = p.c + column;
+      panel_product(q, at_once);
+    }
+  }
+}
+
+}  // namespace cairn::cpu::rnn::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,53 @@
+// The CPU back end: asks its kernel families in turn; what none of them takes (f64, integers, rare ops)
+// runs on the reference back end's loops, in the same memory.
+#include <cstring>
+
+#include "cairn/backend/cpu/families.h"
+#include "cairn/device/pool.h"
+
+namespace cairn {
+namespace cpu {
+namespace {
+
+class CpuBackend : public Backend {
+ public:
+  const char* name() const override { return "cpu"; }
+  void* allocate(size_t bytes) override { return pool_allocate(bytes); }
+  void deallocate(void* memory, size_t bytes) override { pool_deallocate(memory, bytes); }
+  void copy_from_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
+  void copy_to_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
+
+  bool supports(const OpCall& call) const override {
+    for (const Family& family : families())
+      if (family.supports(call)) return true;
+    return reference().supports(call);
+  }
+  std::unique_ptr<Plan> prepare(const OpCall& call) override {
+    for (const Family& family : families())
+      if (auto plan = family.prepare(call)) return plan;
+    return reference().prepare(call);
+  }
+  bool preferred_layouts(OpCall& call) const override {
+    for (const Family& family : families())
+      if (family.layouts && family.supports(call)) return family.layouts(call);
+    return false;
+  }
+  bool reads_strides(const OpCall& call, int index) const override {
+    for (const Family& family : families())
+      if (family.supports(call)) return family.strides && family.strides(call, index);
+    return true;  // the reference loops read anything
+  }
+
+ private:
+  static Backend& reference() { return backend_named("reference"); }
+};
+
+}  // namespace
+}  // namespace cpu
+
+Backend& make_cpu_backend() {
+  static cpu::CpuBackend instance;
+  return instance;
+}
+
+}  // namespace cairn

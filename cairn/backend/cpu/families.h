@@ -1,0 +1,19 @@
+// The CPU back end's kernel families. Each answers for its ops; a new family is one row in families.cpp.
+#pragma once
+#include <memory>
+#include <span>
+
+#include "cairn/ops/op.h"
+
+namespace cairn::cpu {
+
+struct Family {
+  const char* name;
+  bool (*supports)(const OpCall& call);  // in some layout
+  std::unique_ptr<Plan> (*prepare)(const OpCall& call);  // nullptr: not mine
+  bool (*strides)(const OpCall& call, int input) = nullptr;  // reads that input through strides
+  bool (*layouts)(OpCall& call) = nullptr;  // see Backend::preferred_layouts
+};
+std::span<const Family> families();
+
+}  // namespace cairn::cpu

@@ -1,0 +1,69 @@
+#include "cairn/backend/reference/kernels.h"
+
+namespace cairn::reference {
+namespace {
+
+void embedding(const Call& c) {
+  const View w = c.in(0), index = c.in(1), y = c.out();
+  const int64_t rows = w.shape()[0], width = w.shape()[1];
+  for (int64_t i = 0; i < index.count(); ++i) {
+    const int64_t row = index.get_integer(i);
+    if (row < 0 || row >= rows) return c.bad_index(i, row);
+    for (int64_t d = 0; d < width; ++d) y.set(i * width + d, w.get(row * width + d));
+  }
+}
+void embedding_grad(const Call& c) {
+  const View g = c.in(0), index = c.in(1), y = c.out();
+  const int64_t rows = y.shape()[0], width = y.shape()[1];
+  std::vector<double> sums(y.count(), 0);
+  for (int64_t i = 0; i < index.count(); ++i) {
+    const int64_t row = index.get_integer(i);
+    if (row < 0 || row >= rows) return c.bad_index(i, row);
+    for (int64_t d = 0; d < width; ++d) sums[row * width + d] += g.get(i * width + d);
+  }
+  for (int64_t i = 0; i < y.count(); ++i) y.set(i, sums[i]);
+}
+
+// Visits (flat index entry, flat place in x along the axis); false when an index is out of range.
+template <class F>
+void each_along(const Call& c, const View& index, const Shape& x, F visit) {
+  const int64_t axis = c.attrs().integer("axis");
+  if (index.count() == 0) return;
+  Ints where(index.shape().size(), 0);
+  int64_t i = 0;
+  do {
+    const int64_t value = index.get_integer(i);
+    if (value < 0 || value >= x[axis]) return c.bad_index(i, value);
+    Ints place = where;
+    place[axis] = value;
+    visit(i++, flat_index(place, x));
+  } while (next(where, index.shape()));
+}
+void gather(const Call& c) {
+  const View x = c.in(0), y = c.out();
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.set(i, x.get(place)); });
+}
+void scatter_add(const Call& c) {
+  const View x = c.in(0), src = c.in(2), y = c.out();
+  std::vector<double> sums(y.count());
+  for (int64_t i = 0; i < y.count(); ++i) sums[i] = x.get(i);
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { sums[place] += src.get(i); });
+  for (int64_t i = 0; i < y.count(); ++i) y.set(i, sums[i]);
+}
+void check_index(const Call& c) {
+  const View x = c.in(0), y = c.out();
+  for (int64_t i = 0; i < y.count(); ++i) {
+    const int64_t value = x.get_integer(i);
+    if (value < c.attrs().integer("low") || value >= c.attrs().integer("high")) return c.bad_index(i, value);
+    y.set_integer(i, value);
+  }
+}
+
+const Row kRows[] = {{"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
+                     {"scatter_add", scatter_add}, {"check_index", check_index}};
+
+}  // namespace
+
+std::span<const Row> index_kernels() { return kRows; }
+
+}  // namespace cairn::reference

@@ -1,0 +1,69 @@
+// The reference back end's kernels: plain loops in double, the oracle of the tests. Clear before fast.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cairn/ops/op.h"
+
+namespace cairn::reference {
+
+// One tensor of a launch, read and written by logical index whatever its layout and dtype.
+class View {
+ public:
+  View(const TensorDesc& desc, const void* data);
+  const Shape& shape() const { return desc_->shape; }
+  int64_t count() const { return count_; }
+  // Flat logical (row-major) index.
+  double get(int64_t flat) const { return load_element(at(offset(flat)), desc_->dtype); }
+  void set(int64_t flat, double value) const { store_element(at(offset(flat)), desc_->dtype, value); }
+  int64_t get_integer(int64_t flat) const;  // exact for i64
+  void set_integer(int64_t flat, int64_t value) const;
+  // By coordinates.
+  double get(const Ints& where) const { return load_element(at(offset(where)), desc_->dtype); }
+  void set(const Ints& where, double value) const { store_element(at(offset(where)), desc_->dtype, value); }
+  void fill_zero() const;  // the whole buffer, padded lanes included (contiguous or blocked outputs)
+
+ private:
+  int64_t offset(int64_t flat) const;
+  int64_t offset(const Ints& where) const;
+  char* at(int64_t element) const { return data_ + element * static_cast<int64_t>(size_); }
+
+  const TensorDesc* desc_;
+  char* data_;
+  size_t size_;
+  int64_t count_;
+};
+
+struct Call {
+  const OpCall& op;
+  const Launch& launch;
+  View in(int i) const { return View(*op.inputs[i], launch.inputs[i]); }
+  View out(int i = 0) const { return View(*op.outputs[i], launch.outputs[i]); }
+  const Attrs& attrs() const { return *op.attrs; }
+  void bad_index(int64_t position, int64_t value) const;
+};
+
+using Kernel = void (*)(const Call& call);
+struct Row {
+  const char* op;
+  Kernel kernel;
+};
+// One table a family.
+std::span<const Row> elementwise_kernels();
+std::span<const Row> reduce_kernels();
+std::span<const Row> view_kernels();
+std::span<const Row> matmul_kernels();
+std::span<const Row> conv_kernels();
+std::span<const Row> pool_kernels();
+std::span<const Row> index_kernels();
+std::span<const Row> random_kernels();
+Kernel find_kernel(const char* op);  // nullptr: none
+
+// Coordinates of a flat row-major index and back.
+Ints coordinates(int64_t flat, const Shape& shape);
+int64_t flat_index(const Ints& where, const Shape& shape);
+// Steps `where` to the next coordinates in row-major order; false after the last.
+bool next(Ints& where, const Shape& shape);
+
+}  // namespace cairn::reference

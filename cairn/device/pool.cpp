@@ -1,0 +1,130 @@
+#include "cairn/device/pool.h"
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "cairn/base/error.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kHuge = size_t{2} << 20;
+constexpr int kClasses = 256;
+
+// Four classes a power of two: at most a fifth is lost to rounding.
+size_t round_up(size_t bytes) {
+  if (bytes <= 64) return 64;
+  const size_t step = std::max<size_t>(64, std::bit_floor(bytes - 1) / 4);
+  return (bytes + step - 1) / step * step;
+}
+int class_of(size_t rounded) {
+  const int log = std::bit_width(rounded) - 1;
+  return log * 4 + static_cast<int>((rounded >> (log - 2)) & 3);
+}
+size_t size_of_class(int c) {
+  const size_t base = size_t{1} << (c / 4);
+  return base + base / 4 * static_cast<size_t>(c % 4);
+}
+
+struct Pool {
+  std::mutex mutex;
+  std::vector<void*> free_blocks[kClasses];
+  std::atomic<size_t> in_use{0}, held{0};
+};
+Pool& pool() {
+  static Pool* instance = new Pool;  // never destroyed: buffers may outlive main
+  return *instance;
+}
+
+// The calling thread's own small blocks: no lock for the tensors of eager code.
+struct ThreadCache {
+  static constexpr int kSmall = 48, kDepth = 32;  // below 4 KB
+  void* blocks[kSmall][kDepth];
+  int count[kSmall] = {};
+  ~ThreadCache();
+};
+thread_local bool cache_alive = true;
+thread_local ThreadCache cache;
+
+ThreadCache::~ThreadCache() {
+  cache_alive = false;
+  std::lock_guard lock(pool().mutex);
+  for (int c = 0; c < kSmall; ++c)
+    for (int i = 0; i < count[c]; ++i) pool().free_blocks[c].push_back(blocks[c][i]);
+}
+
+void* system_allocate(size_t rounded) {
+  const size_t alignment = rounded >= kHuge ? kHuge : 64;
+  const size_t bytes = (rounded + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, bytes);
+  if (!memory) {
+    pool_trim();
+    memory = std::aligned_alloc(64, rounded);
+  }
+  if (!memory)
+    fail("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model", rounded >> 20,
+         pool().in_use >> 20);
+  if (rounded >= kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
+  pool().held += rounded;
+  return memory;
+}
+
+void* take_free_block(int c) {
+  std::lock_guard lock(pool().mutex);
+  auto& blocks = pool().free_blocks[c];
+  if (blocks.empty()) return nullptr;
+  void* memory = blocks.back();
+  blocks.pop_back();
+  return memory;
+}
+
+}  // namespace
+
+void* pool_allocate(size_t bytes) {
+  if (bytes > (size_t{1} << 46)) fail("out of memory: {} bytes wanted", bytes);
+  const size_t rounded = round_up(bytes);
+  const int c = class_of(rounded);
+  void* memory = nullptr;
+  if (c < ThreadCache::kSmall && cache_alive && cache.count[c] > 0)
+    memory = cache.blocks[c][--cache.count[c]];
+  else
+    memory = take_free_block(c);
+  if (!memory) memory = system_allocate(rounded);
+  pool().in_use.fetch_add(rounded, std::memory_order_relaxed);
+  return memory;
+}
+
+void pool_deallocate(void* memory, size_t bytes) {
+  if (!memory) return;
+  const size_t rounded = round_up(bytes);
+  const int c = class_of(rounded);
+  Pool& p = pool();
+  p.in_use.fetch_sub(rounded, std::memory_order_relaxed);
+  if (c < ThreadCache::kSmall && cache_alive && cache.count[c] < ThreadCache::kDepth) {
+    cache.blocks[c][cache.count[c]++] = memory;
+    return;
+  }
+  std::lock_guard lock(p.mutex);
+  p.free_blocks[c].push_back(memory);
+}
+
+size_t pool_bytes_in_use() { return pool().in_use; }
+size_t pool_bytes_held() { return pool().held; }
+
+void pool_trim() {
+  Pool& p = pool();
+  std::lock_guard lock(p.mutex);
+  for (int c = 0; c < kClasses; ++c) {
+    for (void* memory : p.free_blocks[c]) std::free(memory);
+    p.held -= p.free_blocks[c].size() * size_of_class(c);
+    p.free_blocks[c].clear();
+  }
+}
+
+}  // namespace cairn

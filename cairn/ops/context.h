@@ -1,0 +1,93 @@
+// What the calling thread's ops depend on: gradient mode, autocast, recorder, module path, generator.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "cairn/ops/op.h"
+
+namespace cairn {
+
+// compile() listens here; declared in ops/ so that apply() needs nothing above it.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  // The traced value that stands for `t` now: itself when traced here, the current version of a State,
+  // or a captured input.
+  virtual Tensor read(const Tensor& t) = 0;
+  // Adds a node; `outputs` come with descriptions and get their value numbers.
+  virtual void record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> inputs,
+                      std::span<Tensor> outputs, Loc loc) = 0;
+  virtual void assign(const Tensor& state, const Tensor& value) = 0;
+  virtual Tensor grad(const TensorImpl& leaf) = 0;
+  virtual void set_grad(const Tensor& leaf, const Tensor& gradient) = 0;
+  // A mode was read while tracing: the executable holds while probe() gives the same.
+  virtual void depends_on(std::function<int64_t()> probe) = 0;
+  // The number of the next random op, counted from the start of the step.
+  virtual int64_t next_random() = 0;
+  // True for compile()'s own rewriting of a graph: composite ops are recorded in basic ones.
+  virtual bool decomposes(const OpCall& call) { return false; }
+};
+
+struct PathEntry {  // a module being called
+  std::string name;
+  Loc loc;
+};
+
+struct Context {
+  Recorder* recorder = nullptr;
+  bool grad_mode = true;
+  bool autocast = false;
+  DType autocast_dtype = DType::bf16;
+  int recompute = 0;  // inside a recomputed region: its id
+  Loc loc;            // of the op being applied
+  std::vector<PathEntry> path;
+  std::string path_text() const;  // "net.layer1.conv", "" outside modules
+};
+Context& context();  // of the calling thread
+
+class NoGrad {  // no tape while alive
+ public:
+  explicit NoGrad(bool grad_mode = false) : saved_(context().grad_mode) { context().grad_mode = grad_mode; }
+  ~NoGrad() { context().grad_mode = saved_; }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool saved_;
+};
+
+class AutocastScope {  // mixed precision while alive: matmul and convolution in `dtype`
+ public:
+  explicit AutocastScope(DType dtype, bool on = true);
+  ~AutocastScope();
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  bool saved_;
+  DType saved_dtype_;
+};
+
+class RecorderScope {
+ public:
+  explicit RecorderScope(Recorder* recorder) : saved_(context().recorder) { context().recorder = recorder; }
+  ~RecorderScope() { context().recorder = saved_; }
+  RecorderScope(const RecorderScope&) = delete;
+  RecorderScope& operator=(const RecorderScope&) = delete;
+
+ private:
+  Recorder* saved_;
+};
+
+// Puts the op on the tape (autograd/): called by apply() when an input requires a gradient. `inputs` are
+// as the caller gave them, `saved` as read at this moment (a State's version).
+void tape_record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> inputs,
+                 std::span<const Tensor> saved, std::span<Tensor> outputs);
+
+// Runs an op now, on the back end of its inputs (ops/run.cpp): called by apply().
+void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+
+// " (at net.conv1, train.cpp:12)": the module path and source line for an error message.
+std::string where(Loc loc);
+
+}  // namespace cairn

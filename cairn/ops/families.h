@@ -1,0 +1,17 @@
+// One table of rows a family; ops/table.cpp joins them.
+#pragma once
+#include "cairn/ops/op.h"
+
+namespace cairn {
+
+std::span<const OpDef> elementwise_ops();
+std::span<const OpDef> reduce_ops();
+std::span<const OpDef> view_ops();
+std::span<const OpDef> matmul_ops();
+std::span<const OpDef> conv_ops();
+std::span<const OpDef> pool_ops();
+std::span<const OpDef> index_ops();
+std::span<const OpDef> norm_ops();
+std::span<const OpDef> random_ops();
+
+}  // namespace cairn

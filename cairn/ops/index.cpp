@@ -1,0 +1,94 @@
+#include "cairn/ops/index.h"
+
+#include "cairn/ops/context.h"
+#include "cairn/ops/families.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+void want_index(OpCall& c, int i) {
+  if (c.dtype(i) != DType::i32 && c.dtype(i) != DType::i64) c.error("indices must be i32 or i64");
+}
+void infer_embedding(OpCall& c) {
+  want_index(c, 1);
+  if (c.rank(0) != 2) c.error("the weight must be [rows, width]");
+  Shape out = c.shape(1);
+  out.push_back(c.shape(0)[1]);
+  c.set(0, c.dtype(0), out);
+}
+void infer_embedding_grad(OpCall& c) {  // (gradient [..., D], indices [...]) -> [rows, D]
+  want_index(c, 1);
+  c.set(0, c.dtype(0), {c.attrs->integer("rows"), c.shape(0)[c.rank(0) - 1]});
+}
+void check_along(OpCall& c, const Shape& x, const Shape& index, int64_t axis) {
+  if (x.size() != index.size()) c.error("index and input differ in their number of dimensions");
+  for (int d = 0; d < x.ssize(); ++d)
+    if (d != axis && index[d] > x[d]) c.error("index is larger than the input in dimension {}", d);
+}
+void infer_gather(OpCall& c) {
+  want_index(c, 1);
+  check_along(c, c.shape(0), c.shape(1), c.attrs->integer("axis"));
+  c.set(0, c.dtype(0), c.shape(1));
+}
+void infer_scatter_add(OpCall& c) {
+  want_index(c, 1);
+  check_along(c, c.shape(0), c.shape(1), c.attrs->integer("axis"));
+  if (c.shape(1) != c.shape(2)) c.error("index and source differ in shape");
+  if (c.dtype(0) != c.dtype(2)) c.error("input and source differ in dtype");
+  c.set(0, c.dtype(0), c.shape(0));
+}
+void infer_check_index(OpCall& c) {
+  want_index(c, 0);
+  c.set(0, c.dtype(0), c.shape(0));
+}
+
+const OpDef kOps[] = {
+    OpDef{"embedding", "rows of a table by index", 2, 1, infer_embedding, kSaveInputs | kMayFault,
+     [](VjpCall& c) {
+       if (c.needs[0])
+         c.results[0] = apply(op_named("embedding_grad"), {c.grad(), c.inputs[1]}, {{"rows", c.input_shapes[0][0]}});
+     }}.with_onnx("Gather"),
+    OpDef{"embedding_grad", "rows added into a table by index", 2, 1, infer_embedding_grad, kSaveInputs | kMayFault,
+     [](VjpCall& c) { if (c.needs[0]) c.results[0] = embedding(c.grad(), c.inputs[1]); }},
+    OpDef{"gather", "elements by index along an axis", 2, 1, infer_gather, kSaveInputs | kMayFault,
+     [](VjpCall& c) {
+       if (c.needs[0])
+         c.results[0] = scatter_add(zeros(c.input_shapes[0], c.grad().dtype()), c.attrs.integer("axis"), c.inputs[1], c.grad());
+     }}.with_onnx("GatherElements"),
+    OpDef{"scatter_add", "a source added at indices along an axis", 3, 1, infer_scatter_add, kSaveInputs | kMayFault,
+     [](VjpCall& c) {
+       if (c.needs[0]) c.results[0] = c.grad();
+       if (c.needs[2]) c.results[2] = gather(c.grad(), c.attrs.integer("axis"), c.inputs[1]);
+     }},
+    // An index that the fault word reports when it lies outside [low, high); the index itself otherwise.
+    OpDef{"check_index", "the indices, checked against a range", 1, 1, infer_check_index, kMayFault, nullptr, "an index"},
+};
+
+}  // namespace
+
+std::span<const OpDef> index_ops() { return kOps; }
+
+Tensor embedding(const Tensor& weight, In indices) {
+  static const OpDef& op = op_named("embedding");
+  return apply(op, {weight, indices.t}, {}, indices.loc);
+}
+Tensor gather(In x, int64_t axis, const Tensor& index) {
+  return apply(op_named("gather"), {x.t, index}, {{"axis", int64_t{normalize_axis("gather", axis, x.t.rank())}}}, x.loc);
+}
+Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
+  return apply(op_named("scatter_add"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter_add", axis, x.t.rank())}}}, x.loc);
+}
+Tensor index_select(In x, int64_t axis, const Tensor& index) {
+  const int d = normalize_axis("index_select", axis, x.t.rank());
+  check(index.rank() == 1, "index_select: the index must have one dimension{}", where(x.loc));
+  Shape one(x.t.rank(), 1), full_shape = x.t.shape();
+  one[d] = full_shape[d] = index.numel();
+  return gather(x, d, expand(reshape(index, one), full_shape));
+}
+Tensor one_hot(In index, int64_t classes, DType dtype) {
+  const Tensor checked = apply(op_named("check_index"), {index.t}, {{"low", int64_t{0}}, {"high", classes}}, index.loc);
+  return cast(eq(unsqueeze(checked, -1), cast(arange(0, classes), index.t.dtype())), dtype);
+}
+
+}  // namespace cairn

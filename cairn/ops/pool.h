@@ -1,0 +1,18 @@
+// Pooling over windows of 1 to 3 spatial dimensions: x [N, C, spatial...].
+#pragma once
+#include "cairn/ops/op.h"
+
+namespace cairn {
+
+struct PoolOptions {
+  Ints kernel;          // one number for all dimensions, or one each
+  Ints stride = {};     // default: the kernel
+  Ints padding = {0};   // one for all, or one each; at most half the kernel
+  bool count_padding = true;  // average: padded zeros count
+};
+Tensor max_pool(In x, const PoolOptions& options);
+Tensor max_pool2d(In x, int64_t kernel, int64_t stride = 0, int64_t padding = 0);
+Tensor avg_pool(In x, const PoolOptions& options);
+Tensor avg_pool2d(In x, int64_t kernel, int64_t stride = 0, int64_t padding = 0);
+
+}  // namespace cairn

@@ -1,0 +1,67 @@
+#include "cairn/ops/random.h"
+
+#include "cairn/ops/context.h"
+#include "cairn/ops/families.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+void infer_random(OpCall& c) {
+  if (c.dtype() != DType::i64 || c.shape() != Shape{2}) c.error("wants the generator's i64 {{seed, offset}}");
+  c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape"));
+}
+
+// The input is the generator; "number" is the op's own, counted from the generator's offset.
+const OpDef kOps[] = {
+    OpDef{"random_uniform", "uniform numbers in [0, 1)", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomUniform"),
+    OpDef{"random_normal", "standard normal numbers", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomNormal"),
+};
+
+Tensor make_generator(uint64_t seed) {
+  RecorderScope eager(nullptr);
+  const int64_t words[2] = {static_cast<int64_t>(seed), 0};
+  return state(from_host(words, {2}, DType::i64));
+}
+Tensor& thread_generator() {
+  thread_local Tensor instance = make_generator(0);
+  return instance;
+}
+
+// Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
+Tensor draw(const char* name, const Shape& shape, DType dtype) {
+  const Tensor& gen = thread_generator();
+  Recorder* recorder = context().recorder;
+  const int64_t number = recorder ? recorder->next_random() : 0;
+  const Tensor t = apply(op_named(name), {gen}, {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", number}});
+  if (!recorder) {
+    const std::vector<int64_t> now = gen.to_vector<int64_t>();
+    assign(gen, tensor(std::vector<int64_t>{now[0], now[1] + 1}, {2}));
+  }
+  return t;
+}
+
+}  // namespace
+
+std::span<const OpDef> random_ops() { return kOps; }
+
+void manual_seed(uint64_t seed) { thread_generator() = make_generator(seed); }
+const Tensor& generator() { return thread_generator(); }
+
+Tensor rand(const Shape& shape, DType dtype) { return draw("random_uniform", shape, dtype); }
+Tensor randn(const Shape& shape, DType dtype) { return draw("random_normal", shape, dtype); }
+Tensor uniform(const Shape& shape, double low, double high) { return rand(shape) * (high - low) + low; }
+Tensor bernoulli(In probability) { return cast(lt(rand(probability.t.shape()), probability), probability.t.dtype()); }
+Tensor randint(int64_t high, const Shape& shape) {
+  check(high > 0, "randint: the bound {} must be positive", high);
+  return cast(floor(rand(shape, high > (1 << 24) ? DType::f64 : DType::f32) * static_cast<double>(high)), DType::i64);
+}
+Tensor dropout(In x, double p, bool training) {
+  check(p >= 0 && p <= 1, "dropout: probability {} is not in [0, 1]{}", p, where(x.loc));
+  if (!training || p == 0) return x.t;
+  if (p == 1) return mul(x, 0.0);
+  const Tensor keep = cast(ge(rand(x.t.shape()), p), x.t.dtype());
+  return mul(In(mul(x, keep), x.loc), 1 / (1 - p));
+}
+
+}  // namespace cairn

@@ -1,0 +1,21 @@
+// Random numbers: Philox, a pure function of (seed, step offset, number of the op, logical index), so that
+// a run is the same bits whatever the number of threads, eagerly and compiled.
+#pragma once
+#include "cairn/ops/op.h"
+
+namespace cairn {
+
+// Seeds the calling thread's generator.
+void manual_seed(uint64_t seed);
+// The generator of the calling thread: a State of i64 {seed, offset}, saved in checkpoints.
+const Tensor& generator();
+
+Tensor rand(const Shape& shape, DType dtype = DType::f32);   // uniform in [0, 1)
+Tensor randn(const Shape& shape, DType dtype = DType::f32);  // standard normal
+Tensor uniform(const Shape& shape, double low, double high);
+Tensor bernoulli(In probability);                            // 0 or 1, of probability's shape
+Tensor randint(int64_t high, const Shape& shape);            // i64 in [0, high)
+// Zeroes elements with probability p and scales the rest by 1 / (1 - p); the input itself when not training.
+Tensor dropout(In x, double p, bool training = true);
+
+}  // namespace cairn

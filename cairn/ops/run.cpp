@@ -1,0 +1,162 @@
+// Eager execution: finds or prepares the plan of a call, provides its memory and launches it.
+#include <algorithm>
+#include <memory>
+#include <unordered_map>
+
+#include "cairn/base/hash.h"
+#include "cairn/base/parallel.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+class HostPlan : public Plan {  // a user's op: its own plain kernel
+ public:
+  explicit HostPlan(const OpCall& call) : attrs_(*call.attrs) {
+    descs_.reserve(call.inputs.size() + call.outputs.size());
+    call_.op = call.op, call_.attrs = &attrs_;
+    for (TensorDesc* d : call.inputs) call_.inputs.push_back(&descs_.emplace_back(*d));
+    for (TensorDesc* d : call.outputs) call_.outputs.push_back(&descs_.emplace_back(*d));
+  }
+  void launch(const Launch& args) const override { call_.op->host_kernel(call_, args); }
+
+ private:
+  Attrs attrs_;
+  std::vector<TensorDesc> descs_;
+  OpCall call_;
+};
+
+// What is known about running one kind of call: a plan, or that it must be rewritten first.
+struct Entry {
+  const OpDef* op;
+  Attrs attrs;
+  std::vector<TensorDesc> inputs, outputs;
+  Backend* backend;
+  int threads;
+  std::unique_ptr<Plan> plan;    // null: decompose
+  std::vector<int> make_contiguous;  // inputs that the kernel cannot read as they lie
+
+  bool matches(const OpCall& call, Backend& b, int thread_count) const {
+    if (op != call.op || backend != &b || threads != thread_count || inputs.size() != call.inputs.size())
+      return false;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (!(inputs[i] == *call.inputs[i])) return false;
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (!(outputs[i] == *call.outputs[i])) return false;
+    return attrs == *call.attrs;
+  }
+};
+
+constexpr size_t kMostEntries = 8192;
+thread_local std::unordered_multimap<uint64_t, std::unique_ptr<Entry>> cache;
+
+std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
+  if (backend.supports(call)) return backend.prepare(call);
+  if (call.op->decompose) return nullptr;
+  if (call.op->host_kernel) return std::make_unique<HostPlan>(call);
+  call.error("back end '{}' has no kernel for this op", backend.name());
+}
+
+std::unique_ptr<Entry> make_entry(const OpCall& call, Backend& backend, int threads) {
+  auto entry = std::make_unique<Entry>();
+  entry->op = call.op, entry->attrs = *call.attrs, entry->backend = &backend, entry->threads = threads;
+  for (TensorDesc* d : call.inputs) entry->inputs.push_back(*d);
+  for (TensorDesc* d : call.outputs) entry->outputs.push_back(*d);
+  for (int i = 0; i < static_cast<int>(call.inputs.size()); ++i)
+    if (!call.inputs[i]->contiguous() && !backend.reads_strides(call, i)) entry->make_contiguous.push_back(i);
+  if (entry->make_contiguous.empty()) entry->plan = make_plan(call, backend);
+  return entry;
+}
+
+const Entry& find_entry(const OpCall& call, Backend& backend) {
+  const int threads = num_threads();
+  uint64_t key = hash_mix(reinterpret_cast<uintptr_t>(call.op), static_cast<uint64_t>(threads));
+  for (TensorDesc* d : call.inputs) key = d->hash(key);
+  key = call.attrs->hash(key);
+  const auto [first, last] = cache.equal_range(key);
+  for (auto it = first; it != last; ++it)
+    if (it->second->matches(call, backend, threads)) return *it->second;
+  if (cache.size() >= kMostEntries) cache.clear();
+  return *cache.emplace(key, make_entry(call, backend, threads))->second;
+}
+
+// The workspace of the calling thread's kernels: grows to the largest.
+class Workspace {
+ public:
+  void* get(Backend& backend, size_t bytes) {
+    if (bytes == 0) return nullptr;
+    if (!buffer_ || buffer_->bytes() < bytes || &buffer_->backend() != &backend) {
+      buffer_ = Ref<Buffer>();
+      buffer_ = new Buffer(backend, bytes);
+    }
+    return buffer_->data();
+  }
+
+ private:
+  Ref<Buffer> buffer_;
+};
+
+void launch(const Plan& plan, Backend& backend, OpCall& call, std::span<const Tensor> inputs,
+            std::span<Tensor> outputs) {
+  thread_local Workspace workspace;
+  SmallVector<const void*, 8> in;
+  SmallVector<void*, 8> out;
+  for (const Tensor& t : inputs) in.push_back(t.impl()->buffer->data());
+  for (Tensor& t : outputs) {
+    t.impl()->buffer = new Buffer(backend, t.desc().bytes());
+    out.push_back(t.impl()->buffer->data());
+  }
+  Fault fault;
+  plan.launch({in.data(), out.data(), workspace.get(backend, plan.workspace_bytes), &fault});
+  if (call.op->is(kMayFault)) {
+    backend.synchronize();
+    if (fault.kind == Fault::bad_index)
+      call.error("index {} at position {} is out of range", fault.value, fault.position);
+  }
+}
+
+bool run_view(OpCall& call, const Tensor& input, Tensor& output) {
+  if (call.inputs[0]->layout.blocked() || !call.op->view(call)) return false;
+  output.impl()->buffer = input.impl()->buffer;
+  return true;
+}
+
+Backend& backend_of(const OpCall& call, std::span<const Tensor> inputs) {
+  if (inputs.empty()) return current_backend();
+  Backend& first = inputs[0].impl()->buffer->backend();
+  for (const Tensor& t : inputs) {
+    if (t.traced() && !t.impl()->buffer)
+      call.error("an input was traced by compile() and has no value outside it");
+    if (&t.impl()->buffer->backend() != &first)
+      call.error("inputs live on '{}' and '{}'; move one with to()", first.name(),
+                 t.impl()->buffer->backend().name());
+  }
+  return first;
+}
+
+void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inputs,
+                   std::span<Tensor> outputs) {
+  NoGrad no_grad;
+  if (entry.make_contiguous.empty()) return call.op->decompose(inputs, *call.attrs, outputs);
+  std::vector<Tensor> copies(inputs.begin(), inputs.end());
+  for (int i : entry.make_contiguous) {
+    copies[i] = contiguous(copies[i]);
+    call.inputs[i] = &copies[i].impl()->desc;
+  }
+  run_op(call, copies, outputs);
+}
+
+}  // namespace
+
+void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+  for (const Tensor& t : inputs)
+    if (!t.impl()->buffer) call.error("an input was traced by compile() and has no value outside it");
+  if (call.op->is(kView) && run_view(call, inputs[0], outputs[0])) return;
+  Backend& backend = backend_of(call, inputs);
+  const Entry& entry = find_entry(call, backend);
+  if (!entry.plan) return run_rewritten(entry, call, inputs, outputs);
+  launch(*entry.plan, backend, call, inputs, outputs);
+}
+
+}  // namespace cairn

@@ -1,0 +1,48 @@
+// The op table: the families' rows and the ops that users add.
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "cairn/ops/families.h"
+
+namespace cairn {
+namespace {
+
+struct Table {
+  std::vector<const OpDef*> rows;
+  std::map<std::string, const OpDef*, std::less<>> by_name;
+  std::mutex mutex;
+
+  Table() {
+    for (const auto family : {elementwise_ops(), reduce_ops(), view_ops(), matmul_ops(), conv_ops(),
+                              pool_ops(), index_ops(), norm_ops(), random_ops()})
+      for (const OpDef& op : family) add(op);
+  }
+  void add(const OpDef& op) {
+    check(by_name.emplace(op.name, &op).second, "the op table has two rows named '{}'", op.name);
+    rows.push_back(&op);
+  }
+};
+Table& table() {
+  static Table instance;
+  return instance;
+}
+
+}  // namespace
+
+std::span<const OpDef* const> all_ops() { return table().rows; }
+
+const OpDef& op_named(const char* name) {
+  const auto& known = table().by_name;
+  if (const auto it = known.find(name); it != known.end()) return *it->second;
+  std::vector<std::string> names;
+  for (const auto& [key, op] : known) names.push_back(key);
+  fail("no op '{}'; nearest: '{}'", name, nearest_name(name, names));
+}
+
+void register_op(const OpDef& op) {
+  std::lock_guard lock(table().mutex);
+  table().add(op);
+}
+
+}  // namespace cairn

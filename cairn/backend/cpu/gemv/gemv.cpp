@@ -1,0 +1,243 @@
+#include "cairn/backend/cpu/gemv/gemv.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/base/parallel.h"
+#include "hwy/cache_control.h"
+
+#ifndef CAIRN_GEMV_CALL_  // once, not once for each instruction set
+#define CAIRN_GEMV_CALL_
+namespace cairn::cpu::gemv {
+
+constexpr int64_t kMaxRows = 8;
+constexpr int64_t kChunk = 64;         // outputs between two epilogues
+constexpr int64_t kGrain = 16 * 1024;  // weights that are worth a thread
+
+struct Call {
+  const float* scales;  // null for f32
+  int64_t depth;
+  const float* x;
+  int64_t x_stride, rows;
+  const LinearEpilogue& epilogue;
+  float* y;
+  int64_t y_stride;
+};
+
+}  // namespace cairn::cpu::gemv
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/gemv/gemv.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+
+#include "cairn/backend/cpu/attention/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::gemv::HWY_NAMESPACE {
+namespace {
+
+using namespace cairn::cpu::attention::HWY_NAMESPACE;
+
+constexpr int64_t kPrefetch = 1024;  // bytes ahead in each row of weights
+
+HWY_INLINE VF load_weights(const float* w) { return hn::LoadU(F32(), w); }
+HWY_INLINE VF load_weights(const int8_t* w) {
+  const hn::Rebind<int8_t, I32> narrow;
+  return hn::ConvertTo(F32(), hn::PromoteTo(I32(), hn::LoadU(narrow, w)));
+}
+
+// Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in 16 registers.
+constexpr int outputs_for(int rows) { return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1; }
+
+// kOutputs rows of weights times kRows rows of x.
+template <int kOutputs, int kRows, class Weight>
+HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t depth, const float* HWY_RESTRICT x, int64_t x_stride,
+                         float* HWY_RESTRICT y, int64_t y_stride) {
+  const F32 d;
+  VF sum[kOutputs][kRows];
+#pragma GCC unroll 4
+  for (int n = 0; n < kOutputs; ++n)
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) sum[n][m] = hn::Zero(d);
+  int64_t k = 0;
+  for (; k + kLanes <= depth; k += kLanes) {
+    VF xv[kRows];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) xv[m] = hn::LoadU(d, x + m * x_stride + k);
+#pragma GCC unroll 4
+    for (int n = 0; n < kOutputs; ++n) {
+      const VF wv = load_weights(w + n * depth + k);
+      hwy::Prefetch(reinterpret_cast<const char*>(w + n * depth + k) + kPrefetch);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) sum[n][m] = hn::MulAdd(wv, xv[m], sum[n][m]);
+    }
+  }
+  for (int n = 0; n < kOutputs; ++n)
+    for (int m = 0; m < kRows; ++m) {
+      float total = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
+      for (int64_t i = k; i < depth; ++i) total += static_cast<float>(w[n * depth + i]) * x[m * x_stride + i];
+      y[m * y_stride + n] = total;
+    }
+}
+
+template <int kRows, class Weight>
+HWY_NOINLINE void dot_rows(const Weight* w, int64_t outputs, int64_t depth, const float* x, int64_t x_stride, float* y,
+                           int64_t y_stride) {
+  constexpr int kStep = outputs_for(kRows);
+  int64_t n = 0;
+  for (; n + kStep <= outputs; n += kStep) dot_tile<kStep, kRows>(w + n * depth, depth, x, x_stride, y + n, y_stride);
+  for (; n < outputs; ++n) dot_tile<1, kRows>(w + n * depth, depth, x, x_stride, y + n, y_stride);
+}
+
+// 1 / (1 + exp(-x)).
+HWY_INLINE VF sigmoid(VF x) {
+  const F32 d;
+  const VF one = hn::Set(d, 1.0f);
+  return hn::Div(one, hn::Add(one, exp2_vec(hn::Min(hn::Set(d, 126.0f), hn::Mul(x, hn::Set(d, -kLog2E))))));
+}
+
+// erf within 1.5e-7: Abramowitz and Stegun, 7.1.26.
+HWY_INLINE VF erf_vec(VF x) {
+  const F32 d;
+  const VF one = hn::Set(d, 1.0f), size = hn::Abs(x);
+  const VF t = hn::Div(one, hn::MulAdd(hn::Set(d, 0.3275911f), size, one));
+  VF p = hn::Set(d, 1.061405429f);
+  p = hn::MulAdd(p, t, hn::Set(d, -1.453152027f));
+  p = hn::MulAdd(p, t, hn::Set(d, 1.421413741f));
+  p = hn::MulAdd(p, t, hn::Set(d, -0.284496736f));
+  p = hn::MulAdd(p, t, hn::Set(d, 0.254829592f));
+  const VF tail = hn::Mul(hn::Mul(p, t), exp2_vec(hn::Mul(hn::Mul(size, size), hn::Set(d, -kLog2E))));
+  return hn::CopySign(hn::Sub(one, tail), x);
+}
+
+HWY_INLINE VF activate(VF x, Activation activation) {
+  const F32 d;
+  switch (activation) {
+    case Activation::none: return x;
+    case Activation::relu: return hn::Max(hn::Zero(d), x);
+    case Activation::silu: return hn::Mul(x, sigmoid(x));
+    case Activation::gelu: {
+      const VF half = hn::Mul(x, hn::Set(d, 0.5f));
+      return hn::MulAdd(half, erf_vec(hn::Mul(x, hn::Set(d, 0.70710678118654752f))), half);
+    }
+    case Activation::gelu_tanh: {  // (1 + tanh(u)) / 2 = sigmoid(2 u)
+      const VF cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
+      return hn::Mul(x, sigmoid(hn::Mul(hn::Mul(x, cubic), hn::Set(d, 2 * 0.79788456080286536f))));
+    }
+  }
+  return x;
+}
+
+// `count` outputs from `first` on of one row: scale, bias, activation, residual; a vector at a time.
+HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64_t count, const float* dots) {
+  const F32 d;
+  const LinearEpilogue& e = call.epilogue;
+  float* y = call.y + row * call.y_stride + first;
+  for (int64_t n = 0; n < count; n += kLanes) {
+    const int64_t here = std::min<int64_t>(kLanes, count - n);
+    const auto mask = hn::FirstN(d, static_cast<size_t>(here));
+    VF v = hn::MaskedLoad(mask, d, dots + n);
+    if (call.scales) v = hn::Mul(v, hn::MaskedLoad(mask, d, call.scales + first + n));
+    if (e.bias) v = hn::Add(v, hn::MaskedLoad(mask, d, e.bias + first + n));
+    v = activate(v, e.activation);
+    if (e.residual) v = hn::Add(v, hn::MaskedLoad(mask, d, e.residual + row * e.residual_stride + first + n));
+    if (here == kLanes) hn::StoreU(v, d, y + n);
+    else hn::BlendedStore(v, mask, d, y + n);
+  }
+}
+
+template <class Weight>
+HWY_INLINE void dot_rows_of(int64_t rows, const Weight* w, int64_t outputs, int64_t depth, const float* x,
+                            int64_t x_stride, float* y, int64_t y_stride) {
+  switch (rows) {
+    case 1: return dot_rows<1>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 2: return dot_rows<2>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 3: return dot_rows<3>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 4: return dot_rows<4>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 5: return dot_rows<5>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 6: return dot_rows<6>(w, outputs, depth, x, x_stride, y, y_stride);
+    case 7: return dot_rows<7>(w, outputs, depth, x, x_stride, y, y_stride);
+    default: return dot_rows<8>(w, outputs, depth, x, x_stride, y, y_stride);
+  }
+}
+
+// Outputs [begin, end) of at most 8 rows; dot products wait in a small buffer, so that y may be the residual.
+template <class Weight>
+HWY_INLINE void outputs_of(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
+  alignas(64) float dots[kMaxRows * kChunk];
+  for (int64_t n = begin; n < end; n += kChunk) {
+    const int64_t here = std::min(kChunk, end - n);
+    dot_rows_of(call.rows, weight + n * call.depth, here, call.depth, call.x, call.x_stride, dots, kChunk);
+    for (int64_t m = 0; m < call.rows; ++m) finish_row(call, m, n, here, dots + m * kChunk);
+  }
+}
+
+void outputs_f32(const Call& call, const float* weight, int64_t begin, int64_t end) {
+  outputs_of(call, weight, begin, end);
+}
+void outputs_i8(const Call& call, const int8_t* weight, int64_t begin, int64_t end) {
+  outputs_of(call, weight, begin, end);
+}
+
+}  // namespace
+}  // namespace cairn::cpu::gemv::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu {
+namespace gemv {
+
+HWY_EXPORT(outputs_f32);
+HWY_EXPORT(outputs_i8);
+
+// Threads share the outputs in whole cache lines; more than kMaxRows rows go in groups.
+template <class Weight, class Kernel>
+void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, Call call) {
+  constexpr int64_t kLine = 16;
+  const int64_t lines = (outputs + kLine - 1) / kLine;
+  const LinearEpilogue all = call.epilogue;
+  for (int64_t row = 0; row < rows; row += kMaxRows) {
+    LinearEpilogue epilogue = all;
+    if (epilogue.residual) epilogue.residual += row * all.residual_stride;
+    const Call group{call.scales, call.depth, call.x + row * call.x_stride, call.x_stride,
+                     std::min(kMaxRows, rows - row), epilogue, call.y + row * call.y_stride, call.y_stride};
+    const int64_t grain = kGrain / std::max<int64_t>(1, call.depth * kLine) + 1;
+    parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
+      kernel(group, weight, begin * kLine, std::min(end * kLine, outputs));
+    });
+  }
+}
+
+}  // namespace gemv
+
+void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride, int64_t rows,
+              const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
+  using namespace gemv;
+  run(HWY_DYNAMIC_DISPATCH(outputs_f32), weight, outputs, rows,
+      {nullptr, depth, x, x_stride, rows, epilogue, y, y_stride});
+}
+
+void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth, const float* x,
+             int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
+  using namespace gemv;
+  run(HWY_DYNAMIC_DISPATCH(outputs_i8), quantized, outputs, rows,
+      {scales, depth, x, x_stride, rows, epilogue, y, y_stride});
+}
+
+void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized, float* scales) {
+  parallel_for(outputs, 1 + gemv::kGrain / std::max<int64_t>(1, depth), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const float* w = weight + n * depth;
+      float top = 0;
+      for (int64_t k = 0; k < depth; ++k) top = std::max(top, std::abs(w[k]));
+      scales[n] = top / 127;
+      const float inverse = top > 0 ? 127 / top : 0;
+      for (int64_t k = 0; k < depth; ++k) quantized[n * depth + k] = static_cast<int8_t>(std::nearbyint(w[k] * inverse));
+    }
+  });
+}
+
+}  // namespace cairn::cpu
+#endif

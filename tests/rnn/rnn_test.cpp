@@ -10,7 +10,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
-#include "tests/rnn/guarded.h"
+#include "tests/guarded.h"
 
 namespace cairn::cpu {
 namespace {

@@ -1,0 +1,243 @@
+// Backward pass. For a block of queries and a block of keys, with P = exp2(S - lse) recomputed:
+//   S'  [keys][queries]  = K Q'         as in the forward pass
+//   dP' [keys][queries]  = V dO'
+//   dS'                  = scale * P' (dP' - delta),  delta = rowsum(dO O)
+//   dV  [keys][D]       += P' dO        A by rows
+//   dK  [keys][D]       += dS' Q        A by rows
+//   dQ  [queries][D]    += dS K         A = dS' by columns
+// The last three add straight into the outputs, so extra memory is a few blocks a thread.
+#include <atomic>
+
+#include "cairn/backend/cpu/attention/attention.h"
+#include "cairn/backend/cpu/attention/layout.h"
+#include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/attention/backward.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+
+#include "cairn/backend/cpu/attention/panel-inl.h"
+#include "cairn/backend/cpu/attention/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::attention::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kBlock = kBackwardQueries;  // stride of rows of P' and dS'
+
+struct BackwardCall {
+  const AttentionPlan& plan;
+  const AttentionInputs& in;
+  const AttentionGradients& grad;
+};
+
+// A block of queries of one head and what of it is needed against every block of keys.
+struct QueryBlock {
+  int64_t batch, head, kv_head, query, count;
+  Rows queries, douts;  // [count][D]
+  bool want_dq, want_dkv;
+};
+
+// First element of batch b, head h, token t.
+template <class T>
+HWY_INLINE T* at(T* base, const TokenStrides& s, int64_t b, int64_t h, int64_t t) {
+  return base + b * s.batch + h * s.head + t * s.token;
+}
+
+HWY_INLINE float dot(const float* a, const float* b, int64_t count) {
+  const F32 d;
+  VF sum = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < count; ++i) total += a[i] * b[i];
+  return total;
+}
+
+HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t h,
+                                   int64_t query, bool want_dq, bool want_dkv) {
+  const AttentionShape& s = call.plan.shape;
+  const int64_t count = std::min(kBlock, s.queries - query), keys = key_count(call.plan, call.in, b);
+  const TokenStrides &qs = call.in.q_strides, &ds = call.grad.dout_strides, &os = call.grad.out_strides;
+  const float *q = at(call.in.q, qs, b, h, query), *dout = at(call.grad.dout, ds, b, h, query);
+  const float *out = at(call.grad.out, os, b, h, query), *lse = call.grad.lse + (b * s.heads + h) * s.queries + query;
+  pack_panels(q, qs.token, count, s.dim, call.plan.options.scale * kLog2E, work.queries_t);
+  pack_panels(dout, ds.token, count, s.dim, 1, work.douts_t);
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const bool real = i < count, empty = !real || lse[i] == kMinusInfinity;
+    work.last[i] = real ? static_cast<int32_t>(last_key(call.plan, keys, query + i)) : -1;
+    work.lse[i] = empty ? -kMinusInfinity : lse[i] * kLog2E;  // exp2(S - infinity) = 0
+    work.delta[i] = real ? dot(dout + i * ds.token, out + i * os.token, s.dim) : 0;
+  }
+  return {b, h, h / (s.heads / s.kv_heads), query, count,
+          contiguous_rows(q, qs.token, count, s.dim, work.queries),
+          contiguous_rows(dout, ds.token, count, s.dim, work.douts), want_dq, want_dkv};
+}
+
+// weights: S' becomes P' (with dropout applied); dscores: dP' becomes dS'.
+template <bool kDropout>
+HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* lse, const float* delta,
+                                        const float* factors, float* weights, float* dscores) {
+  const F32 d;
+  for (int64_t v = 0; v < kPanel; v += kLanes) {
+    const VF row_lse = hn::LoadU(d, lse + v), row_delta = hn::LoadU(d, delta + v);
+    for (int64_t j = 0; j < keys; ++j) {
+      float *w = weights + j * kBlock + v, *ds = dscores + j * kBlock + v;
+      const VF p = exp2_vec(hn::Sub(hn::LoadU(d, w), row_lse));
+      VF dp = hn::LoadU(d, ds), kept = p;
+      if constexpr (kDropout) {
+        const VF factor = hn::LoadU(d, factors + j * kPanel + v);
+        dp = hn::Mul(dp, factor), kept = hn::Mul(p, factor);
+      }
+      hn::StoreU(kept, d, w);
+      hn::StoreU(hn::Mul(hn::Mul(hn::Set(d, scale), p), hn::Sub(dp, row_delta)), d, ds);
+    }
+  }
+}
+
+// P' and dS' of one panel of queries against `keys` keys, of which it sees the first `visible`.
+HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch& work, const PanelPlace& place,
+                                int64_t first, int64_t visible, Rows keys, Rows values) {
+  const int64_t dim = call.plan.shape.dim;
+  float *weights = work.weights + first, *dscores = work.dscores + first;
+  multiply<Order::rows>(visible, kPanel, dim,
+                        {keys.data, keys.stride, work.queries_t + first * dim, kPanel, weights, kBlock}, false);
+  multiply<Order::rows>(visible, kPanel, dim,
+                        {values.data, values.stride, work.douts_t + first * dim, kPanel, dscores, kBlock}, false);
+  PanelPlace seen = place;
+  seen.keys = visible;
+  if (call.in.mask) add_mask(call.in, seen, work.mask, weights, kBlock);
+  const int32_t* last = work.last + first;
+  if (place.key + visible - 1 > last[0]) hide_keys(last, place.key, visible, weights, kBlock);
+  const float *lse = work.lse + first, *delta = work.delta + first, scale = call.plan.options.scale;
+  if (call.plan.options.dropout > 0) {
+    dropout_factors(call.plan, call.in, seen, work.mask);
+    weights_and_gradients<true>(visible, scale, lse, delta, work.mask, weights, dscores);
+  } else {
+    weights_and_gradients<false>(visible, scale, lse, delta, nullptr, weights, dscores);
+  }
+  for (int64_t j = visible; j < place.keys; ++j) {
+    std::fill_n(weights + j * kBlock, kPanel, 0.0f);
+    std::fill_n(dscores + j * kBlock, kPanel, 0.0f);
+  }
+}
+
+// One block of keys against one block of queries.
+HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& work, const QueryBlock& block,
+                              int64_t key, int64_t here) {
+  const AttentionInputs& in = call.in;
+  const AttentionGradients& g = call.grad;
+  const int64_t b = block.batch, dim = call.plan.shape.dim;
+  const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key), in.k_strides.token, here, dim,
+                                    work.keys);
+  const Rows values = contiguous_rows(at(in.v, in.v_strides, b, block.kv_head, key), in.v_strides.token, here, dim,
+                                      work.values);
+  int64_t first = -1;  // the first query of the first panel that sees a key of this block
+  for (int64_t i = 0; i < block.count; i += kPanel) {
+    const int64_t rows = std::min<int64_t>(kPanel, block.count - i);
+    const int64_t visible = std::min<int64_t>(here, work.last[i + rows - 1] + 1 - key);
+    if (visible <= 0) continue;
+    if (first < 0) first = i;
+    panel_gradients(call, work, {b, block.head, block.query + i, key, rows, here}, i, visible, keys, values);
+  }
+  if (first < 0) return;
+  const int64_t rows = block.count - first;
+  if (block.want_dkv) {
+    const Rows &q = block.queries, &dout = block.douts;
+    multiply<Order::rows>(here, dim, rows,
+                          {work.weights + first, kBlock, dout.data + first * dout.stride, dout.stride,
+                           at(g.dv, g.dv_strides, b, block.kv_head, key), g.dv_strides.token}, true);
+    multiply<Order::rows>(here, dim, rows,
+                          {work.dscores + first, kBlock, q.data + first * q.stride, q.stride,
+                           at(g.dk, g.dk_strides, b, block.kv_head, key), g.dk_strides.token}, true);
+  }
+  if (block.want_dq)
+    multiply<Order::columns>(rows, dim, here,
+                             {work.dscores + first, kBlock, keys.data, keys.stride,
+                              at(g.dq, g.dq_strides, b, block.head, block.query + first), g.dq_strides.token}, true);
+}
+
+HWY_INLINE void clear_rows(float* rows, int64_t stride, int64_t count, int64_t dim) {
+  for (int64_t i = 0; i < count; ++i) std::fill_n(rows + i * stride, dim, 0.0f);
+}
+
+// One block of queries against keys [begin, end).
+void backward_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t h, int64_t query,
+                      int64_t begin, int64_t end, bool want_dq, bool want_dkv) {
+  const QueryBlock block = load_queries(call, work, b, h, query, want_dq, want_dkv);
+  const AttentionGradients& g = call.grad;
+  if (want_dq) clear_rows(at(g.dq, g.dq_strides, b, h, query), g.dq_strides.token, block.count, call.plan.shape.dim);
+  end = std::min<int64_t>(end, work.last[block.count - 1] + 1);
+  for (int64_t key = begin; key < end; key += kKeyBlock)
+    backward_keys(call, work, block, key, std::min(kKeyBlock, end - key));
+}
+
+// dk and dv of keys [begin, end) of one key head, and dq of its query heads if wanted (then all keys).
+void backward_key_range(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t kv_head,
+                        int64_t begin, int64_t end, bool want_dq) {
+  const AttentionShape& s = call.plan.shape;
+  const AttentionGradients& g = call.grad;
+  clear_rows(at(g.dk, g.dk_strides, b, kv_head, begin), g.dk_strides.token, end - begin, s.dim);
+  clear_rows(at(g.dv, g.dv_strides, b, kv_head, begin), g.dv_strides.token, end - begin, s.dim);
+  const int64_t group = s.heads / s.kv_heads;
+  for (int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
+    for (int64_t query = 0; query < s.queries; query += kBlock)
+      backward_queries(call, work, b, h, query, begin, end, want_dq, true);
+}
+
+// One thread: takes pieces of work until none is left. Every output element is written by one piece only.
+void backward_entry(const AttentionPlan& plan, const AttentionInputs& in, const AttentionGradients& grad,
+                    const BackwardScratch& work, std::atomic<int64_t>& next) {
+  const BackwardCall call{plan, in, grad};
+  const AttentionShape& s = plan.shape;
+  const int64_t kv_items = s.batch * s.kv_heads;
+  if (kv_items == 0) return;
+  const auto take = [&] { return next.fetch_add(1, std::memory_order_relaxed); };
+  if (!plan.split_backward) {
+    for (int64_t i; (i = take()) < kv_items;)
+      backward_key_range(call, work, i / s.kv_heads, i % s.kv_heads, 0, s.keys, true);
+    return;
+  }
+  const int64_t key_blocks = (s.keys + kKeyBlock - 1) / kKeyBlock, query_blocks = (s.queries + kBlock - 1) / kBlock;
+  const int64_t wanted = (4 * plan.threads + kv_items - 1) / kv_items;
+  const int64_t range = std::max<int64_t>(1, key_blocks / wanted) * kKeyBlock;
+  const int64_t ranges = (s.keys + range - 1) / range, key_items = kv_items * ranges;
+  for (int64_t i; (i = take()) < key_items + s.batch * s.heads * query_blocks;) {
+    if (i < key_items) {
+      const int64_t item = i / ranges, begin = i % ranges * range;
+      backward_key_range(call, work, item / s.kv_heads, item % s.kv_heads, begin, std::min(begin + range, s.keys),
+                         false);
+    } else {
+      const int64_t item = (i - key_items) / query_blocks, block = (i - key_items) % query_blocks;
+      backward_queries(call, work, item / s.heads, item % s.heads, block * kBlock, 0, s.keys, true, false);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cairn::cpu::attention::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu {
+namespace attention {
+HWY_EXPORT(backward_entry);
+}
+
+void attention_backward(const AttentionPlan& plan, const AttentionInputs& in, const AttentionGradients& grad,
+                        void* workspace) {
+  using namespace attention;
+  const auto entry = HWY_DYNAMIC_DISPATCH(backward_entry);
+  std::atomic<int64_t> next{0};
+  parallel_region(
+      [&](int thread, int) {
+        Carver carver(workspace);
+        for (int t = 0; t < thread; ++t) BackwardScratch(carver, plan);
+        entry(plan, in, grad, BackwardScratch(carver, plan), next);
+      },
+      plan.threads);
+}
+
+}  // namespace cairn::cpu
+#endif

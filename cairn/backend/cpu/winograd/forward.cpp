@@ -1,0 +1,285 @@
+// Winograd forward and backward data: transform tiles, multiply, transform back with the epilogue.
+#include "cairn/backend/cpu/winograd/targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/winograd/forward.cpp"
+#include "hwy/foreach_target.h"
+// Highway first.
+#include <atomic>
+#include <cmath>
+
+#include "cairn/backend/cpu/winograd/filter-inl.h"
+#include "cairn/backend/cpu/winograd/plan.h"
+#include "cairn/backend/cpu/winograd/product-inl.h"
+#include "cairn/backend/cpu/winograd/tile-inl.h"
+#include "cairn/base/parallel.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// What the threads of one run share: counters from which they take items of work, and where they
+// meet.
+struct Team {
+  explicit Team(int threads) : barrier(threads) {}
+  Barrier barrier;
+  std::atomic<int64_t> next[2] = {0, 0};
+};
+
+// One thread's view of one run. D: vectors of the transforms (never wider than a block of
+// channels).
+template <class D, int kTile>
+class ForwardWorker {
+ public:
+  ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, Team& team, int thread,
+                int threads)
+      : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
+    char* base = args.workspace;
+    const int input_owner = plan.fused ? thread : 0;
+    tiles_ = reinterpret_cast<Tile*>(base + plan.tiles_at + thread * plan.tiles_bytes);
+    v_ = reinterpret_cast<float*>(base + plan.input_at + input_owner * plan.input_bytes);
+    m_ = reinterpret_cast<float*>(base + plan.product_at + thread * plan.product_bytes);
+    const int filter_owner = plan.keep_filter ? 0 : thread;
+    u_ = reinterpret_cast<float*>(base + plan.filter_at + filter_owner * plan.filter_bytes);
+  }
+
+  HWY_ATTR void run() {
+    if (args_.w && plan_.keep_filter) {
+      for (int64_t panel = thread_; panel < plan_.panels; panel += threads_)
+        transform_filter_panel<kTile>(plan_, args_.w, panel, u_ + panel * plan_.filter_panel);
+      team_.barrier.wait();
+    }
+    if (plan_.fused) run_fused();
+    else run_shared();
+    if (plan_.stream) hwy::FlushStream();
+  }
+
+ private:
+  static constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
+  static constexpr int kPoints = kTile + 2;
+
+  int64_t vectors() const { return plan_.d.in_channels() / kVector; }
+
+  HWY_ATTR void run_fused() {
+    for (int64_t chunk; (chunk = team_.next[0].fetch_add(1)) < plan_.chunks;) {
+      begin_chunk(chunk);
+      for (int64_t c = 0; c < vectors(); ++c) transform_inputs(c, 0, tile_count_);
+      for (int64_t panel = 0; panel < plan_.panels; ++panel)
+        make_outputs(panel, filter_of(panel), 0, group_count());
+    }
+  }
+
+  HWY_ATTR void run_shared() {
+    const int64_t strips = std::min<int64_t>(4, plan_.chunk_groups), inputs = vectors() * strips;
+    const int64_t items = plan_.panels * plan_.splits;
+    for (int64_t chunk = 0; chunk < plan_.chunks; ++chunk) {
+      begin_chunk(chunk);
+      if (thread_ == 0)
+        team_.next[(chunk + 1) % 2] = 0;  // nobody counts there until two barriers on
+      for (int64_t i = thread_ * inputs / threads_; i < (thread_ + 1) * inputs / threads_; ++i) {
+        const int64_t strip = i % strips;
+        transform_inputs(i / strips, std::min(tile_count_, group_count() * strip / strips * kRows),
+                         std::min(tile_count_, group_count() * (strip + 1) / strips * kRows));
+      }
+      team_.barrier.wait();
+      std::atomic<int64_t>& next = team_.next[chunk % 2];
+      for (int64_t item; (item = next.fetch_add(1)) < items;) {
+        const int64_t panel = item / plan_.splits, split = item % plan_.splits;
+        make_outputs(panel, filter_of(panel), group_count() * split / plan_.splits,
+                     group_count() * (split + 1) / plan_.splits);
+      }
+      if (chunk + 1 < plan_.chunks) team_.barrier.wait();
+    }
+  }
+
+  HWY_ATTR const float* filter_of(int64_t panel) {
+    if (args_.u) return args_.u + panel * plan_.filter_panel;
+    if (plan_.keep_filter) return u_ + panel * plan_.filter_panel;
+    if (made_panel_ != panel) transform_filter_panel<kTile>(plan_, args_.w, panel, u_);
+    made_panel_ = panel;
+    return u_;
+  }
+
+  void begin_chunk(int64_t chunk) {
+    first_tile_ = chunk * plan_.groups / plan_.chunks * kRows;
+    const int64_t end =
+        std::min((chunk + 1) * plan_.groups / plan_.chunks * kRows, plan_.grid.count());
+    tile_count_ = end - first_tile_;
+    for (int64_t t = 0; t < tile_count_; ++t) tiles_[t] = plan_.grid.at(first_tile_ + t);
+  }
+  int64_t group_count() const { return (tile_count_ + kRows - 1) / kRows; }
+
+  // V of tiles [begin, end) of the chunk, all depths, channels of vector c.
+  HWY_ATTR void transform_inputs(int64_t c, int64_t begin, int64_t end) {
+    const Direction& p = plan_.d;
+    const D d;
+    const Plane shape{p.in_height, p.in_width, p.block};
+    const int64_t size = p.in_height * p.in_width * p.block, block = c * kVector / p.block;
+    for (int64_t depth = 0; depth < p.in_depth; ++depth)
+      for (int64_t t = begin; t < end; ++t) {
+        const Tile& tile = tiles_[t];
+        const float* plane = args_.x +
+                             ((tile.image * p.in_blocks + block) * p.in_depth + depth) * size +
+                             c * kVector % p.block;
+        if (c + 1 < vectors()) prefetch_tile(plane + p.in_depth * size, shape, tile);
+        float* v = v_ + depth * plan_.input_depth + (t / kRows * vectors() + c) * kRows * kVector +
+                   t % kRows * kVector;
+        input_tile<kTile>(d, plane, shape, tile, tile.y - p.pad_top, tile.x - p.pad_left, v,
+                          plan_.input_plane);
+      }
+  }
+
+  // Outputs of groups [begin, end) of the chunk's tiles, channels of one panel.
+  HWY_ATTR void make_outputs(int64_t panel, const float* u, int64_t begin, int64_t end) {
+    for (int64_t depth = 0; depth < plan_.d.out_depth; depth += plan_.slab) {
+      const int64_t depth_end = std::min(depth + plan_.slab, plan_.d.out_depth);
+      multiply(u, begin, end, depth, depth_end);
+      for (int64_t l = 0; l < kPanel; l += kVector) {
+        if (panel * kPanel + l >= plan_.d.out_channels()) break;
+        finish(panel * kPanel + l, l, begin * kRows, std::min(end * kRows, tile_count_), depth,
+               depth_end);
+      }
+    }
+  }
+
+  HWY_ATTR void multiply(const float* u, int64_t begin, int64_t end, int64_t depth_begin,
+                         int64_t depth_end) {
+    const Direction& p = plan_.d;
+    const int64_t channels = p.in_channels();
+    for (int row = 0, point = 0; row < kPoints; ++row)
+      for (int column = 0; column < kPoints; ++column, ++point) {
+        const TileRange range =
+            plan_.grid.users(row, column, first_tile_ + begin * kRows,
+                             std::min(first_tile_ + end * kRows, first_tile_ + tile_count_));
+        if (range.begin == range.end) continue;
+        const int64_t first = (range.begin - first_tile_) / kRows, stop = range.end - first_tile_;
+        for (int64_t depth = depth_begin; depth < depth_end; ++depth) {
+          const int64_t tap = std::max<int64_t>(0, p.pad_front - depth);
+          const int64_t tap_end = std::min(p.taps, p.in_depth + p.pad_front - depth);
+          const float* a =
+              v_ + point * plan_.input_plane + (depth + tap - p.pad_front) * plan_.input_depth;
+          const float* b = u + point * plan_.filter_plane + tap * channels * kPanel;
+          float* out = m_ + point * plan_.product_plane + (depth - depth_begin) * slab_stride();
+          for (int64_t g = first; g * kRows < stop; ++g)
+            multiply_group(std::min<int64_t>(kRows, stop - g * kRows),
+                           std::max<int64_t>(0, tap_end - tap), a + g * kRows * channels, b,
+                           out + g * kRows * kPanel);
+        }
+      }
+  }
+  int64_t slab_stride() const { return plan_.chunk_groups * kRows * kPanel; }
+
+  HWY_INLINE HWY_ATTR void multiply_group(int64_t rows, int64_t taps, const float* a,
+                                          const float* b, float* out) {
+    constexpr int kG = static_cast<int>(kVector);
+    const int64_t stride = plan_.input_depth, groups = vectors();
+    if (rows == kRows) return multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out);
+    if (rows == 1) return multiply_tiles<1, kG>(taps, stride, groups, a, b, out);
+    if (rows == 2) return multiply_tiles<2, kG>(taps, stride, groups, a, b, out);
+    if (rows <= 4) return multiply_tiles<4, kG>(taps, stride, groups, a, b, out);
+    multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out);
+  }
+
+  // Transforms products back: tiles [begin, end), output channels [channel, channel + kVector),
+  // which are panel lanes l.
+  HWY_ATTR void finish(int64_t channel, int64_t l, int64_t begin, int64_t end, int64_t depth_begin,
+                       int64_t depth_end) {
+    if (args_.epilogue.residual)
+      return finish_as<Finish::residual>(channel, l, begin, end, depth_begin, depth_end);
+    if (plan_.stream)
+      return finish_as<Finish::stream>(channel, l, begin, end, depth_begin, depth_end);
+    finish_as<Finish::plain>(channel, l, begin, end, depth_begin, depth_end);
+  }
+
+  template <Finish kFinish>
+  HWY_ATTR void finish_as(int64_t channel, int64_t l, int64_t begin, int64_t end,
+                          int64_t depth_begin, int64_t depth_end) {
+    const Direction& p = plan_.d;
+    const D d;
+    const Plane shape{p.out_height, p.out_width, p.block};
+    const int64_t size = p.out_height * p.out_width * p.block, block = channel / p.block;
+    const hn::Vec<D> bias =
+        args_.epilogue.bias ? hn::LoadU(d, args_.epilogue.bias + channel) : hn::Zero(d);
+    const hn::Vec<D> floor = hn::Set(d, args_.epilogue.relu ? 0.f : -HUGE_VALF);
+    for (int64_t depth = depth_begin; depth < depth_end; ++depth)
+      for (int64_t t = begin; t < end; ++t) {
+        const Tile& tile = tiles_[t];
+        const int64_t at =
+            ((tile.image * p.out_blocks + block) * p.out_depth + depth) * size + channel % p.block;
+        const float* m = m_ + (depth - depth_begin) * slab_stride() + t * kPanel + l;
+        output_tile<kTile, kFinish>(d, args_.y + at,
+                                    args_.epilogue.residual + (args_.epilogue.residual ? at : 0),
+                                    shape, tile, bias, floor, m, plan_.product_plane);
+      }
+  }
+
+  const ForwardPlan& plan_;
+  const ForwardArgs& args_;
+  Team& team_;
+  const int thread_, threads_;
+  Tile* tiles_;
+  float *v_, *m_, *u_;
+  int64_t first_tile_ = 0, tile_count_ = 0, made_panel_ = -1;
+};
+
+template <class D, int kTile>
+void run_team(const ForwardPlan& plan, const ForwardArgs& args) {
+  const int threads = std::min(plan.threads, num_threads());
+  Team team(threads);
+  parallel_region(
+      [&](int thread, int started) {
+        ForwardWorker<D, kTile>(plan, args, team, thread, started).run();
+      },
+      threads);
+}
+
+template <int kTile>
+void run_tiles(const ForwardPlan& plan, const ForwardArgs& args) {
+  using Narrow = hn::CappedTag<float, 8>;
+  if constexpr (kLanes > 8)
+    if (plan.vector == kLanes) return run_team<Full, kTile>(plan, args);
+  run_team<Narrow, kTile>(plan, args);
+}
+
+void run(const ForwardPlan& plan, const ForwardArgs& args) {
+  if (plan.grid.size == 4) return run_tiles<4>(plan, args);
+  run_tiles<2>(plan, args);
+}
+
+void transform(const ForwardPlan& plan, const float* w, float* u) {
+  parallel_for(plan.panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      float* to = u + panel * plan.filter_panel;
+      if (plan.grid.size == 4) transform_filter_panel<4>(plan, w, panel, to);
+      else transform_filter_panel<2>(plan, w, panel, to);
+    }
+  });
+}
+
+KernelShape shape() { return {kLanes, kRows, kPanel, kChannels}; }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace cairn::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu {
+
+HWY_EXPORT(run);
+HWY_EXPORT(transform);
+HWY_EXPORT(shape);
+
+KernelShape kernel_shape() { return HWY_DYNAMIC_DISPATCH(shape)(); }
+
+void run_forward(const ForwardPlan& plan, const ForwardArgs& args) {
+  HWY_DYNAMIC_DISPATCH(run)(plan, args);
+}
+
+void transform_filter(const ForwardPlan& plan, const float* w, float* u) {
+  HWY_DYNAMIC_DISPATCH(transform)(plan, w, u);
+}
+
+}  // namespace cairn::cpu
+#endif

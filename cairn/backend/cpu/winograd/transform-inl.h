@@ -1,0 +1,312 @@
+// Winograd's transforms of one tile, all channels of a vector at once.
+//
+// F(m, 3) computes m outputs of a 3-tap correlation from m + 2 products: y = A'[(G g) . (B' d)],
+// where row p of G evaluates the filter at a point (0, 1, -1, 2, -2, infinity). An edge of the
+// image that leaves r < m outputs needs only r + 2 products; if it uses a subset of the same
+// points, it can use the same transformed filter. Minimal<kTile, m> is that family: the points and
+// scales of F(kTile, 3), m outputs. So edge tiles of any size mix freely with whole ones and no
+// product is spent on outputs that do not exist.
+#if defined(CAIRN_WINOGRAD_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CAIRN_WINOGRAD_TRANSFORM_INL_H_
+#undef CAIRN_WINOGRAD_TRANSFORM_INL_H_
+#else
+#define CAIRN_WINOGRAD_TRANSFORM_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class V>
+HWY_INLINE HWY_ATTR V times(float scale, V x) {
+  return hn::Mul(hn::Set(hn::DFromV<V>(), scale), x);
+}
+template <class V>
+HWY_INLINE HWY_ATTR V plus_times(V y, float scale, V x) {  // y + scale * x
+  return hn::MulAdd(hn::Set(hn::DFromV<V>(), scale), x, y);
+}
+template <class V>
+HWY_INLINE HWY_ATTR V minus_times(V y, float scale, V x) {  // y - scale * x
+  return hn::NegMulAdd(hn::Set(hn::DFromV<V>(), scale), x, y);
+}
+
+template <int kTile, int m>
+struct Minimal;
+
+// Points 0, 1, -1, 2, -2, infinity.
+template <>
+struct Minimal<4, 4> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {  // B' d
+    const V odd = minus_times(d[3], 4, d[1]), even = minus_times(d[4], 4, d[2]);
+    const V odd2 = hn::Sub(d[3], d[1]), even2 = hn::Sub(d[4], d[2]);
+    v[0] = plus_times(minus_times(d[4], 5, d[2]), 4, d[0]);
+    v[1] = hn::Add(even, odd);
+    v[2] = hn::Sub(even, odd);
+    v[3] = plus_times(even2, 2, odd2);
+    v[4] = minus_times(even2, 2, odd2);
+    v[5] = plus_times(minus_times(d[5], 5, d[3]), 4, d[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {  // A' q
+    const V sum1 = hn::Add(q[1], q[2]), diff1 = hn::Sub(q[1], q[2]);
+    const V sum2 = hn::Add(q[3], q[4]), diff2 = hn::Sub(q[3], q[4]);
+    y[0] = hn::Add(q[0], hn::Add(sum1, sum2));
+    y[1] = plus_times(diff1, 2, diff2);
+    y[2] = plus_times(sum1, 4, sum2);
+    y[3] = hn::Add(plus_times(diff1, 8, diff2), q[5]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {  // A y
+    const V even = hn::Add(y[0], y[2]), odd = hn::Add(y[1], y[3]);
+    const V even2 = plus_times(y[0], 4, y[2]), odd2 = plus_times(hn::Add(y[1], y[1]), 8, y[3]);
+    q[0] = y[0];
+    q[1] = hn::Add(even, odd);
+    q[2] = hn::Sub(even, odd);
+    q[3] = hn::Add(even2, odd2);
+    q[4] = hn::Sub(even2, odd2);
+    q[5] = y[3];
+  }
+};
+
+template <>
+struct Minimal<4, 3> {  // without -2
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    const V rest = hn::Sub(d[3], d[2]);
+    v[0] =
+        plus_times(plus_times(times(2, d[3]), -4, d[2]), 2, minus_times(times(2, d[0]), 1, d[1]));
+    v[1] = minus_times(times(3, rest), 6, d[1]);
+    v[2] = plus_times(minus_times(d[3], 3, d[2]), 2, d[1]);
+    v[3] = times(4, hn::Sub(d[3], d[1]));
+    v[4] = hn::Sub(plus_times(minus_times(d[4], 2, d[3]), 2, d[1]), d[2]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    const V sum = hn::Add(q[1], q[2]), difference = hn::Sub(q[1], q[2]);
+    y[0] = hn::Add(hn::Add(q[0], sum), q[3]);
+    y[1] = plus_times(difference, 2, q[3]);
+    y[2] = hn::Add(plus_times(sum, 4, q[3]), q[4]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    const V even = hn::Add(y[0], y[2]);
+    q[0] = y[0];
+    q[1] = hn::Add(even, y[1]);
+    q[2] = hn::Sub(even, y[1]);
+    q[3] = plus_times(plus_times(y[0], 2, y[1]), 4, y[2]);
+    q[4] = y[2];
+  }
+};
+
+template <>
+struct Minimal<4, 2> {  // without 2, -2
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    v[0] = times(4, hn::Sub(d[0], d[2]));
+    v[1] = times(-3, hn::Add(d[1], d[2]));
+    v[2] = times(3, hn::Sub(d[1], d[2]));
+    v[3] = hn::Sub(d[3], d[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    y[0] = hn::Add(q[0], hn::Add(q[1], q[2]));
+    y[1] = hn::Add(hn::Sub(q[1], q[2]), q[3]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    q[0] = y[0];
+    q[1] = hn::Add(y[0], y[1]);
+    q[2] = hn::Sub(y[0], y[1]);
+    q[3] = y[1];
+  }
+};
+
+template <>
+struct Minimal<4, 1> {  // 0, 1, infinity
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    v[0] = times(4, hn::Sub(d[0], d[1]));
+    v[1] = times(-6, d[1]);
+    v[2] = hn::Sub(d[2], d[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    y[0] = hn::Add(q[0], hn::Add(q[1], q[2]));
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    q[0] = q[1] = q[2] = y[0];
+  }
+};
+
+// Points 0, 1, -1, infinity.
+template <>
+struct Minimal<2, 2> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    v[0] = hn::Sub(d[0], d[2]);
+    v[1] = hn::Add(d[1], d[2]);
+    v[2] = hn::Sub(d[2], d[1]);
+    v[3] = hn::Sub(d[3], d[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    Minimal<4, 2>::output(q, y);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    Minimal<4, 2>::gradient(y, q);
+  }
+};
+
+template <>
+struct Minimal<2, 1> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    v[0] = hn::Sub(d[0], d[1]);
+    v[1] = hn::Add(d[1], d[1]);
+    v[2] = hn::Sub(d[2], d[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    Minimal<4, 1>::output(q, y);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    Minimal<4, 1>::gradient(y, q);
+  }
+};
+
+// Where value i of m + 2 stands among the kTile + 2 points: infinity is always the last.
+template <int kTile>
+constexpr int point(int m, int i) {
+  return i <= m ? i : kTile + 1;
+}
+
+// What a tile goes through, as types, so that the routines below apply any of them in two
+// dimensions: a step takes values(m, in) to values(m, out); from and to say where value i stands in
+// the grid that is read or written.
+struct InputStep {
+  static constexpr int values_in(int m) { return m + 2; }
+  static constexpr int values_out(int m) { return m + 2; }
+  template <int kTile>
+  static constexpr int from(int, int i) {
+    return i;
+  }
+  template <int kTile>
+  static constexpr int to(int m, int i) {
+    return point<kTile>(m, i);
+  }
+  template <class Form, class V>
+  static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
+    Form::input(in, out);
+  }
+};
+struct OutputStep {
+  static constexpr int values_in(int m) { return m + 2; }
+  static constexpr int values_out(int m) { return m; }
+  template <int kTile>
+  static constexpr int from(int m, int i) {
+    return point<kTile>(m, i);
+  }
+  template <int kTile>
+  static constexpr int to(int, int i) {
+    return i;
+  }
+  template <class Form, class V>
+  static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
+    Form::output(in, out);
+  }
+};
+struct GradientStep {
+  static constexpr int values_in(int m) { return m; }
+  static constexpr int values_out(int m) { return m + 2; }
+  template <int kTile>
+  static constexpr int from(int, int i) {
+    return i;
+  }
+  template <int kTile>
+  static constexpr int to(int m, int i) {
+    return point<kTile>(m, i);
+  }
+  template <class Form, class V>
+  static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
+    Form::gradient(in, out);
+  }
+};
+
+constexpr int kMostPoints = 6;
+
+// Along y: m outputs, each of the `width` columns of a tile that is `columns` outputs wide.
+template <class Step, int kTile, int m, class D>
+HWY_INLINE HWY_ATTR void pass_down(D d, int columns, const float* HWY_RESTRICT in, int64_t in_y,
+                                   int64_t in_x, hn::Vec<D> (*middle)[kMostPoints]) {
+  constexpr int kIn = Step::values_in(m), kOut = Step::values_out(m);
+  const int width = Step::values_in(columns);
+  for (int x = 0; x < width; ++x) {
+    const float* column = in + Step::template from<kTile>(columns, x) * in_x;
+    hn::Vec<D> from[kMostPoints], to[kMostPoints];
+#pragma GCC unroll 8
+    for (int y = 0; y < kIn; ++y)
+      from[y] = hn::LoadU(d, column + Step::template from<kTile>(m, y) * in_y);
+    Step::template apply<Minimal<kTile, m>>(from, to);
+#pragma GCC unroll 8
+    for (int y = 0; y < kOut; ++y) middle[y][x] = to[y];
+  }
+}
+
+// Along x: m outputs; put(y, x, vector) stores result (y, x).
+template <class Step, int kTile, int m, class V, class Put>
+HWY_INLINE HWY_ATTR void pass_right(int rows, const V (*middle)[kMostPoints], const Put& put) {
+  constexpr int kOut = Step::values_out(m);
+  const int height = Step::values_out(rows);
+  for (int y = 0; y < height; ++y) {
+    V to[kMostPoints];
+    Step::template apply<Minimal<kTile, m>>(middle[y], to);
+#pragma GCC unroll 8
+    for (int x = 0; x < kOut; ++x)
+      put(Step::template to<kTile>(rows, y), Step::template to<kTile>(m, x), to[x]);
+  }
+}
+
+template <class Step, int kTile, class D, class Put>
+HWY_NOINLINE HWY_ATTR void transform_edge(D d, int rows, int columns, const float* in, int64_t in_y,
+                                          int64_t in_x, const Put& put) {
+  hn::Vec<D> middle[kMostPoints][kMostPoints];
+  if constexpr (kTile == 4) {
+    if (rows == 4) pass_down<Step, kTile, 4>(d, columns, in, in_y, in_x, middle);
+    if (rows == 3) pass_down<Step, kTile, 3>(d, columns, in, in_y, in_x, middle);
+  }
+  if (rows == 2) pass_down<Step, kTile, 2>(d, columns, in, in_y, in_x, middle);
+  if (rows == 1) pass_down<Step, kTile, 1>(d, columns, in, in_y, in_x, middle);
+  if constexpr (kTile == 4) {
+    if (columns == 4) pass_right<Step, kTile, 4>(rows, middle, put);
+    if (columns == 3) pass_right<Step, kTile, 3>(rows, middle, put);
+  }
+  if (columns == 2) pass_right<Step, kTile, 2>(rows, middle, put);
+  if (columns == 1) pass_right<Step, kTile, 1>(rows, middle, put);
+}
+
+// Transforms a tile of rows x columns outputs. Its grid position (y, x) is read at in + y * in_y +
+// x * in_x.
+template <class Step, int kTile, class D, class Put>
+HWY_INLINE HWY_ATTR void transform_tile(D d, int rows, int columns, const float* in, int64_t in_y,
+                                        int64_t in_x, const Put& put) {
+  if (rows != kTile || columns != kTile)
+    return transform_edge<Step, kTile>(d, rows, columns, in, in_y, in_x, put);
+  hn::Vec<D> middle[kMostPoints][kMostPoints];
+  pass_down<Step, kTile, kTile>(d, kTile, in, in_y, in_x, middle);
+  pass_right<Step, kTile, kTile>(kTile, middle, put);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace cairn::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,312 @@
+#include "cairn/backend/cpu/region/tile_functions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "cairn/backend/cpu/region/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/region/tile_functions.cpp"
+#include <hwy/foreach_target.h>
+
+#include "cairn/backend/cpu/region/vector_math-inl.h"
+
+#ifndef CAIRN_SCALAR_FUNCTIONS
+#define CAIRN_SCALAR_FUNCTIONS
+namespace cairn::cpu {
+
+// Python's modulo: the sign of the divisor.
+inline float remainder_of(float a, float b) {
+  const float r = std::fmod(a, b);
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+// Giles (2010), "Approximating the erfinv function", refined by two steps of Newton in double.
+inline float erfinv_of(float y) {
+  if (!(std::fabs(y) < 1)) return std::fabs(y) == 1 ? std::copysign(INFINITY, y) : NAN;
+  const double w = -std::log((1.0 - y) * (1.0 + y));
+  const double a = w < 5 ? w - 2.5 : std::sqrt(w) - 3;
+  double x = w < 5 ? ((-0.00417768164 * a + 0.246640727) * a + 1.50140941) * y
+                   : ((0.00943887047 * a + 1.00167406) * a + 2.83297682) * y;
+  for (int step = 0; step < 3; ++step)
+    x -= (std::erf(x) - y) / (1.1283791670955126 * std::exp(-x * x));
+  return static_cast<float>(x);
+}
+
+inline float lgamma_of(float x) {
+  int sign;  // not std::lgamma, which writes a global variable
+  return static_cast<float>(::lgamma_r(x, &sign));
+}
+
+}  // namespace cairn::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::CappedTag<float, kTilePeriod>;
+using Vec = hn::Vec<D>;
+using Mask = hn::Mask<D>;
+struct Params {
+  Vec p0, p1;
+};
+
+// Calls f on vectors, with the parameters if it wants them.
+template <class F, class... Vs>
+HWY_INLINE Vec call(F f, const Params& params, Vs... vs) {
+  if constexpr (std::is_invocable_v<F, Params, Vs...>) return f(params, vs...);
+  else return f(vs...);
+}
+
+template <class F>
+void run1(const TileArgs& t) {
+  const D d;
+  const size_t step = hn::Lanes(d);
+  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
+  const float* a = t.in[0];
+  const size_t mask = t.mask[0];
+  size_t i = 0;
+  for (; i + step <= t.n; i += step)
+    hn::StoreU(call(F(), params, hn::LoadU(d, a + (i & mask))), d, t.out + i);
+  if (i == t.n) return;
+  const Mask rest = hn::FirstN(d, t.n - i);
+  hn::BlendedStore(call(F(), params, hn::MaskedLoad(rest, d, a + (i & mask))), rest, d, t.out + i);
+}
+
+template <class F>
+void run2(const TileArgs& t) {
+  const D d;
+  const size_t step = hn::Lanes(d);
+  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
+  const float *a = t.in[0], *b = t.in[1];
+  const size_t ma = t.mask[0], mb = t.mask[1];
+  size_t i = 0;
+  for (; i + step <= t.n; i += step) {
+    const Vec y = call(F(), params, hn::LoadU(d, a + (i & ma)), hn::LoadU(d, b + (i & mb)));
+    hn::StoreU(y, d, t.out + i);
+  }
+  if (i == t.n) return;
+  const Mask rest = hn::FirstN(d, t.n - i);
+  const Vec y = call(F(), params, hn::MaskedLoad(rest, d, a + (i & ma)),
+                     hn::MaskedLoad(rest, d, b + (i & mb)));
+  hn::BlendedStore(y, rest, d, t.out + i);
+}
+
+template <class F>
+void run3(const TileArgs& t) {
+  const D d;
+  const size_t step = hn::Lanes(d);
+  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
+  const float *a = t.in[0], *b = t.in[1], *c = t.in[2];
+  const size_t ma = t.mask[0], mb = t.mask[1], mc = t.mask[2];
+  size_t i = 0;
+  for (; i + step <= t.n; i += step) {
+    const Vec y = call(F(), params, hn::LoadU(d, a + (i & ma)), hn::LoadU(d, b + (i & mb)),
+                       hn::LoadU(d, c + (i & mc)));
+    hn::StoreU(y, d, t.out + i);
+  }
+  if (i == t.n) return;
+  const Mask rest = hn::FirstN(d, t.n - i);
+  const Vec y = call(F(), params, hn::MaskedLoad(rest, d, a + (i & ma)),
+                     hn::MaskedLoad(rest, d, b + (i & mb)), hn::MaskedLoad(rest, d, c + (i & mc)));
+  hn::BlendedStore(y, rest, d, t.out + i);
+}
+
+// The rare functions, one value after the other through the C library.
+template <class F>
+void run_scalar1(const TileArgs& t) {
+  for (size_t i = 0; i < t.n; ++i) t.out[i] = F()(t.in[0][i & t.mask[0]]);
+}
+template <class F>
+void run_scalar2(const TileArgs& t) {
+  for (size_t i = 0; i < t.n; ++i)
+    t.out[i] = F()(t.in[0][i & t.mask[0]], t.in[1][i & t.mask[1]]);
+}
+
+// x^p with the exponents that networks use done by arithmetic.
+void run_pow_scalar(const TileArgs& t);
+
+template <class F>
+TileFunction map1(std::string_view name, F) { return {name, 1, run1<F>}; }
+template <class F>
+TileFunction map2(std::string_view name, F) { return {name, 2, run2<F>}; }
+template <class F>
+TileFunction map3(std::string_view name, F) { return {name, 3, run3<F>}; }
+template <class F>
+TileFunction scalar1(std::string_view name, F) { return {name, 1, run_scalar1<F>}; }
+template <class F>
+TileFunction scalar2(std::string_view name, F) { return {name, 2, run_scalar2<F>}; }
+
+HWY_INLINE Vec zero() { return hn::Zero(D()); }
+HWY_INLINE Vec number(float value) { return hn::Set(D(), value); }
+HWY_INLINE Vec flag(Mask m) { return hn::IfThenElseZero(m, number(1)); }
+HWY_INLINE Mask truth(Vec v) { return hn::Ne(v, zero()); }
+HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) { return at_most(at_least(x, lo), hi); }
+HWY_INLINE Vec softplus(Vec x) { return log1p(exp(x)); }
+HWY_INLINE Vec elu(Vec x, Vec alpha) {
+  return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(alpha, expm1(x)));
+}
+HWY_INLINE Vec gelu_tanh(Vec x) {  // 0.5 (1 + tanh(u)) = sigmoid(2 u)
+  const Vec u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), number(0.0713548162726f), number(1.59576912161f)));
+  return hn::Div(x, hn::Add(number(1), exp(hn::Neg(u))));
+}
+HWY_INLINE Vec mish(Vec x) {  // tanh(log(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2)
+  const Vec e = exp(at_most(x, number(20)));
+  const Vec s = hn::Mul(e, hn::Add(e, number(2)));
+  return hn::Mul(x, hn::Div(s, hn::Add(s, number(2))));
+}
+
+// The table. A vector function gets Vec (and Params first, if it takes them).
+const TileFunction* table(size_t& count) {
+  using V = Vec;
+  using P = Params;
+  static const TileFunction functions[] = {
+      map1("identity", [](V x) { return x; }),
+      map1("copy", [](V x) { return x; }),
+      map2("add", [](V a, V b) { return hn::Add(a, b); }),
+      map2("sub", [](V a, V b) { return hn::Sub(a, b); }),
+      map2("mul", [](V a, V b) { return hn::Mul(a, b); }),
+      map2("div", [](V a, V b) { return hn::Div(a, b); }),
+      map3("fma", [](V a, V b, V c) { return hn::MulAdd(a, b, c); }),
+      map2("maximum", [](V a, V b) { return nan_max(a, b); }),
+      map2("minimum", [](V a, V b) { return nan_min(a, b); }),
+      map1("add_scalar", [](P p, V x) { return hn::Add(x, p.p0); }),
+      map1("mul_scalar", [](P p, V x) { return hn::Mul(x, p.p0); }),
+      map1("rsub_scalar", [](P p, V x) { return hn::Sub(p.p0, x); }),
+      map1("div_scalar", [](P p, V x) { return hn::Div(x, p.p0); }),
+      map1("neg", [](V x) { return hn::Neg(x); }),
+      map1("abs", [](V x) { return hn::Abs(x); }),
+      map1("sign", [](V x) { return hn::Sub(flag(hn::Gt(x, zero())), flag(hn::Lt(x, zero()))); }),
+      map1("square", [](V x) { return hn::Mul(x, x); }),
+      map1("sqrt", [](V x) { return hn::Sqrt(x); }),
+      map1("rsqrt", [](V x) { return hn::Div(number(1), hn::Sqrt(x)); }),
+      map1("reciprocal", [](V x) { return hn::Div(number(1), x); }),
+      map1("floor", [](V x) { return hn::Floor(x); }),
+      map1("ceil", [](V x) { return hn::Ceil(x); }),
+      map1("round", [](V x) { return hn::Round(x); }),
+      map1("trunc", [](V x) { return hn::Trunc(x); }),
+      // exponentials and logarithms
+      map1("exp", [](V x) { return exp(x); }),
+      map1("exp2", [](V x) { return exp2(x); }),
+      map1("expm1", [](V x) { return expm1(x); }),
+      map1("log", [](V x) { return log(x); }),
+      map1("log2", [](V x) { return log2(x); }),
+      map1("log10", [](V x) { return log10(x); }),
+      map1("log1p", [](V x) { return log1p(x); }),
+      scalar2("pow", [](float a, float b) { return std::pow(a, b); }),
+      {"pow_scalar", 1, run_pow_scalar},
+      // trigonometry and special functions
+      map1("sin", [](V x) { return sin(x); }),
+      map1("cos", [](V x) { return cos(x); }),
+      map1("tan", [](V x) { return tan(x); }),
+      scalar1("asin", [](float x) { return std::asin(x); }),
+      scalar1("acos", [](float x) { return std::acos(x); }),
+      scalar1("atan", [](float x) { return std::atan(x); }),
+      scalar2("atan2", [](float y, float x) { return std::atan2(y, x); }),
+      scalar1("sinh", [](float x) { return std::sinh(x); }),
+      scalar1("cosh", [](float x) { return std::cosh(x); }),
+      map1("tanh", [](V x) { return tanh(x); }),
+      scalar1("asinh", [](float x) { return std::asinh(x); }),
+      scalar1("acosh", [](float x) { return std::acosh(x); }),
+      scalar1("atanh", [](float x) { return std::atanh(x); }),
+      map1("erf", [](V x) { return erf(x); }),
+      scalar1("erfc", [](float x) { return std::erfc(x); }),
+      scalar1("erfinv", [](float x) { return erfinv_of(x); }),
+      scalar1("lgamma", [](float x) { return lgamma_of(x); }),
+      scalar2("fmod", [](float a, float b) { return std::fmod(a, b); }),
+      scalar2("remainder", [](float a, float b) { return remainder_of(a, b); }),
+      // comparisons and logic: 1 or 0
+      map2("eq", [](V a, V b) { return flag(hn::Eq(a, b)); }),
+      map2("ne", [](V a, V b) { return flag(hn::Ne(a, b)); }),
+      map2("lt", [](V a, V b) { return flag(hn::Lt(a, b)); }),
+      map2("le", [](V a, V b) { return flag(hn::Le(a, b)); }),
+      map2("gt", [](V a, V b) { return flag(hn::Gt(a, b)); }),
+      map2("ge", [](V a, V b) { return flag(hn::Ge(a, b)); }),
+      map2("logical_and", [](V a, V b) { return flag(hn::And(truth(a), truth(b))); }),
+      map2("logical_or", [](V a, V b) { return flag(hn::Or(truth(a), truth(b))); }),
+      map2("logical_xor", [](V a, V b) { return flag(hn::Xor(truth(a), truth(b))); }),
+      map1("logical_not", [](V x) { return flag(hn::Eq(x, zero())); }),
+      map1("isnan", [](V x) { return flag(hn::IsNaN(x)); }),
+      map1("isinf", [](V x) { return flag(hn::Eq(hn::Abs(x), number(INFINITY))); }),
+      map1("isfinite", [](V x) { return flag(hn::Lt(hn::Abs(x), number(INFINITY))); }),
+      map3("where", [](V c, V a, V b) { return hn::IfThenElse(truth(c), a, b); }),
+      // activations
+      map1("relu", [](V x) { return at_least(x, zero()); }),
+      map1("relu6", [](V x) { return clamp(x, zero(), number(6)); }),
+      map1("leaky_relu", [](P p, V x) { return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(x, p.p0)); }),
+      map1("elu", [](P p, V x) { return elu(x, p.p0); }),
+      map1("selu", [](V x) { return hn::Mul(number(1.05070099f), elu(x, number(1.67326324f))); }),
+      map1("sigmoid", [](V x) { return sigmoid(x); }),
+      map1("logsigmoid", [](V x) {
+        return hn::Sub(at_most(x, zero()), softplus(hn::Neg(hn::Abs(x))));
+      }),
+      map1("softplus", [](P p, V x) {  // p0: beta, p1: threshold
+        const V scaled = hn::Mul(x, p.p0);
+        return hn::IfThenElse(hn::Gt(scaled, p.p1), x, hn::Div(softplus(scaled), p.p0));
+      }),
+      map1("softsign", [](V x) { return hn::Div(x, hn::Add(number(1), hn::Abs(x))); }),
+      map1("silu", [](V x) { return hn::Div(x, hn::Add(number(1), exp(hn::Neg(x)))); }),
+      map1("gelu", [](V x) {
+        const V half = hn::Mul(x, number(0.5f));
+        return hn::MulAdd(half, erf(hn::Mul(x, number(0.707106781f))), half);
+      }),
+      map1("gelu_tanh", [](V x) { return gelu_tanh(x); }),
+      map1("mish", [](V x) { return mish(x); }),
+      map1("hardtanh", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
+      map1("clamp", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
+      map1("clamp_min", [](P p, V x) { return at_least(x, p.p0); }),
+      map1("clamp_max", [](P p, V x) { return at_most(x, p.p0); }),
+      map1("hardsigmoid", [](V x) {
+        return hn::Mul(clamp(hn::Add(x, number(3)), zero(), number(6)), number(1.0f / 6));
+      }),
+      map1("hardswish", [](V x) {
+        return hn::Mul(hn::Mul(x, clamp(hn::Add(x, number(3)), zero(), number(6))), number(1.0f / 6));
+      }),
+      map1("threshold", [](P p, V x) { return hn::IfThenElse(hn::Le(x, p.p0), p.p1, x); }),
+  };
+  count = std::size(functions);
+  return functions;
+}
+
+void run_pow_scalar(const TileArgs& t) {
+  const float p = t.p0;
+  if (p == 2) return map1("", [](Vec x) { return hn::Mul(x, x); }).kernel(t);
+  if (p == 3) return map1("", [](Vec x) { return hn::Mul(hn::Mul(x, x), x); }).kernel(t);
+  if (p == 1) return map1("", [](Vec x) { return x; }).kernel(t);
+  if (p == 0.5f) return map1("", [](Vec x) { return hn::Sqrt(x); }).kernel(t);
+  if (p == -1) return map1("", [](Vec x) { return hn::Div(number(1), x); }).kernel(t);
+  if (p == -0.5f) return map1("", [](Vec x) { return hn::Div(number(1), hn::Sqrt(x)); }).kernel(t);
+  for (size_t i = 0; i < t.n; ++i) t.out[i] = std::pow(t.in[0][i & t.mask[0]], p);
+}
+
+}  // namespace cairn::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu {
+
+HWY_EXPORT(table);
+
+std::span<const TileFunction> tile_functions() {
+  static const std::span<const TileFunction> functions = [] {
+    size_t count = 0;
+    const TileFunction* first = HWY_DYNAMIC_DISPATCH(table)(count);
+    return std::span(first, count);
+  }();
+  return functions;
+}
+
+const TileFunction* find_tile_function(std::string_view name) {
+  static const auto index = [] {
+    std::unordered_map<std::string_view, const TileFunction*> map;
+    for (const auto& f : tile_functions()) map.emplace(f.name, &f);
+    return map;
+  }();
+  const auto found = index.find(name);
+  return found == index.end() ? nullptr : found->second;
+}
+
+}  // namespace cairn::cpu
+#endif

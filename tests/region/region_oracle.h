@@ -12,7 +12,17 @@
 
 namespace cairn::cpu::testing {
 
-using Function = std::function<double(double, double, double, double, double)>;  // a, b, c, p0, p1
+struct Args {
+  double a, b, c, p0, p1;
+};
+using Function = std::function<double(Args)>;
+
+inline double inverse_erf(double y) {  // by bisection
+  if (!(std::fabs(y) < 1)) return std::fabs(y) == 1 ? std::copysign(INFINITY, y) : NAN;
+  double lo = -6, hi = 6;
+  for (int i = 0; i < 200; ++i) (std::erf((lo + hi) / 2) < y ? lo : hi) = (lo + hi) / 2;
+  return lo;
+}
 
 // What the functions of the tables mean, in double.
 inline const std::map<std::string, Function, std::less<>>& true_functions() {
@@ -20,50 +30,95 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
   static const auto clamp = [](double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; };
   static const auto elu = [](double x, double alpha) { return x > 0 ? x : alpha * std::expm1(x); };
   static const auto softplus = [](double x) { return x > 40 ? x : std::log1p(std::exp(x)); };
-#define FN(expression) [](double a, double b, double c, double p0, double p1) -> double { \
-    (void)a, (void)b, (void)c, (void)p0, (void)p1; return expression; }
   static const std::map<std::string, Function, std::less<>> functions = {
-      {"identity", FN(a)}, {"copy", FN(a)}, {"add", FN(a + b)}, {"sub", FN(a - b)},
-      {"mul", FN(a * b)}, {"div", FN(a / b)}, {"fma", FN(a * b + c)},
-      {"maximum", FN(a != a || a > b ? a : b)}, {"minimum", FN(a != a || a < b ? a : b)},
-      {"add_scalar", FN(a + p0)}, {"mul_scalar", FN(a * p0)}, {"rsub_scalar", FN(p0 - a)},
-      {"div_scalar", FN(a / p0)}, {"neg", FN(-a)}, {"abs", FN(std::fabs(a))},
-      {"sign", FN((a > 0) - (a < 0))}, {"square", FN(a * a)}, {"sqrt", FN(std::sqrt(a))},
-      {"rsqrt", FN(1 / std::sqrt(a))}, {"reciprocal", FN(1 / a)}, {"floor", FN(std::floor(a))},
-      {"ceil", FN(std::ceil(a))}, {"round", FN(std::nearbyint(a))}, {"trunc", FN(std::trunc(a))},
-      {"exp", FN(std::exp(a))}, {"exp2", FN(std::exp2(a))}, {"expm1", FN(std::expm1(a))},
-      {"log", FN(std::log(a))}, {"log2", FN(std::log2(a))}, {"log10", FN(std::log10(a))},
-      {"log1p", FN(std::log1p(a))}, {"pow", FN(std::pow(a, b))},
-      {"pow_scalar", FN(std::pow(a, p0))}, {"sin", FN(std::sin(a))}, {"cos", FN(std::cos(a))},
-      {"tan", FN(std::tan(a))}, {"asin", FN(std::asin(a))}, {"acos", FN(std::acos(a))},
-      {"atan", FN(std::atan(a))}, {"atan2", FN(std::atan2(a, b))}, {"sinh", FN(std::sinh(a))},
-      {"cosh", FN(std::cosh(a))}, {"tanh", FN(std::tanh(a))}, {"asinh", FN(std::asinh(a))},
-      {"acosh", FN(std::acosh(a))}, {"atanh", FN(std::atanh(a))}, {"erf", FN(std::erf(a))},
-      {"erfc", FN(std::erfc(a))}, {"lgamma", FN(std::lgamma(a))}, {"fmod", FN(std::fmod(a, b))},
-      {"remainder", FN(a - b * std::floor(a / b))}, {"eq", FN(a == b)}, {"ne", FN(a != b)},
-      {"lt", FN(a < b)}, {"le", FN(a <= b)}, {"gt", FN(a > b)}, {"ge", FN(a >= b)},
-      {"logical_and", FN(a != 0 && b != 0)}, {"logical_or", FN(a != 0 || b != 0)},
-      {"logical_xor", FN((a != 0) != (b != 0))}, {"logical_not", FN(a == 0)},
-      {"isnan", FN(std::isnan(a))}, {"isinf", FN(std::isinf(a))}, {"isfinite", FN(std::isfinite(a))},
-      {"where", FN(a != 0 ? b : c)}, {"relu", FN(a < 0 ? 0 : a)}, {"relu6", FN(clamp(a, 0, 6))},
-      {"leaky_relu", FN(a > 0 ? a : a * p0)}, {"elu", FN(elu(a, p0))},
-      {"selu", FN(1.0507009873554805 * elu(a, 1.6732632423543772))}, {"sigmoid", FN(sigmoid(a))},
-      {"logsigmoid", FN(-softplus(-a))},
-      {"softplus", FN(a * p0 > p1 ? a : softplus(a * p0) / p0)},
-      {"softsign", FN(a / (1 + std::fabs(a)))}, {"silu", FN(a * sigmoid(a))},
-      {"gelu", FN(a * 0.5 * std::erfc(-a * 0.70710678118654752))},
-      {"gelu_tanh", FN(0.5 * a * (1 + std::tanh(0.79788456080286536 * (a + 0.044715 * a * a * a))))},
-      {"mish", FN(a * std::tanh(softplus(a)))}, {"hardtanh", FN(clamp(a, p0, p1))},
-      {"clamp", FN(clamp(a, p0, p1))}, {"clamp_min", FN(a < p0 ? p0 : a)},
-      {"clamp_max", FN(a > p0 ? p0 : a)}, {"hardsigmoid", FN(clamp(a + 3, 0, 6) / 6)},
-      {"hardswish", FN(a * clamp(a + 3, 0, 6) / 6)}, {"threshold", FN(a <= p0 ? p1 : a)},
-      {"erfinv", FN([](double y) {  // bisection on erf
-         double lo = -6, hi = 6;
-         for (int i = 0; i < 200; ++i) (std::erf((lo + hi) / 2) < y ? lo : hi) = (lo + hi) / 2;
-         return std::fabs(y) == 1 ? std::copysign(INFINITY, y) : y != y || std::fabs(y) > 1 ? NAN : lo;
-       }(a))},
+      {"identity", [](Args v) { return v.a; }},
+      {"copy", [](Args v) { return v.a; }},
+      {"add", [](Args v) { return v.a + v.b; }},
+      {"sub", [](Args v) { return v.a - v.b; }},
+      {"mul", [](Args v) { return v.a * v.b; }},
+      {"div", [](Args v) { return v.a / v.b; }},
+      {"fma", [](Args v) { return v.a * v.b + v.c; }},
+      {"maximum", [](Args v) { return v.a != v.a || v.a > v.b ? v.a : v.b; }},
+      {"minimum", [](Args v) { return v.a != v.a || v.a < v.b ? v.a : v.b; }},
+      {"add_scalar", [](Args v) { return v.a + v.p0; }},
+      {"mul_scalar", [](Args v) { return v.a * v.p0; }},
+      {"rsub_scalar", [](Args v) { return v.p0 - v.a; }},
+      {"div_scalar", [](Args v) { return v.a / v.p0; }},
+      {"neg", [](Args v) { return -v.a; }},
+      {"abs", [](Args v) { return std::fabs(v.a); }},
+      {"sign", [](Args v) { return (v.a > 0) - (v.a < 0); }},
+      {"square", [](Args v) { return v.a * v.a; }},
+      {"sqrt", [](Args v) { return std::sqrt(v.a); }},
+      {"rsqrt", [](Args v) { return 1 / std::sqrt(v.a); }},
+      {"reciprocal", [](Args v) { return 1 / v.a; }},
+      {"floor", [](Args v) { return std::floor(v.a); }},
+      {"ceil", [](Args v) { return std::ceil(v.a); }},
+      {"round", [](Args v) { return std::nearbyint(v.a); }},
+      {"trunc", [](Args v) { return std::trunc(v.a); }},
+      {"exp", [](Args v) { return std::exp(v.a); }},
+      {"exp2", [](Args v) { return std::exp2(v.a); }},
+      {"expm1", [](Args v) { return std::expm1(v.a); }},
+      {"log", [](Args v) { return std::log(v.a); }},
+      {"log2", [](Args v) { return std::log2(v.a); }},
+      {"log10", [](Args v) { return std::log10(v.a); }},
+      {"log1p", [](Args v) { return std::log1p(v.a); }},
+      {"pow", [](Args v) { return std::pow(v.a, v.b); }},
+      {"pow_scalar", [](Args v) { return std::pow(v.a, v.p0); }},
+      {"sin", [](Args v) { return std::sin(v.a); }},
+      {"cos", [](Args v) { return std::cos(v.a); }},
+      {"tan", [](Args v) { return std::tan(v.a); }},
+      {"asin", [](Args v) { return std::asin(v.a); }},
+      {"acos", [](Args v) { return std::acos(v.a); }},
+      {"atan", [](Args v) { return std::atan(v.a); }},
+      {"atan2", [](Args v) { return std::atan2(v.a, v.b); }},
+      {"sinh", [](Args v) { return std::sinh(v.a); }},
+      {"cosh", [](Args v) { return std::cosh(v.a); }},
+      {"tanh", [](Args v) { return std::tanh(v.a); }},
+      {"asinh", [](Args v) { return std::asinh(v.a); }},
+      {"acosh", [](Args v) { return std::acosh(v.a); }},
+      {"atanh", [](Args v) { return std::atanh(v.a); }},
+      {"erf", [](Args v) { return std::erf(v.a); }},
+      {"erfc", [](Args v) { return std::erfc(v.a); }},
+      {"lgamma", [](Args v) { return std::lgamma(v.a); }},
+      {"fmod", [](Args v) { return std::fmod(v.a, v.b); }},
+      {"remainder", [](Args v) { return v.a - v.b * std::floor(v.a / v.b); }},
+      {"eq", [](Args v) { return v.a == v.b; }},
+      {"ne", [](Args v) { return v.a != v.b; }},
+      {"lt", [](Args v) { return v.a < v.b; }},
+      {"le", [](Args v) { return v.a <= v.b; }},
+      {"gt", [](Args v) { return v.a > v.b; }},
+      {"ge", [](Args v) { return v.a >= v.b; }},
+      {"logical_and", [](Args v) { return v.a != 0 && v.b != 0; }},
+      {"logical_or", [](Args v) { return v.a != 0 || v.b != 0; }},
+      {"logical_xor", [](Args v) { return (v.a != 0) != (v.b != 0); }},
+      {"logical_not", [](Args v) { return v.a == 0; }},
+      {"isnan", [](Args v) { return std::isnan(v.a); }},
+      {"isinf", [](Args v) { return std::isinf(v.a); }},
+      {"isfinite", [](Args v) { return std::isfinite(v.a); }},
+      {"where", [](Args v) { return v.a != 0 ? v.b : v.c; }},
+      {"relu", [](Args v) { return v.a < 0 ? 0 : v.a; }},
+      {"relu6", [](Args v) { return clamp(v.a, 0, 6); }},
+      {"leaky_relu", [](Args v) { return v.a > 0 ? v.a : v.a * v.p0; }},
+      {"elu", [](Args v) { return elu(v.a, v.p0); }},
+      {"selu", [](Args v) { return 1.0507009873554805 * elu(v.a, 1.6732632423543772); }},
+      {"sigmoid", [](Args v) { return sigmoid(v.a); }},
+      {"logsigmoid", [](Args v) { return -softplus(-v.a); }},
+      {"softplus", [](Args v) { return v.a * v.p0 > v.p1 ? v.a : softplus(v.a * v.p0) / v.p0; }},
+      {"softsign", [](Args v) { return v.a / (1 + std::fabs(v.a)); }},
+      {"silu", [](Args v) { return v.a * sigmoid(v.a); }},
+      {"gelu", [](Args v) { return v.a * 0.5 * std::erfc(-v.a * 0.70710678118654752); }},
+      {"gelu_tanh",
+       [](Args v) { return 0.5 * v.a * (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a))); }},
+      {"mish", [](Args v) { return v.a * std::tanh(softplus(v.a)); }},
+      {"hardtanh", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
+      {"clamp", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
+      {"clamp_min", [](Args v) { return v.a < v.p0 ? v.p0 : v.a; }},
+      {"clamp_max", [](Args v) { return v.a > v.p0 ? v.p0 : v.a; }},
+      {"hardsigmoid", [](Args v) { return clamp(v.a + 3, 0, 6) / 6; }},
+      {"hardswish", [](Args v) { return v.a * clamp(v.a + 3, 0, 6) / 6; }},
+      {"threshold", [](Args v) { return v.a <= v.p0 ? v.p1 : v.a; }},
+      {"erfinv", [](Args v) { return inverse_erf(v.a); }},
   };
-#undef FN
   return functions;
 }
 
@@ -83,6 +138,11 @@ struct Memory {
   }
   void* element(int64_t i) { return bytes.data() + kGuard + (i - first) * size_of(dtype); }
   void* pointer() { return element(0); }
+  bool guards_are_whole() const {
+    for (size_t i = 0; i < kGuard; ++i)
+      if (bytes[i] != 0xA5 || bytes[bytes.size() - 1 - i] != 0xA5) return false;
+    return true;
+  }
 };
 
 inline double combine2(Combine combine, double a, double b) {
@@ -119,7 +179,7 @@ class Oracle {
   }
   bool padded(int64_t point) const {
     if (p_.padding.block_dim < 0) return false;
-    int64_t index[16];
+    int64_t index[16] = {};
     for (int d = p_.dims.ssize() - 1; d >= 0; --d) index[d] = point % p_.dims[d], point /= p_.dims[d];
     return index[p_.padding.block_dim] * p_.dims[p_.padding.lane_dim] + index[p_.padding.lane_dim] >=
            p_.padding.channels;
@@ -137,7 +197,7 @@ class Oracle {
       case RegionCode::constant: out.assign(points_, i.p0); break;
       case RegionCode::compute: {
         const auto& fn = true_functions().find(i.fn->name)->second;
-        for (int64_t k = 0; k < points_; ++k) out[k] = fn(at(i.a, k), at(i.b, k), at(i.c, k), i.p0, i.p1);
+        for (int64_t k = 0; k < points_; ++k) out[k] = fn({at(i.a, k), at(i.b, k), at(i.c, k), i.p0, i.p1});
         break;
       }
       case RegionCode::row_reduce: {
@@ -153,8 +213,11 @@ class Oracle {
       }
       case RegionCode::store: {
         Memory& m = outputs_[i.operand];
+        const RegionOperand& to = p_.outputs[i.operand];
+        const auto has = [&](int d) { return d < 0 || to.strides[d] != 0 || p_.dims[d] == 1; };
+        const bool masked = has(p_.padding.block_dim) && has(p_.padding.lane_dim);
         for (int64_t k = 0; k < points_; ++k)
-          write(m, offset(p_.outputs[i.operand], k), padded(k) ? 0 : values_[i.a][k]);
+          write(m, offset(to, k), masked && padded(k) ? 0 : values_[i.a][k]);
         break;
       }
       case RegionCode::reduce_store: reduce_store(i); break;

@@ -93,15 +93,20 @@ void fuse_multiply_add(RegionProgram& program) {
   program.code = std::move(code);
 }
 
+// Whether an output has an element for each channel, padding included.
+bool has_channels(const RegionProgram& program, const ChannelPadding& padding,
+                  const RegionInstr& instr) {
+  const Ints& strides = program.outputs[instr.operand].strides;
+  const auto has = [&](int d) { return strides[d] != 0 || program.dims[d] == 1; };
+  return has(padding.block_dim) && has(padding.lane_dim);
+}
+
 // What a padding point counts as: 0 where it lands in an element of its own, which must become 0, and
 // otherwise nothing.
 double value_of_padding(const RegionProgram& program, const ChannelPadding& padding,
                         const RegionInstr& instr) {
-  if (instr.code == RegionCode::store) return 0;
   if (instr.code == RegionCode::row_reduce) return identity_of(instr.combine);
-  const Ints& strides = program.outputs[instr.operand].strides;
-  const bool own_block = strides[padding.block_dim] != 0 || program.dims[padding.block_dim] == 1;
-  return own_block && strides[padding.lane_dim] != 0 ? 0 : identity_of(instr.combine);
+  return has_channels(program, padding, instr) ? 0 : identity_of(instr.combine);
 }
 
 // Adds the mask as an input and selects by it before whatever leaves the registers.
@@ -125,7 +130,9 @@ void lower_padding(RegionProgram& program, std::vector<float>& mask) {
   std::vector<RegionInstr> code;
   code.push_back({.code = RegionCode::load, .out = mask_register, .operand = load_index});
   for (RegionInstr instr : program.code) {
-    const bool leaves = !writes(instr) || instr.code == RegionCode::row_reduce;
+    const bool leaves = instr.code == RegionCode::store ? has_channels(program, padding, instr)
+                                                        : instr.code == RegionCode::reduce_store ||
+                                                              instr.code == RegionCode::row_reduce;
     if (leaves) {
       const int16_t outside = next++, selected = next++;
       code.push_back({.code = RegionCode::constant, .out = outside,
@@ -151,20 +158,23 @@ void drop_unit_dims(RegionProgram& program) {
   }
 }
 
-// A reduce_store over no dims is a scaled store.
+// A reduction of nothing but its own point multiplies by its scale: rows of one value, and a
+// reduce_store that keeps every dim.
 void lower_empty_reductions(RegionProgram& program) {
   int16_t next = static_cast<int16_t>(register_count(program));
   std::vector<RegionInstr> code;
+  const auto scaled = [&](const RegionInstr& instr, int16_t out) {
+    return RegionInstr{.code = RegionCode::compute, .out = out, .a = instr.a,
+                       .fn = find_tile_function("mul_scalar"), .p0 = instr.scale};
+  };
   for (RegionInstr instr : program.code) {
+    if (instr.code == RegionCode::row_reduce && program.row_rank == 0) instr = scaled(instr, instr.out);
     if (instr.code == RegionCode::reduce_store) {
       const auto& strides = program.outputs[instr.operand].strides;
       if (std::find(strides.begin(), strides.end(), 0) == strides.end()) {
-        if (instr.scale != 1) {
-          code.push_back({.code = RegionCode::compute, .out = next, .a = instr.a,
-                          .fn = find_tile_function("mul_scalar"), .p0 = instr.scale});
-          instr.a = next++;
-        }
+        code.push_back(scaled(instr, next));
         instr.code = RegionCode::store;
+        instr.a = next++;
       }
     }
     code.push_back(instr);

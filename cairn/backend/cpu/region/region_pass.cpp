@@ -401,7 +401,10 @@ void PassBuilder::expand_small_stores() {
   for (size_t reg = known.size(); reg < registers_.size(); ++reg) registers_[reg].small = false;
   sinks_.clear();
   for (size_t i = 0; i < program_.code.size(); ++i)
-    if (live_[i] && is_store(program_.code[i])) sinks_.push_back(static_cast<int>(i));
+    if (live_[i] && is_store(program_.code[i])) {
+      sinks_.push_back(static_cast<int>(i));
+      if (program_.code[i].code == RegionCode::reduce_store) reduction_ = static_cast<int>(i);
+    }
 }
 
 // ---- phases ---------------------------------------------------------------------------------------

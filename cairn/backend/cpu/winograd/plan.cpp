@@ -1,7 +1,6 @@
 #include "cairn/backend/cpu/winograd/plan.h"
 
-#include <unistd.h>
-
+#include "cairn/base/caches.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 
@@ -15,17 +14,6 @@ constexpr int64_t kFloat = sizeof(float);
 // Planes of a buffer are a whole number of cache lines apart, plus one: powers of two would share
 // the same few cache sets.
 int64_t plane_stride(int64_t floats) { return round_up(floats, 16) + 16; }
-
-struct Caches {
-  int64_t l2, l3;  // bytes: of a core; of the processor
-};
-Caches caches() {
-  static const Caches found = [] {
-    const int64_t l2 = sysconf(_SC_LEVEL2_CACHE_SIZE), l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    return Caches{l2 > 0 ? l2 : 512 << 10, l3 > 0 ? l3 : 8 << 20};
-  }();
-  return found;
-}
 
 void check_shape(const WinogradShape& s) {
   check(s.block == 8 || s.block == 16, "winograd: blocks of {} channels; 8 and 16 are supported",
@@ -142,7 +130,7 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   const int64_t points = p.grid.points() * p.grid.points();
   p.stream =
       p.d.batch * p.d.out_channels() * p.d.out_depth * p.d.out_height * p.d.out_width * kFloat >
-      caches().l3 / 2;
+      caches().l3 / 3;
   p.input_depth = tiles * in;
   p.input_plane = plane_stride(p.input_depth * p.d.in_depth);
   p.product_plane = plane_stride(p.slab * tiles * k.panel);

@@ -1,10 +1,9 @@
 // Winograd convolution against oneDNN's direct one: best of alternated runs, effective GFLOP/s
 // (operations of the direct sum).
-//   bench_winograd [--tile f2|f4] [--block 8|16] [--plain] [--no-direct] [--threads T] [--shape
-//   N,C,K,H[,D]]...
+//   bench_winograd [--tile f2|f4] [--block 8|16] [--plain] [--no-direct] [--threads T]
+//                  [--pass 'back data'] [--cpu-time] [--shape N,C,K,H[,D]]...
 // D: 3x3x3 over D planes. --cpu-time with one thread: what a busy machine's best would be.
 #include <fmt/core.h>
-
 #include <time.h>
 
 #include <cstdlib>
@@ -38,6 +37,7 @@ struct Buffer {
 };
 
 bool cpu_time = false;
+std::string only;  // the pass to measure; empty: all
 
 double now() {
   timespec t;
@@ -170,6 +170,7 @@ void measure(const WinogradShape& s, const WinogradOptions& options, bool with_d
   const double work = 2e-9 * s.batch * s.out_channels * s.out_depth() * s.out_height() *
                       s.out_width() * s.in_channels * 9 * s.taps;
   const auto row = [&](const char* name, const Run& theirs, const Run& run) {
+    if (!only.empty() && only != name) return;
     const Best best = alternate(theirs, run);
     fmt::print(
         "{:>3}x{:<4} K {:<4} {:>3}^2 D{:<3} {:<14} direct {:5.0f}  winograd {:5.0f}  {:5.2f} times "
@@ -201,6 +202,7 @@ int main(int argc, char** argv) {
     if (arg == "--tile") options.tile = value() == "f2" ? WinogradTile::f2 : WinogradTile::f4;
     else if (arg == "--no-direct") with_direct = false;
     else if (arg == "--cpu-time") cpu_time = true;
+    else if (arg == "--pass") only = value();
     else if (arg == "--plain") options.layout = FilterLayout::plain;
     else if (arg == "--block") block = std::atoi(value().c_str());
     else if (arg == "--threads") cairn::set_num_threads(std::atoi(value().c_str()));

@@ -164,25 +164,30 @@ class BackwardWeightsWorker {
       }
   }
 
-  // sums[tap][point][group..][panel] (+)= V' D over the chunk.
+  // sums[tap][point][group..][panel] (+)= V' D over the chunk, kRun tiles at a time.
   HWY_ATTR void multiply(int point, int64_t panel, int64_t group, int64_t group_end, float* sums,
                          bool accumulate) {
+    constexpr int64_t kRun = 128;  // so that both factors of a product stay in L1
     const Direction& p = plan_.d;
     const TileRange range =
         plan_.grid.users(point / kPoints, point % kPoints, first_tile_, first_tile_ + tile_count_);
-    const int64_t first = range.begin - first_tile_, length = range.end - range.begin;
+    const int64_t end = range.end - first_tile_;
     for (int64_t tap = 0; tap < p.taps; ++tap) {
       const int64_t depth = std::max<int64_t>(0, p.pad_front - tap);
       const int64_t depth_end = std::min(p.out_depth, p.in_depth + p.pad_front - tap);
       const int64_t runs = std::max<int64_t>(0, depth_end - depth);
-      const float* b = d_ + point * plan_.gradient_plane + panel * plan_.gradient_panel +
-                       (depth * plan_.chunk_tiles + first) * kPanel;
-      const float* a = v_ + point * plan_.input_plane +
-                       ((depth + tap - p.pad_front) * plan_.chunk_tiles + first) * kChannels;
       float* out = sums + tap * plan_.sum_tap + point * plan_.sum_plane;
-      for (int64_t g = group; g < group_end; ++g, out += kChannels * kPanel)
-        multiply_rows(std::min<int64_t>(kChannels, channels() - g * kChannels), runs, length,
-                      a + g * plan_.input_group, b, out, accumulate);
+      bool add = accumulate;
+      for (int64_t t = range.begin - first_tile_; t < end || !add; t += kRun, add = true) {
+        const int64_t length = std::max<int64_t>(0, std::min(kRun, end - t));
+        const float* b = d_ + point * plan_.gradient_plane + panel * plan_.gradient_panel +
+                         (depth * plan_.chunk_tiles + t) * kPanel;
+        const float* a = v_ + point * plan_.input_plane +
+                         ((depth + tap - p.pad_front) * plan_.chunk_tiles + t) * kChannels;
+        for (int64_t g = group; g < group_end; ++g)
+          multiply_rows(std::min<int64_t>(kChannels, channels() - g * kChannels), runs, length,
+                        a + g * plan_.input_group, b, out + (g - group) * kChannels * kPanel, add);
+      }
     }
   }
 

@@ -13,6 +13,7 @@
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
 #include "cairn/backend/cpu/winograd/transform-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -92,72 +93,151 @@ struct FilterSquare {
   int64_t kernel, row;
 };
 
-// The square whose first contracted channel is c, first lane l. Copies to `buffer` [9][8][8] unless
-// it can be read in place.
-inline FilterSquare filter_square(const FilterShape& shape, bool flip, const float* w, int64_t tap,
-                                  int64_t c, int64_t l, float* buffer) {
-  const FilterIndex index{shape};
-  if (shape.layout == FilterLayout::blocked && !flip)
-    return {w + index.at(l, c, tap), index.kernel_stride(), shape.block};
-  const bool padded =
-      shape.layout == FilterLayout::blocked;  // its padded lanes are there, and zero
-  const int64_t rows =
-      padded ? kSquare
-             : std::min<int64_t>(kSquare, (flip ? shape.out_channels : shape.in_channels) - c);
-  const int64_t lanes =
-      padded ? kSquare
-             : std::min<int64_t>(kSquare, (flip ? shape.in_channels : shape.out_channels) - l);
-  const int64_t kernel = index.kernel_stride();
-  if (rows < kSquare || lanes < kSquare) std::fill_n(buffer, 9 * kSquare * kSquare, 0.f);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const float* from = flip ? w + index.at(c + r, l + lane, shape.taps - 1 - tap)
-                               : w + index.at(l + lane, c + r, tap);
-      float* to = buffer + r * kSquare + lane;
-      for (int k = 0; k < 9; ++k) to[k * kSquare * kSquare] = from[(flip ? 8 - k : k) * kernel];
-    }
-  return {buffer, kSquare * kSquare, kSquare};
+// to[j][i] = from[i][j], 8 x 8.
+HWY_INLINE HWY_ATTR void transpose(const float* from, int64_t from_row, float* to, int64_t to_row) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  const SquareTag d;
+  const hn::Repartition<double, SquareTag> pairs;
+  using V = hn::Vec<SquareTag>;
+  V quarter[kSquare];  // 4 x 4 transposes within each half of the vectors
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    const float* at = from + 4 * half * from_row;
+    const V a = hn::LoadU(d, at), b = hn::LoadU(d, at + from_row);
+    const V e = hn::LoadU(d, at + 2 * from_row), f = hn::LoadU(d, at + 3 * from_row);
+    const auto ab = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+    const auto ef = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
+    const auto ab2 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+    const auto ef2 = hn::BitCast(pairs, hn::InterleaveUpper(d, e, f));
+    quarter[4 * half] = hn::BitCast(d, hn::InterleaveLower(pairs, ab, ef));
+    quarter[4 * half + 1] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ef));
+    quarter[4 * half + 2] = hn::BitCast(d, hn::InterleaveLower(pairs, ab2, ef2));
+    quarter[4 * half + 3] = hn::BitCast(d, hn::InterleaveUpper(pairs, ab2, ef2));
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    hn::StoreU(hn::ConcatLowerLower(d, quarter[j + 4], quarter[j]), d, to + j * to_row);
+    hn::StoreU(hn::ConcatUpperUpper(d, quarter[j + 4], quarter[j]), d, to + (j + 4) * to_row);
+  }
+#else
+  for (int i = 0; i < kSquare; ++i)
+    for (int j = 0; j < kSquare; ++j) to[j * to_row + i] = from[i * from_row + j];
+#endif
 }
 
-// U of one panel of output channels: u [point][tap][channel][panel], planes `plane` floats apart.
+// Squares of plain weights that stick out of the channels there are: one by one, zeros beyond.
+inline void copy_edge_square(const FilterShape& shape, bool flip, const float* w, int64_t tap,
+                             int64_t c, int64_t l, float* HWY_RESTRICT buffer) {
+  const FilterIndex index{shape};
+  std::fill_n(buffer, 9 * kSquare * kSquare, 0.f);
+  const int64_t o = flip ? c : l, i = flip ? l : c;
+  const int64_t outs = std::min<int64_t>(kSquare, shape.out_channels - o);
+  const int64_t ins = std::min<int64_t>(kSquare, shape.in_channels - i);
+  for (int64_t a = 0; a < outs; ++a)
+    for (int64_t b = 0; b < ins; ++b) {
+      const float* from = w + index.at(o + a, i + b, tap);
+      float* to = buffer + (flip ? a * kSquare + b : b * kSquare + a);
+      for (int k = 0; k < 9; ++k) to[k * kSquare * kSquare] = from[flip ? 8 - k : k];
+    }
+}
+
+// The square whose first contracted channel is c, first lane l, in place or in `buffer`
+// [9][8 rows][8 lanes]. Backward data (flip) contracts output channels and turns the kernel.
+HWY_INLINE HWY_ATTR FilterSquare filter_square(const FilterShape& shape, bool flip, const float* w,
+                                               int64_t tap, int64_t c, int64_t l,
+                                               float* HWY_RESTRICT buffer) {
+  const FilterIndex index{shape};
+  constexpr int64_t kPlane = kSquare * kSquare;
+  const int64_t o = flip ? c : l, i = flip ? l : c;
+  if (flip) tap = shape.taps - 1 - tap;
+  if (shape.layout == FilterLayout::blocked) {
+    const float* from = w + index.at(o, i, tap);
+    const int64_t kernel = index.kernel_stride();
+    if (!flip) return {from, kernel, shape.block};
+    for (int k = 0; k < 9; ++k)
+      transpose(from + k * kernel, shape.block, buffer + (8 - k) * kPlane, kSquare);
+    return {buffer, kPlane, kSquare};
+  }
+  if (o + kSquare > shape.out_channels || i + kSquare > shape.in_channels) {
+    copy_edge_square(shape, flip, w, tap, c, l, buffer);
+    return {buffer, kPlane, kSquare};
+  }
+  // 8 of the 9 weights of a kernel at a time, from [o] rows of kernels to [i][9] rows of o.
+  HWY_ALIGN float kernels[9 * kSquare * kSquare];
+  float* by_kernel = flip ? kernels : buffer;
+  const int64_t out = index.at(1, 0, 0);
+  for (int64_t b = 0; b < kSquare; ++b) {
+    const float* from = w + index.at(o, i + b, tap);
+    transpose(from, out, by_kernel + b * 9 * kSquare, kSquare);
+    for (int64_t a = 0; a < kSquare; ++a) by_kernel[(b * 9 + 8) * kSquare + a] = from[a * out + 8];
+  }
+  if (!flip) return {buffer, kSquare, 9 * kSquare};
+  for (int k = 0; k < 9; ++k)
+    transpose(kernels + k * kSquare, 9 * kSquare, buffer + (8 - k) * kPlane, kSquare);
+  return {buffer, kPlane, kSquare};
+}
+
+// Starts to fetch the square at (c, l) of blocked weights.
+HWY_INLINE HWY_ATTR void prefetch_square(const FilterShape& shape, bool flip, const float* w,
+                                         int64_t tap, int64_t c, int64_t l) {
+  if (shape.layout == FilterLayout::plain) return;
+  const FilterIndex index{shape};
+  const float* at = flip ? w + index.at(c, l, shape.taps - 1 - tap) : w + index.at(l, c, tap);
+  for (int k = 0; k < 9; ++k, at += index.kernel_stride())
+    for (int64_t r = 0; r < kSquare; r += 16 / shape.block) hwy::Prefetch(at + r * shape.block);
+}
+
+// U of one square: u [point][8 rows][kPanel].
 template <int kTile>
-HWY_NOINLINE HWY_ATTR void transform_filter_panel(const ForwardPlan& plan, const float* w,
-                                                  int64_t panel, float* HWY_RESTRICT u) {
+HWY_INLINE HWY_ATTR void transform_square(const FilterSquare& square, float* HWY_RESTRICT u,
+                                          int64_t plane) {
   constexpr int kPoints = kTile + 2;
   const SquareTag d;
   using V = hn::Vec<SquareTag>;
+  for (int r = 0; r < kSquare; ++r)
+    for (int v = 0; v < kSquare; v += kSquareLanes) {
+      const float* from = square.data + r * square.row + v;
+      float* to = u + r * kPanel + v;
+      V middle[kPoints][3];
+#pragma GCC unroll 3
+      for (int x = 0; x < 3; ++x) {
+        V g[3], column[kPoints];
+#pragma GCC unroll 3
+        for (int y = 0; y < 3; ++y) g[y] = hn::LoadU(d, from + (y * 3 + x) * square.kernel);
+        FilterForm<kTile>::filter(g, column);
+#pragma GCC unroll 8
+        for (int y = 0; y < kPoints; ++y) middle[y][x] = column[y];
+      }
+#pragma GCC unroll 8
+      for (int y = 0; y < kPoints; ++y) {
+        V row[kPoints];
+        FilterForm<kTile>::filter(middle[y], row);
+#pragma GCC unroll 8
+        for (int x = 0; x < kPoints; ++x) hn::Store(row[x], d, to + (y * kPoints + x) * plane);
+      }
+    }
+}
+
+// U of one panel of output channels: u [point][tap][channel][kPanel].
+template <int kTile>
+HWY_NOINLINE HWY_ATTR void transform_filter_panel(const ForwardPlan& plan, const float* w,
+                                                  int64_t panel, float* HWY_RESTRICT u) {
   const int64_t channels = plan.d.in_channels(), plane = plan.filter_plane;
   HWY_ALIGN float buffer[9 * kSquare * kSquare];
   for (int64_t tap = 0; tap < plan.d.taps; ++tap)
     for (int64_t c = 0; c < channels; c += kSquare)
       for (int64_t l = 0; l < kPanel; l += kSquare) {
-        FilterSquare square{buffer, kSquare * kSquare, kSquare};
-        if (panel * kPanel + l < plan.d.out_channels())
-          square = filter_square(plan.filter, plan.flip, w, tap, c, panel * kPanel + l, buffer);
-        else std::fill_n(buffer, 9 * kSquare * kSquare, 0.f);
-        for (int r = 0; r < kSquare; ++r)
-          for (int v = 0; v < kSquare; v += kSquareLanes) {
-            const float* from = square.data + r * square.row + v;
-            float* to = u + (tap * channels + c + r) * kPanel + l + v;
-            V middle[kPoints][3];
-#pragma GCC unroll 3
-            for (int x = 0; x < 3; ++x) {
-              V g[3], column[kPoints];
-#pragma GCC unroll 3
-              for (int y = 0; y < 3; ++y) g[y] = hn::LoadU(d, from + (y * 3 + x) * square.kernel);
-              FilterForm<kTile>::filter(g, column);
-#pragma GCC unroll 8
-              for (int y = 0; y < kPoints; ++y) middle[y][x] = column[y];
-            }
-#pragma GCC unroll 8
-            for (int y = 0; y < kPoints; ++y) {
-              V row[kPoints];
-              FilterForm<kTile>::filter(middle[y], row);
-#pragma GCC unroll 8
-              for (int x = 0; x < kPoints; ++x)
-                hn::Store(row[x], d, to + (y * kPoints + x) * plane);
-            }
-          }
+        const int64_t out = panel * kPanel + l;
+        float* to = u + (tap * channels + c) * kPanel + l;
+        if (out >= plan.d.out_channels()) {
+          std::fill_n(buffer, 9 * kSquare * kSquare, 0.f);
+          transform_square<kTile>({buffer, kSquare * kSquare, kSquare}, to, plane);
+          continue;
+        }
+        const FilterSquare square = filter_square(plan.filter, plan.flip, w, tap, c, out, buffer);
+        if (c + kSquare < channels)
+          prefetch_square(plan.filter, plan.flip, w, tap, c + kSquare, out);
+        transform_square<kTile>(square, to, plane);
       }
 }
 

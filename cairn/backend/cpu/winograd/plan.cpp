@@ -154,7 +154,7 @@ namespace {
 // Partial sums: enough for several threads, few enough that adding them up stays cheap and they
 // stay in L3.
 int64_t choose_slices(const BackwardWeightsPlan& p, int64_t sum_bytes) {
-  constexpr int64_t kTilesEach = 512;
+  constexpr int64_t kTilesEach = 256;
   const int64_t fit = caches().l3 / 4 / sum_bytes, wanted = p.tiles * p.d.out_depth / kTilesEach;
   return std::min({fit, wanted, int64_t{8}, p.tiles});
 }

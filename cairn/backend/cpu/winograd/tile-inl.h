@@ -25,52 +25,45 @@ struct Plane {
   int64_t row() const { return width * pixel; }
 };
 
-// Copies the part of the tile's input that lies in the image to `buffer`, zero elsewhere.
-template <class D>
-HWY_NOINLINE HWY_ATTR void gather_border(D d, const float* plane, const Plane& shape, int64_t y0,
-                                         int64_t x0, int64_t height, int64_t width,
-                                         float* HWY_RESTRICT buffer) {
-  constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
-  const int64_t first = std::max<int64_t>(0, -x0), last = std::min(width, shape.width - x0);
-  for (int64_t y = 0; y < height; ++y, buffer += kMostPoints * kVector) {
-    const bool inside = y0 + y >= 0 && y0 + y < shape.height;
-    const float* row = plane + ((y0 + y) * shape.width + x0) * shape.pixel;
-    for (int64_t x = 0; x < width; ++x) {
-      const bool valid = inside && x >= first && x < last;
-      hn::Store(valid ? hn::LoadU(d, row + x * shape.pixel) : hn::Zero(d), d, buffer + x * kVector);
-    }
-  }
+// What a row outside the image is read from: as many pixels as a tile is wide.
+alignas(64) inline constexpr float kZeroPixels[kMostPoints * 16] = {};
+
+HWY_INLINE BorderGrid border_grid(const float* plane, const Plane& shape, int64_t y0, int64_t x0) {
+  BorderGrid grid;
+  grid.column = shape.pixel;
+  grid.first = static_cast<int>(std::max<int64_t>(0, -x0));
+  grid.last = static_cast<int>(std::min<int64_t>(kMostPoints, shape.width - x0));
+  for (int64_t i = 0, y = y0; i < kMostPoints; ++i, ++y)
+    grid.rows[i] =
+        y >= 0 && y < shape.height ? plane + (y * shape.width + x0) * shape.pixel : kZeroPixels;
+  return grid;
 }
 
-// V of one tile and vector of channels: v + point * plane_stride. (y0, x0): the tile's first input,
-// may lie outside the image.
+// V of one tile and vector of channels: v + point * stride. (y0, x0): the tile's first input, may
+// lie outside the image.
 template <int kTile, class D>
 HWY_INLINE HWY_ATTR void input_tile(D d, const float* plane, const Plane& shape, const Tile& tile,
                                     int64_t y0, int64_t x0, float* HWY_RESTRICT v, int64_t stride) {
-  constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
-  HWY_ALIGN float buffer[kMostPoints * kMostPoints * kVector];
-  const int64_t height = tile.rows + 2, width = tile.columns + 2;
-  const float* in = plane + (y0 * shape.width + x0) * shape.pixel;
-  int64_t in_y = shape.row(), in_x = shape.pixel;
-  if (y0 < 0 || x0 < 0 || y0 + height > shape.height || x0 + width > shape.width) {
-    gather_border(d, plane, shape, y0, x0, height, width, buffer);
-    in = buffer, in_y = kMostPoints * kVector, in_x = kVector;
-  }
+  constexpr int64_t kPoints = kTile + 2;
   const auto put = [=](int row, int column, hn::Vec<D> value)
-                       HWY_ATTR { hn::Store(value, d, v + (row * (kTile + 2) + column) * stride); };
-  transform_tile<InputStep, kTile>(d, tile.rows, tile.columns, in, in_y, in_x, put);
+                       HWY_ATTR { hn::Store(value, d, v + (row * kPoints + column) * stride); };
+  if (y0 < 0 || x0 < 0 || y0 + kPoints > shape.height || x0 + kPoints > shape.width)
+    return transform_tile<InputStep, kTile>(d, tile.rows, tile.columns,
+                                            border_grid(plane, shape, y0, x0), put);
+  const WholeGrid grid{plane + (y0 * shape.width + x0) * shape.pixel, shape.row(), shape.pixel};
+  transform_tile<InputStep, kTile>(d, kTile, kTile, grid, put);
 }
 
 // A dY A' of one tile: out + point * stride.
 template <int kTile, class D>
 HWY_INLINE HWY_ATTR void gradient_tile(D d, const float* plane, const Plane& shape,
                                        const Tile& tile, float* HWY_RESTRICT out, int64_t stride) {
-  const float* in = plane + (tile.y * shape.width + tile.x) * shape.pixel;
+  const WholeGrid grid{plane + (tile.y * shape.width + tile.x) * shape.pixel, shape.row(),
+                       shape.pixel};
   const auto put = [=](int row, int column, hn::Vec<D> value) HWY_ATTR {
     hn::Store(value, d, out + (row * (kTile + 2) + column) * stride);
   };
-  transform_tile<GradientStep, kTile>(d, tile.rows, tile.columns, in, shape.row(), shape.pixel,
-                                      put);
+  transform_tile<GradientStep, kTile>(d, tile.rows, tile.columns, grid, put);
 }
 
 enum class Finish { plain, residual, stream };
@@ -94,8 +87,8 @@ HWY_INLINE HWY_ATTR void output_tile(D d, float* HWY_RESTRICT plane, const float
     if constexpr (kFinish == Finish::stream) hn::Stream(value, d, to + at);
     else hn::StoreU(value, d, to + at);
   };
-  transform_tile<OutputStep, kTile>(d, tile.rows, tile.columns, m, (kTile + 2) * stride, stride,
-                                    put);
+  const WholeGrid grid{m, (kTile + 2) * stride, stride};
+  transform_tile<OutputStep, kTile>(d, tile.rows, tile.columns, grid, put);
 }
 
 // Starts to fetch what the same tile of the next plane will read.

@@ -243,18 +243,40 @@ struct GradientStep {
 
 constexpr int kMostPoints = 6;
 
-// Along y: m outputs, each of the `width` columns of a tile that is `columns` outputs wide.
-template <class Step, int kTile, int m, class D>
-HWY_INLINE HWY_ATTR void pass_down(D d, int columns, const float* HWY_RESTRICT in, int64_t in_y,
-                                   int64_t in_x, hn::Vec<D> (*middle)[kMostPoints]) {
+// Where a tile is read: grid position (y, x) at `at` + y * row + x * column.
+struct WholeGrid {
+  const float* at;
+  int64_t row, column;
+  static constexpr bool has(int) { return true; }
+  HWY_INLINE const float* operator()(int y, int x) const { return at + y * row + x * column; }
+};
+
+// The same where the tile sticks out of the image: rows outside point to zeros, columns outside
+// [first, last) are not there.
+struct BorderGrid {
+  const float* rows[kMostPoints];
+  int64_t column;
+  int first, last;
+  bool has(int x) const { return x >= first && x < last; }
+  HWY_INLINE const float* operator()(int y, int x) const { return rows[y] + x * column; }
+};
+
+// Along y: m outputs, each column of a tile that is `columns` outputs wide.
+template <class Step, int kTile, int m, class D, class Grid>
+HWY_INLINE HWY_ATTR void pass_down(D d, int columns, const Grid& in,
+                                   hn::Vec<D> (*middle)[kMostPoints]) {
   constexpr int kIn = Step::values_in(m), kOut = Step::values_out(m);
   const int width = Step::values_in(columns);
   for (int x = 0; x < width; ++x) {
-    const float* column = in + Step::template from<kTile>(columns, x) * in_x;
     hn::Vec<D> from[kMostPoints], to[kMostPoints];
+    if (!in.has(x)) {
 #pragma GCC unroll 8
-    for (int y = 0; y < kIn; ++y)
-      from[y] = hn::LoadU(d, column + Step::template from<kTile>(m, y) * in_y);
+      for (int y = 0; y < kOut; ++y) middle[y][x] = hn::Zero(d);
+      continue;
+    }
+    const int at = Step::template from<kTile>(columns, x);
+#pragma GCC unroll 8
+    for (int y = 0; y < kIn; ++y) from[y] = hn::LoadU(d, in(Step::template from<kTile>(m, y), at));
     Step::template apply<Minimal<kTile, m>>(from, to);
 #pragma GCC unroll 8
     for (int y = 0; y < kOut; ++y) middle[y][x] = to[y];
@@ -275,16 +297,16 @@ HWY_INLINE HWY_ATTR void pass_right(int rows, const V (*middle)[kMostPoints], co
   }
 }
 
-template <class Step, int kTile, class D, class Put>
-HWY_NOINLINE HWY_ATTR void transform_edge(D d, int rows, int columns, const float* in, int64_t in_y,
-                                          int64_t in_x, const Put& put) {
+template <class Step, int kTile, class D, class Grid, class Put>
+HWY_NOINLINE HWY_ATTR void transform_edge(D d, int rows, int columns, const Grid& in,
+                                          const Put& put) {
   hn::Vec<D> middle[kMostPoints][kMostPoints];
   if constexpr (kTile == 4) {
-    if (rows == 4) pass_down<Step, kTile, 4>(d, columns, in, in_y, in_x, middle);
-    if (rows == 3) pass_down<Step, kTile, 3>(d, columns, in, in_y, in_x, middle);
+    if (rows == 4) pass_down<Step, kTile, 4>(d, columns, in, middle);
+    if (rows == 3) pass_down<Step, kTile, 3>(d, columns, in, middle);
   }
-  if (rows == 2) pass_down<Step, kTile, 2>(d, columns, in, in_y, in_x, middle);
-  if (rows == 1) pass_down<Step, kTile, 1>(d, columns, in, in_y, in_x, middle);
+  if (rows == 2) pass_down<Step, kTile, 2>(d, columns, in, middle);
+  if (rows == 1) pass_down<Step, kTile, 1>(d, columns, in, middle);
   if constexpr (kTile == 4) {
     if (columns == 4) pass_right<Step, kTile, 4>(rows, middle, put);
     if (columns == 3) pass_right<Step, kTile, 3>(rows, middle, put);
@@ -293,15 +315,14 @@ HWY_NOINLINE HWY_ATTR void transform_edge(D d, int rows, int columns, const floa
   if (columns == 1) pass_right<Step, kTile, 1>(rows, middle, put);
 }
 
-// Transforms a tile of rows x columns outputs. Its grid position (y, x) is read at in + y * in_y +
-// x * in_x.
-template <class Step, int kTile, class D, class Put>
-HWY_INLINE HWY_ATTR void transform_tile(D d, int rows, int columns, const float* in, int64_t in_y,
-                                        int64_t in_x, const Put& put) {
+// Transforms a tile of rows x columns outputs.
+template <class Step, int kTile, class D, class Grid, class Put>
+HWY_INLINE HWY_ATTR void transform_tile(D d, int rows, int columns, const Grid& in,
+                                        const Put& put) {
   if (rows != kTile || columns != kTile)
-    return transform_edge<Step, kTile>(d, rows, columns, in, in_y, in_x, put);
+    return transform_edge<Step, kTile>(d, rows, columns, in, put);
   hn::Vec<D> middle[kMostPoints][kMostPoints];
-  pass_down<Step, kTile, kTile>(d, kTile, in, in_y, in_x, middle);
+  pass_down<Step, kTile, kTile>(d, kTile, in, middle);
   pass_right<Step, kTile, kTile>(kTile, middle, put);
 }
 

@@ -354,8 +354,8 @@ TEST_P(RnnCells, SeveralChunksOfTime) {
   for (int threads : {1, 2}) {
     const Threads scope(threads);
     compare({GetParam(), 13, 150, 33, 24, 2, false, false, true});
-    compare({GetParam(), 300, 5, 3, 48, 2, false, true, true});
-    compare({GetParam(), 600, 2, 3, 40, 1, true, true, true});
+    compare({GetParam(), 110, 5, 3, 48, 2, false, true, true});
+    compare({GetParam(), 260, 2, 3, 40, 1, true, true, true});
     compare({GetParam(), 40, 70, 50, 49, 1, false, false, false, false});
   }
 }

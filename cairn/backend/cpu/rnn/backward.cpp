@@ -270,18 +270,17 @@ class BackwardPass {
     const auto& wanted = args_.gradients[d];
     const int64_t columns = std::min(kSliceColumns, c_.hidden - column);
     const int64_t depth = std::min(kSliceDepth, rows - k);
-    float* slice = w_.slices + m.thread * kSliceDepth * kSliceColumns;
+    float* slice = w_.slices + m.thread * kSliceFloats;
     alignas(64) float sums[kSliceColumns];
-    kernels().slice_and_sum(
+    kernels().pack_slice(
         w_.dgates[m.team] + k * gates_pitch(p_) + index * p_.padded_hidden + column,
         gates_pitch(p_), columns, depth, slice, sums);
 
     const auto add_product = [&](int gate, const float* panels, int64_t width, float* gradient) {
       if (gate < 0 || !gradient) return;
       float* to = gradient + (gate * c_.hidden + column) * width;
-      kernels().multiply({slice, 1, kSliceColumns, columns, depth, panels + k * p_.panel,
-                          rows * p_.panel, width, first ? w_.zeros : to, first ? 0 : width, to,
-                          width});
+      kernels().multiply({slice, 0, 0, columns, depth, panels + k * p_.panel, rows * p_.panel,
+                          width, first ? w_.zeros : to, first ? 0 : width, to, width});
     };
     add_product(block.ih, w_.x_panels[m.team], c_.input, wanted.weight_ih);
     add_product(block.hh, w_.h_panels[m.team], c_.hidden, wanted.weight_hh);

@@ -171,31 +171,29 @@ void spread_row(const float* row, int64_t columns, float* out, int64_t panel_str
     copy_panel_row(row + n, columns - n, out);
 }
 
-void slice_and_sum(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
-                   float* sums) {
-  std::fill_n(sums, columns, 0.0f);
-  if (columns < kSliceColumns) {
-    for (int64_t k = 0; k < depth; ++k)
-      for (int64_t n = 0; n < columns; ++n) sums[n] += out[k * kSliceColumns + n] = w[k * ld + n];
-    return;
-  }
+void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
+                float* sums) {
   const D d;
-  V sum[kSliceColumns / kLanes];
-  for (V& s : sum) s = hn::Zero(d);
-  for (int64_t k = 0; k < depth; ++k) {
-#pragma GCC unroll 16
-    for (int64_t v = 0; v < kSliceColumns / kLanes; ++v) {
-      const V x = hn::LoadU(d, w + k * ld + v * kLanes);
-      sum[v] = hn::Add(sum[v], x);
-      hn::StoreU(x, d, out + k * kSliceColumns + v * kLanes);
-    }
+  constexpr int64_t kVectors = (kTileRows + kLanes - 1) / kLanes;
+  for (int64_t t = 0, tiles = tile_count(columns); t < tiles; ++t) {
+    const int64_t begin = tile_begin(columns, t), height = tile_begin(columns, t + 1) - begin;
+    V sum[kVectors];
+    for (V& s : sum) s = hn::Zero(d);
+    for (int64_t k = 0; k < depth; ++k, out += height)
+      for (int64_t v = 0; v * kLanes < height; ++v) {
+        const V x = hn::LoadU(d, w + k * ld + begin + v * kLanes);
+        sum[v] = hn::Add(sum[v], x);
+        hn::StoreU(x, d, out + v * kLanes);  // what is too much, the next row or tile overwrites
+      }
+    HWY_ALIGN float lanes[kVectors * kLanes];
+    for (int64_t v = 0; v < kVectors; ++v) hn::Store(sum[v], d, lanes + v * kLanes);
+    std::copy_n(lanes, height, sums + begin);
   }
-  for (int64_t v = 0; v < kSliceColumns / kLanes; ++v) hn::StoreU(sum[v], d, sums + v * kLanes);
 }
 
 const Kernels* table() {
   static const Kernels kTable = {kPanel,          multiply,   forward_row, backward_row,
-                                 pack_transposed, pack_plain, spread_row,  slice_and_sum};
+                                 pack_transposed, pack_plain, spread_row,  pack_slice};
   return &kTable;
 }
 

@@ -9,7 +9,7 @@ namespace cairn::cpu::rnn {
 
 // C = init + A * B. B is packed in panels of Kernels::panel columns, each [depth][panel].
 struct Product {
-  const float* a;  // a(r, k) = a[r * a_row + k * a_depth]
+  const float* a;  // a(r, k) = a[r * a_row + k * a_depth]; a_depth 0: as pack_slice leaves it
   int64_t a_row, a_depth;
   int64_t rows, depth;
   const float* packed;
@@ -61,12 +61,15 @@ struct Kernels {
   void (*pack_plain)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
   // Writes one row of a matrix into all its panels, `panel_stride` floats apart.
   void (*spread_row)(const float* row, int64_t columns, float* out, int64_t panel_stride);
-  // out[k][n] = w[k * ld + n] with rows of kSliceColumns; sums[n] = sum over k.
-  void (*slice_and_sum)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
-                        float* sums);
+  // Packs the transpose of a slice, `columns` <= kSliceColumns by `depth` <= kSliceDepth, as A of a
+  // product; sums[n] = sum over k of w[k * ld + n]. Reads up to kRowPadding floats past a row.
+  void (*pack_slice)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
+                     float* sums);
 };
 
 inline constexpr int64_t kSliceColumns = 48;  // a multiple of every tile height
+inline constexpr int64_t kSliceDepth = 256;
+inline constexpr int64_t kRowPadding = 16;
 
 const Kernels& kernels();
 

@@ -1,5 +1,6 @@
 // Sizes and places inside the buffers of the recurrent layers.
 #pragma once
+#include "cairn/backend/cpu/rnn/kernels.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/schedule.h"
 
@@ -15,15 +16,14 @@ constexpr bool saves_gates(RnnCell cell) {  // the RNN's gate is its output
   return cell == RnnCell::kLstm || cell == RnnCell::kGru;
 }
 
-inline constexpr int64_t kTileRows = 48;     // rows of x or dx that a thread multiplies at a time
-inline constexpr int64_t kSliceDepth = 256;  // rows that a thread sums into a weight gradient
-inline constexpr int64_t kChunkRows = 512;   // rows that all threads work on before the next chunk
-// Rows are a cache line longer than a power of two, lest they fall into the same sets.
-inline constexpr int64_t kRowPadding = 16;
+inline constexpr int64_t kTileRows = 48;    // rows of x or dx that a thread multiplies at a time
+inline constexpr int64_t kChunkRows = 512;  // rows that all threads work on before the next chunk
 
+// Rows are kRowPadding longer than they need: powers of two would fall into the same cache sets.
 inline int64_t gates_pitch(const RnnPlan& p) {
   return block_count(p.config.cell) * p.padded_hidden + kRowPadding;
 }
+inline constexpr int64_t kSliceFloats = kSliceDepth * kSliceColumns + kRowPadding;
 inline int64_t state_pitch(const RnnPlan& p) { return p.padded_hidden + kRowPadding; }
 inline int64_t input_pitch(const RnnPlan& p) { return p.padded_input + kRowPadding; }
 
@@ -118,7 +118,7 @@ struct BackwardWorkspace {
   float* dgates[2];                  // [team]: [chunk rows][gates_pitch]
   float *x_panels[2], *h_panels[2];  // [team]: inputs and previous states of the chunk, packed
   float* tiles;                      // [thread][kTileRows][input_pitch]
-  float* slices;                     // [thread][kSliceDepth][kSliceColumns]
+  float* slices;                     // [thread][kSliceFloats]
   float* rows;                       // [thread][2][padded_hidden]
   BackwardWorkspace(const RnnPlan& p, Carver& carver);
 };

@@ -40,7 +40,7 @@ BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
     h_panels[team] = carver.take<float>(most_chunk_rows(p) * p.padded_hidden);
   }
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
-  slices = carver.take<float>(p.threads * kSliceDepth * kSliceColumns);
+  slices = carver.take<float>(p.threads * kSliceFloats);
   rows = carver.take<float>(p.threads * 2 * p.padded_hidden);
 }
 

@@ -45,11 +45,14 @@ HWY_NOINLINE void tile(const Product& p) {
   const D d;
   const float* a = p.a;
   const float* b = p.packed;
+  const float* init = p.init;
+  float* c = p.c;
   const int64_t a_row = p.a_row, a_depth = p.a_depth, panel_stride = p.panel_stride;
+  const int64_t init_row = p.init_row, c_row = p.c_row;
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    hwy::Prefetch(p.init + r * p.init_row);
+    hwy::Prefetch(init + r * init_row);
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
@@ -74,9 +77,11 @@ HWY_NOINLINE void tile(const Product& p) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
-      const V start = hn::LoadU(d, p.init + r * p.init_row + v * kLanes);
-      hn::StoreU(hn::Add(start, sum[r][v]), d, p.c + r * p.c_row + v * kLanes);
+      const V start = hn::LoadU(d, init + v * kLanes);
+      hn::StoreU(hn::Add(start, sum[r][v]), d, c + v * kLanes);
     }
+    init += init_row;
+    c += c_row;
   }
 }
 
@@ -107,16 +112,21 @@ void few_rows_tile(const Product& p) {
   return tile<3, 2>(p);
 }
 
+// Rows are cut into tiles of nearly equal height.
+HWY_INLINE int64_t tile_count(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+HWY_INLINE int64_t tile_begin(int64_t rows, int64_t t) { return rows * t / tile_count(rows); }
+
 // All rows of `p` by its first panel (or the several that few rows take).
 void panel_product(const Product& p, int64_t at_once) {
-  if (at_once > 1) return few_rows_tile(p);
-  const int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
+  const bool packed = p.a_depth == 0;  // tile after tile, each [depth][height]
   Product q = p;
-  for (int64_t t = 0; t < tiles; ++t) {  // of nearly equal height
-    const int rows = static_cast<int>(p.rows * (t + 1) / tiles - p.rows * t / tiles);
-    if (q.columns < kPanel) part_tile(rows, q);
+  for (int64_t t = 0, tiles = tile_count(p.rows); t < tiles; ++t) {
+    const int rows = static_cast<int>(tile_begin(p.rows, t + 1) - tile_begin(p.rows, t));
+    if (packed) q.a_row = 1, q.a_depth = rows;
+    if (at_once > 1) few_rows_tile(q);
+    else if (q.columns < kPanel) part_tile(rows, q);
     else tile_of_rows<kTileRows>(rows, q);
-    q.a += rows * q.a_row;
+    q.a += packed ? rows * p.depth : rows * q.a_row;
     q.init += rows * q.init_row;
     q.c += rows * q.c_row;
   }

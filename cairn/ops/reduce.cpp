@@ -51,6 +51,7 @@ void vjp_extreme(VjpCall& c) {
 void vjp_prod(VjpCall& c) {
   const Ints& axes = c.attrs.ints("axes");
   const Shape& shape = c.input_shapes[0];
+  if (numel(shape) == 0) return;
   Ints order, inverse(shape.size(), 0);
   for (int d = 0; d < shape.ssize(); ++d)
     if (std::find(axes.begin(), axes.end(), d) == axes.end()) order.push_back(d);

@@ -1,0 +1,56 @@
+#include "cairn/base/error.h"
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+Row embedding_row() {
+  Row row{"embedding", {}};
+  for (const DType dtype : {DType::i64, DType::i32})
+    for (const Shape& index : {Shape{}, {0}, {5}, {2, 3}, {2, 1, 2}})
+      row.cases.push_back(of("embedding", {numbers({4, 3}), integers(index, 0, 4, dtype)}));
+  return row;
+}
+Row embedding_grad_row() {
+  Row row{"embedding_grad", {}};
+  for (const DType dtype : {DType::i64, DType::i32})
+    for (const auto& [g, index] : std::vector<std::pair<Shape, Shape>>{{{3}, {}}, {{0, 3}, {0}}, {{5, 3}, {5}}, {{2, 3, 2}, {2, 3}}})
+      row.cases.push_back(of("embedding_grad", {numbers(g), integers(index, 0, 4, dtype)}, {{"rows", int64_t{4}}}));
+  return row;
+}
+struct Along {
+  Shape x, index;
+  int64_t axis;
+};
+const std::vector<Along> kAlong = {{{5}, {3}, 0}, {{5}, {9}, 0}, {{3, 4}, {2, 4}, 0}, {{3, 4}, {3, 6}, 1}, {{2, 3, 4}, {2, 5, 4}, 1}, {{2, 3, 4}, {1, 2, 3}, 2}, {{3, 2}, {0, 2}, 0}};
+Row gather_row() {
+  Row row{"gather", {}};
+  for (const Along& a : kAlong)
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(of("gather", {numbers(a.x), integers(a.index, 0, static_cast<double>(a.x[a.axis]), dtype)}, {{"axis", a.axis}}));
+  return row;
+}
+Row scatter_add_row() {
+  Row row{"scatter_add", {}};
+  for (const Along& a : kAlong)
+    row.cases.push_back(of("scatter_add", {numbers(a.x), integers(a.index, 0, static_cast<double>(a.x[a.axis])), numbers(a.index)}, {{"axis", a.axis}}));
+  return row;
+}
+Row check_row() {
+  Row row{"check_index", {}, kExact};
+  for (const Shape& shape : {Shape{}, {0}, {4}, {2, 3}})
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(of("check_index", {integers(shape, 0, 5, dtype)}, {{"low", int64_t{0}}, {"high", int64_t{5}}}));
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> index_rows() {
+  return {embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), check_row(),
+          Row{"index_select", {call("rows", {numbers({4, 3}), integers({5}, 0, 4)}, [](const Tensors& in) { return index_select(in[0], 0, in[1]); }),
+                               call("columns", {numbers({2, 3}), integers({2}, 0, 3, DType::i32)}, [](const Tensors& in) { return index_select(in[0], 1, in[1]); })}},
+          Row{"one_hot", {call("[5]", {integers({5}, 0, 3)}, [](const Tensors& in) { return one_hot(in[0], 3); })}, kExact}};
+}
+
+}  // namespace cairn::cases

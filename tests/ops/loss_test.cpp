@@ -1,0 +1,46 @@
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+template <class F>
+Row pairwise(const char* name, Arg x, Arg target, F f) {
+  Row row{name, {}};
+  for (const Shape& shape : {Shape{}, {5}, {2, 3}, {0, 3}})
+    for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none}) {
+      if (numel(shape) == 0 && reduction == Reduction::mean) continue;
+      x.shape = target.shape = shape;
+      row.cases.push_back(call(to_string(shape) + " " + std::to_string(static_cast<int>(reduction)), {x, target},
+                               [f, reduction](const Tensors& in) { return f(in[0], in[1], reduction); }));
+    }
+  return row;
+}
+Row cross_entropy_row() {
+  Row row{"cross_entropy", {}};
+  const std::vector<std::pair<Shape, Shape>> shapes = {{{4, 3}, {4}}, {{2, 3, 2}, {2, 2}}, {{1, 5}, {1}}};
+  for (const auto& [logits, target] : shapes)
+    for (const double smoothing : {0.0, 0.2})
+      for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none})
+        row.cases.push_back(call(to_string(logits) + " smoothing " + std::to_string(smoothing) + " " + std::to_string(static_cast<int>(reduction)),
+                                 {numbers(logits), integers(target, 0, 3)}, [=](const Tensors& in) {
+                                   return cross_entropy(in[0], in[1], {.label_smoothing = smoothing, .reduction = reduction});
+                                 }));
+  row.cases.push_back(call("ignored", {numbers({4, 3}), fixed({4}, {0, -100, 2, 1})}, [](const Tensors& in) { return cross_entropy(in[0], in[1]); }));
+  row.cases.push_back(call("weights", {numbers({4, 3}), integers({4}, 0, 3, DType::i32), fixed({3}, {0.5, 2, 1.25}, DType::f32)}, [](const Tensors& in) {
+    return cross_entropy(in[0], in[1], {.weight = cast(in[2], in[0].dtype()), .label_smoothing = 0.1});
+  }));
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> loss_rows() {
+  return {
+      cross_entropy_row(),
+      pairwise("mse_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return mse_loss(x, t, r); }),
+      pairwise("l1_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return l1_loss(x, t, r); }),
+      pairwise("binary_cross_entropy_with_logits", numbers({}), numbers({}, 0, 1), [](In x, const Tensor& t, Reduction r) { return binary_cross_entropy_with_logits(x, t, r); }),
+  };
+}
+
+}  // namespace cairn::cases

@@ -1,0 +1,66 @@
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+struct Window {
+  Shape x;
+  Ints kernel, stride, pads;
+  Attrs attrs() const { return {{"kernel", kernel}, {"stride", stride}, {"pads", pads}}; }
+  Shape y() const {
+    Shape out = {x[0], x[1]};
+    for (size_t d = 0; d < kernel.size(); ++d) out.push_back((x[d + 2] + 2 * pads[d] - kernel[d]) / stride[d] + 1);
+    return out;
+  }
+  Ints spatial() const { return Ints(x.begin() + 2, x.end()); }
+};
+const std::vector<Window> kWindows = {
+    {{2, 3, 7}, {2}, {2}, {0}},         {{1, 2, 6}, {3}, {1}, {1}},
+    {{1, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{2, 1, 5, 4}, {3, 2}, {2, 1}, {1, 1}},
+    {{1, 3, 3, 3}, {3, 3}, {1, 1}, {1, 1}}, {{1, 1, 4, 3, 4}, {2, 2, 2}, {2, 1, 2}, {0, 0, 1}},
+    {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{1, 17, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+};
+Tensor positions_of(const Window& w, const Tensor& x) {  // where max_pool finds its maxima
+  Tensor out[2];
+  apply(op_named("max_pool"), {&x, 1}, w.attrs(), out);
+  return out[1].detach();
+}
+Row max_row() {
+  Row row{"max_pool", {}};
+  for (const Window& w : kWindows) row.cases.push_back(of("max_pool", {distinct(w.x)}, w.attrs()));
+  return row;
+}
+// Its helpers, with positions that a pooling of another tensor found.
+Arg source_of(const Window& w) {
+  Arg source = fixed(w.x, {}, DType::f32);
+  for (int64_t i = 0; i < numel(w.x); ++i) source.given.push_back(static_cast<double>((i * 7) % 11));
+  return source;
+}
+Row helper_row(const char* name, bool scatter) {
+  Row row{name, {}};
+  for (const Window& w : kWindows) {
+    Attrs attrs = w.attrs();
+    if (scatter) attrs.set("spatial", w.spatial());
+    row.cases.push_back(call(to_string(w.x) + " " + to_string(attrs), {numbers(scatter ? w.y() : w.x), source_of(w)},
+                             [=](const Tensors& in) { return apply(op_named(name), {in[0], positions_of(w, in[1])}, attrs); }));
+  }
+  return row;
+}
+Row average_row(bool spread) {
+  const char* name = spread ? "avg_pool_spread" : "avg_pool";
+  Row row{name, {}};
+  for (const Window& w : kWindows)
+    for (const int64_t count : {0, 1}) {
+      Attrs attrs = w.attrs();
+      attrs.set("count_padding", count);
+      if (spread) attrs.set("spatial", w.spatial());
+      row.cases.push_back(of(name, {numbers(spread ? w.y() : w.x)}, attrs));
+    }
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> pool_rows() { return {max_row(), helper_row("max_pool_scatter", true), helper_row("max_pool_pick", false), average_row(false), average_row(true)}; }
+
+}  // namespace cairn::cases

@@ -1,0 +1,110 @@
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+Row matmul_row() {
+  Row row{"matmul", {}, {DType::f32, DType::f64, DType::bf16, DType::i32}};
+  for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{
+           {{1, 1}, {1, 1}}, {{2, 3}, {3, 4}}, {{5, 7}, {7, 3}}, {{3, 1}, {1, 4}}, {{1, 9}, {9, 1}}, {{0, 3}, {3, 2}}, {{2, 0}, {0, 3}}, {{2, 3}, {3, 0}},
+           {{2, 3, 4}, {2, 4, 5}}, {{1, 3, 4}, {5, 4, 2}}, {{3, 2, 2}, {1, 2, 3}}, {{2, 1, 3, 2}, {1, 3, 2, 2}}, {{17, 5}, {5, 33}}, {{0, 2, 3}, {0, 3, 2}}})
+    row.cases.push_back(of("matmul", {numbers(a), numbers(b)}));
+  return row;
+}
+Row linear_row() {
+  Row row{"linear", {}};
+  for (const Shape& x : {Shape{3}, {2, 3}, {2, 4, 3}, {0, 3}})
+    row.cases.push_back(call(to_string(x), {numbers(x), numbers({5, 3}), numbers({5})}, [](const Tensors& in) { return linear(in[0], in[1], in[2]); }));
+  return row;
+}
+Row matmul_function_row() {
+  Row row{"matmul_of_ranks", {}};
+  for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{{{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{4, 2, 3}, {3, 5}}, {{4, 2, 3}, {3}}, {{3}, {2, 3, 2}}, {{2, 3}, {4, 3, 2}}})
+    row.cases.push_back(call(to_string(a) + " " + to_string(b), {numbers(a), numbers(b)}, [](const Tensors& in) { return matmul(in[0], in[1]); }));
+  return row;
+}
+Row einsum_row() {
+  struct Item { const char* equation; std::vector<Shape> shapes; };
+  Row row{"einsum", {}};
+  for (const Item& item : std::vector<Item>{{"ij,jk->ik", {{2, 3}, {3, 4}}}, {"bij,bjk->bik", {{2, 2, 3}, {2, 3, 2}}}, {"ij->ji", {{2, 3}}}, {"ij->", {{2, 3}}}, {"ii->i", {{3, 3}}},
+                                            {"bhqd,bhkd->bhqk", {{1, 2, 3, 2}, {1, 2, 2, 2}}}, {"i,j->ij", {{2}, {3}}}, {"ij,jk,kl->il", {{2, 2}, {2, 3}, {3, 2}}}, {"ij,ij->j", {{2, 3}, {2, 3}}}, {"ii", {{2, 2}}}}) {
+    std::vector<Arg> args;
+    for (const Shape& s : item.shapes) args.push_back(numbers(s));
+    row.cases.push_back(call(item.equation, args, [e = std::string(item.equation)](const Tensors& in) { return einsum(e, in); }));
+  }
+  return row;
+}
+
+// Geometries of convolution: input, weight, stride, pads, dilation, groups.
+struct Geometry {
+  Shape x, w;
+  Ints stride, pads, dilation;
+  int64_t groups = 1;
+  Attrs attrs() const { return {{"stride", stride}, {"pads", pads}, {"dilation", dilation}, {"groups", groups}}; }
+  Shape y() const {
+    Shape out = {x[0], w[0]};
+    for (size_t d = 0; d < stride.size(); ++d) out.push_back((x[d + 2] + pads[2 * d] + pads[2 * d + 1] - dilation[d] * (w[d + 2] - 1) - 1) / stride[d] + 1);
+    return out;
+  }
+};
+const std::vector<Geometry> kGeometries = {
+    {{1, 1, 5}, {1, 1, 3}, {1}, {0, 0}, {1}},
+    {{2, 3, 7}, {4, 3, 3}, {2}, {1, 1}, {1}},
+    {{2, 4, 6}, {2, 2, 2}, {1}, {2, 0}, {2}, 2},
+    {{1, 1, 4, 4}, {1, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+    {{2, 3, 5, 4}, {2, 3, 3, 2}, {2, 1}, {1, 0, 0, 1}, {1, 1}},
+    {{1, 4, 5, 5}, {4, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
+    {{1, 2, 6, 7}, {3, 2, 2, 3}, {1, 2}, {0, 0, 2, 2}, {2, 2}},
+    {{1, 3, 8, 8}, {5, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+    {{2, 2, 3, 3}, {3, 2, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+    {{2, 3, 4, 4}, {2, 3, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+    {{1, 2, 3, 4, 3}, {2, 2, 2, 2, 2}, {1, 1, 1}, {0, 0, 0, 0, 0, 0}, {1, 1, 1}},
+    {{1, 2, 4, 3, 5}, {3, 2, 3, 3, 3}, {1, 2, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}},
+    {{0, 2, 4, 4}, {3, 2, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+    {{1, 17, 5, 5}, {9, 17, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+};
+Row conv_row(const char* name, int which) {
+  Row row{name, {}};
+  row.tolerance = 1e-4;
+  for (const Geometry& g : kGeometries) {
+    Attrs attrs = g.attrs();
+    if (which == 0) row.cases.push_back(of(name, {numbers(g.x), numbers(g.w)}, attrs));
+    if (which == 1) {
+      attrs.set("spatial", Ints(g.x.begin() + 2, g.x.end()));
+      row.cases.push_back(of(name, {numbers(g.y()), numbers(g.w)}, attrs));
+    }
+    if (which == 2) {
+      attrs.set("kernel", Ints(g.w.begin() + 2, g.w.end()));
+      row.cases.push_back(of(name, {numbers(g.x), numbers(g.y())}, attrs));
+    }
+  }
+  return row;
+}
+Row conv_transpose_row() {
+  Row row{"conv_transpose", {}};
+  row.tolerance = 1e-4;
+  row.cases = {
+      call("4x4 stride 2", {numbers({2, 3, 3, 3}), numbers({3, 2, 4, 4}), numbers({2})},
+           [](const Tensors& in) { return conv_transpose(in[0], in[1], in[2], {.stride = {2}, .padding = {1}}); }),
+      call("output padding, groups", {numbers({1, 4, 3}), numbers({4, 2, 3}), numbers({4})},
+           [](const Tensors& in) { return conv_transpose(in[0], in[1], in[2], {.stride = {2}, .padding = {1}, .output_padding = {1}, .groups = 2}); }),
+      call("3d", {numbers({1, 2, 2, 2, 2}), numbers({2, 1, 2, 2, 2})}, [](const Tensors& in) { return conv_transpose(in[0], in[1]); }),
+  };
+  return row;
+}
+Row conv_bias_row() {
+  Row row{"conv_with_bias", {}};
+  row.tolerance = 1e-4;
+  row.cases = {call("2d", {numbers({2, 3, 4, 4}), numbers({2, 3, 3, 3}), numbers({2})}, [](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.padding = {1}}); }),
+               call("1d", {numbers({2, 3, 5}), numbers({2, 3, 3}), numbers({2})}, [](const Tensors& in) { return conv1d(in[0], in[1], in[2]); })};
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> product_rows() {
+  return {matmul_row(), linear_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
+          conv_row("conv_grad_weight", 2), conv_transpose_row(), conv_bias_row()};
+}
+
+}  // namespace cairn::cases

@@ -1,0 +1,116 @@
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+Row reshape_row() {
+  Row row{"reshape", {}, kNumbers};
+  for (const auto& [from, to] : std::vector<std::pair<Shape, Shape>>{
+           {{}, {1}}, {{1}, {}}, {{6}, {2, 3}}, {{2, 3}, {6}}, {{2, 3, 4}, {6, 4}}, {{2, 3, 4}, {2, 12}}, {{2, 3, 4}, {4, 3, 2}},
+           {{0, 3}, {3, 0}}, {{2, 1, 3}, {2, 3}}, {{4, 2}, {2, 2, 1, 2}}, {{3, 4}, {1, 3, 1, 4, 1}}})
+    row.cases.push_back(of("reshape", {numbers(from)}, {{"shape", to}}));
+  return row;
+}
+Row permute_row() {
+  Row row{"permute", {}, kNumbers};
+  for (const auto& [shape, order] : std::vector<std::pair<Shape, Ints>>{
+           {{3, 5}, {1, 0}}, {{2, 3, 4}, {2, 0, 1}}, {{2, 3, 4}, {0, 2, 1}}, {{2, 1, 3, 2}, {3, 1, 0, 2}}, {{0, 3}, {1, 0}}, {{4}, {0}}, {{2, 2, 2, 2, 2}, {4, 3, 2, 1, 0}}})
+    row.cases.push_back(of("permute", {numbers(shape)}, {{"order", order}}));
+  return row;
+}
+Row expand_row() {
+  Row row{"expand", {}, kNumbers};
+  for (const auto& [from, to] : std::vector<std::pair<Shape, Shape>>{{{}, {3}}, {{1}, {4}}, {{3}, {2, 3}}, {{2, 1}, {2, 5}}, {{1, 3}, {0, 3}}, {{3, 1, 2}, {4, 3, 3, 2}}, {{1, 1}, {2, 3}}})
+    row.cases.push_back(of("expand", {numbers(from)}, {{"shape", to}}));
+  return row;
+}
+Attrs range(int64_t axis, int64_t start, int64_t length, int64_t step = 1) {
+  return {{"axis", axis}, {"start", start}, {"length", length}, {"step", step}};
+}
+Row slice_row() {
+  Row row{"slice", {}, kNumbers};
+  row.cases = {of("slice", {numbers({7})}, range(0, 2, 3)),       of("slice", {numbers({7})}, range(0, 0, 4, 2)),
+               of("slice", {numbers({3, 5})}, range(1, 1, 2, 3)), of("slice", {numbers({3, 5})}, range(0, 2, 1)),
+               of("slice", {numbers({2, 3, 4})}, range(1, 0, 2)), of("slice", {numbers({3, 5})}, range(1, 4, 0)),
+               of("slice", {numbers({2, 0})}, range(0, 1, 1)),    of("slice", {numbers({2, 2, 2, 5})}, range(3, 1, 2, 2))};
+  return row;
+}
+Row embed_row() {
+  Row row{"embed_slice", {}, kNumbers};
+  auto into = [](Shape shape, Attrs attrs, int64_t size) {
+    attrs.set("size", size);
+    return of("embed_slice", {numbers(shape)}, attrs);
+  };
+  row.cases = {into({3}, range(0, 2, 3), 7), into({2}, range(0, 1, 2, 3), 6), into({3, 2}, range(1, 0, 2, 2), 4),
+               into({2, 3}, range(0, 1, 2), 3), into({0, 3}, range(0, 1, 0), 4), into({2, 2, 3}, range(1, 3, 2), 5)};
+  return row;
+}
+Row cat_row() {
+  Row row{"cat", {}, kNumbers};
+  auto join = [](std::vector<Shape> shapes, int64_t axis) {
+    std::vector<Arg> args;
+    for (const Shape& s : shapes) args.push_back(numbers(s));
+    return of("cat", args, {{"axis", axis}});
+  };
+  row.cases = {join({{2}, {3}}, 0), join({{2, 3}, {1, 3}}, 0), join({{2, 3}, {2, 1}, {2, 2}}, 1), join({{2, 2, 2}, {2, 1, 2}}, 1),
+               join({{0, 3}, {2, 3}}, 0), join({{2, 0}, {2, 0}}, 1), join({{1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}}, 0)};
+  return row;
+}
+Row flip_row() {
+  Row row{"flip", {}, kNumbers};
+  for (const auto& [shape, axes] : std::vector<std::pair<Shape, Ints>>{{{5}, {0}}, {{3, 4}, {0}}, {{3, 4}, {1}}, {{2, 3, 2}, {0, 2}}, {{0, 2}, {1}}, {{1}, {0}}})
+    row.cases.push_back(of("flip", {numbers(shape)}, {{"axes", axes}}));
+  return row;
+}
+Row full_row() {
+  Row row{"full", {}, kExact};
+  for (const Shape& shape : {Shape{}, {0}, {3}, {2, 3}})
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i64, DType::boolean, DType::u8})
+      row.cases.push_back(of("full", {}, {{"shape", shape}, {"value", 1.0}, {"dtype", static_cast<int64_t>(dtype)}}));
+  return row;
+}
+Row arange_row() {
+  Row row{"arange", {}, kExact};
+  for (const DType dtype : {DType::i64, DType::i32, DType::f32})
+    for (const int64_t count : {0, 1, 6})
+      for (const int64_t step : {1, 3, -2})
+        row.cases.push_back(of("arange", {}, {{"start", int64_t{-3}}, {"step", step}, {"count", count}, {"dtype", static_cast<int64_t>(dtype)}}));
+  return row;
+}
+template <class F>
+Row function(const char* name, std::vector<Shape> shapes, F f) {
+  Row row{name, {}, kNumbers};
+  for (const Shape& shape : shapes) row.cases.push_back(call(to_string(shape), {numbers(shape)}, [f](const Tensors& in) { return f(in[0]); }));
+  return row;
+}
+Row pad_row() {
+  Row row{"pad", {}};
+  for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular})
+    for (const Ints& pads : {Ints{1, 2}, Ints{0, 1, 2, 1}, Ints{2, 0}})
+      row.cases.push_back(call("mode " + std::to_string(static_cast<int>(mode)) + " " + to_string(pads), {numbers({2, 3, 4})},
+                               [=](const Tensors& in) { return pad(in[0], pads, mode, 0.5); }));
+  row.cases.push_back(call("zeros", {numbers({3, 4})}, [](const Tensors& in) { return pad(in[0], {1, 1, 2, 0}); }));
+  row.cases.push_back(call("cropping", {numbers({3, 4})}, [](const Tensors& in) { return pad(in[0], {-1, 1}); }));
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> view_rows() {
+  return {
+      reshape_row(), permute_row(), expand_row(), slice_row(), embed_row(), cat_row(), flip_row(), full_row(), arange_row(), pad_row(),
+      function("flatten", {{}, {2, 3}, {2, 3, 4}}, [](In x) { return flatten(x); }),
+      function("transpose", {{2, 3}, {2, 3, 4}}, [](In x) { return transpose(x, 0, -1); }),
+      function("squeeze", {{1, 3}, {1, 2, 3}}, [](In x) { return squeeze(x, {0}); }),
+      function("unsqueeze", {{}, {3}, {2, 3}}, [](In x) { return unsqueeze(x, -1); }),
+      function("select", {{3}, {3, 2}, {4, 2, 2}}, [](In x) { return select(x, 0, -1); }),
+      function("stack", {{}, {3}, {2, 3}}, [](In x) { return stack({x, x, x}, 0); }),
+      function("chunk", {{5}, {4, 3}}, [](In x) { return cat(chunk(x, 2, 0), 0); }),
+      function("roll", {{5}, {4, 3}, {0}}, [](In x) { return roll(x, -2, 0); }),
+      function("repeat", {{}, {3}, {2, 3}}, [](In x) { return repeat(x, {2, 3}); }),
+      function("tril", {{3, 3}, {2, 4, 3}}, [](In x) { return tril(x, 1); }),
+      function("triu", {{3, 3}, {2, 4, 3}}, [](In x) { return triu(x); }),
+  };
+}
+
+}  // namespace cairn::cases

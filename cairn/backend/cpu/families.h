@@ -16,4 +16,7 @@ struct Family {
 };
 std::span<const Family> families();
 
+Family matmul_family();       // onednn/matmul.cpp
+Family elementwise_family();  // elementwise_family.cpp: also reductions
+
 }  // namespace cairn::cpu

@@ -1,0 +1,150 @@
+// Matrix product over oneDNN's sgemm: operands are read through their strides where one of the two
+// matrix dimensions lies dense (so a transposed view costs no copy), batches are spread over the threads.
+#include <algorithm>
+#include <cstring>
+
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/onednn/primitive.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/widen.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+// How sgemm reads a matrix: 'N' rows are dense, 'T' columns are.
+struct MatrixRead {
+  char order = 0;  // 0: neither
+  int64_t leading = 1;
+};
+MatrixRead read_of(const TensorDesc& d) {
+  const int rank = d.shape.ssize();
+  const int64_t rows = d.shape[rank - 2], columns = d.shape[rank - 1];
+  const int64_t row_step = d.layout.strides[rank - 2], column_step = d.layout.strides[rank - 1];
+  const bool one_row = rows <= 1, one_column = columns <= 1;
+  if ((column_step == 1 || one_column) && (one_row || row_step >= std::max<int64_t>(1, columns)))
+    return {'N', std::max<int64_t>({1, columns, one_row ? 1 : row_step})};
+  if ((row_step == 1 || one_row) && (one_column || column_step >= std::max<int64_t>(1, rows)))
+    return {'T', std::max<int64_t>({1, rows, one_column ? 1 : column_step})};
+  return {};
+}
+
+bool readable(const TensorDesc& d) { return !d.layout.blocked() && read_of(d).order != 0; }
+
+// The batch dimensions of the product, neighbours merged where every operand steps evenly.
+struct Batch {
+  Ints sizes, a, b;
+  int64_t count() const { return numel(sizes); }
+};
+Batch batch_of(const OpCall& call) {
+  Batch batch;
+  for (int d = 0; d < call.rank() - 2; ++d) {
+    const int64_t size = call.out().shape[d];
+    if (size == 1) continue;
+    const int64_t a = call.shape(0)[d] == 1 ? 0 : call.in(0).layout.strides[d];
+    const int64_t b = call.shape(1)[d] == 1 ? 0 : call.in(1).layout.strides[d];
+    const bool merges = !batch.sizes.empty() && batch.a.back() == a * size && batch.b.back() == b * size;
+    if (merges) batch.sizes.back() *= size, batch.a.back() = a, batch.b.back() = b;
+    else batch.sizes.push_back(size), batch.a.push_back(a), batch.b.push_back(b);
+  }
+  return batch;
+}
+
+class MatmulPlan : public Plan {
+ public:
+  explicit MatmulPlan(const OpCall& call) : threads_(num_threads()) {
+    const int rank = call.rank();
+    m_ = call.shape(0)[rank - 2], k_ = call.shape(0)[rank - 1], n_ = call.shape(1)[rank - 1];
+    a_ = read_of(call.in(0)), b_ = read_of(call.in(1));
+    a_offset_ = call.in(0).layout.offset, b_offset_ = call.in(1).layout.offset;
+    batch_ = batch_of(call);
+    // A matrix on the right that all of the batch shares: one tall product.
+    if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' && batch_.a[0] == m_ * a_.leading)
+      m_ *= batch_.sizes[0], batch_ = {};
+  }
+
+  void launch(const Launch& args) const override {
+    const float* a = static_cast<const float*>(args.inputs[0]) + a_offset_;
+    const float* b = static_cast<const float*>(args.inputs[1]) + b_offset_;
+    float* y = static_cast<float*>(args.outputs[0]);
+    const int64_t count = batch_.count();
+    if (m_ * n_ * count == 0) return;
+    if (k_ == 0) return void(std::memset(y, 0, sizeof(float) * static_cast<size_t>(m_ * n_ * count)));
+    const bool spread = count >= threads_;
+    onednn::ThreadScope scope(spread ? 1 : threads_);
+    auto some = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto [pa, pb] = places(i);
+        dnnl_sgemm(a_.order, b_.order, m_, n_, k_, 1.0f, a + pa, a_.leading, b + pb, b_.leading, 0.0f,
+                   y + i * m_ * n_, n_);
+      }
+    };
+    constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
+    if (spread && threads_ > 1) parallel_for(count, std::max<int64_t>(1, kWorthAThread / (m_ * n_ * k_)), some);
+    else some(0, count);
+  }
+
+ private:
+  std::pair<int64_t, int64_t> places(int64_t index) const {
+    int64_t pa = 0, pb = 0;
+    for (int d = batch_.sizes.ssize() - 1; d >= 0; --d) {
+      const int64_t i = index % batch_.sizes[d];
+      index /= batch_.sizes[d];
+      pa += i * batch_.a[d], pb += i * batch_.b[d];
+    }
+    return {pa, pb};
+  }
+
+  int threads_;
+  int64_t m_, n_, k_;
+  MatrixRead a_, b_;
+  int64_t a_offset_, b_offset_;
+  Batch batch_;
+};
+
+// bf16 on processors that multiply it.
+class MatmulPrimitivePlan : public Plan {
+ public:
+  explicit MatmulPrimitivePlan(const OpCall& call)
+      : threads_(num_threads()), a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
+    const auto a = onednn::describe(call.in(0)), b = onednn::describe(call.in(1)), y = onednn::describe(call.out());
+    onednn::ThreadScope scope(threads_);
+    product_ = onednn::Primitive(onednn::matmul(onednn::engine(), a, b, y));
+    product_.add(DNNL_ARG_SRC, a), product_.add(DNNL_ARG_WEIGHTS, b), product_.add(DNNL_ARG_DST, y);
+    workspace_bytes = product_.scratch_bytes();
+  }
+  void launch(const Launch& args) const override {
+    onednn::ThreadScope scope(threads_);
+    product_.bind(DNNL_ARG_SRC, static_cast<const uint16_t*>(args.inputs[0]) + a_offset_);
+    product_.bind(DNNL_ARG_WEIGHTS, static_cast<const uint16_t*>(args.inputs[1]) + b_offset_);
+    product_.bind(DNNL_ARG_DST, args.outputs[0]);
+    product_.bind(DNNL_ARG_SCRATCHPAD, args.workspace);
+    product_.run();
+  }
+
+ private:
+  int threads_;
+  int64_t a_offset_, b_offset_;
+  mutable onednn::Primitive product_;
+};
+
+bool supports(const OpCall& call) { return is_op(call, "matmul") && is_f32_or_narrow(call.dtype()); }
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  if (!supports(call) || call.out().layout.blocked()) return nullptr;
+  const bool empty = numel(call.out().shape) == 0 || call.shape(0).back() == 0;
+  const bool strides_work = readable(call.in(0)) && readable(call.in(1));
+  if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty)
+    return std::make_unique<MatmulPrimitivePlan>(call);
+  if (call.dtype() != DType::f32) return widened(call, prepare);
+  if (!strides_work) return nullptr;
+  return std::make_unique<MatmulPlan>(call);
+}
+
+}  // namespace
+
+Family matmul_family() {
+  return {"matmul", supports, prepare, [](const OpCall& call, int input) { return readable(call.in(input)); }};
+}
+
+}  // namespace cairn::cpu

@@ -142,7 +142,7 @@ TileFunction scalar2(std::string_view name, F) { return {name, 2, run_scalar2<F>
 HWY_INLINE Vec zero() { return hn::Zero(D()); }
 HWY_INLINE Vec number(float value) { return hn::Set(D(), value); }
 HWY_INLINE Vec flag(Mask m) { return hn::IfThenElseZero(m, number(1)); }
-HWY_INLINE Mask truth(Vec v) { return hn::Ne(v, zero()); }
+HWY_INLINE Mask truth(Vec v) { return hn::Not(hn::Eq(v, zero())); }  // NaN is true
 HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) { return at_most(at_least(x, lo), hi); }
 HWY_INLINE Vec softplus(Vec x) { return log1p(exp(x)); }
 HWY_INLINE Vec elu(Vec x, Vec alpha) {
@@ -219,7 +219,7 @@ const TileFunction* table(size_t& count) {
       scalar2("remainder", [](float a, float b) { return remainder_of(a, b); }),
       // comparisons and logic: 1 or 0
       map2("eq", [](V a, V b) { return flag(hn::Eq(a, b)); }),
-      map2("ne", [](V a, V b) { return flag(hn::Ne(a, b)); }),
+      map2("ne", [](V a, V b) { return flag(hn::Not(hn::Eq(a, b))); }),
       map2("lt", [](V a, V b) { return flag(hn::Lt(a, b)); }),
       map2("le", [](V a, V b) { return flag(hn::Le(a, b)); }),
       map2("gt", [](V a, V b) { return flag(hn::Gt(a, b)); }),

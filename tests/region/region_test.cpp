@@ -234,6 +234,84 @@ TEST(Region, RandomLargeProgramsAgreeOnOneAndTwoThreads) {
   }
 }
 
+// Runs the program's instructions one by one, each as a program of its own over the same dims.
+void run_singly(const RegionProgram& program, std::vector<Memory>& inputs,
+                std::vector<Memory>& outputs) {
+  const RegionOperand whole{DType::f32, contiguous_strides(program.dims)};
+  std::map<int, std::vector<Memory>> values;
+  for (RegionInstr instr : program.code) {
+    RegionProgram single;
+    single.dims = program.dims, single.row_rank = program.row_rank, single.padding = program.padding;
+    std::vector<Memory> in, out;
+    for (int16_t* source : {&instr.a, &instr.b, &instr.c}) {
+      if (*source < 0) continue;
+      in.push_back(values.at(*source)[0]);
+      single.inputs.push_back(whole);
+      *source = static_cast<int16_t>(single.code.size());
+      single.code.push_back({.code = RegionCode::load, .out = *source, .operand = *source});
+    }
+    const bool stores = instr.code == RegionCode::store || instr.code == RegionCode::reduce_store;
+    const int16_t value_register = instr.out, operand = instr.operand;
+    if (instr.code == RegionCode::load) {
+      single.inputs = {program.inputs[operand]};
+      in = {inputs[operand]};
+    }
+    instr.operand = 0;
+    if (!stores) instr.out = 100;
+    single.code.push_back(instr);
+    if (!stores) single.code.push_back({.code = RegionCode::store, .a = 100, .operand = 0});
+    if (instr.code == RegionCode::store)  // one value a row: read one
+      for (int d = 0; d < program.dims.ssize(); ++d)
+        if (program.outputs[operand].strides[d] == 0) single.inputs[0].strides[d] = 0;
+    single.outputs = {stores ? program.outputs[operand] : whole};
+    out.emplace_back(single.outputs[0], program.dims);
+    if (stores) out[0] = outputs[operand];
+    run_guarded(RegionPlan(single, 2), in, out);
+    if (stores) outputs[operand] = out[0];
+    else values.emplace(value_register, out);
+  }
+}
+
+// Replaces functions by ones that round, and row-wise reductions whose order would differ by stores.
+void make_rounding(RegionProgram& program, Maker& make) {
+  static const char* one[] = {"exp", "tanh", "sigmoid", "gelu", "log1p", "sin"};
+  for (auto& instr : program.code) {
+    if (instr.code == RegionCode::compute && instr.fn->arity == 1 && make.chance(50))
+      instr.fn = find_tile_function(one[make.pick(6)]);
+    if (instr.code != RegionCode::reduce_store || program.row_rank == 0) continue;
+    Ints& strides = program.outputs[instr.operand].strides;
+    Ints row(strides.size(), 0);
+    int64_t stride = 1;
+    for (int d = strides.ssize() - 1; d >= strides.ssize() - program.row_rank; --d)
+      row[d] = stride, stride *= std::max<int64_t>(1, program.dims[d]);
+    strides = row;
+  }
+}
+
+TEST(Region, FusedProgramsGiveTheBitsOfSingleInstructions) {
+  TwoThreads two;
+  for (uint32_t seed = 0; seed < 600; ++seed) {
+    Maker make(seed);
+    RegionProgram program = random_program(make, seed % 20 ? 3000 : 100000);
+    make_rounding(program, make);
+    std::vector<Memory> inputs, fused;
+    for (const auto& o : program.inputs) {
+      inputs.emplace_back(o, program.dims);
+      fill(inputs.back(), make.rng);
+      if (o.dtype != DType::f32) continue;
+      for (int64_t i = inputs.back().first; i < inputs.back().first + inputs.back().count; ++i)
+        store_element(inputs.back().element(i), DType::f32,
+                      std::normal_distribution<double>(0, 1.3)(make.rng));
+    }
+    for (const auto& o : program.outputs) fused.emplace_back(o, program.dims);
+    std::vector<Memory> single = fused;
+    run_guarded(RegionPlan(program, 2), inputs, fused);
+    run_singly(program, inputs, single);
+    for (size_t k = 0; k < fused.size(); ++k)
+      ASSERT_EQ(fused[k].bytes, single[k].bytes) << text_of(program) << "output " << k << " seed " << seed;
+  }
+}
+
 TEST(Region, BlockedChannelsWithParametersAndPadding) {
   TwoThreads two;
   std::mt19937 rng(1);

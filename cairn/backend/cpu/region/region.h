@@ -11,7 +11,8 @@
 // register that is the same for the whole row.
 //
 // Results do not depend on the number of threads, and a fused program gives the same bits as its
-// instructions run one by one over the same dims (unless allow_fma is set).
+// instructions run one by one over the same dims (unless allow_fma is set; and in a program of rows,
+// sums over anything but all the leading dims may be added in another order).
 #pragma once
 #include <cstddef>
 #include <memory>

@@ -56,6 +56,8 @@ class Backend {
   // The layouts that the call's kernel would rather have: rewrites those of the call's inputs and
   // outputs in place and returns true, or returns false when it has no wish.
   virtual bool preferred_layouts(OpCall& call) const { return false; }
+  // Whether the call may become part of a fused region (op "region") of this back end.
+  virtual bool can_fuse(const OpCall& call) const { return false; }
   // Whether the kernel reads input `index` through strides; otherwise it is made contiguous first.
   virtual bool reads_strides(const OpCall& call, int index) const { return false; }
 };

@@ -71,7 +71,7 @@ void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, 
   if (recorder)
     for (Tensor& t : values.span()) t = recorder->read(t);
 
-  OpCall call{&op, &attrs, {}, {}};
+  OpCall call{&op, &attrs, {}, {}, nullptr};
   for (const Tensor& t : values.span()) call.inputs.push_back(&t.impl()->desc);
   for (Tensor& t : outputs) {
     t = Tensor(Ref<TensorImpl>(new TensorImpl));

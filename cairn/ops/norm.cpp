@@ -74,16 +74,16 @@ void vjp_normalize(VjpCall& c) {
 }
 
 const OpDef kOps[] = {
-    OpDef{"softmax", "e^x over its sum along an axis", 1, 1, infer_axis, kSaveOutputs,
+    OpDef{"softmax", "e^x over its sum along an axis", 1, 1, infer_axis, kSaveOutputs | kExpand,
      [](VjpCall& c) {
        const Tensor gy = c.grad() * c.outputs[0];
        c.results[0] = gy - c.outputs[0] * sum(gy, axis_of(c.attrs), true);
      }, nullptr, softmax_in_basics}.with_autocast(Autocast::f32).with_onnx("Softmax"),
-    OpDef{"log_softmax", "logarithm of softmax", 1, 1, infer_axis, kSaveOutputs,
+    OpDef{"log_softmax", "logarithm of softmax", 1, 1, infer_axis, kSaveOutputs | kExpand,
      [](VjpCall& c) { c.results[0] = c.grad() - exp(c.outputs[0]) * sum(c.grad(), axis_of(c.attrs), true); },
      nullptr, log_softmax_in_basics}.with_autocast(Autocast::f32).with_onnx("LogSoftmax"),
     OpDef{"normalize", "mean 0 and variance 1 over axes; also the mean and 1 / deviation", 1, 3, infer_normalize,
-     kSaveOutputs, vjp_normalize, nullptr, normalize_in_basics}.with_autocast(Autocast::f32),
+     kSaveOutputs | kExpand, vjp_normalize, nullptr, normalize_in_basics}.with_autocast(Autocast::f32),
 };
 
 struct Normalized {

@@ -12,12 +12,14 @@
 namespace cairn {
 
 struct OpDef;
+struct RegionSpec;  // graph/: what a fused node computes
 
 // An op with the descriptions of its inputs and outputs; the descriptions belong to the caller.
 struct OpCall {
   const OpDef* op = nullptr;
   const Attrs* attrs = nullptr;
   SmallVector<TensorDesc*, 6> inputs, outputs;
+  const RegionSpec* region = nullptr;  // fused nodes only
 
   const TensorDesc& in(int i) const { return *inputs[i]; }
   const TensorDesc& out(int i = 0) const { return *outputs[i]; }
@@ -61,6 +63,7 @@ enum OpFlags : unsigned {
   kSaveInputs = 16,  // vjp reads `inputs`
   kSaveOutputs = 32, // vjp reads `outputs`
   kMayFault = 64,    // the kernel may set the fault word
+  kExpand = 128,     // compile() always takes its decomposition, to fuse it with what is around
 };
 
 struct OpDef {

@@ -1,0 +1,51 @@
+// The passes of compile(), in the order in which they run; each in a file of its own.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "cairn/graph/graph.h"
+
+namespace cairn {
+
+// Writes composite ops in basic ones: those that fuse better apart (kExpand), and those for which the
+// back end has no kernel. Exact.
+Graph expand_composites(const Graph& graph, const Backend& backend);
+
+// Drops what nobody reads, computes equal things once, removes identities (x * 1, copies, casts to the
+// same type, broadcasts that the next op does anyway). Exact.
+Graph simplify(const Graph& graph);
+
+// Chooses blocked layouts where kernels want them, carries them through elementwise ops, and puts
+// reorders where they end. Exact for elementwise ops; kernels may round differently by layout.
+Graph assign_layouts(const Graph& graph, const Backend& backend);
+
+// Turns views into aliases with strides, and copies strided values for kernels that cannot read them. Exact.
+Graph resolve_views(const Graph& graph, const Backend& backend);
+
+// Groups elementwise ops and reductions over one iteration space into regions that read memory once;
+// values that are cheap to compute again are not stored. Exact.
+Graph fuse(const Graph& graph, const Backend& backend);
+
+// Orders nodes so that values die early and State updates come when nothing can fail any more. Exact.
+Graph schedule(const Graph& graph);
+
+// Where each value lives.
+struct Place {
+  enum Kind : uint8_t { arena, alias, input, state, output } kind = arena;
+  size_t offset = 0;     // arena: bytes from its start
+  ValueId base = -1;     // alias: the value whose buffer it shares
+  int index = -1;        // input, output: its number; state: number of the assignment
+};
+struct MemoryPlan {
+  std::vector<Place> places;             // one a value
+  std::vector<size_t> workspace;         // one a node: offset in the arena
+  std::vector<int> copied_assignments;   // assignments whose value is copied to the State at the end
+  size_t arena_bytes = 0;
+  size_t bytes_without_reuse = 0;        // what the values would take side by side
+};
+// Whether node `index` can stop the step.
+bool may_fault(const Graph& graph, int index);
+// Lifetimes to offsets; in-place where a region's input dies; States updated where they lie when safe.
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes);
+
+}  // namespace cairn

@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <set>
+
+#include "cairn/compile/passes.h"
+
+namespace cairn {
+namespace {
+
+constexpr size_t kAlign = 64;
+size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes)
+      : graph_(graph), workspace_bytes_(workspace_bytes), last_use_(graph.values.size(), -1), root_(graph.values.size()) {
+    plan_.places.resize(graph.values.size());
+    std::iota(root_.begin(), root_.end(), 0);
+  }
+
+  MemoryPlan run() {
+    place_inputs();
+    find_aliases();
+    find_lifetimes();
+    place_results();
+    share_in_place();
+    assign_offsets();
+    return std::move(plan_);
+  }
+
+ private:
+  Place& place(ValueId v) { return plan_.places[v]; }
+  int end() const { return static_cast<int>(graph_.nodes.size()); }
+  // The value whose buffer v uses.
+  ValueId root(ValueId v) const {
+    while (root_[v] != v) v = root_[v];
+    return v;
+  }
+
+  void place_inputs() {
+    for (size_t i = 0; i < graph_.inputs.size(); ++i)
+      place(graph_.inputs[i].value) = {Place::input, 0, -1, static_cast<int>(i)};
+  }
+
+  // Views have no memory of their own.
+  void find_aliases() {
+    for (const Node& node : graph_.nodes)
+      if (node.alias) {
+        root_[node.outputs[0]] = root(node.inputs[0]);
+        place(node.outputs[0]) = {Place::alias, 0, node.inputs[0], -1};
+      }
+  }
+
+  void find_lifetimes() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i)
+      for (ValueId v : graph_.nodes[i].inputs) last_use_[root(v)] = static_cast<int>(i);
+    for (ValueId v : graph_.results()) last_use_[root(v)] = end();
+  }
+
+  int birth(ValueId v) const { return graph_.values[v].producer; }
+
+  void place_results() {
+    for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+      const ValueId v = graph_.outputs[i];
+      if (place(v).kind == Place::arena && !taken_.count(v)) place(v) = {Place::output, 0, -1, static_cast<int>(i)}, taken_.insert(v);
+    }
+    for (size_t i = 0; i < graph_.assignments.size(); ++i) {
+      const ValueId v = graph_.assignments[i].value;
+      if (may_write_state(static_cast<int>(i))) place(v) = {Place::state, 0, -1, static_cast<int>(i)}, taken_.insert(v);
+      else plan_.copied_assignments.push_back(static_cast<int>(i));
+    }
+  }
+
+  // A State is updated where it lies when nothing can fail later and nobody reads its old value later; a
+  // reader in the same region works element by element, so it may be the writer itself.
+  bool may_write_state(int number) {
+    const Assignment& a = graph_.assignments[number];
+    const ValueId v = a.value;
+    if (place(v).kind != Place::arena || taken_.count(v)) return false;
+    const int writer = birth(v);
+    if (writer < last_fault()) return false;
+    for (const GraphInput& in : graph_.inputs) {
+      if (in.tensor != a.state) continue;
+      if (last_use_[in.value] > writer) return false;
+      if (last_use_[in.value] == writer && !elementwise_reader(writer, in.value, v)) return false;
+      if (last_use_[in.value] == end()) return false;
+    }
+    return true;
+  }
+
+  int last_fault() {
+    if (last_fault_ < -1) {
+      last_fault_ = -1;
+      for (size_t i = 0; i < graph_.nodes.size(); ++i)
+        if (may_fault(graph_, static_cast<int>(i))) last_fault_ = static_cast<int>(i);
+    }
+    return last_fault_;
+  }
+
+  // Node `i` reads `in` point by point and may therefore write `out` over it.
+  bool elementwise_reader(int i, ValueId in, ValueId out) const {
+    const Node& node = graph_.nodes[i];
+    for (ValueId v : node.inputs)
+      if (v != in && root(v) == in) return false;  // also through a view
+    if (!(graph_.desc(in) == graph_.desc(out))) return false;
+    if (node.region) return node.region->domain == graph_.desc(in).shape && row_safe(node, in);
+    return node.op->is(kElementwise);
+  }
+  // With rows, stores of one row happen after the loads of that row; other rows are untouched.
+  static bool row_safe(const Node& node, ValueId) { return node.region->row_rank == 0; }
+
+  void share_in_place() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (!node.region && !node.op->is(kElementwise)) continue;
+      std::vector<ValueId> given;
+      for (ValueId out : node.outputs) {
+        if (place(out).kind != Place::arena) continue;
+        for (ValueId in : node.inputs) {
+          if (place(in).kind != Place::arena || last_use_[root(in)] != static_cast<int>(i)) continue;
+          if (root(in) != in || std::find(given.begin(), given.end(), in) != given.end()) continue;
+          if (!elementwise_reader(static_cast<int>(i), in, out)) continue;
+          given.push_back(in);
+          root_[out] = in;
+          place(out) = {Place::alias, 0, in, -1};
+          last_use_[in] = std::max(last_use_[in], last_use_[out]);
+          break;
+        }
+      }
+    }
+  }
+
+  struct Block {
+    size_t bytes;
+    int from, to;
+    ValueId value;   // or -1: the workspace of node `from`
+    size_t offset = 0;
+  };
+
+  // Largest first, each at the lowest offset where it meets no block alive at the same time.
+  void assign_offsets() {
+    std::vector<Block> blocks;
+    for (ValueId v = 0; v < static_cast<ValueId>(graph_.values.size()); ++v) {
+      if (place(v).kind != Place::arena || birth(v) < 0) continue;
+      const size_t bytes = aligned(std::max<size_t>(graph_.desc(v).bytes(), 1) + kAlign);
+      blocks.push_back({bytes, birth(v), std::max(last_use_[v], birth(v)), v});
+      plan_.bytes_without_reuse += bytes;
+    }
+    plan_.workspace.assign(graph_.nodes.size(), 0);
+    for (size_t i = 0; i < graph_.nodes.size(); ++i)
+      if (workspace_bytes_[i]) blocks.push_back({aligned(workspace_bytes_[i]), static_cast<int>(i), static_cast<int>(i), -1});
+    std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+    std::vector<Block> placed;  // by offset
+    for (Block& block : blocks) {
+      size_t offset = 0;
+      for (const Block& other : placed) {
+        if (other.to < block.from || block.to < other.from) continue;
+        if (offset + block.bytes <= other.offset) break;
+        offset = std::max(offset, other.offset + other.bytes);
+      }
+      block.offset = offset;
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), block, [](const Block& a, const Block& b) { return a.offset < b.offset; }), block);
+      plan_.arena_bytes = std::max(plan_.arena_bytes, offset + block.bytes);
+      if (block.value >= 0) place(block.value).offset = offset;
+      else plan_.workspace[block.from] = offset;
+    }
+  }
+
+  const Graph& graph_;
+  const std::vector<size_t>& workspace_bytes_;
+  MemoryPlan plan_;
+  std::vector<int> last_use_;
+  std::vector<ValueId> root_;
+  std::set<ValueId> taken_;
+  int last_fault_ = -2;
+};
+
+}  // namespace
+
+bool may_fault(const Graph& graph, int index) {
+  const Node& node = graph.nodes[index];
+  if (!node.op->is(kMayFault)) return false;
+  if (std::strcmp(node.op->name, "embedding_grad") != 0) return true;
+  // The forward lookup has met every index already.
+  for (int i = 0; i < index; ++i) {
+    const Node& earlier = graph.nodes[i];
+    if (std::strcmp(earlier.op->name, "embedding") == 0 && earlier.inputs[1] == node.inputs[1] &&
+        graph.desc(earlier.inputs[0]).shape[0] == node.attrs.integer("rows"))
+      return false;
+  }
+  return true;
+}
+
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes) {
+  return Planner(graph, workspace_bytes).run();
+}
+
+}  // namespace cairn

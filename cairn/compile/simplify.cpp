@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "cairn/base/hash.h"
+#include "cairn/compile/passes.h"
+
+namespace cairn {
+namespace {
+
+bool named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
+
+class Simplifier {
+ public:
+  explicit Simplifier(const Graph& graph) : old_(graph), rewriter_(graph), live_(live_nodes(graph)) {}
+
+  Graph run() {
+    for (size_t i = 0; i < old_.nodes.size(); ++i)
+      if (live_[i]) visit(old_.nodes[i]);
+    return rewriter_.finish();
+  }
+
+ private:
+  // Backward from the results.
+  static std::vector<char> live_nodes(const Graph& graph) {
+    std::vector<char> live(graph.nodes.size(), 0), wanted(graph.values.size(), 0);
+    for (ValueId v : graph.results()) wanted[v] = 1;
+    for (size_t i = graph.nodes.size(); i-- > 0;) {
+      const Node& node = graph.nodes[i];
+      for (ValueId v : node.outputs) live[i] |= wanted[v];
+      // A check that may stop the step has an effect even when its value goes unused.
+      live[i] |= named(node, "check_finite");
+      if (live[i])
+        for (ValueId v : node.inputs) wanted[v] = 1;
+    }
+    return live;
+  }
+
+  Graph& graph() { return rewriter_.graph(); }
+  const Node* producer(ValueId v) {
+    const int32_t p = graph().values[v].producer;
+    return p < 0 ? nullptr : &graph().nodes[p];
+  }
+
+  void visit(const Node& original) {
+    Node node = original;
+    for (ValueId& v : node.inputs) v = rewriter_.map(v);
+    drop_useless_expands(node);
+    if (const ValueId same = identity(node); same >= 0) return rewriter_.set(original.outputs[0], same);
+    merge_views(node);
+    if (const Node* earlier = find_equal(node)) {
+      for (size_t i = 0; i < original.outputs.size(); ++i) rewriter_.set(original.outputs[i], earlier->outputs[i]);
+      return;
+    }
+    emit(original, std::move(node));
+  }
+
+  void emit(const Node& original, Node node) {
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      node.outputs[i] = graph().add_value(old_.desc(original.outputs[i]));
+      rewriter_.set(original.outputs[i], node.outputs[i]);
+    }
+    const uint64_t key = key_of(node);
+    graph().append(std::move(node));
+    seen_.emplace(key, static_cast<int32_t>(graph().nodes.size() - 1));
+  }
+
+  // The value that the node only passes on, or -1.
+  ValueId identity(const Node& node) {
+    if (named(node, "copy")) return node.inputs[0];
+    if (named(node, "add_scalar") && node.attrs.number("value") == 0) return node.inputs[0];
+    if (named(node, "mul_scalar") && node.attrs.number("value") == 1) return node.inputs[0];
+    if (named(node, "cast") && graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
+      return node.inputs[0];
+    if (named(node, "reshape")) {
+      if (graph().desc(node.inputs[0]).shape == node.attrs.ints("shape")) return node.inputs[0];
+      const Node* before = producer(node.inputs[0]);
+      if (before && named(*before, "reshape") && graph().desc(before->inputs[0]).shape == node.attrs.ints("shape"))
+        return before->inputs[0];
+      return reduce_keeping(node);
+    }
+    return -1;
+  }
+
+  // sum without keepdim, then a reshape that puts the axes back: a sum with keepdim.
+  ValueId reduce_keeping(const Node& node) {
+    const Node* before = producer(node.inputs[0]);
+    if (!before || !before->op->is(kReduction) || before->attrs.integer("keepdim")) return -1;
+    Shape kept = graph().desc(before->inputs[0]).shape;
+    for (int64_t axis : before->attrs.ints("axes")) kept[axis] = 1;
+    if (kept != node.attrs.ints("shape")) return -1;
+    Node keeping = *before;
+    keeping.attrs.set("keepdim", int64_t{1});
+    if (const Node* earlier = find_equal(keeping)) return earlier->outputs[0];
+    keeping.outputs = {graph().add_value(TensorDesc(graph().desc(node.inputs[0]).dtype, kept))};
+    const uint64_t key = key_of(keeping);
+    const ValueId out = keeping.outputs[0];
+    graph().append(std::move(keeping));
+    seen_.emplace(key, static_cast<int32_t>(graph().nodes.size() - 1));
+    return out;
+  }
+
+  // An elementwise op broadcasts by itself: an expanded input is not needed while another has the shape.
+  void drop_useless_expands(Node& node) {
+    if (!node.op->is(kElementwise) || node.inputs.size() < 2) return;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const Node* before = producer(node.inputs[i]);
+      if (!before || !named(*before, "expand")) continue;
+      const Shape& wide = graph().desc(node.inputs[i]).shape;
+      for (size_t j = 0; j < node.inputs.size(); ++j)
+        if (j != i && graph().desc(node.inputs[j]).shape == wide) {
+          node.inputs[i] = before->inputs[0];
+          break;
+        }
+    }
+  }
+
+  void merge_views(Node& node) {
+    if (!named(node, "reshape") && !named(node, "expand")) return;
+    while (const Node* before = producer(node.inputs[0])) {
+      if (std::strcmp(before->op->name, node.op->name) != 0) return;
+      node.inputs[0] = before->inputs[0];
+    }
+  }
+
+  uint64_t key_of(const Node& node) {
+    uint64_t key = hash_mix(reinterpret_cast<uintptr_t>(node.op), static_cast<uint64_t>(node.recompute));
+    for (ValueId v : node.inputs) key = hash_mix(key, static_cast<uint64_t>(v));
+    return node.attrs.hash(key);
+  }
+  const Node* find_equal(const Node& node) {
+    const auto [first, last] = seen_.equal_range(key_of(node));
+    for (auto it = first; it != last; ++it) {
+      const Node& other = graph().nodes[it->second];
+      if (other.op == node.op && other.inputs == node.inputs && other.attrs == node.attrs && other.recompute == node.recompute)
+        return &other;
+    }
+    return nullptr;
+  }
+
+  const Graph& old_;
+  Rewriter rewriter_;
+  std::vector<char> live_;
+  std::unordered_multimap<uint64_t, int32_t> seen_;
+};
+
+}  // namespace
+
+Graph simplify(const Graph& graph) {
+  Graph once = Simplifier(graph).run();
+  return Simplifier(once).run();  // what the first round made dead or equal
+}
+
+}  // namespace cairn

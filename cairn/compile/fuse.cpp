@@ -407,7 +407,7 @@ class Fuser {
       if (constant(v)) {
         const Node& full = node(producer(v));
         id = static_cast<int32_t>(spec->steps.size());
-        spec->steps.push_back({full.op, full.attrs, {}, Shape(g.domain.size() ? 0 : 0, 1), desc(v).dtype});
+        spec->steps.push_back({full.op, full.attrs, {}, Shape{}, desc(v).dtype});
       } else {
         fused.inputs.push_back(rewriter.map(v));
         id = -static_cast<int32_t>(fused.inputs.size());
@@ -443,6 +443,6 @@ class Fuser {
 
 }  // namespace
 
-Graph fuse(const Graph& graph, const Backend& backend) { return simplify(Fuser(graph, backend).run()); }
+Graph fuse(const Graph& graph, const Backend& backend) { return without_dead(Fuser(graph, backend).run()); }
 
 }  // namespace cairn

@@ -15,6 +15,9 @@ Graph expand_composites(const Graph& graph, const Backend& backend);
 // same type, broadcasts that the next op does anyway). Exact.
 Graph simplify(const Graph& graph);
 
+// Only the nodes that a result depends on.
+Graph without_dead(const Graph& graph);
+
 // Chooses blocked layouts where kernels want them, carries them through elementwise ops, and puts
 // reorders where they end. Exact for elementwise ops; kernels may round differently by layout.
 Graph assign_layouts(const Graph& graph, const Backend& backend);

@@ -10,6 +10,21 @@ namespace {
 
 bool named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
 
+// Backward from the results.
+std::vector<char> live_nodes(const Graph& graph) {
+  std::vector<char> live(graph.nodes.size(), 0), wanted(graph.values.size(), 0);
+  for (ValueId v : graph.results()) wanted[v] = 1;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[i];
+    for (ValueId v : node.outputs) live[i] |= wanted[v];
+    // A check that may stop the step has an effect even when its value goes unused.
+    live[i] |= named(node, "check_finite");
+    if (live[i])
+      for (ValueId v : node.inputs) wanted[v] = 1;
+  }
+  return live;
+}
+
 class Simplifier {
  public:
   explicit Simplifier(const Graph& graph) : old_(graph), rewriter_(graph), live_(live_nodes(graph)) {}
@@ -21,21 +36,6 @@ class Simplifier {
   }
 
  private:
-  // Backward from the results.
-  static std::vector<char> live_nodes(const Graph& graph) {
-    std::vector<char> live(graph.nodes.size(), 0), wanted(graph.values.size(), 0);
-    for (ValueId v : graph.results()) wanted[v] = 1;
-    for (size_t i = graph.nodes.size(); i-- > 0;) {
-      const Node& node = graph.nodes[i];
-      for (ValueId v : node.outputs) live[i] |= wanted[v];
-      // A check that may stop the step has an effect even when its value goes unused.
-      live[i] |= named(node, "check_finite");
-      if (live[i])
-        for (ValueId v : node.inputs) wanted[v] = 1;
-    }
-    return live;
-  }
-
   Graph& graph() { return rewriter_.graph(); }
   const Node* producer(ValueId v) {
     const int32_t p = graph().values[v].producer;
@@ -145,6 +145,14 @@ class Simplifier {
 };
 
 }  // namespace
+
+Graph without_dead(const Graph& graph) {
+  const std::vector<char> live = live_nodes(graph);
+  Rewriter rewriter(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (live[i]) rewriter.copy(graph.nodes[i]);
+  return rewriter.finish();
+}
 
 Graph simplify(const Graph& graph) {
   Graph once = Simplifier(graph).run();

@@ -9,7 +9,7 @@ class ViewPass {
 
   Graph run() {
     for (const Node& node : old_.nodes) visit(node);
-    const Node nobody;
+    const Node nobody = {};
     for (ValueId v : old_.results())
       if (must_own(rewriter_.map(v))) rewriter_.set(v, copy_of(rewriter_.map(v), nobody));
     return rewriter_.finish();

@@ -46,6 +46,7 @@ class Backend {
   virtual void deallocate(void* memory, size_t bytes) = 0;
   virtual void copy_from_host(void* target, const void* source, size_t bytes) = 0;
   virtual void copy_to_host(void* target, const void* source, size_t bytes) = 0;  // waits
+  virtual void copy_within(void* target, const void* source, size_t bytes) = 0;  // ordered by the stream
   virtual void synchronize() {}
   virtual bool host_readable() const { return true; }
 

@@ -87,6 +87,12 @@ void tape_record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> in
 // Runs an op now, on the back end of its inputs (ops/run.cpp): called by apply().
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
+// The plan of a user's op that brings its own plain kernel (OpDef::host_kernel).
+std::unique_ptr<Plan> make_host_plan(const OpCall& call);
+
+// Moves the thread's generator by the random ops of a replayed step.
+void advance_generator(int64_t ops);
+
 // " (at net.conv1, train.cpp:12)": the module path and source line for an error message.
 std::string where(Loc loc);
 

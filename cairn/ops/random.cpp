@@ -34,16 +34,21 @@ Tensor draw(const char* name, const Shape& shape, DType dtype) {
   Recorder* recorder = context().recorder;
   const int64_t number = recorder ? recorder->next_random() : 0;
   const Tensor t = apply(op_named(name), {gen}, {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", number}});
-  if (!recorder) {
-    const std::vector<int64_t> now = gen.to_vector<int64_t>();
-    assign(gen, tensor(std::vector<int64_t>{now[0], now[1] + 1}, {2}));
-  }
+  if (!recorder) advance_generator(1);
   return t;
 }
 
 }  // namespace
 
 std::span<const OpDef> random_ops() { return kOps; }
+
+void advance_generator(int64_t ops) {
+  const Tensor& gen = thread_generator();
+  int64_t words[2];
+  copy_to_host(gen, words);
+  words[1] += ops;
+  assign(gen, from_host(words, {2}, DType::i64));
+}
 
 void manual_seed(uint64_t seed) { thread_generator() = make_generator(seed); }
 const Tensor& generator() { return thread_generator(); }

@@ -54,7 +54,7 @@ thread_local std::unordered_multimap<uint64_t, std::unique_ptr<Entry>> cache;
 std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
   if (backend.supports(call)) return backend.prepare(call);
   if (call.op->decompose) return nullptr;
-  if (call.op->host_kernel) return std::make_unique<HostPlan>(call);
+  if (call.op->host_kernel) return make_host_plan(call);
   call.error("back end '{}' has no kernel for this op", backend.name());
 }
 
@@ -148,6 +148,8 @@ void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inp
 }
 
 }  // namespace
+
+std::unique_ptr<Plan> make_host_plan(const OpCall& call) { return std::make_unique<HostPlan>(call); }
 
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   for (const Tensor& t : inputs)

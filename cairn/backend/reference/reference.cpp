@@ -126,6 +126,7 @@ class ReferenceBackend : public Backend {
   void* allocate(size_t bytes) override { return pool_allocate(bytes); }
   void deallocate(void* memory, size_t bytes) override { pool_deallocate(memory, bytes); }
   void copy_from_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
+  void copy_within(void* target, const void* source, size_t bytes) override { std::memmove(target, source, bytes); }
   void copy_to_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
   bool supports(const OpCall& call) const override { return find_kernel(call.op->name) != nullptr; }
   std::unique_ptr<Plan> prepare(const OpCall& call) override { return prepare_reference(call); }

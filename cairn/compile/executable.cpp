@@ -1,0 +1,267 @@
+#include "cairn/compile/executable.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "cairn/compile/dump.h"
+#include "cairn/ops/functions.h"
+#include "cairn/ops/context.h"
+
+namespace cairn {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Graph optimize(Graph graph, const Backend& backend) {
+  Dump dump(graph);
+  auto pass = [&](const char* name, auto run) {
+    if (pass_enabled(name)) graph = run(graph);
+    if (verify_passes()) verify(graph, name);
+    dump.after(name, graph);
+  };
+  pass("expand", [&](const Graph& g) { return expand_composites(g, backend); });
+  pass("simplify", [&](const Graph& g) { return simplify(g); });
+  pass("layout", [&](const Graph& g) { return assign_layouts(g, backend); });
+  pass("views", [&](const Graph& g) { return resolve_views(g, backend); });
+  pass("fuse", [&](const Graph& g) { return fuse(g, backend); });
+  pass("schedule", [&](const Graph& g) { return schedule(g); });
+  return graph;
+}
+
+}  // namespace
+
+void* Arena::reserve(Backend& backend, size_t bytes) {
+  if (!buffer_ || buffer_->bytes() < bytes) {
+    buffer_ = Ref<Buffer>();
+    buffer_ = new Buffer(backend, bytes);
+    ++generation_;
+  }
+  return buffer_->data();
+}
+
+Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> arena)
+    : backend_(backend), arena_(std::move(arena)) {
+  const double start = now();
+  RecorderScope eager(nullptr);
+  graph_ = optimize(std::move(traced), backend);
+  prepare_steps();
+  bind_arena();
+  results_.resize(graph_.outputs.size());
+  staged_.resize(graph_.inputs.size());
+  stats_.arena_bytes = memory_.arena_bytes, stats_.bytes_without_reuse = memory_.bytes_without_reuse;
+  stats_.compile_seconds = now() - start;
+}
+
+Executable::~Executable() = default;
+
+void Executable::prepare_steps() {
+  std::vector<size_t> workspace(graph_.nodes.size(), 0);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const Node& node = graph_.nodes[i];
+    if (node.alias) {
+      ++stats_.views;
+      continue;
+    }
+    Step step;
+    OpCall call = graph_.call_of(node);
+    context().loc = node.loc;
+    if (!node.region && !backend_.supports(call)) {
+      if (!node.op->host_kernel) call.error("back end '{}' has no kernel for this op", backend_.name());
+      step.plan = make_host_plan(call);
+    } else {
+      step.plan = backend_.prepare(call);
+    }
+    step.node = static_cast<int>(i);
+    step.may_fault = may_fault(graph_, step.node);
+    step.in.resize(node.inputs.size());
+    step.out.resize(node.outputs.size());
+    workspace[i] = step.plan->workspace_bytes;
+    stats_.reorders += std::strcmp(node.op->name, "reorder") == 0;
+    stats_.regions += node.region != nullptr;
+    steps_.push_back(std::move(step));
+  }
+  stats_.kernels = steps_.size();
+  memory_ = plan_memory(graph_, workspace);
+}
+
+ValueId Executable::root(ValueId v) const {
+  while (memory_.places[v].kind == Place::alias) v = memory_.places[v].base;
+  return v;
+}
+
+void* Executable::address_of(ValueId v) const {
+  const Place& place = memory_.places[root(v)];
+  return place.kind == Place::arena ? static_cast<char*>(arena_->data()) + place.offset : nullptr;
+}
+
+// Arena addresses are fixed; the slots of everything else are noted, to follow it at each replay.
+void Executable::bind_arena() {
+  arena_->reserve(backend_, memory_.arena_bytes);
+  arena_generation_ = arena_->generation();
+  input_slots_.assign(graph_.inputs.size(), {});
+  output_slots_.assign(graph_.outputs.size(), {});
+  state_slots_.assign(graph_.assignments.size(), {});
+  input_addresses_.assign(graph_.inputs.size(), nullptr);
+  output_addresses_.assign(graph_.outputs.size(), nullptr);
+  state_addresses_.assign(graph_.assignments.size(), nullptr);
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    Step& step = steps_[s];
+    const Node& node = graph_.nodes[step.node];
+    auto bind = [&](ValueId v, int index, bool output) {
+      void* address = address_of(v);
+      if (output) step.out[index] = address;
+      else step.in[index] = address;
+      const Place& place = memory_.places[root(v)];
+      const Slot slot{static_cast<int>(s), index, output};
+      if (place.kind == Place::input) input_slots_[place.index].push_back(slot);
+      if (place.kind == Place::output) output_slots_[place.index].push_back(slot);
+      if (place.kind == Place::state) state_slots_[place.index].push_back(slot);
+    };
+    for (int i = 0; i < node.inputs.ssize(); ++i) bind(node.inputs[i], i, false);
+    for (int i = 0; i < node.outputs.ssize(); ++i) bind(node.outputs[i], i, true);
+    step.workspace = steps_[s].plan->workspace_bytes ? static_cast<char*>(arena_->data()) + memory_.workspace[step.node] : nullptr;
+  }
+}
+
+void Executable::set_slots(const std::vector<Slot>& slots, void* address) {
+  for (const Slot& slot : slots) {
+    if (slot.output) steps_[slot.step].out[slot.index] = address;
+    else steps_[slot.step].in[slot.index] = address;
+  }
+}
+
+void Executable::bind_inputs(std::span<const Tensor> arguments) {
+  for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+    const GraphInput& in = graph_.inputs[i];
+    const TensorImpl* source = in.kind == InputKind::argument ? arguments[in.argument].impl() : in.tensor.get();
+    if (!source->desc.contiguous()) {
+      NoGrad no_grad;
+      staged_[i] = contiguous(in.kind == InputKind::argument ? arguments[in.argument] : Tensor(in.tensor));
+      source = staged_[i].impl();
+    }
+    void* address = source->buffer->data();
+    if (address == input_addresses_[i]) continue;
+    input_addresses_[i] = address;
+    set_slots(input_slots_[i], address);
+  }
+}
+
+// A State whose buffer someone else still holds (a view, a detached value) gets a buffer of its own first:
+// values never change.
+void Executable::bind_states() {
+  for (size_t i = 0; i < graph_.assignments.size(); ++i) {
+    TensorImpl& state = *graph_.assignments[i].state;
+    if (state.buffer->use_count() > 1 || !state.desc.contiguous()) {
+      const Tensor copy = apply(op_named("copy"), {Tensor(graph_.assignments[i].state)});
+      state.buffer = copy.impl()->buffer;
+      state.desc = copy.desc();
+    }
+    if (state.buffer->data() == state_addresses_[i]) continue;
+    state_addresses_[i] = state.buffer->data();
+    set_slots(state_slots_[i], state_addresses_[i]);
+  }
+}
+
+void Executable::bind_outputs(std::span<Tensor> outputs) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Tensor& kept = results_[i];
+    if (!kept.defined() || kept.ref()->use_count() > 1 || kept.impl()->buffer->use_count() > 1) {
+      kept = Tensor(Ref<TensorImpl>(new TensorImpl));
+      kept.impl()->desc = graph_.desc(graph_.outputs[i]);
+      kept.impl()->buffer = new Buffer(backend_, kept.desc().bytes());
+    }
+    outputs[i] = kept;
+    void* address = kept.impl()->buffer->data();
+    if (address == output_addresses_[i]) continue;
+    output_addresses_[i] = address;
+    set_slots(output_slots_[i], address);
+  }
+}
+
+void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> outputs) {
+  if (arena_->generation() != arena_generation_ || arena_->data() == nullptr) bind_arena();
+  bind_states();
+  bind_inputs(arguments);
+  for (Tensor& t : outputs) t = Tensor();
+  bind_outputs(outputs);
+  if (profiling_) run_profiled();
+  else run_steps();
+  commit();
+  ++stats_.runs;
+}
+
+void Executable::run_steps() {
+  Fault fault;
+  for (const Step& step : steps_) {
+    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+    if (step.may_fault) [[unlikely]] {
+      backend_.synchronize();
+      if (fault.kind != Fault::none) raise(step, fault);
+    }
+  }
+}
+
+void Executable::run_profiled() {
+  if (profile_.empty()) {
+    for (const Step& step : steps_) {
+      const Node& node = graph_.nodes[step.node];
+      ProfileRow row{node.op->name, node.path, fmt::format("{}:{}", node.loc.file_name(), node.loc.line())};
+      if (node.region) {
+        row.op += "[";
+        for (const RegionStep& s : node.region->steps) row.op += std::string(s.op->name) + " ";
+        row.op.back() = ']';
+      }
+      for (const auto* list : {&node.inputs, &node.outputs})
+        for (ValueId v : *list) row.bytes += static_cast<size_t>(numel(graph_.desc(v).shape)) * size_of(graph_.desc(v).dtype);
+      profile_.push_back(row);
+    }
+  }
+  Fault fault;
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Step& step = steps_[s];
+    const double start = now();
+    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+    backend_.synchronize();
+    profile_[s].seconds += now() - start;
+    ++profile_[s].runs;
+    if (step.may_fault && fault.kind != Fault::none) raise(step, fault);
+  }
+}
+
+// Nothing failed: the States take their new values.
+void Executable::commit() {
+  for (int i : memory_.copied_assignments) {
+    const Assignment& a = graph_.assignments[i];
+    const ValueId r = root(a.value);
+    const Place& place = memory_.places[r];
+    const void* source = place.kind == Place::arena    ? address_of(a.value)
+                         : place.kind == Place::input  ? input_addresses_[place.index]
+                         : place.kind == Place::output ? output_addresses_[place.index]
+                                                       : state_addresses_[place.index];
+    backend_.copy_within(state_addresses_[i], source, graph_.desc(a.value).bytes());
+  }
+  for (const Assignment& a : graph_.assignments) ++a.state->version;
+  for (const Assignment& g : graph_.gradients) {
+    Tensor fresh = empty(graph_.desc(g.value).shape, graph_.desc(g.value).dtype);
+    const Place& place = memory_.places[root(g.value)];
+    const void* source = place.kind == Place::arena    ? address_of(g.value)
+                         : place.kind == Place::output ? output_addresses_[place.index]
+                         : place.kind == Place::state  ? state_addresses_[place.index]
+                                                       : input_addresses_[place.index];
+    backend_.copy_within(fresh.impl()->buffer->data(), source, fresh.desc().bytes());
+    g.state->grad = fresh.ref();
+  }
+  if (graph_.random_ops) advance_generator(graph_.random_ops);
+}
+
+void Executable::raise(const Step& step, const Fault& fault) {
+  const Node& node = graph_.nodes[step.node];
+  const std::string place = fmt::format(" (at {}{}{}:{})", node.path, node.path.empty() ? "" : ", ", node.loc.file_name(), node.loc.line());
+  if (fault.kind == Fault::bad_index)
+    fail("{}: index {} at position {} is out of range{}", node.op->name, fault.value, fault.position, place);
+  fail("{}: a value is not finite (element {}){}", node.op->name, fault.position, place);
+}
+
+}  // namespace cairn

@@ -1,0 +1,101 @@
+// A compiled step: plans with fixed memory, run one after another.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cairn/compile/passes.h"
+#include "cairn/graph/graph.h"
+
+namespace cairn {
+
+// What one executable is made of and did: for tests, --profile and reports.
+struct ExecutableStats {
+  size_t kernels = 0, reorders = 0, regions = 0, views = 0;
+  size_t arena_bytes = 0, bytes_without_reuse = 0;
+  double compile_seconds = 0;
+  int64_t runs = 0;
+};
+
+struct ProfileRow {  // one node, summed over runs
+  std::string op, path, line;
+  double seconds = 0;
+  size_t bytes = 0;  // of inputs and outputs
+  int64_t runs = 0;
+};
+
+// The arena that the executables of one compile() share: as large as the largest of them.
+class Arena {
+ public:
+  void* reserve(Backend& backend, size_t bytes);  // grows; earlier addresses become invalid
+  void* data() const { return buffer_ ? buffer_->data() : nullptr; }
+  uint64_t generation() const { return generation_; }
+
+ private:
+  Ref<Buffer> buffer_;
+  uint64_t generation_ = 0;
+};
+
+class Executable {
+ public:
+  // Runs the passes over a traced graph and prepares every kernel.
+  Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> arena);
+  ~Executable();
+
+  // Replays the step. `arguments` in the traced order; results own their buffers. Throws Error when a
+  // kernel met a bad index or a value was not finite: no State has changed then.
+  void run(std::span<const Tensor> arguments, std::span<Tensor> outputs);
+
+  size_t output_count() const { return graph_.outputs.size(); }
+  const Graph& graph() const { return graph_; }
+  const ExecutableStats& stats() const { return stats_; }
+  void set_profiling(bool on) { profiling_ = on; }
+  const std::vector<ProfileRow>& profile() const { return profile_; }
+
+ private:
+  struct Step {
+    std::unique_ptr<Plan> plan;
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    void* workspace = nullptr;
+    int node = 0;
+    bool may_fault = false;
+  };
+  // A pointer slot of a step that follows an input, output or State.
+  struct Slot {
+    int step;
+    int index;
+    bool output;
+  };
+
+  void prepare_steps();
+  void bind_arena();
+  void set_slots(const std::vector<Slot>& slots, void* address);
+  void bind_inputs(std::span<const Tensor> arguments);
+  void bind_states();
+  void bind_outputs(std::span<Tensor> outputs);
+  void run_steps();
+  void run_profiled();
+  void commit();
+  [[noreturn]] void raise(const Step& step, const Fault& fault);
+  void* address_of(ValueId v) const;
+  ValueId root(ValueId v) const;
+
+  Graph graph_;
+  Backend& backend_;
+  std::shared_ptr<Arena> arena_;
+  uint64_t arena_generation_ = 0;
+  MemoryPlan memory_;
+  std::vector<Step> steps_;
+  std::vector<std::vector<Slot>> input_slots_, output_slots_, state_slots_;
+  std::vector<void*> input_addresses_, output_addresses_, state_addresses_;
+  std::vector<Tensor> staged_;   // arguments made contiguous
+  std::vector<Tensor> results_;  // kept, to be handed out again when the caller let go
+  std::vector<Ref<Buffer>> fresh_gradients_;
+  ExecutableStats stats_;
+  std::vector<ProfileRow> profile_;
+  bool profiling_ = false;
+};
+
+}  // namespace cairn

@@ -11,6 +11,17 @@ namespace {
 
 constexpr uint64_t kOrderPurpose = 0x6f726465;
 
+void check_augment(const Augment& augment) {
+  check(augment.crop_padding >= 0 && augment.crop_padding <= 1024, "loader: a padding of {} for crops; 0 to 1024",
+        augment.crop_padding);
+  const auto within = [](float value, float limit) { return value >= 0 && value <= limit; };  // NaN is not
+  check(within(augment.rotate_degrees, 360) && within(augment.shift_pixels, 1024) && within(augment.scale, 0.9f) &&
+            within(augment.shear, 10),
+        "loader: rotate by up to {} degrees, shift by {} pixels, scale by {}, shear by {}; the limits are 360, 1024, "
+        "0.9 and 10",
+        augment.rotate_degrees, augment.shift_pixels, augment.scale, augment.shear);
+}
+
 void check_options(const ImageDataset& dataset, const LoaderOptions& options) {
   check(options.batch > 0, "loader: a batch of {}; it must be at least 1", options.batch);
   check(options.threads > 0 && options.ahead > 0, "loader: {} threads, {} batches ahead; both must be at least 1",
@@ -18,7 +29,7 @@ void check_options(const ImageDataset& dataset, const LoaderOptions& options) {
   check(options.epochs >= 0 && options.start_epoch >= 0 && options.start_batch >= 0,
         "loader: epochs {}, start at epoch {} batch {}; none may be negative", options.epochs,
         options.start_epoch, options.start_batch);
-  check(options.augment.crop_padding >= 0, "loader: a padding of {} for crops", options.augment.crop_padding);
+  check_augment(options.augment);
   check(dataset.size() > 0, "'{}' has no images", dataset.name());
   check(!options.drop_last || dataset.size() >= options.batch,
         "'{}' has {} images, fewer than one batch of {}; choose a smaller batch", dataset.name(), dataset.size(),

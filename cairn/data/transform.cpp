@@ -51,25 +51,33 @@ Affine draw_affine(const Augment& augment, PhiloxStream& random) {
   return {cosine, sine + shear, about(augment.shift_pixels), -sine, cosine, about(augment.shift_pixels)};
 }
 
-float pixel_or_black(const uint8_t* plane, int height, int width, int x, int y) {
-  return x >= 0 && x < width && y >= 0 && y < height ? plane[static_cast<size_t>(y) * width + x] : 0.0f;
-}
-
-void warp_plane(const uint8_t* in, int height, int width, const Affine& map, uint8_t* out) {
-  const float middle_x = (static_cast<float>(width) - 1) / 2, middle_y = (static_cast<float>(height) - 1) / 2;
+// Bilinear. `framed` is scratch: the plane in a black frame of one pixel, so that the loop needs no tests
+// at the border; truncation after adding a large whole number is a floor without a call.
+void warp_plane(const uint8_t* in, int height, int width, const Affine& map, std::vector<uint8_t>& framed,
+                uint8_t* out) {
+  const int stride = width + 2;
+  framed.assign(static_cast<size_t>(stride) * (height + 2), 0);
   for (int y = 0; y < height; ++y)
+    std::memcpy(&framed[static_cast<size_t>(y + 1) * stride + 1], in + static_cast<size_t>(y) * width, width);
+
+  constexpr int kFar = 1 << 12;
+  const float middle_x = (static_cast<float>(width) - 1) / 2, middle_y = (static_cast<float>(height) - 1) / 2;
+  for (int y = 0; y < height; ++y) {
+    const float ry = static_cast<float>(y) - middle_y;
+    const float row_x = map.bx * ry + map.cx + middle_x, row_y = map.by * ry + map.cy + middle_y;
     for (int x = 0; x < width; ++x) {
-      const float rx = static_cast<float>(x) - middle_x, ry = static_cast<float>(y) - middle_y;
-      const float sx = map.ax * rx + map.bx * ry + map.cx + middle_x;
-      const float sy = map.ay * rx + map.by * ry + map.cy + middle_y;
-      const float left = std::floor(sx), top = std::floor(sy), fx = sx - left, fy = sy - top;
-      const int ix = static_cast<int>(left), iy = static_cast<int>(top);
-      const float upper = (1 - fx) * pixel_or_black(in, height, width, ix, iy) +
-                          fx * pixel_or_black(in, height, width, ix + 1, iy);
-      const float lower = (1 - fx) * pixel_or_black(in, height, width, ix, iy + 1) +
-                          fx * pixel_or_black(in, height, width, ix + 1, iy + 1);
-      *out++ = static_cast<uint8_t>((1 - fy) * upper + fy * lower + 0.5f);
+      const float rx = static_cast<float>(x) - middle_x;
+      const float sx = map.ax * rx + row_x, sy = map.ay * rx + row_y;
+      const int left = static_cast<int>(sx + kFar) - kFar, top = static_cast<int>(sy + kFar) - kFar;
+      *out++ = 0;
+      if (left < -1 || top < -1 || left >= width || top >= height) continue;
+      const float fx = sx - static_cast<float>(left), fy = sy - static_cast<float>(top);
+      const uint8_t* p = &framed[static_cast<size_t>(top + 1) * stride + left + 1];
+      const float upper = static_cast<float>(p[0]) + fx * static_cast<float>(p[1] - p[0]);
+      const float lower = static_cast<float>(p[stride]) + fx * static_cast<float>(p[stride + 1] - p[stride]);
+      out[-1] = static_cast<uint8_t>(std::clamp(upper + fy * (lower - upper) + 0.5f, 0.0f, 255.0f));
     }
+  }
 }
 
 }  // namespace
@@ -118,10 +126,14 @@ void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& au
   const Affine map = warp ? draw_affine(augment, random) : Affine{};
 
   const size_t plane = static_cast<size_t>(shape.height) * shape.width;
-  std::vector<uint8_t> warped(warp ? plane : 0);
+  std::vector<uint8_t> warped(warp ? plane : 0), framed;
   for (int c = 0; c < shape.channels; ++c) {
     const uint8_t* source = in + c * plane;
-    if (warp) warp_plane(source, shape.height, shape.width, map, warped.data()), source = warped.data();
+    if (warp) {
+      warp_plane(source, shape.height, shape.width, map, framed, warped.data());
+      source = warped.data();
+    }
+
     shift_plane(source, shape.height, shape.width, dx, dy, mirror, out + c * plane);
   }
 }

@@ -69,8 +69,8 @@ CharTokenizer CharTokenizer::from_text(std::string_view text, const std::string&
 CharTokenizer::CharTokenizer(std::u32string vocabulary) : vocabulary_(std::move(vocabulary)) {
   check(!vocabulary_.empty(), "tokenizer: the vocabulary is empty");
   for (size_t i = 0; i < vocabulary_.size(); ++i)
-    check(numbers_.emplace(vocabulary_[i], static_cast<int>(i)).second, "tokenizer: {} occurs twice",
-          shown(vocabulary_[i]));
+    if (!numbers_.emplace(vocabulary_[i], static_cast<int>(i)).second)
+      fail("tokenizer: {} occurs twice", shown(vocabulary_[i]));
 }
 
 std::vector<int> CharTokenizer::encode(std::string_view text, const std::string& name) const {
@@ -78,9 +78,9 @@ std::vector<int> CharTokenizer::encode(std::string_view text, const std::string&
   std::vector<int> tokens(points.size());
   for (size_t i = 0; i < points.size(); ++i) {
     const auto found = numbers_.find(points[i]);
-    check(found != numbers_.end(),
-          "'{}', character {}: {} is not among the {} characters that the model was trained on; leave it out",
-          name, i, shown(points[i]), vocabulary_.size());
+    if (found == numbers_.end())
+      fail("'{}', character {}: {} is not among the {} characters that the model was trained on; leave it out", name,
+           i, shown(points[i]), vocabulary_.size());
     tokens[i] = found->second;
   }
   return tokens;

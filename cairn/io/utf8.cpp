@@ -46,9 +46,9 @@ std::u32string decode_utf8(std::string_view text, const std::string& name) {
   points.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     const char32_t point = next_point(text, at);
-    check(point != kInvalid,
-          "'{}', byte {}: not UTF-8 (byte {:#04x}); convert the text (iconv -t UTF-8) or use byte tokens",
-          name, at, static_cast<unsigned char>(text[at]));
+    if (point == kInvalid)
+      fail("'{}', byte {}: not UTF-8 (byte {:#04x}); convert the text (iconv -t UTF-8) or use byte tokens", name, at,
+           static_cast<unsigned char>(text[at]));
     points.push_back(point);
   }
   return points;

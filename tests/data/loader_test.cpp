@@ -147,6 +147,8 @@ TEST(Loader, NonsenseIsRefused) {
   EXPECT_ERROR(with({.normalization = {{0}, {0}}}), "deviation 0");
   EXPECT_ERROR(with({.start_batch = 2}), "start at batch 2 of an epoch of 1");
   EXPECT_ERROR(with({.epochs = -1}), "none may be negative");
+  EXPECT_ERROR(with({.augment = {.crop_padding = -1}}), "a padding of -1");
+  EXPECT_ERROR(with({.augment = {.shift_pixels = std::nanf("")}}), "shift by nan pixels");
 }
 
 TEST(Transform, NormalizationIsMeasured) {

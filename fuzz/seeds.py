@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Writes small seed files for every fuzz target: seeds.py FOLDER (standard library only)."""
+import gzip
+import json
+import os
+import struct
+import sys
+import zlib
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def safetensors(tensors, metadata=None):
+    header, data = ({"__metadata__": metadata} if metadata else {}), b""
+    for name, dtype, shape, raw in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def npy(descr, fortran, shape, raw, version=1):
+    header = repr({"descr": descr, "fortran_order": fortran, "shape": shape}).encode() + b"\n"
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + raw
+
+
+def idx(sizes, raw):
+    return bytes([0, 0, 8, len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes) + raw
+
+
+def png(width, height, colour):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    channels = {0: 1, 2: 3, 6: 4}[colour]
+    rows = b"".join(bytes([y % 5]) + bytes(range(width * channels)) for y in range(height))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+# An 8 x 8 grey baseline JPEG and the same with three colours are kept as they are: the standard library writes none.
+def jpegs():
+    folder = os.path.join(ROOT, "fuzz", "seeds")
+    return [open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder)) if name.endswith(".jpg")]
+
+
+SEEDS = {
+    "safetensors": [safetensors([]), safetensors([("w", "F32", [2, 1], b"\0" * 8), ("b", "BF16", [], b"ab")], {"format": "pt"}),
+                    open(os.path.join(ROOT, "tests/io/golden/python.safetensors"), "rb").read()],
+    "npy": [npy("<f4", False, (2,), b"\0" * 8), npy("|u1", True, (2, 3), b"abcdef"), npy("<i8", False, (), b"\0" * 8, 2)],
+    "idx": [idx([2, 1, 2], b"abcd"), idx([3], b"\0\1\2")],
+    "gzip": [gzip.compress(b"hello " * 20), gzip.compress(b"") + gzip.compress(b"two"), gzip.compress(b"a" * 3000)],
+    "image": [png(3, 2, 0), png(2, 3, 2), png(2, 2, 6), b"P6 2 1 255\nabcdef", b"P5\n# c\n1 1 65535\nab", *jpegs()],
+    "jsonl": [b'{"step":1,"loss":0.5}\n{"step":2,"loss":null}\n', b'{"a":[1,{"b":"\\u00e9"}]}\n{"unfinished'],
+    "tokenizer": [b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
+    "utf8": ["aé€😀\n".encode(), b"\xed\xa0\x80", b"\xf4\x8f\xbf\xbf\xc3"],
+}
+SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]
+
+for target, seeds in SEEDS.items():
+    folder = os.path.join(sys.argv[1], target)
+    os.makedirs(folder, exist_ok=True)
+    for number, seed in enumerate(seeds):
+        with open(os.path.join(folder, f"seed{number}"), "wb") as file:
+            file.write(seed)

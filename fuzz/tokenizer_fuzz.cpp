@@ -1,0 +1,15 @@
+#include "fuzz/fuzz.h"
+
+#include "cairn/io/tokenizer.h"
+
+using namespace cairn::io;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Bytes input(data, size);
+  fuzz([&] {
+    const auto tokenizer = parse_tokenizer(text_of(input), "input");
+    const std::string json = tokenizer->to_json();
+    promise(parse_tokenizer(json, "again")->to_json() == json, "saving and loading give the same");
+  });
+  return 0;
+}

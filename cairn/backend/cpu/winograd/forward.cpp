@@ -38,6 +38,7 @@ class ForwardWorker {
     char* base = args.workspace;
     const int input_owner = plan.fused ? thread : 0;
     tiles_ = reinterpret_cast<Tile*>(base + plan.tiles_at + thread * plan.tiles_bytes);
+    upcoming_ = tiles_ + plan.chunk_groups * kRows;
     v_ = reinterpret_cast<float*>(base + plan.input_at + input_owner * plan.input_bytes);
     m_ = reinterpret_cast<float*>(base + plan.product_at + thread * plan.product_bytes);
     const int filter_owner = plan.keep_filter ? 0 : thread;
@@ -62,11 +63,58 @@ class ForwardWorker {
   int64_t vectors() const { return plan_.d.in_channels() / kVector; }
 
   HWY_ATTR void run_fused() {
-    for (int64_t chunk; (chunk = team_.next[0].fetch_add(1)) < plan_.chunks;) {
-      begin_chunk(chunk);
+    int64_t chunk = team_.next[0].fetch_add(1);
+    if (chunk < plan_.chunks) load_tiles(chunk, tiles_);
+    while (chunk < plan_.chunks) {
+      const int64_t following = team_.next[0].fetch_add(1);
+      first_tile_ = chunk_begin(chunk), tile_count_ = chunk_begin(chunk + 1) - first_tile_;
       for (int64_t c = 0; c < vectors(); ++c) transform_inputs(c, 0, tile_count_);
+      ahead_ = {};
+      if (following < plan_.chunks) begin_ahead(following);
       for (int64_t panel = 0; panel < plan_.panels; ++panel)
         make_outputs(panel, filter_of(panel), 0, group_count());
+      std::swap(tiles_, upcoming_);
+      chunk = following;
+    }
+  }
+
+  // Where in an image the vector c of channels has its plane of `depth`.
+  int64_t input_offset(int64_t c, int64_t depth) const {
+    const Direction& p = plan_.d;
+    const int64_t channel = c * kVector;
+    return (channel / p.block * p.in_depth + depth) * p.in_height * p.in_width * p.block +
+           channel % p.block;
+  }
+  int64_t input_image() const {
+    return plan_.d.in_blocks * plan_.d.in_depth * plan_.d.in_height * plan_.d.in_width *
+           plan_.d.block;
+  }
+
+  // How much of the next chunk's input has been fetched: `plane` planes of all its tiles, and
+  // `tile` tiles.
+  struct Ahead {
+    int64_t plane = 0, offset = 0, tile = 0;
+    int64_t tiles = 0, step = 0;  // tiles of that chunk; how many to fetch a call
+  };
+
+  void begin_ahead(int64_t chunk) {
+    load_tiles(chunk, upcoming_);
+    const int64_t tiles = chunk_begin(chunk + 1) - chunk_begin(chunk);
+    const int64_t calls =
+        plan_.panels * ((plan_.d.out_depth + plan_.slab - 1) / plan_.slab) * kPoints * kPoints;
+    ahead_ = {.tiles = tiles, .step = tiles * vectors() * plan_.d.in_depth / calls + 1};
+  }
+
+  // Starts to fetch a little more of the next chunk's input, while this chunk is multiplied.
+  HWY_INLINE HWY_ATTR void prefetch_ahead() {
+    const Direction& p = plan_.d;
+    const Plane shape{p.in_height, p.in_width, p.block};
+    for (int64_t left = ahead_.step; left > 0 && ahead_.plane < vectors() * p.in_depth; --left) {
+      const Tile& tile = upcoming_[ahead_.tile];
+      prefetch_tile(args_.x + tile.image * input_image() + ahead_.offset, shape, tile);
+      if (++ahead_.tile < ahead_.tiles) continue;
+      ahead_.tile = 0, ++ahead_.plane;
+      ahead_.offset = input_offset(ahead_.plane / p.in_depth, ahead_.plane % p.in_depth);
     }
   }
 
@@ -74,7 +122,8 @@ class ForwardWorker {
     const int64_t strips = std::min<int64_t>(4, plan_.chunk_groups), inputs = vectors() * strips;
     const int64_t items = plan_.panels * plan_.splits;
     for (int64_t chunk = 0; chunk < plan_.chunks; ++chunk) {
-      begin_chunk(chunk);
+      first_tile_ = chunk_begin(chunk), tile_count_ = chunk_begin(chunk + 1) - first_tile_;
+      load_tiles(chunk, tiles_);
       if (thread_ == 0)
         team_.next[(chunk + 1) % 2] = 0;  // nobody counts there until two barriers on
       for (int64_t i = thread_ * inputs / threads_; i < (thread_ + 1) * inputs / threads_; ++i) {
@@ -101,12 +150,12 @@ class ForwardWorker {
     return u_;
   }
 
-  void begin_chunk(int64_t chunk) {
-    first_tile_ = chunk * plan_.groups / plan_.chunks * kRows;
-    const int64_t end =
-        std::min((chunk + 1) * plan_.groups / plan_.chunks * kRows, plan_.grid.count());
-    tile_count_ = end - first_tile_;
-    for (int64_t t = 0; t < tile_count_; ++t) tiles_[t] = plan_.grid.at(first_tile_ + t);
+  int64_t chunk_begin(int64_t chunk) const {
+    return std::min(chunk * plan_.groups / plan_.chunks * kRows, plan_.grid.count());
+  }
+  void load_tiles(int64_t chunk, Tile* tiles) const {
+    for (int64_t t = chunk_begin(chunk); t < chunk_begin(chunk + 1); ++t)
+      *tiles++ = plan_.grid.at(t);
   }
   int64_t group_count() const { return (tile_count_ + kRows - 1) / kRows; }
 
@@ -115,19 +164,20 @@ class ForwardWorker {
     const Direction& p = plan_.d;
     const D d;
     const Plane shape{p.in_height, p.in_width, p.block};
-    const int64_t size = p.in_height * p.in_width * p.block, block = c * kVector / p.block;
-    for (int64_t depth = 0; depth < p.in_depth; ++depth)
+    for (int64_t depth = 0; depth < p.in_depth; ++depth) {
+      const float* images = args_.x + input_offset(c, depth);
+      const int64_t next =
+          c + 1 < vectors() ? input_offset(c + 1, depth) - input_offset(c, depth) : 0;
+      float* to = v_ + depth * plan_.input_depth + c * kRows * kVector;
       for (int64_t t = begin; t < end; ++t) {
         const Tile& tile = tiles_[t];
-        const float* plane = args_.x +
-                             ((tile.image * p.in_blocks + block) * p.in_depth + depth) * size +
-                             c * kVector % p.block;
-        if (c + 1 < vectors()) prefetch_tile(plane + p.in_depth * size, shape, tile);
-        float* v = v_ + depth * plan_.input_depth + (t / kRows * vectors() + c) * kRows * kVector +
-                   t % kRows * kVector;
+        const float* plane = images + tile.image * input_image();
+        if (!plan_.fused) prefetch_tile(plane + next, shape, tile);
+        float* v = to + t / kRows * vectors() * kRows * kVector + t % kRows * kVector;
         input_tile<kTile>(d, plane, shape, tile, tile.y - p.pad_top, tile.x - p.pad_left, v,
                           plan_.input_plane);
       }
+    }
   }
 
   // Outputs of groups [begin, end) of the chunk's tiles, channels of one panel.
@@ -135,11 +185,7 @@ class ForwardWorker {
     for (int64_t depth = 0; depth < plan_.d.out_depth; depth += plan_.slab) {
       const int64_t depth_end = std::min(depth + plan_.slab, plan_.d.out_depth);
       multiply(u, begin, end, depth, depth_end);
-      for (int64_t l = 0; l < kPanel; l += kVector) {
-        if (panel * kPanel + l >= plan_.d.out_channels()) break;
-        finish(panel * kPanel + l, l, begin * kRows, std::min(end * kRows, tile_count_), depth,
-               depth_end);
-      }
+      finish(panel, begin * kRows, std::min(end * kRows, tile_count_), depth, depth_end);
     }
   }
 
@@ -152,6 +198,7 @@ class ForwardWorker {
         const TileRange range =
             plan_.grid.users(row, column, first_tile_ + begin * kRows,
                              std::min(first_tile_ + end * kRows, first_tile_ + tile_count_));
+        prefetch_ahead();
         if (range.begin == range.end) continue;
         const int64_t first = (range.begin - first_tile_) / kRows, stop = range.end - first_tile_;
         for (int64_t depth = depth_begin; depth < depth_end; ++depth) {
@@ -181,36 +228,41 @@ class ForwardWorker {
     multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out);
   }
 
-  // Transforms products back: tiles [begin, end), output channels [channel, channel + kVector),
-  // which are panel lanes l.
-  HWY_ATTR void finish(int64_t channel, int64_t l, int64_t begin, int64_t end, int64_t depth_begin,
+  // Transforms products back: tiles [begin, end), the output channels of a panel.
+  HWY_ATTR void finish(int64_t panel, int64_t begin, int64_t end, int64_t depth_begin,
                        int64_t depth_end) {
     if (args_.epilogue.residual)
-      return finish_as<Finish::residual>(channel, l, begin, end, depth_begin, depth_end);
-    if (plan_.stream)
-      return finish_as<Finish::stream>(channel, l, begin, end, depth_begin, depth_end);
-    finish_as<Finish::plain>(channel, l, begin, end, depth_begin, depth_end);
+      return finish_as<Finish::residual>(panel, begin, end, depth_begin, depth_end);
+    if (plan_.stream) return finish_as<Finish::stream>(panel, begin, end, depth_begin, depth_end);
+    finish_as<Finish::plain>(panel, begin, end, depth_begin, depth_end);
   }
 
   template <Finish kFinish>
-  HWY_ATTR void finish_as(int64_t channel, int64_t l, int64_t begin, int64_t end,
-                          int64_t depth_begin, int64_t depth_end) {
+  HWY_ATTR void finish_as(int64_t panel, int64_t begin, int64_t end, int64_t depth_begin,
+                          int64_t depth_end) {
+    constexpr int64_t kVectors = kPanel / kVector;
     const Direction& p = plan_.d;
     const D d;
     const Plane shape{p.out_height, p.out_width, p.block};
-    const int64_t size = p.out_height * p.out_width * p.block, block = channel / p.block;
-    const hn::Vec<D> bias =
-        args_.epilogue.bias ? hn::LoadU(d, args_.epilogue.bias + channel) : hn::Zero(d);
+    const int64_t plane = p.out_height * p.out_width * p.block;
     const hn::Vec<D> floor = hn::Set(d, args_.epilogue.relu ? 0.f : -HUGE_VALF);
+    hn::Vec<D> bias[kVectors];
+    int64_t channel_at[kVectors], count = 0;  // where in an image the vector's first plane is
+    for (int64_t c = panel * kPanel; count < kVectors && c < p.out_channels(); c += kVector) {
+      bias[count] = args_.epilogue.bias ? hn::LoadU(d, args_.epilogue.bias + c) : hn::Zero(d);
+      channel_at[count++] = c / p.block * p.out_depth * plane + c % p.block;
+    }
     for (int64_t depth = depth_begin; depth < depth_end; ++depth)
       for (int64_t t = begin; t < end; ++t) {
         const Tile& tile = tiles_[t];
-        const int64_t at =
-            ((tile.image * p.out_blocks + block) * p.out_depth + depth) * size + channel % p.block;
-        const float* m = m_ + (depth - depth_begin) * slab_stride() + t * kPanel + l;
-        output_tile<kTile, kFinish>(d, args_.y + at,
-                                    args_.epilogue.residual + (args_.epilogue.residual ? at : 0),
-                                    shape, tile, bias, floor, m, plan_.product_plane);
+        const float* m = m_ + (depth - depth_begin) * slab_stride() + t * kPanel;
+        const int64_t image = (tile.image * p.out_blocks * p.out_depth + depth) * plane;
+        for (int64_t v = 0; v < count; ++v) {
+          const int64_t at = image + channel_at[v];
+          const float* residual = args_.epilogue.residual ? args_.epilogue.residual + at : nullptr;
+          output_tile<kTile, kFinish>(d, args_.y + at, residual, shape, tile, bias[v], floor,
+                                      m + v * kVector, plan_.product_plane);
+        }
       }
   }
 
@@ -218,9 +270,10 @@ class ForwardWorker {
   const ForwardArgs& args_;
   Team& team_;
   const int thread_, threads_;
-  Tile* tiles_;
+  Tile *tiles_, *upcoming_;
   float *v_, *m_, *u_;
   int64_t first_tile_ = 0, tile_count_ = 0, made_panel_ = -1;
+  Ahead ahead_;
 };
 
 template <class D, int kTile>

@@ -136,7 +136,7 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   p.product_plane = plane_stride(p.slab * tiles * k.panel);
   p.filter_plane = plane_stride(p.d.taps * in * k.panel);
   p.filter_panel = points * p.filter_plane;
-  p.tiles_bytes = Layout::padded(tiles * static_cast<int64_t>(sizeof(Tile)));
+  p.tiles_bytes = Layout::padded(2 * tiles * static_cast<int64_t>(sizeof(Tile)));
   p.input_bytes = Layout::padded(points * p.input_plane * kFloat);
   p.product_bytes = Layout::padded(points * p.product_plane * kFloat);
   p.filter_bytes = Layout::padded(p.filter_panel * (p.keep_filter ? p.panels : 1) * kFloat);

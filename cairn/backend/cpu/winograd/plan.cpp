@@ -180,7 +180,7 @@ BackwardWeightsPlan plan_backward_weights(const WinogradShape& shape,
       (p.channel_groups * k.channels * p.d.in_depth + p.panels * k.panel * p.d.out_depth);
   p.slices = choose_slices(p, points * taps * p.d.in_channels() * p.panels * k.panel * kFloat);
   p.sliced = p.slices >= 2;
-  const int64_t most = p.sliced ? std::max<int64_t>(1, 48 / p.d.out_depth)
+  const int64_t most = p.sliced ? std::max<int64_t>(1, 64 / p.d.out_depth)
                                 : std::max<int64_t>(8, caches().l3 / 2 / tile_bytes);
   p.chunks = ceil_div(p.tiles, most);
   if (p.sliced) p.chunks = std::max(p.chunks, p.slices);

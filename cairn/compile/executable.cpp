@@ -46,6 +46,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   const double start = now();
   RecorderScope eager(nullptr);
   graph_ = optimize(std::move(traced), backend);
+  choose_in_place(graph_);
   prepare_steps();
   bind_arena();
   results_.resize(graph_.outputs.size());

@@ -389,11 +389,6 @@ class Fuser {
   void emit_group(Rewriter& rewriter, int number) {
     const Group& g = groups_[number];
     const std::vector<int> steps = steps_of(g);
-    bool has_constant = false;
-    for (int i : steps)
-      for (ValueId v : node(i).inputs) has_constant |= constant(v);
-    if (steps.size() == 1 && !has_constant) return rewriter.copy(node(steps[0]));
-
     auto spec = std::make_shared<RegionSpec>();
     spec->domain = g.domain, spec->layout = g.layout, spec->row_rank = g.row_rank;
     Node fused;

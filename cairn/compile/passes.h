@@ -48,6 +48,9 @@ struct MemoryPlan {
 };
 // Whether node `index` can stop the step.
 bool may_fault(const Graph& graph, int index);
+// Decides which region outputs take over the memory of an input (RegionSpec::in_place_of). Needed before
+// kernels are prepared.
+void choose_in_place(Graph& graph);
 // Lifetimes to offsets; in-place where a region's input dies; States updated where they lie when safe.
 MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes);
 

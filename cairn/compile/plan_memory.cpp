@@ -20,13 +20,20 @@ class Planner {
   }
 
   MemoryPlan run() {
-    place_inputs();
-    find_aliases();
-    find_lifetimes();
-    place_results();
-    share_in_place();
+    lifetimes_and_sharing();
     assign_offsets();
     return std::move(plan_);
+  }
+
+  // Outputs that lie where an input of their region does.
+  void note_in_place(Graph& graph) {
+    lifetimes_and_sharing();
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      Node& node = graph.nodes[i];
+      if (!node.region) continue;
+      node.region->in_place_of.assign(node.outputs.begin(), node.outputs.end());
+      for (int o = 0; o < node.outputs.ssize(); ++o) node.region->in_place_of[o] = shared_input(node, node.outputs[o]);
+    }
   }
 
  private:
@@ -36,6 +43,25 @@ class Planner {
   ValueId root(ValueId v) const {
     while (root_[v] != v) v = root_[v];
     return v;
+  }
+
+  void lifetimes_and_sharing() {
+    place_inputs();
+    find_aliases();
+    find_lifetimes();
+    place_results();
+    share_in_place();
+  }
+
+  int32_t shared_input(const Node& node, ValueId out) const {
+    const Place& p = plan_.places[out];
+    for (int i = 0; i < node.inputs.ssize(); ++i) {
+      const ValueId in = node.inputs[i];
+      if (p.kind == Place::alias && p.base == in) return i;
+      const Place& q = plan_.places[in];
+      if (p.kind == Place::state && q.kind == Place::input && graph_.inputs[q.index].tensor == graph_.assignments[p.index].state) return i;
+    }
+    return -1;
   }
 
   void place_inputs() {
@@ -104,16 +130,13 @@ class Planner {
     for (ValueId v : node.inputs)
       if (v != in && root(v) == in) return false;  // also through a view
     if (!(graph_.desc(in) == graph_.desc(out))) return false;
-    if (node.region) return node.region->domain == graph_.desc(in).shape && row_safe(node, in);
-    return node.op->is(kElementwise);
+    return node.region && node.region->domain == graph_.desc(in).shape;
   }
-  // With rows, stores of one row happen after the loads of that row; other rows are untouched.
-  static bool row_safe(const Node& node, ValueId) { return node.region->row_rank == 0; }
 
   void share_in_place() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (!node.region && !node.op->is(kElementwise)) continue;
+      if (!node.region) continue;
       std::vector<ValueId> given;
       for (ValueId out : node.outputs) {
         if (place(out).kind != Place::arena) continue;
@@ -190,6 +213,11 @@ bool may_fault(const Graph& graph, int index) {
       return false;
   }
   return true;
+}
+
+void choose_in_place(Graph& graph) {
+  const std::vector<size_t> no_workspace(graph.nodes.size(), 0);
+  Planner(graph, no_workspace).note_in_place(graph);
 }
 
 MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes) {

@@ -29,6 +29,8 @@ struct RegionSpec {
   int row_rank = 0;             // trailing domain dimensions that row reductions combine; 0: none
   std::vector<RegionStep> steps;
   SmallVector<int32_t, 8> outputs;  // the steps whose results are stored, one a node output
+  // For each output: the input whose memory it takes over, or -1; filled once lifetimes are known.
+  SmallVector<int32_t, 8> in_place_of;
 };
 
 struct Node {
@@ -39,7 +41,7 @@ struct Node {
   Loc loc;
   int recompute = 0;                          // the recomputed region it belongs to
   bool alias = false;                         // a view: its output shares the memory of its input
-  std::shared_ptr<const RegionSpec> region;   // op "region" only
+  std::shared_ptr<RegionSpec> region;         // op "region" only
 };
 
 struct Value {

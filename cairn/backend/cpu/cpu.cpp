@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/region/composer.h"
 #include "cairn/device/pool.h"
 
 namespace cairn {
@@ -32,6 +33,9 @@ class CpuBackend : public Backend {
     for (const Family& family : families())
       if (family.layouts && family.supports(call)) return family.layouts(call);
     return false;
+  }
+  bool can_fuse(const OpCall& call) const override {
+    return call.op->is(kReduction) || tile_call_of(*call.op, *call.attrs).fn != nullptr || std::strcmp(call.op->name, "cast") == 0;
   }
   bool reads_strides(const OpCall& call, int index) const override {
     for (const Family& family : families())

@@ -4,6 +4,7 @@ namespace cairn::cpu {
 
 std::span<const Family> families() {
   static const Family rows[] = {
+      region_family(),
       elementwise_family(),
       matmul_family(),
   };

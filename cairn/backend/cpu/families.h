@@ -17,6 +17,7 @@ struct Family {
 std::span<const Family> families();
 
 Family matmul_family();       // onednn/matmul.cpp
+Family region_family();       // fused regions
 Family elementwise_family();  // elementwise_family.cpp: also reductions
 
 }  // namespace cairn::cpu

@@ -1,0 +1,150 @@
+#include "cairn/models/transformer.h"
+
+#include "cairn/ops/context.h"
+
+namespace cairn::models {
+namespace {
+
+// Token and position embeddings of x [N, T], from position 0.
+Tensor embedded(const nn::Embedding& tok, const nn::Embedding& pos, const Tensor& x) {
+  check(x.rank() == 2 && x.size(1) <= pos.weight.size(0), "tokens {}: want [N, T] with T up to {}{}", to_string(x.shape()),
+        pos.weight.size(0), where(context().loc));
+  return tok(x) + slice(pos.weight, 0, 0, x.size(1));
+}
+
+// `all` [N, H, capacity, d] with `part` [N, H, T, d] at positions start, start + 1, ...
+Tensor written(const Tensor& all, const Tensor& part, const Tensor& start) {
+  const int64_t capacity = all.size(2), count = part.size(2);
+  const Tensor place = reshape(arange(0, capacity), {capacity, 1}) - start;  // of each row within `part`
+  const Tensor inside = logical_and(ge(place, 0.0), lt(place, static_cast<double>(count)));
+  if (count == 1) return where(inside, part, all);
+  const Tensor source = cast(clamp(place, 0, static_cast<double>(count - 1)), DType::i64);
+  return where(inside, index_select(part, 2, reshape(source, {capacity})), all);
+}
+
+}  // namespace
+
+Attention::Attention(int64_t dim, int64_t heads)
+    : heads(heads),
+      q(child("q", nn::Linear(dim, dim))),
+      kv(child("kv", nn::Linear(dim, 2 * dim))),
+      o(child("o", nn::Linear(dim, dim))) {}
+
+Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc) const {
+  return called(loc, [&] {
+    const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
+    const Tensor y = nn::scaled_dot_product_attention(nn::split_heads(q(x), heads), nn::split_heads(both[0], heads),
+                                                      nn::split_heads(both[1], heads), {.causal = causal});
+    return o(nn::join_heads(y));
+  });
+}
+
+Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Tensor& start, Loc loc) const {
+  return called(loc, [&] {
+    const Tensors both = chunk(kv(x), 2, -1);
+    const Tensor k = written(cache.k, nn::split_heads(both[0], heads), start);
+    const Tensor v = written(cache.v, nn::split_heads(both[1], heads), start);
+    assign(cache.k, k);
+    assign(cache.v, v);
+    const Tensor last = reshape(arange(0, x.size(1)), {x.size(1), 1}) + start;  // position of each query
+    const Tensor mask = le(arange(0, k.size(2)), last);
+    return o(nn::join_heads(nn::scaled_dot_product_attention(nn::split_heads(q(x), heads), k, v, {.mask = mask})));
+  });
+}
+
+Block::Block(int64_t dim, int64_t heads, int64_t ff, bool cross)
+    : n1(child("n1", nn::LayerNorm(dim))),
+      a1(child("a1", Attention(dim, heads))),
+      n2(child("n2", nn::LayerNorm(dim))),
+      f1(child("f1", nn::Linear(dim, ff))),
+      f2(child("f2", nn::Linear(ff, dim))) {
+  if (!cross) return;
+  nx.emplace(child("nx", nn::LayerNorm(dim)));
+  ax.emplace(child("ax", Attention(dim, heads)));
+}
+
+Tensor Block::feed_forward(const Tensor& x) const { return x + f2(gelu(f1(n2(x)), Gelu::tanh)); }
+
+Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, Loc loc) const {
+  return called(loc, [&] {
+    Tensor y = x + a1(n1(x), Tensor(), causal);
+    if (ax) y = y + (*ax)((*nx)(y), memory, false);
+    return feed_forward(y);
+  });
+}
+
+Tensor Block::operator()(Tensor x, const LayerCache& cache, const Tensor& start, Loc loc) const {
+  return called(loc, [&] { return feed_forward(x + a1(n1(x), cache, start)); });
+}
+
+Gpt::Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context)
+    : tok(child("tok", nn::Embedding(vocab, dim))),
+      pos(child("pos", nn::Embedding(context, dim))),
+      blocks(child("blocks", nn::ModuleList<Block>())),
+      norm(child("norm", nn::LayerNorm(dim))),
+      head(child("head", nn::Linear(dim, vocab, {.bias = false}))),
+      dim(dim),
+      heads(heads) {
+  for (int64_t i = 0; i < layers; ++i) blocks.push_back(Block(dim, heads, 4 * dim));
+}
+
+Tensor Gpt::forward(Tensor x) {
+  Tensor h = embedded(tok, pos, x);
+  for (Block& block : blocks) h = block(h, true);
+  return head(norm(h));
+}
+
+Tensor Gpt::decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches, Loc loc) {
+  return called(loc, [&] {
+    Tensor h = tok(x) + pos(arange(0, x.size(1)) + start);
+    for (size_t i = 0; i < blocks.size(); ++i) h = blocks[i](h, caches[i], start);
+    return head(norm(select(h, 1, x.size(1) - 1)));
+  });
+}
+
+std::vector<LayerCache> Gpt::make_caches(int64_t batch, int64_t capacity) const {
+  std::vector<LayerCache> caches;
+  const Tensor empty = zeros({batch, heads, capacity, dim / heads}, tok.weight.dtype());
+  for (size_t i = 0; i < blocks.size(); ++i) caches.push_back({state(empty), state(empty)});
+  return caches;
+}
+
+Seq2Seq::Seq2Seq(int64_t vocab, int64_t dim, int64_t heads, int64_t ff, int64_t layers, int64_t context)
+    : tok(child("tok", nn::Embedding(vocab, dim))),
+      pos(child("pos", nn::Embedding(context, dim))),
+      enc(child("enc", nn::ModuleList<Block>())),
+      dec(child("dec", nn::ModuleList<Block>())),
+      ne(child("ne", nn::LayerNorm(dim))),
+      nd(child("nd", nn::LayerNorm(dim))) {
+  for (int64_t i = 0; i < layers; ++i) {
+    enc.push_back(Block(dim, heads, ff));
+    dec.push_back(Block(dim, heads, ff, true));
+  }
+}
+
+Tensor Seq2Seq::embed(const Tensor& x) { return embedded(tok, pos, x); }
+
+Tensor Seq2Seq::forward(Tensor source, Tensor target) {
+  Tensor memory = embed(source);
+  for (Block& block : enc) memory = block(memory, false);
+  memory = ne(memory);
+  Tensor h = embed(target);
+  for (Block& block : dec) h = block(h, true, memory);
+  return linear(nd(h), tok.weight);
+}
+
+QaEncoder::QaEncoder(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context)
+    : tok(child("tok", nn::Embedding(vocab, dim))),
+      pos(child("pos", nn::Embedding(context, dim))),
+      blocks(child("blocks", nn::ModuleList<Block>())),
+      norm(child("norm", nn::LayerNorm(dim))),
+      span(child("span", nn::Linear(dim, 2))) {
+  for (int64_t i = 0; i < layers; ++i) blocks.push_back(Block(dim, heads, 4 * dim));
+}
+Tensor QaEncoder::forward(Tensor x) {
+  Tensor h = embedded(tok, pos, x);
+  for (Block& block : blocks) h = block(h, false);
+  return span(norm(h));
+}
+
+}  // namespace cairn::models

@@ -1,0 +1,90 @@
+// Attention (Vaswani et al. 2017), multi-head attention and transformer layers with PyTorch's names.
+#pragma once
+#include "cairn/nn/linear.h"
+#include "cairn/nn/norm.h"
+
+namespace cairn::nn {
+
+struct AttentionOptions {
+  bool causal = false;   // position i of q sees keys up to i + (Tk - Tq)
+  Tensor mask = {};      // broadcasts to [N, heads, Tq, Tk]: bool (true: may attend) or added to the scores
+  double dropout = 0;    // of the weights
+};
+// softmax(q k^T / sqrt(d)) v: q [N, H, Tq, d], k and v [N, H, Tk, d].
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
+// [N, T, heads * d] -> [N, heads, T, d] and back.
+Tensor split_heads(const Tensor& x, int64_t heads);
+Tensor join_heads(const Tensor& x);
+
+struct MultiheadAttentionOptions {
+  double dropout = 0;
+  bool bias = true, batch_first = false;
+};
+// in_proj_weight [3 * dim, dim] in the order q, k, v; out_proj a Linear.
+class MultiheadAttention : public Module {
+ public:
+  MultiheadAttention(int64_t dim, int64_t heads, const MultiheadAttentionOptions& options = {});
+  using Module::operator();
+  // query [T, N, dim], key and value [S, N, dim] ([N, T, dim] with batch_first).
+  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionOptions& options,
+                    Loc loc = Loc::current()) const;
+  Tensor forward(Tensor query, Tensor key, Tensor value) override { return attend(query, key, value, {}); }
+
+  Param in_proj_weight, in_proj_bias;
+  Linear out_proj;
+
+ private:
+  Tensor attend(Tensor query, Tensor key, Tensor value, AttentionOptions options) const;
+
+  int64_t dim_, heads_;
+  MultiheadAttentionOptions options_;
+};
+
+enum class Activation { relu, gelu };
+struct TransformerOptions {
+  int64_t dim_feedforward = 2048;
+  double dropout = 0.1;
+  Activation activation = Activation::relu;
+  bool norm_first = false, batch_first = false;
+  double layer_norm_eps = 1e-5;
+};
+
+class TransformerEncoderLayer : public Module {
+ public:
+  TransformerEncoderLayer(int64_t dim, int64_t heads, const TransformerOptions& options = {});
+  using Module::operator();
+  Tensor operator()(const Tensor& x, const AttentionOptions& attention, Loc loc = Loc::current()) const;
+  Tensor forward(Tensor x) override { return encode(x, {}); }
+
+ private:
+  Tensor encode(Tensor x, const AttentionOptions& attention) const;
+  Tensor feed_forward(const Tensor& x) const;
+  Tensor dropped(const Tensor& x) const { return dropout(x, options_.dropout, options_.dropout > 0 && training()); }
+
+  TransformerOptions options_;
+  MultiheadAttention self_attn_;
+  Linear linear1_, linear2_;
+  LayerNorm norm1_, norm2_;
+};
+
+class TransformerDecoderLayer : public Module {
+ public:
+  TransformerDecoderLayer(int64_t dim, int64_t heads, const TransformerOptions& options = {});
+  using Module::operator();
+  // x [T, N, dim] attends to itself with `self`, to memory [S, N, dim] with `cross`.
+  Tensor operator()(const Tensor& x, const Tensor& memory, const AttentionOptions& self,
+                    const AttentionOptions& cross = {}, Loc loc = Loc::current()) const;
+  Tensor forward(Tensor x, Tensor memory) override { return decode(x, memory, {}, {}); }
+
+ private:
+  Tensor decode(Tensor x, const Tensor& memory, const AttentionOptions& self, const AttentionOptions& cross) const;
+  Tensor feed_forward(const Tensor& x) const;
+  Tensor dropped(const Tensor& x) const { return dropout(x, options_.dropout, options_.dropout > 0 && training()); }
+
+  TransformerOptions options_;
+  MultiheadAttention self_attn_, multihead_attn_;
+  Linear linear1_, linear2_;
+  LayerNorm norm1_, norm2_, norm3_;
+};
+
+}  // namespace cairn::nn

@@ -1,0 +1,42 @@
+#include "cairn/nn/linear.h"
+
+#include <cmath>
+
+#include "cairn/nn/init.h"
+#include "cairn/ops/context.h"
+
+namespace cairn::nn {
+
+Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
+  check(in > 0 && out > 0, "Linear: sizes {} and {} must be positive", in, out);
+  weight = param("weight", init::kaiming_uniform({out, in}, std::sqrt(5.0)));
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
+}
+
+Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options) : padding_idx_(options.padding_idx) {
+  check(count > 0 && dim > 0, "Embedding: sizes {} and {} must be positive", count, dim);
+  check(padding_idx_ < count, "Embedding: padding_idx {} is not below {}", padding_idx_, count);
+  Tensor initial = randn({count, dim});
+  if (padding_idx_ >= 0) initial = initial * cast(ne(unsqueeze(arange(0, count), 1), static_cast<double>(padding_idx_)), DType::f32);
+  weight = param("weight", initial);
+}
+
+Tensor Embedding::forward(Tensor indices) {
+  const Tensor rows = embedding(weight, indices);
+  if (padding_idx_ < 0) return rows;
+  const Tensor kept = cast(ne(indices, static_cast<double>(padding_idx_)), rows.dtype());
+  return rows * unsqueeze(kept, -1);  // the row is zero already: this stops its gradient
+}
+
+Tensor PReLU::forward(Tensor x) {
+  Tensor slope = weight;
+  if (weight.numel() > 1) {
+    Shape along(static_cast<size_t>(x.rank() - 1), 1);
+    along[0] = weight.numel();
+    slope = reshape(weight, along);
+  }
+  return relu(x) - slope * relu(-x);
+}
+
+}  // namespace cairn::nn

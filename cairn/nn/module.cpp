@@ -1,0 +1,302 @@
+#include "cairn/nn/module.h"
+
+#include <cxxabi.h>
+
+#include <map>
+#include <set>
+
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn::nn {
+namespace {
+
+thread_local CloneScope* current_clone = nullptr;
+
+// "cairn::nn::Conv2d" -> "Conv2d".
+std::string short_type(const std::type_info& info) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(info.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? text : info.name();
+  std::free(text);
+  const size_t bracket = name.find('<');
+  const size_t colon = name.rfind("::", bracket);
+  return colon == std::string::npos ? name : name.substr(colon + 2);
+}
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+// Calls fn(dotted name, node) for `node` and all below, outermost first.
+void walk(const std::string& prefix, const Ref<Node>& node,
+          const std::function<void(const std::string&, const Ref<Node>&)>& fn) {
+  fn(prefix, node);
+  for (const auto& [name, child] : node->children) walk(joined(prefix, name), child, fn);
+}
+
+NamedTensors collect(const Ref<Node>& root, bool recurse, bool once, NamedTensors Node::*list) {
+  NamedTensors all;
+  std::set<const TensorImpl*> seen;
+  const auto add = [&](const std::string& prefix, const Ref<Node>& node) {
+    for (const auto& [name, tensor] : (*node).*list)
+      if (!once || seen.insert(tensor.impl()).second) all.emplace_back(joined(prefix, name), tensor);
+  };
+  if (recurse) walk("", root, add);
+  else add("", root);
+  return all;
+}
+
+std::string listed(const char* what, const std::vector<std::string>& names) {
+  if (names.empty()) return "";
+  std::string text = fmt::format("\n  {} ({}):", what, names.size());
+  constexpr size_t kShown = 12;
+  for (size_t i = 0; i < names.size() && i < kShown; ++i) text += (i ? ", " : " ") + names[i];
+  return names.size() > kShown ? text + ", ..." : text;
+}
+
+}  // namespace
+
+Param::Param(const Param& other) : Tensor(other) {
+  if (current_clone && other.defined()) static_cast<Tensor&>(*this) = current_clone->of(other);
+}
+
+Module::Module() : node_(new Node) {}
+Module::Module(const Module& other) : node_(current_clone ? current_clone->of(other.node_) : other.node_) {}
+
+// ---- calls
+
+Tensor Module::forward(Tensor) { fail("{}: has no forward(Tensor){}", type(), where(context().loc)); }
+Tensor Module::forward(Tensor, Tensor) { fail("{}: has no forward(Tensor, Tensor){}", type(), where(context().loc)); }
+Tensor Module::forward(Tensor, Tensor, Tensor) {
+  fail("{}: has no forward(Tensor, Tensor, Tensor){}", type(), where(context().loc));
+}
+
+Module::CallScope::CallScope(const Module& module, Loc loc) { context().path.push_back({module.node_->name, loc}); }
+Module::CallScope::~CallScope() { context().path.pop_back(); }
+
+// A module is a handle: calling does not change the handle, though forward() need not say so.
+Tensor Module::operator()(const Tensor& x, Loc loc) const {
+  return called(loc, [&] { return hooked({x}, const_cast<Module*>(this)->forward(x)); });
+}
+Tensor Module::operator()(const Tensor& a, const Tensor& b, Loc loc) const {
+  return called(loc, [&] { return hooked({a, b}, const_cast<Module*>(this)->forward(a, b)); });
+}
+Tensor Module::operator()(const Tensor& a, const Tensor& b, const Tensor& c, Loc loc) const {
+  return called(loc, [&] { return hooked({a, b, c}, const_cast<Module*>(this)->forward(a, b, c)); });
+}
+
+Tensor Module::hooked(const Tensors& inputs, Tensor output) const {
+  for (const auto& [id, hook] : node_->hooks)
+    if (const Tensor other = hook(inputs, output); other.defined()) output = other;
+  return output;
+}
+
+int Module::on_forward(ForwardHook hook) const {
+  node_->hooks.emplace_back(node_->next_hook, std::move(hook));
+  return node_->next_hook++;
+}
+void Module::remove_hook(int id) const {
+  std::erase_if(node_->hooks, [id](const auto& entry) { return entry.first == id; });
+}
+
+// ---- registration
+
+void Module::check_free(const std::string& name) const {
+  check(!name.empty() && name.find('.') == std::string::npos, "module: '{}' is not a name: it must not be empty or contain '.'", name);
+  const auto taken = [&](const auto& list) {
+    for (const auto& entry : list)
+      if (entry.first == name) return true;
+    return false;
+  };
+  check(!taken(node_->parameters) && !taken(node_->buffers) && !taken(node_->children),
+        "module: the name '{}' is used twice", name);
+}
+
+Param Module::param(const std::string& name, const Tensor& initial) {
+  check_free(name);
+  node_->parameters.emplace_back(name, parameter(initial));
+  return Param(node_->parameters.back().second);
+}
+Param Module::buffer(const std::string& name, const Tensor& initial) {
+  check_free(name);
+  node_->buffers.emplace_back(name, state(initial));
+  return Param(node_->buffers.back().second);
+}
+void Module::adopt(const std::string& name, const Module& module) {
+  check_free(name);
+  module.node_->name = name;
+  module.node_->type = short_type(typeid(module));
+  node_->children.emplace_back(name, module.node_);
+}
+
+// ---- listing
+
+NamedTensors Module::named_parameters(bool recurse) const { return collect(node_, recurse, true, &Node::parameters); }
+NamedTensors Module::named_buffers(bool recurse) const { return collect(node_, recurse, true, &Node::buffers); }
+
+Tensors Module::parameters() const {
+  Tensors all;
+  for (const auto& [name, tensor] : named_parameters()) all.push_back(tensor);
+  return all;
+}
+int64_t Module::num_parameters() const {
+  int64_t total = 0;
+  for (const Tensor& t : parameters()) total += t.numel();
+  return total;
+}
+
+std::vector<std::pair<std::string, Module>> Module::named_modules() const {
+  std::vector<std::pair<std::string, Module>> all;
+  walk("", node_, [&](const std::string& name, const Ref<Node>& node) { all.emplace_back(name, Module(node)); });
+  return all;
+}
+
+Module Module::find(const std::string& path) const {
+  std::vector<std::string> names;
+  for (const auto& [name, module] : named_modules()) {
+    if (name == path) return module;
+    names.push_back(name);
+  }
+  const std::string near = nearest_name(path, names);
+  fail("{}: has no module '{}'{}", type(), path, near.empty() ? "" : "; did you mean '" + near + "'?");
+}
+
+std::string Module::type() const {
+  const std::type_info& dynamic = typeid(*this);
+  return dynamic != typeid(Module) ? short_type(dynamic) : node_->type.empty() ? "Module" : node_->type;
+}
+
+// ---- values
+
+// PyTorch's order: a module's parameters, its buffers, then its children.
+NamedTensors Module::state_dict() const {
+  NamedTensors all;
+  walk("", node_, [&](const std::string& prefix, const Ref<Node>& node) {
+    for (const auto& [name, t] : node->parameters) all.emplace_back(joined(prefix, name), t);
+    for (const auto& [name, t] : node->buffers) all.emplace_back(joined(prefix, name), t);
+  });
+  return all;
+}
+
+LoadReport Module::load_state_dict(const NamedTensors& values, bool strict) const {
+  std::map<std::string, Tensor> given;
+  for (const auto& [name, value] : values) given[name] = value;
+  LoadReport report;
+  std::vector<std::string> reshaped;
+  std::vector<std::pair<Tensor, Tensor>> todo;
+  for (const auto& [name, target] : state_dict()) {
+    const auto it = given.find(name);
+    if (it == given.end()) {
+      report.missing.push_back(name);
+      continue;
+    }
+    if (it->second.shape() != target.shape())
+      reshaped.push_back(fmt::format("{} {} instead of {}", name, to_string(it->second.shape()), to_string(target.shape())));
+    todo.emplace_back(target, it->second);
+    given.erase(it);
+  }
+  for (const auto& [name, value] : given) report.extra.push_back(name);
+  if (!reshaped.empty() || (strict && !(report.missing.empty() && report.extra.empty())))
+    fail("{}: these weights are of another model{}{}{}", type(), listed("missing", report.missing),
+         listed("extra", report.extra), listed("of another shape", reshaped));
+  NoGrad no_grad;
+  for (const auto& [target, value] : todo)
+    assign(target, value.dtype() == target.dtype() ? value : cast(value, target.dtype()));
+  return report;
+}
+
+const Module& Module::train(bool on) const {
+  walk("", node_, [on](const std::string&, const Ref<Node>& node) { node->training = on; });
+  return *this;
+}
+
+bool Module::training() const {
+  if (Recorder* recorder = context().recorder)
+    recorder->depends_on([node = node_]() -> int64_t { return node->training; });
+  return node_->training;
+}
+
+const Module& Module::to(DType dtype) const {
+  check(is_float(dtype), "to: modules hold floating-point numbers, not {}", name_of(dtype));
+  check(!context().recorder, "to: change a module's dtype outside compile()");
+  NoGrad no_grad;
+  for (const auto& [name, t] : state_dict()) {
+    if (!is_float(t.dtype()) || t.dtype() == dtype) continue;
+    const Tensor converted = cast(t, dtype);
+    TensorImpl& impl = *t.impl();  // the State stays the same object: every handle sees the new dtype
+    impl.desc = converted.desc();
+    impl.buffer = converted.impl()->buffer;
+    impl.grad = {};
+    ++impl.version;
+  }
+  return *this;
+}
+
+void Module::zero_grad() const {
+  for (const Tensor& t : parameters()) t.set_grad({});
+}
+
+void Module::freeze(bool frozen) const {
+  for (Tensor& t : parameters()) t.set_requires_grad(!frozen);
+}
+
+const Module& Module::apply(const std::function<void(const Module&)>& fn) const {
+  const auto all = named_modules();
+  for (size_t i = all.size(); i-- > 1;) fn(all[i].second);
+  fn(*this);
+  return *this;
+}
+
+// ---- clone
+
+struct CloneScope::Maps {
+  std::map<const Node*, Ref<Node>> nodes;
+  std::map<const TensorImpl*, Tensor> tensors;
+  std::set<const TensorImpl*> followed;
+
+  Ref<Node> copy(const Ref<Node>& node) {
+    Ref<Node>& target = nodes[node.get()];
+    if (target) return target;
+    Ref<Node> made = new Node(*node);  // hooks and the mode come along
+    target = made;
+    for (NamedTensors* list : {&made->parameters, &made->buffers})
+      for (auto& [name, t] : *list) t = copy(t);
+    for (auto& [name, child] : made->children) child = copy(child);
+    return made;
+  }
+  Tensor copy(const Tensor& t) {
+    Tensor& target = tensors[t.impl()];
+    if (!target.defined()) target = t.requires_grad() ? parameter(t) : state(t);
+    return target;
+  }
+};
+
+CloneScope::CloneScope(const Module& module) : maps_(std::make_unique<Maps>()) {
+  check(!current_clone, "clone: a copy constructor may not clone");
+  NoGrad no_grad;
+  maps_->copy(module.node());
+  current_clone = this;
+}
+CloneScope::~CloneScope() { current_clone = nullptr; }
+CloneScope* CloneScope::current() { return current_clone; }
+
+Ref<Node> CloneScope::of(const Ref<Node>& node) const {
+  const auto it = maps_->nodes.find(node.get());
+  return it == maps_->nodes.end() ? node : it->second;
+}
+Tensor CloneScope::of(const Tensor& state) {
+  const auto it = maps_->tensors.find(state.impl());
+  if (it == maps_->tensors.end()) return state;
+  maps_->followed.insert(state.impl());
+  return it->second;
+}
+
+void CloneScope::finish(const Module& module) {
+  current_clone = nullptr;
+  for (const auto& [name, t] : module.state_dict())
+    check(maps_->followed.count(t.impl()) > 0,
+          "clone: '{}' of {} would still be shared; hold it as nn::Param, not as Tensor", name, module.type());
+}
+
+}  // namespace cairn::nn

@@ -1,0 +1,53 @@
+// Pooling layers: x [N, C, spatial...].
+#pragma once
+#include "cairn/nn/conv.h"
+
+namespace cairn::nn {
+
+struct PoolOptions {
+  Sizes stride = 0;  // 0: the kernel
+  Sizes padding = 0;
+};
+class PoolNd : public Module {
+ protected:
+  PoolNd(const char* layer, int dims, const Sizes& kernel, const PoolOptions& options);
+  const cairn::PoolOptions& checked(const Tensor& x) const;
+
+ private:
+  const char* layer_;
+  int dims_;
+  cairn::PoolOptions options_;
+};
+template <int kDims>
+class MaxPool : public PoolNd {
+ public:
+  explicit MaxPool(Sizes kernel, const PoolOptions& options = {}) : PoolNd("MaxPool", kDims, kernel, options) {}
+  Tensor forward(Tensor x) override { return max_pool(x, checked(x)); }
+};
+using MaxPool1d = MaxPool<1>;
+using MaxPool2d = MaxPool<2>;
+using MaxPool3d = MaxPool<3>;
+template <int kDims>
+class AvgPool : public PoolNd {
+ public:
+  explicit AvgPool(Sizes kernel, const PoolOptions& options = {}) : PoolNd("AvgPool", kDims, kernel, options) {}
+  Tensor forward(Tensor x) override { return avg_pool(x, checked(x)); }
+};
+using AvgPool1d = AvgPool<1>;
+using AvgPool2d = AvgPool<2>;
+using AvgPool3d = AvgPool<3>;
+
+// Averages to a given size, whatever the input's: bins as PyTorch's, floor(i n / out) to ceil((i + 1) n / out).
+class AdaptiveAvgPool : public Module {
+ public:
+  explicit AdaptiveAvgPool(Sizes output) : output_(output) {}
+  Tensor forward(Tensor x) override;
+
+ private:
+  Sizes output_;
+};
+using AdaptiveAvgPool1d = AdaptiveAvgPool;
+using AdaptiveAvgPool2d = AdaptiveAvgPool;
+using AdaptiveAvgPool3d = AdaptiveAvgPool;
+
+}  // namespace cairn::nn

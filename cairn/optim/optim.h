@@ -1,0 +1,83 @@
+// The optimizers, with PyTorch's names, defaults and update formulas.
+#pragma once
+#include "cairn/optim/clip.h"
+#include "cairn/optim/ema.h"
+#include "cairn/optim/optimizer.h"
+#include "cairn/optim/schedule.h"
+
+namespace cairn::optim {
+
+struct SgdOptions {
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
+  bool nesterov = false;
+  Clip clip = {};  // of the first group: for all
+};
+// g += wd p;  m = momentum m + (1 - dampening) g;  p -= lr m  (nesterov: lr (g + momentum m)).
+class SGD : public Optimizer {
+ public:
+  explicit SGD(const Tensors& parameters, const SgdOptions& options = {}) : SGD({{parameters, options}}) {}
+  explicit SGD(const std::vector<Group<SgdOptions>>& groups);
+
+ private:
+  void update(const Update& u) override;
+  std::vector<SgdOptions> options_;
+};
+
+struct Betas {
+  double first = 0.9, second = 0.999;
+};
+struct AdamOptions {
+  double lr = 1e-3;
+  Betas betas = {};
+  double eps = 1e-8, weight_decay = 0;  // added to the gradient
+  Clip clip = {};
+};
+struct AdamWOptions {
+  double lr = 1e-3;
+  Betas betas = {};
+  double eps = 1e-8, weight_decay = 1e-2;  // shrinks the weights by lr * weight_decay
+  Clip clip = {};
+};
+// Kingma & Ba 2015: m and v are running means of g and g^2, corrected for their start from zero;
+// p -= lr m / (sqrt(v) + eps).
+class Adam : public Optimizer {
+ public:
+  explicit Adam(const Tensors& parameters, const AdamOptions& options = {}) : Adam({{parameters, options}}) {}
+  explicit Adam(const std::vector<Group<AdamOptions>>& groups);
+
+ protected:
+  struct Rule {
+    Betas betas;
+    double eps, weight_decay;
+    bool decoupled;
+  };
+  Adam(const char* name, Clip clip) : Optimizer(name, clip) {}
+  std::vector<Rule> rules_;
+
+ private:
+  void update(const Update& u) override;
+};
+// Loshchilov & Hutter 2019: Adam with decoupled weight decay.
+class AdamW : public Adam {
+ public:
+  explicit AdamW(const Tensors& parameters, const AdamWOptions& options = {}) : AdamW({{parameters, options}}) {}
+  explicit AdamW(const std::vector<Group<AdamWOptions>>& groups);
+};
+
+struct RMSpropOptions {
+  double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
+  bool centered = false;
+  Clip clip = {};
+};
+// Tieleman & Hinton 2012: v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps).
+class RMSprop : public Optimizer {
+ public:
+  explicit RMSprop(const Tensors& parameters, const RMSpropOptions& options = {}) : RMSprop({{parameters, options}}) {}
+  explicit RMSprop(const std::vector<Group<RMSpropOptions>>& groups);
+
+ private:
+  void update(const Update& u) override;
+  std::vector<RMSpropOptions> options_;
+};
+
+}  // namespace cairn::optim

@@ -1,0 +1,118 @@
+#include "cairn/optim/optimizer.h"
+
+#include <map>
+
+#include "cairn/autograd/autograd.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/optim/clip.h"
+
+namespace cairn::optim {
+namespace {
+
+// Whether the parameter is trained; a trace that asks depends on the answer.
+bool trained(const Tensor& parameter) {
+  if (Recorder* recorder = context().recorder)
+    recorder->depends_on([p = parameter]() -> int64_t { return p.requires_grad(); });
+  return parameter.requires_grad();
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const char* name, Clip clip) : name_(name), clip_(clip), count_(state(zeros({}))) {}
+
+void Optimizer::add_group(const Tensors& parameters, double lr) {
+  check(!parameters.empty(), "{}: a group without parameters", name_);
+  check(lr >= 0, "{}: learning rate {} is negative", name_, lr);
+  for (const Tensor& p : parameters) {
+    check(p.defined() && p.is_state(), "{}: a parameter is not a State; pass module.parameters()", name_);
+    for (const Tensor& other : parameters_)
+      check(other.impl() != p.impl(), "{}: a parameter of shape {} is given twice", name_, to_string(p.shape()));
+    parameters_.push_back(p);
+    group_of_.push_back(rates_.size());
+  }
+  rates_.push_back(state(full({}, lr)));
+  initial_rates_.push_back(lr);
+}
+
+void Optimizer::add_slot(const char* name, bool used) {
+  if (!used) return;
+  Slot slot{name, {}};
+  for (const Tensor& p : parameters_) slot.states.push_back(state(zeros(p.shape(), p.dtype())));
+  slots_.push_back(std::move(slot));
+}
+
+const Tensor& Optimizer::slot(const char* name, size_t parameter) const {
+  for (const Slot& s : slots_)
+    if (s.name == name) return s.states[parameter];
+  fail("{}: has no slot '{}'", name_, name);
+}
+
+void Optimizer::step(const Tensor& loss) {
+  Tensors wanted;
+  std::vector<size_t> index;
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (trained(parameters_[i])) wanted.push_back(parameters_[i]), index.push_back(i);
+  check(loss.defined() && loss.requires_grad(), "{}: the loss depends on none of the parameters", name_);
+  const Tensors found = grad({loss}, wanted, {.allow_unused = true});
+  Tensors gradients(parameters_.size());
+  for (size_t i = 0; i < index.size(); ++i) gradients[index[i]] = found[i];
+  step(gradients);
+}
+
+void Optimizer::step() {
+  Tensors gradients;
+  for (const Tensor& p : parameters_) gradients.push_back(trained(p) ? p.grad() : Tensor());
+  step(gradients);
+}
+
+void Optimizer::step(const Tensors& given) {
+  check(given.size() == parameters_.size(), "{}: {} gradients for {} parameters", name_, given.size(), parameters_.size());
+  NoGrad no_grad;
+  Tensors gradients = given;
+  if (clip_.value > 0) gradients = clip_grad_value(gradients, clip_.value);
+  if (clip_.norm > 0) gradients = clip_grad_norm(gradients, clip_.norm).gradients;
+  assign(count_, count_ + 1.0);
+  for (size_t group = 0; group < rates_.size(); ++group) {
+    Update u{group, rates_[group], count_, {}};
+    for (size_t i = 0; i < gradients.size(); ++i)
+      if (group_of_[i] == group && gradients[i].defined()) u.gradients.emplace_back(i, gradients[i]);
+    if (!u.gradients.empty()) update(u);
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (const Tensor& p : parameters_) p.set_grad({});
+}
+
+double Optimizer::lr(size_t group) const { return rates_.at(group).item(); }
+void Optimizer::set_lr(size_t group, double lr) { assign(rates_.at(group), full({}, lr)); }
+void Optimizer::set_lr(double lr) {
+  for (size_t group = 0; group < rates_.size(); ++group) set_lr(group, lr);
+}
+int64_t Optimizer::steps() const { return static_cast<int64_t>(count_.item()); }
+
+NamedTensors Optimizer::state_dict() const {
+  NamedTensors all = {{"step", count_}};
+  for (size_t group = 0; group < rates_.size(); ++group) all.emplace_back("lr." + std::to_string(group), rates_[group]);
+  for (const Slot& s : slots_)
+    for (size_t i = 0; i < s.states.size(); ++i) all.emplace_back(std::to_string(i) + "." + s.name, s.states[i]);
+  return all;
+}
+
+void Optimizer::load_state_dict(const NamedTensors& values) {
+  std::map<std::string, Tensor> given(values.begin(), values.end());
+  const NamedTensors own = state_dict();
+  std::string wrong;
+  for (const auto& [name, target] : own) {
+    const auto it = given.find(name);
+    if (it == given.end()) wrong += "\n  missing: " + name;
+    else if (it->second.shape() != target.shape())
+      wrong += fmt::format("\n  {} is {} instead of {}", name, to_string(it->second.shape()), to_string(target.shape()));
+  }
+  check(wrong.empty() && given.size() == own.size(), "{}: this state is of another optimizer or model ({} tensors instead of {}){}",
+        name_, given.size(), own.size(), wrong);
+  for (const auto& [name, target] : own) assign(target, cast(given[name], target.dtype()));
+}
+
+}  // namespace cairn::optim

@@ -1,0 +1,87 @@
+// Optimizers. step(loss) differentiates the loss and updates, keeping no gradients; step() uses .grad.
+//
+//   optim::AdamW opt(net.parameters(), {.lr = 1e-3});
+//   opt.step(loss);
+//
+// The update is written with ops, so that a compiled step contains and fuses it. Slots, step count and
+// learning rates are States: a replay sees what schedules and checkpoints assign to them.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cairn/tensor/tensor.h"
+
+namespace cairn::optim {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+// Limits on the gradients of all groups together, before the update; 0: none.
+struct Clip {
+  double norm = 0;   // largest Euclidean norm of all gradients
+  double value = 0;  // largest absolute value of an element
+};
+
+// Parameters with hyperparameters of their own.
+template <class Options>
+struct Group {
+  Tensors parameters;
+  Options options;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  void step(const Tensor& loss);          // gradients of the loss, then the update; frozen parameters stay
+  void step();                            // from .grad; parameters without one stay
+  void step(const Tensors& gradients);    // one a parameter, in their order; undefined: stays
+  void zero_grad();
+
+  const Tensors& parameters() const { return parameters_; }
+  size_t group_count() const { return rates_.size(); }
+  double lr(size_t group = 0) const;              // reads the State: not while tracing
+  double initial_lr(size_t group = 0) const { return initial_rates_.at(group); }
+  void set_lr(double lr);                         // of all groups
+  void set_lr(size_t group, double lr);
+  int64_t steps() const;                          // updates done; reads the State
+
+  // "step", "lr.0", "0.exp_avg", ...: the States themselves.
+  NamedTensors state_dict() const;
+  void load_state_dict(const NamedTensors& values);  // throws Error that lists what does not fit
+
+ protected:
+  Optimizer(const char* name, Clip clip);
+  void add_group(const Tensors& parameters, double lr);
+  // A slot for every parameter, zero at first.
+  void add_slot(const char* name, bool used = true);
+
+  // The update of one group, without a tape. Called once a step for each group.
+  struct Update {
+    size_t group;
+    Tensor lr;    // [] of this group
+    Tensor count; // [] f32, number of this update, from 1
+    std::vector<std::pair<size_t, Tensor>> gradients;  // index of the parameter, its gradient
+  };
+  virtual void update(const Update& u) = 0;
+
+  const Tensor& slot(const char* name, size_t parameter) const;
+  const Tensor& at(size_t parameter) const { return parameters_[parameter]; }
+
+ private:
+  struct Slot {
+    std::string name;
+    Tensors states;  // one a parameter
+  };
+  const char* name_;
+  Clip clip_;
+  Tensor count_;
+  Tensors parameters_, rates_;
+  std::vector<double> initial_rates_;
+  std::vector<size_t> group_of_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace cairn::optim

@@ -1,0 +1,230 @@
+"""The networks of cairn/models in PyTorch: same layers, names and weight layouts, sizes as arguments."""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+# ---------------------------------------------------------------- convolution
+class LeNet(nn.Module):
+    def __init__(self, channels=1, classes=10, width=32, hidden=128):
+        super().__init__()
+        self.c1, self.c2 = nn.Conv2d(channels, width, 3, padding=1), nn.Conv2d(width, 2 * width, 3, padding=1)
+        self.f1, self.f2 = nn.Linear(2 * width * 7 * 7, hidden), nn.Linear(hidden, classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.c1(x)), 2)
+        x = F.max_pool2d(F.relu(self.c2(x)), 2)
+        return self.f2(F.relu(self.f1(x.flatten(1))))
+
+
+def shortcut(cin, cout, stride):
+    if stride == 1 and cin == cout:
+        return nn.Sequential()
+    return nn.Sequential(nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout))
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.c1, self.b1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False), nn.BatchNorm2d(cout)
+        self.c2, self.b2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False), nn.BatchNorm2d(cout)
+        self.short = shortcut(cin, cout, stride)
+
+    def forward(self, x):
+        y = F.relu(self.b1(self.c1(x)))
+        return F.relu(self.b2(self.c2(y)) + self.short(x))
+
+
+class ResNet18Cifar(nn.Module):
+    def __init__(self, classes=10, channels=3, width=64):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        layers, cin = [], width
+        for i in range(4):
+            cout = width << i
+            layers += [BasicBlock(cin, cout, 1 if i == 0 else 2), BasicBlock(cout, cout, 1)]
+            cin = cout
+        self.body, self.head = nn.Sequential(*layers), nn.Linear(8 * width, classes)
+
+    def forward(self, x):
+        return self.head(self.body(self.stem(x)).mean((2, 3)))
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, cin, mid, stride):
+        super().__init__()
+        self.c1, self.b1 = nn.Conv2d(cin, mid, 1, bias=False), nn.BatchNorm2d(mid)
+        self.c2, self.b2 = nn.Conv2d(mid, mid, 3, stride, 1, bias=False), nn.BatchNorm2d(mid)
+        self.c3, self.b3 = nn.Conv2d(mid, mid * 4, 1, bias=False), nn.BatchNorm2d(mid * 4)
+        self.short = shortcut(cin, mid * 4, stride)
+
+    def forward(self, x):
+        y = F.relu(self.b1(self.c1(x)))
+        y = F.relu(self.b2(self.c2(y)))
+        return F.relu(self.b3(self.c3(y)) + self.short(x))
+
+
+class ResNet50(nn.Module):
+    def __init__(self, classes=1000, width=64, depths=(3, 4, 6, 3)):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        layers, cin = [], width
+        for stage, n in enumerate(depths):
+            mid = width << stage
+            for i in range(n):
+                layers.append(Bottleneck(cin, mid, 2 if i == 0 and stage > 0 else 1))
+                cin = mid * 4
+        self.body, self.head = nn.Sequential(*layers), nn.Linear(cin, classes)
+
+    def forward(self, x):
+        return self.head(self.body(self.stem(x)).mean((2, 3)))
+
+
+class VideoNet(nn.Module):
+    def __init__(self, classes=10, channels=3, width=32):
+        super().__init__()
+        self.blocks, cin = nn.ModuleList(), channels
+        for i in range(4):
+            cout = width << i
+            self.blocks.append(nn.Sequential(nn.Conv3d(cin, cout, 3, padding=1, bias=False), nn.BatchNorm3d(cout), nn.ReLU(), nn.MaxPool3d(2)))
+            cin = cout
+        self.head = nn.Linear(8 * width, classes)
+
+    def forward(self, x):
+        for b in self.blocks:
+            x = b(x)
+        return self.head(x.mean((2, 3, 4)))
+
+
+# ---------------------------------------------------------------- recurrence
+class LstmLm(nn.Module):
+    def __init__(self, vocab=10000, dim=512, layers=2):
+        super().__init__()
+        self.emb, self.rnn, self.head = nn.Embedding(vocab, dim), nn.LSTM(dim, dim, layers, batch_first=True), nn.Linear(dim, vocab)
+
+    def forward(self, x):
+        return self.head(self.rnn(self.emb(x))[0])
+
+
+class GruForecast(nn.Module):
+    def __init__(self, features=7, dim=128, layers=2, horizon=24):
+        super().__init__()
+        self.rnn, self.head, self.shape = nn.GRU(features, dim, layers, batch_first=True), nn.Linear(dim, features * horizon), (horizon, features)
+
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][:, -1]).view(-1, *self.shape)
+
+
+class BiLstmCtc(nn.Module):
+    def __init__(self, mel=80, dim=256, layers=3, labels=29):
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(mel, dim, layers, bidirectional=True), nn.Linear(2 * dim, labels)
+
+    def forward(self, x):  # T, N, mel
+        return self.head(self.rnn(x)[0]).log_softmax(-1)
+
+
+# ---------------------------------------------------------------- adversarial
+class Generator32(nn.Module):
+    def __init__(self, z=128, f=64):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.ConvTranspose2d(z, f * 4, 4, 1, 0, bias=False), nn.BatchNorm2d(f * 4), nn.ReLU(),
+            nn.ConvTranspose2d(f * 4, f * 2, 4, 2, 1, bias=False), nn.BatchNorm2d(f * 2), nn.ReLU(),
+            nn.ConvTranspose2d(f * 2, f, 4, 2, 1, bias=False), nn.BatchNorm2d(f), nn.ReLU(),
+            nn.ConvTranspose2d(f, 3, 4, 2, 1), nn.Tanh())
+
+    def forward(self, z):
+        return self.net(z[:, :, None, None])
+
+
+class Discriminator32(nn.Module):
+    def __init__(self, f=64, norm=True):
+        super().__init__()
+        bn = (lambda c: [nn.BatchNorm2d(c)]) if norm else (lambda c: [])
+        self.net = nn.Sequential(
+            nn.Conv2d(3, f, 4, 2, 1), nn.LeakyReLU(0.2),
+            nn.Conv2d(f, f * 2, 4, 2, 1, bias=not norm), *bn(f * 2), nn.LeakyReLU(0.2),
+            nn.Conv2d(f * 2, f * 4, 4, 2, 1, bias=not norm), *bn(f * 4), nn.LeakyReLU(0.2),
+            nn.Conv2d(f * 4, 1, 4, 1, 0))
+
+    def forward(self, x):
+        return self.net(x).flatten()
+
+
+# ---------------------------------------------------------------- attention
+class Attention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.h, self.q, self.kv, self.o = heads, nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x, mem=None, causal=False):
+        n, t, d = x.shape
+        split = lambda y: y.view(n, -1, self.h, d // self.h).transpose(1, 2)
+        q = split(self.q(x))
+        k, v = (split(y) for y in self.kv(x if mem is None else mem).chunk(2, -1))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal and t > 1)
+        return self.o(y.transpose(1, 2).reshape(n, t, d))
+
+
+class Block(nn.Module):
+    def __init__(self, dim, heads, ff, cross=False):
+        super().__init__()
+        self.n1, self.a1 = nn.LayerNorm(dim), Attention(dim, heads)
+        self.nx, self.ax = (nn.LayerNorm(dim), Attention(dim, heads)) if cross else (None, None)
+        self.n2, self.f1, self.f2 = nn.LayerNorm(dim), nn.Linear(dim, ff), nn.Linear(ff, dim)
+
+    def forward(self, x, mem=None, causal=False):
+        x = x + self.a1(self.n1(x), causal=causal)
+        if self.ax is not None:
+            x = x + self.ax(self.nx(x), mem)
+        return x + self.f2(F.gelu(self.f1(self.n2(x)), approximate="tanh"))
+
+
+class Gpt(nn.Module):
+    def __init__(self, vocab, dim, heads, layers, ctx):
+        super().__init__()
+        self.tok, self.pos = nn.Embedding(vocab, dim), nn.Embedding(ctx, dim)
+        self.blocks = nn.ModuleList(Block(dim, heads, 4 * dim) for _ in range(layers))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, vocab, bias=False)
+
+    def forward(self, x):
+        h = self.tok(x) + self.pos(torch.arange(x.shape[1]))
+        for b in self.blocks:
+            h = b(h, causal=True)
+        return self.head(self.norm(h))
+
+
+class Seq2Seq(nn.Module):
+    def __init__(self, vocab=8000, dim=256, heads=8, ff=1024, layers=3, ctx=64):
+        super().__init__()
+        self.tok, self.pos = nn.Embedding(vocab, dim), nn.Embedding(ctx, dim)
+        self.enc = nn.ModuleList(Block(dim, heads, ff) for _ in range(layers))
+        self.dec = nn.ModuleList(Block(dim, heads, ff, cross=True) for _ in range(layers))
+        self.ne, self.nd = nn.LayerNorm(dim), nn.LayerNorm(dim)
+
+    def embed(self, x):
+        return self.tok(x) + self.pos(torch.arange(x.shape[1]))
+
+    def forward(self, src, tgt):
+        m = self.embed(src)
+        for b in self.enc:
+            m = b(m)
+        m, h = self.ne(m), self.embed(tgt)
+        for b in self.dec:
+            h = b(h, m, causal=True)
+        return F.linear(self.nd(h), self.tok.weight)
+
+
+class QaEncoder(nn.Module):
+    def __init__(self, vocab=16000, dim=256, heads=4, layers=4, ctx=256):
+        super().__init__()
+        self.tok, self.pos = nn.Embedding(vocab, dim), nn.Embedding(ctx, dim)
+        self.blocks = nn.ModuleList(Block(dim, heads, 4 * dim) for _ in range(layers))
+        self.norm, self.span = nn.LayerNorm(dim), nn.Linear(dim, 2)
+
+    def forward(self, x):
+        h = self.tok(x) + self.pos(torch.arange(x.shape[1]))
+        for b in self.blocks:
+            h = b(h)
+        return self.span(self.norm(h))

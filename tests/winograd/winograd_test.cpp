@@ -85,13 +85,16 @@ Unpacked unpack(Guarded& from, int64_t n, int64_t c, int64_t size, int64_t b) {
   return to;
 }
 
+// Weights of a kernel.
+int64_t kernel(const WinogradShape& s) { return s.stride == 2 ? 16 : s.taps * 9; }
+
 size_t filter_size(const WinogradShape& s, FilterLayout layout) {
-  if (layout == FilterLayout::plain) return s.out_channels * s.in_channels * s.taps * 9;
+  if (layout == FilterLayout::plain) return s.out_channels * s.in_channels * kernel(s);
   return blocks(s.out_channels, s.block) * blocks(s.in_channels, s.block) * s.block * s.block *
-         s.taps * 9;
+         kernel(s);
 }
 size_t filter_at(const WinogradShape& s, FilterLayout layout, int64_t o, int64_t i, int64_t k) {
-  const int64_t count = s.taps * 9, b = s.block;
+  const int64_t count = kernel(s), b = s.block;
   if (layout == FilterLayout::plain) return (o * s.in_channels + i) * count + k;
   return (((o / b * blocks(s.in_channels, b) + i / b) * count + k) * b + i % b) * b + o % b;
 }
@@ -103,16 +106,18 @@ void each_product(const WinogradShape& s, Visit visit) {
   for (int64_t n = 0; n < s.batch; ++n)
     for (int64_t o = 0; o < s.out_channels; ++o)
       for (int64_t i = 0; i < s.in_channels; ++i)
-        for (int64_t k = 0; k < s.taps * 9; ++k)
+        for (int64_t k = 0; k < kernel(s); ++k)
           for (int64_t d = 0; d < od; ++d)
             for (int64_t h = 0; h < oh; ++h)
               for (int64_t w = 0; w < ow; ++w) {
-                const int64_t z = d + k / 9 - s.pad_front, y = h + k / 3 % 3 - s.pad_top,
-                              x = w + k % 3 - s.pad_left;
+                const int64_t side = s.stride == 2 ? 4 : 3, area = side * side;
+                const int64_t z = d + k / area - s.pad_front;
+                const int64_t y = s.stride * h + k / side % side - s.pad_top;
+                const int64_t x = s.stride * w + k % side - s.pad_left;
                 if (z < 0 || z >= s.depth || y < 0 || y >= s.height || x < 0 || x >= s.width)
                   continue;
                 visit((((n * s.in_channels + i) * s.depth + z) * s.height + y) * s.width + x,
-                      (o * s.in_channels + i) * s.taps * 9 + k,
+                      (o * s.in_channels + i) * kernel(s) + k,
                       (((n * s.out_channels + o) * od + d) * oh + h) * ow + w);
               }
 }
@@ -132,8 +137,9 @@ std::string describe(const WinogradShape& s, const WinogradOptions& o) {
          " to " + std::to_string(s.out_channels) + " size " + std::to_string(s.depth) + "x" +
          std::to_string(s.height) + "x" + std::to_string(s.width) + " pads " +
          std::to_string(s.pad_top) + std::to_string(s.pad_bottom) + std::to_string(s.pad_left) +
-         std::to_string(s.pad_right) + " taps " + std::to_string(s.taps) + " block " +
-         std::to_string(s.block) + (o.tile == WinogradTile::f4 ? " f4" : " f2") +
+         std::to_string(s.pad_right) + " taps " + std::to_string(s.taps) + " stride " +
+         std::to_string(s.stride) + " block " + std::to_string(s.block) +
+         (o.tile == WinogradTile::f4 ? " f4" : " f2") +
          (o.layout == FilterLayout::plain ? " plain" : " blocked") + " threads " +
          std::to_string(o.threads);
 }
@@ -145,7 +151,7 @@ class Problem {
     in_size = s.depth * s.height * s.width,
     out_size = s.out_depth() * s.out_height() * s.out_width();
     x = random_values(s.batch * s.in_channels * in_size, 1);
-    w = random_values(s.out_channels * s.in_channels * s.taps * 9, 2);
+    w = random_values(s.out_channels * s.in_channels * kernel(s), 2);
     dy = random_values(s.batch * s.out_channels * out_size, 3);
     bias = random_values(s.out_channels, 4);
     residual = random_values(dy.size(), 5);
@@ -167,9 +173,9 @@ class Problem {
     Guarded to(filter_size(s, layout), 0.f);
     for (int64_t o = 0; o < s.out_channels; ++o)
       for (int64_t i = 0; i < s.in_channels; ++i)
-        for (int64_t k = 0; k < s.taps * 9; ++k)
+        for (int64_t k = 0; k < kernel(s); ++k)
           to[filter_at(s, layout, o, i, k)] =
-              static_cast<float>(w[(o * s.in_channels + i) * s.taps * 9 + k]);
+              static_cast<float>(w[(o * s.in_channels + i) * kernel(s) + k]);
     return to;
   }
 
@@ -236,9 +242,9 @@ class Problem {
     Values got(w.size());
     for (int64_t o = 0; o < s.out_channels; ++o)
       for (int64_t i = 0; i < s.in_channels; ++i)
-        for (int64_t k = 0; k < s.taps * 9; ++k) {
+        for (int64_t k = 0; k < kernel(s); ++k) {
           float& value = out[filter_at(s, options.layout, o, i, k)];
-          got[(o * s.in_channels + i) * s.taps * 9 + k] = value;
+          got[(o * s.in_channels + i) * kernel(s) + k] = value;
           value = 0;
         }
     EXPECT_LE(relative_error(got, dw), limit) << "backward weights";
@@ -341,6 +347,32 @@ TEST(Winograd, Depth) {
                     .depth = 4});  // planes on their own
 }
 
+TEST(Winograd, Stride2) {
+  for (int64_t height = 2; height <= 20; height += 2)
+    check_everywhere({.batch = 2,
+                      .in_channels = 11,
+                      .out_channels = 8,
+                      .height = height,
+                      .width = 22 - height,
+                      .stride = 2});
+  for (const int64_t top : {0, 1, 2})
+    for (const int64_t left : {0, 1, 2})
+      check_everywhere({.batch = 1,
+                        .in_channels = 3,
+                        .out_channels = 21,
+                        .height = 8,
+                        .width = 10,
+                        .pad_top = top,
+                        .pad_bottom = top == 1 ? 1 : 2 - top,
+                        .pad_left = left,
+                        .pad_right = left,
+                        .stride = 2});
+  check_everywhere(
+      {.batch = 3, .in_channels = 136, .out_channels = 72, .height = 8, .width = 8, .stride = 2});
+  check_everywhere(
+      {.batch = 9, .in_channels = 24, .out_channels = 16, .height = 66, .width = 62, .stride = 2});
+}
+
 // More threads than processors are asked for where the engine may have more.
 class Threads {
  public:
@@ -414,6 +446,8 @@ TEST(Winograd, RefusesWhatItCannotDo) {
   EXPECT_THROW(WinogradForward({.height = 4, .width = 4, .block = 4}), Error);
   EXPECT_THROW(WinogradForward({.height = 1, .width = 8, .pad_top = 0, .pad_bottom = 0}), Error);
   EXPECT_THROW(WinogradBackwardData({.height = 4, .width = 4, .taps = 5}), Error);
+  EXPECT_THROW(WinogradForward({.height = 7, .width = 8, .stride = 2}), Error);
+  EXPECT_THROW(WinogradForward({.height = 8, .width = 8, .stride = 3}), Error);
   EXPECT_THROW(WinogradBackwardWeights({.batch = 0, .height = 4, .width = 4}), Error);
   const WinogradForward plan({.in_channels = 8, .out_channels = 8, .height = 4, .width = 4});
   Guarded space(plan.workspace_bytes() / sizeof(float)), data(1024);

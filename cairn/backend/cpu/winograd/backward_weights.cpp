@@ -25,7 +25,7 @@ struct Team {
   std::atomic<int64_t> next[2] = {0, 0};
 };
 
-template <class D, int kTile>
+template <class D, class F>
 class BackwardWeightsWorker {
  public:
   BackwardWeightsWorker(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args,
@@ -46,9 +46,9 @@ class BackwardWeightsWorker {
 
  private:
   static constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
-  static constexpr int kPoints = kTile + 2;
+  static constexpr int kPoints = F::kPoints;
 
-  int64_t channels() const { return plan_.d.in_channels(); }
+  int64_t channels() const { return plan_.d.contracted(); }
   int64_t in_vectors() const { return channels() / kVector; }
   // Vectors of output channels; the last panel is filled up with zeros.
   int64_t out_vectors() const { return plan_.panels * kPanel / kVector; }
@@ -76,8 +76,7 @@ class BackwardWeightsWorker {
       const int64_t c = i % parts * kSquare, tap = i / parts % plan_.d.taps,
                     panel = i / parts / plan_.d.taps;
       const float* at = sums + panel * plan_.sum_panel + tap * plan_.sum_tap + c * kPanel;
-      filter_gradient<kTile>(plan_, at, plan_.slices, slice, plan_.sum_plane, tap, c, kSquare,
-                             panel, args_.dw);
+      filter_gradient<F>(plan_, at, plan_.slices, slice, tap, c, kSquare, panel, args_.dw);
     }
   }
 
@@ -111,8 +110,7 @@ class BackwardWeightsWorker {
     if (chunk + 1 < plan_.chunks) return;
     const int64_t c = group * kChannels, count = std::min(group_end * kChannels, channels()) - c;
     for (int64_t tap = 0; tap < plan_.d.taps; ++tap)
-      filter_gradient<kTile>(plan_, sums + tap * plan_.sum_tap, 1, 0, plan_.sum_plane, tap, c,
-                             count, panel, args_.dw);
+      filter_gradient<F>(plan_, sums + tap * plan_.sum_tap, 1, 0, tap, c, count, panel, args_.dw);
   }
 
   void begin_chunk(int64_t chunk) {
@@ -124,25 +122,29 @@ class BackwardWeightsWorker {
   HWY_ATTR void transform_inputs(int64_t c) {
     const Direction& p = plan_.d;
     const D d;
-    const Plane shape{p.in_height, p.in_width, p.block};
-    const int64_t size = p.in_height * p.in_width * p.block, channel = c * kVector;
-    float* v = v_ + channel / kChannels * plan_.input_group + channel % kChannels;
+    const Plane shape{p.in_height, p.in_width, p.block, p.in_step};
+    const int64_t size = p.in_height * p.in_width * p.block, to = c * kVector;
+    const int64_t channel = to % p.in_channels(), phase = to / p.in_channels();
+    const int64_t y0 = p.first_input(phase / 2, p.pad_top);
+    const int64_t x0 = p.first_input(phase % 2, p.pad_left);
+    float* v = v_ + to / kChannels * plan_.input_group + to % kChannels;
     for (int64_t depth = 0; depth < p.in_depth; ++depth)
       for (int64_t t = 0; t < tile_count_; ++t) {
         const Tile& tile = tiles_[t];
         const float* plane =
             args_.x + ((tile.image * p.in_blocks + channel / p.block) * p.in_depth + depth) * size +
             channel % p.block;
-        if (c + 1 < in_vectors()) prefetch_tile(plane + p.in_depth * size, shape, tile);
-        input_tile<kTile>(d, plane, shape, tile, tile.y - p.pad_top, tile.x - p.pad_left,
-                          v + (depth * plan_.chunk_tiles + t) * kChannels, plan_.input_plane);
+        if (channel + kVector < p.in_channels())
+          prefetch_tile(plane + p.in_depth * size, shape, tile);
+        input_tile<F>(d, plane, shape, tile, y0 + p.in_step * tile.y, x0 + p.in_step * tile.x,
+                      v + (depth * plan_.chunk_tiles + t) * kChannels, plan_.input_plane);
       }
   }
 
   HWY_ATTR void transform_gradients(int64_t k) {
     const Direction& p = plan_.d;
     const D d;
-    const Plane shape{p.out_height, p.out_width, p.block};
+    const Plane shape{p.out_height, p.out_width, p.block, 1};
     const int64_t size = p.out_height * p.out_width * p.block, channel = k * kVector;
     float* to = d_ + channel / kPanel * plan_.gradient_panel + channel % kPanel;
     for (int64_t depth = 0; depth < p.out_depth; ++depth)
@@ -160,7 +162,7 @@ class BackwardWeightsWorker {
             channel % p.block;
         if (channel + kVector < p.out_channels())
           prefetch_tile(plane + p.out_depth * size, shape, tile);
-        gradient_tile<kTile>(d, plane, shape, tile, out, plan_.gradient_plane);
+        gradient_tile<F>(d, plane, shape, tile, out, plan_.gradient_plane);
       }
   }
 
@@ -213,27 +215,28 @@ class BackwardWeightsWorker {
   int64_t first_tile_ = 0, tile_count_ = 0;
 };
 
-template <class D, int kTile>
+template <class D, class F>
 void run_team(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
   const int threads = std::min(plan.threads, num_threads());
   Team team(threads);
   parallel_region(
       [&](int thread, int started) {
-        BackwardWeightsWorker<D, kTile>(plan, args, team, thread, started).run();
+        BackwardWeightsWorker<D, F>(plan, args, team, thread, started).run();
       },
       threads);
 }
 
-template <int kTile>
-void run_tiles(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
+template <class F>
+void run_form(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
   if constexpr (kLanes > 8)
-    if (plan.vector == kLanes) return run_team<Full, kTile>(plan, args);
-  run_team<hn::CappedTag<float, 8>, kTile>(plan, args);
+    if (plan.vector == kLanes) return run_team<Full, F>(plan, args);
+  run_team<hn::CappedTag<float, 8>, F>(plan, args);
 }
 
 void run(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
-  if (plan.grid.size == 4) return run_tiles<4>(plan, args);
-  run_tiles<2>(plan, args);
+  if (plan.grid.taps == 2) return run_form<F4x2>(plan, args);
+  if (plan.grid.size == 4) return run_form<F4x3>(plan, args);
+  run_form<F2x3>(plan, args);
 }
 
 }  // namespace

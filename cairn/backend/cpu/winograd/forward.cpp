@@ -29,7 +29,7 @@ struct Team {
 
 // One thread's view of one run. D: vectors of the transforms (never wider than a block of
 // channels).
-template <class D, int kTile>
+template <class D, class F>
 class ForwardWorker {
  public:
   ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, Team& team, int thread,
@@ -47,8 +47,8 @@ class ForwardWorker {
 
   HWY_ATTR void run() {
     if (args_.w && plan_.keep_filter) {
-      for (int64_t panel = thread_; panel < plan_.panels; panel += threads_)
-        transform_filter_panel<kTile>(plan_, args_.w, panel, u_ + panel * plan_.filter_panel);
+      for (int64_t panel = thread_; panel < plan_.phases * plan_.panels; panel += threads_)
+        transform_filter_panel<F>(plan_, args_.w, panel, u_ + panel * plan_.filter_panel);
       team_.barrier.wait();
     }
     if (plan_.fused) run_fused();
@@ -58,23 +58,25 @@ class ForwardWorker {
 
  private:
   static constexpr int64_t kVector = static_cast<int64_t>(hn::MaxLanes(D()));
-  static constexpr int kPoints = kTile + 2;
+  static constexpr int kPoints = F::kPoints;
 
-  int64_t vectors() const { return plan_.d.in_channels() / kVector; }
+  int64_t vectors() const { return plan_.d.contracted() / kVector; }
+  int64_t image_vectors() const { return plan_.d.in_channels() / kVector; }
 
   HWY_ATTR void run_fused() {
-    int64_t chunk = team_.next[0].fetch_add(1);
-    if (chunk < plan_.chunks) load_tiles(chunk, tiles_);
-    while (chunk < plan_.chunks) {
+    const int64_t items = plan_.phases * plan_.chunks;
+    int64_t item = team_.next[0].fetch_add(1);
+    if (item < items) load_tiles(item % plan_.chunks, tiles_);
+    while (item < items) {
       const int64_t following = team_.next[0].fetch_add(1);
-      first_tile_ = chunk_begin(chunk), tile_count_ = chunk_begin(chunk + 1) - first_tile_;
+      begin_chunk(item / plan_.chunks, item % plan_.chunks);
       for (int64_t c = 0; c < vectors(); ++c) transform_inputs(c, 0, tile_count_);
       ahead_ = {};
-      if (following < plan_.chunks) begin_ahead(following);
+      if (following < items) begin_ahead(following % plan_.chunks);
       for (int64_t panel = 0; panel < plan_.panels; ++panel)
         make_outputs(panel, filter_of(panel), 0, group_count());
       std::swap(tiles_, upcoming_);
-      chunk = following;
+      item = following;
     }
   }
 
@@ -102,14 +104,15 @@ class ForwardWorker {
     const int64_t tiles = chunk_begin(chunk + 1) - chunk_begin(chunk);
     const int64_t calls =
         plan_.panels * ((plan_.d.out_depth + plan_.slab - 1) / plan_.slab) * kPoints * kPoints;
-    ahead_ = {.tiles = tiles, .step = tiles * vectors() * plan_.d.in_depth / calls + 1};
+    ahead_ = {.tiles = tiles, .step = tiles * image_vectors() * plan_.d.in_depth / calls + 1};
   }
 
   // Starts to fetch a little more of the next chunk's input, while this chunk is multiplied.
   HWY_INLINE HWY_ATTR void prefetch_ahead() {
     const Direction& p = plan_.d;
-    const Plane shape{p.in_height, p.in_width, p.block};
-    for (int64_t left = ahead_.step; left > 0 && ahead_.plane < vectors() * p.in_depth; --left) {
+    const Plane shape{p.in_height, p.in_width, p.block, p.in_step};
+    for (int64_t left = ahead_.step; left > 0 && ahead_.plane < image_vectors() * p.in_depth;
+         --left) {
       const Tile& tile = upcoming_[ahead_.tile];
       prefetch_tile(args_.x + tile.image * input_image() + ahead_.offset, shape, tile);
       if (++ahead_.tile < ahead_.tiles) continue;
@@ -120,36 +123,41 @@ class ForwardWorker {
 
   HWY_ATTR void run_shared() {
     const int64_t strips = std::min<int64_t>(4, plan_.chunk_groups), inputs = vectors() * strips;
-    const int64_t items = plan_.panels * plan_.splits;
-    for (int64_t chunk = 0; chunk < plan_.chunks; ++chunk) {
-      first_tile_ = chunk_begin(chunk), tile_count_ = chunk_begin(chunk + 1) - first_tile_;
-      load_tiles(chunk, tiles_);
-      if (thread_ == 0)
-        team_.next[(chunk + 1) % 2] = 0;  // nobody counts there until two barriers on
+    const int64_t rounds = plan_.phases * plan_.chunks, items = plan_.panels * plan_.splits;
+    for (int64_t round = 0; round < rounds; ++round) {
+      load_tiles(round % plan_.chunks, tiles_);
+      begin_chunk(round / plan_.chunks, round % plan_.chunks);
+      // Nobody counts there until two barriers on.
+      if (thread_ == 0) team_.next[(round + 1) % 2] = 0;
       for (int64_t i = thread_ * inputs / threads_; i < (thread_ + 1) * inputs / threads_; ++i) {
         const int64_t strip = i % strips;
         transform_inputs(i / strips, std::min(tile_count_, group_count() * strip / strips * kRows),
                          std::min(tile_count_, group_count() * (strip + 1) / strips * kRows));
       }
       team_.barrier.wait();
-      std::atomic<int64_t>& next = team_.next[chunk % 2];
+      std::atomic<int64_t>& next = team_.next[round % 2];
       for (int64_t item; (item = next.fetch_add(1)) < items;) {
         const int64_t panel = item / plan_.splits, split = item % plan_.splits;
         make_outputs(panel, filter_of(panel), group_count() * split / plan_.splits,
                      group_count() * (split + 1) / plan_.splits);
       }
-      if (chunk + 1 < plan_.chunks) team_.barrier.wait();
+      if (round + 1 < rounds) team_.barrier.wait();
     }
   }
 
   HWY_ATTR const float* filter_of(int64_t panel) {
+    panel += phase_ * plan_.panels;
     if (args_.u) return args_.u + panel * plan_.filter_panel;
     if (plan_.keep_filter) return u_ + panel * plan_.filter_panel;
-    if (made_panel_ != panel) transform_filter_panel<kTile>(plan_, args_.w, panel, u_);
+    if (made_panel_ != panel) transform_filter_panel<F>(plan_, args_.w, panel, u_);
     made_panel_ = panel;
     return u_;
   }
 
+  void begin_chunk(int64_t phase, int64_t chunk) {
+    phase_ = phase;
+    first_tile_ = chunk_begin(chunk), tile_count_ = chunk_begin(chunk + 1) - first_tile_;
+  }
   int64_t chunk_begin(int64_t chunk) const {
     return std::min(chunk * plan_.groups / plan_.chunks * kRows, plan_.grid.count());
   }
@@ -163,19 +171,22 @@ class ForwardWorker {
   HWY_ATTR void transform_inputs(int64_t c, int64_t begin, int64_t end) {
     const Direction& p = plan_.d;
     const D d;
-    const Plane shape{p.in_height, p.in_width, p.block};
+    const Plane shape{p.in_height, p.in_width, p.block, p.in_step};
+    const int64_t in = c % image_vectors(), phase = phase_ + c / image_vectors();
+    const int64_t y0 = p.first_input(phase / 2, p.pad_top),
+                  x0 = p.first_input(phase % 2, p.pad_left);
     for (int64_t depth = 0; depth < p.in_depth; ++depth) {
-      const float* images = args_.x + input_offset(c, depth);
+      const float* images = args_.x + input_offset(in, depth);
       const int64_t next =
-          c + 1 < vectors() ? input_offset(c + 1, depth) - input_offset(c, depth) : 0;
+          in + 1 < image_vectors() ? input_offset(in + 1, depth) - input_offset(in, depth) : 0;
       float* to = v_ + depth * plan_.input_depth + c * kRows * kVector;
       for (int64_t t = begin; t < end; ++t) {
         const Tile& tile = tiles_[t];
         const float* plane = images + tile.image * input_image();
         if (!plan_.fused) prefetch_tile(plane + next, shape, tile);
         float* v = to + t / kRows * vectors() * kRows * kVector + t % kRows * kVector;
-        input_tile<kTile>(d, plane, shape, tile, tile.y - p.pad_top, tile.x - p.pad_left, v,
-                          plan_.input_plane);
+        input_tile<F>(d, plane, shape, tile, y0 + p.in_step * tile.y, x0 + p.in_step * tile.x, v,
+                      plan_.input_plane);
       }
     }
   }
@@ -192,7 +203,7 @@ class ForwardWorker {
   HWY_ATTR void multiply(const float* u, int64_t begin, int64_t end, int64_t depth_begin,
                          int64_t depth_end) {
     const Direction& p = plan_.d;
-    const int64_t channels = p.in_channels();
+    const int64_t channels = p.contracted();
     for (int row = 0, point = 0; row < kPoints; ++row)
       for (int column = 0; column < kPoints; ++column, ++point) {
         const TileRange range =
@@ -243,14 +254,17 @@ class ForwardWorker {
     constexpr int64_t kVectors = kPanel / kVector;
     const Direction& p = plan_.d;
     const D d;
-    const Plane shape{p.out_height, p.out_width, p.block};
+    const Plane shape{p.out_height, p.out_width, p.block, p.out_step};
     const int64_t plane = p.out_height * p.out_width * p.block;
+    const int64_t y0 = p.first_output(phase_ / 2, p.pad_top);
+    const int64_t x0 = p.first_output(phase_ % 2, p.pad_left);
     const hn::Vec<D> floor = hn::Set(d, args_.epilogue.relu ? 0.f : -HUGE_VALF);
     hn::Vec<D> bias[kVectors];
     int64_t channel_at[kVectors], count = 0;  // where in an image the vector's first plane is
     for (int64_t c = panel * kPanel; count < kVectors && c < p.out_channels(); c += kVector) {
       bias[count] = args_.epilogue.bias ? hn::LoadU(d, args_.epilogue.bias + c) : hn::Zero(d);
-      channel_at[count++] = c / p.block * p.out_depth * plane + c % p.block;
+      channel_at[count++] =
+          c / p.block * p.out_depth * plane + c % p.block + (y0 * p.out_width + x0) * p.block;
     }
     for (int64_t depth = depth_begin; depth < depth_end; ++depth)
       for (int64_t t = begin; t < end; ++t) {
@@ -260,8 +274,8 @@ class ForwardWorker {
         for (int64_t v = 0; v < count; ++v) {
           const int64_t at = image + channel_at[v];
           const float* residual = args_.epilogue.residual ? args_.epilogue.residual + at : nullptr;
-          output_tile<kTile, kFinish>(d, args_.y + at, residual, shape, tile, bias[v], floor,
-                                      m + v * kVector, plan_.product_plane);
+          output_tile<F, kFinish>(d, args_.y + at, residual, shape, tile, bias[v], floor,
+                                  m + v * kVector, plan_.product_plane);
         }
       }
   }
@@ -272,40 +286,42 @@ class ForwardWorker {
   const int thread_, threads_;
   Tile *tiles_, *upcoming_;
   float *v_, *m_, *u_;
-  int64_t first_tile_ = 0, tile_count_ = 0, made_panel_ = -1;
+  int64_t first_tile_ = 0, tile_count_ = 0, made_panel_ = -1, phase_ = 0;
   Ahead ahead_;
 };
 
-template <class D, int kTile>
+template <class D, class F>
 void run_team(const ForwardPlan& plan, const ForwardArgs& args) {
   const int threads = std::min(plan.threads, num_threads());
   Team team(threads);
   parallel_region(
       [&](int thread, int started) {
-        ForwardWorker<D, kTile>(plan, args, team, thread, started).run();
+        ForwardWorker<D, F>(plan, args, team, thread, started).run();
       },
       threads);
 }
 
-template <int kTile>
-void run_tiles(const ForwardPlan& plan, const ForwardArgs& args) {
+template <class F>
+void run_form(const ForwardPlan& plan, const ForwardArgs& args) {
   using Narrow = hn::CappedTag<float, 8>;
   if constexpr (kLanes > 8)
-    if (plan.vector == kLanes) return run_team<Full, kTile>(plan, args);
-  run_team<Narrow, kTile>(plan, args);
+    if (plan.vector == kLanes) return run_team<Full, F>(plan, args);
+  run_team<Narrow, F>(plan, args);
 }
 
 void run(const ForwardPlan& plan, const ForwardArgs& args) {
-  if (plan.grid.size == 4) return run_tiles<4>(plan, args);
-  run_tiles<2>(plan, args);
+  if (plan.grid.taps == 2) return run_form<F4x2>(plan, args);
+  if (plan.grid.size == 4) return run_form<F4x3>(plan, args);
+  run_form<F2x3>(plan, args);
 }
 
 void transform(const ForwardPlan& plan, const float* w, float* u) {
-  parallel_for(plan.panels, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(plan.phases * plan.panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {
       float* to = u + panel * plan.filter_panel;
-      if (plan.grid.size == 4) transform_filter_panel<4>(plan, w, panel, to);
-      else transform_filter_panel<2>(plan, w, panel, to);
+      if (plan.grid.taps == 2) transform_filter_panel<F4x2>(plan, w, panel, to);
+      else if (plan.grid.size == 4) transform_filter_panel<F4x3>(plan, w, panel, to);
+      else transform_filter_panel<F2x3>(plan, w, panel, to);
     }
   });
 }

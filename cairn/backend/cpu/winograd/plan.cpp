@@ -1,5 +1,7 @@
 #include "cairn/backend/cpu/winograd/plan.h"
 
+#include <utility>
+
 #include "cairn/base/caches.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
@@ -19,6 +21,7 @@ void check_shape(const WinogradShape& s) {
   check(s.block == 8 || s.block == 16, "winograd: blocks of {} channels; 8 and 16 are supported",
         s.block);
   check(s.taps == 1 || s.taps == 3, "winograd: {} taps over depth; 1 and 3 are supported", s.taps);
+  check(s.stride == 1 || s.stride == 2, "winograd: stride {}; 1 and 2 are supported", s.stride);
   for (int64_t pad : {s.pad_top, s.pad_bottom, s.pad_left, s.pad_right, s.pad_front, s.pad_back})
     check(pad >= 0 && pad <= 2, "winograd: padding {} is outside 0 to 2; use direct convolution",
           pad);
@@ -29,21 +32,35 @@ void check_shape(const WinogradShape& s) {
   check(s.out_depth() > 0 && s.out_height() > 0 && s.out_width() > 0,
         "winograd: input {}x{}x{} with its padding is smaller than the kernel", s.depth, s.height,
         s.width);
+  if (s.stride == 1) return;
+  check(s.taps == 1, "winograd: a kernel over depth has stride 1");
+  check((s.height | s.width | (s.pad_top + s.pad_bottom) | (s.pad_left + s.pad_right)) % 2 == 0,
+        "winograd: stride 2 needs even sizes and padding, not {}x{}; use direct convolution",
+        s.height, s.width);
 }
 
 Direction direction(const WinogradShape& s, bool backward_data) {
   const int64_t in = ceil_div(s.in_channels, s.block), out = ceil_div(s.out_channels, s.block);
-  if (!backward_data)
-    return {s.batch,  in,          out,           s.block,        s.depth,
-            s.height, s.width,     s.out_depth(), s.out_height(), s.out_width(),
-            s.taps,   s.pad_front, s.pad_top,     s.pad_left};
-  return {s.batch,       out,           in,       s.block, s.out_depth(), s.out_height(),
-          s.out_width(), s.depth,       s.height, s.width, s.taps,        s.taps - 1 - s.pad_front,
-          2 - s.pad_top, 2 - s.pad_left};
+  Direction d{s.batch,  in,          out,           s.block,        s.depth,
+              s.height, s.width,     s.out_depth(), s.out_height(), s.out_width(),
+              s.taps,   s.pad_front, s.pad_top,     s.pad_left};
+  d.in_step = s.stride;
+  if (!backward_data) return d;
+  std::swap(d.in_blocks, d.out_blocks), std::swap(d.in_depth, d.out_depth);
+  std::swap(d.in_height, d.out_height), std::swap(d.in_width, d.out_width);
+  std::swap(d.in_step, d.out_step);
+  d.pad_front = s.taps - 1 - s.pad_front;
+  if (s.stride == 1) d.pad_top = 2 - s.pad_top, d.pad_left = 2 - s.pad_left;
+  return d;
 }
 
 FilterShape filter_shape(const WinogradShape& s, const WinogradOptions& options) {
-  return {s.out_channels, s.in_channels, s.taps, s.block, options.layout};
+  return {s.out_channels, s.in_channels, s.taps, s.block, s.stride == 2 ? 4 : 3, options.layout};
+}
+
+TileGrid tile_grid(const Direction& d, const WinogradShape& s, const WinogradOptions& options) {
+  if (s.stride == 2) return TileGrid(d, 4, 2);
+  return TileGrid(d, options.tile == WinogradTile::f4 ? 4 : 2, 3);
 }
 
 int thread_count(const WinogradOptions& options) {
@@ -69,7 +86,7 @@ class Layout {
 // of tiles a chunk on; it splits tiles among threads, so there must be enough to share out evenly.
 void choose_chunks(ForwardPlan& p, const KernelShape& k) {
   const int64_t points = p.grid.points() * p.grid.points();
-  const int64_t depth_bytes = points * k.rows * p.d.in_channels() * kFloat;
+  const int64_t depth_bytes = points * k.rows * p.d.contracted() * kFloat;
   const int64_t input = depth_bytes * p.d.in_depth, product = points * k.rows * k.panel * kFloat;
   const int64_t fit = caches().l2 * 3 / 5 / (depth_bytes + product);
   const int64_t share = ceil_div(p.groups, p.threads);
@@ -118,15 +135,16 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   ForwardPlan p{};
   p.d = direction(shape, backward_data);
   p.filter = filter_shape(shape, options);
-  p.grid = TileGrid(p.d, options.tile);
+  p.grid = tile_grid(p.d, shape, options);
   p.flip = backward_data;
   p.threads = thread_count(options);
   p.vector = std::min<int>(k.lanes, shape.block);
   p.groups = ceil_div(p.grid.count(), k.rows);
   p.panels = ceil_div(p.d.out_channels(), k.panel);
+  p.phases = p.d.out_step * p.d.out_step;
   choose_chunks(p, k);
   p.keep_filter = p.fused || p.chunks > 1;
-  const int64_t in = p.d.in_channels(), tiles = p.chunk_groups * k.rows;
+  const int64_t in = p.d.contracted(), tiles = p.chunk_groups * k.rows;
   const int64_t points = p.grid.points() * p.grid.points();
   p.stream =
       p.d.batch * p.d.out_channels() * p.d.out_depth * p.d.out_height * p.d.out_width * kFloat >
@@ -139,7 +157,8 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   p.tiles_bytes = Layout::padded(2 * tiles * static_cast<int64_t>(sizeof(Tile)));
   p.input_bytes = Layout::padded(points * p.input_plane * kFloat);
   p.product_bytes = Layout::padded(points * p.product_plane * kFloat);
-  p.filter_bytes = Layout::padded(p.filter_panel * (p.keep_filter ? p.panels : 1) * kFloat);
+  p.filter_bytes =
+      Layout::padded(p.filter_panel * (p.keep_filter ? p.phases * p.panels : 1) * kFloat);
   Layout layout;
   p.tiles_at = layout.add(p.tiles_bytes, p.threads);
   p.input_at = layout.add(p.input_bytes, p.fused ? p.threads : 1);
@@ -168,17 +187,17 @@ BackwardWeightsPlan plan_backward_weights(const WinogradShape& shape,
   BackwardWeightsPlan p{};
   p.d = direction(shape, false);
   p.filter = filter_shape(shape, options);
-  p.grid = TileGrid(p.d, options.tile);
+  p.grid = tile_grid(p.d, shape, options);
   p.threads = thread_count(options);
   p.vector = std::min<int>(k.lanes, shape.block);
   p.tiles = p.grid.count();
   p.panels = ceil_div(p.d.out_channels(), k.panel);
-  p.channel_groups = ceil_div(p.d.in_channels(), k.channels);
+  p.channel_groups = ceil_div(p.d.contracted(), k.channels);
   const int64_t points = p.grid.points() * p.grid.points(), taps = p.d.taps;
   const int64_t tile_bytes =
       points * kFloat *
       (p.channel_groups * k.channels * p.d.in_depth + p.panels * k.panel * p.d.out_depth);
-  p.slices = choose_slices(p, points * taps * p.d.in_channels() * p.panels * k.panel * kFloat);
+  p.slices = choose_slices(p, points * taps * p.d.contracted() * p.panels * k.panel * kFloat);
   p.sliced = p.slices >= 2;
   const int64_t most = p.sliced ? std::max<int64_t>(1, 64 / p.d.out_depth)
                                 : std::max<int64_t>(8, caches().l3 / 2 / tile_bytes);

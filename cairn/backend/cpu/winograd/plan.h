@@ -18,15 +18,31 @@ struct KernelShape {
 };
 KernelShape kernel_shape();
 
-// A 3x3 stride-1 convolution seen from one direction: backward data is one with in and out
-// exchanged.
+// A convolution seen from one direction: backward data is one with in and out exchanged.
+//
+// A 4x4 kernel of stride 2 is a sum of four 2x2 ones of stride 1, one for each phase (y, x parity)
+// of the kernel: phase (r, s) multiplies the pixels (2j + r - pad_top, 2k + s - pad_left). So
+// forward reads its input in steps of 2 and contracts 4 times the channels (in_step = 2); backward
+// data writes every phase of its output on its own (out_step = 2).
 struct Direction {
   int64_t batch, in_blocks, out_blocks, block;
   int64_t in_depth, in_height, in_width, out_depth, out_height, out_width;
-  int64_t taps, pad_front, pad_top, pad_left;
+  int64_t taps, pad_front;
+  int64_t pad_top, pad_left;  // of the forward convolution if out_step is 2
+  int64_t in_step = 1, out_step = 1;
 
   int64_t in_channels() const { return in_blocks * block; }    // padded
   int64_t out_channels() const { return out_blocks * block; }  // padded
+  int64_t contracted() const { return in_step * in_step * in_channels(); }
+
+  // The first input row (column) of the tile whose first output of its phase is 0; the first
+  // output row of a phase.
+  int64_t first_input(int64_t phase, int64_t pad) const {
+    return out_step == 2 ? (pad - phase + 1) / 2 - 1 : phase - pad;
+  }
+  int64_t first_output(int64_t phase, int64_t pad) const {
+    return out_step == 2 ? (pad - phase + 1) / 2 * 2 + phase - pad : 0;
+  }
 };
 
 struct Tile {
@@ -43,16 +59,16 @@ struct TileRange {
 // depth.)
 struct TileGrid {
   int64_t batch = 0, rows = 0, columns = 0;  // whole tiles of an image, down and across
-  int size = 4, rest_rows = 0, rest_columns = 0;
+  int size = 4, taps = 3, rest_rows = 0, rest_columns = 0;
 
   TileGrid() = default;
-  TileGrid(const Direction& d, WinogradTile tile)
-      : batch(d.batch), size(tile == WinogradTile::f4 ? 4 : 2) {
-    rows = d.out_height / size, columns = d.out_width / size;
-    rest_rows = static_cast<int>(d.out_height % size),
-    rest_columns = static_cast<int>(d.out_width % size);
+  TileGrid(const Direction& d, int tile_size, int filter_taps)
+      : batch(d.batch), size(tile_size), taps(filter_taps) {
+    const int64_t height = d.out_height / d.out_step, width = d.out_width / d.out_step;
+    rows = height / size, columns = width / size;
+    rest_rows = static_cast<int>(height % size), rest_columns = static_cast<int>(width % size);
   }
-  int points() const { return size + 2; }
+  int points() const { return size + taps - 1; }
   int64_t right_edge() const { return rest_columns ? batch * rows : 0; }
   int64_t whole_end() const { return right_edge() + batch * rows * columns; }
   int64_t bottom_end() const { return whole_end() + (rest_rows ? batch * columns : 0); }
@@ -62,7 +78,7 @@ struct TileGrid {
   // The tiles of [begin, end) that use point (row, column).
   TileRange users(int row, int column, int64_t begin, int64_t end) const {
     const auto used = [&](int point, int rest) {
-      return rest == 0 || point <= rest || point == size + 1;
+      return rest == 0 || point < rest + taps - 2 || point == points() - 1;
     };
     if (!used(row, rest_rows)) end = std::min(end, whole_end());
     if (!used(column, rest_columns))
@@ -73,8 +89,10 @@ struct TileGrid {
 
 struct FilterShape {
   int64_t out_channels, in_channels, taps;  // logical, of the forward convolution
-  int64_t block;
+  int64_t block, size;                      // size: 3, or 4 for stride 2
   FilterLayout layout;
+
+  int64_t positions() const { return size * size; }
 };
 
 // Forward and backward data. Input tiles are transformed to V, multiplied by the transformed filter
@@ -93,6 +111,7 @@ struct ForwardPlan {
       keep_filter;  // keep_filter: U for all panels, else one panel a thread made when needed
   bool stream;      // outputs bypass the caches
   int64_t groups, chunks, chunk_groups, slab, panels, splits;
+  int64_t phases;  // of the output: each is a convolution of its own, with panels of its own
   int64_t input_plane, input_depth, product_plane, filter_plane, filter_panel;  // strides in floats
   size_t tiles_at, input_at, product_at, filter_at;  // in the workspace, bytes
   size_t tiles_bytes, input_bytes, product_bytes,

@@ -3,8 +3,8 @@
 // F(m, 3) computes m outputs of a 3-tap correlation from m + 2 products: y = A'[(G g) . (B' d)],
 // where row p of G evaluates the filter at a point (0, 1, -1, 2, -2, infinity). An edge of the
 // image that leaves r < m outputs needs only r + 2 products; if it uses a subset of the same
-// points, it can use the same transformed filter. Minimal<kTile, m> is that family: the points and
-// scales of F(kTile, 3), m outputs. So edge tiles of any size mix freely with whole ones and no
+// points, it can use the same transformed filter. Minimal<F, m> is that family: the points and
+// scales of form F, m outputs. So edge tiles of any size mix freely with whole ones and no
 // product is spent on outputs that do not exist.
 #if defined(CAIRN_WINOGRAD_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_WINOGRAD_TRANSFORM_INL_H_
@@ -35,12 +35,21 @@ HWY_INLINE HWY_ATTR V minus_times(V y, float scale, V x) {  // y - scale * x
   return hn::NegMulAdd(hn::Set(hn::DFromV<V>(), scale), x, y);
 }
 
-template <int kTile, int m>
+// F(kTile x kTile, kTaps x kTaps).
+template <int kTileSize, int kTapCount>
+struct Form {
+  static constexpr int kTile = kTileSize, kTaps = kTapCount, kPoints = kTile + kTaps - 1;
+};
+using F4x3 = Form<4, 3>;
+using F2x3 = Form<2, 3>;
+using F4x2 = Form<4, 2>;
+
+template <class F, int m>
 struct Minimal;
 
 // Points 0, 1, -1, 2, -2, infinity.
 template <>
-struct Minimal<4, 4> {
+struct Minimal<F4x3, 4> {
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {  // B' d
     const V odd = minus_times(d[3], 4, d[1]), even = minus_times(d[4], 4, d[2]);
@@ -75,7 +84,7 @@ struct Minimal<4, 4> {
 };
 
 template <>
-struct Minimal<4, 3> {  // without -2
+struct Minimal<F4x3, 3> {  // without -2
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     const V rest = hn::Sub(d[3], d[2]);
@@ -105,7 +114,7 @@ struct Minimal<4, 3> {  // without -2
 };
 
 template <>
-struct Minimal<4, 2> {  // without 2, -2
+struct Minimal<F4x3, 2> {  // without 2, -2
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = times(4, hn::Sub(d[0], d[2]));
@@ -128,7 +137,7 @@ struct Minimal<4, 2> {  // without 2, -2
 };
 
 template <>
-struct Minimal<4, 1> {  // 0, 1, infinity
+struct Minimal<F4x3, 1> {  // 0, 1, infinity
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = times(4, hn::Sub(d[0], d[1]));
@@ -147,7 +156,7 @@ struct Minimal<4, 1> {  // 0, 1, infinity
 
 // Points 0, 1, -1, infinity.
 template <>
-struct Minimal<2, 2> {
+struct Minimal<F2x3, 2> {
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = hn::Sub(d[0], d[2]);
@@ -157,16 +166,16 @@ struct Minimal<2, 2> {
   }
   template <class V>
   static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
-    Minimal<4, 2>::output(q, y);
+    Minimal<F4x3, 2>::output(q, y);
   }
   template <class V>
   static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
-    Minimal<4, 2>::gradient(y, q);
+    Minimal<F4x3, 2>::gradient(y, q);
   }
 };
 
 template <>
-struct Minimal<2, 1> {
+struct Minimal<F2x3, 1> {
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = hn::Sub(d[0], d[1]);
@@ -175,69 +184,143 @@ struct Minimal<2, 1> {
   }
   template <class V>
   static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
-    Minimal<4, 1>::output(q, y);
+    Minimal<F4x3, 1>::output(q, y);
   }
   template <class V>
   static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
-    Minimal<4, 1>::gradient(y, q);
+    Minimal<F4x3, 1>::gradient(y, q);
   }
 };
 
-// Where value i of m + 2 stands among the kTile + 2 points: infinity is always the last.
-template <int kTile>
-constexpr int point(int m, int i) {
-  return i <= m ? i : kTile + 1;
-}
+// Two taps: points 0, 1, -1, 2, infinity with the scales of F(4, 3), so that inputs are transformed
+// as there.
+template <>
+struct Minimal<F4x2, 4> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    Minimal<F4x3, 3>::input(d, v);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    const V sum = hn::Add(q[1], q[2]), difference = hn::Sub(q[1], q[2]);
+    y[0] = hn::Add(hn::Add(q[0], sum), q[3]);
+    y[1] = plus_times(difference, 2, q[3]);
+    y[2] = plus_times(sum, 4, q[3]);
+    y[3] = hn::Add(plus_times(difference, 8, q[3]), q[4]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    const V even = hn::Add(y[0], y[2]), odd = hn::Add(y[1], y[3]);
+    q[0] = y[0];
+    q[1] = hn::Add(even, odd);
+    q[2] = hn::Sub(even, odd);
+    q[3] = plus_times(plus_times(y[0], 2, y[1]), 4, plus_times(y[2], 2, y[3]));
+    q[4] = y[3];
+  }
+};
+
+template <>
+struct Minimal<F4x2, 3> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    Minimal<F4x3, 2>::input(d, v);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    const V sum = hn::Add(q[1], q[2]);
+    y[0] = hn::Add(q[0], sum);
+    y[1] = hn::Sub(q[1], q[2]);
+    y[2] = hn::Add(sum, q[3]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    const V even = hn::Add(y[0], y[2]);
+    q[0] = y[0];
+    q[1] = hn::Add(even, y[1]);
+    q[2] = hn::Sub(even, y[1]);
+    q[3] = y[2];
+  }
+};
+
+template <>
+struct Minimal<F4x2, 2> {
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    Minimal<F4x3, 1>::input(d, v);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    y[0] = hn::Add(q[0], q[1]);
+    y[1] = hn::Add(q[1], q[2]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    q[0] = y[0];
+    q[1] = hn::Add(y[0], y[1]);
+    q[2] = y[1];
+  }
+};
+
+template <>
+struct Minimal<F4x2, 1> {  // 0, infinity
+  template <class V>
+  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
+    v[0] = times(4, d[0]);
+    v[1] = d[1];
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
+    y[0] = hn::Add(q[0], q[1]);
+  }
+  template <class V>
+  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
+    q[0] = q[1] = y[0];
+  }
+};
 
 // What a tile goes through, as types, so that the routines below apply any of them in two
-// dimensions: a step takes values(m, in) to values(m, out); from and to say where value i stands in
-// the grid that is read or written.
+// dimensions: a step takes values_in(m) to values_out(m); from and to say where value i stands in
+// the grid that is read or written. Of the points of the form, m outputs use the first ones and the
+// last, infinity.
+template <class F>
+struct Points {
+  static constexpr int count(int m) { return m + F::kTaps - 1; }
+  static constexpr int at(int m, int i) { return i < count(m) - 1 ? i : F::kPoints - 1; }
+};
+template <class F>
 struct InputStep {
-  static constexpr int values_in(int m) { return m + 2; }
-  static constexpr int values_out(int m) { return m + 2; }
-  template <int kTile>
-  static constexpr int from(int, int i) {
-    return i;
-  }
-  template <int kTile>
-  static constexpr int to(int m, int i) {
-    return point<kTile>(m, i);
-  }
-  template <class Form, class V>
+  using Family = F;
+  static constexpr int values_in(int m) { return Points<F>::count(m); }
+  static constexpr int values_out(int m) { return Points<F>::count(m); }
+  static constexpr int from(int, int i) { return i; }
+  static constexpr int to(int m, int i) { return Points<F>::at(m, i); }
+  template <int m, class V>
   static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
-    Form::input(in, out);
+    Minimal<F, m>::input(in, out);
   }
 };
+template <class F>
 struct OutputStep {
-  static constexpr int values_in(int m) { return m + 2; }
+  using Family = F;
+  static constexpr int values_in(int m) { return Points<F>::count(m); }
   static constexpr int values_out(int m) { return m; }
-  template <int kTile>
-  static constexpr int from(int m, int i) {
-    return point<kTile>(m, i);
-  }
-  template <int kTile>
-  static constexpr int to(int, int i) {
-    return i;
-  }
-  template <class Form, class V>
+  static constexpr int from(int m, int i) { return Points<F>::at(m, i); }
+  static constexpr int to(int, int i) { return i; }
+  template <int m, class V>
   static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
-    Form::output(in, out);
+    Minimal<F, m>::output(in, out);
   }
 };
+template <class F>
 struct GradientStep {
+  using Family = F;
   static constexpr int values_in(int m) { return m; }
-  static constexpr int values_out(int m) { return m + 2; }
-  template <int kTile>
-  static constexpr int from(int, int i) {
-    return i;
-  }
-  template <int kTile>
-  static constexpr int to(int m, int i) {
-    return point<kTile>(m, i);
-  }
-  template <class Form, class V>
+  static constexpr int values_out(int m) { return Points<F>::count(m); }
+  static constexpr int from(int, int i) { return i; }
+  static constexpr int to(int m, int i) { return Points<F>::at(m, i); }
+  template <int m, class V>
   static HWY_INLINE HWY_ATTR void apply(const V* in, V* out) {
-    Form::gradient(in, out);
+    Minimal<F, m>::gradient(in, out);
   }
 };
 
@@ -262,7 +345,7 @@ struct BorderGrid {
 };
 
 // Along y: m outputs, each column of a tile that is `columns` outputs wide.
-template <class Step, int kTile, int m, class D, class Grid>
+template <class Step, int m, class D, class Grid>
 HWY_INLINE HWY_ATTR void pass_down(D d, int columns, const Grid& in,
                                    hn::Vec<D> (*middle)[kMostPoints]) {
   constexpr int kIn = Step::values_in(m), kOut = Step::values_out(m);
@@ -274,56 +357,56 @@ HWY_INLINE HWY_ATTR void pass_down(D d, int columns, const Grid& in,
       for (int y = 0; y < kOut; ++y) middle[y][x] = hn::Zero(d);
       continue;
     }
-    const int at = Step::template from<kTile>(columns, x);
+    const int at = Step::from(columns, x);
 #pragma GCC unroll 8
-    for (int y = 0; y < kIn; ++y) from[y] = hn::LoadU(d, in(Step::template from<kTile>(m, y), at));
-    Step::template apply<Minimal<kTile, m>>(from, to);
+    for (int y = 0; y < kIn; ++y) from[y] = hn::LoadU(d, in(Step::from(m, y), at));
+    Step::template apply<m>(from, to);
 #pragma GCC unroll 8
     for (int y = 0; y < kOut; ++y) middle[y][x] = to[y];
   }
 }
 
 // Along x: m outputs; put(y, x, vector) stores result (y, x).
-template <class Step, int kTile, int m, class V, class Put>
+template <class Step, int m, class V, class Put>
 HWY_INLINE HWY_ATTR void pass_right(int rows, const V (*middle)[kMostPoints], const Put& put) {
   constexpr int kOut = Step::values_out(m);
   const int height = Step::values_out(rows);
   for (int y = 0; y < height; ++y) {
     V to[kMostPoints];
-    Step::template apply<Minimal<kTile, m>>(middle[y], to);
+    Step::template apply<m>(middle[y], to);
 #pragma GCC unroll 8
-    for (int x = 0; x < kOut; ++x)
-      put(Step::template to<kTile>(rows, y), Step::template to<kTile>(m, x), to[x]);
+    for (int x = 0; x < kOut; ++x) put(Step::to(rows, y), Step::to(m, x), to[x]);
   }
 }
 
-template <class Step, int kTile, class D, class Grid, class Put>
+template <class Step, class D, class Grid, class Put>
 HWY_NOINLINE HWY_ATTR void transform_edge(D d, int rows, int columns, const Grid& in,
                                           const Put& put) {
+  constexpr int kTile = Step::Family::kTile;
   hn::Vec<D> middle[kMostPoints][kMostPoints];
   if constexpr (kTile == 4) {
-    if (rows == 4) pass_down<Step, kTile, 4>(d, columns, in, middle);
-    if (rows == 3) pass_down<Step, kTile, 3>(d, columns, in, middle);
+    if (rows == 4) pass_down<Step, 4>(d, columns, in, middle);
+    if (rows == 3) pass_down<Step, 3>(d, columns, in, middle);
   }
-  if (rows == 2) pass_down<Step, kTile, 2>(d, columns, in, middle);
-  if (rows == 1) pass_down<Step, kTile, 1>(d, columns, in, middle);
+  if (rows == 2) pass_down<Step, 2>(d, columns, in, middle);
+  if (rows == 1) pass_down<Step, 1>(d, columns, in, middle);
   if constexpr (kTile == 4) {
-    if (columns == 4) pass_right<Step, kTile, 4>(rows, middle, put);
-    if (columns == 3) pass_right<Step, kTile, 3>(rows, middle, put);
+    if (columns == 4) pass_right<Step, 4>(rows, middle, put);
+    if (columns == 3) pass_right<Step, 3>(rows, middle, put);
   }
-  if (columns == 2) pass_right<Step, kTile, 2>(rows, middle, put);
-  if (columns == 1) pass_right<Step, kTile, 1>(rows, middle, put);
+  if (columns == 2) pass_right<Step, 2>(rows, middle, put);
+  if (columns == 1) pass_right<Step, 1>(rows, middle, put);
 }
 
 // Transforms a tile of rows x columns outputs.
-template <class Step, int kTile, class D, class Grid, class Put>
+template <class Step, class D, class Grid, class Put>
 HWY_INLINE HWY_ATTR void transform_tile(D d, int rows, int columns, const Grid& in,
                                         const Put& put) {
-  if (rows != kTile || columns != kTile)
-    return transform_edge<Step, kTile>(d, rows, columns, in, put);
+  constexpr int kTile = Step::Family::kTile;
+  if (rows != kTile || columns != kTile) return transform_edge<Step>(d, rows, columns, in, put);
   hn::Vec<D> middle[kMostPoints][kMostPoints];
-  pass_down<Step, kTile, kTile>(d, kTile, in, middle);
-  pass_right<Step, kTile, kTile>(kTile, middle, put);
+  pass_down<Step, kTile>(d, kTile, in, middle);
+  pass_right<Step, kTile>(kTile, middle, put);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -22,7 +22,7 @@ void check_filter(const float* w, const float* u) {
 }
 
 size_t filter_bytes(const ForwardPlan& plan) {
-  return sizeof(float) * plan.panels * plan.filter_panel;
+  return sizeof(float) * plan.phases * plan.panels * plan.filter_panel;
 }
 
 }  // namespace

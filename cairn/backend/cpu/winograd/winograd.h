@@ -27,9 +27,14 @@ struct WinogradShape {
   int block = 8;                                                     // channels a block: 8 or 16
   int64_t depth = 1, taps = 1, pad_front = 0, pad_back = 0;          // taps = 3: a 3x3x3 kernel
 
-  int64_t out_height() const { return height + pad_top + pad_bottom - 2; }
-  int64_t out_width() const { return width + pad_left + pad_right - 2; }
+  int stride = 1;  // 2: a 4x4 kernel; even sizes, even sums of padding
+
+  int64_t out_height() const { return out_size(height + pad_top + pad_bottom); }
+  int64_t out_width() const { return out_size(width + pad_left + pad_right); }
   int64_t out_depth() const { return depth + pad_front + pad_back - (taps - 1); }
+
+ private:
+  int64_t out_size(int64_t padded) const { return stride == 2 ? padded / 2 - 1 : padded - 2; }
 };
 
 struct WinogradOptions {

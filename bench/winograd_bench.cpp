@@ -1,8 +1,9 @@
 // Winograd convolution against oneDNN's direct one: best of alternated runs, effective GFLOP/s
 // (operations of the direct sum).
 //   bench_winograd [--tile f2|f4] [--block 8|16] [--plain] [--no-direct] [--threads T]
-//                  [--pass 'back data'] [--cpu-time] [--shape N,C,K,H[,D]]...
-// D: 3x3x3 over D planes. --cpu-time with one thread: what a busy machine's best would be.
+//                  [--stride2] [--pass 'back data'] [--cpu-time] [--shape N,C,K,H[,D]]...
+// D: 3x3x3 over D planes. --stride2: 4x4 kernels of stride 2. --cpu-time with one thread: what a
+// busy machine's best would be.
 #include <fmt/core.h>
 #include <time.h>
 
@@ -79,6 +80,7 @@ class OneDnn {
   explicit OneDnn(const WinogradShape& s) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
     using namespace dnnl;
     const bool deep = s.taps == 3;
+    const int64_t kernel = s.stride == 2 ? 4 : 3;
     const auto dims = [&](int64_t a, int64_t b, int64_t d, int64_t h, int64_t w) {
       return deep ? memory::dims{a, b, d, h, w} : memory::dims{a, b, h, w};
     };
@@ -87,19 +89,19 @@ class OneDnn {
     };
     const auto x = any(dims(s.batch, s.in_channels, s.depth, s.height, s.width));
     const auto y = any(dims(s.batch, s.out_channels, s.out_depth(), s.out_height(), s.out_width()));
-    const auto w = any(dims(s.out_channels, s.in_channels, 3, 3, 3));
-    const memory::dims ones = deep ? memory::dims{1, 1, 1} : memory::dims{1, 1};
+    const auto w = any(dims(s.out_channels, s.in_channels, 3, kernel, kernel));
+    const memory::dims steps = deep ? memory::dims{1, 1, 1} : memory::dims{s.stride, s.stride};
     const memory::dims before = deep ? memory::dims{s.pad_front, s.pad_top, s.pad_left}
                                      : memory::dims{s.pad_top, s.pad_left};
     const memory::dims after = deep ? memory::dims{s.pad_back, s.pad_bottom, s.pad_right}
                                     : memory::dims{s.pad_bottom, s.pad_right};
     const auto direct = algorithm::convolution_direct;
     const convolution_forward::primitive_desc forward(
-        {prop_kind::forward_training, direct, x, w, y, ones, before, after}, engine_);
-    const convolution_backward_data::primitive_desc data({direct, x, w, y, ones, before, after},
+        {prop_kind::forward_training, direct, x, w, y, steps, before, after}, engine_);
+    const convolution_backward_data::primitive_desc data({direct, x, w, y, steps, before, after},
                                                          engine_, forward);
     const convolution_backward_weights::primitive_desc weights(
-        {direct, x, w, y, ones, before, after}, engine_, forward);
+        {direct, x, w, y, steps, before, after}, engine_, forward);
     runs.forward = make(convolution_forward(forward), {{DNNL_ARG_SRC, forward.src_desc()},
                                                        {DNNL_ARG_WEIGHTS, forward.weights_desc()},
                                                        {DNNL_ARG_DST, forward.dst_desc()}});
@@ -142,8 +144,8 @@ struct Winograd {
         backward_weights(s, options),
         x(s.batch * blocks(s.in_channels) * s.depth * s.height * s.width),
         y(s.batch * blocks(s.out_channels) * s.out_depth() * s.out_height() * s.out_width()),
-        w(blocks(s.in_channels) * blocks(s.out_channels) * s.taps * 9),
-        dw(blocks(s.in_channels) * blocks(s.out_channels) * s.taps * 9),
+        w(blocks(s.in_channels) * blocks(s.out_channels) * s.taps * 16),
+        dw(blocks(s.in_channels) * blocks(s.out_channels) * s.taps * 16),
         u(forward.weight_bytes() / sizeof(float)),
         workspace(std::max({forward.workspace_bytes(), backward_data.workspace_bytes(),
                             backward_weights.workspace_bytes()}) /
@@ -168,7 +170,7 @@ void measure(const WinogradShape& s, const WinogradOptions& options, bool with_d
   if (with_direct) library = std::make_unique<OneDnn>(s), direct = library->runs;
 #endif
   const double work = 2e-9 * s.batch * s.out_channels * s.out_depth() * s.out_height() *
-                      s.out_width() * s.in_channels * 9 * s.taps;
+                      s.out_width() * s.in_channels * (s.stride == 2 ? 16 : 9 * s.taps);
   const auto row = [&](const char* name, const Run& theirs, const Run& run) {
     if (!only.empty() && only != name) return;
     const Best best = alternate(theirs, run);
@@ -194,7 +196,7 @@ void measure(const WinogradShape& s, const WinogradOptions& options, bool with_d
 int main(int argc, char** argv) {
   WinogradOptions options{.layout = FilterLayout::blocked};
   bool with_direct = true;
-  int block = 8;
+  int block = 8, stride = 1;
   std::vector<std::vector<int64_t>> shapes;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
@@ -203,6 +205,7 @@ int main(int argc, char** argv) {
     else if (arg == "--no-direct") with_direct = false;
     else if (arg == "--cpu-time") cpu_time = true;
     else if (arg == "--pass") only = value();
+    else if (arg == "--stride2") stride = 2;
     else if (arg == "--plain") options.layout = FilterLayout::plain;
     else if (arg == "--block") block = std::atoi(value().c_str());
     else if (arg == "--threads") cairn::set_num_threads(std::atoi(value().c_str()));
@@ -220,7 +223,7 @@ int main(int argc, char** argv) {
   for (const auto& n : shapes) {
     WinogradShape s{
         .batch = n[0], .in_channels = n[1], .out_channels = n[2], .height = n[3], .width = n[3]};
-    s.block = block;
+    s.block = block, s.stride = stride;
     if (n.size() > 4) s.depth = n[4], s.taps = 3, s.pad_front = s.pad_back = 1;
     measure(s, options, with_direct);
   }

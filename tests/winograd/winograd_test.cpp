@@ -259,10 +259,9 @@ class Problem {
 };
 
 void check_everywhere(const WinogradShape& shape) {
+  Problem problem(shape);
   for (const int block : {8, 16}) {
-    WinogradShape s = shape;
-    s.block = block;
-    Problem problem(s);
+    problem.s.block = block;
     for (const auto tile : {WinogradTile::f2, WinogradTile::f4})
       for (const auto layout : {FilterLayout::plain, FilterLayout::blocked})
         problem.check_all({tile, layout, 2});

@@ -112,6 +112,13 @@ void vjp_cat(VjpCall& c) {
 }
 void infer_same(OpCall& c) { c.set(0, c.dtype(), c.shape()); }
 void infer_full(OpCall& c) { c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape")); }
+void infer_reorder(OpCall& c) {  // compile()'s layout pass puts it where kernels want blocks
+  c.set(0, c.dtype(), c.shape());
+  const auto kind = static_cast<LayoutKind>(c.attrs->integer("kind"));
+  if (kind == LayoutKind::strided) return;
+  if (c.rank() < 2) c.error("only tensors with channels have blocked layouts");
+  c.outputs[0]->layout = Layout{kind, static_cast<int>(c.attrs->integer("block")), {}, 0};
+}
 void infer_arange(OpCall& c) {
   c.set(0, static_cast<DType>(c.attrs->integer("dtype")), {c.attrs->integer("count")});
 }
@@ -142,6 +149,8 @@ const OpDef kOps[] = {
     OpDef{"cat", "tensors side by side along an axis", -1, 1, infer_cat, 0, vjp_cat}.with_onnx("Concat"),
     OpDef{"flip", "axes in reverse", 1, 1, infer_same, 0,
      [](VjpCall& c) { c.results[0] = flip(c.grad(), c.attrs.ints("axes")); }},
+    OpDef{"reorder", "the same tensor in another memory layout", 1, 1, infer_reorder, 0,
+     [](VjpCall& c) { c.results[0] = c.grad(); }},
     OpDef{"full", "one value everywhere", 0, 1, infer_full, 0, nullptr, "has no inputs"}.with_onnx("ConstantOfShape"),
     OpDef{"arange", "start, start + step, ...", 0, 1, infer_arange, 0, nullptr, "has no inputs"}.with_onnx("Range"),
 };

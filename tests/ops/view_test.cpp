@@ -62,6 +62,12 @@ Row flip_row() {
     row.cases.push_back(of("flip", {numbers(shape)}, {{"axes", axes}}));
   return row;
 }
+Row reorder_row() {  // to a plain layout: blocked ones never reach user code; tests/cpu has them
+  Row row{"reorder", {}, kNumbers};
+  for (const Shape& shape : {Shape{}, {5}, {2, 3}, {0, 2}, {2, 3, 2}})
+    row.cases.push_back(of("reorder", {numbers(shape)}, {{"kind", int64_t{0}}, {"block", int64_t{0}}}));
+  return row;
+}
 Row full_row() {
   Row row{"full", {}, kExact};
   for (const Shape& shape : {Shape{}, {0}, {3}, {2, 3}})
@@ -98,7 +104,7 @@ Row pad_row() {
 
 std::vector<Row> view_rows() {
   return {
-      reshape_row(), permute_row(), expand_row(), slice_row(), embed_row(), cat_row(), flip_row(), full_row(), arange_row(), pad_row(),
+      reshape_row(), permute_row(), expand_row(), slice_row(), embed_row(), cat_row(), flip_row(), reorder_row(), full_row(), arange_row(), pad_row(),
       function("flatten", {{}, {2, 3}, {2, 3, 4}}, [](In x) { return flatten(x); }),
       function("transpose", {{2, 3}, {2, 3, 4}}, [](In x) { return transpose(x, 0, -1); }),
       function("squeeze", {{1, 3}, {1, 2, 3}}, [](In x) { return squeeze(x, {0}); }),

@@ -4,9 +4,11 @@ namespace cairn::cpu {
 
 std::span<const Family> families() {
   static const Family rows[] = {
+      reorder_family(),
       region_family(),
       elementwise_family(),
       matmul_family(),
+      conv_family(),
   };
   return rows;
 }

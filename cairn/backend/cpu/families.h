@@ -16,6 +16,8 @@ struct Family {
 };
 std::span<const Family> families();
 
+Family reorder_family();      // onednn/reorder.cpp: between layouts
+Family conv_family();         // onednn/conv.cpp: and its gradients
 Family matmul_family();       // onednn/matmul.cpp
 Family region_family();       // fused regions
 Family elementwise_family();  // elementwise_family.cpp: also reductions

@@ -95,7 +95,7 @@ const Row kRows[] = {
     {"logical_and", XY(x != 0 && y != 0)}, {"logical_or", XY(x != 0 || y != 0)},
     {"logical_xor", XY((x != 0) != (y != 0))}, {"logical_not", X(x == 0)},
     {"isnan", X(std::isnan(x))}, {"isinf", X(std::isinf(x))}, {"isfinite", X(std::isfinite(x))},
-    {"where", where_kernel}, {"cast", copy}, {"copy", copy},
+    {"where", where_kernel}, {"cast", copy}, {"copy", copy}, {"reorder", copy},
 };
 #undef X
 #undef XY

@@ -21,12 +21,12 @@ inline dnnl::primitive_attr user_scratchpad() {
   return attr;
 }
 
-// The processor multiplies bf16 itself (AVX-512 BF16 or AMX).
-inline bool has_bf16_products() {
-  const auto isa = static_cast<int>(dnnl::get_effective_cpu_isa());
-  const auto wanted = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
-  return (isa & wanted) == wanted;
+inline bool has_isa(dnnl::cpu_isa wanted) {
+  const int have = static_cast<int>(dnnl::get_effective_cpu_isa()), bits = static_cast<int>(wanted);
+  return (have & bits) == bits;
 }
+// The processor multiplies bf16 itself (AVX-512 BF16 or AMX).
+inline bool has_bf16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
 
 #if DNNL_VERSION_MAJOR >= 3
 

@@ -1,0 +1,350 @@
+// Convolution and its two gradients: Winograd where the kernel is 3x3 of stride 1 and it pays, else the
+// library's direct kernels. Operands that do not lie as the kernel wants pass through reorders inside the plan
+// (eager code, plain tensors); in the layouts that `layouts` asks for there are none.
+//
+// CAIRN_CONV=direct|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/onednn/primitive.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/widen.h"
+#include "cairn/backend/cpu/winograd/winograd.h"
+#include "cairn/base/error.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+using onednn::MemoryDesc;
+
+enum class Direction { forward, input, weight };
+
+// The three tensors of the forward convolution and where each is in the call: input 0 or 1, or output (-1).
+struct Roles {
+  Direction direction;
+  TensorDesc *x, *w, *y;
+  int x_at, w_at, y_at;
+};
+Roles roles_of(const OpCall& c) {
+  if (is_op(c, "conv")) return {Direction::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1};
+  if (is_op(c, "conv_grad_input")) return {Direction::input, c.outputs[0], c.inputs[1], c.inputs[0], -1, 1, 0};
+  return {Direction::weight, c.inputs[0], c.outputs[0], c.inputs[1], 0, -1, 1};
+}
+
+bool supports(const OpCall& call) {
+  return (is_op(call, "conv") || is_op(call, "conv_grad_input") || is_op(call, "conv_grad_weight")) &&
+         is_f32_or_narrow(call.dtype());
+}
+
+onednn::ConvGeometry geometry_of(const Attrs& attrs) {
+  onednn::ConvGeometry g;
+  const Ints &stride = attrs.ints("stride"), &dilation = attrs.ints("dilation"), &pads = attrs.ints("pads");
+  for (int d = 0; d < stride.ssize(); ++d) {
+    g.stride.push_back(stride[d]), g.dilation.push_back(dilation[d] - 1);
+    g.pad_begin.push_back(pads[2 * d]), g.pad_end.push_back(pads[2 * d + 1]);
+  }
+  return g;
+}
+
+// A kernel over operands in the layouts that it wants.
+class ConvKernel {
+ public:
+  virtual ~ConvKernel() = default;
+  virtual void run(const void* x, const void* w, const void* y, void* scratch) = 0;  // one of them is written
+  MemoryDesc x, w, y;
+  size_t scratch_bytes = 0;
+};
+
+// ---- the library's ----------------------------------------------------------------------------------
+
+class DirectKernel : public ConvKernel {
+ public:
+  DirectKernel(const OpCall& call, const Roles& r, bool keep_blocked) {
+    const int64_t groups = call.attrs->integer("groups");
+    const auto g = geometry_of(*call.attrs);
+    auto wanted = [&](const TensorDesc& d, int64_t in_groups) {
+      return keep_blocked && d.layout.blocked() ? onednn::describe(d, in_groups) : onednn::any_layout(d, in_groups);
+    };
+    const MemoryDesc wx = wanted(*r.x, 1), ww = wanted(*r.w, groups), wy = wanted(*r.y, 1);
+    const MemoryDesc hx = onednn::any_layout(*r.x), hw = onednn::any_layout(*r.w, groups), hy = onednn::any_layout(*r.y);
+    const auto& e = onednn::engine();
+    switch (r.direction) {
+      case Direction::forward: {
+        const auto pd = onednn::conv_forward(e, wx, ww, wy, g);
+        x = pd.src_desc(), w = pd.weights_desc(), y = pd.dst_desc();
+        take(pd, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
+        break;
+      }
+      case Direction::input: {
+        const auto pd = onednn::conv_backward_data(e, wx, ww, wy, g, hx, hw, hy);
+        x = pd.diff_src_desc(), w = pd.weights_desc(), y = pd.diff_dst_desc();
+        take(pd, DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST);
+        break;
+      }
+      case Direction::weight: {
+        const auto pd = onednn::conv_backward_weights(e, wx, ww, wy, g, hx, hw, hy);
+        x = pd.src_desc(), w = pd.diff_weights_desc(), y = pd.diff_dst_desc();
+        take(pd, DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST);
+        break;
+      }
+    }
+  }
+  void run(const void* x_data, const void* w_data, const void* y_data, void* scratch) override {
+    primitive_.bind(arguments_[0], x_data), primitive_.bind(arguments_[1], w_data), primitive_.bind(arguments_[2], y_data);
+    primitive_.bind(DNNL_ARG_SCRATCHPAD, scratch);
+    primitive_.run();
+  }
+
+ private:
+  template <class PrimitiveDesc>
+  void take(const PrimitiveDesc& pd, int arg_x, int arg_w, int arg_y) {
+    primitive_ = onednn::Primitive(pd);
+    primitive_.add(arg_x, x), primitive_.add(arg_w, w), primitive_.add(arg_y, y);
+    arguments_[0] = arg_x, arguments_[1] = arg_w, arguments_[2] = arg_y;
+    scratch_bytes = primitive_.scratch_bytes();
+  }
+  onednn::Primitive primitive_;
+  int arguments_[3];
+};
+
+std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const Roles& roles) {
+  for (bool keep_blocked : {true, false}) try {
+      return std::make_unique<DirectKernel>(call, roles, keep_blocked);
+    } catch (const dnnl::error&) {  // no kernel for these layouts
+    }
+  return nullptr;
+}
+
+// ---- Winograd ---------------------------------------------------------------------------------------
+
+int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
+
+bool winograd_fits(const OpCall& call, const Roles& r) {
+  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"), &pads = call.attrs->ints("pads");
+  const int spatial = stride.ssize();
+  if (spatial < 2 || call.attrs->integer("groups") != 1 || r.x->dtype != DType::f32) return false;
+  for (int d = 0; d < spatial; ++d)
+    if (stride[d] != 1 || dilation[d] != 1 || r.w->shape[d + 2] != 3 || pads[2 * d] > 2 || pads[2 * d + 1] > 2) return false;
+  return true;
+}
+
+// Rough nanoseconds: products, transformed weights and transformed activations through memory.
+double winograd_cost(const Roles& r, int tile) {
+  const Shape &x = r.x->shape, &y = r.y->shape;
+  const double in = static_cast<double>(x[1]), out = static_cast<double>(y[1]), points = (tile + 2.0) * (tile + 2.0);
+  double tiles = static_cast<double>(x[0]), taps = 1;
+  for (int d = 2; d < y.ssize(); ++d) {
+    const bool depth = d == 2 && y.ssize() == 5;
+    tiles *= depth ? static_cast<double>(y[d]) : std::ceil(static_cast<double>(y[d]) / tile);
+    if (depth) taps = 3;
+  }
+  const double products = 2 * points * taps * in * out * tiles / 165;
+  const double weights = in * out * points * taps * 4 * 2 / 20, activations = (in * taps + out) * tiles * points * 4 * 1.5 / 40;
+  return products + weights + activations;
+}
+double direct_cost(const Roles& r) {
+  const double taps = r.x->shape.ssize() == 5 ? 27 : 9;
+  return 2 * taps * static_cast<double>(r.x->shape[1]) * static_cast<double>(numel(r.y->shape)) / 165;
+}
+
+// 0: direct.
+int winograd_tile(const OpCall& call, const Roles& r) {
+  if (!winograd_fits(call, r)) return 0;
+  const char* setting = std::getenv("CAIRN_CONV");
+  const std::string_view choice = setting ? setting : "auto";
+  check(choice == "auto" || choice == "direct" || choice == "f2" || choice == "f4",
+        "CAIRN_CONV is '{}'; it can be auto, direct, f2 or f4", choice);
+  if (choice == "direct") return 0;
+  if (choice == "f2") return 2;
+  if (choice == "f4") return 4;
+  if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return 0;
+  const double f2 = winograd_cost(r, 2), f4 = winograd_cost(r, 4);
+  if (std::min(f2, f4) > 0.85 * direct_cost(r)) return 0;
+  return f4 <= f2 ? 4 : 2;
+}
+
+class WinogradKernel : public ConvKernel {
+ public:
+  WinogradKernel(const OpCall& call, const Roles& r, int tile) : direction_(r.direction) {
+    const Ints& pads = call.attrs->ints("pads");
+    const int rank = r.x->shape.ssize();
+    WinogradShape s;
+    s.block = r.x->layout.blocked() ? r.x->layout.block : r.y->layout.blocked() ? r.y->layout.block : preferred_block();
+    s.batch = r.x->shape[0], s.in_channels = r.x->shape[1], s.out_channels = r.y->shape[1];
+    s.height = r.x->shape[rank - 2], s.width = r.x->shape[rank - 1];
+    const int last = pads.ssize() - 4;
+    s.pad_top = pads[last], s.pad_bottom = pads[last + 1], s.pad_left = pads[last + 2], s.pad_right = pads[last + 3];
+    if (rank == 5) s.depth = r.x->shape[2], s.taps = 3, s.pad_front = pads[0], s.pad_back = pads[1];
+    const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
+    const WinogradOptions options{tile == 4 ? WinogradTile::f4 : WinogradTile::f2,
+                                  blocked ? FilterLayout::blocked : FilterLayout::plain, num_threads()};
+    auto wanted = [&](TensorDesc d, const Layout& layout) {
+      d.layout = layout;
+      return onednn::describe(d);
+    };
+    x = wanted(*r.x, Layout::channel_blocked(s.block)), y = wanted(*r.y, Layout::channel_blocked(s.block));
+    w = wanted(*r.w, blocked ? r.w->layout : Layout::contiguous(r.w->shape));
+    switch (direction_) {
+      case Direction::forward: scratch_bytes = (forward_ = std::make_unique<WinogradForward>(s, options))->workspace_bytes(); break;
+      case Direction::input: scratch_bytes = (data_ = std::make_unique<WinogradBackwardData>(s, options))->workspace_bytes(); break;
+      case Direction::weight: scratch_bytes = (weights_ = std::make_unique<WinogradBackwardWeights>(s, options))->workspace_bytes(); break;
+    }
+  }
+  void run(const void* x_data, const void* w_data, const void* y_data, void* scratch) override {
+    const auto* px = static_cast<const float*>(x_data);
+    const auto* pw = static_cast<const float*>(w_data);
+    const auto* py = static_cast<const float*>(y_data);
+    switch (direction_) {
+      case Direction::forward: return forward_->run(px, pw, nullptr, const_cast<float*>(py), {}, scratch);
+      case Direction::input: return data_->run(py, pw, nullptr, const_cast<float*>(px), scratch);
+      case Direction::weight: return weights_->run(px, py, const_cast<float*>(pw), scratch);
+    }
+  }
+
+ private:
+  Direction direction_;
+  std::unique_ptr<WinogradForward> forward_;
+  std::unique_ptr<WinogradBackwardData> data_;
+  std::unique_ptr<WinogradBackwardWeights> weights_;
+};
+
+// ---- the plan ---------------------------------------------------------------------------------------
+
+class ConvPlan : public Plan {
+ public:
+  ConvPlan(const OpCall& call, const Roles& r, std::unique_ptr<ConvKernel> kernel)
+      : threads_(num_threads()), kernel_(std::move(kernel)) {
+    const int64_t groups = call.attrs->integer("groups");
+    workspace_bytes = whole_lines(kernel_->scratch_bytes);
+    place(0, r.x_at, onednn::describe(*r.x), kernel_->x);
+    place(1, r.w_at, onednn::describe(*r.w, groups), kernel_->w);
+    place(2, r.y_at, onednn::describe(*r.y), kernel_->y);
+  }
+
+  void launch(const Launch& args) const override {
+    onednn::ThreadScope scope(threads_);
+    const void* data[3];
+    for (int i = 0; i < 3; ++i) {
+      Operand& o = operands_[i];
+      const void* given = o.at < 0 ? args.outputs[0] : args.inputs[o.at];
+      data[i] = o.reorder ? at(args, o.offset) : given;
+      if (o.reorder && o.at >= 0) o.copy(given, data[i], at(args, o.scratch));
+    }
+    kernel_->run(data[0], data[1], data[2], args.workspace);
+    for (int i = 0; i < 3; ++i)
+      if (operands_[i].at < 0 && operands_[i].reorder) operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
+  }
+
+ private:
+  struct Operand {
+    int at = 0;
+    onednn::Primitive reorder;  // where the kernel wants another layout
+    size_t offset = 0, scratch = 0;
+    void copy(const void* from, const void* to, void* scratch_data) {
+      reorder.bind(DNNL_ARG_FROM, from), reorder.bind(DNNL_ARG_TO, to);
+      reorder.bind(DNNL_ARG_SCRATCHPAD, scratch_data);
+      reorder.run();
+    }
+  };
+  void place(int i, int where, const MemoryDesc& own, const MemoryDesc& wanted) {
+    Operand& o = operands_[i];
+    o.at = where;
+    if (own == wanted) return;
+    o.reorder = where < 0 ? onednn::make_reorder(wanted, own) : onednn::make_reorder(own, wanted);
+    o.offset = workspace_bytes;
+    o.scratch = o.offset + whole_lines(wanted.get_size());
+    workspace_bytes = o.scratch + whole_lines(o.reorder.scratch_bytes());
+  }
+
+  int threads_;
+  std::unique_ptr<ConvKernel> kernel_;
+  mutable Operand operands_[3];
+};
+
+class ZeroPlan : public Plan {  // a sum over nothing
+ public:
+  explicit ZeroPlan(const OpCall& call) : bytes_(numel(call.out().shape) == 0 ? 0 : call.out().bytes()) {}
+  void launch(const Launch& args) const override { std::memset(args.outputs[0], 0, bytes_); }
+
+ private:
+  size_t bytes_;
+};
+
+std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const Roles& roles) {
+  if (const int tile = winograd_tile(call, roles)) return std::make_unique<WinogradKernel>(call, roles, tile);
+  return direct_kernel(call, roles);
+}
+
+// A blocked weight of several groups is the library's only where blocks do not straddle groups.
+bool describable(const TensorDesc& w, int64_t groups) {
+  if (!w.layout.blocked() || groups == 1) return true;
+  return (w.shape[0] / groups) % w.layout.block == 0 && w.shape[1] % w.layout.block == 0;
+}
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  if (!supports(call)) return nullptr;
+  const Roles roles = roles_of(call);
+  for (const TensorDesc* d : {roles.x, roles.w, roles.y})
+    if (numel(d->shape) == 0) return std::make_unique<ZeroPlan>(call);
+  for (const TensorDesc* d : {roles.x, roles.w, roles.y})
+    if (!d->layout.blocked() && !d->contiguous()) return nullptr;
+  if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
+  const bool native = call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
+  if (!native) return widened(call, prepare);
+  onednn::ThreadScope scope(num_threads());
+  try {
+    auto kernel = kernel_for(call, roles);
+    if (!kernel) return nullptr;
+    return std::make_unique<ConvPlan>(call, roles, std::move(kernel));
+  } catch (const dnnl::error&) {  // no reorder between these layouts
+    return nullptr;
+  }
+}
+
+// Gives `desc` the layout kind that is the library's `wanted`, if one of ours is.
+void adopt(TensorDesc& desc, const MemoryDesc& wanted, int64_t groups, std::initializer_list<LayoutKind> kinds) {
+  for (LayoutKind kind : kinds)
+    for (int block : {8, 16}) {
+      TensorDesc candidate = desc;
+      candidate.layout = Layout{kind, block, {}, 0};
+      if (describable(candidate, groups) && onednn::describe(candidate, groups) == wanted) {
+        desc.layout = candidate.layout;
+        return;
+      }
+    }
+  desc.layout = Layout::contiguous(desc.shape);
+}
+
+bool layouts(OpCall& call) {
+  const Roles r = roles_of(call);
+  for (TensorDesc* d : {r.x, r.w, r.y}) {
+    if (numel(d->shape) == 0) return false;
+    d->layout = Layout::contiguous(d->shape);
+  }
+  const int64_t groups = call.attrs->integer("groups");
+  SmallVector<DType, 3> types;
+  for (TensorDesc* d : {r.x, r.w, r.y}) types.push_back(d->dtype);
+  if (is_narrow(call.dtype()) && !onednn::has_bf16_products())
+    for (TensorDesc* d : {r.x, r.w, r.y}) d->dtype = DType::f32;
+  bool found = false;
+  try {
+    if (const auto kernel = kernel_for(call, r)) {
+      adopt(*r.x, kernel->x, 1, {LayoutKind::channel_block});
+      adopt(*r.y, kernel->y, 1, {LayoutKind::channel_block});
+      adopt(*r.w, kernel->w, groups, {LayoutKind::weight_io, LayoutKind::weight_oi});
+      found = true;
+    }
+  } catch (const dnnl::error&) {
+  }
+  r.x->dtype = types[0], r.w->dtype = types[1], r.y->dtype = types[2];
+  return found;
+}
+
+}  // namespace
+
+Family conv_family() { return {"conv", supports, prepare, nullptr, layouts}; }
+
+}  // namespace cairn::cpu

@@ -1,0 +1,54 @@
+// Between layouts: the op "reorder", and copies where one side is blocked. Padding of the target becomes zero.
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/onednn/primitive.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+bool supports(const OpCall& call) { return is_op(call, "reorder") || is_op(call, "copy"); }
+
+class ReorderPlan : public Plan {
+ public:
+  explicit ReorderPlan(const OpCall& call)
+      : threads_(num_threads()),
+        offset_(call.in(0).layout.blocked() ? 0 : call.in(0).layout.offset * static_cast<int64_t>(size_of(call.dtype()))) {
+    onednn::ThreadScope scope(threads_);
+    reorder_ = onednn::make_reorder(onednn::describe(call.in(0)), onednn::describe(call.out()));
+    workspace_bytes = reorder_.scratch_bytes();
+  }
+  void launch(const Launch& args) const override {
+    onednn::ThreadScope scope(threads_);
+    reorder_.bind(DNNL_ARG_FROM, static_cast<const char*>(args.inputs[0]) + offset_);
+    reorder_.bind(DNNL_ARG_TO, args.outputs[0]);
+    reorder_.bind(DNNL_ARG_SCRATCHPAD, args.workspace);
+    reorder_.run();
+  }
+
+ private:
+  int threads_;
+  int64_t offset_;
+  mutable onednn::Primitive reorder_;
+};
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  if (!supports(call) || !onednn::has_type(call.dtype()) || numel(call.shape()) == 0) return nullptr;
+  const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
+  if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
+  if (!from_blocked && !call.in(0).contiguous()) return nullptr;
+  try {
+    return std::make_unique<ReorderPlan>(call);
+  } catch (const dnnl::error&) {  // the library lacks this pair
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+Family reorder_family() {
+  return {"reorder", [](const OpCall& call) { return is_op(call, "reorder"); }, prepare,
+          [](const OpCall&, int) { return true; }};
+}
+
+}  // namespace cairn::cpu

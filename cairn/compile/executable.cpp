@@ -46,7 +46,8 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   const double start = now();
   RecorderScope eager(nullptr);
   graph_ = optimize(std::move(traced), backend);
-  choose_in_place(graph_);
+  derived_ = derived_nodes(graph_);
+  choose_in_place(graph_, derived_);
   prepare_steps();
   bind_arena();
   results_.resize(graph_.outputs.size());
@@ -76,6 +77,7 @@ void Executable::prepare_steps() {
     }
     step.node = static_cast<int>(i);
     step.may_fault = may_fault(graph_, step.node);
+    step.derived = derived_[i];
     step.in.resize(node.inputs.size());
     step.out.resize(node.outputs.size());
     workspace[i] = step.plan->workspace_bytes;
@@ -84,7 +86,10 @@ void Executable::prepare_steps() {
     steps_.push_back(std::move(step));
   }
   stats_.kernels = steps_.size();
-  memory_ = plan_memory(graph_, workspace);
+  memory_ = plan_memory(graph_, workspace, derived_);
+  if (memory_.derived_bytes) derived_memory_ = new Buffer(backend_, memory_.derived_bytes);
+  for (const GraphInput& in : graph_.inputs)
+    if (in.kind == InputKind::state) sources_.emplace_back(in.tensor, 0);
 }
 
 ValueId Executable::root(ValueId v) const {
@@ -94,6 +99,7 @@ ValueId Executable::root(ValueId v) const {
 
 void* Executable::address_of(ValueId v) const {
   const Place& place = memory_.places[root(v)];
+  if (place.kind == Place::derived) return static_cast<char*>(derived_memory_->data()) + place.offset;
   return place.kind == Place::arena ? static_cast<char*>(arena_->data()) + place.offset : nullptr;
 }
 
@@ -187,15 +193,29 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
   bind_inputs(arguments);
   for (Tensor& t : outputs) t = Tensor();
   bind_outputs(outputs);
+  if (memory_.derived_bytes) run_derived();
   if (profiling_) run_profiled();
   else run_steps();
   commit();
   ++stats_.runs;
 }
 
+// Reordered and transformed weights, after the first run or an assignment to one of the States.
+void Executable::run_derived() {
+  bool stale = !derived_ready_;
+  for (auto& [state, version] : sources_)
+    if (state->version != version) version = state->version, stale = true;
+  if (!stale) return;
+  Fault fault;
+  for (const Step& step : steps_)
+    if (step.derived) step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+  derived_ready_ = true;
+}
+
 void Executable::run_steps() {
   Fault fault;
   for (const Step& step : steps_) {
+    if (step.derived) continue;
     step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
     if (step.may_fault) [[unlikely]] {
       backend_.synchronize();
@@ -222,6 +242,7 @@ void Executable::run_profiled() {
   Fault fault;
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Step& step = steps_[s];
+    if (step.derived) continue;
     const double start = now();
     step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
     backend_.synchronize();
@@ -237,7 +258,7 @@ void Executable::commit() {
     const Assignment& a = graph_.assignments[i];
     const ValueId r = root(a.value);
     const Place& place = memory_.places[r];
-    const void* source = place.kind == Place::arena    ? address_of(a.value)
+    const void* source = place.kind <= Place::derived ? address_of(a.value)
                          : place.kind == Place::input  ? input_addresses_[place.index]
                          : place.kind == Place::output ? output_addresses_[place.index]
                                                        : state_addresses_[place.index];
@@ -247,7 +268,7 @@ void Executable::commit() {
   for (const Assignment& g : graph_.gradients) {
     Tensor fresh = empty(graph_.desc(g.value).shape, graph_.desc(g.value).dtype);
     const Place& place = memory_.places[root(g.value)];
-    const void* source = place.kind == Place::arena    ? address_of(g.value)
+    const void* source = place.kind <= Place::derived ? address_of(g.value)
                          : place.kind == Place::output ? output_addresses_[place.index]
                          : place.kind == Place::state  ? state_addresses_[place.index]
                                                        : input_addresses_[place.index];

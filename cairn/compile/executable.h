@@ -61,6 +61,7 @@ class Executable {
     void* workspace = nullptr;
     int node = 0;
     bool may_fault = false;
+    bool derived = false;
   };
   // A pointer slot of a step that follows an input, output or State.
   struct Slot {
@@ -75,6 +76,7 @@ class Executable {
   void bind_inputs(std::span<const Tensor> arguments);
   void bind_states();
   void bind_outputs(std::span<Tensor> outputs);
+  void run_derived();
   void run_steps();
   void run_profiled();
   void commit();
@@ -87,12 +89,15 @@ class Executable {
   std::shared_ptr<Arena> arena_;
   uint64_t arena_generation_ = 0;
   MemoryPlan memory_;
+  std::vector<char> derived_;       // by node
+  Ref<Buffer> derived_memory_;
+  std::vector<std::pair<Ref<TensorImpl>, uint64_t>> sources_;  // of derived values: version they are of
+  bool derived_ready_ = false;
   std::vector<Step> steps_;
   std::vector<std::vector<Slot>> input_slots_, output_slots_, state_slots_;
   std::vector<void*> input_addresses_, output_addresses_, state_addresses_;
   std::vector<Tensor> staged_;   // arguments made contiguous
   std::vector<Tensor> results_;  // kept, to be handed out again when the caller let go
-  std::vector<Ref<Buffer>> fresh_gradients_;
   ExecutableStats stats_;
   std::vector<ProfileRow> profile_;
   bool profiling_ = false;

@@ -32,10 +32,14 @@ Graph fuse(const Graph& graph, const Backend& backend);
 // Orders nodes so that values die early and State updates come when nothing can fail any more. Exact.
 Graph schedule(const Graph& graph);
 
+// Nodes that depend on nothing but States and captured tensors which the step does not assign (reordered,
+// transformed or folded weights): computed again only after one of these was assigned. By node.
+std::vector<char> derived_nodes(const Graph& graph);
+
 // Where each value lives.
 struct Place {
-  enum Kind : uint8_t { arena, alias, input, state, output } kind = arena;
-  size_t offset = 0;     // arena: bytes from its start
+  enum Kind : uint8_t { arena, derived, alias, input, state, output } kind = arena;
+  size_t offset = 0;     // arena and derived: bytes from the start
   ValueId base = -1;     // alias: the value whose buffer it shares
   int index = -1;        // input, output: its number; state: number of the assignment
 };
@@ -44,14 +48,16 @@ struct MemoryPlan {
   std::vector<size_t> workspace;         // one a node: offset in the arena
   std::vector<int> copied_assignments;   // assignments whose value is copied to the State at the end
   size_t arena_bytes = 0;
+  size_t derived_bytes = 0;              // values of derived nodes, kept between replays
   size_t bytes_without_reuse = 0;        // what the values would take side by side
 };
 // Whether node `index` can stop the step.
 bool may_fault(const Graph& graph, int index);
 // Decides which region outputs take over the memory of an input (RegionSpec::in_place_of). Needed before
 // kernels are prepared.
-void choose_in_place(Graph& graph);
+void choose_in_place(Graph& graph, const std::vector<char>& derived);
 // Lifetimes to offsets; in-place where a region's input dies; States updated where they lie when safe.
-MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes);
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes,
+                       const std::vector<char>& derived);
 
 }  // namespace cairn

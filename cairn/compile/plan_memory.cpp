@@ -13,8 +13,8 @@ size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes)
-      : graph_(graph), workspace_bytes_(workspace_bytes), last_use_(graph.values.size(), -1), root_(graph.values.size()) {
+  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes, const std::vector<char>& derived)
+      : graph_(graph), workspace_bytes_(workspace_bytes), derived_(derived), last_use_(graph.values.size(), -1), root_(graph.values.size()) {
     plan_.places.resize(graph.values.size());
     std::iota(root_.begin(), root_.end(), 0);
   }
@@ -50,7 +50,20 @@ class Planner {
     find_aliases();
     find_lifetimes();
     place_results();
+    place_derived();
     share_in_place();
+  }
+
+  // Kept between replays, so side by side in memory of their own.
+  void place_derived() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      if (!derived_[i]) continue;
+      for (ValueId v : graph_.nodes[i].outputs) {
+        if (place(v).kind != Place::arena) continue;
+        place(v) = {Place::derived, plan_.derived_bytes, -1, -1};
+        plan_.derived_bytes += aligned(std::max<size_t>(graph_.desc(v).bytes(), 1) + kAlign);
+      }
+    }
   }
 
   int32_t shared_input(const Node& node, ValueId out) const {
@@ -192,6 +205,7 @@ class Planner {
 
   const Graph& graph_;
   const std::vector<size_t>& workspace_bytes_;
+  const std::vector<char>& derived_;
   MemoryPlan plan_;
   std::vector<int> last_use_;
   std::vector<ValueId> root_;
@@ -215,13 +229,32 @@ bool may_fault(const Graph& graph, int index) {
   return true;
 }
 
-void choose_in_place(Graph& graph) {
+void choose_in_place(Graph& graph, const std::vector<char>& derived) {
   const std::vector<size_t> no_workspace(graph.nodes.size(), 0);
-  Planner(graph, no_workspace).note_in_place(graph);
+  Planner(graph, no_workspace, derived).note_in_place(graph);
 }
 
-MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes) {
-  return Planner(graph, workspace_bytes).run();
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, const std::vector<char>& derived) {
+  return Planner(graph, workspace_bytes, derived).run();
+}
+
+std::vector<char> derived_nodes(const Graph& graph) {
+  std::vector<char> fixed(graph.values.size(), 0), nodes(graph.nodes.size(), 0);
+  std::set<const TensorImpl*> assigned;
+  for (const Assignment& a : graph.assignments) assigned.insert(a.state.get());
+  for (const GraphInput& in : graph.inputs)
+    fixed[in.value] = in.kind != InputKind::argument && !assigned.count(in.tensor.get());
+  const std::vector<ValueId> results = graph.results();
+  const std::set<ValueId> is_result(results.begin(), results.end());
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    bool all = !node.op->is(kRandom) && !node.op->is(kMayFault);
+    for (ValueId v : node.inputs) all = all && fixed[v];
+    for (ValueId v : node.outputs) all = all && !is_result.count(v);
+    nodes[i] = all;
+    for (ValueId v : node.outputs) fixed[v] = all;
+  }
+  return nodes;
 }
 
 }  // namespace cairn

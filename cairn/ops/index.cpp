@@ -38,6 +38,7 @@ void infer_scatter_add(OpCall& c) {
   if (c.dtype(0) != c.dtype(2)) c.error("input and source differ in dtype");
   c.set(0, c.dtype(0), c.shape(0));
 }
+void infer_same(OpCall& c) { c.set(0, c.dtype(0), c.shape(0)); }
 void infer_check_index(OpCall& c) {
   want_index(c, 0);
   c.set(0, c.dtype(0), c.shape(0));
@@ -61,6 +62,8 @@ const OpDef kOps[] = {
        if (c.needs[0]) c.results[0] = c.grad();
        if (c.needs[2]) c.results[2] = gather(c.grad(), c.attrs.integer("axis"), c.inputs[1]);
      }},
+    OpDef{"check_finite", "x, after a check that no value is NaN or infinite", 1, 1, infer_same, kMayFault,
+     [](VjpCall& c) { c.results[0] = c.grad(); }},
     // An index that the fault word reports when it lies outside [low, high); the index itself otherwise.
     OpDef{"check_index", "the indices, checked against a range", 1, 1, infer_check_index, kMayFault, nullptr, "an index"},
 };
@@ -68,6 +71,8 @@ const OpDef kOps[] = {
 }  // namespace
 
 std::span<const OpDef> index_ops() { return kOps; }
+
+Tensor check_finite(In x) { return apply(op_named("check_finite"), {x.t}, {}, x.loc); }
 
 Tensor embedding(const Tensor& weight, In indices) {
   static const OpDef& op = op_named("embedding");

@@ -12,6 +12,9 @@ Tensor gather(In x, int64_t axis, const Tensor& index);
 Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src);
 // The given entries along `axis`: index is 1-d.
 Tensor index_select(In x, int64_t axis, const Tensor& index);
+// x itself; stops the step (or throws, eagerly) when a value is NaN or infinite. Compiled, no State has
+// changed then.
+Tensor check_finite(In x);
 Tensor one_hot(In index, int64_t classes, DType dtype = DType::f32);
 
 }  // namespace cairn

@@ -113,6 +113,7 @@ void launch(const Plan& plan, Backend& backend, OpCall& call, std::span<const Te
     backend.synchronize();
     if (fault.kind == Fault::bad_index)
       call.error("index {} at position {} is out of range", fault.value, fault.position);
+    if (fault.kind == Fault::not_finite) call.error("value {} is NaN or infinite", fault.position);
   }
 }
 

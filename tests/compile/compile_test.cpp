@@ -161,3 +161,39 @@ TEST(Compile, BackwardLeavesGradients) {
 
 }  // namespace
 }  // namespace cairn
+
+namespace cairn {
+namespace {
+
+TEST(Compile, WeightsOfInferenceAreTransformedOnceAVersion) {
+  Tensor w = state(tensor({1, 2}));
+  auto f = compile([&](Tensor x) { return matmul(reshape(x, {1, 2}), reshape(exp(w) * 2.0, {2, 1})); });
+  EXPECT_NEAR(values(f(tensor({1, 0})))[0], 2 * std::exp(1.0), 1e-5);
+  EXPECT_NEAR(values(f(tensor({1, 0})))[0], 2 * std::exp(1.0), 1e-5);
+  assign(w, tensor({0, 0}));
+  EXPECT_NEAR(values(f(tensor({1, 0})))[0], 2, 1e-5);
+}
+
+TEST(Compile, NaNStopsTheStepBeforeAnyStateChanges) {
+  Tensor w = state(tensor({1}));
+  auto f = compile([&](Tensor x) {
+    Tensor loss = check_finite(log(x));
+    assign(w, w + loss);
+    return loss;
+  });
+  EXPECT_THROW(f(tensor({-1})), Error);
+  EXPECT_EQ(values(w)[0], 1);
+  f(tensor({1}));
+  EXPECT_EQ(values(w)[0], 1);
+}
+
+TEST(Compile, RowsAreFusedWithWhatFollows) {
+  auto f = compile([](Tensor x) { return softmax(x * 2.0, 1) + 1.0; });
+  const Tensor x = randn({32, 50});
+  const auto compiled = values(f(x)), eager = values(softmax(x * 2.0, 1) + 1.0);
+  for (size_t i = 0; i < eager.size(); ++i) EXPECT_NEAR(compiled[i], eager[i], 1e-6);
+  EXPECT_EQ(f.last()->stats().kernels, 1u);
+}
+
+}  // namespace
+}  // namespace cairn

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "cairn/backend/reference/kernels.h"
 
 namespace cairn::reference {
@@ -59,7 +61,17 @@ void check_index(const Call& c) {
   }
 }
 
-const Row kRows[] = {{"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
+void check_finite(const Call& c) {
+  const View x = c.in(0), y = c.out();
+  for (int64_t i = 0; i < y.count(); ++i) {
+    const double value = x.get(i);
+    if (!std::isfinite(value)) return c.not_finite(i);
+    y.set(i, value);
+  }
+}
+
+const Row kRows[] = {{"check_finite", check_finite},
+                     {"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
                      {"scatter_add", scatter_add}, {"check_index", check_index}};
 
 }  // namespace

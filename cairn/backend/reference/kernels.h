@@ -42,6 +42,7 @@ struct Call {
   View out(int i = 0) const { return View(*op.outputs[i], launch.outputs[i]); }
   const Attrs& attrs() const { return *op.attrs; }
   void bad_index(int64_t position, int64_t value) const;
+  void not_finite(int64_t position) const;
 };
 
 using Kernel = void (*)(const Call& call);

@@ -63,6 +63,10 @@ void Call::bad_index(int64_t position, int64_t value) const {
   if (launch.fault && launch.fault->kind == Fault::none) *launch.fault = {Fault::bad_index, position, value};
 }
 
+void Call::not_finite(int64_t position) const {
+  if (launch.fault && launch.fault->kind == Fault::none) *launch.fault = {Fault::not_finite, position, 0};
+}
+
 Ints coordinates(int64_t flat, const Shape& shape) {
   Ints where(shape.size(), 0);
   for (int d = shape.ssize() - 1; d >= 0; --d) {

@@ -31,7 +31,7 @@ Attention::Attention(int64_t dim, int64_t heads)
       o(child("o", nn::Linear(dim, dim))) {}
 
 Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc) const {
-  return called(loc, [&] {
+  return called({x}, loc, [&] {
     const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
     const Tensor y = nn::scaled_dot_product_attention(nn::split_heads(q(x), heads), nn::split_heads(both[0], heads),
                                                       nn::split_heads(both[1], heads), {.causal = causal});
@@ -40,7 +40,7 @@ Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal,
 }
 
 Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Tensor& start, Loc loc) const {
-  return called(loc, [&] {
+  return called({x}, loc, [&] {
     const Tensors both = chunk(kv(x), 2, -1);
     const Tensor k = written(cache.k, nn::split_heads(both[0], heads), start);
     const Tensor v = written(cache.v, nn::split_heads(both[1], heads), start);
@@ -66,7 +66,7 @@ Block::Block(int64_t dim, int64_t heads, int64_t ff, bool cross)
 Tensor Block::feed_forward(const Tensor& x) const { return x + f2(gelu(f1(n2(x)), Gelu::tanh)); }
 
 Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, Loc loc) const {
-  return called(loc, [&] {
+  return called({x}, loc, [&] {
     Tensor y = x + a1(n1(x), Tensor(), causal);
     if (ax) y = y + (*ax)((*nx)(y), memory, false);
     return feed_forward(y);
@@ -74,7 +74,7 @@ Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, Loc loc) c
 }
 
 Tensor Block::operator()(Tensor x, const LayerCache& cache, const Tensor& start, Loc loc) const {
-  return called(loc, [&] { return feed_forward(x + a1(n1(x), cache, start)); });
+  return called({x}, loc, [&] { return feed_forward(x + a1(n1(x), cache, start)); });
 }
 
 Gpt::Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context)
@@ -95,7 +95,7 @@ Tensor Gpt::forward(Tensor x) {
 }
 
 Tensor Gpt::decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches, Loc loc) {
-  return called(loc, [&] {
+  return called({x}, loc, [&] {
     Tensor h = tok(x) + pos(arange(0, x.size(1)) + start);
     for (size_t i = 0; i < blocks.size(); ++i) h = blocks[i](h, caches[i], start);
     return head(norm(select(h, 1, x.size(1) - 1)));

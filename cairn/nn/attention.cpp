@@ -49,7 +49,7 @@ MultiheadAttention::MultiheadAttention(int64_t dim, int64_t heads, const Multihe
 
 Tensor MultiheadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                                       const AttentionOptions& options, Loc loc) const {
-  return called(loc, [&] { return attend(query, key, value, options); });
+  return called({query, key, value}, loc, [&] { return attend(query, key, value, options); });
 }
 
 Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value, AttentionOptions options) const {
@@ -84,7 +84,7 @@ TransformerEncoderLayer::TransformerEncoderLayer(int64_t dim, int64_t heads, con
       norm2_(child("norm2", LayerNorm(dim, {.eps = o.layer_norm_eps}))) {}
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const AttentionOptions& attention, Loc loc) const {
-  return called(loc, [&] { return encode(x, attention); });
+  return called({x}, loc, [&] { return encode(x, attention); });
 }
 Tensor TransformerEncoderLayer::feed_forward(const Tensor& x) const {
   return dropped(linear2_(dropped(activated(linear1_(x), options_.activation))));
@@ -113,7 +113,7 @@ TransformerDecoderLayer::TransformerDecoderLayer(int64_t dim, int64_t heads, con
 
 Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory, const AttentionOptions& self,
                                            const AttentionOptions& cross, Loc loc) const {
-  return called(loc, [&] { return decode(x, memory, self, cross); });
+  return called({x, memory}, loc, [&] { return decode(x, memory, self, cross); });
 }
 Tensor TransformerDecoderLayer::feed_forward(const Tensor& x) const {
   return dropped(linear2_(dropped(activated(linear1_(x), options_.activation))));

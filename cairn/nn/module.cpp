@@ -77,13 +77,13 @@ Module::CallScope::~CallScope() { context().path.pop_back(); }
 
 // A module is a handle: calling does not change the handle, though forward() need not say so.
 Tensor Module::operator()(const Tensor& x, Loc loc) const {
-  return called(loc, [&] { return hooked({x}, const_cast<Module*>(this)->forward(x)); });
+  return called({x}, loc, [&] { return const_cast<Module*>(this)->forward(x); });
 }
 Tensor Module::operator()(const Tensor& a, const Tensor& b, Loc loc) const {
-  return called(loc, [&] { return hooked({a, b}, const_cast<Module*>(this)->forward(a, b)); });
+  return called({a, b}, loc, [&] { return const_cast<Module*>(this)->forward(a, b); });
 }
 Tensor Module::operator()(const Tensor& a, const Tensor& b, const Tensor& c, Loc loc) const {
-  return called(loc, [&] { return hooked({a, b, c}, const_cast<Module*>(this)->forward(a, b, c)); });
+  return called({a, b, c}, loc, [&] { return const_cast<Module*>(this)->forward(a, b, c); });
 }
 
 Tensor Module::hooked(const Tensors& inputs, Tensor output) const {

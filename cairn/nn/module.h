@@ -114,11 +114,14 @@ class Module {
   }
   void adopt(const std::string& name, const Module& module);
 
-  // Runs body() as a call of this module.
+  // Runs body() as a call of this module; the hooks see a Tensor, or the member `output` of a result.
   template <class F>
-  auto called(Loc loc, const F& body) const {
+  auto called(const Tensors& inputs, Loc loc, const F& body) const {
     const CallScope scope(*this, loc);
-    return body();
+    auto result = body();
+    if constexpr (std::is_same_v<decltype(result), Tensor>) result = hooked(inputs, result);
+    else if constexpr (requires { result.output; }) result.output = hooked(inputs, result.output);
+    return result;
   }
 
  private:

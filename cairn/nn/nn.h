@@ -9,3 +9,4 @@
 #include "cairn/nn/norm.h"
 #include "cairn/nn/pool.h"
 #include "cairn/nn/rnn.h"
+#include "cairn/nn/summary.h"

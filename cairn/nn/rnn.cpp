@@ -66,15 +66,15 @@ RecurrentResult Recurrent::run(const Tensor& input, const Tensor& h, const Tenso
 }
 
 LstmResult LSTM::operator()(const Tensor& x, const LstmState& state, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called(loc, [&] { return run(x, state.h, state.c, lengths); });
+  const RecurrentResult r = called({x}, loc, [&] { return run(x, state.h, state.c, lengths); });
   return {r.output, r.h, r.c};
 }
 RnnResult GRU::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called(loc, [&] { return run(x, h, {}, lengths); });
+  const RecurrentResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }
 RnnResult RNN::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called(loc, [&] { return run(x, h, {}, lengths); });
+  const RecurrentResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "cairn/autograd/autograd.h"
+#include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/models/models.h"
 #include "cairn/optim/optim.h"
@@ -74,7 +75,9 @@ struct Net {
   nn::Module module;
 };
 
-void run(const Dump& dump, const std::vector<Net>& nets, const Step& step) {
+void run(const Dump& dump, const std::vector<Net>& nets, const Step& eager, bool compiled) {
+  auto replayed = compile([&]() -> Tensor { return eager(); });
+  const Step step = compiled ? Step([&] { return replayed(); }) : eager;
   const std::vector<float> losses = dump["losses"].to_vector<float>();
   for (size_t i = 0; i < losses.size(); ++i) {
     EXPECT_NEAR(step().item(), losses[i], 1e-4 * std::abs(losses[i])) << "loss of step " << i + 1;
@@ -89,72 +92,76 @@ optim::AdamOptions gan_adam() { return {.lr = 2e-4, .betas = {0.5, 0.999}}; }
 
 // Loss, gradient and update of one network.
 template <class Optimizer, class Options, class Loss>
-void run_supervised(const Dump& dump, nn::Module net, const Options& options, const Loss& loss) {
+void run_supervised(const Dump& dump, nn::Module net, bool compiled, const Options& options, const Loss& loss) {
   net.load_state_dict(dump.weights("start."));
   Optimizer optimizer(net.parameters(), options);
   run(dump, {{"", net}}, [&] {
     const Tensor l = loss();
     optimizer.step(l);
     return l;
-  });
+  }, compiled);
 }
 
 template <class M>
-void run_classifier(const char* name, M net, bool adamw) {
+void run_classifier(const char* name, M net, bool adamw, bool compiled) {
   const Dump dump(name);
   const Tensor x = dump.real("x"), y = dump.ids("y");
   const auto loss = [&] { return cross_entropy(net(x), y); };
-  if (adamw) run_supervised<optim::AdamW>(dump, net, optim::AdamWOptions{}, loss);
-  else run_supervised<optim::SGD>(dump, net, sgd(), loss);
+  if (adamw) run_supervised<optim::AdamW>(dump, net, compiled, optim::AdamWOptions{}, loss);
+  else run_supervised<optim::SGD>(dump, net, compiled, sgd(), loss);
 }
 
 // Every token but the last predicts the next.
 template <class M>
-void run_language_model(const char* name, M net) {
+void run_language_model(const char* name, M net, bool compiled) {
   const Dump dump(name);
   const Tensor x = dump.ids("x");
   const int64_t length = x.size(1) - 1;
   const Tensor in = slice(x, 1, 0, length), target = flatten(slice(x, 1, 1, length), 0);
-  run_supervised<optim::AdamW>(dump, net, optim::AdamWOptions{},
+  run_supervised<optim::AdamW>(dump, net, compiled, optim::AdamWOptions{},
                                [&] { return cross_entropy(flatten(net(in), 0, 1), target); });
 }
 
+class Steps : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(, Steps, testing::Bool(),
+                         [](const auto& mode) { return std::string(mode.param ? "compiled" : "eager"); });
+
 }  // namespace
 
-TEST(Steps, Lenet) { run_classifier("lenet", models::LeNet(1, 10, 3, 8), true); }
-TEST(Steps, Resnet18Cifar) { run_classifier("resnet18_cifar", models::ResNet18Cifar(10, 3, 1), false); }
-TEST(Steps, Video3d) { run_classifier("video3d", models::VideoNet(10, 3, 1), false); }
-TEST(Steps, LstmLm) { run_language_model("lstm_lm", models::LstmLm(40, 12)); }
-TEST(Steps, GptMini) { run_language_model("gpt_mini", models::Gpt(20, 8, 2, 2, 16)); }
+TEST_P(Steps, Lenet) { run_classifier("lenet", models::LeNet(1, 10, 3, 8), true, GetParam()); }
+TEST_P(Steps, Resnet18Cifar) { run_classifier("resnet18_cifar", models::ResNet18Cifar(10, 3, 1), false, GetParam()); }
+TEST_P(Steps, Video3d) { run_classifier("video3d", models::VideoNet(10, 3, 1), false, GetParam()); }
+TEST_P(Steps, LstmLm) { run_language_model("lstm_lm", models::LstmLm(40, 12), GetParam()); }
+TEST_P(Steps, GptMini) { run_language_model("gpt_mini", models::Gpt(20, 8, 2, 2, 16), GetParam()); }
 
-TEST(Steps, GruForecast) {
+TEST_P(Steps, GruForecast) {
   const Dump dump("gru_forecast");
   models::GruForecast net(3, 8, 2, 4);
   const Tensor x = dump.real("x"), y = dump.real("y");
-  run_supervised<optim::AdamW>(dump, net, optim::AdamWOptions{}, [&] { return mse_loss(net(x), y); });
+  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{}, [&] { return mse_loss(net(x), y); });
 }
 
-TEST(Steps, Seq2Seq) {
+TEST_P(Steps, Seq2Seq) {
   const Dump dump("seq2seq");
   models::Seq2Seq net(30, 8, 2, 16, 2, 12);
   const Tensor x = dump.ids("x"), y = dump.ids("y");
   const int64_t length = y.size(1) - 1;
   const Tensor in = slice(y, 1, 0, length), target = flatten(slice(y, 1, 1, length), 0);
-  run_supervised<optim::AdamW>(dump, net, optim::AdamWOptions{},
+  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{},
                                [&] { return cross_entropy(flatten(net(x, in), 0, 1), target); });
 }
 
-TEST(Steps, BertQa) {
+TEST_P(Steps, BertQa) {
   const Dump dump("bert_qa");
   models::QaEncoder net(30, 8, 2, 2, 12);
   const Tensor x = dump.ids("x"), y = dump.ids("y");
-  run_supervised<optim::AdamW>(dump, net, optim::AdamWOptions{}, [&] {
+  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{}, [&] {
     const Tensor s = net(x);
     return cross_entropy(select(s, 2, 0), select(y, 0, 0)) + cross_entropy(select(s, 2, 1), select(y, 0, 1));
   });
 }
 
-TEST(Steps, Dcgan32) {
+TEST_P(Steps, Dcgan32) {
   const Dump dump("dcgan32");
   models::Generator32 g(6, 2);
   models::Discriminator32 d(3);
@@ -168,10 +175,10 @@ TEST(Steps, Dcgan32) {
     opt_d.step(loss_d);
     opt_g.step(binary_cross_entropy_with_logits(d(fake), one));
     return loss_d;
-  });
+  }, GetParam());
 }
 
-TEST(Steps, WganGp32) {  // a gradient of a gradient
+TEST_P(Steps, WganGp32) {  // a gradient of a gradient
   const Dump dump("wgan_gp32");
   models::Generator32 g(6, 2);
   models::Discriminator32 d(3, false);
@@ -183,7 +190,7 @@ TEST(Steps, WganGp32) {  // a gradient of a gradient
     const Tensor loss = mean(d(fake)) - mean(d(real)) + 10 * gradient_penalty(d, real, fake, eps);
     opt_d.step(loss);
     return loss;
-  });
+  }, GetParam());
 }
 
 }  // namespace cairn

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/autograd/autograd.h"
@@ -150,6 +151,24 @@ TEST(Module, FreezeAndZeroGrad) {
   EXPECT_TRUE(net.scale.grad().defined());
   net.zero_grad();
   EXPECT_FALSE(net.scale.grad().defined());
+}
+
+TEST(Summary, CountsShapesParametersAndWork) {
+  Digits net;
+  const Summary s = summarize(net, {2, 1, 6, 6});
+  EXPECT_EQ(s.parameters, net.num_parameters());
+  const auto row = [&](const std::string& name) {
+    for (const SummaryRow& r : s.rows)
+      if (r.name == name) return r;
+    return SummaryRow{};
+  };
+  EXPECT_EQ(row("c1").output, (Shape{2, 4, 6, 6}));
+  EXPECT_EQ(row("c1").multiply_adds, 2.0 * 4 * 36 * 9);
+  EXPECT_EQ(row("tail.2").multiply_adds, 2.0 * 144 * 5);
+  EXPECT_EQ(row("tail.2").type, "Linear");
+  EXPECT_EQ(s.multiply_adds, 2.0 * (4 * 36 * 9 + 144 * 5));
+  EXPECT_NE(to_text(s).find("tail.2"), std::string::npos);
+  EXPECT_EQ(net.b1.num_batches_tracked.item(), 0);  // nothing ran
 }
 
 TEST(Layers, InitialisationHasPyTorchsSpread) {

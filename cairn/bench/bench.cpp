@@ -1,0 +1,124 @@
+#include "cairn/bench/bench.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cairn/base/parallel.h"
+#include "cairn/bench/workloads.h"
+#include "cairn/io/file.h"
+#include "cairn/ops/random.h"
+
+namespace cairn::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWarmUp = 2, kLeastSteps = 5;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+
+Json measured(const Workload& workload, const Mode& mode, double seconds) {
+  manual_seed(0);
+  const Running running = workload.make(mode);
+  const auto start = Clock::now();
+  const double loss = running.step();
+  const double first = seconds_since(start);
+  for (int i = 0; i < kWarmUp; ++i) running.step();
+  std::vector<double> ms;
+  const auto begin = Clock::now();
+  while (ms.size() < kLeastSteps || seconds_since(begin) < seconds) {
+    const auto s = Clock::now();
+    running.step();
+    ms.push_back(seconds_since(s) * 1e3);
+  }
+  std::sort(ms.begin(), ms.end());
+  const double median = ms[ms.size() / 2];
+  return {{"ms", rounded(median, 1e-4)}, {"fastest", rounded(ms.front(), 1e-4)}, {"slowest", rounded(ms.back(), 1e-4)},
+          {"steps", ms.size()}, {"loss", loss}, {"params", running.params}, {"gflop", rounded(running.gflop, 1e-4)},
+          {"gflop_per_s", rounded(running.gflop / median * 1e3, 0.1)}, {"peak_mb", rounded(peak_megabytes(), 0.1)},
+          {"compile_s", rounded(std::max(0.0, first - median / 1e3), 1e-3)}};
+}
+
+Json row_of(const Workload& workload, const Mode& mode, double seconds) {
+  Json row = {{"name", workload.name}, {"system", "cairn"}, {"mode", "compiled"}, {"dtype", name_of(mode.dtype)}};
+  try {
+    row.update(measured(workload, mode, seconds));
+  } catch (const std::exception& e) {
+    row["error"] = e.what();
+  }
+  return row;
+}
+
+// In a process of its own, so that memory and state of one workload do not count for the next.
+Json row_of_child(const Workload& workload, const Mode& mode, int threads, double seconds) {
+  int ends[2];
+  check(pipe(ends) == 0, "bench: cannot make a pipe");
+  const pid_t child = fork();
+  check(child >= 0, "bench: cannot start a process for {}", workload.name);
+  if (child == 0) {
+    close(ends[0]);
+    set_num_threads(threads);
+    const std::string text = row_of(workload, mode, seconds).dump();
+    for (size_t at = 0; at < text.size();) {
+      const ssize_t n = write(ends[1], text.data() + at, text.size() - at);
+      if (n <= 0) _exit(1);
+      at += static_cast<size_t>(n);
+    }
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof(buffer))) > 0;) text.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  const Json row = Json::parse(text, nullptr, false);
+  if (!row.is_discarded()) return row;
+  return {{"name", workload.name}, {"system", "cairn"}, {"dtype", name_of(mode.dtype)},
+          {"error", WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status)) : "ended without a row"}};
+}
+
+}  // namespace
+
+int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype, double seconds,
+              const std::string& json_path) {
+  if (dtype != "f32" && dtype != "bf16") throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
+  if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
+  std::vector<const Workload*> chosen;
+  for (const std::string& name : names) {
+    if (name != "all") chosen.push_back(&workload_named(name));
+    else
+      for (const Workload& w : workloads()) chosen.push_back(&w);
+  }
+  if (chosen.empty()) throw UsageError("bench: name a workload, or all");
+  const Mode mode{dtype_from_name(dtype)};
+  Json rows = Json::array();
+  bool failed = false;
+  for (const Workload* w : chosen) {
+    const Json row = row_of_child(*w, mode, threads, seconds);
+    failed |= row.contains("error");
+    fmt::print("{}\n", row.dump());
+    std::fflush(stdout);
+    rows.push_back(row);
+  }
+  if (!json_path.empty()) io::write_file_atomically(json_path, rows.dump(1) + "\n");
+  return failed ? 1 : 0;
+}
+
+}  // namespace cairn::bench

@@ -30,7 +30,10 @@ double peak_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+double rounded(double value, double digits) {  // to so many decimal digits
+  const double scale = std::pow(10, digits);
+  return std::round(value * scale) / scale;
+}
 
 Json measured(const Workload& workload, const Mode& mode, double seconds) {
   manual_seed(0);
@@ -48,10 +51,10 @@ Json measured(const Workload& workload, const Mode& mode, double seconds) {
   }
   std::sort(ms.begin(), ms.end());
   const double median = ms[ms.size() / 2];
-  return {{"ms", rounded(median, 1e-4)}, {"fastest", rounded(ms.front(), 1e-4)}, {"slowest", rounded(ms.back(), 1e-4)},
-          {"steps", ms.size()}, {"loss", loss}, {"params", running.params}, {"gflop", rounded(running.gflop, 1e-4)},
-          {"gflop_per_s", rounded(running.gflop / median * 1e3, 0.1)}, {"peak_mb", rounded(peak_megabytes(), 0.1)},
-          {"compile_s", rounded(std::max(0.0, first - median / 1e3), 1e-3)}};
+  return {{"ms", rounded(median, 4)}, {"fastest", rounded(ms.front(), 4)}, {"slowest", rounded(ms.back(), 4)},
+          {"steps", ms.size()}, {"loss", loss}, {"params", running.params}, {"gflop", rounded(running.gflop, 4)},
+          {"gflop_per_s", rounded(running.gflop / median * 1e3, 1)}, {"peak_mb", rounded(peak_megabytes(), 1)},
+          {"compile_s", rounded(std::max(0.0, first - median / 1e3), 3)}};
 }
 
 Json row_of(const Workload& workload, const Mode& mode, double seconds) {

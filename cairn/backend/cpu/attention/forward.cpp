@@ -55,24 +55,43 @@ HWY_NOINLINE void softmax_panel(int64_t keys, float* scores, float* row_max, flo
   }
 }
 
-// One block of keys for one panel of queries.
-HWY_INLINE void attend(const ForwardCall& call, const ForwardScratch& work, const PanelPlace& at, int64_t panel,
-                       Rows keys, Rows values) {
+// Weights of one panel of queries for one block of keys, left in `scores`.
+HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work, const PanelPlace& at,
+                            int64_t panel, Rows keys) {
   const int64_t dim = call.plan.shape.dim;
   const int32_t* last = work.last + panel * kPanel;
-  float *queries = work.queries + panel * dim * kPanel, *outputs = work.outputs + panel * dim * kPanel;
-  multiply<Order::rows>(at.keys, kPanel, dim, {keys.data, keys.stride, queries, kPanel, work.scores, kPanel}, false);
-  if (call.in.mask) add_mask(call.in, at, work.mask, work.scores, kPanel);
-  if (at.key + at.keys - 1 > last[0]) hide_keys(last, at.key, at.keys, work.scores, kPanel);
-  softmax_panel(at.keys, work.scores, work.row_max + panel * kPanel, work.row_sum + panel * kPanel, outputs, dim);
-  if (call.plan.options.dropout > 0) {
-    const F32 d;
-    dropout_factors(call.plan, call.in, at, work.mask);
-    for (int64_t i = 0; i < at.keys * kPanel; i += kLanes)
-      hn::StoreU(hn::Mul(hn::LoadU(d, work.scores + i), hn::LoadU(d, work.mask + i)), d, work.scores + i);
-  }
-  multiply<Order::columns>(dim, kPanel, at.keys, {values.data, values.stride, work.scores, kPanel, outputs, kPanel},
-                           true);
+  float *scores = work.scores + panel * kKeyBlock * kPanel, *outputs = work.outputs + panel * dim * kPanel;
+  multiply<Order::rows>(at.keys, kPanel, dim,
+                        {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
+  if (call.in.mask) add_mask(call.in, at, work.mask, scores, kPanel);
+  if (at.key + at.keys - 1 > last[0]) hide_keys(last, at.key, at.keys, scores, kPanel);
+  softmax_panel(at.keys, scores, work.row_max + panel * kPanel, work.row_sum + panel * kPanel, outputs, dim);
+  if (call.plan.options.dropout == 0) return;
+  const F32 d;
+  dropout_factors(call.plan, call.in, at, work.mask);
+  for (int64_t i = 0; i < at.keys * kPanel; i += kLanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, scores + i), hn::LoadU(d, work.mask + i)), d, scores + i);
+}
+
+// One block of keys for all panels: first the weights of every panel, then the sums of values, so that keys and values
+// are each read through the L1 cache once a panel without pushing each other out.
+HWY_INLINE void attend(const ForwardCall& call, const ForwardScratch& work, const PanelPlace& at) {
+  const int64_t dim = call.plan.shape.dim, kv_head = at.head / (call.plan.shape.heads / call.plan.shape.kv_heads);
+  const AttentionInputs& in = call.in;
+  const auto rows = [&](int64_t i) { return std::min<int64_t>(kPanel, at.queries - i); };
+  const auto visible = [&](int64_t i) { return std::min<int64_t>(at.keys, work.last[i + rows(i) - 1] + 1 - at.key); };
+  const float* k = in.k + at.batch * in.k_strides.batch + kv_head * in.k_strides.head + at.key * in.k_strides.token;
+  const float* v = in.v + at.batch * in.v_strides.batch + kv_head * in.v_strides.head + at.key * in.v_strides.token;
+  const Rows keys = contiguous_rows(k, in.k_strides.token, at.keys, dim, work.keys);
+  for (int64_t i = 0; i < at.queries; i += kPanel)
+    if (visible(i) > 0)
+      score_panel(call, work, {at.batch, at.head, at.query + i, at.key, rows(i), visible(i)}, i / kPanel, keys);
+  const Rows values = contiguous_rows(v, in.v_strides.token, at.keys, dim, work.values);
+  for (int64_t i = 0; i < at.queries; i += kPanel)
+    if (visible(i) > 0)
+      multiply<Order::columns>(dim, kPanel, visible(i),
+                               {values.data, values.stride, work.scores + i * kKeyBlock, kPanel,
+                                work.outputs + i * dim, kPanel}, true);
 }
 
 // Divides by the sums, writes rows of the output and their logsumexp.
@@ -80,14 +99,15 @@ HWY_INLINE void finish_panel(const ForwardCall& call, const PanelPlace& at, cons
                              const float* row_sum, float* outputs) {
   const F32 d;
   const AttentionShape& s = call.plan.shape;
+  const TokenStrides& o = call.out_strides;
+  float* out = call.out + at.batch * o.batch + at.head * o.head + at.query * o.token;
+  prefetch_rows(out, o.token, at.queries, s.dim);
   for (int64_t v = 0; v < kPanel; v += kLanes) {
     const VF sum = hn::LoadU(d, row_sum + v);
     const VF inverse = hn::IfThenZeroElse(hn::Eq(sum, hn::Zero(d)), hn::Div(hn::Set(d, 1.0f), sum));
     for (int64_t i = 0; i < s.dim; ++i)
       hn::StoreU(hn::Mul(hn::LoadU(d, outputs + i * kPanel + v), inverse), d, outputs + i * kPanel + v);
   }
-  const TokenStrides& o = call.out_strides;
-  float* out = call.out + at.batch * o.batch + at.head * o.head + at.query * o.token;
   transpose(outputs, kPanel, s.dim, at.queries, 1, out, o.token);
   if (!call.lse) return;
   float* lse = call.lse + (at.batch * s.heads + at.head) * s.queries + at.query;
@@ -98,8 +118,7 @@ HWY_INLINE void finish_panel(const ForwardCall& call, const PanelPlace& at, cons
 void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t b, int64_t h, int64_t query) {
   const AttentionPlan& plan = call.plan;
   const AttentionInputs& in = call.in;
-  const int64_t dim = plan.shape.dim, kv_head = h / (plan.shape.heads / plan.shape.kv_heads);
-  const int64_t queries = std::min(plan.query_block, plan.shape.queries - query);
+  const int64_t dim = plan.shape.dim, queries = std::min(plan.query_block, plan.shape.queries - query);
   const int64_t padded = (queries + kPanel - 1) / kPanel * kPanel;
   const TokenStrides& qs = in.q_strides;
   pack_panels(in.q + b * qs.batch + h * qs.head + query * qs.token, qs.token, queries, dim,
@@ -111,19 +130,9 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
   for (int64_t i = 0; i < padded; ++i)
     work.last[i] = i < queries ? static_cast<int32_t>(last_key(plan, count, query + i)) : -1;
 
-  const float* k = in.k + b * in.k_strides.batch + kv_head * in.k_strides.head;
-  const float* v = in.v + b * in.v_strides.batch + kv_head * in.v_strides.head;
   const int64_t end = work.last[queries - 1] + 1;
-  for (int64_t key = 0; key < end; key += kKeyBlock) {
-    const int64_t here = std::min(kKeyBlock, end - key);
-    const Rows keys = contiguous_rows(k + key * in.k_strides.token, in.k_strides.token, here, dim, work.keys);
-    const Rows values = contiguous_rows(v + key * in.v_strides.token, in.v_strides.token, here, dim, work.values);
-    for (int64_t i = 0; i < queries; i += kPanel) {
-      const int64_t rows = std::min<int64_t>(kPanel, queries - i);
-      const int64_t visible = std::min<int64_t>(here, work.last[i + rows - 1] + 1 - key);
-      if (visible > 0) attend(call, work, {b, h, query + i, key, rows, visible}, i / kPanel, keys, values);
-    }
-  }
+  for (int64_t key = 0; key < end; key += kKeyBlock)
+    attend(call, work, {b, h, query, key, queries, std::min(kKeyBlock, end - key)});
   for (int64_t i = 0; i < queries; i += kPanel)
     finish_panel(call, {b, h, query + i, 0, std::min<int64_t>(kPanel, queries - i), 0}, work.row_max + i,
                  work.row_sum + i, work.outputs + i * dim);

@@ -32,7 +32,7 @@ class Carver {
 // Panels: blocks of queries transposed to [D][panel]. Rows beyond D * panel are never touched.
 struct ForwardScratch {
   float *queries, *outputs;    // [block / panel][D][panel]
-  float *scores;               // [kKeyBlock][panel]
+  float *scores;               // [block / panel][kKeyBlock][panel]
   float *mask;                 // [kKeyBlock][panel]
   float *row_max, *row_sum;    // [block]
   int32_t* last;               // [block] last visible key of each query, -1: none
@@ -42,7 +42,7 @@ struct ForwardScratch {
     const int64_t dim = plan.shape.dim, block = plan.query_block;
     queries = carver.floats(block * dim);
     outputs = carver.floats(block * dim);
-    scores = carver.floats(kKeyBlock * kMaxPanel);
+    scores = carver.floats(block * kKeyBlock);
     mask = carver.floats(kKeyBlock * kMaxPanel);
     row_max = carver.floats(block);
     row_sum = carver.floats(block);

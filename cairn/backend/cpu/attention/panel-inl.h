@@ -15,11 +15,18 @@
 #include "cairn/backend/cpu/attention/layout.h"
 #include "cairn/backend/cpu/attention/vector-inl.h"
 #include "cairn/base/philox.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
 
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+// Asks for rows that are needed soon: the hardware does not look across the gaps between them.
+HWY_INLINE void prefetch_rows(const float* from, int64_t stride, int64_t count, int64_t dim) {
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t c = 0; c < dim; c += 16) hwy::Prefetch(from + i * stride + c);
+}
 
 // Rows of a block of keys or values, one below the other: copied only when they are not so already, because
 // rows a page apart would fall on the same few lines of the L1 cache.
@@ -29,7 +36,12 @@ struct Rows {
 };
 HWY_INLINE Rows contiguous_rows(const float* from, int64_t stride, int64_t count, int64_t dim, float* copy) {
   if (stride == dim) return {from, stride};
-  for (int64_t i = 0; i < count; ++i) std::memcpy(copy + i * dim, from + i * stride, dim * sizeof(float));
+  constexpr int64_t kAhead = 8;
+  prefetch_rows(from, stride, std::min(kAhead, count), dim);
+  for (int64_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) prefetch_rows(from + (i + kAhead) * stride, stride, 1, dim);
+    std::memcpy(copy + i * dim, from + i * stride, dim * sizeof(float));
+  }
   return {copy, dim};
 }
 
@@ -38,6 +50,7 @@ HWY_INLINE void pack_panels(const float* rows, int64_t stride, int64_t count, in
                             float* panels) {
   for (int64_t i = 0; i < count; i += kPanel, panels += dim * kPanel) {
     const int64_t here = std::min<int64_t>(kPanel, count - i);
+    prefetch_rows(rows + (i + here) * stride, stride, std::min<int64_t>(kPanel, count - i - here), dim);
     if (here < kPanel) std::memset(panels, 0, dim * kPanel * sizeof(float));
     transpose(rows + i * stride, stride, here, dim, scale, panels, kPanel);
   }

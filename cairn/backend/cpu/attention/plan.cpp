@@ -22,7 +22,7 @@ void check_shape(const AttentionShape& s, const AttentionOptions& o) {
 
 // Large blocks read keys and values less often; smaller ones feed more threads.
 int64_t choose_query_block(const AttentionShape& s, int threads) {
-  int64_t block = 128;
+  int64_t block = 256;
   const auto items = [&] { return s.batch * s.heads * ((s.queries + block - 1) / block); };
   while (block > kMaxPanel && (block >= 2 * s.queries || items() < 4 * threads)) block /= 2;
   return block;

@@ -47,7 +47,7 @@ HWY_INLINE VF exp2_vec(VF x) {
 }
 
 // to[c * to_stride + r] = scale * from[r * from_stride + c] for r < rows, c < columns.
-HWY_INLINE void transpose(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float scale,
+HWY_NOINLINE inline void transpose(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float scale,
                           float* HWY_RESTRICT to, int64_t to_stride) {
   int64_t r = 0;
 #if HWY_TARGET != HWY_SCALAR

@@ -2,6 +2,7 @@
 // best of several runs; and for decoding the bytes of keys and values read per second.
 // bench_attention [threads]
 #include <fmt/core.h>
+#include <sys/mman.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -29,12 +30,25 @@ double best_seconds(F run) {
   return best;
 }
 
-std::vector<float> random_floats(int64_t count) {
-  PhiloxStream random(1);
-  std::vector<float> x(count);
-  for (float& value : x) value = random.uniform(-1, 1);
-  return x;
-}
+// Memory in huge pages, as the engine's arena has it.
+class Buffer {
+ public:
+  explicit Buffer(int64_t floats) {
+    const size_t bytes = (static_cast<size_t>(floats) * sizeof(float) + kPage) / kPage * kPage;
+    data_ = static_cast<float*>(std::aligned_alloc(kPage, bytes));
+    madvise(data_, bytes, MADV_HUGEPAGE);
+    PhiloxStream random(1);
+    for (int64_t i = 0; i < floats; ++i) data_[i] = random.uniform(-1, 1);
+  }
+  ~Buffer() { std::free(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  float* data() { return data_; }
+
+ private:
+  static constexpr size_t kPage = 2 << 20;
+  float* data_;
+};
 
 struct Problem {
   const char* name;
@@ -47,8 +61,8 @@ void bench(const Problem& p, int threads) {
   const AttentionShape& s = p.shape;
   const AttentionPlan plan = plan_attention(s, p.options, threads);
   const int64_t tokens = s.batch * std::max(s.queries, s.keys), width = 3 * s.heads * s.dim;
-  std::vector<float> qkv = random_floats(tokens * width), dqkv(tokens * width), dout = random_floats(tokens * width / 3);
-  std::vector<float> out(tokens * width / 3), lse(s.batch * s.heads * s.queries);
+  Buffer qkv(tokens * width), dqkv(tokens * width), dout(tokens * width / 3), out(tokens * width / 3);
+  Buffer lse(s.batch * s.heads * s.queries);
   std::vector<char> work(std::max(plan.forward_workspace, plan.backward_workspace));
   const auto strides = [&](int64_t heads, int64_t length) {
     return p.fused_qkv ? TokenStrides{length * width, s.dim, width}

@@ -123,39 +123,51 @@ HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch&
   }
 }
 
-// One block of keys against one block of queries.
+// Adds to dv, dk and dq what queries [first, first + rows) of the block and `visible` keys from `key` on give.
+HWY_INLINE void add_gradients(const BackwardCall& call, const BackwardScratch& work, const QueryBlock& block,
+                              int64_t first, int64_t rows, int64_t key, int64_t visible, Rows keys) {
+  const AttentionGradients& g = call.grad;
+  const int64_t b = block.batch, dim = call.plan.shape.dim;
+  const float *weights = work.weights + first, *dscores = work.dscores + first;
+  if (block.want_dkv) {
+    const Rows &q = block.queries, &dout = block.douts;
+    float *dv = at(g.dv, g.dv_strides, b, block.kv_head, key), *dk = at(g.dk, g.dk_strides, b, block.kv_head, key);
+    multiply<Order::rows>(visible, dim, rows, {weights, kBlock, dout.data + first * dout.stride, dout.stride, dv,
+                                               g.dv_strides.token}, true);
+    multiply<Order::rows>(visible, dim, rows, {dscores, kBlock, q.data + first * q.stride, q.stride, dk,
+                                               g.dk_strides.token}, true);
+  }
+  if (block.want_dq) {
+    float* dq = at(g.dq, g.dq_strides, b, block.head, block.query + first);
+    multiply<Order::columns>(rows, dim, visible, {dscores, kBlock, keys.data, keys.stride, dq, g.dq_strides.token},
+                             true);
+  }
+}
+
+// One block of keys against one block of queries. Where the causal diagonal cuts the block, the products go by parts
+// of the queries, to leave out most of what is hidden.
 HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& work, const QueryBlock& block,
                               int64_t key, int64_t here) {
   const AttentionInputs& in = call.in;
-  const AttentionGradients& g = call.grad;
   const int64_t b = block.batch, dim = call.plan.shape.dim;
   const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key), in.k_strides.token, here, dim,
                                     work.keys);
   const Rows values = contiguous_rows(at(in.v, in.v_strides, b, block.kv_head, key), in.v_strides.token, here, dim,
                                       work.values);
-  int64_t first = -1;  // the first query of the first panel that sees a key of this block
-  for (int64_t i = 0; i < block.count; i += kPanel) {
-    const int64_t rows = std::min<int64_t>(kPanel, block.count - i);
-    const int64_t visible = std::min<int64_t>(here, work.last[i + rows - 1] + 1 - key);
-    if (visible <= 0) continue;
-    if (first < 0) first = i;
-    panel_gradients(call, work, {b, block.head, block.query + i, key, rows, here}, i, visible, keys, values);
+  const int64_t step = work.last[0] < key + here - 1 ? kMaxPanel : kBlock;
+  const auto visible = [&](int64_t last_query) {
+    return std::clamp<int64_t>(work.last[last_query] + 1 - key, 0, here);
+  };
+  for (int64_t first = 0; first < block.count; first += step) {
+    const int64_t end = std::min(first + step, block.count), seen = visible(end - 1);
+    if (seen == 0) continue;
+    for (int64_t i = first; i < end; i += kPanel) {
+      const int64_t rows = std::min<int64_t>(kPanel, end - i);
+      panel_gradients(call, work, {b, block.head, block.query + i, key, rows, seen}, i, visible(i + rows - 1), keys,
+                      values);
+    }
+    add_gradients(call, work, block, first, end - first, key, seen, keys);
   }
-  if (first < 0) return;
-  const int64_t rows = block.count - first;
-  if (block.want_dkv) {
-    const Rows &q = block.queries, &dout = block.douts;
-    multiply<Order::rows>(here, dim, rows,
-                          {work.weights + first, kBlock, dout.data + first * dout.stride, dout.stride,
-                           at(g.dv, g.dv_strides, b, block.kv_head, key), g.dv_strides.token}, true);
-    multiply<Order::rows>(here, dim, rows,
-                          {work.dscores + first, kBlock, q.data + first * q.stride, q.stride,
-                           at(g.dk, g.dk_strides, b, block.kv_head, key), g.dk_strides.token}, true);
-  }
-  if (block.want_dq)
-    multiply<Order::columns>(rows, dim, here,
-                             {work.dscores + first, kBlock, keys.data, keys.stride,
-                              at(g.dq, g.dq_strides, b, block.head, block.query + first), g.dq_strides.token}, true);
 }
 
 HWY_INLINE void clear_rows(float* rows, int64_t stride, int64_t count, int64_t dim) {

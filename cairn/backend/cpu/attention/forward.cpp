@@ -60,7 +60,7 @@ HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work,
                             int64_t panel, Rows keys) {
   const int64_t dim = call.plan.shape.dim;
   const int32_t* last = work.last + panel * kPanel;
-  float *scores = work.scores + panel * kKeyBlock * kPanel, *outputs = work.outputs + panel * dim * kPanel;
+  float *scores = work.scores + panel * kForwardKeys * kPanel, *outputs = work.outputs + panel * dim * kPanel;
   multiply<Order::rows>(at.keys, kPanel, dim,
                         {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
   if (call.in.mask) add_mask(call.in, at, work.mask, scores, kPanel);
@@ -90,7 +90,7 @@ HWY_INLINE void attend(const ForwardCall& call, const ForwardScratch& work, cons
   for (int64_t i = 0; i < at.queries; i += kPanel)
     if (visible(i) > 0)
       multiply<Order::columns>(dim, kPanel, visible(i),
-                               {values.data, values.stride, work.scores + i * kKeyBlock, kPanel,
+                               {values.data, values.stride, work.scores + i * kForwardKeys, kPanel,
                                 work.outputs + i * dim, kPanel}, true);
 }
 
@@ -131,8 +131,8 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
     work.last[i] = i < queries ? static_cast<int32_t>(last_key(plan, count, query + i)) : -1;
 
   const int64_t end = work.last[queries - 1] + 1;
-  for (int64_t key = 0; key < end; key += kKeyBlock)
-    attend(call, work, {b, h, query, key, queries, std::min(kKeyBlock, end - key)});
+  for (int64_t key = 0; key < end; key += kForwardKeys)
+    attend(call, work, {b, h, query, key, queries, std::min(kForwardKeys, end - key)});
   for (int64_t i = 0; i < queries; i += kPanel)
     finish_panel(call, {b, h, query + i, 0, std::min<int64_t>(kPanel, queries - i), 0}, work.row_max + i,
                  work.row_sum + i, work.outputs + i * dim);

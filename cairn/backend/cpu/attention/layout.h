@@ -8,7 +8,8 @@
 
 namespace cairn::cpu::attention {
 
-constexpr int64_t kKeyBlock = 64;        // keys and values of a block, at D = 64, are L1-sized: 16 KB each
+constexpr int64_t kForwardKeys = 96;     // keys of a block: 24 KB at D = 64, and a multiple of the tile's 6 rows
+constexpr int64_t kKeyBlock = 64;        // the same for backward and decode
 constexpr int64_t kMaxPanel = 32;        // columns of a register tile, at most (AVX-512)
 constexpr int64_t kDecodeRows = 8;       // at most so many query rows of one key head take the decode path
 constexpr int64_t kBackwardQueries = 64;
@@ -32,23 +33,23 @@ class Carver {
 // Panels: blocks of queries transposed to [D][panel]. Rows beyond D * panel are never touched.
 struct ForwardScratch {
   float *queries, *outputs;    // [block / panel][D][panel]
-  float *scores;               // [block / panel][kKeyBlock][panel]
-  float *mask;                 // [kKeyBlock][panel]
+  float *scores;               // [block / panel][kForwardKeys][panel]
+  float *mask;                 // [kForwardKeys][panel]
   float *row_max, *row_sum;    // [block]
   int32_t* last;               // [block] last visible key of each query, -1: none
-  float *keys, *values;        // [kKeyBlock][D], copies when rows are not contiguous
+  float *keys, *values;        // [kForwardKeys][D], copies when rows are not contiguous
 
   ForwardScratch(Carver& carver, const AttentionPlan& plan) {
     const int64_t dim = plan.shape.dim, block = plan.query_block;
     queries = carver.floats(block * dim);
     outputs = carver.floats(block * dim);
-    scores = carver.floats(block * kKeyBlock);
-    mask = carver.floats(kKeyBlock * kMaxPanel);
+    scores = carver.floats(block * kForwardKeys);
+    mask = carver.floats(kForwardKeys * kMaxPanel);
     row_max = carver.floats(block);
     row_sum = carver.floats(block);
     last = reinterpret_cast<int32_t*>(carver.floats(block));
-    keys = carver.floats(kKeyBlock * dim);
-    values = carver.floats(kKeyBlock * dim);
+    keys = carver.floats(kForwardKeys * dim);
+    values = carver.floats(kForwardKeys * dim);
   }
 };
 

@@ -12,7 +12,7 @@
 namespace cairn {
 namespace {
 
-constexpr int kMostSteps = 90, kMostOperands = 44;
+constexpr int kMostSteps = 90, kMostOperands = 44;  // a tile program has room for some more
 constexpr int64_t kLarge = 1 << 15;   // elements: below, storing a value costs nothing worth saving
 constexpr int kMostCloned = 6;        // steps that may be computed again instead of stored
 constexpr int64_t kFewestRows = 8;    // fewer rows than this are no work for several threads
@@ -111,6 +111,25 @@ class Fuser {
 
   // ---- grouping
 
+  // What a region of these nodes would load and store; a value that a later node reads counts as stored.
+  int operands(const std::vector<int>& members) const {
+    std::set<ValueId> values;
+    for (int i : members) {
+      for (ValueId v : node(i).inputs)
+        if (const int p = producer(v); !constant(v) && (p < 0 || !std::binary_search(members.begin(), members.end(), p))) values.insert(v);
+      const ValueId out = node(i).outputs[0];
+      bool stored = is_result_.count(out) > 0;
+      for (int r : readers_[out]) stored |= !std::binary_search(members.begin(), members.end(), r);
+      if (stored) values.insert(out);
+    }
+    return static_cast<int>(values.size());
+  }
+  bool has_room(const Group& g, int i) const {
+    std::vector<int> all = g.members;
+    all.push_back(i);
+    return operands(all) <= kMostOperands;
+  }
+
   // What node i would need to be part of g, or why not.
   bool may_join(int i, const Group& g, int* row_rank) const {
     const Node& n = node(i);
@@ -185,7 +204,7 @@ class Fuser {
       int rows = 0;
       if (!may_join(i, groups_[g], &rows)) continue;
       if (chosen < 0) {
-        if (outside_path({g}, {i})) continue;
+        if (!has_room(groups_[g], i) || outside_path({g}, {i})) continue;
         groups_[g].row_rank = rows;
         groups_[g].members.push_back(i);
         group_of_[i] = chosen = g;
@@ -217,7 +236,7 @@ class Fuser {
         if (p < 0 || (group_of_[p] != a && group_of_[p] != b) || !node(p).op->is(kReduction)) continue;
         if (row_rank_of(p) == 0 || row_rank_of(p) != rows) return;
       }
-    if (outside_path({a, b}, all)) return;
+    if (operands(all) > kMostOperands || outside_path({a, b}, all)) return;
     into.members = all;
     into.row_rank = rows;
     for (int m : from.members) group_of_[m] = a;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cairn/compile/dump.h"
+#include "cairn/compile/profile.h"
 #include "cairn/ops/functions.h"
 #include "cairn/ops/context.h"
 
@@ -194,7 +195,7 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
   for (Tensor& t : outputs) t = Tensor();
   bind_outputs(outputs);
   if (memory_.derived_bytes) run_derived();
-  if (profiling_) run_profiled();
+  if (profiling()) [[unlikely]] run_profiled();
   else run_steps();
   commit();
   ++stats_.runs;
@@ -224,30 +225,32 @@ void Executable::run_steps() {
   }
 }
 
-void Executable::run_profiled() {
-  if (profile_.empty()) {
-    for (const Step& step : steps_) {
-      const Node& node = graph_.nodes[step.node];
-      ProfileRow row{node.op->name, node.path, fmt::format("{}:{}", node.loc.file_name(), node.loc.line())};
-      if (node.region) {
-        row.op += "[";
-        for (const RegionStep& s : node.region->steps) row.op += std::string(s.op->name) + " ";
-        row.op.back() = ']';
-      }
-      for (const auto* list : {&node.inputs, &node.outputs})
-        for (ValueId v : *list) row.bytes += static_cast<size_t>(numel(graph_.desc(v).shape)) * size_of(graph_.desc(v).dtype);
-      profile_.push_back(row);
-    }
+namespace {
+// What one launch of a node is, but for its time.
+ProfileEvent event_of(const Graph& graph, const Node& node) {
+  ProfileEvent event{node.op->name, node.path, fmt::format("{}:{}", node.loc.file_name(), node.loc.line())};
+  if (node.region) {
+    event.op += "[";
+    for (const RegionStep& s : node.region->steps) event.op += std::string(s.op->name) + " ";
+    event.op.back() = ']';
   }
+  for (const auto* list : {&node.inputs, &node.outputs})
+    for (ValueId v : *list) event.bytes += static_cast<size_t>(numel(graph.desc(v).shape)) * size_of(graph.desc(v).dtype);
+  if (!node.outputs.empty()) event.op += " " + to_string(graph.desc(node.outputs[0]));
+  return event;
+}
+}  // namespace
+
+void Executable::run_profiled() {
   Fault fault;
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const Step& step = steps_[s];
+  for (const Step& step : steps_) {
     if (step.derived) continue;
-    const double start = now();
+    ProfileEvent event = event_of(graph_, graph_.nodes[step.node]);
+    event.start = profile_now();
     step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
     backend_.synchronize();
-    profile_[s].seconds += now() - start;
-    ++profile_[s].runs;
+    event.seconds = profile_now() - event.start;
+    add_profile_event(std::move(event));
     if (step.may_fault && fault.kind != Fault::none) raise(step, fault);
   }
 }

@@ -18,13 +18,6 @@ struct ExecutableStats {
   int64_t runs = 0;
 };
 
-struct ProfileRow {  // one node, summed over runs
-  std::string op, path, line;
-  double seconds = 0;
-  size_t bytes = 0;  // of inputs and outputs
-  int64_t runs = 0;
-};
-
 // The arena that the executables of one compile() share: as large as the largest of them.
 class Arena {
  public:
@@ -50,8 +43,6 @@ class Executable {
   size_t output_count() const { return graph_.outputs.size(); }
   const Graph& graph() const { return graph_; }
   const ExecutableStats& stats() const { return stats_; }
-  void set_profiling(bool on) { profiling_ = on; }
-  const std::vector<ProfileRow>& profile() const { return profile_; }
 
  private:
   struct Step {
@@ -99,8 +90,6 @@ class Executable {
   std::vector<Tensor> staged_;   // arguments made contiguous
   std::vector<Tensor> results_;  // kept, to be handed out again when the caller let go
   ExecutableStats stats_;
-  std::vector<ProfileRow> profile_;
-  bool profiling_ = false;
 };
 
 }  // namespace cairn

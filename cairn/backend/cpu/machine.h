@@ -1,0 +1,16 @@
+// What the processor and the libraries offer.
+#pragma once
+#include <string>
+
+namespace cairn::cpu {
+
+struct Machine {
+  std::string instructions;  // "AVX2 FMA F16C"
+  std::string onednn;        // version and the instruction set that it uses
+  std::string targets;       // instruction sets that Cairn's kernels are built for
+  bool bf16 = false;         // multiplies bf16 in hardware
+  bool usable = false;       // AVX2 and FMA at least
+};
+Machine describe_machine();
+
+}  // namespace cairn::cpu

@@ -1,0 +1,33 @@
+// The program's subcommands, one file each.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace cairn::cli {
+
+// Adds the subcommand; the chosen one's action runs after parsing and returns the exit status.
+using Action = std::function<int()>;
+void add_train(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+
+// While alive, with a file given, every op is timed; at the end a table goes to standard error and a Chrome
+// trace to the file.
+class ProfileScope {
+ public:
+  explicit ProfileScope(std::string trace_file);
+  ~ProfileScope();
+  ProfileScope(const ProfileScope&) = delete;
+  ProfileScope& operator=(const ProfileScope&) = delete;
+
+ private:
+  std::string trace_file_;
+};
+
+// --threads, checked and applied.
+void add_threads(CLI::App* command);
+
+}  // namespace cairn::cli

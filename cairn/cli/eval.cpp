@@ -1,0 +1,55 @@
+#include <memory>
+
+#include "cairn/cli/commands.h"
+#include "cairn/tasks/image_classification/task.h"
+#include "cairn/train/run_folder.h"
+
+namespace cairn::cli {
+namespace {
+
+struct Options {
+  std::string run, data, split = "test";
+  bool json = false;
+};
+
+void print_confusion(const tasks::image_classification::Json& result) {
+  fmt::print("{:>8} |", "true");
+  const auto rows = result["confusion"].get<std::vector<std::vector<int64_t>>>();
+  if (rows.size() > 20) return;
+  for (size_t c = 0; c < rows.size(); ++c) fmt::print("{:>6}", c);
+  fmt::print("\n");
+  for (size_t r = 0; r < rows.size(); ++r) {
+    fmt::print("{:>8} |", r);
+    for (int64_t count : rows[r]) fmt::print("{:>6}", count);
+    fmt::print("\n");
+  }
+}
+
+int run(const Options& o) {
+  const auto result = tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(o.split));
+  if (o.json) {
+    fmt::print("{}\n", result.dump());
+    return 0;
+  }
+  print_confusion(result);
+  fmt::print("{} of {} examples: accuracy {:.2f} %, loss {:.4f}\n", result["split"].get<std::string>(), result["examples"].get<int64_t>(),
+             result["accuracy"].get<double>() * 100, result["loss"].get<double>());
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("eval", "Measure a trained network on a data set\n\n"
+      "  cairn eval runs/mnist --data mnist/\n"
+      "  cairn eval runs/mnist --split train --json\n");
+  auto o = std::make_shared<Options>();
+  command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
+  command->add_option("--data", o->data, "Data set (default: the one of the training)");
+  command->add_option("--split", o->split, "train or test")->capture_default_str();
+  command->add_flag("--json", o->json, "Print one JSON object, the last line of standard output");
+  add_threads(command);
+  command->callback([&action, o] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace cairn::cli

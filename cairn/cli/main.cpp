@@ -1,0 +1,94 @@
+// cairn: train, evaluate, explain and ship neural networks from the command line.
+#include <cstdio>
+#include <new>
+
+#include "cairn/base/error.h"
+#include "cairn/cli/commands.h"
+#include "cairn/train/signals.h"
+
+namespace cairn::cli {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+
+void collect_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+}
+
+const CLI::App* deepest(const CLI::App& app) {
+  const CLI::App* current = &app;
+  while (true) {
+    const auto chosen = current->get_subcommands();
+    if (chosen.empty()) return current;
+    current = chosen.front();
+  }
+}
+
+// "the following arguments were not expected: --epoch" plus the nearest name that exists.
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::string message = error.what();
+  const CLI::App* command = deepest(app);
+  std::vector<std::string> names;
+  collect_names(*command, names);
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    if (message.find(word) == std::string::npos || std::find(names.begin(), names.end(), word) != names.end()) continue;
+    if (const std::string near = nearest_name(word, names); !near.empty() && near != word) message += fmt::format("; did you mean {}?", near);
+    break;
+  }
+  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, command == &app ? "cairn" : "cairn " + command->get_name());
+  return kWrongUsage;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Cairn trains, evaluates, explains and ships neural networks.\n\n"
+               "  cairn train image-classification --out runs/digits\n"
+               "  cairn eval runs/digits\n"
+               "  cairn predict runs/digits picture.png\n",
+               "cairn"};
+  app.set_version_flag("--version", "cairn 0.1.0");
+  app.require_subcommand(1);
+  Action action;
+  add_train(app, action);
+  add_eval(app, action);
+  add_predict(app, action);
+  //BENCH add_bench(app, action);
+  add_info(app, action);
+  add_doctor(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return wrong_usage(app, e, argc, argv);
+  }
+  return action ? action() : kWrongUsage;
+}
+
+}  // namespace
+}  // namespace cairn::cli
+
+int main(int argc, char** argv) {
+  using namespace cairn;
+  try {
+    return cli::run(argc, argv);
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "cairn: {}\n", e.what());
+    return cli::kWrongUsage;
+  } catch (const train::Stopped& e) {
+    fmt::print(stderr, "cairn: {}\n", e.what());
+    return e.signal ? 128 + e.signal : cli::kDone;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "cairn: out of memory; use a smaller --batch or model\n");
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "cairn: {}\n", e.what());
+  }
+  return cli::kFailed;
+}

@@ -1,0 +1,47 @@
+#include <memory>
+
+#include "cairn/cli/commands.h"
+#include "cairn/tasks/image_classification/task.h"
+
+namespace cairn::cli {
+namespace {
+
+struct Options {
+  std::string run;
+  std::vector<std::string> images;
+  int top = 5;
+  bool json = false;
+};
+
+int run(const Options& o) {
+  using namespace tasks::image_classification;
+  const Classifier classifier(o.run);
+  for (const std::string& file : o.images) {
+    const auto predictions = classifier.predict(file, o.top);
+    if (o.json) {
+      Json classes = Json::array();
+      for (const auto& p : predictions) classes.push_back({{"label", p.label}, {"probability", p.probability}});
+      fmt::print("{}\n", Json{{"file", file}, {"classes", classes}}.dump());
+      continue;
+    }
+    fmt::print("{}:", file);
+    for (const auto& p : predictions) fmt::print("  {} {:.1f} %", p.label, p.probability * 100);
+    fmt::print("\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("predict", "Say what pictures show\n\n  cairn predict runs/mnist picture.png --top 3\n");
+  auto o = std::make_shared<Options>();
+  command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
+  command->add_option("images", o->images, "PNG, JPEG, PPM or PGM files")->required();
+  command->add_option("--top", o->top, "How many classes to print")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_flag("--json", o->json, "Print one JSON object a line");
+  add_threads(command);
+  command->callback([&action, o] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace cairn::cli

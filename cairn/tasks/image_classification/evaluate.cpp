@@ -1,0 +1,126 @@
+#include "cairn/tasks/image_classification/evaluate.h"
+
+#include <algorithm>
+
+#include "cairn/compile/compile.h"
+#include "cairn/data/loader.h"
+#include "cairn/io/image.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/image_classification/network.h"
+#include "cairn/train/checkpoint.h"
+#include "cairn/train/run_folder.h"
+
+namespace cairn::tasks::image_classification {
+namespace {
+
+constexpr int64_t kEvalBatch = 256;
+
+train::Json config_of(const std::string& path, std::string* weights) {
+  if (path.ends_with(".safetensors")) {
+    *weights = path;
+    const io::SafetensorsFile file(path);
+    const auto it = file.metadata().find("cairn.config");
+    if (it == file.metadata().end()) fail("{}: these weights do not say which network they are of; give the run folder instead", path);
+    try {
+      return train::Json::parse(it->second);
+    } catch (const nlohmann::json::exception&) {
+      fail("{}: the configuration in its metadata is not valid JSON", path);
+    }
+  }
+  const auto run = train::RunFolder::open(path, kTask);
+  *weights = run.weights();
+  return run.config();
+}
+
+}  // namespace
+
+Json measure(const nn::Module& network, const data::ImageDataset& set, data::Split split, const data::Normalization& normalization) {
+  NoGrad no_grad;
+  auto forward = compile([&](Tensor x, Tensor y) {
+    const Tensor logits = network(x);
+    return std::tuple{argmax(logits, 1), cross_entropy(logits, y, {.reduction = Reduction::sum})};
+  });
+  const int64_t classes = static_cast<int64_t>(set.classes().size());
+  std::vector<std::vector<int64_t>> confusion(classes, std::vector<int64_t>(classes, 0));
+  const data::ImageDatasetPtr unowned(std::shared_ptr<void>(), &set);
+  data::Loader loader(unowned, {.batch = kEvalBatch, .shuffle = false, .normalization = normalization, .threads = 1});
+  data::Batch batch;
+  double loss = 0;
+  int64_t right = 0;
+  const auto& s = set.shape();
+  while (loader.next(batch)) {
+    const auto [guess, sum] = forward(from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32),
+                                      from_host(batch.labels.data(), {batch.count}, DType::i64));
+    loss += sum.item();
+    const auto guesses = guess.to_vector<int64_t>();
+    for (int64_t i = 0; i < batch.count; ++i) {
+      right += guesses[i] == batch.labels[i];
+      ++confusion[batch.labels[i]][guesses[i]];
+    }
+  }
+  const double n = static_cast<double>(set.size());
+  return {{"task", kTask}, {"split", data::name_of(split)}, {"examples", set.size()}, {"accuracy", static_cast<double>(right) / n},
+          {"loss", loss / n}, {"confusion", confusion}};
+}
+
+struct Classifier::Net {
+  nn::AnyModule module;
+};
+
+Classifier::Classifier(const std::string& path) {
+  std::string weights;
+  const train::Json config = config_of(path, &weights);
+  try {
+    model_ = config.at("model"), data_ = config.at("data");
+    classes_ = config.at("classes").get<std::vector<std::string>>();
+    const auto shape = config.at("shape").get<std::vector<int>>();
+    check(shape.size() == 3, "{}: the configuration's shape has {} numbers, not 3", path, shape.size());
+    shape_ = {shape[0], shape[1], shape[2]};
+    normalization_ = {config.at("mean").get<std::vector<float>>(), config.at("deviation").get<std::vector<float>>()};
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: the run's configuration is damaged: {}", path, e.what());
+  }
+  net_ = std::make_unique<Net>(Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
+  net_->module->load_state_dict(train::load_tensors(weights).tensors);
+  net_->module->eval();
+}
+Classifier::~Classifier() = default;
+
+Tensor Classifier::logits(const Tensor& images) const {
+  NoGrad no_grad;
+  return (*net_->module)(images);
+}
+
+std::vector<Prediction> Classifier::predict(const std::string& image_path, int top) const {
+  const io::Image image = io::resize(io::with_channels(io::read_image(image_path), shape_.channels), shape_.width, shape_.height);
+  std::vector<uint8_t> chw(shape_.size());
+  for (int c = 0; c < shape_.channels; ++c)
+    for (int y = 0; y < shape_.height; ++y)
+      for (int x = 0; x < shape_.width; ++x) chw[(size_t(c) * shape_.height + y) * shape_.width + x] = image.at(x, y)[c];
+  std::vector<float> pixels(chw.size());
+  data::normalize_image(chw.data(), shape_, normalization_, pixels.data());
+  const auto p = softmax(logits(from_host(pixels.data(), {1, shape_.channels, shape_.height, shape_.width}, DType::f32)), 1).to_vector<float>();
+  std::vector<Prediction> all;
+  for (size_t i = 0; i < p.size(); ++i) all.push_back({classes_[i], p[i]});
+  std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  all.resize(std::min<size_t>(all.size(), static_cast<size_t>(std::max(1, top))));
+  return all;
+}
+
+Json evaluate(const std::string& run, const std::string& data, data::Split split) {
+  const Classifier classifier(run);
+  const auto set = data::open_image_dataset(data.empty() ? classifier.data() : data, split);
+  if (!(set->shape() == classifier.shape()))
+    fail("{}: images are {}, but the run was trained on {}", set->name(), data::to_string(set->shape()), data::to_string(classifier.shape()));
+  if (set->classes().size() != classifier.classes().size())
+    fail("{}: has {} classes, but the run was trained on {}", set->name(), set->classes().size(), classifier.classes().size());
+  struct Shell : nn::Module {
+    const Classifier& c;
+    explicit Shell(const Classifier& c) : c(c) {}
+    Tensor forward(Tensor x) override { return c.logits(x); }
+  };
+  return measure(Shell(classifier), *set, split, classifier.normalization());
+}
+
+}  // namespace cairn::tasks::image_classification

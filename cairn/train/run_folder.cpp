@@ -1,0 +1,49 @@
+#include "cairn/train/run_folder.h"
+
+#include <filesystem>
+
+#include "cairn/io/file.h"
+
+namespace cairn::train {
+namespace fs = std::filesystem;
+
+bool RunFolder::holds_run(const std::string& path) { return fs::exists(path + "/config.json"); }
+
+std::string RunFolder::fresh_name(const std::string& task) {
+  for (int number = 1;; ++number) {
+    const std::string name = fmt::format("runs/{}-{}", task, number);
+    if (!fs::exists(name)) return name;
+  }
+}
+
+RunFolder RunFolder::create(const std::string& path, const Json& config) {
+  if (holds_run(path))
+    fail("{}: this folder already holds a run; go on with --resume, or choose another --out", path);
+  if (fs::exists(path) && !fs::is_directory(path)) fail("{}: is a file, not a folder; choose another --out", path);
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("{}: cannot make the folder: {}; choose another --out", path, error.message());
+  RunFolder run;
+  run.path_ = path;
+  run.config_ = config;
+  io::write_file_atomically(run.file("config.json"), std::string_view(config.dump(2) + "\n"));
+  return run;
+}
+
+RunFolder RunFolder::open(const std::string& path, const std::string& task) {
+  if (!fs::exists(path)) fail("{}: no such folder", path);
+  if (!holds_run(path)) fail("{}: holds no run (no config.json); give the folder that 'cairn train --out' wrote", path);
+  RunFolder run;
+  run.path_ = path;
+  const std::string file = run.file("config.json");
+  try {
+    run.config_ = Json::parse(io::read_text_file(file));
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: not valid JSON: {}", file, e.what());
+  }
+  const std::string found = run.config_.value("task", "");
+  if (!task.empty() && found != task) fail("{}: is a run of task '{}', not '{}'", path, found, task);
+  return run;
+}
+
+}  // namespace cairn::train

@@ -1,0 +1,23 @@
+// Ctrl-C and SIGTERM: the loop finishes its step, saves, and leaves with 128 + the signal.
+#pragma once
+#include <stdexcept>
+
+namespace cairn::train {
+
+class SignalScope {  // takes both signals over while alive; a second one ends the program at once
+ public:
+  SignalScope();
+  ~SignalScope();
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+  static int caught();  // 0: none
+};
+
+// A training that stopped on a signal, after saving. The command line exits with 128 + signal.
+class Stopped : public std::runtime_error {
+ public:
+  Stopped(int signal, const std::string& message) : std::runtime_error(message), signal(signal) {}
+  int signal;
+};
+
+}  // namespace cairn::train

@@ -351,6 +351,22 @@ class Fuser {
     return all;
   }
 
+  // Steps whose results nobody outside wants and no needed step reads are left out: their readers compute
+  // them again.
+  std::vector<int> needed_steps(const std::vector<int>& steps, const Group& g, int number) const {
+    std::set<ValueId> wanted;
+    std::vector<int> kept;
+    for (size_t s = steps.size(); s-- > 0;) {
+      const int i = steps[s];
+      const bool member = std::binary_search(g.members.begin(), g.members.end(), i);
+      if (!wanted.count(node(i).outputs[0]) && !(member && needed_outside(i, number))) continue;
+      kept.push_back(i);
+      for (ValueId v : node(i).inputs) wanted.insert(v);
+    }
+    std::reverse(kept.begin(), kept.end());
+    return kept;
+  }
+
   // The values that a unit (a group, or a node alone) reads from outside itself.
   std::vector<ValueId> unit_inputs(int unit) const {
     std::vector<ValueId> list;
@@ -359,7 +375,7 @@ class Fuser {
       return std::vector<ValueId>(n.inputs.begin(), n.inputs.end());
     }
     const Group& g = groups_[unit];
-    for (int i : steps_of(g))
+    for (int i : needed_steps(steps_of(g), g, unit))
       for (ValueId v : node(i).inputs) {
         const int p = producer(v);
         if (constant(v) || (p >= 0 && in_group(p, g))) continue;
@@ -428,7 +444,7 @@ class Fuser {
       }
       return known[v] = id;
     };
-    for (int i : steps) {
+    for (int i : needed_steps(steps, g, number)) {
       const Node& n = node(i);
       RegionStep step{n.op, n.attrs, {}, desc(n.outputs[0]).shape, desc(n.outputs[0]).dtype};
       for (ValueId v : n.inputs) step.args.push_back(argument(v));
@@ -436,13 +452,14 @@ class Fuser {
       spec->steps.push_back(std::move(step));
     }
     for (int i : g.members) {
-      if (!needed_outside(i, number)) continue;
+      if (!known.count(node(i).outputs[0]) || !needed_outside(i, number)) continue;
       const ValueId old_value = node(i).outputs[0];
       spec->outputs.push_back(known[old_value]);
       const ValueId fresh = rewriter.graph().add_value(desc(old_value));
       rewriter.set(old_value, fresh);
       fused.outputs.push_back(fresh);
     }
+    if (fused.outputs.empty()) return;  // all of it is computed elsewhere again
     fused.region = spec;
     rewriter.graph().append(std::move(fused));
   }

@@ -23,10 +23,22 @@ class LayoutPass {
   Graph& graph() { return rewriter_.graph(); }
 
   void visit(const Node& node) {
+    if (node.op->is(kElementwise)) {
+      if (follow_blocked(node)) return;
+      return emit(node, plain_inputs(node), {});
+    }
+    if (node.op->is(kReduction) && !weight_blocked(node)) return emit(node, mapped(node), {});  // reads any layout, gives a plain one
     if (take_preferred(node)) return;
-    if (node.op->is(kElementwise) && follow_blocked(node)) return;
-    if (node.op->is(kReduction)) return emit(node, mapped(node), {});  // reads any layout, gives a plain one
     emit(node, plain_inputs(node), {});
+  }
+
+  // Weights and their gradients meet plain States in the optimizer: they are blocked for kernels only.
+  bool weight_blocked(const Node& node) {
+    for (ValueId v : node.inputs) {
+      const LayoutKind kind = graph().desc(rewriter_.map(v)).layout.kind;
+      if (kind == LayoutKind::weight_io || kind == LayoutKind::weight_oi) return true;
+    }
+    return false;
   }
 
   bool take_preferred(const Node& node) {
@@ -51,7 +63,7 @@ class LayoutPass {
     Layout layout;
     for (ValueId v : node.inputs) {
       const TensorDesc& d = graph().desc(rewriter_.map(v));
-      if (d.layout.blocked() && d.shape == shape) layout = d.layout;
+      if (d.layout.kind == LayoutKind::channel_block && d.shape == shape) layout = d.layout;
     }
     if (!layout.blocked()) return false;
     ValueList inputs;

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "cairn/compile/passes.h"
 
 namespace cairn {
@@ -12,7 +14,9 @@ class ViewPass {
     const Node nobody = {};
     for (ValueId v : old_.results())
       if (must_own(rewriter_.map(v))) rewriter_.set(v, copy_of(rewriter_.map(v), nobody));
-    return rewriter_.finish();
+    Graph result = rewriter_.finish();
+    copy_repeated_outputs(result);
+    return result;
   }
 
  private:
@@ -22,6 +26,19 @@ class ViewPass {
   bool must_own(ValueId v) {
     const int32_t p = graph().values[v].producer;
     return p < 0 || graph().nodes[p].alias || !graph().desc(v).contiguous();
+  }
+
+  // A value that is returned twice has a buffer for each.
+  static void copy_repeated_outputs(Graph& graph) {
+    std::set<ValueId> seen;
+    for (ValueId& v : graph.outputs) {
+      if (seen.insert(v).second) continue;
+      Node copy;
+      copy.op = &op_named("copy"), copy.inputs = {v};
+      v = graph.add_value(TensorDesc(graph.desc(v).dtype, graph.desc(v).shape));
+      copy.outputs = {v};
+      graph.append(std::move(copy));
+    }
   }
 
   void visit(const Node& original) {

@@ -54,6 +54,8 @@ class Backend {
   virtual bool supports(const OpCall& call) const = 0;
   // The kernel for the call as described. Throws Error where supports() said no.
   virtual std::unique_ptr<Plan> prepare(const OpCall& call) = 0;
+  // Bytes that the call's kernel keeps for its backward kernel, where the op has an output for them.
+  virtual size_t reserve_bytes(const OpCall& call) const { return 0; }
   // The layouts that the call's kernel would rather have: rewrites those of the call's inputs and
   // outputs in place and returns true, or returns false when it has no wish.
   virtual bool preferred_layouts(OpCall& call) const { return false; }

@@ -84,6 +84,12 @@ class RecorderScope {
 void tape_record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> inputs,
                  std::span<const Tensor> saved, std::span<Tensor> outputs);
 
+// The inputs' gradients of an op by differentiating its decomposition in basic ops (autograd/): for what its
+// fused backward op does not give, and for that op itself. vjp_by_decomposition is the same as a vjp column.
+std::vector<Tensor> gradient_by_decomposition(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
+                                              std::span<const Tensor> grads, std::span<const bool> needs);
+void vjp_by_decomposition(VjpCall& call);
+
 // Runs an op now, on the back end of its inputs (ops/run.cpp): called by apply().
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 

@@ -13,5 +13,10 @@ std::span<const OpDef> pool_ops();
 std::span<const OpDef> index_ops();
 std::span<const OpDef> norm_ops();
 std::span<const OpDef> random_ops();
+std::span<const OpDef> attention_ops();
+std::span<const OpDef> rnn_ops();
+std::span<const OpDef> ctc_ops();
+std::span<const OpDef> sort_ops();
+std::span<const OpDef> interpolate_ops();
 
 }  // namespace cairn

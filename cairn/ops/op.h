@@ -70,7 +70,7 @@ struct OpDef {
   const char* name;
   const char* doc;  // one line: what it computes
   int inputs;       // -1: any number
-  int outputs;
+  int outputs;      // -1: any number
   void (*infer)(OpCall& call);
   unsigned flags = 0;
   void (*vjp)(VjpCall& call) = nullptr;

@@ -28,15 +28,21 @@ Tensor& thread_generator() {
   return instance;
 }
 
-// Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
 Tensor draw(const char* name, const Shape& shape, DType dtype) {
-  const Tensor& gen = thread_generator();
-  Recorder* recorder = context().recorder;
-  const int64_t number = recorder ? recorder->next_random() : 0;
-  const Tensor t = apply(op_named(name), {gen}, {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", number}});
-  if (!recorder) advance_generator(1);
-  return t;
+  const RandomKey key = next_random_key();
+  return apply(op_named(name), {key.generator},
+               {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", key.number}});
 }
+
+// Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
+RandomKey fresh_key() {
+  const Tensor& gen = thread_generator();
+  if (Recorder* recorder = context().recorder) return {gen, recorder->next_random()};
+  const RandomKey key{gen.detach(), 0};
+  advance_generator(1);
+  return key;
+}
+thread_local RandomKeys* current_keys = nullptr;
 
 }  // namespace
 
@@ -49,6 +55,24 @@ void advance_generator(int64_t ops) {
   words[1] += ops;
   assign(gen, from_host(words, {2}, DType::i64));
 }
+
+RandomKey next_random_key() {
+  RandomKeys* keys = current_keys;
+  if (!keys) return fresh_key();
+  if (keys->mode_ == RandomKeys::replay) {
+    check(keys->next_ < keys->keys_.size(), "a function that is run again draws more random numbers than the first time");
+    return keys->keys_[keys->next_++];
+  }
+  current_keys = keys->outer_;  // an outer record sees the key too, an outer replay gives it
+  const RandomKey key = next_random_key();
+  current_keys = keys;
+  keys->keys_.push_back(key);
+  return key;
+}
+RandomKeys::RandomKeys(std::vector<RandomKey>& keys, Mode mode) : keys_(keys), mode_(mode), outer_(current_keys) {
+  current_keys = this;
+}
+RandomKeys::~RandomKeys() { current_keys = outer_; }
 
 void manual_seed(uint64_t seed) { thread_generator() = make_generator(seed); }
 const Tensor& generator() { return thread_generator(); }

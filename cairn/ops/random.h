@@ -10,6 +10,31 @@ void manual_seed(uint64_t seed);
 // The generator of the calling thread: a State of i64 {seed, offset}, saved in checkpoints.
 const Tensor& generator();
 
+// What one random op draws from: the generator and the op's number. Each call gives the next.
+struct RandomKey {
+  Tensor generator;
+  int64_t number = 0;
+};
+RandomKey next_random_key();
+
+// While alive, the calling thread's keys are written to `keys`, or, when replaying, taken from there in
+// order: a function that is run again (recompute()) draws the same numbers.
+class RandomKeys {
+ public:
+  enum Mode { record, replay };
+  RandomKeys(std::vector<RandomKey>& keys, Mode mode);
+  ~RandomKeys();
+  RandomKeys(const RandomKeys&) = delete;
+  RandomKeys& operator=(const RandomKeys&) = delete;
+
+ private:
+  friend RandomKey next_random_key();
+  std::vector<RandomKey>& keys_;
+  Mode mode_;
+  size_t next_ = 0;
+  RandomKeys* outer_;
+};
+
 Tensor rand(const Shape& shape, DType dtype = DType::f32);   // uniform in [0, 1)
 Tensor randn(const Shape& shape, DType dtype = DType::f32);  // standard normal
 Tensor uniform(const Shape& shape, double low, double high);

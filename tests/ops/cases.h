@@ -82,11 +82,13 @@ std::vector<Row> index_rows();
 std::vector<Row> norm_rows();
 std::vector<Row> random_rows();
 std::vector<Row> loss_rows();
+std::vector<Row> sort_rows();  // also interpolation
+std::vector<Row> sequence_rows();  // attention, recurrent layers, CTC
 std::vector<Row> all_rows();
 
 // One check of one case, as the runner carries it out.
 struct Check {
-  enum What { forward, gradient, numeric_gradient, numeric_second } what;
+  enum What { forward, gradient, numeric_gradient, numeric_second, compiled } what;
   enum Layout { plain, transposed, sliced, expanded } layout = plain;
   DType dtype = DType::f32;
 };

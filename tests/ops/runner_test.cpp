@@ -4,6 +4,7 @@
 
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/philox.h"
+#include "cairn/compile/compile.h"
 #include "cairn/ops/context.h"
 #include "tests/ops/cases.h"
 
@@ -146,18 +147,23 @@ Tensor slope_of(const Case& c, const Tensors& inputs, const Tensors& leaves) {
   return total;
 }
 
-bool close(double a, double b, double tolerance) {
+// `size`: of the numbers that a and b come from, 1 or more.
+bool close(double a, double b, double tolerance, double size = 1) {
   if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
   if (std::isinf(a) || std::isinf(b)) return a == b;
-  return std::fabs(a - b) <= tolerance * (1 + std::fabs(b));
+  return std::fabs(a - b) <= tolerance * (size + std::fabs(b));
 }
 
-void expect_equal(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what) {
+// Gradients are sums of terms that cancel: their errors are measured by the largest of them.
+void expect_equal(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what, bool by_largest = false) {
   ASSERT_EQ(got.shape(), expected.shape()) << what;
   const Values a = got.to_vector<double>(), b = expected.to_vector<double>();
   const double allowed = is_float(got.dtype()) ? tolerance : 0;
+  double size = 1;
+  for (double v : b)
+    if (by_largest && std::isfinite(v)) size = std::max(size, std::fabs(v));
   for (size_t i = 0; i < a.size(); ++i)
-    ASSERT_TRUE(close(a[i], b[i], allowed)) << what << ", element " << i << ": " << a[i] << ", expected " << b[i];
+    ASSERT_TRUE(close(a[i], b[i], allowed, size)) << what << ", element " << i << ": " << a[i] << ", expected " << b[i];
 }
 
 double tolerance_of(const Row& row, DType dtype) {
@@ -188,7 +194,7 @@ void check_gradient(const Row& row, const Case& c, const Check& check) {
   };
   const Tensors got = run("cpu", check.dtype), expected = run("reference", DType::f64);
   for (size_t i = 0; i < got.size(); ++i)
-    expect_equal(got[i], expected[i], 10 * row.tolerance, "gradient " + std::to_string(i));
+    expect_equal(got[i], expected[i], 10 * row.tolerance, "gradient " + std::to_string(i), true);
 }
 
 // Directions in the space of all differentiable elements: each axis when they are few, else random ones.
@@ -262,6 +268,25 @@ void check_numeric_second(const Case& c) {
   check_numeric(c, 1e-5, slope, gradients(slope_of(c, inputs, leaves), leaves, false));
 }
 
+// Results and gradients of one compiled step against the same step run op by op.
+void check_compiled(const Row& row, const Case& c, const Check& check) {
+  auto step = [&](std::span<const Tensor> in) {
+    Tensors inputs(in.begin(), in.end());
+    if (!differentiable(row, c)) return c.run(inputs);
+    Tensors leaves;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (is_number(c.args[i])) leaves.push_back(inputs[i] = inputs[i].detach().set_requires_grad());
+    Tensors results = c.run(inputs);
+    for (const Tensor& g : gradients(loss_of(results), leaves, false)) results.push_back(g);
+    return results;
+  };
+  const Tensors inputs = make_all(c, check.dtype, check.layout);
+  const Tensors expected = step(inputs);
+  const Tensors got = CompiledFunction(step).call(inputs);
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) expect_equal(got[i], expected[i], 10 * row.tolerance, "output or gradient " + std::to_string(i), true);
+}
+
 }  // namespace
 
 std::vector<Check> checks_of(const Row& row, const Case& c) {
@@ -278,6 +303,7 @@ std::vector<Check> checks_of(const Row& row, const Case& c) {
     for (const DType dtype : row.dtypes)
       if (layout == Check::plain || dtype == row.dtypes[0]) checks.push_back({Check::forward, layout, dtype});
     if (differentiable(row, c)) checks.push_back({Check::gradient, layout});
+    if (layout == Check::plain || layout == layouts.back()) checks.push_back({Check::compiled, layout});
   }
   if (!differentiable(row, c)) return checks;
   checks.push_back({Check::numeric_gradient});
@@ -286,7 +312,7 @@ std::vector<Check> checks_of(const Row& row, const Case& c) {
 }
 
 void run_check(const Row& row, const Case& c, const Check& check) {
-  static const char* const kWhat[] = {"forward", "gradient", "gradient by differences", "second gradient by differences"};
+  static const char* const kWhat[] = {"forward", "gradient", "gradient by differences", "second gradient by differences", "compiled"};
   static const char* const kLayout[] = {"plain", "transposed", "sliced", "expanded"};
   SCOPED_TRACE(row.op + " (" + c.name + "): " + kWhat[check.what] + ", " + kLayout[check.layout] + ", " + name_of(check.dtype));
   try {
@@ -294,6 +320,7 @@ void run_check(const Row& row, const Case& c, const Check& check) {
       case Check::forward: return check_forward(row, c, check);
       case Check::gradient: return check_gradient(row, c, check);
       case Check::numeric_gradient: return check_numeric_gradient(c);
+      case Check::compiled: return check_compiled(row, c, check);
       case Check::numeric_second: return check_numeric_second(c);
     }
   } catch (const Error& e) {
@@ -310,7 +337,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, Ops, testing::ValuesIn(all_rows()), row_name);
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
   for (auto family : {elementwise_rows, reduce_rows, view_rows, product_rows, pool_rows, index_rows, norm_rows,
-                      random_rows, loss_rows})
+                      random_rows, loss_rows, sort_rows, sequence_rows})
     for (Row& row : family()) rows.push_back(std::move(row));
   return rows;
 }

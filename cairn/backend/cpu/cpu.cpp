@@ -29,6 +29,11 @@ class CpuBackend : public Backend {
       if (auto plan = family.prepare(call)) return plan;
     return reference().prepare(call);
   }
+  size_t reserve_bytes(const OpCall& call) const override {
+    for (const Family& family : families())
+      if (family.reserve && family.supports(call)) return family.reserve(call);
+    return 0;
+  }
   bool preferred_layouts(OpCall& call) const override {
     for (const Family& family : families())
       if (family.layouts && family.supports(call)) return family.layouts(call);

@@ -9,6 +9,10 @@ std::span<const Family> families() {
       elementwise_family(),
       matmul_family(),
       conv_family(),
+      attention_family(),
+      ctc_family(),
+      embedding_family(),
+      rnn_family(),
   };
   return rows;
 }

@@ -13,6 +13,7 @@ struct Family {
   std::unique_ptr<Plan> (*prepare)(const OpCall& call);  // nullptr: not mine
   bool (*strides)(const OpCall& call, int input) = nullptr;  // reads that input through strides
   bool (*layouts)(OpCall& call) = nullptr;  // see Backend::preferred_layouts
+  size_t (*reserve)(const OpCall& call) = nullptr;  // see Backend::reserve_bytes
 };
 std::span<const Family> families();
 
@@ -20,6 +21,10 @@ Family reorder_family();      // onednn/reorder.cpp: between layouts
 Family conv_family();         // onednn/conv.cpp: and its gradients
 Family matmul_family();       // onednn/matmul.cpp
 Family region_family();       // fused regions
+Family attention_family();    // attention_family.cpp
+Family ctc_family();          // ctc_family.cpp
+Family embedding_family();    // embedding_family.cpp
+Family rnn_family();          // rnn_family.cpp
 Family elementwise_family();  // elementwise_family.cpp: also reductions
 
 }  // namespace cairn::cpu

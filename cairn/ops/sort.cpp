@@ -1,0 +1,54 @@
+#include "cairn/ops/sort.h"
+
+#include "cairn/ops/context.h"
+#include "cairn/ops/families.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+void infer_argsort(OpCall& c) {
+  Shape shape = c.shape();
+  const int64_t axis = c.attrs->integer("axis"), count = c.attrs->integer("count");
+  if (count < 0 || count > shape[axis]) c.error("{} of {} elements wanted", count, shape[axis]);
+  shape[axis] = count;
+  c.set(0, DType::i64, shape);
+}
+
+const OpDef kOps[] = {
+    // The first "count" of the order only, so that a top-k of a large axis need not sort all of it.
+    OpDef{"argsort", "places of the elements in order along an axis", 1, 1, infer_argsort, 0, nullptr, "an index"},
+};
+
+Tensor order_of(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {
+  const int d = normalize_axis(name, axis, x.t.rank());
+  const int64_t size = x.t.shape()[d];
+  check(count <= size, "{}: {} of the {} elements along axis {} of {} wanted{}", name, count, size, d, to_string(x.t.shape()), where(x.loc));
+  return apply(op_named("argsort"), {x.t}, {{"axis", int64_t{d}}, {"descending", int64_t{descending}}, {"count", count < 0 ? size : count}}, x.loc);
+}
+Sorted ordered(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {
+  const Tensor indices = order_of(name, x, axis, descending, count);
+  return {gather(x, axis, indices), indices};
+}
+
+}  // namespace
+
+std::span<const OpDef> sort_ops() { return kOps; }
+
+Tensor argsort(In x, int64_t axis, bool descending) { return order_of("argsort", x, axis, descending, -1); }
+Sorted sort(In x, int64_t axis, bool descending) { return ordered("sort", x, axis, descending, -1); }
+Sorted topk(In x, int64_t k, int64_t axis, bool largest) {
+  check(k >= 0, "topk: k is {}{}", k, where(x.loc));
+  return ordered("topk", x, axis, largest, k);
+}
+Sorted median(In x, int64_t axis, bool keepdim) {
+  const int64_t size = x.t.size(axis);
+  check(size > 0, "median: axis {} of {} is empty{}", axis, to_string(x.t.shape()), where(x.loc));
+  const int64_t middle = (size - 1) / 2;
+  Tensor index = slice(ordered("median", x, axis, false, middle + 1).indices, axis, middle, 1);
+  Tensor value = gather(x, axis, index);
+  if (!keepdim) index = squeeze(index, {axis}), value = squeeze(value, {axis});
+  return {value, index};
+}
+
+}  // namespace cairn

@@ -1,0 +1,221 @@
+#include "cairn/ops/context.h"
+#include "tests/ops/cases.h"
+
+namespace cairn::cases {
+namespace {
+
+// An op without a tape: what a fused backward op gets from the forward one.
+Tensors forward_of(const char* name, std::span<const Tensor> in, const Attrs& attrs, int outputs) {
+  Tensors inputs, out(outputs);
+  for (const Tensor& t : in) inputs.push_back(t.detach());
+  NoGrad no_grad;
+  apply(op_named(name), inputs, attrs, out);
+  return out;
+}
+
+struct Attended {
+  Shape q, k;
+  Attrs attrs;
+  Shape mask = {};
+  std::vector<double> lengths = {};
+  bool blind = false;  // some query sees no key
+};
+Attrs attention_attrs(bool mask, bool lengths, bool causal, bool from_length = false, double dropout = 0) {
+  return {{"mask", int64_t{mask}}, {"lengths", int64_t{lengths}}, {"causal", int64_t{causal}}, {"causal_from_length", int64_t{from_length}},
+          {"dropout", dropout}, {"scale", 0.0}, {"number", int64_t{2}}};
+}
+const std::vector<Attended> kAttended = {
+    {{1, 1, 1, 1}, {1, 1, 1, 1}, attention_attrs(false, false, false)},
+    {{2, 2, 3, 4}, {2, 2, 3, 4}, attention_attrs(false, false, true)},
+    {{1, 4, 3, 5}, {1, 2, 6, 5}, attention_attrs(false, false, true)},
+    {{2, 2, 5, 3}, {2, 1, 4, 3}, attention_attrs(false, false, true), {}, {}, true},
+    {{2, 2, 3, 4}, {2, 2, 5, 4}, attention_attrs(true, false, false), {2, 1, 3, 5}},
+    {{2, 2, 3, 4}, {2, 2, 5, 4}, attention_attrs(true, true, true), {1, 2, 1, 5}, {5, 3}},
+    {{3, 1, 2, 8}, {3, 1, 9, 8}, attention_attrs(false, true, false), {}, {0, 4, 9}, true},
+    {{2, 2, 2, 4}, {2, 2, 7, 4}, attention_attrs(false, true, true, true), {}, {7, 4}},
+    {{1, 2, 17, 16}, {1, 2, 17, 16}, attention_attrs(false, false, true)},
+    {{0, 2, 3, 4}, {0, 2, 3, 4}, attention_attrs(false, false, false)},
+    {{1, 2, 3, 4}, {1, 2, 0, 4}, attention_attrs(false, false, false), {}, {}, true},
+};
+std::vector<Arg> attention_args(const Attended& a) {
+  std::vector<Arg> args = {numbers(a.q), numbers(a.k), numbers(a.k)};
+  if (!a.mask.empty()) args.push_back(numbers(a.mask));
+  if (!a.lengths.empty()) args.push_back(fixed({a.q[0]}, a.lengths, DType::i32));
+  if (a.attrs.number("dropout") > 0) args.push_back(seed());
+  return args;
+}
+const std::vector<Attended> kDropped = {{{2, 2, 3, 4}, {2, 2, 5, 4}, attention_attrs(false, false, false, false, 0.3)},
+                                        {{1, 4, 9, 3}, {1, 2, 9, 3}, attention_attrs(false, false, true, false, 0.5)}};
+Row attention_row(const char* name, const std::vector<Attended>& list) {
+  Row row{name, {}, {DType::f32, DType::f64}};
+  for (const Attended& a : list) {
+    row.cases.push_back(of(name, attention_args(a), a.attrs));
+    if (!a.blind) continue;
+    row.cases.back().run = [=](const Tensors& in) {  // whose log of a sum of nothing is -infinity
+      Tensors out(2);
+      apply(op_named(name), in, a.attrs, out);
+      return Tensors{out[0]};
+    };
+  }
+  return row;
+}
+Row attention_backward_row() {
+  Row row{"attention_backward", {}, {DType::f32, DType::f64}};
+  for (const auto* list : {&kAttended, &kDropped})
+    for (const Attended& a : *list) {
+      std::vector<Arg> args = attention_args(a);
+      const size_t count = args.size();
+      args.push_back(numbers({a.q[0], a.q[2], a.q[1], a.q[3]}));
+      row.cases.push_back({to_string(a.q) + " " + to_string(a.k) + " " + to_string(a.attrs), args, [=](const Tensors& in) {
+                             const bool dropped = a.attrs.number("dropout") > 0;
+                             const Tensors saved = forward_of(dropped ? "attention_dropout" : "attention", {in.data(), count}, a.attrs, 2);
+                             Tensors inputs(in.begin(), in.begin() + count), out(3);
+                             inputs.insert(inputs.end(), {saved[0], saved[1], in[count]});
+                             apply(op_named("attention_backward"), inputs, a.attrs, out);
+                             return out;
+                           }});
+    }
+  return row;
+}
+Row attention_function_row() {
+  Row row{"attention_function", {}, {DType::f32, DType::f64}};
+  const std::vector<Arg> qkv = {numbers({2, 2, 3, 4}), numbers({2, 2, 5, 4}), numbers({2, 2, 5, 4})};
+  auto with = [&](const char* title, Arg extra, AttentionOptions (*options)(const Tensor&)) {
+    std::vector<Arg> args = qkv;
+    args.push_back(extra);
+    row.cases.push_back(call(title, args, [options](const Tensors& in) { return attention(in[0], in[1], in[2], options(in[3])); }));
+  };
+  with("bool mask", truths({3, 5}), [](const Tensor& t) { return AttentionOptions{.mask = t}; });
+  with("float mask", numbers({2, 1, 1, 1}), [](const Tensor& t) { return AttentionOptions{.mask = t, .causal = true}; });
+  with("i64 lengths", fixed({2}, {2, 5}), [](const Tensor& t) { return AttentionOptions{.lengths = t, .scale = 0.3}; });
+  return row;
+}
+
+struct Layer {
+  int64_t steps, batch, input, hidden, directions;
+  bool bias, batch_first;
+  std::vector<double> lengths = {};
+};
+const std::vector<Layer> kLayers = {
+    {1, 1, 1, 1, 1, true, false}, {3, 2, 3, 4, 1, true, false},           {4, 3, 2, 3, 2, true, true},
+    {2, 2, 3, 2, 1, false, true}, {4, 3, 2, 3, 1, true, false, {4, 1, 0}}, {3, 3, 2, 2, 2, false, true, {2, 3, 1}},
+    {5, 1, 4, 17, 1, true, false}, {0, 2, 3, 2, 1, true, false}};
+struct CellKind {
+  const char* name;
+  int64_t gates;
+  int states;
+};
+constexpr CellKind kCells[] = {{"lstm", 4, 2}, {"gru", 3, 1}, {"rnn_tanh", 1, 1}, {"rnn_relu", 1, 1}};
+
+Shape sequence_shape(const Layer& l, int64_t width) {
+  return l.batch_first ? Shape{l.batch, l.steps, width} : Shape{l.steps, l.batch, width};
+}
+std::vector<Arg> layer_args(const CellKind& cell, const Layer& l) {
+  std::vector<Arg> args = {numbers(sequence_shape(l, l.input))};
+  for (int s = 0; s < cell.states; ++s) args.push_back(numbers({l.directions, l.batch, l.hidden}, -1, 1));
+  const int64_t rows = cell.gates * l.hidden;
+  for (int64_t d = 0; d < l.directions; ++d) {
+    args.push_back(numbers({rows, l.input}, -1, 1));
+    args.push_back(numbers({rows, l.hidden}, -1, 1));
+    for (int b = 0; b < 2 && l.bias; ++b) args.push_back(numbers({rows}, -1, 1));
+  }
+  if (!l.lengths.empty()) args.push_back(fixed({l.batch}, l.lengths, DType::i32));
+  return args;
+}
+Attrs layer_attrs(const Layer& l) {
+  return {{"directions", l.directions}, {"bias", int64_t{l.bias}}, {"lengths", int64_t{!l.lengths.empty()}}, {"batch_first", int64_t{l.batch_first}}, {"training", int64_t{1}}};
+}
+std::string title_of(const Layer& l) {
+  return to_string(Ints{l.steps, l.batch, l.input, l.hidden, l.directions, l.bias, l.batch_first, static_cast<int64_t>(l.lengths.size())});
+}
+Row layer_row(const CellKind& cell) {
+  Row row{cell.name, {}, {DType::f32, DType::f64}};
+  for (const Layer& l : kLayers)
+    row.cases.push_back({title_of(l), layer_args(cell, l), [=](const Tensors& in) {
+                           Tensors out(cell.states + 2);
+                           apply(op_named(cell.name), in, layer_attrs(l), out);
+                           out.pop_back();  // the reserve is the back end's own
+                           return out;
+                         }});
+  return row;
+}
+Row layer_backward_row(const CellKind& cell, const char* name) {
+  Row row{name, {}, {DType::f32, DType::f64}};
+  for (const Layer& l : kLayers) {
+    std::vector<Arg> args = layer_args(cell, l);
+    const size_t count = args.size();
+    args.push_back(numbers(sequence_shape(l, l.directions * l.hidden)));
+    for (int s = 0; s < cell.states; ++s) args.push_back(numbers({l.directions, l.batch, l.hidden}));
+    row.cases.push_back({title_of(l), args, [=](const Tensors& in) {
+                           const Tensors saved = forward_of(cell.name, {in.data(), count}, layer_attrs(l), cell.states + 2);
+                           Tensors inputs(in.begin(), in.begin() + count), out(count - !l.lengths.empty());
+                           inputs.insert(inputs.end(), {saved[0], saved.back()});
+                           inputs.insert(inputs.end(), in.begin() + count, in.end());
+                           Attrs attrs = layer_attrs(l);
+                           attrs.set("want_x", int64_t{1});
+                           apply(op_named(name), inputs, attrs, out);
+                           return out;
+                         }});
+  }
+  return row;
+}
+
+struct Alignment {
+  int64_t steps, batch, classes, labels;
+  std::vector<double> targets, frames, lengths;
+  int64_t blank = 0;
+};
+const std::vector<Alignment> kAlignments = {
+    {4, 1, 3, 2, {1, 2}, {4}, {2}},
+    {5, 2, 4, 3, {1, 1, 2, 3, 2, 0}, {5, 4}, {3, 2}},
+    {3, 2, 3, 1, {1, 2}, {3, 1}, {1, 0}},
+    {6, 1, 4, 2, {0, 1}, {6}, {2}, 3},
+    {2, 2, 3, 0, {}, {2, 2}, {0, 0}},
+    {3, 1, 3, 3, {1, 1, 2}, {3}, {3}},  // fits no alignment: counts zero
+};
+std::vector<Arg> alignment_args(const Alignment& a) {
+  return {numbers({a.steps, a.batch, a.classes}, -3, 0), fixed({a.batch, a.labels}, a.targets, DType::i32),
+          fixed({a.batch}, a.frames, DType::i32), fixed({a.batch}, a.lengths, DType::i32)};
+}
+Attrs alignment_attrs(const Alignment& a) { return {{"blank", a.blank}, {"zero_infinity", int64_t{1}}}; }
+Row ctc_row() {
+  Row row{"ctc_loss", {}, {DType::f32, DType::f64}};
+  for (const Alignment& a : kAlignments)
+    row.cases.push_back(call(to_string(Ints{a.steps, a.batch, a.classes, a.labels, a.blank}), alignment_args(a), [=](const Tensors& in) {
+      Tensors out(2);
+      apply(op_named("ctc_loss"), in, alignment_attrs(a), out);
+      return out[0];
+    }));
+  return row;
+}
+Row ctc_backward_row() {
+  Row row{"ctc_loss_backward", {}, {DType::f32, DType::f64}};
+  for (const Alignment& a : kAlignments) {
+    std::vector<Arg> args = alignment_args(a);
+    args.push_back(numbers({a.batch}));
+    row.cases.push_back(call(to_string(Ints{a.steps, a.batch, a.classes, a.labels, a.blank}), args, [=](const Tensors& in) {
+      const Tensors saved = forward_of("ctc_loss", {in.data(), 4}, alignment_attrs(a), 2);
+      return apply(op_named("ctc_loss_backward"), {in[0], in[1], in[2], in[3], saved[1], in[4]}, alignment_attrs(a));
+    }));
+  }
+  return row;
+}
+Row ctc_function_row() {
+  Row row{"ctc_function", {}, {DType::f32, DType::f64}};
+  for (const Reduction reduction : {Reduction::mean, Reduction::sum})
+    row.cases.push_back(call(std::to_string(static_cast<int>(reduction)), {numbers({5, 2, 4}), fixed({2, 3}, {1, 1, 2, 3, 2, 1}), fixed({2}, {5, 4}), fixed({2}, {3, 2})},
+                             [=](const Tensors& in) { return ctc_loss(log_softmax(in[0]), in[1], in[2], in[3], {.reduction = reduction}); }));
+  return row;
+}
+
+}  // namespace
+
+std::vector<Row> sequence_rows() {
+  std::vector<Row> rows = {attention_row("attention", kAttended), attention_row("attention_dropout", kDropped), attention_backward_row(),
+                           attention_function_row(), ctc_row(), ctc_backward_row(), ctc_function_row()};
+  static const char* const backward[] = {"lstm_backward", "gru_backward", "rnn_tanh_backward", "rnn_relu_backward"};
+  for (int i = 0; i < 4; ++i) rows.push_back(layer_row(kCells[i])), rows.push_back(layer_backward_row(kCells[i], backward[i]));
+  return rows;
+}
+
+}  // namespace cairn::cases

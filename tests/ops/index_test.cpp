@@ -47,7 +47,9 @@ Row check_row() {
 }  // namespace
 
 std::vector<Row> index_rows() {
-  return {embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), check_row(),
+  Row finite{"check_finite", {}};
+  for (const Shape& shape : {Shape{}, {0}, {5}, {2, 3}}) finite.cases.push_back(of("check_finite", {numbers(shape)}));
+  return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), check_row(),
           Row{"index_select", {call("rows", {numbers({4, 3}), integers({5}, 0, 4)}, [](const Tensors& in) { return index_select(in[0], 0, in[1]); }),
                                call("columns", {numbers({2, 3}), integers({2}, 0, 3, DType::i32)}, [](const Tensors& in) { return index_select(in[0], 1, in[1]); })}},
           Row{"one_hot", {call("[5]", {integers({5}, 0, 3)}, [](const Tensors& in) { return one_hot(in[0], 3); })}, kExact}};

@@ -440,6 +440,31 @@ TEST(Winograd, BaselineInstructions) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+// Cases on either side that were measured: many tiles and channels pay; three channels, and one
+// small image whose transformed weights must come from memory, do not.
+TEST(Winograd, KnowsWhenItPays) {
+  EXPECT_GT(winograd_gain(
+                {.batch = 64, .in_channels = 64, .out_channels = 64, .height = 32, .width = 32}),
+            2);
+  EXPECT_GT(winograd_gain({.batch = 64,
+                           .in_channels = 128,
+                           .out_channels = 256,
+                           .height = 8,
+                           .width = 8,
+                           .stride = 2}),
+            1.5);
+  EXPECT_LT(winograd_gain({.batch = 64,
+                           .in_channels = 3,
+                           .out_channels = 64,
+                           .height = 32,
+                           .width = 32,
+                           .stride = 2}),
+            1);
+  EXPECT_LT(
+      winograd_gain({.batch = 1, .in_channels = 512, .out_channels = 512, .height = 7, .width = 7}),
+      1);
+}
+
 TEST(Winograd, RefusesWhatItCannotDo) {
   EXPECT_THROW(WinogradForward({.height = 4, .width = 4, .pad_top = 3}), Error);
   EXPECT_THROW(WinogradForward({.height = 4, .width = 4, .block = 4}), Error);

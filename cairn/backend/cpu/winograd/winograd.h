@@ -1,7 +1,12 @@
-// Winograd convolution for 3x3 (and 3x3x3, plane by plane over depth) kernels of stride 1: fewer
-// multiplications than the direct sum, 2.25 times fewer with tiles of 2x2 outputs and 4 times fewer
-// with 4x4. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. Largest
-// error over largest value: about 1e-5 for f4, 1e-6 (as good as direct) for f2.
+// Winograd convolution: fewer multiplications than the direct sum, at the price of transforms.
+// Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
+//   3x3, stride 1       tiles of 4x4 outputs (4 times fewer) or of 2x2 (2.25 times fewer)
+//   3x3x3, stride 1     the same, plane by plane, summed over depth
+//   4x4, stride 2       as four phases of 2x2 kernels, tiles of 4x4 (2.56 times fewer); its
+//   backward
+//                       data is the transposed convolution
+// Largest error over largest value: about 1e-5 for f4, 1e-6 (as good as direct) for f2 and
+// stride 2.
 //
 // Activations: f32, channel-blocked [N][C/b][D][H][W][b], b = 8 or 16, padded channel lanes zero
 // (and written as zero). Nothing here allocates after construction: callers pass a workspace,
@@ -14,10 +19,10 @@
 
 namespace cairn::cpu {
 
-enum class WinogradTile { f2, f4 };  // F(2x2, 3x3), F(4x4, 3x3)
+enum class WinogradTile { f2, f4 };  // F(2x2, 3x3), F(4x4, 3x3); stride 2 has F(4x4, 2x2) only
 
 // plain: [O][I][taps][3][3], PyTorch's. blocked: [O/b][I/b][taps][3][3][b of I][b of O], padded
-// lanes zero.
+// lanes zero. [4][4] for stride 2. A transposed convolution's [I][O] is this with O its input.
 enum class FilterLayout { plain, blocked };
 
 struct WinogradShape {
@@ -49,6 +54,10 @@ struct ConvEpilogue {
   const float* residual = nullptr;  // like y
   bool relu = false;
 };
+
+// Estimated time of direct convolution over that of Winograd, weights transformed within the run:
+// where it is below 1, direct is the better choice. Rough; forward and backward are taken as alike.
+double winograd_gain(const WinogradShape& shape, const WinogradOptions& options = {});
 
 struct ForwardPlan;          // plan.h
 struct BackwardWeightsPlan;  // plan.h

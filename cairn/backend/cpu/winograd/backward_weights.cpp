@@ -10,6 +10,7 @@
 #include "cairn/backend/cpu/winograd/filter-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
+#include "cairn/backend/cpu/winograd/team.h"
 #include "cairn/backend/cpu/winograd/tile-inl.h"
 #include "cairn/base/parallel.h"
 
@@ -19,17 +20,11 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Team {
-  explicit Team(int threads) : barrier(threads) {}
-  Barrier barrier;
-  std::atomic<int64_t> next[2] = {0, 0};
-};
-
 template <class D, class F>
 class BackwardWeightsWorker {
  public:
   BackwardWeightsWorker(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args,
-                        Team& team, int thread, int threads)
+                        WinogradTeam& team, int thread, int threads)
       : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
     char* base = args.workspace;
     const int owner = plan.sliced ? thread : 0;
@@ -207,7 +202,7 @@ class BackwardWeightsWorker {
 
   const BackwardWeightsPlan& plan_;
   const BackwardWeightsArgs& args_;
-  Team& team_;
+  WinogradTeam& team_;
   const int thread_, threads_;
   Tile* tiles_;
   float *v_, *d_;
@@ -217,13 +212,9 @@ class BackwardWeightsWorker {
 
 template <class D, class F>
 void run_team(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
-  const int threads = std::min(plan.threads, num_threads());
-  Team team(threads);
-  parallel_region(
-      [&](int thread, int started) {
-        BackwardWeightsWorker<D, F>(plan, args, team, thread, started).run();
-      },
-      threads);
+  run_as_team(plan.threads, [&](WinogradTeam& team, int thread, int threads) {
+    BackwardWeightsWorker<D, F>(plan, args, team, thread, threads).run();
+  });
 }
 
 template <class F>

@@ -10,6 +10,7 @@
 #include "cairn/backend/cpu/winograd/filter-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
+#include "cairn/backend/cpu/winograd/team.h"
 #include "cairn/backend/cpu/winograd/tile-inl.h"
 #include "cairn/base/parallel.h"
 
@@ -21,18 +22,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // What the threads of one run share: counters from which they take items of work, and where they
 // meet.
-struct Team {
-  explicit Team(int threads) : barrier(threads) {}
-  Barrier barrier;
-  std::atomic<int64_t> next[2] = {0, 0};
-};
-
 // One thread's view of one run. D: vectors of the transforms (never wider than a block of
 // channels).
 template <class D, class F>
 class ForwardWorker {
  public:
-  ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, Team& team, int thread,
+  ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, WinogradTeam& team, int thread,
                 int threads)
       : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
     char* base = args.workspace;
@@ -282,7 +277,7 @@ class ForwardWorker {
 
   const ForwardPlan& plan_;
   const ForwardArgs& args_;
-  Team& team_;
+  WinogradTeam& team_;
   const int thread_, threads_;
   Tile *tiles_, *upcoming_;
   float *v_, *m_, *u_;
@@ -292,13 +287,9 @@ class ForwardWorker {
 
 template <class D, class F>
 void run_team(const ForwardPlan& plan, const ForwardArgs& args) {
-  const int threads = std::min(plan.threads, num_threads());
-  Team team(threads);
-  parallel_region(
-      [&](int thread, int started) {
-        ForwardWorker<D, F>(plan, args, team, thread, started).run();
-      },
-      threads);
+  run_as_team(plan.threads, [&](WinogradTeam& team, int thread, int threads) {
+    ForwardWorker<D, F>(plan, args, team, thread, threads).run();
+  });
 }
 
 template <class F>

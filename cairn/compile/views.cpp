@@ -52,7 +52,7 @@ class ViewPass {
     if (node.op->is(kView) && !call.in(0).layout.blocked() && node.op->view(call)) {
       node.alias = true;
     } else {
-      if (node.op->is(kView)) out[0].layout = Layout::contiguous(out[0].shape);
+      if (node.op->is(kView) && !out[0].layout.blocked()) out[0].layout = Layout::contiguous(out[0].shape);
       for (int i = 0; i < node.inputs.ssize(); ++i) {
         const TensorDesc d = graph().desc(node.inputs[i]);
         if (d.layout.blocked() || d.contiguous() || backend_.reads_strides(call, i)) continue;

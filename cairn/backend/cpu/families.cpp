@@ -6,6 +6,7 @@ std::span<const Family> families() {
   static const Family rows[] = {
       reorder_family(),
       region_family(),
+      blocked_slice_family(),
       elementwise_family(),
       matmul_family(),
       conv_family(),

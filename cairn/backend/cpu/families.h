@@ -25,6 +25,7 @@ Family attention_family();    // attention_family.cpp
 Family ctc_family();          // ctc_family.cpp
 Family embedding_family();    // embedding_family.cpp
 Family rnn_family();          // rnn_family.cpp
+Family blocked_slice_family();  // blocked_slice.cpp
 Family elementwise_family();  // elementwise_family.cpp: also reductions
 
 }  // namespace cairn::cpu

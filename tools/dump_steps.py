@@ -5,6 +5,7 @@
 
 One safetensors file a workload: "in.*" inputs, "start.*" weights at first (bf16: rounded before the run),
 "one.*" weights after the first step (only the four proof models), "five.*" after five, "losses" [5].
+resnet50 is the forward pass of a trained-looking network instead: "in.x", "start.*", "out".
 tests/models/steps_test.cpp loads them and does the same steps.  Needs torch and safetensors.
 """
 import os
@@ -56,7 +57,7 @@ def resnet18_cifar():
 
 @workload
 def video3d():
-    return classifier(start(VideoNet(width=1)), rnd(2, 3, 16, 16, 16), sgd)
+    return classifier(start(VideoNet(width=1)), rnd(1, 3, 16, 16, 16), sgd)
 
 
 @workload
@@ -150,6 +151,17 @@ def weights(nets, prefix):
             for net, m in nets.items() for name, t in m.state_dict().items()}
 
 
+def dump_forward(folder):
+    torch.manual_seed(0)
+    m, x = start(ResNet50(width=1, classes=5, depths=(1, 2, 1, 1))), rnd(2, 3, 32, 32)
+    for name, b in m.named_buffers():
+        if "running" in name:
+            b.copy_(torch.rand(b.shape).add(0.5).bfloat16().float())
+    out = {k: t.bfloat16() if t.is_floating_point() else t for k, t in weights({"": m}, "start").items()}
+    with torch.inference_mode():
+        save_file(out | {"in.x": x.bfloat16(), "out": m.eval()(x).clone()}, os.path.join(folder, "resnet50.safetensors"))
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "train", "data")
     os.makedirs(folder, exist_ok=True)
@@ -170,6 +182,7 @@ def main():
         path = os.path.join(folder, name + ".safetensors")
         save_file(out, path)
         print(f"{name}: {os.path.getsize(path)} bytes, losses {[round(float(l), 6) for l in losses]}")
+    dump_forward(folder)
 
 
 if __name__ == "__main__":

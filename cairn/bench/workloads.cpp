@@ -4,6 +4,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/graph/cost.h"
 #include "cairn/models/models.h"
+#include "cairn/ops/ctc.h"
 #include "cairn/ops/context.h"
 #include "cairn/optim/optim.h"
 
@@ -76,6 +77,15 @@ Running gru_forecast(const Mode& mode) {
   models::GruForecast net;
   return supervised<optim::AdamW>(mode, net, randn({32, 96, 7}), randn({32, 24, 7}), kAdamW,
                                   [net](const Tensor& x, const Tensor& y) { return mse_loss(f32(net(x)), y); });
+}
+
+Running bilstm_ctc(const Mode& mode) {
+  models::BiLstmCtc net;
+  const Tensor targets = randint(28, {16, 30}) + full({}, 1, DType::i64);  // 0 is the blank
+  const Tensor frames = full({16}, 200, DType::i64), lengths = full({16}, 30, DType::i64);
+  return supervised<optim::AdamW>(mode, net, randn({200, 16, 80}), targets, kAdamW, [=](const Tensor& x, const Tensor& y) {
+    return ctc_loss(f32(net(x)), y, frames, lengths);
+  });
 }
 
 // ---- adversarial
@@ -215,6 +225,7 @@ const std::vector<Workload>& workloads() {
       {"video3d", "8 clips 3x16x64x64, four blocks of 3-D convolution, SGD with momentum", video3d},
       {"lstm_lm", "32 x 64 tokens of 10,000, two LSTM layers of 512, AdamW", lstm_lm},
       {"gru_forecast", "32 x 96 steps of 7 features, two GRU layers of 128, AdamW", gru_forecast},
+      {"bilstm_ctc", "16 x 200 frames of 80 mel, three BiLSTM layers of 256, CTC over 29 labels, AdamW", bilstm_ctc},
       {"dcgan32", "64 images 32x32x3, a discriminator and a generator step, Adam", dcgan32},
       {"wgan_gp32", "64 images 32x32x3, one critic step with gradient penalty, Adam", wgan_gp32},
       {"gpt_mini", "12 x 256 characters, 6 layers, 6 heads, 384 wide, AdamW", gpt_mini},

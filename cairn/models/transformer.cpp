@@ -33,8 +33,8 @@ Attention::Attention(int64_t dim, int64_t heads)
 Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc) const {
   return called({x}, loc, [&] {
     const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
-    const Tensor y = nn::scaled_dot_product_attention(nn::split_heads(q(x), heads), nn::split_heads(both[0], heads),
-                                                      nn::split_heads(both[1], heads), {.causal = causal});
+    const Tensor y = attention(nn::split_heads(q(x), heads), nn::split_heads(both[0], heads),
+                               nn::split_heads(both[1], heads), {.causal = causal});
     return o(nn::join_heads(y));
   });
 }
@@ -46,9 +46,9 @@ Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Ten
     const Tensor v = written(cache.v, nn::split_heads(both[1], heads), start);
     assign(cache.k, k);
     assign(cache.v, v);
-    const Tensor last = reshape(arange(0, x.size(1)), {x.size(1), 1}) + start;  // position of each query
-    const Tensor mask = le(arange(0, k.size(2)), last);
-    return o(nn::join_heads(nn::scaled_dot_product_attention(nn::split_heads(q(x), heads), k, v, {.mask = mask})));
+    const Tensor end = start + full({}, static_cast<double>(x.size(1)), start.dtype());
+    const Tensor lengths = expand(reshape(end, {1}), {x.size(0)});
+    return o(nn::join_heads(attention(nn::split_heads(q(x), heads), k, v, {.lengths = lengths, .causal_from_length = true})));
   });
 }
 

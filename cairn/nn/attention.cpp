@@ -1,33 +1,14 @@
 #include "cairn/nn/attention.h"
 
-#include <cmath>
-
 #include "cairn/nn/init.h"
 #include "cairn/ops/context.h"
 
 namespace cairn::nn {
 namespace {
 
-constexpr double kMasked = -1e30;
-
 Tensor activated(const Tensor& x, Activation activation) { return activation == Activation::relu ? relu(x) : gelu(x); }
 
 }  // namespace
-
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
-  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
-  Tensor scores = matmul(q, transpose(k, -2, -1)) * scale;
-  if (o.causal) {
-    const int64_t rows = q.size(-2), columns = k.size(-2);
-    const Tensor last = unsqueeze(arange(columns - rows, columns), 1);
-    scores = where(le(arange(0, columns), last), scores, full({}, kMasked, scores.dtype()));
-  }
-  if (o.mask.defined())
-    scores = o.mask.dtype() == DType::boolean ? where(o.mask, scores, full({}, kMasked, scores.dtype())) : scores + o.mask;
-  Tensor weights = softmax(scores, -1);
-  if (o.dropout > 0) weights = dropout(weights, o.dropout);
-  return matmul(weights, v);
-}
 
 Tensor split_heads(const Tensor& x, int64_t heads) {
   check(heads > 0 && x.size(-1) % heads == 0, "attention: width {} does not divide into {} heads{}", x.size(-1), heads,
@@ -69,7 +50,7 @@ Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value, Attent
     q = project(query, 0), k = project(key, 1), v = project(value, 2);
   }
   if (options_.dropout > 0 && training()) options.dropout = options_.dropout;
-  const Tensor y = out_proj(join_heads(scaled_dot_product_attention(q, k, v, options)));
+  const Tensor y = out_proj(join_heads(attention(q, k, v, options)));
   return options_.batch_first ? y : transpose(y, 0, 1);
 }
 

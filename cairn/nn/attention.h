@@ -2,16 +2,10 @@
 #pragma once
 #include "cairn/nn/linear.h"
 #include "cairn/nn/norm.h"
+#include "cairn/ops/attention.h"
 
 namespace cairn::nn {
 
-struct AttentionOptions {
-  bool causal = false;   // position i of q sees keys up to i + (Tk - Tq)
-  Tensor mask = {};      // broadcasts to [N, heads, Tq, Tk]: bool (true: may attend) or added to the scores
-  double dropout = 0;    // of the weights
-};
-// softmax(q k^T / sqrt(d)) v: q [N, H, Tq, d], k and v [N, H, Tk, d].
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 // [N, T, heads * d] -> [N, heads, T, d] and back.
 Tensor split_heads(const Tensor& x, int64_t heads);
 Tensor join_heads(const Tensor& x);

@@ -6,6 +6,11 @@
 #include "cairn/ops/functions.h"
 
 namespace cairn::nn {
+namespace {
+
+int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
+
+}  // namespace
 
 Recurrent::Recurrent(Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options)
     : cell_(cell), in_(in), hidden_(hidden), options_(options) {
@@ -32,49 +37,56 @@ void Recurrent::add_weights(int64_t in, const std::string& suffix) {
   weights_.push_back(std::move(w));
 }
 
-Tensor Recurrent::initial(const Tensor& given, const Tensor& x, const char* name) const {
-  const Shape shape = {state_rows(), x.shape()[1], hidden_};
-  if (!given.defined()) return zeros(shape, weights_[0].weight_hh.dtype());
-  check(given.shape() == shape, "{}: initial {} is {} but must be {}{}", type(), name, to_string(given.shape()),
+// The rows of one layer in a state [layers * directions, N, hidden]; undefined (zeros) stays so.
+Tensor Recurrent::rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const {
+  if (!state.defined()) return {};
+  const Shape shape = {state_rows(), batch, hidden_};
+  check(state.shape() == shape, "{}: initial {} is {} but must be {}{}", type(), name, to_string(state.shape()),
         to_string(shape), where(context().loc));
-  return given;
+  return state_rows() == directions() ? state : slice(state, 0, layer * directions(), directions());
 }
 
-RecurrentResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c, const Tensor& lengths) const {
+LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights, const Tensor& h,
+                                const Tensor& c, const Tensor& lengths) const {
+  const cairn::RecurrentOptions options{.batch_first = options_.batch_first, .lengths = lengths};
+  if (cell_ == Cell::lstm) return lstm(x, weights, h, c, options);
+  const RecurrentResult r = cell_ == Cell::gru        ? gru(x, weights, h, options)
+                            : cell_ == Cell::rnn_tanh ? rnn_tanh(x, weights, h, options)
+                                                      : rnn_relu(x, weights, h, options);
+  return {r.output, r.h, {}};
+}
+
+LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c, const Tensor& lengths) const {
   check(input.rank() == 3 && input.shape()[2] == in_, "{}: wants {}, not {}{}", type(),
         options_.batch_first ? fmt::format("[N, T, {}]", in_) : fmt::format("[T, N, {}]", in_),
         to_string(input.shape()), where(context().loc));
-  Tensor x = options_.batch_first ? transpose(input, 0, 1) : input;
-  const bool lstm = cell_ == Cell::lstm;
-  const Tensor h0 = initial(h, x, "h"), c0 = lstm ? initial(c, x, "c") : Tensor();
+  const int64_t batch = input.shape()[options_.batch_first ? 0 : 1];
+  Tensor x = input;
   Tensors last_h, last_c;
   for (int64_t layer = 0; layer < options_.num_layers; ++layer) {
-    Tensors outputs;
+    std::vector<RecurrentWeights> weights;
     for (int64_t direction = 0; direction < directions(); ++direction) {
-      const int64_t row = layer * directions() + direction;
-      const Weights& w = weights_[row];
-      const RecurrentResult r = recurrent_basic(cell_, x, select(h0, 0, row), lstm ? select(c0, 0, row) : Tensor(),
-                                                {w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh}, direction == 1, lengths);
-      outputs.push_back(r.output);
-      last_h.push_back(r.h);
-      if (lstm) last_c.push_back(r.c);
+      const Weights& w = weights_[layer * directions() + direction];
+      weights.push_back({w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh});
     }
-    x = outputs.size() == 1 ? outputs[0] : cat(outputs, 2);
+    const LstmResult r = run_layer(x, weights, rows(h, batch, layer, "h"), rows(c, batch, layer, "c"), lengths);
+    x = r.output;
+    last_h.push_back(r.h), last_c.push_back(r.c);
     if (layer + 1 < options_.num_layers) x = dropout(x, options_.dropout, options_.dropout > 0 && training());
   }
-  return {options_.batch_first ? transpose(x, 0, 1) : x, stack(last_h, 0), lstm ? stack(last_c, 0) : Tensor()};
+  const auto joined = [](const Tensors& parts) { return parts.size() == 1 ? parts[0] : cat(parts, 0); };
+  return {x, joined(last_h), cell_ == Cell::lstm ? joined(last_c) : Tensor()};
 }
 
 LstmResult LSTM::operator()(const Tensor& x, const LstmState& state, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called({x}, loc, [&] { return run(x, state.h, state.c, lengths); });
-  return {r.output, r.h, r.c};
+  return called({x}, loc, [&] { return run(x, state.h, state.c, lengths); });
 }
-RnnResult GRU::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
+RecurrentResult GRU::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
+  const LstmResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }
-RnnResult RNN::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
-  const RecurrentResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
+RecurrentResult RNN::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
+  const LstmResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }
 

@@ -7,7 +7,7 @@
 // h and c [layers * directions, N, hidden], in the order layer 0, layer 0 reversed, layer 1, ...
 #pragma once
 #include "cairn/nn/module.h"
-#include "cairn/nn/recurrent_basic.h"
+#include "cairn/ops/rnn.h"
 
 namespace cairn::nn {
 
@@ -18,7 +18,10 @@ struct RecurrentOptions {
   bool bidirectional = false;
 };
 
-// The common part. lengths [N], integers: see recurrent_basic.h.
+enum class Cell { rnn_tanh, rnn_relu, lstm, gru };
+
+// The common part. lengths [N], integers: a sample's state stops at its length and its output is zero from
+// there (what PyTorch calls packed).
 class Recurrent : public Module {
  public:
   int64_t hidden_size() const { return hidden_; }
@@ -26,7 +29,7 @@ class Recurrent : public Module {
 
  protected:
   Recurrent(Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options);
-  RecurrentResult run(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& lengths) const;
+  LstmResult run(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& lengths) const;
 
  private:
   struct Weights {
@@ -34,7 +37,9 @@ class Recurrent : public Module {
   };
   int64_t directions() const { return options_.bidirectional ? 2 : 1; }
   void add_weights(int64_t in, const std::string& suffix);
-  Tensor initial(const Tensor& given, const Tensor& x, const char* name) const;
+  Tensor rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const;
+  LstmResult run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights, const Tensor& h, const Tensor& c,
+                       const Tensor& lengths) const;
 
   Cell cell_;
   int64_t in_, hidden_;
@@ -45,9 +50,6 @@ class Recurrent : public Module {
 struct LstmState {
   Tensor h, c;  // undefined: zeros
 };
-struct LstmResult {
-  Tensor output, h, c;
-};
 class LSTM : public Recurrent {
  public:
   LSTM(int64_t in, int64_t hidden, const RecurrentOptions& options = {}) : Recurrent(Cell::lstm, in, hidden, options) {}
@@ -55,14 +57,11 @@ class LSTM : public Recurrent {
                         Loc loc = Loc::current()) const;
 };
 
-struct RnnResult {
-  Tensor output, h;
-};
 class GRU : public Recurrent {
  public:
   GRU(int64_t in, int64_t hidden, const RecurrentOptions& options = {}) : Recurrent(Cell::gru, in, hidden, options) {}
-  RnnResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
-                       Loc loc = Loc::current()) const;
+  RecurrentResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
+                             Loc loc = Loc::current()) const;
 };
 
 enum class Nonlinearity { tanh, relu };
@@ -70,8 +69,8 @@ class RNN : public Recurrent {
  public:
   RNN(int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity nonlinearity = Nonlinearity::tanh)
       : Recurrent(nonlinearity == Nonlinearity::tanh ? Cell::rnn_tanh : Cell::rnn_relu, in, hidden, options) {}
-  RnnResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
-                       Loc loc = Loc::current()) const;
+  RecurrentResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
+                             Loc loc = Loc::current()) const;
 };
 
 }  // namespace cairn::nn

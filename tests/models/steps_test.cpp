@@ -8,6 +8,8 @@
 #include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/models/models.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/ctc.h"
 #include "cairn/optim/optim.h"
 
 namespace cairn {
@@ -141,6 +143,14 @@ TEST_P(Steps, GruForecast) {
   run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{}, [&] { return mse_loss(net(x), y); });
 }
 
+TEST_P(Steps, BilstmCtc) {
+  const Dump dump("bilstm_ctc");
+  models::BiLstmCtc net(6, 6, 3, 7);
+  const Tensor x = dump.real("x"), y = dump.ids("y"), frames = full({3}, 14, DType::i64), lengths = full({3}, 4, DType::i64);
+  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{},
+                               [&] { return ctc_loss(net(x), y, frames, lengths); });
+}
+
 TEST_P(Steps, Seq2Seq) {
   const Dump dump("seq2seq");
   models::Seq2Seq net(30, 8, 2, 16, 2, 12);
@@ -191,6 +201,17 @@ TEST_P(Steps, WganGp32) {  // a gradient of a gradient
     opt_d.step(loss);
     return loss;
   }, GetParam());
+}
+
+TEST_P(Steps, Resnet50ForwardPass) {
+  const Dump dump("resnet50");
+  models::ResNet50 net(5, 1, {1, 2, 1, 1});
+  net.load_state_dict(dump.weights("start."));
+  net.eval();
+  const NoGrad no_grad;
+  const Tensor x = dump.real("x");
+  auto forward = compile([&](Tensor in) -> Tensor { return net(in); });
+  expect_close(GetParam() ? forward(x) : net(x), dump["out"], "out");
 }
 
 }  // namespace cairn

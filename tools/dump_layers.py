@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes inputs, weights and outputs of PyTorch's layers to tests/nn/data/layers.safetensors.
+
+tests/nn/layers_test.cpp loads the weights into Cairn's layers and compares.  Needs torch and safetensors.
+"""
+import os
+import sys
+import torch
+import torch.nn as nn
+from safetensors.torch import save_file
+
+torch.manual_seed(0)
+out = {}
+
+
+def case(name, layer, *inputs, call=None):
+    """call(layer, *inputs) gives a tensor or a tuple of them."""
+    layer.eval()
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randn_like(p) * 0.4)
+        for b in layer.buffers():
+            if b.is_floating_point():
+                b.copy_(torch.rand_like(b) + 0.5)
+        result = (call or (lambda l, *x: l(*x)))(layer, *inputs)
+    for k, t in layer.state_dict().items():
+        out[f"{name}.w.{k}"] = t.clone().contiguous()
+    for i, t in enumerate(inputs):
+        out[f"{name}.in.{i}"] = t.clone().contiguous()
+    for i, t in enumerate(result if isinstance(result, tuple) else (result,)):
+        out[f"{name}.out.{i}"] = t.clone().contiguous()
+
+
+rnn = lambda l, *x: (lambda r: (r[0], *(r[1] if isinstance(r[1], tuple) else (r[1],))))(l(*x) if len(x) < 3 else l(x[0], x[1:]))
+x3 = torch.randn(4, 2, 3)
+case("conv1d_reflect", nn.Conv1d(2, 3, 3, padding=2, padding_mode="reflect"), torch.randn(2, 2, 7))
+case("conv2d", nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2), torch.randn(2, 4, 7, 6))
+case("conv3d", nn.Conv3d(2, 3, 2, padding=1, bias=False), torch.randn(1, 2, 3, 4, 3))
+case("conv_transpose1d", nn.ConvTranspose1d(3, 2, 4, stride=3, padding=1), torch.randn(2, 3, 5))
+case("conv_transpose2d", nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, dilation=2), torch.randn(2, 4, 4, 3))
+case("batch_norm1d", nn.BatchNorm1d(3), torch.randn(4, 3, 2))
+case("layer_norm", nn.LayerNorm((3, 4)), torch.randn(2, 3, 4))
+case("group_norm", nn.GroupNorm(2, 6), torch.randn(2, 6, 3))
+case("instance_norm", nn.InstanceNorm2d(3, affine=True), torch.randn(2, 3, 4, 3))
+case("prelu", nn.PReLU(3), torch.randn(2, 3, 4))
+case("adaptive_pool", nn.AdaptiveAvgPool2d((3, 2)), torch.randn(1, 2, 7, 5))
+case("lstm", nn.LSTM(3, 4, 2, batch_first=True, bidirectional=True), torch.randn(2, 4, 3), torch.randn(4, 2, 4), torch.randn(4, 2, 4), call=rnn)
+case("lstm_zero", nn.LSTM(3, 4, bias=False), x3, call=rnn)
+case("gru", nn.GRU(3, 4, 2, bidirectional=True), x3, torch.randn(4, 2, 4), call=rnn)
+case("rnn", nn.RNN(3, 4, nonlinearity="relu"), x3, call=rnn)
+case("attention", nn.MultiheadAttention(8, 2), torch.randn(3, 2, 8), torch.randn(5, 2, 8), call=lambda l, q, k: l(q, k, k, need_weights=False)[0])
+case("encoder_layer", nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), torch.randn(2, 4, 8))
+case("decoder_layer", nn.TransformerDecoderLayer(8, 2, 12, norm_first=True, activation="gelu"), torch.randn(3, 2, 8), torch.randn(4, 2, 8))
+
+folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "nn", "data")
+os.makedirs(folder, exist_ok=True)
+path = os.path.join(folder, "layers.safetensors")
+save_file(out, path)
+print(f"{path}: {os.path.getsize(path)} bytes")

@@ -174,9 +174,17 @@ class BackwardPass {
     if (alive == 0 || mine.count() == 0) return;
     const int64_t stride = p_.panel * depth();
     float* dh = state(w_.dh[d], first) + mine.begin;
-    kernels().multiply({dgates + first_hidden_block(c_.cell) * p_.padded_hidden, gates_pitch(p_), 1,
-                        alive, depth(), w_.packed[d].hh + mine.begin / p_.panel * stride, stride,
-                        mine.count(), dh, state_pitch(p_), dh, state_pitch(p_)});
+    kernels().multiply({.a = dgates + first_hidden_block(c_.cell) * p_.padded_hidden,
+                        .a_row = gates_pitch(p_),
+                        .rows = alive,
+                        .depth = depth(),
+                        .packed = w_.packed[d].hh + mine.begin / p_.panel * stride,
+                        .panel_stride = stride,
+                        .columns = mine.count(),
+                        .init = dh,
+                        .init_row = state_pitch(p_),
+                        .c = dh,
+                        .c_row = state_pitch(p_)});
   }
 
   void row_back(const Member& m, int d, int g, int64_t t, int64_t i, Columns mine,
@@ -219,9 +227,17 @@ class BackwardPass {
       if (p_.split_columns && !m.mine(row / kTileRows)) return;
       const int64_t at = row % kTileRows;
       if (at == 0)
-        kernels().multiply({dgates + row * gates_pitch(p_), gates_pitch(p_), 1,
-                            std::min(kTileRows, rows - row), depth(), w_.packed[d].ih,
-                            p_.panel * depth(), p_.padded_input, w_.zeros, 0, tile, pitch});
+        kernels().multiply({.a = dgates + row * gates_pitch(p_),
+                            .a_row = gates_pitch(p_),
+                            .rows = std::min(kTileRows, rows - row),
+                            .depth = depth(),
+                            .packed = w_.packed[d].ih,
+                            .panel_stride = p_.panel * depth(),
+                            .columns = p_.padded_input,
+                            .init = w_.zeros,
+                            .init_row = 0,
+                            .c = tile,
+                            .c_row = pitch});
       float* dx = args_.dx + sequence_row(args_.dx_strides, t, slot);
       const float* from = tile + at * pitch;
       if (!add) memcpy(dx, from, c_.input * sizeof(float));
@@ -279,8 +295,17 @@ class BackwardPass {
     const auto add_product = [&](int gate, const float* panels, int64_t width, float* gradient) {
       if (gate < 0 || !gradient) return;
       float* to = gradient + (gate * c_.hidden + column) * width;
-      kernels().multiply({slice, 0, 0, columns, depth, panels + k * p_.panel, rows * p_.panel,
-                          width, first ? w_.zeros : to, first ? 0 : width, to, width});
+      kernels().multiply({.a = slice,
+                          .a_row = kPackedSlice,
+                          .rows = columns,
+                          .depth = depth,
+                          .packed = panels + k * p_.panel,
+                          .panel_stride = rows * p_.panel,
+                          .columns = width,
+                          .init = first ? w_.zeros : to,
+                          .init_row = first ? 0 : width,
+                          .c = to,
+                          .c_row = width});
     };
     add_product(block.ih, w_.x_panels[m.team], c_.input, wanted.weight_ih);
     add_product(block.hh, w_.h_panels[m.team], c_.hidden, wanted.weight_hh);

@@ -132,9 +132,17 @@ class ForwardPass {
   void project_tile(const Member& m, int d, const float* tile, int64_t rows, float* gates) const {
     const auto& c = p_.config;
     const auto project = [&](int64_t column, int64_t columns) {
-      kernels().multiply({tile, input_pitch(p_), 1, rows, c.input, packed_[d].ih + column * c.input,
-                          p_.panel * c.input, columns, packed_[d].bias + column, 0, gates + column,
-                          gates_pitch(p_)});
+      kernels().multiply({.a = tile,
+                          .a_row = input_pitch(p_),
+                          .rows = rows,
+                          .depth = c.input,
+                          .packed = packed_[d].ih + column * c.input,
+                          .panel_stride = p_.panel * c.input,
+                          .columns = columns,
+                          .init = packed_[d].bias + column,
+                          .init_row = 0,
+                          .c = gates + column,
+                          .c_row = gates_pitch(p_)});
     };
     const int count = gate_count(c.cell);
     const Columns mine = columns_of(p_, m);
@@ -155,13 +163,13 @@ class ForwardPass {
     const int64_t valid = std::min(mine.end, p_.config.hidden) - mine.begin;
     for (int64_t i = 0; i < alive; ++i) {
       const int64_t at = i * state_pitch(p_) + mine.begin;
-      ForwardRow row{gates + i * gates_pitch(p_) + mine.begin,
-                     p_.padded_hidden,
-                     h_previous + at,
-                     h + at,
-                     state(w_.c[d], first) + at,
-                     nullptr,
-                     mine.count()};
+      ForwardRow row{.gates = gates + i * gates_pitch(p_) + mine.begin,
+                     .gate_stride = p_.padded_hidden,
+                     .h_previous = h_previous + at,
+                     .h = h + at,
+                     .c = state(w_.c[d], first) + at,
+                     .c_saved = nullptr,
+                     .count = mine.count()};
       if (reserve_[d].cells)
         row.c_saved = reserve_[d].cells + (saved_row(g, t) + i) * p_.padded_hidden + mine.begin;
       kernels().forward_row(p_.config.cell, row);
@@ -173,18 +181,17 @@ class ForwardPass {
     const auto& c = p_.config;
     for (int gate = 0; gate < gate_count(c.cell); ++gate) {
       const int64_t column = gate * p_.padded_hidden + mine.begin;
-      Product product{h,
-                      state_pitch(p_),
-                      1,
-                      rows,
-                      c.hidden,
-                      packed_[d].hh + column * c.hidden,
-                      p_.panel * c.hidden,
-                      mine.count(),
-                      gates + column,
-                      gates_pitch(p_),
-                      gates + column,
-                      gates_pitch(p_)};
+      Product product{.a = h,
+                      .a_row = state_pitch(p_),
+                      .rows = rows,
+                      .depth = c.hidden,
+                      .packed = packed_[d].hh + column * c.hidden,
+                      .panel_stride = p_.panel * c.hidden,
+                      .columns = mine.count(),
+                      .init = gates + column,
+                      .init_row = gates_pitch(p_),
+                      .c = gates + column,
+                      .c_row = gates_pitch(p_)};
       if (c.cell == RnnCell::kGru && gate == 2) {  // q, beside n
         product.c += p_.padded_hidden;
         product.init = packed_[d].bias + column + p_.padded_hidden;

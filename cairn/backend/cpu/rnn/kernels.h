@@ -9,8 +9,8 @@ namespace cairn::cpu::rnn {
 
 // C = init + A * B. B is packed in panels of Kernels::panel columns, each [depth][panel].
 struct Product {
-  const float* a;  // a(r, k) = a[r * a_row + k * a_depth]; a_depth 0: as pack_slice leaves it
-  int64_t a_row, a_depth;
+  const float* a;  // row r begins at a + r * a_row
+  int64_t a_row;   // kPackedSlice: A is what pack_slice left
   int64_t rows, depth;
   const float* packed;
   int64_t panel_stride;  // floats from panel to panel
@@ -20,6 +20,8 @@ struct Product {
   float* c;
   int64_t c_row;
 };
+
+inline constexpr int64_t kPackedSlice = -1;
 
 // One row (one item at one step) of a cell, `count` columns of it.
 // `gates` holds pre-activations and is overwritten by what backward needs:

@@ -26,6 +26,7 @@ constexpr int64_t kPanel = 2 * kLanes;
 // Sums of a tile in registers: 12 of 16, or 24 of the 32 that AVX-512 has.
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 constexpr int64_t kDepthBlock = 512;  // a panel's block and a tile's rows stay in the L1 cache
+static_assert(kSliceDepth <= kDepthBlock);
 
 // Keeps a loaded vector in a register: GCC would load it again as an operand of each multiply-add,
 // and the load ports would bind.
@@ -37,18 +38,17 @@ HWY_INLINE void keep_in_register(V& v) {
 #endif
 }
 
-// kRows x kPanels panels of the product; columns are whole panels. Not inlined: within a large
-// function GCC spills the sums.
+// kRows x kPanels panels of the product; columns are whole panels; a(r, k) = a[r * a_row + k *
+// a_depth]. Not inlined: within a large function GCC spills the sums.
 template <int kRows, int kPanels>
-HWY_NOINLINE void tile(const Product& p) {
+HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   constexpr int kVectors = 2 * kPanels;
   const D d;
   const float* a = p.a;
   const float* b = p.packed;
   const float* init = p.init;
   float* c = p.c;
-  const int64_t a_row = p.a_row, a_depth = p.a_depth, panel_stride = p.panel_stride;
-  const int64_t init_row = p.init_row, c_row = p.c_row;
+  const int64_t panel_stride = p.panel_stride, init_row = p.init_row, c_row = p.c_row;
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -86,30 +86,30 @@ HWY_NOINLINE void tile(const Product& p) {
 }
 
 template <int kRows>
-HWY_INLINE void tile_of_rows(int rows, const Product& p) {
-  if (rows == kRows) return tile<kRows, 1>(p);
-  if constexpr (kRows > 1) tile_of_rows<kRows - 1>(rows, p);
+HWY_INLINE void tile_of_rows(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
+  if (rows == kRows) return tile<kRows, 1>(p, a_row, a_depth);
+  if constexpr (kRows > 1) tile_of_rows<kRows - 1>(rows, p, a_row, a_depth);
 }
 
 // The last panel of C, when it is part: through a whole one.
-void part_tile(int rows, const Product& p) {
+void part_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
   HWY_ALIGN float whole[kTileRows * kPanel] = {};
   const size_t bytes = p.columns * sizeof(float);
   for (int r = 0; r < rows; ++r) memcpy(whole + r * kPanel, p.init + r * p.init_row, bytes);
   Product q = p;
   q.init = q.c = whole;
   q.init_row = q.c_row = kPanel;
-  tile_of_rows<kTileRows>(rows, q);
+  tile_of_rows<kTileRows>(rows, q, a_row, a_depth);
   for (int r = 0; r < rows; ++r) memcpy(p.c + r * p.c_row, whole + r * kPanel, bytes);
 }
 
 // One to three rows do not fill the pipeline with one panel; several panels at a time do.
 int64_t panels_at_once(int64_t rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
 
-void few_rows_tile(const Product& p) {
-  if (p.rows == 1) return tile<1, 4>(p);
-  if (p.rows == 2) return tile<2, 2>(p);
-  return tile<3, 2>(p);
+void few_rows_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
+  if (rows == 1) return tile<1, 4>(p, a_row, a_depth);
+  if (rows == 2) return tile<2, 2>(p, a_row, a_depth);
+  return tile<3, 2>(p, a_row, a_depth);
 }
 
 // Rows are cut into tiles of nearly equal height.
@@ -118,15 +118,15 @@ HWY_INLINE int64_t tile_begin(int64_t rows, int64_t t) { return rows * t / tile_
 
 // All rows of `p` by its first panel (or the several that few rows take).
 void panel_product(const Product& p, int64_t at_once) {
-  const bool packed = p.a_depth == 0;  // tile after tile, each [depth][height]
+  const bool packed = p.a_row == kPackedSlice;  // tile after tile, each [depth][height]
   Product q = p;
   for (int64_t t = 0, tiles = tile_count(p.rows); t < tiles; ++t) {
     const int rows = static_cast<int>(tile_begin(p.rows, t + 1) - tile_begin(p.rows, t));
-    if (packed) q.a_row = 1, q.a_depth = rows;
-    if (at_once > 1) few_rows_tile(q);
-    else if (q.columns < kPanel) part_tile(rows, q);
-    else tile_of_rows<kTileRows>(rows, q);
-    q.a += packed ? rows * p.depth : rows * q.a_row;
+    const int64_t a_row = packed ? 1 : p.a_row, a_depth = packed ? rows : 1;
+    if (at_once > 1) few_rows_tile(rows, q, a_row, a_depth);
+    else if (q.columns < kPanel) part_tile(rows, q, a_row, a_depth);
+    else tile_of_rows<kTileRows>(rows, q, a_row, a_depth);
+    q.a += packed ? rows * p.depth : rows * p.a_row;
     q.init += rows * q.init_row;
     q.c += rows * q.c_row;
   }
@@ -135,7 +135,7 @@ void panel_product(const Product& p, int64_t at_once) {
 void multiply(const Product& p) {
   for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
     Product q = p;
-    q.a += k * p.a_depth;
+    q.a += k;  // a packed slice is never deeper than one block
     q.depth = std::min(kDepthBlock, p.depth - k);
     if (k > 0) q.init = p.c, q.init_row = p.c_row;
     for (int64_t column = 0, at_once; column < p.columns; column += at_once * kPanel) {

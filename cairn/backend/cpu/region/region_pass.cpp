@@ -659,7 +659,7 @@ void PassBuilder::size_reductions() {
 
   for (Accumulator& a : pass_.accumulators) {
     a.kept = kept;
-    a.width = kept * pass_.folds;
+    a.width = kept * std::min(pass_.folds, pass_.fold_rows);
     a.float_offset = pass_.float_count;
     a.total_offset = pass_.total_count;
     a.partial_offset = pass_.partial_count;

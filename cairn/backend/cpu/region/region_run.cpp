@@ -44,6 +44,7 @@ class PassRunner {
   double* totals_;
   double* partials_;
   int64_t fold_offset_ = 0;  // where the current row falls in the accumulators
+  int64_t position_ = -1;    // in the loops, flat
   int64_t index_[kMaxLevels];
   char* base_[kMaxRegionOperands];
   float* registers_[kMaxLoweredRegisters];
@@ -72,6 +73,9 @@ PassRunner::PassRunner(const Pass& pass, char* const* operands, char* workspace,
 // ---- position in the loops ------------------------------------------------------------------------
 
 void PassRunner::seek(int64_t loop_index) {
+  if (loop_index == position_) return;
+  if (loop_index == position_ + 1 && position_ >= 0) return advance();
+  position_ = loop_index;
   for (size_t k = 0; k < pass_.operands.size(); ++k)
     base_[k] = origins_[k] + pass_.operands[k].origin;
   for (int d = pass_.loop.ssize() - 1; d >= 0; --d) {
@@ -83,6 +87,7 @@ void PassRunner::seek(int64_t loop_index) {
 }
 
 void PassRunner::advance() {
+  ++position_;
   for (int d = pass_.loop.ssize() - 1; d >= 0; --d) {
     const bool wraps = ++index_[d] == pass_.loop[d];
     const int64_t steps = wraps ? 1 - pass_.loop[d] : 1;
@@ -198,10 +203,9 @@ void PassRunner::run_row(int64_t fold) {
 void PassRunner::run_units(int64_t begin, int64_t end) {
   if (begin == end) return;
   if (pass_.rows) {
-    seek(begin);
     for (int64_t row = begin; row < end; ++row) {
+      seek(row);
       run_row(0);
-      if (row + 1 < end) advance();
     }
     return;
   }
@@ -250,12 +254,11 @@ void PassRunner::reduce_rows(int64_t first, int64_t unit_begin, int64_t unit_end
   const auto row_of = [&](int64_t unit) {
     return unit / units * pass_.fold_rows + unit % units * pass_.folds;
   };
-  seek(first + row_of(unit_begin));
   for (int64_t unit = unit_begin; unit < unit_end; ++unit) {
-    const int64_t rows = row_of(unit + 1) - row_of(unit);
+    const int64_t row = row_of(unit), rows = row_of(unit + 1) - row;
     for (int64_t fold = 0; fold < rows; ++fold) {
+      seek(first + row + fold);
       run_row(fold);
-      advance();
     }
     if ((unit - unit_begin + 1) % kUnitsPerFlush == 0) flush_accumulators();
   }

@@ -60,58 +60,49 @@ HWY_INLINE Vec call(F f, const Params& params, Vs... vs) {
   else return f(vs...);
 }
 
+// Walks an operand in blocks of kTilePeriod values; one that repeats stays where it is.
+class Reader {
+ public:
+  Reader(const TileArgs& t, int k) : p_(t.in[k]), step_(t.mask[k] == kWholeTile ? kTilePeriod : 0) {}
+  HWY_INLINE Vec whole(size_t at) const { return hn::LoadU(D(), p_ + at); }
+  HWY_INLINE Vec part(Mask mask, size_t at) const { return hn::MaskedLoad(mask, D(), p_ + at); }
+  HWY_INLINE void next_block() { p_ += step_; }
+
+ private:
+  const float* p_;
+  size_t step_;
+};
+
+// out[i] = f(in0[i], in1[i], ...) with f on vectors.
+template <class F, class... Readers>
+HWY_INLINE void map(const TileArgs& t, Readers... in) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
+  float* out = t.out;
+  size_t n = t.n;
+  for (; n >= kTilePeriod; n -= kTilePeriod, out += kTilePeriod) {
+    for (size_t i = 0; i < kTilePeriod; i += hn::MaxLanes(d))
+      hn::StoreU(call(F(), params, in.whole(i)...), d, out + i);
+    (in.next_block(), ...);
+  }
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(call(F(), params, in.whole(i)...), d, out + i);
+  if (i == n) return;
+  const Mask rest = hn::FirstN(d, n - i);
+  hn::BlendedStore(call(F(), params, in.part(rest, i)...), rest, d, out + i);
+}
 template <class F>
 void run1(const TileArgs& t) {
-  const D d;
-  const size_t step = hn::Lanes(d);
-  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
-  const float* a = t.in[0];
-  const size_t mask = t.mask[0];
-  size_t i = 0;
-  for (; i + step <= t.n; i += step)
-    hn::StoreU(call(F(), params, hn::LoadU(d, a + (i & mask))), d, t.out + i);
-  if (i == t.n) return;
-  const Mask rest = hn::FirstN(d, t.n - i);
-  hn::BlendedStore(call(F(), params, hn::MaskedLoad(rest, d, a + (i & mask))), rest, d, t.out + i);
+  map<F>(t, Reader(t, 0));
 }
-
 template <class F>
 void run2(const TileArgs& t) {
-  const D d;
-  const size_t step = hn::Lanes(d);
-  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
-  const float *a = t.in[0], *b = t.in[1];
-  const size_t ma = t.mask[0], mb = t.mask[1];
-  size_t i = 0;
-  for (; i + step <= t.n; i += step) {
-    const Vec y = call(F(), params, hn::LoadU(d, a + (i & ma)), hn::LoadU(d, b + (i & mb)));
-    hn::StoreU(y, d, t.out + i);
-  }
-  if (i == t.n) return;
-  const Mask rest = hn::FirstN(d, t.n - i);
-  const Vec y = call(F(), params, hn::MaskedLoad(rest, d, a + (i & ma)),
-                     hn::MaskedLoad(rest, d, b + (i & mb)));
-  hn::BlendedStore(y, rest, d, t.out + i);
+  map<F>(t, Reader(t, 0), Reader(t, 1));
 }
-
 template <class F>
 void run3(const TileArgs& t) {
-  const D d;
-  const size_t step = hn::Lanes(d);
-  const Params params{hn::Set(d, t.p0), hn::Set(d, t.p1)};
-  const float *a = t.in[0], *b = t.in[1], *c = t.in[2];
-  const size_t ma = t.mask[0], mb = t.mask[1], mc = t.mask[2];
-  size_t i = 0;
-  for (; i + step <= t.n; i += step) {
-    const Vec y = call(F(), params, hn::LoadU(d, a + (i & ma)), hn::LoadU(d, b + (i & mb)),
-                       hn::LoadU(d, c + (i & mc)));
-    hn::StoreU(y, d, t.out + i);
-  }
-  if (i == t.n) return;
-  const Mask rest = hn::FirstN(d, t.n - i);
-  const Vec y = call(F(), params, hn::MaskedLoad(rest, d, a + (i & ma)),
-                     hn::MaskedLoad(rest, d, b + (i & mb)), hn::MaskedLoad(rest, d, c + (i & mc)));
-  hn::BlendedStore(y, rest, d, t.out + i);
+  map<F>(t, Reader(t, 0), Reader(t, 1), Reader(t, 2));
 }
 
 // The rare functions, one value after the other through the C library.

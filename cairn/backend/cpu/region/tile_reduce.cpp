@@ -69,6 +69,25 @@ void accumulate(float* acc, const float* in, size_t mask, int64_t n) {
   hn::BlendedStore(sum, rest, d, acc + i);
 }
 
+template <Combine kCombine>
+void flush(double* HWY_RESTRICT total, float* HWY_RESTRICT acc, int64_t n) {
+  const hn::CappedTag<double, 8> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  const float identity = static_cast<float>(identity_of(kCombine));
+  int64_t i = 0;
+  if constexpr (kCombine == Combine::sum)
+    for (; i + step <= n; i += step) {
+      const auto more = hn::PromoteTo(d, hn::LoadU(df, acc + i));
+      hn::StoreU(hn::Add(hn::LoadU(d, total + i), more), d, total + i);
+      hn::StoreU(hn::Zero(df), df, acc + i);
+    }
+  for (; i < n; ++i) {
+    total[i] = combined(kCombine, total[i], acc[i]);
+    acc[i] = identity;
+  }
+}
+
 double reduce_by(Combine combine, const float* in, size_t mask, int64_t n) {
   switch (combine) {
     case Combine::sum: return reduce<Combine::sum>(in, mask, n);
@@ -88,6 +107,15 @@ void accumulate_by(Combine combine, float* acc, const float* in, size_t mask, in
   }
 }
 
+void flush_by(Combine combine, double* total, float* acc, int64_t n) {
+  switch (combine) {
+    case Combine::sum: return flush<Combine::sum>(total, acc, n);
+    case Combine::max: return flush<Combine::max>(total, acc, n);
+    case Combine::min: return flush<Combine::min>(total, acc, n);
+    case Combine::prod: return flush<Combine::prod>(total, acc, n);
+  }
+}
+
 }  // namespace cairn::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -96,6 +124,7 @@ namespace cairn::cpu {
 
 HWY_EXPORT(reduce_by);
 HWY_EXPORT(accumulate_by);
+HWY_EXPORT(flush_by);
 
 double identity_of(Combine combine) {
   switch (combine) {
@@ -126,11 +155,7 @@ void accumulate_tile(Combine combine, float* acc, const float* in, size_t mask, 
 }
 
 void flush_accumulators(Combine combine, double* total, float* acc, int64_t n) {
-  const float identity = static_cast<float>(identity_of(combine));
-  for (int64_t i = 0; i < n; ++i) {
-    total[i] = combined(combine, total[i], acc[i]);
-    acc[i] = identity;
-  }
+  HWY_DYNAMIC_DISPATCH(flush_by)(combine, total, acc, n);
 }
 
 }  // namespace cairn::cpu

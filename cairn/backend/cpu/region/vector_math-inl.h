@@ -93,6 +93,13 @@ HWY_INLINE V exp(V x) {
   return hn::Mul(hn::Mul(y, power_of_two(d, half)), power_of_two(d, hn::Sub(parts.n, half)));
 }
 
+// exp for |x| <= 87: one scale, no clamp.
+template <class V>
+HWY_INLINE V exp_in_range(V x) {
+  const auto parts = exp_parts(x);
+  return hn::Mul(hn::Add(parts.em1, set(x, 1.0f)), power_of_two(hn::DFromV<V>(), parts.n));
+}
+
 template <class V>
 HWY_INLINE V expm1(V x) {
   const hn::DFromV<V> d;
@@ -199,7 +206,7 @@ HWY_INLINE V erf(V x) {
   big = hn::MulAdd(big, s, polynomial(t, -3.88396438e-3f, 2.42546219e-2f));
   big = polynomial(t, big, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f);
   big = hn::MulAdd(big, t, hn::Neg(t));
-  big = hn::CopySign(hn::Sub(set(x, 1.0f), exp(at_least(big, set(x, -80.0f)))), x);
+  big = hn::CopySign(hn::Sub(set(x, 1.0f), exp_in_range(at_least(big, set(x, -80.0f)))), x);
   const V small = polynomial(s, -5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f,
                              -3.76125336e-1f, 1.28379166e-1f);
   return hn::IfThenElse(hn::Gt(t, set(x, 4.0f)), hn::CopySign(set(x, 1.0f), x),

@@ -3,9 +3,9 @@
 #include "cairn/backend/cpu/region/region_pass.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "cairn/backend/cpu/region/region_lower.h"
+#include "cairn/backend/cpu/region/region_shape.h"
 #include "cairn/base/error.h"
 
 namespace cairn::cpu {
@@ -15,156 +15,8 @@ constexpr int64_t kParallelWork = 32 << 10;   // fewer value-instructions run on
 constexpr int64_t kChunkElements = 16 << 10;  // a chunk of a reduction is at least this much
 constexpr int64_t kChunksWanted = 64;
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-int64_t product(const Ints& sizes, int first, int last) {
-  return std::accumulate(sizes.begin() + first, sizes.begin() + last, int64_t{1},
-                         std::multiplies<>());
-}
-
 bool is_store(const RegionInstr& i) {
   return i.code == RegionCode::store || i.code == RegionCode::reduce_store;
-}
-
-// ---- geometry -------------------------------------------------------------------------------------
-
-// The loop nest of a pass over dims that may have been sorted and merged.
-struct Geometry {
-  Ints dims;
-  std::vector<Ints> strides;  // one an operand, in elements
-  int group_first = 0;        // dims from here on are the group
-  int kept_loops = 0;         // loop dims [0, kept_loops) are kept by the reductions
-};
-
-// Joins neighbours [first, last) wherever every operand steps evenly across both.
-void merge_dims(Geometry& g, int first, int last, int barrier) {
-  for (int d = last - 2; d >= first; --d) {
-    if (d + 1 == barrier) continue;
-    const bool even = std::all_of(g.strides.begin(), g.strides.end(), [&](const Ints& s) {
-      return s[d] == s[d + 1] * g.dims[d + 1];
-    });
-    if (!even) continue;
-    g.dims[d + 1] *= g.dims[d];
-    g.dims.erase(d);
-    for (auto& s : g.strides) s.erase(d);
-    if (d < g.group_first) --g.group_first;
-    if (d < g.kept_loops) --g.kept_loops;
-    if (d < barrier) --barrier;
-  }
-}
-
-void permute_dims(Geometry& g, const std::vector<int>& order) {
-  const Geometry old = g;
-  for (size_t d = 0; d < order.size(); ++d) {
-    g.dims[d] = old.dims[order[d]];
-    for (size_t k = 0; k < g.strides.size(); ++k) g.strides[k][d] = old.strides[k][order[d]];
-  }
-}
-
-bool is_uniform(const Levels& levels) {
-  return levels.empty() || (levels.ssize() == 1 && levels[0].stride == 0);
-}
-// Repeats a short contiguous piece, as a blocked tensor's channel parameter does. 0: does not.
-int period_of(const Levels& levels) {
-  const bool repeats = levels.ssize() == 2 && levels[0].stride == 0 && levels[1].stride == 1;
-  return repeats && kTilePeriod % levels[1].size == 0 ? static_cast<int>(levels[1].size) : 0;
-}
-bool is_contiguous(const Levels& levels, int64_t group) {
-  return levels.ssize() == 1 && levels[0].stride == 1 && levels[0].size == group;
-}
-
-// Tiles are whole steps of the group's first dim where those are short, so that operands without that
-// dim look the same in every tile.
-int64_t tile_of(const Ints& dims, int group_first) {
-  const int rank = dims.ssize();
-  const int64_t group = product(dims, group_first, rank);
-  if (group <= kTile) return group;
-  const int64_t inner = product(dims, group_first + 1, rank);
-  return inner <= kTile ? kTile / inner * inner : kTile;
-}
-
-// Whether every tile of the group sees the same values of an operand.
-bool same_in_every_tile(const Geometry& g, const Ints& strides, int64_t tile) {
-  const int first = g.group_first;
-  if (first == g.dims.ssize()) return false;
-  if (tile == product(g.dims, first, g.dims.ssize())) return true;
-  return strides[first] == 0 && tile % product(g.dims, first + 1, g.dims.ssize()) == 0;
-}
-
-// Rough nanoseconds of a pass whose group starts at dim `first`.
-double sweep_cost(Geometry g, int first, int steps, const std::vector<DType>& dtypes) {
-  g.group_first = first;
-  const int rank = g.dims.ssize();
-  const int64_t group = product(g.dims, first, rank), loops = product(g.dims, 0, first);
-  const int64_t tile = tile_of(g.dims, first);
-  double cost = static_cast<double>(loops) * static_cast<double>(divide_up(group, tile)) * steps * 6;
-  for (size_t k = 0; k < g.strides.size(); ++k) {
-    const Levels levels = merged_levels(g.dims.begin() + first, g.strides[k].begin() + first,
-                                        rank - first);
-    if (is_uniform(levels) || period_of(levels)) cost += static_cast<double>(loops) * 5;
-    else if (is_contiguous(levels, group) && dtypes[k] == DType::f32) continue;
-    else if (first > 0 && g.strides[k][first - 1] == 0 && same_in_every_tile(g, g.strides[k], tile))
-      continue;
-    else if (first == 0 && same_in_every_tile(g, g.strides[k], tile) && tile < group) continue;
-    else {
-      const Level inner = levels.back();
-      const double each = inner.stride == 1 || inner.stride == 0 ? 0.08 : 0.5;
-      cost += static_cast<double>(loops * group) * (each + 4.0 / static_cast<double>(inner.size));
-    }
-  }
-  return cost;
-}
-
-// Sorts the dims as the first output lies in memory, merges them and picks the cheapest group.
-void shape_sweep(Geometry& g, size_t first_output, int steps, const std::vector<DType>& dtypes) {
-  std::vector<int> order(g.dims.size());
-  std::iota(order.begin(), order.end(), 0);
-  if (first_output < g.strides.size()) {
-    const Ints lead = g.strides[first_output];
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return lead[a] > lead[b]; });
-  }
-  permute_dims(g, order);
-  merge_dims(g, 0, g.dims.ssize(), -1);
-  g.group_first = std::max(0, g.dims.ssize() - 1);
-  double best = sweep_cost(g, g.group_first, steps, dtypes);
-  for (int first = g.group_first - 1; first >= 0; --first) {
-    const double cost = sweep_cost(g, first, steps, dtypes);
-    if (cost < best) best = cost, g.group_first = first;
-  }
-}
-
-// Reductions order their loops by the dims and the reduced set alone, so that the order of summation
-// does not depend on what else is in the program.
-void shape_reduction(Geometry& g, const std::vector<bool>& reduced, int row_rank, Pass& pass) {
-  const int rank = g.dims.ssize();
-  int first = rank - row_rank;
-  if (row_rank == 0) {
-    first = rank - 1;
-    while (first > 0 && reduced[first - 1] == reduced[rank - 1]) --first;
-  }
-  const int64_t inner = product(g.dims, first, rank);
-  int run = first;  // dims [run, first) are the reduced ones just before
-  while (run > 0 && reduced[run - 1]) --run;
-  const bool folds = !reduced[rank - 1] && 2 * inner <= kTile && run < first;
-  pass.inner = inner;
-  pass.folds = folds ? kTile / inner : 1;
-  pass.fold_rows = product(g.dims, run, first);
-  if (row_rank == 0) {
-    if (folds) first = run;
-    pass.tile_is_kept = !folds && !reduced[rank - 1];
-  }
-  g.group_first = first;
-  std::vector<int> order;
-  for (int d = 0; d < first; ++d)
-    if (!reduced[d]) order.push_back(d);
-  g.kept_loops = static_cast<int>(order.size());
-  for (int d = 0; d < first; ++d)
-    if (reduced[d]) order.push_back(d);
-  for (int d = first; d < rank; ++d) order.push_back(d);
-  permute_dims(g, order);
-  pass.tile = std::min(kTile, product(g.dims, first, rank));
-  if (folds && row_rank == 0) pass.tile = std::min(pass.folds * inner, product(g.dims, first, rank));
-  merge_dims(g, 0, g.group_first, g.kept_loops);
 }
 
 // ---- what each register is ------------------------------------------------------------------------
@@ -172,6 +24,7 @@ void shape_reduction(Geometry& g, const std::vector<bool>& reduced, int row_rank
 struct RegisterInfo {
   bool small = false;      // kTilePeriod values hold it for the whole group
   bool uniform = false;    // all of them equal
+  bool one_a_row = false;  // the same at all points of a row
   bool invariant = false;  // the same for every group
   int phase = 0;           // row reductions that must be known before
   int writer = -1;         // instruction
@@ -189,10 +42,13 @@ class PassBuilder {
 
  private:
   void find_live();
+  void turn_into_rows();
+  void reductions_to_rows();
   void shape();
   void make_operands(const Geometry& g);
   void describe_registers();
-  void expand_small_stores();
+  void check_store(const RegionInstr& instr) const;
+  void expand_small_registers();
   void place_tiles();
   bool place_phases(bool keep_rows);
   void reach(int reg, int phase, bool keep_rows, std::vector<bool>& included);
@@ -204,7 +60,14 @@ class PassBuilder {
   void size_workspace();
 
   Step step_of(int instr) const;
-  bool sweeps_rows() const { return rows_; }
+  // Whether the instruction fills a tile (and not: stores, or reduces a row bit by bit).
+  bool fills(const RegionInstr& i) const {
+    return !is_store(i) && (i.code != RegionCode::row_reduce || segment_ > 0);
+  }
+  bool has_stride_zero(const RegionInstr& store) const {
+    const auto& strides = output_of(store).strides;
+    return std::find(strides.begin(), strides.end(), 0) != strides.end();
+  }
   const RegionOperand& output_of(const RegionInstr& i) const { return program_.outputs[i.operand]; }
   int output_index(int output) const { return static_cast<int>(program_.inputs.size()) + output; }
   int arity(const RegionInstr& i) const;
@@ -213,7 +76,8 @@ class PassBuilder {
   RegionProgram program_;
   std::vector<int> sinks_;  // instructions
   std::vector<bool> live_;
-  bool rows_ = false;
+  bool rows_ = false;       // the group is a row
+  int64_t segment_ = 0;     // rows are short, a tile holds several: the length of one
   int reduction_ = -1;  // one reduce_store among the sinks
   int threads_;
   Geometry geometry_;
@@ -239,8 +103,9 @@ std::vector<int> PassBuilder::sources(const RegionInstr& i) const {
 PassBuilder::PassBuilder(const RegionProgram& program, std::vector<int> sinks, int threads)
     : program_(program), sinks_(std::move(sinks)), threads_(threads) {
   find_live();
+  turn_into_rows();
   shape();
-  expand_small_stores();
+  expand_small_registers();
   check(registers_.size() <= kMaxLoweredRegisters, "region: {} registers after lowering; split it",
         registers_.size());
   place_tiles();
@@ -263,11 +128,49 @@ void PassBuilder::find_live() {
     for (int reg : sources(instr)) live_[writer[reg]] = true;
     if (instr.code == RegionCode::row_reduce) rows_ = true;
     if (instr.code == RegionCode::reduce_store) reduction_ = i;
-    if (instr.code == RegionCode::store) {
-      const auto& strides = output_of(instr).strides;
-      rows_ |= std::find(strides.begin(), strides.end(), 0) != strides.end();
+    if (instr.code == RegionCode::store && has_stride_zero(instr)) rows_ = true;
+  }
+}
+
+// A reduction of exactly the row's dims, or of short innermost ones, is a row_reduce and a store.
+void PassBuilder::turn_into_rows() {
+  const int rank = program_.dims.ssize();
+  if (reduction_ >= 0) {
+    const RegionOperand& output = output_of(program_.code[reduction_]);
+    int trailing = 0, reduced = 0;
+    for (int d = 0; d < rank; ++d) reduced += is_reduced(output, d);
+    while (trailing < rank && is_reduced(output, rank - 1 - trailing)) ++trailing;
+    const bool fits = rows_ ? trailing == program_.row_rank
+                            : product(program_.dims, rank - trailing, rank) <= kShortRow;
+    if (trailing == reduced && trailing < rank && fits) {
+      program_.row_rank = trailing;
+      rows_ = true;
+      reduction_ = -1;
+      reductions_to_rows();
     }
   }
+  const int64_t row = product(program_.dims, rank - program_.row_rank, rank);
+  if (rows_ && row <= kShortRow) rows_ = false, segment_ = row;
+}
+
+void PassBuilder::reductions_to_rows() {
+  int16_t next = static_cast<int16_t>(register_count(program_));
+  std::vector<RegionInstr> code;
+  std::vector<bool> live;
+  for (size_t i = 0; i < program_.code.size(); ++i) {
+    RegionInstr instr = program_.code[i];
+    if (live_[i] && instr.code == RegionCode::reduce_store) {
+      code.push_back({.code = RegionCode::row_reduce, .combine = instr.combine, .out = next,
+                      .a = instr.a, .scale = instr.scale});
+      live.push_back(true);
+      instr.code = RegionCode::store;
+      instr.a = next++;
+    }
+    code.push_back(instr);
+    live.push_back(live_[i]);
+  }
+  program_.code = std::move(code);
+  live_ = std::move(live);
 }
 
 void PassBuilder::shape() {
@@ -290,6 +193,7 @@ void PassBuilder::shape() {
       dtypes.push_back(operand.dtype);
     }
   pass_.rows = rows_;
+  pass_.segment = segment_;
   pass_.reduces = reduction_ >= 0;
   size_t first_output = program_.inputs.size();
   while (first_output < used.size() && !used[first_output]) ++first_output;
@@ -298,18 +202,19 @@ void PassBuilder::shape() {
     const RegionOperand& output = output_of(program_.code[reduction_]);
     const int rank = g.dims.ssize();
     for (int d = 0; d < rank; ++d) reduced.push_back(is_reduced(output, d));
-    const int row_rank = rows_ ? program_.row_rank : 0;
+    const int row_rank = rows_ || segment_ ? program_.row_rank : 0;
     for (int d = rank - row_rank; d < rank; ++d)
       check(reduced[d] == reduced[rank - 1],
             "region: a program of rows reduces all of the row's dims or none; split it");
-    shape_reduction(g, reduced, row_rank, pass_);
+    shape_reduction(g, reduced, rows_ ? row_rank : 0, pass_);
+    if (segment_ && pass_.tile % segment_) pass_.tile = pass_.tile / segment_ * segment_;
   } else if (rows_) {
     g.group_first = g.dims.ssize() - program_.row_rank;
     merge_dims(g, 0, g.group_first, -1);
     pass_.tile = std::min(kTile, product(g.dims, g.group_first, g.dims.ssize()));
   } else {
-    shape_sweep(g, first_output, steps, dtypes);
-    pass_.tile = tile_of(g.dims, g.group_first);
+    shape_sweep(g, first_output, segment_ ? program_.row_rank : 0, steps, dtypes);
+    pass_.tile = tile_of(g.dims, g.group_first, std::max<int64_t>(1, segment_));
   }
   pass_.loop.assign(g.dims.begin(), g.dims.begin() + g.group_first);
   pass_.loop_count = product(g.dims, 0, g.group_first);
@@ -333,6 +238,9 @@ void PassBuilder::make_operands(const Geometry& g) {
       to.outer_strides.push_back(g.strides[k][d] * to.element_size);
     to.levels = merged_levels(g.dims.begin() + g.group_first, g.strides[k].begin() + g.group_first,
                               rank - g.group_first);
+    const bool per_row = !input && segment_ && !to.levels.empty() && to.levels.back().stride == 0 &&
+                         to.levels.back().size == segment_;
+    if (per_row && segment_ > 1) to.segments = true, to.levels.pop_back();
     to.load = load_run_for(from.dtype);
     to.store = store_run_for(from.dtype);
     pass_.operands.push_back(to);
@@ -344,52 +252,71 @@ void PassBuilder::describe_registers() {
   for (size_t i = 0; i < program_.code.size(); ++i) {
     const RegionInstr& instr = program_.code[i];
     if (!live_[i] || is_store(instr)) continue;
-    RegisterInfo info{true, true, true, 0, static_cast<int>(i)};
+    RegisterInfo info{true, true, true, true, 0, static_cast<int>(i)};
     if (instr.code == RegionCode::load) {
       const PassOperand& operand = pass_.operands[instr.operand];
       info.uniform = is_uniform(operand.levels);
       info.small = info.uniform || period_of(operand.levels) > 0;
       info.invariant = std::all_of(operand.outer_strides.begin(), operand.outer_strides.end(),
                                    [](int64_t s) { return s == 0; });
+      const Ints& strides = program_.inputs[instr.operand].strides;
+      for (int d = strides.ssize() - program_.row_rank; d < strides.ssize(); ++d)
+        info.one_a_row &= strides[d] == 0;
     }
     for (int reg : sources(instr)) {
       info.small &= registers_[reg].small;
       info.uniform &= registers_[reg].uniform;
       info.invariant &= registers_[reg].invariant;
+      info.one_a_row &= registers_[reg].one_a_row;
       info.phase = std::max(info.phase, registers_[reg].phase);
     }
-    if (instr.code == RegionCode::row_reduce)
-      info.small = info.uniform = true, info.invariant = false, ++info.phase;
+    if (instr.code == RegionCode::row_reduce) {
+      info.one_a_row = true;
+      info.invariant = false;
+      info.small = info.uniform = segment_ == 0;
+      if (segment_ == 0) ++info.phase;
+    }
     registers_[instr.out] = info;
   }
 }
 
-// A small register that goes to an ordinary output gets a full copy; one that is stored as a point
-// of its row stays.
-void PassBuilder::expand_small_stores() {
+// Whether a store is sound: each element once, or once a row with the row's one value.
+void PassBuilder::check_store(const RegionInstr& instr) const {
+  const RegisterInfo& info = registers_[instr.a];
+  const PassOperand& output = pass_.operands[output_index(instr.operand)];
+  const auto& outer = output.outer_strides;
+  bool repeats = std::find(outer.begin(), outer.end(), 0) != outer.end();
+  if (output.segments) repeats |= !info.one_a_row;
+  else if (is_uniform(output.levels)) repeats |= !info.uniform;
+  if (output.segments || !is_uniform(output.levels))
+    for (const Level& level : output.levels) repeats |= level.stride == 0;
+  check(!repeats,
+        "region: output {} is stored more than once: its stride is 0 in a dim where the value varies",
+        instr.operand);
+}
+
+// Small registers that leave for an ordinary output, or into the sums of short rows, get a full copy;
+// one that is stored as a point of its group stays.
+void PassBuilder::expand_small_registers() {
   describe_registers();
   int16_t next = static_cast<int16_t>(registers_.size());
   std::vector<RegionInstr> code;
   std::vector<bool> live;
   for (size_t i = 0; i < program_.code.size(); ++i) {
     RegionInstr instr = program_.code[i];
-    if (live_[i] && instr.code == RegionCode::store) {
-      const RegisterInfo& info = registers_[instr.a];
+    const bool stores = live_[i] && instr.code == RegionCode::store;
+    const bool sums = live_[i] && instr.code == RegionCode::row_reduce && segment_ > 0;
+    bool expands = sums;
+    if (stores) {
+      check_store(instr);
       const PassOperand& output = pass_.operands[output_index(instr.operand)];
-      const bool point = is_uniform(output.levels);
-      const bool repeats = std::any_of(output.levels.begin(), output.levels.end(),
-                                       [](const Level& l) { return l.stride == 0; });
-      const auto& outer = output.outer_strides;
-      check(std::find(outer.begin(), outer.end(), 0) == outer.end() &&
-                (point ? info.uniform : !repeats),
-            "region: output {} is stored more than once: its stride is 0 in a dim where the value "
-            "varies", instr.operand);
-      if (info.small && !point) {
-        code.push_back({.code = RegionCode::compute, .out = next, .a = instr.a,
-                        .fn = find_tile_function("identity")});
-        live.push_back(true);
-        instr.a = next++;
-      }
+      expands = output.segments || !is_uniform(output.levels);
+    }
+    if (expands && registers_[instr.a].small) {
+      code.push_back({.code = RegionCode::compute, .out = next, .a = instr.a,
+                      .fn = find_tile_function("identity")});
+      live.push_back(true);
+      instr.a = next++;
     }
     code.push_back(instr);
     live.push_back(live_[i]);
@@ -442,7 +369,8 @@ bool PassBuilder::place_phases(bool keep_rows) {
     std::vector<bool> included(count, false);
     for (int i = 0; i < count; ++i) {
       const RegionInstr& instr = program_.code[i];
-      if (!live_[i] || !(is_store(instr) || instr.code == RegionCode::row_reduce)) continue;
+      if (!live_[i] || fills(instr) || (!is_store(instr) && instr.code != RegionCode::row_reduce))
+        continue;
       if (phase_of_sink(instr) != phase) continue;
       const bool point = instr.code == RegionCode::store && registers_[instr.a].small;
       if (point) continue;
@@ -495,7 +423,7 @@ void PassBuilder::redirect_outputs() {
     const PassOperand& output = pass_.operands[output_index(store.operand)];
     const RegionInstr& source = program_.code[registers_[store.a].writer];
     if (redirected_[store.a] >= 0 || source.code != RegionCode::compute) continue;
-    if (output.dtype != DType::f32 || !is_contiguous(output.levels, pass_.group)) continue;
+    if (output.segments || output.dtype != DType::f32 || !is_contiguous(output.levels, pass_.group)) continue;
     int first = -1, runs = 0;
     for (size_t at = 0; at < order_.size(); ++at)
       if (order_[at].instr == registers_[store.a].writer && runs++ == 0) first = static_cast<int>(at);
@@ -515,14 +443,14 @@ void PassBuilder::assign_slots() {
     const RegionInstr& instr = program_.code[order_[at].instr];
     for (int reg : sources(instr))
       if (last_write[reg] >= 0) lives[reg].back().end = at;
-    if (is_store(instr) || instr.code == RegionCode::row_reduce) continue;
+    if (!fills(instr)) continue;
     last_write[instr.out] = at;
     lives[instr.out].push_back({at, at + 1});
   }
   std::vector<std::vector<Interval>> slots;
   for (int at = 0; at < end; ++at) {
     const RegionInstr& instr = program_.code[order_[at].instr];
-    if (is_store(instr) || instr.code == RegionCode::row_reduce) continue;
+    if (!fills(instr)) continue;
     RegisterHome& home = pass_.homes[instr.out];
     if (home.home != Home::none) continue;
     auto& life = lives[instr.out];
@@ -572,10 +500,14 @@ Step PassBuilder::step_of(int i) const {
       step.small = registers_[instr.out].small;
       step.kernel = instr.fn->kernel;
       break;
-    case RegionCode::row_reduce: step.code = StepCode::row_reduce; break;
+    case RegionCode::row_reduce:
+      step.code = segment_ ? StepCode::reduce_segments : StepCode::row_reduce;
+      break;
     case RegionCode::store:
-      step.code = registers_[instr.a].small ? StepCode::store_point : StepCode::store_tile;
       step.operand = static_cast<int16_t>(output_index(instr.operand));
+      step.code = registers_[instr.a].small              ? StepCode::store_point
+                  : pass_.operands[step.operand].segments ? StepCode::store_segments
+                                                          : StepCode::store_tile;
       break;
     case RegionCode::reduce_store: step.code = StepCode::reduce_store; break;
   }
@@ -602,7 +534,7 @@ void PassBuilder::emit() {
   }
   for (const Placement& placement : order_) {  // full registers with a home of their own
     const RegionInstr& instr = program_.code[placement.instr];
-    if (is_store(instr) || instr.code == RegionCode::row_reduce) continue;
+    if (!fills(instr)) continue;
     RegisterHome& home = pass_.homes[instr.out];
     if (home.home != Home::none) continue;
     const bool load = instr.code == RegionCode::load;
@@ -623,7 +555,7 @@ void PassBuilder::emit() {
     Step step = step_of(placement.instr);
     if (instr.code == RegionCode::load && pass_.homes[instr.out].home == Home::operand) continue;
     if (instr.code == RegionCode::store && redirected_[instr.a] == instr.operand) continue;
-    if (instr.code == RegionCode::row_reduce) phase.reduces.push_back(step);
+    if (step.code == StepCode::row_reduce) phase.reduces.push_back(step);
     if (instr.code == RegionCode::reduce_store) {
       step.accumulator = static_cast<int>(pass_.accumulators.size());
       pass_.accumulators.push_back({.combine = instr.combine, .scale = instr.scale,

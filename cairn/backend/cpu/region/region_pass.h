@@ -15,6 +15,7 @@
 namespace cairn::cpu {
 
 inline constexpr int64_t kTile = 1024;           // floats a tile at most: 4 KB, several fit L1
+inline constexpr int64_t kShortRow = 128;        // a tile holds several rows up to this long
 inline constexpr size_t kMaxLoweredRegisters = 512;
 inline constexpr int64_t kUnitsPerFlush = 64;    // f32 accumulators go to f64 totals this often
 inline constexpr int64_t kRowBufferBytes = 256 << 10;  // rows kept between phases stay within L2
@@ -25,7 +26,8 @@ struct PassOperand {
   int64_t element_size = 4;
   int64_t origin = 0;        // bytes
   Ints outer_strides;        // bytes, one a loop dim
-  Levels levels;             // within the group
+  Levels levels;             // within the group; without the row when `segments`
+  bool segments = false;     // an output with one value for each of the short rows in a tile
   LoadRun load = nullptr;
   StoreRun store = nullptr;
 };
@@ -35,9 +37,11 @@ enum class StepCode : uint8_t {
   fill_tile,    // register = the operand's tile, converted or gathered
   constant,     // register = p0, small
   compute,
-  row_reduce,   // partial result of the tile
+  row_reduce,       // partial result of the tile
+  reduce_segments,  // register = each short row's result at all its points
   store_tile,
-  store_point,  // one value a group
+  store_point,     // one value a group
+  store_segments,  // one value a short row
   reduce_store
 };
 
@@ -94,6 +98,7 @@ struct Pass {
   int64_t loop_count = 1;
   int64_t kept_count = 1;     // product of the kept loop dims
   int64_t group = 1, tile = 1, tiles = 1;
+  int64_t segment = 0;        // length of the short rows of which a tile holds several, or 0
   bool reduces = false, rows = false, tile_is_kept = false;
   std::vector<PassOperand> operands;  // inputs, then outputs
   std::vector<RegisterHome> homes;

@@ -26,6 +26,8 @@ class PassRunner {
   void run_steps(const std::vector<Step>& steps, int64_t start, int64_t n);
   void begin_reduces(const Phase& phase);
   void finish_reduces(const Phase& phase);
+  void reduce_segments(const Step& step, int64_t n);
+  void store_segments(const Step& step, int64_t start, int64_t n);
   void fill_small(const Step& step);
   void fill_tile(const Step& step, int64_t start, int64_t n);
   void compute(const Step& step, int64_t n);
@@ -145,6 +147,8 @@ void PassRunner::run_steps(const std::vector<Step>& steps, int64_t start, int64_
             combined(step.combine, row_results_[step.out],
                      reduce_tile(step.combine, registers_[step.in[0]], step.mask[0], n));
         break;
+      case StepCode::reduce_segments: reduce_segments(step, n); break;
+      case StepCode::store_segments: store_segments(step, start, n); break;
       case StepCode::store_tile: {
         const PassOperand& to = pass_.operands[step.operand];
         store_tile(to.store, to.element_size, registers_[step.in[0]], base_[step.operand], to.levels,
@@ -168,6 +172,27 @@ void PassRunner::run_steps(const std::vector<Step>& steps, int64_t start, int64_
       }
     }
   }
+}
+
+// The rows of a tile one by one; each result goes to all points of its row.
+void PassRunner::reduce_segments(const Step& step, int64_t n) {
+  const float* in = registers_[step.in[0]];
+  float* out = registers_[step.out];
+  const int64_t length = pass_.segment;
+  for (int64_t at = 0; at < n; at += length) {
+    const double total = reduce_tile(step.combine, in + at, kWholeTile, length);
+    std::fill_n(out + at, length, static_cast<float>(total * step.scale));
+  }
+}
+
+void PassRunner::store_segments(const Step& step, int64_t start, int64_t n) {
+  const PassOperand& to = pass_.operands[step.operand];
+  const float* in = registers_[step.in[0]];
+  float values[kTile];
+  const int64_t count = n / pass_.segment;
+  for (int64_t i = 0; i < count; ++i) values[i] = in[i * pass_.segment];
+  store_tile(to.store, to.element_size, values, base_[step.operand], to.levels,
+             start / pass_.segment, count);
 }
 
 inline void PassRunner::run_tile(const Phase& phase, int64_t start, int64_t n) {

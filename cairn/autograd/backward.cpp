@@ -14,7 +14,7 @@ namespace {
 // One sweep over the tape from `outputs` down.
 class Sweep {
  public:
-  Sweep(bool create_graph, bool accumulate) : create_graph_(create_graph), accumulate_(accumulate) {}
+  Sweep(bool create_graph, bool accumulate, bool stop = false) : create_graph_(create_graph), accumulate_(accumulate), stop_(stop) {}
 
   // Gradients are wanted for this leaf or intermediate value.
   void want(const Edge& edge) {
@@ -41,8 +41,12 @@ class Sweep {
 
  private:
   void visit(GradNode& node, const std::vector<Tensor>& grads) {
-    for (size_t i = 0; i < grads.size(); ++i)
-      if (values_.count({&node, static_cast<int>(i)})) value_grads_[{&node, static_cast<int>(i)}] = grads[i];
+    bool wanted = false;
+    for (size_t i = 0; i < grads.size(); ++i) {
+      const std::pair<GradNode*, int> value = {&node, static_cast<int>(i)};
+      if (values_.count(value)) value_grads_[value] = grads[i], wanted = true;
+    }
+    if (wanted && stop_) return;
     SmallVector<bool, 16> needs(node.edges.size(), false);
     bool any = false;
     for (size_t i = 0; i < node.edges.size(); ++i) any |= needs[i] = leads_to_wanted(node.edges[i]);
@@ -117,7 +121,10 @@ class Sweep {
       const Edge& edge = node->edges[next++];
       if (edge.leaf && leaves_.count(edge.leaf.get())) open[node] = true;
       if (!edge.node) continue;
-      if (values_.count({edge.node.get(), edge.index})) open[node] = true;
+      if (values_.count({edge.node.get(), edge.index})) {
+        open[node] = true;
+        if (stop_) continue;
+      }
       if (const auto known = leads_.find(edge.node.get()); known != leads_.end()) {
         if (known->second) open[node] = true;
       } else {
@@ -129,6 +136,7 @@ class Sweep {
   }
 
   bool create_graph_, accumulate_;
+  bool stop_;  // nothing flows behind a wanted value
   std::unordered_set<TensorImpl*> leaves_;
   std::set<std::pair<GradNode*, int>> values_;
   std::multimap<uint64_t, Ref<GradNode>> queue_;
@@ -172,6 +180,19 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
           "grad: no output depends on input {} of shape {}; pass allow_unused for an undefined gradient", i,
           to_string(inputs[i].shape()));
     results.push_back(g);
+  }
+  return results;
+}
+
+Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, const Tensors& inputs, bool create_graph) {
+  Sweep sweep(create_graph, false, true);
+  for (const Tensor& input : inputs) sweep.want(edge_of(input));
+  for (size_t i = 0; i < outputs.size(); ++i) sweep.seed(outputs[i], output_grads[i]);
+  sweep.run();
+  Tensors results;
+  for (const Tensor& input : inputs) {
+    const Edge edge = edge_of(input);
+    results.push_back(edge.leaf ? sweep.of_leaf(edge.leaf.get()) : sweep.of_value(edge.node.get(), edge.index));
   }
   return results;
 }

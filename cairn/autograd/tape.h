@@ -41,6 +41,9 @@ class GradNode : public RefCounted {
 };
 
 Edge edge_of(const Tensor& t);
+// grad() that treats `inputs` as independent of each other: nothing flows on behind them. Undefined where an
+// input is not reached.
+Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, const Tensors& inputs, bool create_graph);
 // Makes `outputs` results of `node` on the tape.
 void attach(const Ref<GradNode>& node, std::span<Tensor> outputs);
 

@@ -65,6 +65,10 @@ void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, 
   check_inputs(op, inputs, attrs);
   Arguments args(inputs);
   if (ctx.autocast && !op.is(kView)) autocast_inputs(op, args.span());
+  if (ctx.captures) [[unlikely]] {
+    for (const Tensor& t : args.span())
+      if (t.requires_grad()) ctx.captures->push_back(t);
+  }
   const bool taped = wants_gradient(op, args.span());
   Recorder* recorder = ctx.recorder;
   Arguments values(args.span());

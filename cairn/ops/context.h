@@ -39,6 +39,7 @@ struct Context {
   bool autocast = false;
   DType autocast_dtype = DType::bf16;
   int recompute = 0;  // inside a recomputed region: its id
+  std::vector<Tensor>* captures = nullptr;  // where recompute() notes what its function reads
   Loc loc;            // of the op being applied
   std::vector<PathEntry> path;
   std::string path_text() const;  // "net.layer1.conv", "" outside modules

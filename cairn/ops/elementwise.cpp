@@ -414,6 +414,13 @@ Tensor neg(In x) { return keep_dtype("neg", x); }
 Tensor abs(In x) { return keep_dtype("abs", x); }
 Tensor sign(In x) { return keep_dtype("sign", x); }
 Tensor square(In x) { return keep_dtype("square", x); }
+Tensor logaddexp(In a, In b) {
+  Tensor top = maximum(a, b).detach();
+  top = where(isfinite(top), top, full({}, 0, top.dtype()));
+  return log(exp(a - top) + exp(b - top)) + top;
+}
+Tensor lerp(In a, const Tensor& b, double weight) { return add(a, mul(b - a, weight)); }
+Tensor masked_fill(In x, const Tensor& mask, double value) { return where(In(mask, x.loc), full({}, value, x.t.dtype()), x); }
 Tensor relu(In x) {
   static const OpDef& op = op_named("relu");
   return apply(op, {x.t}, {}, x.loc);

@@ -64,6 +64,9 @@ Tensor floor(In x);
 Tensor ceil(In x);
 Tensor round(In x);  // half to even
 Tensor trunc(In x);
+Tensor logaddexp(In a, In b);                       // log(e^a + e^b)
+Tensor lerp(In a, const Tensor& b, double weight);  // a + weight (b - a)
+Tensor masked_fill(In x, const Tensor& mask, double value);
 Tensor clamp(In x, double low, double high);
 Tensor clamp_min(In x, double low);
 Tensor clamp_max(In x, double high);

@@ -1,8 +1,10 @@
 // Every function on tensors that users call, by family.
 #pragma once
+#include "cairn/ops/activation.h"
 #include "cairn/ops/attention.h"
 #include "cairn/ops/conv.h"
 #include "cairn/ops/ctc.h"
+#include "cairn/ops/distance.h"
 #include "cairn/ops/elementwise.h"
 #include "cairn/ops/index.h"
 #include "cairn/ops/interpolate.h"
@@ -14,4 +16,5 @@
 #include "cairn/ops/reduce.h"
 #include "cairn/ops/rnn.h"
 #include "cairn/ops/sort.h"
+#include "cairn/ops/unfold.h"
 #include "cairn/ops/view.h"

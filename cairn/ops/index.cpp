@@ -64,6 +64,12 @@ const OpDef kOps[] = {
      }},
     OpDef{"check_finite", "x, after a check that no value is NaN or infinite", 1, 1, infer_same, kMayFault,
      [](VjpCall& c) { c.results[0] = c.grad(); }},
+    OpDef{"scatter", "a source written at indices along an axis", 3, 1, infer_scatter_add, kSaveInputs | kMayFault,
+     [](VjpCall& c) {
+       const int64_t axis = c.attrs.integer("axis");
+       if (c.needs[0]) c.results[0] = scatter(c.grad(), axis, c.inputs[1], zeros(c.input_shapes[2], c.grad().dtype()));
+       if (c.needs[2]) c.results[2] = gather(c.grad(), axis, c.inputs[1]);
+     }}.with_onnx("ScatterElements"),
     // An index that the fault word reports when it lies outside [low, high); the index itself otherwise.
     OpDef{"check_index", "the indices, checked against a range", 1, 1, infer_check_index, kMayFault, nullptr, "an index"},
 };
@@ -83,6 +89,17 @@ Tensor gather(In x, int64_t axis, const Tensor& index) {
 }
 Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
   return apply(op_named("scatter_add"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter_add", axis, x.t.rank())}}}, x.loc);
+}
+Tensor scatter(In x, int64_t axis, const Tensor& index, const Tensor& src) {
+  return apply(op_named("scatter"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter", axis, x.t.rank())}}}, x.loc);
+}
+Tensor index_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
+  const int d = normalize_axis("index_add", axis, x.t.rank());
+  check(index.rank() == 1 && src.rank() == x.t.rank() && src.shape()[d] == index.numel(), "index_add: {} indices for a source {}{}",
+        to_string(index.shape()), to_string(src.shape()), where(x.loc));
+  Shape one(x.t.rank(), 1);
+  one[d] = index.numel();
+  return scatter_add(x, d, expand(reshape(index, one), src.shape()), src);
 }
 Tensor index_select(In x, int64_t axis, const Tensor& index) {
   const int d = normalize_axis("index_select", axis, x.t.rank());

@@ -10,6 +10,10 @@ Tensor embedding(const Tensor& weight, In indices);
 Tensor gather(In x, int64_t axis, const Tensor& index);
 // x with src added at index along `axis` (torch.scatter_add); repeated indices add up.
 Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src);
+// x with src written at index along `axis` (torch.scatter); where an index is repeated the last one stays.
+Tensor scatter(In x, int64_t axis, const Tensor& index, const Tensor& src);
+// x with the entries of src added at the places `index` (1-d) along `axis`.
+Tensor index_add(In x, int64_t axis, const Tensor& index, const Tensor& src);
 // The given entries along `axis`: index is 1-d.
 Tensor index_select(In x, int64_t axis, const Tensor& index);
 // x itself; stops the step (or throws, eagerly) when a value is NaN or infinite. Compiled, no State has

@@ -21,14 +21,16 @@ void same_shape(const char* op, const In& x, const Tensor& target) {
 
 }  // namespace
 
+namespace {
 // Written with comparisons along the class axis rather than a gather: it fuses into one pass over the
-// logits, forward and backward.
-Tensor cross_entropy(In logits, const Tensor& target, const CrossEntropyOptions& o) {
+// logits, forward and backward. `normalized`: they are log probabilities already.
+Tensor class_loss(const char* name, const In& logits, const Tensor& target, const CrossEntropyOptions& o, bool normalized) {
   const int rank = logits.t.rank();
+  check(rank >= 2, "{}: wants [N, C, ...], not {}{}", name, to_string(logits.t.shape()), where(logits.loc));
   Shape expected = {logits.t.shape()[0]};
   for (int d = 2; d < rank; ++d) expected.push_back(logits.t.shape()[d]);
   check(rank >= 2 && target.defined() && target.shape() == expected,
-        "cross_entropy: logits {} want targets of shape {}, got {}{}", to_string(logits.t.shape()), to_string(expected),
+        "{}: input {} wants targets of shape {}, got {}{}", name, to_string(logits.t.shape()), to_string(expected),
         target.defined() ? to_string(target.shape()) : "undefined", where(logits.loc));
   const int64_t classes = logits.t.shape()[1];
   const Tensor kept = ne(target, static_cast<double>(o.ignore_index));
@@ -37,11 +39,11 @@ Tensor cross_entropy(In logits, const Tensor& target, const CrossEntropyOptions&
   Shape along(rank - 1, 1);
   along[0] = classes;
   const Tensor hit = eq(unsqueeze(label, 1), reshape(cast(arange(0, classes), target.dtype()), along));
-  const Tensor log_p = log_softmax(logits, 1);
+  const Tensor log_p = normalized ? logits.t : log_softmax(logits, 1);
   Tensor row_weight = cast(kept, log_p.dtype());
   Tensor class_weight;
   if (o.weight.defined()) {
-    check(o.weight.shape() == Shape{classes}, "cross_entropy: weight {} for {} classes{}", to_string(o.weight.shape()), classes, where(logits.loc));
+    check(o.weight.shape() == Shape{classes}, "{}: weight {} for {} classes{}", name, to_string(o.weight.shape()), classes, where(logits.loc));
     class_weight = reshape(o.weight, along);
     row_weight = row_weight * sum(where(hit, class_weight, full({}, 0, log_p.dtype())), {1});
   }
@@ -55,6 +57,14 @@ Tensor cross_entropy(In logits, const Tensor& target, const CrossEntropyOptions&
   if (o.reduction == Reduction::mean) return div(In(sum(loss), logits.loc), sum(row_weight));
   return reduced(loss, o.reduction);
 }
+}  // namespace
+
+Tensor cross_entropy(In logits, const Tensor& target, const CrossEntropyOptions& options) {
+  return class_loss("cross_entropy", logits, target, options, false);
+}
+Tensor nll_loss(In log_probs, const Tensor& target, const CrossEntropyOptions& options) {
+  return class_loss("nll_loss", log_probs, target, options, true);
+}
 
 Tensor mse_loss(In x, const Tensor& target, Reduction reduction) {
   same_shape("mse_loss", x, target);
@@ -63,6 +73,61 @@ Tensor mse_loss(In x, const Tensor& target, Reduction reduction) {
 Tensor l1_loss(In x, const Tensor& target, Reduction reduction) {
   same_shape("l1_loss", x, target);
   return reduced(abs(x - target), reduction);
+}
+Tensor huber_loss(In x, const Tensor& target, double delta, Reduction reduction) {
+  same_shape("huber_loss", x, target);
+  check(delta > 0, "huber_loss: delta {} must be positive{}", delta, where(x.loc));
+  const Tensor distance = abs(x - target), near = clamp_max(distance, delta);
+  return reduced(near * (distance - near * 0.5), reduction);
+}
+Tensor smooth_l1_loss(In x, const Tensor& target, double beta, Reduction reduction) {
+  if (beta == 0) return l1_loss(x, target, reduction);
+  return huber_loss(x, target, beta, reduction) * (1 / beta);
+}
+Tensor binary_cross_entropy(In p, const Tensor& target, Reduction reduction) {
+  same_shape("binary_cross_entropy", p, target);
+  // As in PyTorch, logarithms end at -100, so that a certain mistake costs much but not everything.
+  const Tensor yes = clamp_min(log(p), -100), no = clamp_min(log1p(neg(p)), -100);
+  return reduced(neg(target * yes + (1.0 - target) * no), reduction);
+}
+Tensor kl_div(In log_q, const Tensor& target, Reduction reduction, bool log_target) {
+  same_shape("kl_div", log_q, target);
+  if (log_target) return reduced(exp(target) * (target - log_q), reduction);
+  const Tensor zero = full({}, 0, target.dtype()), some = gt(target, 0);
+  const Tensor entropy = where(some, target * log(where(some, target, full({}, 1, target.dtype()))), zero);
+  return reduced(entropy - target * log_q, reduction);
+}
+Tensor cosine_embedding_loss(In a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+  same_shape("cosine_embedding_loss", a, b);
+  const Tensor cosine = cosine_similarity(a, b, -1);
+  check(target.defined() && target.shape() == cosine.shape(), "cosine_embedding_loss: wants targets {}{}", to_string(cosine.shape()), where(a.loc));
+  return reduced(where(gt(target, 0), 1.0 - cosine, relu(cosine - margin)), reduction);
+}
+Tensor triplet_margin_loss(In anchor, const Tensor& positive, const Tensor& negative, double margin, double p, Reduction reduction) {
+  same_shape("triplet_margin_loss", anchor, positive);
+  same_shape("triplet_margin_loss", anchor, negative);
+  return reduced(relu(pairwise_distance(anchor, positive, p) - pairwise_distance(anchor, negative, p) + margin), reduction);
+}
+Tensor margin_ranking_loss(In a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
+  same_shape("margin_ranking_loss", a, b);
+  return reduced(relu((b - a) * target + margin), reduction);
+}
+Tensor hinge_embedding_loss(In x, const Tensor& target, double margin, Reduction reduction) {
+  same_shape("hinge_embedding_loss", x, target);
+  return reduced(where(gt(target, 0), x, relu(margin - x)), reduction);
+}
+Tensor soft_margin_loss(In x, const Tensor& target, Reduction reduction) {
+  same_shape("soft_margin_loss", x, target);
+  return reduced(softplus(In(neg(target * x), x.loc), 1.0, 1e30), reduction);
+}
+Tensor gaussian_nll_loss(In x, const Tensor& target, const Tensor& variance, double eps, Reduction reduction) {
+  same_shape("gaussian_nll_loss", x, target);
+  const Tensor v = clamp_min(variance, eps);
+  return reduced((log(v) + square(x - target) / v) * 0.5, reduction);
+}
+Tensor poisson_nll_loss(In log_rate, const Tensor& target, Reduction reduction) {
+  same_shape("poisson_nll_loss", log_rate, target);
+  return reduced(exp(log_rate) - target * log_rate, reduction);
 }
 // max(x, 0) - x t + log(1 + e^-|x|): stable for large |x|.
 Tensor binary_cross_entropy_with_logits(In x, const Tensor& target, Reduction reduction) {

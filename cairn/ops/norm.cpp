@@ -89,7 +89,7 @@ const OpDef kOps[] = {
 struct Normalized {
   Tensor y, mean, rstd;
 };
-Normalized normalize(const In& x, const Ints& axes, double eps) {
+Normalized normalized(const In& x, const Ints& axes, double eps) {
   Tensor out[3];
   apply(op_named("normalize"), {&x.t, 1}, {{"axes", axes}, {"eps", eps}}, out, x.loc);
   return {out[0], out[1], out[2]};
@@ -138,7 +138,7 @@ Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, c
   const double n = count_of(x.t.shape(), axes);
   check(n > 1, "batch_norm: training needs more than one value per channel, got input {}; use a larger batch or eval mode{}",
         to_string(x.t.shape()), where(x.loc));
-  const Normalized normal = normalize(x, axes, eps);
+  const Normalized normal = normalized(x, axes, eps);
   if (running_mean.defined()) {
     NoGrad no_grad;
     move_toward(running_mean, normal.mean, momentum);
@@ -155,7 +155,7 @@ Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, con
   check(fits, "layer_norm: input {} does not end in {}{}", to_string(x.t.shape()), to_string(normalized_shape), where(x.loc));
   Ints axes;
   for (int d = rank - inner; d < rank; ++d) axes.push_back(d);
-  Tensor y = normalize(x, axes, eps).y;
+  Tensor y = normalized(x, axes, eps).y;
   if (weight.defined()) y = mul(In(y, x.loc), weight);
   if (bias.defined()) y = add(In(y, x.loc), bias);
   return y;
@@ -172,13 +172,13 @@ Tensor group_norm(In x, int64_t groups, const Tensor& weight, const Tensor& bias
   check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] % groups == 0,
         "group_norm: channels of {} do not divide into {} groups{}", to_string(x.t.shape()), groups, where(x.loc));
   const Tensor grouped = reshape(x, {x.t.shape()[0], groups, -1});
-  return channel_affine(reshape(normalize(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight, bias, x.loc);
+  return channel_affine(reshape(normalized(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight, bias, x.loc);
 }
 Tensor instance_norm(In x, const Tensor& weight, const Tensor& bias, double eps) {
   check(x.t.rank() >= 3, "instance_norm: wants [N, C, spatial...], not {}{}", to_string(x.t.shape()), where(x.loc));
   Ints axes;
   for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
-  return channel_affine(normalize(x, axes, eps).y, weight, bias, x.loc);
+  return channel_affine(normalized(x, axes, eps).y, weight, bias, x.loc);
 }
 
 }  // namespace cairn

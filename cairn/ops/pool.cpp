@@ -92,5 +92,51 @@ Tensor avg_pool(In x, const PoolOptions& options) {
   return apply(op_named("avg_pool"), {x.t}, attrs, x.loc);
 }
 Tensor avg_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) { return avg_pool(x, square_window(kernel, stride, padding)); }
+Tensor lp_pool(In x, double p, const PoolOptions& options) {
+  check(p > 0, "lp_pool: p is {}{}", p, where(x.loc));
+  const double places = static_cast<double>(numel(attrs_of(x, options).ints("kernel")));
+  return pow(mul(avg_pool(In(pow(abs(x), p), x.loc), options), places), 1 / p);
+}
+
+namespace {
+// Sizes of an adaptive pooling; where all divide evenly it is a plain pooling with this kernel, else none.
+struct Adaptive {
+  Ints size, kernel;
+  Adaptive(const char* name, const In& x, const Ints& given) {
+    const int spatial = x.t.rank() - 2;
+    check(spatial >= 1 && spatial <= 3, "{}: wants [N, C, spatial...], not {}{}", name, to_string(x.t.shape()), where(x.loc));
+    size = each(given, spatial, {}, x.loc);
+    check(!size.empty(), "{}: no size given{}", name, where(x.loc));
+    for (int d = 0; d < spatial; ++d) {
+      const int64_t from = x.t.shape()[d + 2];
+      check(size[d] > 0 && from > 0, "{}: {} to {}{}", name, from, size[d], where(x.loc));
+      kernel.push_back(from / size[d]);
+      even = even && from % size[d] == 0;
+    }
+  }
+  bool even = true;
+};
+}  // namespace
+
+Tensor adaptive_avg_pool(In x, const Ints& size) {
+  const Adaptive a("adaptive_avg_pool", x, size);
+  if (a.even) return avg_pool(x, {.kernel = a.kernel});
+  return interpolate(x, {.size = a.size, .mode = Interpolation::area});
+}
+Tensor adaptive_max_pool(In x, const Ints& size) {
+  const Adaptive a("adaptive_max_pool", x, size);
+  if (a.even) return max_pool(x, {.kernel = a.kernel});
+  Tensor y = x.t;
+  for (int d = 0; d < a.size.ssize(); ++d) {
+    const int64_t from = y.shape()[d + 2], to = a.size[d];
+    Tensors parts;
+    for (int64_t o = 0; o < to; ++o) {
+      const int64_t first = o * from / to, last = ((o + 1) * from + to - 1) / to;
+      parts.push_back(amax(slice(y, d + 2, first, last - first), {d + 2}, true));
+    }
+    y = cat(parts, d + 2, x.loc);
+  }
+  return y;
+}
 
 }  // namespace cairn

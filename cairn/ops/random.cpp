@@ -80,17 +80,47 @@ const Tensor& generator() { return thread_generator(); }
 Tensor rand(const Shape& shape, DType dtype) { return draw("random_uniform", shape, dtype); }
 Tensor randn(const Shape& shape, DType dtype) { return draw("random_normal", shape, dtype); }
 Tensor uniform(const Shape& shape, double low, double high) { return rand(shape) * (high - low) + low; }
+Tensor normal(const Shape& shape, double mean, double deviation) { return randn(shape) * deviation + mean; }
+Tensor exponential(const Shape& shape, double rate) { return log1p(neg(rand(shape))) * (-1 / rate); }
+Tensor gumbel(const Shape& shape) { return neg(log(clamp_min(exponential(shape), 1e-30))); }
+Tensor permutation(int64_t n) {
+  // Two draws in one key: 48 bits, so that ties (which would keep their order) do not occur in practice.
+  return argsort(rand({n}, DType::f64) + rand({n}, DType::f64) * 0x1p-24);
+}
+Tensor multinomial(In weights, int64_t count, bool replacement) {
+  check(weights.t.rank() >= 1 && is_float(weights.t.dtype()), "multinomial: wants float weights of one dimension or more{}", where(weights.loc));
+  const int64_t classes = weights.t.size(-1);
+  check(count >= 0 && (replacement || count <= classes), "multinomial: {} of {} places without replacement{}", count, classes, where(weights.loc));
+  const Tensor w = weights.t.detach();
+  if (!replacement) return topk(log(w) + cast(gumbel(w.shape()), w.dtype()), count).indices;
+  const Tensor bounds = cumsum(w, -1);
+  Shape shape = w.shape();
+  shape.back() = count;
+  // The number of bounds at or below u times the total; a last place of weight 0 is not reached as u < 1.
+  const Tensor level = cast(rand(shape), w.dtype()) * slice(bounds, -1, classes - 1, 1);
+  const Tensor place = sum(ge(unsqueeze(level, -1), unsqueeze(bounds, -2)), {-1});
+  return clamp_max(place, static_cast<double>(classes - 1));
+}
 Tensor bernoulli(In probability) { return cast(lt(rand(probability.t.shape()), probability), probability.t.dtype()); }
 Tensor randint(int64_t high, const Shape& shape) {
   check(high > 0, "randint: the bound {} must be positive", high);
   return cast(floor(rand(shape, high > (1 << 24) ? DType::f64 : DType::f32) * static_cast<double>(high)), DType::i64);
 }
-Tensor dropout(In x, double p, bool training) {
-  check(p >= 0 && p <= 1, "dropout: probability {} is not in [0, 1]{}", p, where(x.loc));
+namespace {
+Tensor drop(const char* name, const In& x, double p, bool training, const Shape& mask) {
+  check(p >= 0 && p <= 1, "{}: probability {} is not in [0, 1]{}", name, p, where(x.loc));
   if (!training || p == 0) return x.t;
   if (p == 1) return mul(x, 0.0);
-  const Tensor keep = cast(ge(rand(x.t.shape()), p), x.t.dtype());
+  const Tensor keep = cast(ge(rand(mask), p), x.t.dtype());
   return mul(In(mul(x, keep), x.loc), 1 / (1 - p));
+}
+}  // namespace
+Tensor dropout(In x, double p, bool training) { return drop("dropout", x, p, training, x.t.shape()); }
+Tensor feature_dropout(In x, double p, bool training) {
+  check(x.t.rank() >= 2, "feature_dropout: wants [N, C, ...], not {}{}", to_string(x.t.shape()), where(x.loc));
+  Shape mask(static_cast<size_t>(x.t.rank()), 1);
+  mask[0] = x.t.shape()[0], mask[1] = x.t.shape()[1];
+  return drop("feature_dropout", x, p, training, mask);
 }
 
 }  // namespace cairn

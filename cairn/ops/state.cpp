@@ -33,6 +33,7 @@ void assign(const Tensor& target, const Tensor& value) {
   if (target.shape() != value.shape() || target.dtype() != value.dtype())
     fail("assign: the State is {} but the value {}{}", to_string(target.desc()), to_string(value.desc()),
          where(context().loc));
+  if (context().recompute) return;  // a region that is run again has assigned already
   if (context().recorder) return context().recorder->assign(target, value);
   TensorImpl& impl = *target.impl();
   const bool own = value.impl()->buffer->use_count() == 1 && value.desc().contiguous();

@@ -148,6 +148,22 @@ std::vector<Row> elementwise_rows() {
         if (row.op == name) row.cases.push_back(of(name, {integers({3, 4}, 0, 9, dtype)}, two));
   Row celus{"celu", {call("alpha 1.5", {numbers({2, 5})}, [](const Tensors& in) { return celu(in[0], 1.5); })}};
   rows.push_back(celus);
+  auto named = [&](const char* name, std::vector<Arg> args, auto f) { rows.push_back({name, {call("", std::move(args), f)}}); };
+  named("logaddexp", {numbers({2, 3}), numbers({3})}, [](const Tensors& in) { return logaddexp(in[0], in[1]); });
+  named("lerp", {numbers({2, 3}), numbers({2, 3})}, [](const Tensors& in) { return lerp(in[0], in[1], 0.3); });
+  named("masked_fill", {numbers({2, 3}), truths({3})}, [](const Tensors& in) { return masked_fill(in[0], in[1], 7); });
+  named("glu", {numbers({2, 6})}, [](const Tensors& in) { return glu(in[0]); });
+  named("swiglu", {numbers({4, 3})}, [](const Tensors& in) { return swiglu(in[0], 0); });
+  named("prelu", {numbers({2, 3, 2}), numbers({3})}, [](const Tensors& in) { return prelu(in[0], in[1]); });
+  named("threshold", {numbers({7})}, [](const Tensors& in) { return threshold(in[0], 0.4, -3); });
+  named("hardshrink", {numbers({9})}, [](const Tensors& in) { return hardshrink(in[0]); });
+  named("softshrink", {numbers({9})}, [](const Tensors& in) { return softshrink(in[0]); });
+  named("tanhshrink", {numbers({9})}, [](const Tensors& in) { return tanhshrink(in[0]); });
+  named("softmin", {numbers({2, 5})}, [](const Tensors& in) { return softmin(in[0]); });
+  named("normalize_vectors", {numbers({3, 4})}, [](const Tensors& in) { return normalize(in[0], 3); });
+  named("cosine_similarity", {numbers({3, 4}), numbers({1, 4})}, [](const Tensors& in) { return cosine_similarity(in[0], in[1]); });
+  named("pairwise_distance", {numbers({3, 4}), numbers({3, 4})}, [](const Tensors& in) { return pairwise_distance(in[0], in[1], 1); });
+  named("cdist", {numbers({2, 3, 4}), numbers({2, 2, 4})}, [](const Tensors& in) { return cdist(in[0], in[1]); });
   return rows;
 }
 

@@ -36,6 +36,15 @@ Row scatter_add_row() {
     row.cases.push_back(of("scatter_add", {numbers(a.x), integers(a.index, 0, static_cast<double>(a.x[a.axis])), numbers(a.index)}, {{"axis", a.axis}}));
   return row;
 }
+Row scatter_row() {
+  Row row{"scatter", {}};
+  // Places that are each named once along the axis: of repeated ones only the last would have a slope.
+  row.cases = {of("scatter", {numbers({5}), fixed({3}, {4, 0, 2}), numbers({3})}, {{"axis", int64_t{0}}}),
+               of("scatter", {numbers({3, 2}), fixed({2, 2}, {0, 2, 1, 0}), numbers({2, 2})}, {{"axis", int64_t{0}}}),
+               of("scatter", {numbers({2, 4}), fixed({2, 2}, {3, 1, 0, 2}, DType::i32), numbers({2, 2})}, {{"axis", int64_t{1}}}),
+               of("scatter", {numbers({2, 0}), fixed({2, 0}, {}), numbers({2, 0})}, {{"axis", int64_t{0}}})};
+  return row;
+}
 Row check_row() {
   Row row{"check_index", {}, kExact};
   for (const Shape& shape : {Shape{}, {0}, {4}, {2, 3}})
@@ -49,7 +58,8 @@ Row check_row() {
 std::vector<Row> index_rows() {
   Row finite{"check_finite", {}};
   for (const Shape& shape : {Shape{}, {0}, {5}, {2, 3}}) finite.cases.push_back(of("check_finite", {numbers(shape)}));
-  return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), check_row(),
+  return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), scatter_row(), check_row(),
+          Row{"index_add", {call("rows", {numbers({3, 2}), integers({4}, 0, 3), numbers({4, 2})}, [](const Tensors& in) { return index_add(in[0], 0, in[1], in[2]); })}},
           Row{"index_select", {call("rows", {numbers({4, 3}), integers({5}, 0, 4)}, [](const Tensors& in) { return index_select(in[0], 0, in[1]); }),
                                call("columns", {numbers({2, 3}), integers({2}, 0, 3, DType::i32)}, [](const Tensors& in) { return index_select(in[0], 1, in[1]); })}},
           Row{"one_hot", {call("[5]", {integers({5}, 0, 3)}, [](const Tensors& in) { return one_hot(in[0], 3); })}, kExact}};

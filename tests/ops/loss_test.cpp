@@ -15,6 +15,7 @@ Row pairwise(const char* name, Arg x, Arg target, F f) {
     }
   return row;
 }
+Arg fixed_signs() { return integers({}, 0, 2, DType::i32); }
 Row cross_entropy_row() {
   Row row{"cross_entropy", {}};
   const std::vector<std::pair<Shape, Shape>> shapes = {{{4, 3}, {4}}, {{2, 3, 2}, {2, 2}}, {{1, 5}, {1}}};
@@ -37,6 +38,20 @@ Row cross_entropy_row() {
 std::vector<Row> loss_rows() {
   return {
       cross_entropy_row(),
+      Row{"nll_loss", {call("mean", {numbers({4, 3}), integers({4}, 0, 3)}, [](const Tensors& in) { return nll_loss(in[0], in[1]); }),
+                       call("pixels", {numbers({2, 3, 2}), integers({2, 2}, 0, 3)}, [](const Tensors& in) { return nll_loss(in[0], in[1], {.reduction = Reduction::sum}); })}},
+      pairwise("huber_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return huber_loss(x, t, 0.7, r); }),
+      pairwise("smooth_l1_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return smooth_l1_loss(x, t, 0.5, r); }),
+      pairwise("binary_cross_entropy", numbers({}, 0.1, 0.9), numbers({}, 0, 1), [](In x, const Tensor& t, Reduction r) { return binary_cross_entropy(x, t, r); }),
+      pairwise("kl_div", numbers({}), positive({}), [](In x, const Tensor& t, Reduction r) { return kl_div(x, t, r); }),
+      pairwise("kl_div_of_logarithms", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return kl_div(x, t, r, true); }),
+      pairwise("hinge_embedding_loss", numbers({}), fixed_signs(), [](In x, const Tensor& t, Reduction r) { return hinge_embedding_loss(x, sign(t - 0.5), 1, r); }),
+      pairwise("soft_margin_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return soft_margin_loss(x, t, r); }),
+      pairwise("poisson_nll_loss", numbers({}), positive({}), [](In x, const Tensor& t, Reduction r) { return poisson_nll_loss(x, t, r); }),
+      pairwise("gaussian_nll_loss", numbers({}), positive({}), [](In x, const Tensor& v, Reduction r) { return gaussian_nll_loss(x, square(x), v, 1e-6, r); }),
+      pairwise("margin_ranking_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return margin_ranking_loss(x, t, full({}, 1, t.dtype()), 0.3, r); }),
+      Row{"cosine_embedding_loss", {call("", {numbers({4, 3}), numbers({4, 3}), fixed({4}, {1, -1, -1, 1}, DType::f32)}, [](const Tensors& in) { return cosine_embedding_loss(in[0], in[1], in[2], 0.1); })}},
+      Row{"triplet_margin_loss", {call("", {numbers({4, 3}), numbers({4, 3}), numbers({4, 3})}, [](const Tensors& in) { return triplet_margin_loss(in[0], in[1], in[2], 2); })}},
       pairwise("mse_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return mse_loss(x, t, r); }),
       pairwise("l1_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return l1_loss(x, t, r); }),
       pairwise("binary_cross_entropy_with_logits", numbers({}), numbers({}, 0, 1), [](In x, const Tensor& t, Reduction r) { return binary_cross_entropy_with_logits(x, t, r); }),

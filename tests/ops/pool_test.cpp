@@ -61,6 +61,17 @@ Row average_row(bool spread) {
 
 }  // namespace
 
-std::vector<Row> pool_rows() { return {max_row(), helper_row("max_pool_scatter", true), helper_row("max_pool_pick", false), average_row(false), average_row(true)}; }
+template <class F>
+Row adaptive_row(const char* name, F f) {
+  Row row{name, {}};
+  for (const auto& [x, size] : std::vector<std::pair<Shape, Ints>>{{{1, 2, 7}, {3}}, {{2, 1, 6}, {3}}, {{1, 2, 5, 4}, {3, 2}}, {{1, 1, 3, 4, 5}, {2}}, {{1, 2, 3, 3}, {1}}, {{1, 1, 2, 3}, {4, 5}}})
+    row.cases.push_back(call(to_string(x) + " to " + to_string(size), {distinct(x)}, [f, size = size](const Tensors& in) { return f(in[0], size); }));
+  return row;
+}
+
+std::vector<Row> pool_rows() { return {adaptive_row("adaptive_avg_pool", [](In x, const Ints& s) { return adaptive_avg_pool(x, s); }),
+          adaptive_row("adaptive_max_pool", [](In x, const Ints& s) { return adaptive_max_pool(x, s); }),
+          Row{"lp_pool", {call("2d", {positive({1, 2, 4, 4})}, [](const Tensors& in) { return lp_pool(in[0], 3, {.kernel = {2}}); })}},
+          max_row(), helper_row("max_pool_scatter", true), helper_row("max_pool_pick", false), average_row(false), average_row(true)}; }
 
 }  // namespace cairn::cases

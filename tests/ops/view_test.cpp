@@ -103,7 +103,12 @@ Row pad_row() {
 }  // namespace
 
 std::vector<Row> view_rows() {
+  const UnfoldOptions windows = {.kernel = {2, 3}, .stride = {1, 2}, .padding = {1}, .dilation = {2, 1}};
   return {
+      function("unfold", {{1, 2, 4, 5}, {0, 1, 3, 3}}, [=](In x) { return unfold(x, windows); }),
+      Row{"fold", {call("[1, 12, 12]", {numbers({1, 12, 12})}, [=](const Tensors& in) { return fold(in[0], {4, 5}, windows); })}},
+      function("pixel_shuffle", {{1, 8, 2, 3}}, [](In x) { return pixel_shuffle(x, 2); }),
+      function("pixel_unshuffle", {{1, 2, 4, 6}}, [](In x) { return pixel_unshuffle(x, 2); }),
       reshape_row(), permute_row(), expand_row(), slice_row(), embed_row(), cat_row(), flip_row(), reorder_row(), full_row(), arange_row(), pad_row(),
       function("flatten", {{}, {2, 3}, {2, 3, 4}}, [](In x) { return flatten(x); }),
       function("transpose", {{2, 3}, {2, 3, 4}}, [](In x) { return transpose(x, 0, -1); }),

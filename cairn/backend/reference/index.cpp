@@ -52,6 +52,11 @@ void scatter_add(const Call& c) {
   each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { sums[place] += src.get(i); });
   for (int64_t i = 0; i < y.count(); ++i) y.set(i, sums[i]);
 }
+void scatter(const Call& c) {
+  const View x = c.in(0), src = c.in(2), y = c.out();
+  for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.set(place, src.get(i)); });
+}
 void check_index(const Call& c) {
   const View x = c.in(0), y = c.out();
   for (int64_t i = 0; i < y.count(); ++i) {
@@ -72,7 +77,7 @@ void check_finite(const Call& c) {
 
 const Row kRows[] = {{"check_finite", check_finite},
                      {"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
-                     {"scatter_add", scatter_add}, {"check_index", check_index}};
+                     {"scatter_add", scatter_add}, {"scatter", scatter}, {"check_index", check_index}};
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// What every fuzz target does: feed a parser, and take an Error for an answer. Anything else that goes wrong
-// (another exception, a sanitizer, a broken promise, time, memory) is a finding.
+// What every fuzz target does: feed a parser, and take an Error for an answer. Anything else that
+// goes wrong (another exception, a sanitizer, a broken promise, time, memory) is a finding.
 #pragma once
 #include <cstdint>
 #include <cstdio>

@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz([&] {
     const ByteVector content = gunzip(input, "input", kLimit);
     promise(content.size() <= kLimit, "the limit holds");
-    promise(gunzip(gzip(content), "again", kLimit) == content, "packing and unpacking give the same");
+    promise(gunzip(gzip(content), "again", kLimit) == content,
+            "packing and unpacking give the same");
   });
   return 0;
 }

@@ -9,7 +9,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz([&] {
     const Image image = decode_image(input, "input", {.pixels = 1 << 18});
     promise(image.pixels.size() == size_t(image.width) * image.height * image.channels, "size");
-    promise(decode_image(encode_png(image), "again").pixels == image.pixels, "PNG keeps every pixel");
+    promise(decode_image(encode_png(image), "again").pixels == image.pixels,
+            "PNG keeps every pixel");
     resize(center_crop(with_channels(image, 3), 7, 5), 7, 5);
   });
   return 0;

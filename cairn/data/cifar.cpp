@@ -26,7 +26,8 @@ constexpr Layout kCifar100{"CIFAR-100", 2, 100, "fine_label_names.txt"};
 
 std::string find_file(const std::string& folder, const std::string& name) {
   for (const char* ending : {".bin", ".bin.gz"})
-    if (const std::string path = folder + "/" + name + ending; fs::is_regular_file(path)) return path;
+    if (const std::string path = folder + "/" + name + ending; fs::is_regular_file(path))
+      return path;
   return "";
 }
 
@@ -52,7 +53,8 @@ void append_batch(const std::string& path, const Layout& layout, std::vector<uin
   const size_t record = layout.label_bytes + kPixels;
   check(!bytes.empty(), "'{}' is empty", path);
   check(bytes.size() % record == 0,
-        "'{}' is truncated or no {} batch: {} bytes are not a multiple of {} (the last whole record ends at "
+        "'{}' is truncated or no {} batch: {} bytes are not a multiple of {} (the last whole "
+        "record ends at "
         "byte {}); fetch it again",
         path, layout.name, bytes.size(), record, bytes.size() / record * record);
   for (size_t at = 0; at < bytes.size(); at += record) {
@@ -69,7 +71,8 @@ void append_batch(const std::string& path, const Layout& layout, std::vector<uin
 
 bool has_cifar_files(const std::string& folder) {
   const Layout* layout = nullptr;
-  return !batches_of(folder, Split::train, layout).empty() || !batches_of(folder, Split::test, layout).empty();
+  return !batches_of(folder, Split::train, layout).empty() ||
+         !batches_of(folder, Split::test, layout).empty();
 }
 
 ImageDatasetPtr open_cifar(const std::string& folder, Split split) {
@@ -84,9 +87,10 @@ ImageDatasetPtr open_cifar(const std::string& folder, Split split) {
   std::vector<std::string> classes = read_class_names(names_path);
   if (classes.empty())
     for (size_t i = 0; i < layout->classes; ++i) classes.push_back(std::to_string(i));
-  check(classes.size() == layout->classes, "'{}' names {} classes, {} has {}", names_path, classes.size(),
-        layout->name, layout->classes);
-  return std::make_shared<MemoryImages>(folder, kShape, std::move(classes), std::move(pixels), std::move(labels));
+  check(classes.size() == layout->classes, "'{}' names {} classes, {} has {}", names_path,
+        classes.size(), layout->name, layout->classes);
+  return std::make_shared<MemoryImages>(folder, kShape, std::move(classes), std::move(pixels),
+                                        std::move(labels));
 }
 
 }  // namespace cairn::data

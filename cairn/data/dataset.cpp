@@ -16,8 +16,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAccepted =
-    "accepted are: 'digits' (drawn by the program); a folder with IDX files (train-images-idx3-ubyte, "
-    "train-labels-idx1-ubyte, t10k-..., each also .gz); with CIFAR's binary batches (data_batch_1.bin ..., "
+    "accepted are: 'digits' (drawn by the program); a folder with IDX files "
+    "(train-images-idx3-ubyte, "
+    "train-labels-idx1-ubyte, t10k-..., each also .gz); with CIFAR's binary batches "
+    "(data_batch_1.bin ..., "
     "test_batch.bin, also .gz); or with a folder of PNG or JPEG images for each class";
 
 // What a folder holds, for the error: the first few names.
@@ -49,14 +51,15 @@ MemoryImages::MemoryImages(std::string name, ImageShape shape, std::vector<std::
     : ImageDataset(std::move(name), shape, std::move(classes)),
       pixels_(std::move(pixels)),
       labels_(std::move(labels)) {
-  check(shape.channels > 0 && shape.height > 0 && shape.width > 0, "'{}': images of {} have no pixels",
-        this->name(), to_string(shape));
+  check(shape.channels > 0 && shape.height > 0 && shape.width > 0,
+        "'{}': images of {} have no pixels", this->name(), to_string(shape));
   check(pixels_.size() == labels_.size() * static_cast<size_t>(shape.size()),
         "'{}': {} labels, but {} bytes are not as many images of {}", this->name(), labels_.size(),
         pixels_.size(), to_string(shape));
   for (size_t i = 0; i < labels_.size(); ++i)
-    check(labels_[i] < this->classes().size(), "'{}': label {} of image {} is out of range: there are {} classes",
-          this->name(), labels_[i], i, this->classes().size());
+    check(labels_[i] < this->classes().size(),
+          "'{}': label {} of image {} is out of range: there are {} classes", this->name(),
+          labels_[i], i, this->classes().size());
 }
 
 void MemoryImages::image(int64_t index, uint8_t* chw) const {

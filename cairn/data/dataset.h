@@ -1,4 +1,5 @@
-// Image sets for classification and generation: labelled pictures of one shape, eight bits a channel.
+// Image sets for classification and generation: labelled pictures of one shape, eight bits a
+// channel.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -30,9 +31,10 @@ class ImageDataset {
   const std::vector<std::string>& classes() const { return classes_; }
 
   virtual int64_t size() const = 0;
-  virtual int label(int64_t index) const = 0;                   // 0 .. classes().size() - 1
-  virtual void image(int64_t index, uint8_t* chw) const = 0;    // writes shape().size() bytes
-  virtual const uint8_t* pixels() const { return nullptr; }     // all images at once, if they are in memory
+  virtual int label(int64_t index) const = 0;                 // 0 .. classes().size() - 1
+  virtual void image(int64_t index, uint8_t* chw) const = 0;  // writes shape().size() bytes
+  // All images at once, if they are in memory.
+  virtual const uint8_t* pixels() const { return nullptr; }
 
  private:
   std::string name_;
@@ -62,8 +64,9 @@ struct OpenOptions {
   int image_size = 0;  // of class folders: square of this side; 0: the images' own size, at most 96
 };
 
-// `source` is "digits", or a folder with IDX files, with CIFAR's binary batches, or with a folder of images
-// for each class. Throws Error that says what was found and what is accepted.
-ImageDatasetPtr open_image_dataset(const std::string& source, Split split, OpenOptions options = {});
+// `source` is "digits", or a folder with IDX files, with CIFAR's binary batches, or with a folder
+// of images for each class. Throws Error that says what was found and what is accepted.
+ImageDatasetPtr open_image_dataset(const std::string& source, Split split,
+                                   OpenOptions options = {});
 
 }  // namespace cairn::data

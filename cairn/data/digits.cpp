@@ -32,13 +32,15 @@ class Pen {
     strokes_.back().push_back({x + tremor(), y + tremor()});
     return *this;
   }
-  // Along an ellipse; angles in degrees, 0 right, 90 down. Its centre and radii vary, not its points.
+  // Along an ellipse; angles in degrees, 0 right, 90 down. Its centre and radii vary, not its
+  // points.
   Pen& arc(float x, float y, float rx, float ry, float from, float to) {
     x += tremor(), y += tremor(), rx *= 1 + 4 * tremor(), ry *= 1 + 4 * tremor();
     from += 300 * tremor(), to += 300 * tremor();
     const int pieces = std::max(3, static_cast<int>(std::abs(to - from) / 24));
     for (int i = 0; i <= pieces; ++i) {
-      const float angle = (from + (to - from) * static_cast<float>(i) / static_cast<float>(pieces)) * kPi / 180;
+      const float angle =
+          (from + (to - from) * static_cast<float>(i) / static_cast<float>(pieces)) * kPi / 180;
       strokes_.back().push_back({x + rx * std::cos(angle), y + ry * std::sin(angle)});
     }
     return *this;
@@ -118,7 +120,8 @@ void add_strays(Pen& pen, PhiloxStream& random) {
 
 // Skeleton to pixels: a wave (no line is straight), then slant, size, turn and place.
 void distort(std::vector<Stroke>& strokes, PhiloxStream& random) {
-  const float wave = random.uniform(0, .035f), wave_x = random.uniform(0, 6.28f), wave_y = random.uniform(0, 6.28f);
+  const float wave = random.uniform(0, .035f), wave_x = random.uniform(0, 6.28f),
+              wave_y = random.uniform(0, 6.28f);
   const float slant = random.uniform(-.35f, .45f), turn = random.uniform(-.22f, .22f);
   const float width = random.uniform(.62f, 1.08f), height = random.uniform(.68f, 1.02f);
   const float left = random.uniform(-.12f, .12f), down = random.uniform(-.12f, .12f);
@@ -135,7 +138,8 @@ void distort(std::vector<Stroke>& strokes, PhiloxStream& random) {
 
 float distance_to_segment(Point p, Point a, Point b) {
   const float dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
-  const float along = length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0f, 1.0f) : 0;
+  const float along =
+      length > 0 ? std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length, 0.0f, 1.0f) : 0;
   const float x = p.x - a.x - along * dx, y = p.y - a.y - along * dy;
   return std::sqrt(x * x + y * y);
 }
@@ -158,7 +162,8 @@ void draw_segment(Point a, Point b, float radius, float ink, float* canvas) {
 
 // Nearly normal with variance 1: the sum of a word's four bytes.
 float noise_from(uint32_t word) {
-  const int sum = static_cast<int>((word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24));
+  const int sum =
+      static_cast<int>((word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24));
   return static_cast<float>(sum - 510) * (1 / 147.8f);
 }
 
@@ -186,7 +191,8 @@ int draw_digit(uint64_t seed, int64_t index, uint8_t* pixels) {
   for (size_t s = 0; s < pen.strokes().size(); ++s) {
     const Stroke& stroke = pen.strokes()[s];
     const float strength = s < digit_strokes ? ink : ink * random.uniform(.4f, .9f);
-    for (size_t i = 0; i + 1 < stroke.size(); ++i) draw_segment(stroke[i], stroke[i + 1], radius, strength, canvas);
+    for (size_t i = 0; i + 1 < stroke.size(); ++i)
+      draw_segment(stroke[i], stroke[i + 1], radius, strength, canvas);
   }
   develop(canvas, random, pixels);
   return digit;
@@ -197,15 +203,17 @@ ImageDatasetPtr open_digits(Split split, DigitsOptions options) {
   const int64_t count = train ? options.train : options.test;
   check(count > 0, "digits: {} images wanted", count);
   const ImageShape shape{1, kDigitSide, kDigitSide};
-  std::vector<uint8_t> pixels(static_cast<size_t>(count * shape.size())), labels(static_cast<size_t>(count));
+  std::vector<uint8_t> pixels(static_cast<size_t>(count * shape.size())),
+      labels(static_cast<size_t>(count));
   parallel_for(count, 64, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      labels[i] = static_cast<uint8_t>(
-          draw_digit(train ? kTrainSeed : kTestSeed, i, &pixels[static_cast<size_t>(i * shape.size())]));
+      labels[i] = static_cast<uint8_t>(draw_digit(train ? kTrainSeed : kTestSeed, i,
+                                                  &pixels[static_cast<size_t>(i * shape.size())]));
   });
   std::vector<std::string> classes;
   for (int i = 0; i < 10; ++i) classes.push_back(std::to_string(i));
-  return std::make_shared<MemoryImages>("digits", shape, std::move(classes), std::move(pixels), std::move(labels));
+  return std::make_shared<MemoryImages>("digits", shape, std::move(classes), std::move(pixels),
+                                        std::move(labels));
 }
 
 }  // namespace cairn::data

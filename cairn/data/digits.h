@@ -1,5 +1,6 @@
-// Digits drawn by the program: 28 x 28, grey, as pen strokes with the variety of hands (style, slant, turn,
-// size, thickness, tremor) on noisy paper. Hard enough that a linear model stays far below a small CNN.
+// Digits drawn by the program: 28 x 28, grey, as pen strokes with the variety of hands (style,
+// slant, turn, size, thickness, tremor) on noisy paper. Hard enough that a linear model stays far
+// below a small CNN.
 #pragma once
 #include "cairn/data/dataset.h"
 
@@ -7,7 +8,8 @@ namespace cairn::data {
 
 inline constexpr int kDigitSide = 28;
 
-// Draws image `index` of the endless sequence of `seed` and returns its label (0 .. 9): a pure function.
+// Draws image `index` of the endless sequence of `seed` and returns its label (0 .. 9): a pure
+// function.
 int draw_digit(uint64_t seed, int64_t index, uint8_t* pixels);
 
 struct DigitsOptions {

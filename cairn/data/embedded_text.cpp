@@ -19,7 +19,8 @@ extern "C" const char cairn_embedded_text_begin[], cairn_embedded_text_end[];
 namespace cairn::data {
 
 std::string_view embedded_text() {
-  return {cairn_embedded_text_begin, static_cast<size_t>(cairn_embedded_text_end - cairn_embedded_text_begin)};
+  return {cairn_embedded_text_begin,
+          static_cast<size_t>(cairn_embedded_text_end - cairn_embedded_text_begin)};
 }
 
 }  // namespace cairn::data

@@ -1,5 +1,5 @@
-// A text that is always at hand for language models: the first 160 KB of "Tiny Shakespeare" (plays by
-// William Shakespeare, in the public domain; collected by A. Karpathy for char-rnn).
+// A text that is always at hand for language models: the first 160 KB of "Tiny Shakespeare" (plays
+// by William Shakespeare, in the public domain; collected by A. Karpathy for char-rnn).
 #pragma once
 #include <string_view>
 

@@ -22,8 +22,10 @@ bool is_hidden(const fs::path& path) { return path.filename().string().starts_wi
 
 bool has_image_ending(const fs::path& path) {
   std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".ppm" || ending == ".pgm";
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".ppm" ||
+         ending == ".pgm";
 }
 
 std::vector<std::string> images_in(const fs::path& folder) {
@@ -38,7 +40,8 @@ std::vector<std::string> images_in(const fs::path& folder) {
 std::vector<std::string> folders_in(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && !is_hidden(entry.path())) names.push_back(entry.path().filename().string());
+    if (entry.is_directory() && !is_hidden(entry.path()))
+      names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -60,8 +63,9 @@ struct Listing {
 Listing list_images(const std::string& folder) {
   Listing listing;
   listing.classes = folders_in(folder);
-  check(listing.classes.size() <= kMaxClasses, "'{}' has {} folders; at most {} classes are possible", folder,
-        listing.classes.size(), kMaxClasses);
+  check(listing.classes.size() <= kMaxClasses,
+        "'{}' has {} folders; at most {} classes are possible", folder, listing.classes.size(),
+        kMaxClasses);
   for (size_t label = 0; label < listing.classes.size(); ++label) {
     const std::string class_folder = folder + "/" + listing.classes[label];
     const auto images = images_in(class_folder);
@@ -96,15 +100,18 @@ Listing part_of(const Listing& all, Split split) {
 }
 
 Listing listing_for(const std::string& root, Split split) {
-  const std::string train = split_folder(root, Split::train), test = split_folder(root, Split::test);
+  const std::string train = split_folder(root, Split::train),
+                    test = split_folder(root, Split::test);
   if (train.empty()) return part_of(list_images(root), split);
-  check(!test.empty(), "'{}' has a folder 'train' but neither 'test' nor 'val'; add one, or put the class "
-        "folders directly into '{}'", root, root);
+  check(!test.empty(),
+        "'{}' has a folder 'train' but neither 'test' nor 'val'; add one, or put the class "
+        "folders directly into '{}'",
+        root, root);
   Listing wanted = list_images(split == Split::train ? train : test);
   if (split == Split::test) {
     const auto trained = folders_in(train);
-    check(trained.empty() || trained == wanted.classes, "'{}' and '{}' do not hold the same class folders", train,
-          test);
+    check(trained.empty() || trained == wanted.classes,
+          "'{}' and '{}' do not hold the same class folders", train, test);
   }
   return wanted;
 }
@@ -112,7 +119,9 @@ Listing listing_for(const std::string& root, Split split) {
 class FolderImages : public ImageDataset {
  public:
   FolderImages(const std::string& root, ImageShape shape, Listing listing)
-      : ImageDataset(root, shape, listing.classes), paths_(std::move(listing.paths)), labels_(std::move(listing.labels)) {
+      : ImageDataset(root, shape, listing.classes),
+        paths_(std::move(listing.paths)),
+        labels_(std::move(listing.labels)) {
     const int64_t bytes = size() * shape.size();
     if (bytes > kCacheBytes) return;
     cache_.reset(new uint8_t[bytes]);  // untouched pages cost nothing until they are filled
@@ -181,12 +190,14 @@ bool has_image_files(const std::string& folder) {
 }
 
 ImageDatasetPtr open_image_folder(const std::string& folder, Split split, int image_size) {
-  check(image_size >= 0 && image_size <= kLargestSide, "image size {}: 1 to {} are possible", image_size,
-        kLargestSide);
+  check(image_size >= 0 && image_size <= kLargestSide, "image size {}: 1 to {} are possible",
+        image_size, kLargestSide);
   Listing listing = listing_for(folder, split);
-  check(!listing.paths.empty(), "'{}' has no images for the {} split; add more images", folder, name_of(split));
+  check(!listing.paths.empty(), "'{}' has no images for the {} split; add more images", folder,
+        name_of(split));
   // Both splits take their shape from the training images.
-  const ImageShape shape = shape_for(split == Split::train ? listing : listing_for(folder, Split::train), image_size);
+  const ImageShape shape =
+      shape_for(split == Split::train ? listing : listing_for(folder, Split::train), image_size);
   return std::make_shared<FolderImages>(folder, shape, std::move(listing));
 }
 

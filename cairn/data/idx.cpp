@@ -16,11 +16,12 @@ constexpr uint64_t kLimit = uint64_t{8} << 30;
 constexpr const char* kPrefixes[] = {"train", "t10k", "test"};
 
 // The file of this part that is there, or "".
-std::string find_part(const std::string& folder, const std::string& prefix, const std::string& part) {
+std::string find_part(const std::string& folder, const std::string& prefix,
+                      const std::string& part) {
   for (const char* separator : {"-", "."})
     for (const char* ending : {"", ".gz"}) {
-      const std::string path = folder + "/" + prefix + "-" + part.substr(0, part.find('-')) + separator +
-                               part.substr(part.find('-') + 1) + ending;
+      const std::string path = folder + "/" + prefix + "-" + part.substr(0, part.find('-')) +
+                               separator + part.substr(part.find('-') + 1) + ending;
       if (fs::is_regular_file(path)) return path;
     }
   return "";
@@ -30,8 +31,8 @@ std::string need_part(const std::string& folder, Split split, const std::string&
   const char* first = split == Split::train ? "train" : "t10k";
   std::string path = find_part(folder, first, part);
   if (path.empty() && split == Split::test) path = find_part(folder, "test", part);
-  check(!path.empty(), "'{}' has no '{}-{}' (or .gz); add the file for the {} split", folder, first, part,
-        name_of(split));
+  check(!path.empty(), "'{}' has no '{}-{}' (or .gz); add the file for the {} split", folder, first,
+        part, name_of(split));
   return path;
 }
 
@@ -68,28 +69,32 @@ ImageDatasetPtr open_idx(const std::string& folder, Split split) {
   const io::IdxArray images = io::parse_idx(image_bytes, images_path);
   const io::IdxArray labels = io::parse_idx(label_bytes, labels_path);
 
-  check(images.shape.size() == 3, "'{}' has {} dimensions; images have 3 (count, height, width)", images_path,
-        images.shape.size());
-  check(labels.shape.size() == 1, "'{}' has {} dimensions; labels have 1", labels_path, labels.shape.size());
-  check(images.shape[0] == labels.shape[0], "'{}' has {} images, but '{}' has {} labels", images_path,
-        images.shape[0], labels_path, labels.shape[0]);
+  check(images.shape.size() == 3, "'{}' has {} dimensions; images have 3 (count, height, width)",
+        images_path, images.shape.size());
+  check(labels.shape.size() == 1, "'{}' has {} dimensions; labels have 1", labels_path,
+        labels.shape.size());
+  check(images.shape[0] == labels.shape[0], "'{}' has {} images, but '{}' has {} labels",
+        images_path, images.shape[0], labels_path, labels.shape[0]);
   check(images.shape[0] > 0, "'{}' has no images", images_path);
-  check(images.shape[1] > 0 && images.shape[2] > 0 && images.shape[1] <= 4096 && images.shape[2] <= 4096,
-        "'{}': images of {} x {} pixels; 1 to 4096 are read", images_path, images.shape[1], images.shape[2]);
+  check(images.shape[1] > 0 && images.shape[2] > 0 && images.shape[1] <= 4096 &&
+            images.shape[2] <= 4096,
+        "'{}': images of {} x {} pixels; 1 to 4096 are read", images_path, images.shape[1],
+        images.shape[2]);
 
   std::vector<std::string> classes = read_class_names(folder + "/classes.txt");
   const int largest = *std::max_element(labels.data.begin(), labels.data.end());
   if (classes.empty()) {
-    check(largest < 100, "'{}': label {} is out of range; without a classes.txt labels are 0 .. 99", labels_path,
-          largest);
+    check(largest < 100, "'{}': label {} is out of range; without a classes.txt labels are 0 .. 99",
+          labels_path, largest);
     for (int i = 0; i <= std::max(largest, 9); ++i) classes.push_back(std::to_string(i));
   }
   check(largest < static_cast<int>(classes.size()),
-        "'{}': label {} is out of range: '{}/classes.txt' names {} classes", labels_path, largest, folder,
-        classes.size());
+        "'{}': label {} is out of range: '{}/classes.txt' names {} classes", labels_path, largest,
+        folder, classes.size());
   const ImageShape shape{1, static_cast<int>(images.shape[1]), static_cast<int>(images.shape[2])};
   std::vector<uint8_t> label_values(labels.data.begin(), labels.data.end());
-  image_bytes.erase(image_bytes.begin(), image_bytes.end() - static_cast<int64_t>(images.data.size()));
+  image_bytes.erase(image_bytes.begin(),
+                    image_bytes.end() - static_cast<int64_t>(images.data.size()));
   return std::make_shared<MemoryImages>(folder, shape, std::move(classes), std::move(image_bytes),
                                         std::move(label_values));
 }

@@ -1,5 +1,6 @@
-// Batches of images for training, made in the background. Order and content are a function of (seed,
-// epoch) alone: the same with any number of threads, and when a run goes on from the middle of an epoch.
+// Batches of images for training, made in the background. Order and content are a function of
+// (seed, epoch) alone: the same with any number of threads, and when a run goes on from the middle
+// of an epoch.
 #pragma once
 #include <map>
 #include <memory>
@@ -12,25 +13,25 @@ namespace cairn::data {
 
 struct LoaderOptions {
   int64_t batch = 64;
-  int64_t epochs = 1;           // next() returns false after epoch number epochs - 1
+  int64_t epochs = 1;  // next() returns false after epoch number epochs - 1
   bool shuffle = true;
-  bool drop_last = false;       // leave out an epoch's last batch when it is short
+  bool drop_last = false;  // leave out an epoch's last batch when it is short
   uint64_t seed = 0;
   Augment augment{};
   Normalization normalization{};  // empty: measured on the dataset itself
   int threads = 2;
-  int ahead = 4;                // batches made before they are asked for
-  int64_t start_epoch = 0;      // where to go on
+  int ahead = 4;            // batches made before they are asked for
+  int64_t start_epoch = 0;  // where to go on
   int64_t start_batch = 0;
 };
 
 struct Batch {
-  int64_t epoch = 0, index = 0;       // the batch's number in its epoch
-  bool last = false;                  // of its epoch
+  int64_t epoch = 0, index = 0;  // the batch's number in its epoch
+  bool last = false;             // of its epoch
   int64_t count = 0;
-  std::vector<float> images;          // [count, channels, height, width], normalised
-  std::vector<int64_t> labels;        // [count]
-  std::vector<int64_t> samples;       // [count] places in the dataset
+  std::vector<float> images;     // [count, channels, height, width], normalised
+  std::vector<int64_t> labels;   // [count]
+  std::vector<int64_t> samples;  // [count] places in the dataset
 };
 
 class Loader {
@@ -38,8 +39,8 @@ class Loader {
   // Throws Error for sizes that make no sense, and when the data is smaller than what they need.
   Loader(ImageDatasetPtr dataset, LoaderOptions options);
 
-  // Fills `batch`, whose old memory is used again; false at the end. Throws what reading the data threw,
-  // at the batch that it belongs to.
+  // Fills `batch`, whose old memory is used again; false at the end. Throws what reading the data
+  // threw, at the batch that it belongs to.
   bool next(Batch& batch) { return prefetcher_->next(batch); }
 
   int64_t batches_per_epoch() const { return batches_per_epoch_; }

@@ -12,14 +12,20 @@
 
 namespace cairn::data {
 
-// `make(number, item)` fills an item (an old one, whose memory it may reuse); it runs on several threads at
-// once for different numbers. The order and content of what comes out do not depend on the threads.
-// next() belongs to one reader. Destroying it half-way stops the threads after their current item.
+// `make(number, item)` fills an item (an old one, whose memory it may reuse); it runs on several
+// threads at once for different numbers. The order and content of what comes out do not depend on
+// the threads. next() belongs to one reader. Destroying it half-way stops the threads after their
+// current item.
 template <class Item>
 class Prefetcher {
  public:
-  Prefetcher(int64_t first, int64_t end, int threads, int ahead, std::function<void(int64_t, Item&)> make)
-      : make_(std::move(make)), slots_(static_cast<size_t>(ahead)), claimed_(first), taken_(first), end_(end) {
+  Prefetcher(int64_t first, int64_t end, int threads, int ahead,
+             std::function<void(int64_t, Item&)> make)
+      : make_(std::move(make)),
+        slots_(static_cast<size_t>(ahead)),
+        claimed_(first),
+        taken_(first),
+        end_(end) {
     for (int t = 0; t < threads; ++t) threads_.emplace_back([this] { work(); });
   }
   Prefetcher(const Prefetcher&) = delete;
@@ -61,7 +67,8 @@ class Prefetcher {
     std::unique_lock lock(mutex_);
     while (true) {
       space_.wait(lock, [&] {
-        return stopping_ || claimed_ == end_ || claimed_ < taken_ + static_cast<int64_t>(slots_.size());
+        return stopping_ || claimed_ == end_ ||
+               claimed_ < taken_ + static_cast<int64_t>(slots_.size());
       });
       if (stopping_ || claimed_ == end_) return;
       const int64_t number = claimed_++;

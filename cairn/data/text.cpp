@@ -23,7 +23,8 @@ std::string read_text_files(const std::string& folder) {
     if (entry.is_regular_file() && (name.ends_with(".txt") || name.ends_with(".txt.gz")))
       paths.push_back(entry.path().string());
   }
-  check(!paths.empty(), "the folder '{}' has no .txt files (or .txt.gz); name a file or put text there", folder);
+  check(!paths.empty(),
+        "the folder '{}' has no .txt files (or .txt.gz); name a file or put text there", folder);
   std::sort(paths.begin(), paths.end());
   std::string text;
   for (const std::string& path : paths) {
@@ -34,10 +35,12 @@ std::string read_text_files(const std::string& folder) {
 }
 
 void check_window(int64_t tokens, int64_t batch, int64_t length) {
-  check(batch > 0 && length > 0, "text windows: a batch of {} and a length of {}; both must be at least 1", batch,
-        length);
-  check(tokens > length, "the text has {} tokens, one window of {} and its target need {}; use more text or a "
-        "shorter window", tokens, length, length + 1);
+  check(batch > 0 && length > 0,
+        "text windows: a batch of {} and a length of {}; both must be at least 1", batch, length);
+  check(tokens > length,
+        "the text has {} tokens, one window of {} and its target need {}; use more text or a "
+        "shorter window",
+        tokens, length, length + 1);
 }
 
 }  // namespace
@@ -51,9 +54,11 @@ std::string read_text(const std::string& source) {
   return text;
 }
 
-TextTokens tokenize_text(const std::string& text, const std::string& name, const std::string& tokens,
-                         double validation_part, std::shared_ptr<const io::Tokenizer> tokenizer) {
-  check(validation_part >= 0 && validation_part < 1, "text: a validation part of {}; 0 to below 1", validation_part);
+TextTokens tokenize_text(const std::string& text, const std::string& name,
+                         const std::string& tokens, double validation_part,
+                         std::shared_ptr<const io::Tokenizer> tokenizer) {
+  check(validation_part >= 0 && validation_part < 1, "text: a validation part of {}; 0 to below 1",
+        validation_part);
   if (!tokenizer) {
     if (tokens == "byte") tokenizer = std::make_shared<io::ByteTokenizer>();
     else if (tokens == "char")
@@ -61,11 +66,13 @@ TextTokens tokenize_text(const std::string& text, const std::string& name, const
     else throw UsageError(fmt::format("no tokens '{}'; there are 'char' and 'byte'", tokens));
   }
   const std::vector<int> all = tokenizer->encode(text, name);
-  const auto cut = all.begin() + static_cast<int64_t>(static_cast<double>(all.size()) * (1 - validation_part));
+  const auto cut =
+      all.begin() + static_cast<int64_t>(static_cast<double>(all.size()) * (1 - validation_part));
   return {std::move(tokenizer), {all.begin(), cut}, {cut, all.end()}};
 }
 
-Windows random_windows(std::span<const int64_t> tokens, int64_t batch, int64_t length, uint64_t seed, int64_t step) {
+Windows random_windows(std::span<const int64_t> tokens, int64_t batch, int64_t length,
+                       uint64_t seed, int64_t step) {
   const auto count = static_cast<int64_t>(tokens.size());
   check_window(count, batch, length);
   const auto places = static_cast<uint32_t>(std::min<int64_t>(count - length, UINT32_MAX));
@@ -86,7 +93,8 @@ TextStreams::TextStreams(std::span<const int64_t> tokens, int64_t batch, int64_t
   check_window(static_cast<int64_t>(tokens.size()), batch, length);
   stride_ = (static_cast<int64_t>(tokens.size()) - 1) / batch;  // the last target is one further
   windows_ = stride_ / length;
-  check(windows_ > 0, "the text has {} tokens, {} streams of one window of {} need {}; use a smaller batch",
+  check(windows_ > 0,
+        "the text has {} tokens, {} streams of one window of {} need {}; use a smaller batch",
         tokens.size(), batch, length, batch * length + 1);
 }
 

@@ -10,8 +10,8 @@
 
 namespace cairn::data {
 
-// A file (also .gz), all .txt files of a folder in the order of their names, or with "" the text that comes
-// with the program. Throws Error when there is none, or it is empty.
+// A file (also .gz), all .txt files of a folder in the order of their names, or with "" the text
+// that comes with the program. Throws Error when there is none, or it is empty.
 std::string read_text(const std::string& source);
 
 struct TextTokens {
@@ -19,22 +19,25 @@ struct TextTokens {
   std::vector<int64_t> train, validation;
 };
 
-// `tokens` is "char" or "byte"; the first 1 - validation_part of the text is for training. A tokenizer of an
-// earlier run keeps its numbers. Throws Error when the text is not UTF-8 or has characters that it lacks.
-TextTokens tokenize_text(const std::string& text, const std::string& name, const std::string& tokens,
-                         double validation_part = 0.1, std::shared_ptr<const io::Tokenizer> tokenizer = nullptr);
+// `tokens` is "char" or "byte"; the first 1 - validation_part of the text is for training. A
+// tokenizer of an earlier run keeps its numbers. Throws Error when the text is not UTF-8 or has
+// characters that it lacks.
+TextTokens tokenize_text(const std::string& text, const std::string& name,
+                         const std::string& tokens, double validation_part = 0.1,
+                         std::shared_ptr<const io::Tokenizer> tokenizer = nullptr);
 
 // Windows of a batch: inputs and targets, the same one token later, each [batch, length].
 struct Windows {
   std::vector<int64_t> inputs, targets;
 };
 
-// At places drawn from (seed, step), for models without a memory between windows (GPT). Throws Error when the
-// text is shorter than one window and its target.
-Windows random_windows(std::span<const int64_t> tokens, int64_t batch, int64_t length, uint64_t seed, int64_t step);
+// At places drawn from (seed, step), for models without a memory between windows (GPT). Throws
+// Error when the text is shorter than one window and its target.
+Windows random_windows(std::span<const int64_t> tokens, int64_t batch, int64_t length,
+                       uint64_t seed, int64_t step);
 
-// The text in `batch` streams side by side, read on window by window, for models whose state is carried
-// from one to the next (truncated backpropagation through time).
+// The text in `batch` streams side by side, read on window by window, for models whose state is
+// carried from one to the next (truncated backpropagation through time).
 class TextStreams {
  public:
   // Throws Error when a stream would be shorter than one window and its target.
@@ -42,7 +45,8 @@ class TextStreams {
 
   int64_t windows() const { return windows_; }  // in one pass; the rest of the text is left out
   Windows window(int64_t number) const;         // number is taken modulo windows()
-  bool starts_pass(int64_t number) const { return number % windows_ == 0; }  // the state begins anew
+  // The state begins anew with this window.
+  bool starts_pass(int64_t number) const { return number % windows_ == 0; }
 
  private:
   std::span<const int64_t> tokens_;

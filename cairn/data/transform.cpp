@@ -26,7 +26,8 @@ Sums sums_of(const uint8_t* values, int64_t count) {
 }
 
 // One plane shifted by (dx, dy), mirrored first when asked; what comes from outside is black.
-void shift_plane(const uint8_t* in, int height, int width, int dx, int dy, bool mirror, uint8_t* out) {
+void shift_plane(const uint8_t* in, int height, int width, int dx, int dy, bool mirror,
+                 uint8_t* out) {
   for (int y = 0; y < height; ++y) {
     uint8_t* row = out + static_cast<size_t>(y) * width;
     const int from = y + dy;
@@ -45,23 +46,27 @@ struct Affine {
 
 Affine draw_affine(const Augment& augment, PhiloxStream& random) {
   const auto about = [&](float range) { return random.uniform(-range, range); };
-  const float angle = about(augment.rotate_degrees) * 3.14159265f / 180, scale = 1 + about(augment.scale);
+  const float angle = about(augment.rotate_degrees) * 3.14159265f / 180,
+              scale = 1 + about(augment.scale);
   const float shear = about(augment.shear);
   const float cosine = std::cos(angle) / scale, sine = std::sin(angle) / scale;
-  return {cosine, sine + shear, about(augment.shift_pixels), -sine, cosine, about(augment.shift_pixels)};
+  return {cosine, sine + shear, about(augment.shift_pixels),
+          -sine,  cosine,       about(augment.shift_pixels)};
 }
 
-// Bilinear. `framed` is scratch: the plane in a black frame of one pixel, so that the loop needs no tests
-// at the border; truncation after adding a large whole number is a floor without a call.
-void warp_plane(const uint8_t* in, int height, int width, const Affine& map, std::vector<uint8_t>& framed,
-                uint8_t* out) {
+// Bilinear. `framed` is scratch: the plane in a black frame of one pixel, so that the loop needs no
+// tests at the border; truncation after adding a large whole number is a floor without a call.
+void warp_plane(const uint8_t* in, int height, int width, const Affine& map,
+                std::vector<uint8_t>& framed, uint8_t* out) {
   const int stride = width + 2;
   framed.assign(static_cast<size_t>(stride) * (height + 2), 0);
   for (int y = 0; y < height; ++y)
-    std::memcpy(&framed[static_cast<size_t>(y + 1) * stride + 1], in + static_cast<size_t>(y) * width, width);
+    std::memcpy(&framed[static_cast<size_t>(y + 1) * stride + 1],
+                in + static_cast<size_t>(y) * width, width);
 
   constexpr int kFar = 1 << 12;
-  const float middle_x = (static_cast<float>(width) - 1) / 2, middle_y = (static_cast<float>(height) - 1) / 2;
+  const float middle_x = (static_cast<float>(width) - 1) / 2,
+              middle_y = (static_cast<float>(height) - 1) / 2;
   for (int y = 0; y < height; ++y) {
     const float ry = static_cast<float>(y) - middle_y;
     const float row_x = map.bx * ry + map.cx + middle_x, row_y = map.by * ry + map.cy + middle_y;
@@ -74,7 +79,8 @@ void warp_plane(const uint8_t* in, int height, int width, const Affine& map, std
       const float fx = sx - static_cast<float>(left), fy = sy - static_cast<float>(top);
       const uint8_t* p = &framed[static_cast<size_t>(top + 1) * stride + left + 1];
       const float upper = static_cast<float>(p[0]) + fx * static_cast<float>(p[1] - p[0]);
-      const float lower = static_cast<float>(p[stride]) + fx * static_cast<float>(p[stride + 1] - p[stride]);
+      const float lower =
+          static_cast<float>(p[stride]) + fx * static_cast<float>(p[stride + 1] - p[stride]);
       out[-1] = static_cast<uint8_t>(std::clamp(upper + fy * (lower - upper) + 0.5f, 0.0f, 255.0f));
     }
   }
@@ -102,24 +108,29 @@ Normalization measure_normalization(const ImageDataset& dataset, int64_t sample)
     const double n = static_cast<double>(count * plane), mean = static_cast<double>(total.sum) / n;
     const double variance = std::max(0.0, static_cast<double>(total.squares) / n - mean * mean);
     result.mean.push_back(static_cast<float>(mean / 255));
-    result.deviation.push_back(variance > 1e-6 ? static_cast<float>(std::sqrt(variance) / 255) : 1.0f);
+    result.deviation.push_back(variance > 1e-6 ? static_cast<float>(std::sqrt(variance) / 255)
+                                               : 1.0f);
   }
   return result;
 }
 
-void normalize_image(const uint8_t* chw, const ImageShape& shape, const Normalization& normalization, float* out) {
+void normalize_image(const uint8_t* chw, const ImageShape& shape,
+                     const Normalization& normalization, float* out) {
   const int64_t plane = int64_t{shape.height} * shape.width;
   for (int c = 0; c < shape.channels; ++c) {
     const float scale = 1 / (255 * normalization.deviation[c]);
     const float offset = -normalization.mean[c] / normalization.deviation[c];
-    for (int64_t i = 0; i < plane; ++i) out[c * plane + i] = static_cast<float>(chw[c * plane + i]) * scale + offset;
+    for (int64_t i = 0; i < plane; ++i)
+      out[c * plane + i] = static_cast<float>(chw[c * plane + i]) * scale + offset;
   }
 }
 
-void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment, PhiloxStream random,
-                   uint8_t* out) {
+void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment,
+                   PhiloxStream random, uint8_t* out) {
   const int reach = augment.crop_padding;
-  const auto shift = [&] { return static_cast<int>(random.below(2 * static_cast<uint32_t>(reach) + 1)) - reach; };
+  const auto shift = [&] {
+    return static_cast<int>(random.below(2 * static_cast<uint32_t>(reach) + 1)) - reach;
+  };
   const int dx = reach > 0 ? shift() : 0, dy = reach > 0 ? shift() : 0;
   const bool mirror = augment.flip && random.chance(0.5f);
   const bool warp = augment.geometric();

@@ -1,5 +1,6 @@
-// From stored bytes to what a network is trained on: random changes that keep the label, then normalised
-// floats. What is drawn depends on (seed, epoch, sample) only, never on threads or order.
+// From stored bytes to what a network is trained on: random changes that keep the label, then
+// normalised floats. What is drawn depends on (seed, epoch, sample) only, never on threads or
+// order.
 #pragma once
 #include <vector>
 
@@ -13,34 +14,38 @@ struct Normalization {
   std::vector<float> mean, deviation;
 };
 
-// Of the images of `dataset`: of all when they are in memory, else of `sample` of them, evenly spread.
-// A constant channel gets deviation 1.
+// Of the images of `dataset`: of all when they are in memory, else of `sample` of them, evenly
+// spread. A constant channel gets deviation 1.
 Normalization measure_normalization(const ImageDataset& dataset, int64_t sample = 2048);
 
 // The random changes; all off by default.
 struct Augment {
-  int crop_padding = 0;       // pixels of black added around, then a random crop of the old size
-  bool flip = false;          // mirrored left-right with probability 1/2
-  float rotate_degrees = 0;   // each: uniform in [-value, value]
+  int crop_padding = 0;      // pixels of black added around, then a random crop of the old size
+  bool flip = false;         // mirrored left-right with probability 1/2
+  float rotate_degrees = 0;  // each: uniform in [-value, value]
   float shift_pixels = 0;
-  float scale = 0;            // 0.1: between 0.9 and 1.1 times
-  float shear = 0;            // 0.1: a tenth of the height
-  bool geometric() const { return rotate_degrees != 0 || shift_pixels != 0 || scale != 0 || shear != 0; }
+  float scale = 0;  // 0.1: between 0.9 and 1.1 times
+  float shear = 0;  // 0.1: a tenth of the height
+  bool geometric() const {
+    return rotate_degrees != 0 || shift_pixels != 0 || scale != 0 || shear != 0;
+  }
   bool any() const { return crop_padding > 0 || flip || geometric(); }
 };
 
 // The stream of draws for one sample.
 inline PhiloxStream sample_stream(uint64_t seed, int64_t epoch, int64_t sample) {
   constexpr uint64_t kAugmentPurpose = 0x61756721;
-  const uint64_t key = philox_derive(philox_derive(seed, kAugmentPurpose), static_cast<uint64_t>(epoch));
+  const uint64_t key =
+      philox_derive(philox_derive(seed, kAugmentPurpose), static_cast<uint64_t>(epoch));
   return PhiloxStream(key, static_cast<uint64_t>(sample));
 }
 
 // out[c][y][x] = (value / 255 - mean[c]) / deviation[c]
-void normalize_image(const uint8_t* chw, const ImageShape& shape, const Normalization& normalization, float* out);
+void normalize_image(const uint8_t* chw, const ImageShape& shape,
+                     const Normalization& normalization, float* out);
 
 // The changed image, same shape; `in` and `out` must not overlap.
-void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment, PhiloxStream random,
-                   uint8_t* out);
+void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment,
+                   PhiloxStream random, uint8_t* out);
 
 }  // namespace cairn::data

@@ -31,7 +31,8 @@ std::optional<uint64_t> checked_bytes(const Shape& shape, DType dtype);
 // "1.50 MB"
 std::string readable_size(uint64_t bytes);
 
-// Reads a hostile file from front to back. Every error names the file, the offset and what was wanted.
+// Reads a hostile file from front to back. Every error names the file, the offset and what was
+// wanted.
 class ByteReader {
  public:
   ByteReader(std::string name, Bytes bytes) : name_(std::move(name)), bytes_(bytes) {}
@@ -43,8 +44,8 @@ class ByteReader {
   // The next `count` bytes; `what` says in the error what they were to be.
   Bytes take(uint64_t count, const char* what) {
     if (count > remaining())
-      fail_here("truncated: {} needs {} bytes, {} are left; fetch or copy the file again", what, count,
-                remaining());
+      fail_here("truncated: {} needs {} bytes, {} are left; fetch or copy the file again", what,
+                count, remaining());
     const Bytes taken = bytes_.subspan(offset_, count);
     offset_ += count;
     return taken;
@@ -84,11 +85,13 @@ class ByteReader {
 // Appends integers in a fixed byte order.
 template <class T>
 void append_little(ByteVector& out, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<uint8_t>(uint64_t(value) >> 8 * i));
+  for (size_t i = 0; i < sizeof(T); ++i)
+    out.push_back(static_cast<uint8_t>(uint64_t(value) >> 8 * i));
 }
 template <class T>
 void append_big(ByteVector& out, T value) {
-  for (size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<uint8_t>(uint64_t(value) >> 8 * i));
+  for (size_t i = sizeof(T); i-- > 0;)
+    out.push_back(static_cast<uint8_t>(uint64_t(value) >> 8 * i));
 }
 
 }  // namespace cairn::io

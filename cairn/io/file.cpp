@@ -50,7 +50,7 @@ int open_for_reading(const std::string& path, struct stat& status) {
 
 template <class Container>
 Container read_whole(const std::string& path, uint64_t limit) {
-  struct stat status{};
+  struct stat status {};
   Descriptor fd(open_for_reading(path, status));
   const auto too_large = [&](uint64_t size) {
     fail("'{}' is too large: {} where at most {} are accepted", path, readable_size(size),
@@ -142,7 +142,7 @@ std::string read_text_file(const std::string& path, uint64_t limit) {
 }
 
 MappedFile::MappedFile(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   Descriptor fd(open_for_reading(path, status));
   check(S_ISREG(status.st_mode), "'{}' is not a regular file; copy it into one first", path);
   size_ = static_cast<size_t>(status.st_size);
@@ -175,7 +175,8 @@ void write_file_atomically(const std::string& path, std::span<const Bytes> piece
     ::unlink(temporary.c_str());
     uint64_t total = 0;
     for (Bytes piece : pieces) total += piece.size();
-    fail("cannot write '{}' ({}): {}; nothing was changed", path, readable_size(total), error.what());
+    fail("cannot write '{}' ({}): {}; nothing was changed", path, readable_size(total),
+         error.what());
   }
   sync_folder(target);
 }

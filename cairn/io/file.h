@@ -1,4 +1,5 @@
-// Files: read whole or mapped, written all or not at all. Errors name the path and the system's reason.
+// Files: read whole or mapped, written all or not at all. Errors name the path and the system's
+// reason.
 #pragma once
 #include <initializer_list>
 #include <string>
@@ -9,7 +10,8 @@ namespace cairn::io {
 
 inline constexpr uint64_t kDefaultReadLimit = uint64_t{1} << 30;
 
-// The whole file (or pipe). Throws Error when it is missing, a folder, or larger than `limit` bytes.
+// The whole file (or pipe). Throws Error when it is missing, a folder, or larger than `limit`
+// bytes.
 ByteVector read_file(const std::string& path, uint64_t limit = kDefaultReadLimit);
 std::string read_text_file(const std::string& path, uint64_t limit = kDefaultReadLimit);
 
@@ -42,13 +44,14 @@ struct WriteOptions {
 };
 
 // Replaces `path` by the pieces one after another: a temporary file in the same folder is written,
-// synced and renamed, then the folder is synced. A reader, or a machine that loses power, sees the old
-// content or the new, never a part. On an error (full disk, no permission) the temporary file is removed
-// and `path` is as it was. Devices and pipes (/dev/stdout) are written directly.
+// synced and renamed, then the folder is synced. A reader, or a machine that loses power, sees the
+// old content or the new, never a part. On an error (full disk, no permission) the temporary file
+// is removed and `path` is as it was. Devices and pipes (/dev/stdout) are written directly.
 void write_file_atomically(const std::string& path, std::span<const Bytes> pieces,
                            WriteOptions options = {});
 void write_file_atomically(const std::string& path, Bytes content, WriteOptions options = {});
-void write_file_atomically(const std::string& path, std::string_view text, WriteOptions options = {});
+void write_file_atomically(const std::string& path, std::string_view text,
+                           WriteOptions options = {});
 
 // CRC-32 (zlib's), continued from `crc`.
 uint32_t crc32(Bytes bytes, uint32_t crc = 0);

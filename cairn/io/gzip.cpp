@@ -53,9 +53,10 @@ ByteVector gunzip(Bytes packed, const std::string& name, uint64_t limit) {
       check(is_gzip(rest), "'{}', byte {}: {} bytes after the end of the gzip data", name, read,
             rest.size());
       inflateReset(&z);
-    } else if (status == Z_BUF_ERROR || (status == Z_OK && read == packed.size() && used < out.size())) {
-      fail("'{}' is truncated: the gzip data ends at byte {} before its own end; fetch it again", name,
-           read);
+    } else if (status == Z_BUF_ERROR ||
+               (status == Z_OK && read == packed.size() && used < out.size())) {
+      fail("'{}' is truncated: the gzip data ends at byte {} before its own end; fetch it again",
+           name, read);
     } else if (status != Z_OK) {
       fail("'{}', byte {}: the gzip data is damaged ({}); fetch it again", name, read,
            z.msg ? z.msg : "unknown error");

@@ -6,21 +6,21 @@ constexpr int kUnsignedByte = 0x08, kMaxRank = 4;
 }
 
 bool is_idx(Bytes bytes) {
-  return bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 0x08 && bytes[2] <= 0x0E &&
-         bytes[3] >= 1 && bytes[3] <= kMaxRank;
+  return bytes.size() >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 0x08 &&
+         bytes[2] <= 0x0E && bytes[3] >= 1 && bytes[3] <= kMaxRank;
 }
 
 IdxArray parse_idx(Bytes bytes, const std::string& name) {
   ByteReader reader(name, bytes);
   const auto magic = reader.big<uint32_t>("the magic number");
   const int type = magic >> 8 & 0xff, rank = magic & 0xff;
-  check(magic >> 16 == 0, "'{}' is no IDX file: its magic number is {:#010x}, of images 0x00000803", name,
-        magic);
+  check(magic >> 16 == 0, "'{}' is no IDX file: its magic number is {:#010x}, of images 0x00000803",
+        name, magic);
   check(type == kUnsignedByte,
-        "'{}': IDX elements of type {:#04x}; only unsigned bytes (0x08) are read, convert the file", name,
-        type);
-  check(rank >= 1 && rank <= kMaxRank, "'{}': an IDX file of {} dimensions; 1 to {} are read", name, rank,
-        kMaxRank);
+        "'{}': IDX elements of type {:#04x}; only unsigned bytes (0x08) are read, convert the file",
+        name, type);
+  check(rank >= 1 && rank <= kMaxRank, "'{}': an IDX file of {} dimensions; 1 to {} are read", name,
+        rank, kMaxRank);
   IdxArray array;
   for (int d = 0; d < rank; ++d) array.shape.push_back(reader.big<uint32_t>("a size"));
   const auto wanted = checked_bytes(array.shape, DType::u8);

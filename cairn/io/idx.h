@@ -12,8 +12,8 @@ struct IdxArray {
 
 bool is_idx(Bytes bytes);
 
-// Throws Error naming file, offset and reason: wrong magic or type, sizes that do not fit, truncation,
-// trailing bytes. `bytes` are unpacked already.
+// Throws Error naming file, offset and reason: wrong magic or type, sizes that do not fit,
+// truncation, trailing bytes. `bytes` are unpacked already.
 IdxArray parse_idx(Bytes bytes, const std::string& name);
 
 }  // namespace cairn::io

@@ -46,7 +46,8 @@ Image decode_pnm(Bytes bytes, const std::string& name, const ImageLimits& limits
   Image image(static_cast<int>(width), static_cast<int>(height), channels);
   for (size_t i = 0; i < count; ++i) {
     const int64_t value = bytes_each == 2 ? raw[2 * i] << 8 | raw[2 * i + 1] : raw[i];
-    image.pixels[i] = static_cast<uint8_t>(std::min<int64_t>(255, (value * 255 + maximum / 2) / maximum));
+    image.pixels[i] =
+        static_cast<uint8_t>(std::min<int64_t>(255, (value * 255 + maximum / 2) / maximum));
   }
   return image;
 }
@@ -82,12 +83,14 @@ void check_image_size(int64_t width, int64_t height, const std::string& name,
                       const ImageLimits& limits) {
   check(width > 0 && height > 0, "'{}': the image has no pixels ({} x {})", name, width, height);
   check(width <= kMaxSide && height <= kMaxSide && width * height <= limits.pixels,
-        "'{}': {} x {} pixels are too many, at most {} are accepted; make the image smaller first", name,
-        width, height, limits.pixels);
+        "'{}': {} x {} pixels are too many, at most {} are accepted; make the image smaller first",
+        name, width, height, limits.pixels);
 }
 
 Image::Image(int width, int height, int channels, uint8_t fill)
-    : width(width), height(height), channels(channels),
+    : width(width),
+      height(height),
+      channels(channels),
       pixels(static_cast<size_t>(width) * height * channels, fill) {}
 
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits) {
@@ -114,7 +117,9 @@ Image with_channels(const Image& image, int channels) {
   for (size_t i = 0; i < count; ++i) {
     const uint8_t* in = &image.pixels[i * image.channels];
     if (channels == 3) std::fill_n(&out.pixels[i * 3], 3, in[0]);
-    else out.pixels[i] = static_cast<uint8_t>((in[0] * 19595 + in[1] * 38470 + in[2] * 7471 + 32768) >> 16);
+    else
+      out.pixels[i] =
+          static_cast<uint8_t>((in[0] * 19595 + in[1] * 38470 + in[2] * 7471 + 32768) >> 16);
   }
   return out;
 }
@@ -170,13 +175,15 @@ Image grid(const std::vector<Image>& images, int columns, int gap, uint8_t backg
             background);
   for (size_t i = 0; i < images.size(); ++i) {
     const Image& tile = images[i];
-    check(tile.width == first.width && tile.height == first.height && tile.channels == first.channels,
-          "grid: image {} is {}x{}x{}, the first is {}x{}x{}", i, tile.width, tile.height, tile.channels,
-          first.width, first.height, first.channels);
+    check(
+        tile.width == first.width && tile.height == first.height && tile.channels == first.channels,
+        "grid: image {} is {}x{}x{}, the first is {}x{}x{}", i, tile.width, tile.height,
+        tile.channels, first.width, first.height, first.channels);
     const int left = gap + static_cast<int>(i) % columns * (first.width + gap);
     const int top = gap + static_cast<int>(i) / columns * (first.height + gap);
     for (int y = 0; y < tile.height; ++y)
-      std::copy_n(tile.at(0, y), static_cast<size_t>(tile.width) * tile.channels, out.at(left, top + y));
+      std::copy_n(tile.at(0, y), static_cast<size_t>(tile.width) * tile.channels,
+                  out.at(left, top + y));
   }
   return out;
 }

@@ -20,12 +20,13 @@ struct Image {
 };
 
 struct ImageLimits {
-  int64_t pixels = int64_t{1} << 28;             // width * height
+  int64_t pixels = int64_t{1} << 28;  // width * height
   uint64_t file_bytes = uint64_t{256} << 20;
 };
 
-// The format is told by the first bytes. Transparent pixels are laid on white; a photograph is turned
-// upright by its EXIF orientation. Throws Error naming `name`: unknown format, truncated, damaged, too large.
+// The format is told by the first bytes. Transparent pixels are laid on white; a photograph is
+// turned upright by its EXIF orientation. Throws Error naming `name`: unknown format, truncated,
+// damaged, too large.
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits = {});
 Image read_image(const std::string& path, ImageLimits limits = {});
 
@@ -35,7 +36,8 @@ void write_png(const std::string& path, const Image& image);  // atomically
 // Grey from colour (BT.601 weights) or colour from grey; `channels` is 1 or 3.
 Image with_channels(const Image& image, int channels);
 
-// Bilinear, with the filter widened when shrinking so that nothing aliases (as Pillow and torchvision do).
+// Bilinear, with the filter widened when shrinking so that nothing aliases (as Pillow and
+// torchvision do).
 Image resize(const Image& image, int width, int height);
 
 // The largest centred part of this shape, e.g. to a square before resizing.

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kMaxScans = 100;  // of a progressive file; more is an attack on time
 
-// libjpeg reports errors by a call that must not return: it jumps back to decode_into. Nothing with a
-// destructor lives in the frames that are jumped over.
+// libjpeg reports errors by a call that must not return: it jumps back to decode_into. Nothing with
+// a destructor lives in the frames that are jumped over.
 struct Decoder {
   jpeg_decompress_struct info;
   jpeg_error_mgr errors;
@@ -31,7 +31,8 @@ void on_error(j_common_ptr info) {
   give_up(decoder);
 }
 
-// Warnings are about damage that libjpeg papers over with grey; a file that ends early is an error here.
+// Warnings are about damage that libjpeg papers over with grey; a file that ends early is an error
+// here.
 void on_message(j_common_ptr info, int level) {
   if (level < 0 && (info->err->msg_code == JWRN_JPEG_EOF || info->err->msg_code == JWRN_HIT_MARKER))
     on_error(info);
@@ -93,7 +94,8 @@ Image upright(const Image& image, int orientation) {
 // Adobe writes CMYK inverted: 255 is no ink.
 void cmyk_row_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int width) {
   for (int x = 0; x < width; ++x)
-    for (int c = 0; c < 3; ++c) rgb[3 * x + c] = static_cast<uint8_t>(cmyk[4 * x + c] * cmyk[4 * x + 3] / 255);
+    for (int c = 0; c < 3; ++c)
+      rgb[3 * x + c] = static_cast<uint8_t>(cmyk[4 * x + c] * cmyk[4 * x + 3] / 255);
 }
 
 // False when libjpeg gave up; the reason is then in d.message.
@@ -137,7 +139,8 @@ Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limit
   const J_COLOR_SPACE space = d.info.jpeg_color_space;
   const bool grey = space == JCS_GRAYSCALE, ink = space == JCS_CMYK || space == JCS_YCCK;
   d.info.out_color_space = grey ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
-  Image image(static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height), grey ? 1 : 3);
+  Image image(static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height),
+              grey ? 1 : 3);
   ByteVector row(ink ? size_t{4} * image.width : 0);
   int orientation = 1;
   for (const auto* marker = d.info.marker_list; marker && orientation == 1; marker = marker->next)

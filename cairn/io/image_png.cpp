@@ -34,15 +34,16 @@ Image decode_png(Bytes bytes, const std::string& name, const ImageLimits& limits
 ByteVector encode_png(const Image& image) {
   check(image.width > 0 && image.height > 0 && (image.channels == 1 || image.channels == 3) &&
             image.pixels.size() == size_t(image.width) * image.height * image.channels,
-        "encode_png: {} x {} x {} with {} bytes is no image", image.width, image.height, image.channels,
-        image.pixels.size());
+        "encode_png: {} x {} x {} with {} bytes is no image", image.width, image.height,
+        image.channels, image.pixels.size());
   Png png;
   png.info.width = static_cast<png_uint_32>(image.width);
   png.info.height = static_cast<png_uint_32>(image.height);
   png.info.format = image.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png.info);
   ByteVector out(size);
-  const int ok = png_image_write_to_memory(&png.info, out.data(), &size, 0, image.pixels.data(), 0, nullptr);
+  const int ok =
+      png_image_write_to_memory(&png.info, out.data(), &size, 0, image.pixels.data(), 0, nullptr);
   check(ok, "encode_png: {}", png.info.message);
   out.resize(size);
   return out;

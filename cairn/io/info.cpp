@@ -60,9 +60,11 @@ void describe_safetensors(FileInfo& info, Bytes bytes) {
   std::sort(info.table.begin() + 1, info.table.end());
   info.facts.emplace_back("tensors", with_commas(content.tensors.size()));
   info.facts.emplace_back("elements", with_commas(elements));
-  for (const auto& [dtype, count] : by_dtype) info.facts.emplace_back("of " + dtype, with_commas(count));
+  for (const auto& [dtype, count] : by_dtype)
+    info.facts.emplace_back("of " + dtype, with_commas(count));
   info.facts.emplace_back("data", readable_size(data_bytes));
-  for (const auto& [key, value] : content.metadata) info.facts.emplace_back("metadata " + key, value);
+  for (const auto& [key, value] : content.metadata)
+    info.facts.emplace_back("metadata " + key, value);
 }
 
 void describe_array(FileInfo& info, DType dtype, const Shape& shape) {
@@ -86,7 +88,8 @@ void describe_idx(FileInfo& info, Bytes bytes) {
 void describe_npy(FileInfo& info, Bytes bytes) {
   const NpyHeader header = parse_npy_header(bytes, info.path);
   describe_array(info, header.dtype, header.shape);
-  info.facts.emplace_back("order", header.fortran_order ? "Fortran (column-major)" : "C (row-major)");
+  info.facts.emplace_back("order",
+                          header.fortran_order ? "Fortran (column-major)" : "C (row-major)");
 }
 
 void describe_image(FileInfo& info, Bytes bytes) {
@@ -117,26 +120,35 @@ void describe_text(FileInfo& info, Bytes bytes) {
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   info.facts.emplace_back("characters", with_commas(points.size()));
   info.facts.emplace_back("different ones", with_commas(distinct.size()));
-  info.facts.emplace_back("lines",
-                          with_commas(static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'))));
+  info.facts.emplace_back(
+      "lines", with_commas(static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'))));
 }
 
 void describe(FileInfo& info, Bytes bytes) {
   switch (info.kind) {
-    case FileKind::safetensors: return describe_safetensors(info, bytes);
-    case FileKind::npy: return describe_npy(info, bytes);
-    case FileKind::idx: return describe_idx(info, bytes);
+    case FileKind::safetensors:
+      return describe_safetensors(info, bytes);
+    case FileKind::npy:
+      return describe_npy(info, bytes);
+    case FileKind::idx:
+      return describe_idx(info, bytes);
     case FileKind::png:
     case FileKind::jpeg:
-    case FileKind::pnm: return describe_image(info, bytes);
-    case FileKind::jsonl: return describe_jsonl(info, bytes);
+    case FileKind::pnm:
+      return describe_image(info, bytes);
+    case FileKind::jsonl:
+      return describe_jsonl(info, bytes);
     case FileKind::json:
-    case FileKind::text: return describe_text(info, bytes);
-    case FileKind::tensorboard: return;
+    case FileKind::text:
+      return describe_text(info, bytes);
+    case FileKind::tensorboard:
+      return;
     case FileKind::unknown:
-      fail("'{}' is none of the files that are read here: safetensors, npy, PNG, JPEG, PPM, PGM, IDX, "
-           "JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
-           info.path);
+      fail(
+          "'{}' is none of the files that are read here: safetensors, npy, PNG, JPEG, PPM, PGM, "
+          "IDX, "
+          "JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
+          info.path);
   }
 }
 
@@ -189,7 +201,8 @@ std::string to_text(const FileInfo& info) {
                                 info.gzip ? " (gzip)" : "", readable_size(info.file_bytes));
   size_t widest = 0;
   for (const auto& [key, value] : info.facts) widest = std::max(widest, key.size());
-  for (const auto& [key, value] : info.facts) out += fmt::format("  {:<{}}  {}\n", key, widest, value);
+  for (const auto& [key, value] : info.facts)
+    out += fmt::format("  {:<{}}  {}\n", key, widest, value);
   std::vector<size_t> widths;
   for (const auto& row : info.table) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -212,8 +225,9 @@ std::string to_json(const FileInfo& info) {
     for (size_t c = 0; c < info.table[r].size(); ++c) row[info.table[0][c]] = info.table[r][c];
     rows.push_back(std::move(row));
   }
-  const nlohmann::ordered_json root{{"file", info.path}, {"kind", name_of(info.kind)}, {"gzip", info.gzip},
-                                    {"bytes", info.file_bytes}, {"facts", facts}, {"table", rows}};
+  const nlohmann::ordered_json root{{"file", info.path}, {"kind", name_of(info.kind)},
+                                    {"gzip", info.gzip}, {"bytes", info.file_bytes},
+                                    {"facts", facts},    {"table", rows}};
   return root.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -8,7 +8,19 @@
 
 namespace cairn::io {
 
-enum class FileKind { safetensors, npy, png, jpeg, pnm, idx, jsonl, json, text, tensorboard, unknown };
+enum class FileKind {
+  safetensors,
+  npy,
+  png,
+  jpeg,
+  pnm,
+  idx,
+  jsonl,
+  json,
+  text,
+  tensorboard,
+  unknown
+};
 
 const char* name_of(FileKind kind);
 
@@ -21,11 +33,11 @@ struct FileInfo {
   bool gzip = false;
   uint64_t file_bytes = 0;
   std::vector<std::pair<std::string, std::string>> facts;  // in the order to be shown
-  std::vector<std::vector<std::string>> table;             // tensors: a row of titles, then name, dtype, ...
+  std::vector<std::vector<std::string>> table;  // tensors: a row of titles, then name, dtype, ...
 };
 
-// Reads and checks the whole file: throws the reader's Error when it is damaged, and an Error that lists
-// the known kinds when it is none of them.
+// Reads and checks the whole file: throws the reader's Error when it is damaged, and an Error that
+// lists the known kinds when it is none of them.
 FileInfo inspect_file(const std::string& path);
 
 std::string to_text(const FileInfo& info);  // for people: aligned lines

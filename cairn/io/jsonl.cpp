@@ -45,7 +45,8 @@ void drop_lines_after(const std::string& path, int64_t step) {
   for_each_line(text, [&](std::string_view line, size_t number) {
     const Json object = parse_line(line, number, path);
     const auto at = object.find("step");
-    if (at != object.end() && at->is_number() && at->get<double>() > static_cast<double>(step)) return;
+    if (at != object.end() && at->is_number() && at->get<double>() > static_cast<double>(step))
+      return;
     kept.append(line) += '\n';
   });
   if (kept != text) write_file_atomically(path, kept);
@@ -53,7 +54,8 @@ void drop_lines_after(const std::string& path, int64_t step) {
 
 }  // namespace
 
-JsonlWriter::JsonlWriter(const std::string& path, std::optional<int64_t> resume_after) : path_(path) {
+JsonlWriter::JsonlWriter(const std::string& path, std::optional<int64_t> resume_after)
+    : path_(path) {
   if (resume_after) drop_lines_after(path, *resume_after);
   file_.reset(std::fopen(path.c_str(), "ae"));
   check(file_ != nullptr, "cannot write '{}': {}", path, std::strerror(errno));

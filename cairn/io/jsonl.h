@@ -1,5 +1,5 @@
-// metrics.jsonl: one JSON object a line, appended and flushed as it comes, so that a killed run loses at
-// most the line it was writing.
+// metrics.jsonl: one JSON object a line, appended and flushed as it comes, so that a killed run
+// loses at most the line it was writing.
 #pragma once
 #include <cstdio>
 #include <memory>
@@ -12,11 +12,12 @@ namespace cairn::io {
 
 class JsonlWriter {
  public:
-  // Appends to `path`. With `resume_after`, lines whose "step" is larger than it are dropped first (the
-  // resumed run writes them again), and so is a last line that a killed run left unfinished.
+  // Appends to `path`. With `resume_after`, lines whose "step" is larger than it are dropped first
+  // (the resumed run writes them again), and so is a last line that a killed run left unfinished.
   explicit JsonlWriter(const std::string& path, std::optional<int64_t> resume_after = {});
 
-  // Throws Error naming the file when it cannot be written (full disk). NaN and infinity become null.
+  // Throws Error naming the file when it cannot be written (full disk). NaN and infinity become
+  // null.
   void write(const nlohmann::ordered_json& object);
 
   const std::string& path() const { return path_; }
@@ -29,8 +30,8 @@ class JsonlWriter {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-// All objects of a file. Throws Error naming file and line for anything but an object; an unfinished last
-// line (no newline) is ignored.
+// All objects of a file. Throws Error naming file and line for anything but an object; an
+// unfinished last line (no newline) is ignored.
 std::vector<nlohmann::ordered_json> read_jsonl(const std::string& path);
 std::vector<nlohmann::ordered_json> parse_jsonl(std::string_view text, const std::string& name);
 

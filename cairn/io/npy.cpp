@@ -38,7 +38,8 @@ class HeaderParser {
       const std::string key = quoted();
       expect(':');
       if (key == "descr" && !std::exchange(descr, true)) header.dtype = dtype();
-      else if (key == "fortran_order" && !std::exchange(order, true)) header.fortran_order = boolean();
+      else if (key == "fortran_order" && !std::exchange(order, true))
+        header.fortran_order = boolean();
       else if (key == "shape" && !std::exchange(shape, true)) header.shape = sizes();
       else wrong(fmt::format("an unknown or second key '{}'", key));
       if (!accept(',')) {
@@ -92,8 +93,10 @@ class HeaderParser {
     const std::string descr = quoted();
     for (const Descr& known : kDescrs)
       if (descr == known.name) return known.dtype;
-    wrong(fmt::format("type '{}' is not read here (<f4 <f8 <f2 |i1 |u1 <i4 <i8 |b1 are); convert it with "
-                      "numpy.ascontiguousarray(a, dtype='<f4')", descr));
+    wrong(fmt::format(
+        "type '{}' is not read here (<f4 <f8 <f2 |i1 |u1 <i4 <i8 |b1 are); convert it with "
+        "numpy.ascontiguousarray(a, dtype='<f4')",
+        descr));
   }
   Shape sizes() {
     Shape shape;
@@ -148,8 +151,8 @@ ByteVector to_row_major(Bytes in, const Shape& shape, size_t element) {
 
 NpyHeader parse_npy_header(Bytes bytes, const std::string& name) {
   ByteReader reader(name, bytes);
-  check(text_of(bytes).starts_with(kMagic), "'{}' is no .npy file (it does not start with \\x93NUMPY)",
-        name);
+  check(text_of(bytes).starts_with(kMagic),
+        "'{}' is no .npy file (it does not start with \\x93NUMPY)", name);
   reader.take(kMagic.size(), "the magic");
   const auto major = reader.little<uint8_t>("the version");
   reader.little<uint8_t>("the version");
@@ -159,8 +162,8 @@ NpyHeader parse_npy_header(Bytes bytes, const std::string& name) {
   NpyHeader header = HeaderParser(text_of(reader.take(length, "the header")), name).parse();
   header.data_offset = reader.offset();
   const auto wanted = checked_bytes(header.shape, header.dtype);
-  check(wanted == reader.remaining(), "'{}': shape {} of {} does not fit the {} bytes of data; {}", name,
-        to_string(header.shape), name_of(header.dtype), reader.remaining(),
+  check(wanted == reader.remaining(), "'{}': shape {} of {} does not fit the {} bytes of data; {}",
+        name, to_string(header.shape), name_of(header.dtype), reader.remaining(),
         wanted && *wanted > reader.remaining() ? "truncated?" : "damaged?");
   return header;
 }
@@ -178,17 +181,19 @@ NpyArray read_npy(const std::string& path, uint64_t limit) {
 }
 
 void write_npy(const std::string& path, DType dtype, const Shape& shape, Bytes data) {
-  check(checked_bytes(shape, dtype) == data.size(), "cannot write '{}': shape {} of {} has {} bytes", path,
-        to_string(shape), name_of(dtype), data.size());
+  check(checked_bytes(shape, dtype) == data.size(),
+        "cannot write '{}': shape {} of {} has {} bytes", path, to_string(shape), name_of(dtype),
+        data.size());
   const char* descr = nullptr;
   for (const Descr& known : kDescrs)
     if (known.dtype == dtype) descr = known.name;
   check(descr, "cannot write '{}': NumPy has no {}; cast to f32 first", path, name_of(dtype));
 
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr,
-                                   fmt::join(shape.begin(), shape.end(), ", "),
-                                   shape.size() == 1 ? "," : "");
-  header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10 - 1, ' ');  // data starts at 64 bytes' multiple
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr,
+                  fmt::join(shape.begin(), shape.end(), ", "), shape.size() == 1 ? "," : "");
+  header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10 - 1,
+                ' ');  // data starts at 64 bytes' multiple
   header += '\n';
   ByteVector version_and_length{1, 0};
   append_little(version_and_length, static_cast<uint16_t>(header.size()));

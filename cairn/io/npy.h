@@ -19,8 +19,8 @@ struct NpyHeader {
   uint64_t data_offset = 0;
 };
 
-// Checked against the size of the data. Throws Error naming file and reason: also for Python objects,
-// structured, big-endian and complex types, which are not read.
+// Checked against the size of the data. Throws Error naming file and reason: also for Python
+// objects, structured, big-endian and complex types, which are not read.
 NpyHeader parse_npy_header(Bytes bytes, const std::string& name);
 NpyArray parse_npy(Bytes bytes, const std::string& name);  // Fortran order is turned into row-major
 NpyArray read_npy(const std::string& path, uint64_t limit = kDefaultReadLimit);

@@ -69,8 +69,8 @@ Json parse_header(Bytes text, const std::string& file) {
   try {
     return Json::parse(text.begin(), text.end(), HeaderGuard(file));
   } catch (const Json::exception& error) {
-    fail("'{}': the header is not valid JSON ({}); the file is damaged or no safetensors file", file,
-         error.what());
+    fail("'{}': the header is not valid JSON ({}); the file is damaged or no safetensors file",
+         file, error.what());
   }
 }
 
@@ -95,9 +95,11 @@ DType dtype_of(const Json& entry, const std::string& where) {
   const auto& name = entry["dtype"].get_ref<const std::string&>();
   for (const DTypeName& known : kNames)
     if (name == known.name) return known.dtype;
-  fail("{}: dtype '{}' is not one that is read here (BOOL, U8, I8, F8_E5M2, F8_E4M3, F16, BF16, I32, "
-       "F32, I64, F64); convert the tensor first",
-       where, name);
+  fail(
+      "{}: dtype '{}' is not one that is read here (BOOL, U8, I8, F8_E5M2, F8_E4M3, F16, BF16, "
+      "I32, "
+      "F32, I64, F64); convert the tensor first",
+      where, name);
 }
 
 NamedTensor parse_entry(const std::string& name, const Json& entry, Bytes data,
@@ -110,9 +112,10 @@ NamedTensor parse_entry(const std::string& name, const Json& entry, Bytes data,
         "{}: no 'data_offsets' pair", where);
   const uint64_t begin = unsigned_of(entry["data_offsets"][0], where + ", data_offsets");
   const uint64_t end = unsigned_of(entry["data_offsets"][1], where + ", data_offsets");
-  check(begin <= end && end <= data.size(),
-        "{}: its data [{}, {}) is not inside the {} bytes of data; the file is truncated or damaged",
-        where, begin, end, data.size());
+  check(
+      begin <= end && end <= data.size(),
+      "{}: its data [{}, {}) is not inside the {} bytes of data; the file is truncated or damaged",
+      where, begin, end, data.size());
   const auto bytes = checked_bytes(tensor.shape, tensor.dtype);
   check(bytes == end - begin, "{}: shape {} of {} does not fill its {} bytes", where,
         to_string(tensor.shape), name_of(tensor.dtype), end - begin);
@@ -130,8 +133,8 @@ void check_tiling(std::vector<NamedTensor>& tensors, Bytes data, const std::stri
     const uint64_t begin = static_cast<uint64_t>(tensor.data.data() - data.data());
     check(begin >= position, "'{}', tensor '{}': its data overlaps the tensor before it at byte {}",
           file, tensor.name, begin);
-    check(begin <= position, "'{}', tensor '{}': {} bytes before its data belong to no tensor", file,
-          tensor.name, begin - position);
+    check(begin <= position, "'{}', tensor '{}': {} bytes before its data belong to no tensor",
+          file, tensor.name, begin - position);
     position = begin + tensor.data.size();
   }
   check(position == data.size(), "'{}': {} bytes after the last tensor belong to none", file,
@@ -148,7 +151,8 @@ Metadata parse_metadata(const Json& entry, const std::string& file) {
   return metadata;
 }
 
-// The order of the Python package: wide dtypes first, so that every tensor is aligned; then by name.
+// The order of the Python package: wide dtypes first, so that every tensor is aligned; then by
+// name.
 void sort_for_writing(std::vector<NamedTensor>& tensors) {
   std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
     return std::pair(place_of(a.dtype), a.name) < std::pair(place_of(b.dtype), b.name);
@@ -185,8 +189,8 @@ std::string checksum_of(std::vector<NamedTensor> tensors, Metadata metadata) {
 void check_writable(const std::vector<NamedTensor>& tensors, const std::string& path) {
   std::set<std::string> names{"__metadata__"};
   for (const NamedTensor& tensor : tensors) {
-    check(names.insert(tensor.name).second, "cannot write '{}': the tensor name '{}' is taken", path,
-          tensor.name);
+    check(names.insert(tensor.name).second, "cannot write '{}': the tensor name '{}' is taken",
+          path, tensor.name);
     check(checked_bytes(tensor.shape, tensor.dtype) == tensor.data.size(),
           "cannot write '{}': tensor '{}' of shape {} has {} bytes", path, tensor.name,
           to_string(tensor.shape), tensor.data.size());
@@ -236,7 +240,8 @@ bool SafetensorsFile::verify_checksum() const {
   const auto stated = content_.metadata.find(kChecksumKey);
   if (stated == content_.metadata.end()) return false;
   check(checksum_of(content_.tensors, content_.metadata) == stated->second,
-        "'{}' is damaged: its checksum is not the one it was written with; use the previous file", path_);
+        "'{}' is damaged: its checksum is not the one it was written with; use the previous file",
+        path_);
   return true;
 }
 

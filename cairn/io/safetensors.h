@@ -1,5 +1,6 @@
 // safetensors (github.com/huggingface/safetensors): named tensors, plain row-major, little-endian.
-// Eight bytes: length of the header; the header: JSON {"name": {"dtype", "shape", "data_offsets"}, ...,
+// Eight bytes: length of the header; the header: JSON {"name": {"dtype", "shape", "data_offsets"},
+// ...,
 // "__metadata__": {text: text}}; then the data without gaps.
 #pragma once
 #include <map>
@@ -25,8 +26,9 @@ struct SafetensorsContent {
   Metadata metadata;
 };
 
-// Checks everything before it returns: header size and syntax, duplicate names, dtypes, shapes against
-// offsets, overlaps, gaps, bounds; throws Error that names file, tensor and reason. Views `bytes`.
+// Checks everything before it returns: header size and syntax, duplicate names, dtypes, shapes
+// against offsets, overlaps, gaps, bounds; throws Error that names file, tensor and reason. Views
+// `bytes`.
 SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name);
 
 class SafetensorsFile {
@@ -39,8 +41,8 @@ class SafetensorsFile {
   const NamedTensor* find(const std::string& name) const;  // nullptr when there is none
   const NamedTensor& at(const std::string& name) const;    // throws Error, naming the nearest
 
-  // Recomputes the checksum that the writer left in the metadata, over header and data. False when the
-  // file has none; throws Error when it differs.
+  // Recomputes the checksum that the writer left in the metadata, over header and data. False when
+  // the file has none; throws Error when it differs.
   bool verify_checksum() const;
 
  private:
@@ -54,9 +56,9 @@ struct SafetensorsWriteOptions : WriteOptions {
 };
 inline constexpr const char* kChecksumKey = "cairn.crc32";
 
-// Writes atomically. The same tensors give the same bytes whatever their order: sorted like the Python
-// package does (wide dtypes first, then by name). Throws Error on duplicate names or data whose size is
-// not that of the shape.
+// Writes atomically. The same tensors give the same bytes whatever their order: sorted like the
+// Python package does (wide dtypes first, then by name). Throws Error on duplicate names or data
+// whose size is not that of the shape.
 void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
                        const Metadata& metadata = {}, SafetensorsWriteOptions options = {});
 

@@ -22,10 +22,12 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
   return table;
 }();
 
-// TensorFlow stores CRCs rotated and shifted, so that a CRC over data with CRCs inside stays meaningful.
+// TensorFlow stores CRCs rotated and shifted, so that a CRC over data with CRCs inside stays
+// meaningful.
 uint32_t masked_crc(Bytes bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
 
-// A protobuf message under construction. Wire types: 0 varint, 1 eight bytes, 2 length-delimited, 5 four.
+// A protobuf message under construction. Wire types: 0 varint, 1 eight bytes, 2 length-delimited, 5
+// four.
 class Message {
  public:
   Message& integer(int field, uint64_t value) {
@@ -58,7 +60,8 @@ class Message {
   std::string bytes_;
 };
 
-// message Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5;
+// message Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary =
+// 5;
 //                 SessionLog session_log = 7; }
 Message event_at(int64_t step) {
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
@@ -71,7 +74,8 @@ std::string event_file_name() {
   static std::atomic<int> count{0};
   char host[256] = "localhost";
   gethostname(host, sizeof host - 1);
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::time(nullptr), host, getpid(), count++);
+  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::time(nullptr), host, getpid(),
+                     count++);
 }
 
 }  // namespace
@@ -91,14 +95,15 @@ EventWriter::EventWriter(const std::string& folder, int64_t resumed_at_step)
     write_record(event_at(resumed_at_step).message(7, Message().integer(1, 1)).bytes());
 }
 
-// Summary { repeated Value value = 1; }, Value { string tag = 1; float simple_value = 2; Image image = 4;
-// TensorProto tensor = 8; SummaryMetadata metadata = 9; }
+// Summary { repeated Value value = 1; }, Value { string tag = 1; float simple_value = 2; Image
+// image = 4; TensorProto tensor = 8; SummaryMetadata metadata = 9; }
 void EventWriter::add_scalar(const std::string& tag, int64_t step, float value) {
   const Message entry = Message().text(1, tag).real(2, value);
   write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
 }
 
-// Image { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4; }
+// Image { int32 height = 1; int32 width = 2; int32 colorspace = 3; bytes encoded_image_string = 4;
+// }
 void EventWriter::add_image(const std::string& tag, int64_t step, const Image& image) {
   Message picture;
   picture.integer(1, image.height).integer(2, image.width).integer(3, image.channels);

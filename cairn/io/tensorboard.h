@@ -1,5 +1,5 @@
-// Event files that TensorBoard reads: records of length, masked CRC-32C, protobuf (written by hand: four
-// small messages need no library).
+// Event files that TensorBoard reads: records of length, masked CRC-32C, protobuf (written by hand:
+// four small messages need no library).
 #pragma once
 #include <cstdio>
 #include <memory>
@@ -14,8 +14,8 @@ uint32_t crc32c(Bytes bytes);
 
 class EventWriter {
  public:
-  // Makes a new event file in `folder`, which must exist. A resumed run passes its first step: TensorBoard
-  // then hides what the earlier run wrote from there on.
+  // Makes a new event file in `folder`, which must exist. A resumed run passes its first step:
+  // TensorBoard then hides what the earlier run wrote from there on.
   explicit EventWriter(const std::string& folder, int64_t resumed_at_step = 0);
 
   void add_scalar(const std::string& tag, int64_t step, float value);

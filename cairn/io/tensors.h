@@ -9,14 +9,16 @@
 
 namespace cairn::io {
 
-using TensorList = std::vector<std::pair<std::string, Tensor>>;  // what state_dict() gives and takes
+using TensorList =
+    std::vector<std::pair<std::string, Tensor>>;  // what state_dict() gives and takes
 
 // A safetensors file of the tensors' values in plain row-major order, written atomically.
 void save_tensors(const std::string& path, const TensorList& tensors, const Metadata& metadata = {},
                   SafetensorsWriteOptions options = {});
 
-// All tensors of a safetensors file as new values on the current back end; `metadata` gets its texts.
-// A checksum, where the writer left one, is verified first: nothing of a damaged file is used.
+// All tensors of a safetensors file as new values on the current back end; `metadata` gets its
+// texts. A checksum, where the writer left one, is verified first: nothing of a damaged file is
+// used.
 TensorList load_tensors(const std::string& path, Metadata* metadata = nullptr);
 
 Tensor load_npy(const std::string& path);

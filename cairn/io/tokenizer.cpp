@@ -40,7 +40,9 @@ Json parse_flat(std::string_view text, const std::string& name) {
 
 }  // namespace
 
-void Tokenizer::save(const std::string& path) const { write_file_atomically(path, to_json() + "\n"); }
+void Tokenizer::save(const std::string& path) const {
+  write_file_atomically(path, to_json() + "\n");
+}
 
 std::vector<int> ByteTokenizer::encode(std::string_view text, const std::string&) const {
   std::vector<int> tokens(text.size());
@@ -79,8 +81,10 @@ std::vector<int> CharTokenizer::encode(std::string_view text, const std::string&
   for (size_t i = 0; i < points.size(); ++i) {
     const auto found = numbers_.find(points[i]);
     if (found == numbers_.end())
-      fail("'{}', character {}: {} is not among the {} characters that the model was trained on; leave it out", name,
-           i, shown(points[i]), vocabulary_.size());
+      fail(
+          "'{}', character {}: {} is not among the {} characters that the model was trained on; "
+          "leave it out",
+          name, i, shown(points[i]), vocabulary_.size());
     tokens[i] = found->second;
   }
   return tokens;
@@ -104,14 +108,16 @@ std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::str
                                ? root["type"].get<std::string>()
                                : std::string();
   if (type == "byte") return std::make_unique<ByteTokenizer>();
-  check(type == "char", "'{}' is no tokenizer file: its \"type\" is neither \"char\" nor \"byte\"", name);
+  check(type == "char", "'{}' is no tokenizer file: its \"type\" is neither \"char\" nor \"byte\"",
+        name);
   check(root.contains("vocabulary") && root["vocabulary"].is_array() &&
             root["vocabulary"].size() <= kMaxVocabulary,
         "'{}': no \"vocabulary\" list of at most {} characters", name, kMaxVocabulary);
   std::u32string vocabulary;
   for (const Json& entry : root["vocabulary"]) {
-    const std::u32string points =
-        entry.is_string() ? decode_utf8(entry.get_ref<const std::string&>(), name) : std::u32string();
+    const std::u32string points = entry.is_string()
+                                      ? decode_utf8(entry.get_ref<const std::string&>(), name)
+                                      : std::u32string();
     check(points.size() == 1, "'{}': entry {} of the vocabulary is not one character", name,
           vocabulary.size());
     vocabulary += points;

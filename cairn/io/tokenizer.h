@@ -15,7 +15,8 @@ class Tokenizer {
   virtual int size() const = 0;          // tokens are 0 .. size() - 1
   // `name` says in errors where the text came from ("the prompt", a file name).
   virtual std::vector<int> encode(std::string_view text, const std::string& name) const = 0;
-  virtual std::string decode(const std::vector<int>& tokens) const = 0;  // throws Error on unknown numbers
+  virtual std::string decode(
+      const std::vector<int>& tokens) const = 0;  // throws Error on unknown numbers
   virtual std::string to_json() const = 0;
   void save(const std::string& path) const;  // atomically
 };
@@ -33,7 +34,8 @@ class ByteTokenizer : public Tokenizer {
 // The code points of a text, in their order.
 class CharTokenizer : public Tokenizer {
  public:
-  // Throws Error when the text is empty, is not UTF-8 (with the byte offset) or has over 65,536 characters.
+  // Throws Error when the text is empty, is not UTF-8 (with the byte offset) or has over 65,536
+  // characters.
   static CharTokenizer from_text(std::string_view text, const std::string& name);
   explicit CharTokenizer(std::u32string vocabulary);  // without repeats
 

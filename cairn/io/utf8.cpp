@@ -28,7 +28,8 @@ char32_t next_point(std::string_view text, size_t& at) {
     point = point << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3F);
   }
   constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < kSmallest[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return kInvalid;
+  if (point < kSmallest[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
+    return kInvalid;
   at += length;
   return point;
 }
@@ -47,8 +48,10 @@ std::u32string decode_utf8(std::string_view text, const std::string& name) {
   for (size_t at = 0; at < text.size();) {
     const char32_t point = next_point(text, at);
     if (point == kInvalid)
-      fail("'{}', byte {}: not UTF-8 (byte {:#04x}); convert the text (iconv -t UTF-8) or use byte tokens", name, at,
-           static_cast<unsigned char>(text[at]));
+      fail(
+          "'{}', byte {}: not UTF-8 (byte {:#04x}); convert the text (iconv -t UTF-8) or use byte "
+          "tokens",
+          name, at, static_cast<unsigned char>(text[at]));
     points.push_back(point);
   }
   return points;

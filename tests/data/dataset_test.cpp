@@ -29,8 +29,12 @@ ByteVector idx(uint8_t rank, std::vector<uint32_t> sizes, const std::vector<uint
   return out;
 }
 
-void write(const std::string& path, const ByteVector& bytes) { io::write_file_atomically(path, Bytes(bytes)); }
-void write_text(const std::string& path, std::string_view text) { io::write_file_atomically(path, text); }
+void write(const std::string& path, const ByteVector& bytes) {
+  io::write_file_atomically(path, Bytes(bytes));
+}
+void write_text(const std::string& path, std::string_view text) {
+  io::write_file_atomically(path, text);
+}
 
 // Two images of 2 x 3, labels 7 and 1.
 const std::vector<uint8_t> kPixels{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
@@ -45,8 +49,10 @@ TEST(Dataset, UnknownSourcesListWhatIsAccepted) {
   EXPECT_ERROR(open_image_dataset(folder / "none", Split::train), "IDX files");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "is empty; accepted are");
   write_text(folder / "notes.txt", "x");
-  EXPECT_ERROR(open_image_dataset(folder / "notes.txt", Split::train), "is a file, data is a folder");
-  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "(it holds notes.txt); accepted are");
+  EXPECT_ERROR(open_image_dataset(folder / "notes.txt", Split::train),
+               "is a file, data is a folder");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train),
+               "(it holds notes.txt); accepted are");
   EXPECT_ERROR(split_from_name("tset"), "no split 'tset'");
 }
 
@@ -79,7 +85,8 @@ TEST(Idx, ClassNamesFromFile) {
 
 TEST(Idx, MissingAndMismatchedFiles) {
   TemporaryFolder folder;
-  const std::string images = folder / "train-images-idx3-ubyte", labels = folder / "train-labels-idx1-ubyte";
+  const std::string images = folder / "train-images-idx3-ubyte",
+                    labels = folder / "train-labels-idx1-ubyte";
   const auto open = [&] { open_image_dataset(folder.path(), Split::train); };
   write(images, idx(3, {2, 2, 3}, kPixels));
   EXPECT_ERROR(open(), "has no 'train-labels-idx1-ubyte' (or .gz)");
@@ -128,7 +135,8 @@ TEST(Cifar, OpensBatchesInOrder) {
   write(folder / "data_batch_1.bin", cifar_batch(3));
   write(folder / "data_batch_2.bin.gz", io::gzip(cifar_batch(2)));
   write(folder / "test_batch.bin", cifar_batch(1));
-  write_text(folder / "batches.meta.txt", "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+  write_text(folder / "batches.meta.txt",
+             "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
   const auto train = open_image_dataset(folder.path(), Split::train);
   EXPECT_EQ(train->size(), 5);
   EXPECT_EQ(train->label(3), 0);
@@ -155,7 +163,8 @@ TEST(Cifar, MalformedBatches) {
   ByteVector batch = cifar_batch(2);
   batch.pop_back();
   write(folder / "data_batch_1.bin", batch);
-  EXPECT_ERROR(open(), "6145 bytes are not a multiple of 3073 (the last whole record ends at byte 3073)");
+  EXPECT_ERROR(open(),
+               "6145 bytes are not a multiple of 3073 (the last whole record ends at byte 3073)");
   write(folder / "data_batch_1.bin", cifar_batch(11));
   EXPECT_ERROR(open(), "data_batch_1.bin', byte 30730: label 10 is out of range");
   write(folder / "data_batch_1.bin", {});
@@ -173,8 +182,10 @@ void write_image(const std::string& path, int width, int height, int channels, u
 
 TEST(Folder, ClassesAreFoldersAndEveryTenthImageIsForTesting) {
   TemporaryFolder folder;
-  for (int i = 0; i < 20; ++i) write_image(folder / fmt::format("cat/{:02}.png", i), 8, 6, 3, uint8_t(i));
-  for (int i = 0; i < 3; ++i) write_image(folder / fmt::format("dog/{}.PNG", i), 4, 4, 1, uint8_t(100 + i));
+  for (int i = 0; i < 20; ++i)
+    write_image(folder / fmt::format("cat/{:02}.png", i), 8, 6, 3, uint8_t(i));
+  for (int i = 0; i < 3; ++i)
+    write_image(folder / fmt::format("dog/{}.PNG", i), 4, 4, 1, uint8_t(100 + i));
   write_text(folder / "cat/notes.txt", "not an image");
   const auto train = open_image_dataset(folder.path(), Split::train);
   const auto test = open_image_dataset(folder.path(), Split::test);
@@ -196,11 +207,14 @@ TEST(Folder, ClassesAreFoldersAndEveryTenthImageIsForTesting) {
 TEST(Folder, SplitFoldersAndSizes) {
   TemporaryFolder folder;
   for (const char* part : {"train", "val"})
-    for (const char* name : {"a", "b"}) write_image(folder / fmt::format("{}/{}/1.png", part, name), 200, 100, 1, 5);
+    for (const char* name : {"a", "b"})
+      write_image(folder / fmt::format("{}/{}/1.png", part, name), 200, 100, 1, 5);
   EXPECT_EQ(open_image_dataset(folder.path(), Split::train)->shape(), (ImageShape{1, 96, 96}));
-  EXPECT_EQ(open_image_dataset(folder.path(), Split::test, {.image_size = 32})->shape(), (ImageShape{1, 32, 32}));
+  EXPECT_EQ(open_image_dataset(folder.path(), Split::test, {.image_size = 32})->shape(),
+            (ImageShape{1, 32, 32}));
   write_image(folder / "val/c/1.png", 2, 2, 1, 5);
-  EXPECT_ERROR(open_image_dataset(folder.path(), Split::test), "do not hold the same class folders");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::test),
+               "do not hold the same class folders");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::test, {.image_size = -1}), "image size -1");
 }
 
@@ -250,12 +264,15 @@ TEST(Digits, AreAFunctionOfSeedAndIndex) {
 }
 
 TEST(Digits, SplitsDifferAndClassesAreBalanced) {
-  const auto train = open_image_dataset("digits", Split::train), test = open_image_dataset("digits", Split::test);
+  const auto train = open_image_dataset("digits", Split::train),
+             test = open_image_dataset("digits", Split::test);
   EXPECT_EQ(train->size(), 20000);
   EXPECT_EQ(test->size(), 4000);
   std::set<std::vector<uint8_t>> seen;
-  for (int64_t i = 0; i < 4000; ++i) seen.emplace(train->pixels() + i * 784, train->pixels() + (i + 1) * 784);
-  for (int64_t i = 0; i < 4000; ++i) seen.emplace(test->pixels() + i * 784, test->pixels() + (i + 1) * 784);
+  for (int64_t i = 0; i < 4000; ++i)
+    seen.emplace(train->pixels() + i * 784, train->pixels() + (i + 1) * 784);
+  for (int64_t i = 0; i < 4000; ++i)
+    seen.emplace(test->pixels() + i * 784, test->pixels() + (i + 1) * 784);
   EXPECT_EQ(seen.size(), 8000u);
   std::vector<int> counts(10);
   for (int64_t i = 0; i < train->size(); ++i) ++counts[train->label(i)];
@@ -264,7 +281,8 @@ TEST(Digits, SplitsDifferAndClassesAreBalanced) {
 
 // Nearest class mean, the simplest linear reader: better than chance, far from what a CNN reaches.
 TEST(Digits, AreHardForALinearReader) {
-  const auto train = open_digits(Split::train, {.train = 5000}), test = open_digits(Split::test, {.test = 1000});
+  const auto train = open_digits(Split::train, {.train = 5000}),
+             test = open_digits(Split::test, {.test = 1000});
   std::vector<std::vector<double>> means(10, std::vector<double>(784));
   std::vector<int> counts(10);
   for (int64_t i = 0; i < train->size(); ++i) {
@@ -279,7 +297,8 @@ TEST(Digits, AreHardForALinearReader) {
         const double d = test->pixels()[i * 784 + p] - means[c][p] / counts[c];
         distances[c] += d * d;
       }
-    right += std::min_element(distances.begin(), distances.end()) - distances.begin() == test->label(i);
+    right +=
+        std::min_element(distances.begin(), distances.end()) - distances.begin() == test->label(i);
   }
   EXPECT_GT(right, 250);
   EXPECT_LT(right, 800);

@@ -15,9 +15,11 @@ namespace {
 // `count` images of 1x4x4 whose pixels all are the sample's number, labels 0..9.
 ImageDatasetPtr numbered(int count) {
   std::vector<uint8_t> pixels, labels;
-  for (int i = 0; i < count; ++i) pixels.insert(pixels.end(), 16, uint8_t(i)), labels.push_back(uint8_t(i % 10));
-  return std::make_shared<MemoryImages>("numbered", ImageShape{1, 4, 4}, std::vector<std::string>(10, "c"),
-                                        std::move(pixels), std::move(labels));
+  for (int i = 0; i < count; ++i)
+    pixels.insert(pixels.end(), 16, uint8_t(i)), labels.push_back(uint8_t(i % 10));
+  return std::make_shared<MemoryImages>("numbered", ImageShape{1, 4, 4},
+                                        std::vector<std::string>(10, "c"), std::move(pixels),
+                                        std::move(labels));
 }
 
 const Normalization kPlain{{0}, {1.0f / 255}};  // floats are the stored bytes
@@ -41,7 +43,8 @@ void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
 }
 
 TEST(Loader, EveryEpochHasEverySampleOnceInItsOwnOrder) {
-  const auto batches = all_batches(numbered(50), {.batch = 8, .epochs = 3, .normalization = kPlain});
+  const auto batches =
+      all_batches(numbered(50), {.batch = 8, .epochs = 3, .normalization = kPlain});
   ASSERT_EQ(batches.size(), 21u);
   std::vector<std::vector<int64_t>> orders(3);
   for (const Batch& batch : batches) {
@@ -60,10 +63,16 @@ TEST(Loader, EveryEpochHasEverySampleOnceInItsOwnOrder) {
   }
 }
 
-const Augment kEverything{.crop_padding = 1, .flip = true, .rotate_degrees = 10, .shift_pixels = 1, .scale = 0.1f, .shear = 0.1f};
+const Augment kEverything{.crop_padding = 1,
+                          .flip = true,
+                          .rotate_degrees = 10,
+                          .shift_pixels = 1,
+                          .scale = 0.1f,
+                          .shear = 0.1f};
 
 TEST(Loader, ResultsDoNotDependOnThreads) {
-  LoaderOptions options{.batch = 7, .epochs = 3, .seed = 5, .augment = kEverything, .threads = 1, .ahead = 1};
+  LoaderOptions options{
+      .batch = 7, .epochs = 3, .seed = 5, .augment = kEverything, .threads = 1, .ahead = 1};
   const auto one = all_batches(numbered(60), options);
   for (int threads : {2, 5}) {
     options.threads = threads, options.ahead = threads + 1;
@@ -86,7 +95,8 @@ TEST(Loader, GoesOnFromTheMiddle) {
 }
 
 TEST(Loader, DropLastAndInOrder) {
-  const auto batches = all_batches(numbered(20), {.batch = 6, .epochs = 1, .shuffle = false, .drop_last = true});
+  const auto batches =
+      all_batches(numbered(20), {.batch = 6, .epochs = 1, .shuffle = false, .drop_last = true});
   ASSERT_EQ(batches.size(), 3u);
   EXPECT_EQ(batches[2].samples, (std::vector<int64_t>{12, 13, 14, 15, 16, 17}));
   EXPECT_TRUE(batches[2].last);
@@ -112,7 +122,8 @@ TEST(Loader, MemoryOfOldBatchesIsUsedAgain) {
 // Sample 30 cannot be read.
 class Broken : public ImageDataset {
  public:
-  explicit Broken(int bad_label = 0) : ImageDataset("broken", {1, 2, 2}, {"a", "b"}), bad_label_(bad_label) {}
+  explicit Broken(int bad_label = 0)
+      : ImageDataset("broken", {1, 2, 2}, {"a", "b"}), bad_label_(bad_label) {}
   int64_t size() const override { return 40; }
   int label(int64_t index) const override { return index == 10 ? bad_label_ : 0; }
   void image(int64_t index, uint8_t* chw) const override {
@@ -125,14 +136,16 @@ class Broken : public ImageDataset {
 };
 
 TEST(Loader, ErrorsReachTheReaderAtTheirBatch) {
-  Loader loader(std::make_shared<Broken>(), {.batch = 4, .shuffle = false, .normalization = kPlain, .threads = 3});
+  Loader loader(std::make_shared<Broken>(),
+                {.batch = 4, .shuffle = false, .normalization = kPlain, .threads = 3});
   Batch batch;
   for (int i = 0; i < 7; ++i) ASSERT_TRUE(loader.next(batch));
   EXPECT_ERROR(loader.next(batch), "'broken/30.png' is damaged");
   EXPECT_TRUE(loader.next(batch));
   EXPECT_EQ(batch.index, 8);
   for (int label : {-1, 2}) {
-    Loader bad(std::make_shared<Broken>(label), {.batch = 16, .shuffle = false, .normalization = kPlain});
+    Loader bad(std::make_shared<Broken>(label),
+               {.batch = 16, .shuffle = false, .normalization = kPlain});
     EXPECT_ERROR(bad.next(batch), "of image 10 is out of range: there are 2 classes");
   }
 }
@@ -156,7 +169,8 @@ TEST(Transform, NormalizationIsMeasured) {
   EXPECT_NEAR(n.mean[0], 1.0 / 255, 1e-7);
   EXPECT_NEAR(n.deviation[0], std::sqrt(2.0 / 3) / 255, 1e-7);
   EXPECT_EQ(measure_normalization(*numbered(1)).deviation[0], 1);
-  EXPECT_NEAR(measure_normalization(Broken(), 2).mean[0] * 255, 10, 1e-5);  // samples 0 and 20 of 40
+  EXPECT_NEAR(measure_normalization(Broken(), 2).mean[0] * 255, 10,
+              1e-5);  // samples 0 and 20 of 40
 }
 
 TEST(Transform, FlipAndCropMovePixels) {
@@ -177,7 +191,9 @@ TEST(Transform, FlipAndCropMovePixels) {
     const bool inside = std::any_of(out.begin(), out.begin() + 4, [](uint8_t v) { return v != 0; });
     if (!inside) continue;  // moved up or down out of the single row
     int dx = -2;
-    while (dx < 2 && !(out[1] == (1 + dx >= 0 && 1 + dx < 4 ? in[1 + dx] : 0) && out[2] == (2 + dx < 4 ? in[2 + dx] : 0))) ++dx;
+    while (dx < 2 && !(out[1] == (1 + dx >= 0 && 1 + dx < 4 ? in[1 + dx] : 0) &&
+                       out[2] == (2 + dx < 4 ? in[2 + dx] : 0)))
+      ++dx;
     ++first_seen[dx + 2];
   }
   for (int count : first_seen) EXPECT_GT(count, 0);
@@ -198,7 +214,8 @@ TEST(Transform, AffineKeepsTheMiddleAndZeroRangeIsIdentity) {
 
 TEST(Prefetcher, NeverRunsFurtherAheadThanAsked) {
   std::atomic<int64_t> made{0};
-  Prefetcher<int> prefetcher(0, 100, 3, 4, [&](int64_t number, int& item) { item = static_cast<int>(number), ++made; });
+  Prefetcher<int> prefetcher(
+      0, 100, 3, 4, [&](int64_t number, int& item) { item = static_cast<int>(number), ++made; });
   int item = 0;
   for (int64_t i = 0; i < 100; ++i) {
     EXPECT_LE(made.load(), i + 4);

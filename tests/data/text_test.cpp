@@ -31,7 +31,8 @@ TEST(Text, TokensAreSplitInOrder) {
   EXPECT_EQ(text.train, (std::vector<int64_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
   EXPECT_EQ(text.validation, std::vector<int64_t>{3});
   EXPECT_EQ(tokenize_text("ab", "t", "byte", 0).train, (std::vector<int64_t>{97, 98}));
-  EXPECT_ERROR(tokenize_text("abz", "new.txt", "char", 0.1, text.tokenizer), "'new.txt', character 2: 'z'");
+  EXPECT_ERROR(tokenize_text("abz", "new.txt", "char", 0.1, text.tokenizer),
+               "'new.txt', character 2: 'z'");
   EXPECT_ERROR(tokenize_text("ab", "t", "words"), "no tokens 'words'");
   EXPECT_ERROR(tokenize_text("a\xff", "t", "char"), "'t', byte 1: not UTF-8");
 }
@@ -50,7 +51,8 @@ TEST(Text, RandomWindowsAreAFunctionOfSeedAndStep) {
   EXPECT_EQ(starts.size(), 42u);  // every place, the last included: 0 .. 41
   EXPECT_EQ(*starts.rbegin(), 41);
   EXPECT_NE(random_windows(tokens, 4, 8, 1, 0).inputs, random_windows(tokens, 4, 8, 2, 0).inputs);
-  EXPECT_ERROR(random_windows(std::span(tokens).first(8), 1, 8, 1, 0), "has 8 tokens, one window of 8 and its target need 9");
+  EXPECT_ERROR(random_windows(std::span(tokens).first(8), 1, 8, 1, 0),
+               "has 8 tokens, one window of 8 and its target need 9");
   EXPECT_ERROR(random_windows(tokens, 0, 8, 1, 0), "a batch of 0");
 }
 

@@ -70,7 +70,8 @@ TEST(File, UnwritablePlacesAreNamed) {
   EXPECT_ERROR(write_file_atomically(folder / "no/such/a", std::string_view("x")),
                "cannot write '" + (folder / "no/such/a"));
   EXPECT_ERROR(write_file_atomically(folder.path(), std::string_view("x")), "it is a folder");
-  EXPECT_ERROR(write_file_atomically("/dev/full", std::string_view("x")), "No space left on device");
+  EXPECT_ERROR(write_file_atomically("/dev/full", std::string_view("x")),
+               "No space left on device");
 }
 
 // A write that fails half-way (here: a limit on file size, as a full disk does) changes nothing.
@@ -82,8 +83,9 @@ TEST(File, FailedWriteLeavesTheOldFileAndNoTemporary) {
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{1000, before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  const std::string message =
-      error_of([&] { write_file_atomically(folder / "a", std::string(5000, 'x'), {.keep_previous = true}); });
+  const std::string message = error_of([&] {
+    write_file_atomically(folder / "a", std::string(5000, 'x'), {.keep_previous = true});
+  });
   setrlimit(RLIMIT_FSIZE, &before);
   signal(SIGXFSZ, handler);
   EXPECT_NE(message.find("cannot write '" + (folder / "a")), std::string::npos) << message;
@@ -111,7 +113,8 @@ TEST(Bytes, ReaderNamesFileOffsetAndField) {
   ByteReader reader("f.bin", raw);
   EXPECT_EQ(reader.little<uint16_t>("a"), 0x0201);
   EXPECT_EQ(reader.big<uint16_t>("b"), 0x0304);
-  EXPECT_ERROR(reader.big<uint32_t>("the size"), "'f.bin', byte 4: truncated: the size needs 4 bytes, 1 are left");
+  EXPECT_ERROR(reader.big<uint32_t>("the size"),
+               "'f.bin', byte 4: truncated: the size needs 4 bytes, 1 are left");
 }
 
 TEST(Gzip, RoundTripAndMembers) {

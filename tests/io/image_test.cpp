@@ -17,7 +17,8 @@ Image gradient(int width, int height, int channels) {
   Image image(width, height, channels);
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x)
-      for (int c = 0; c < channels; ++c) image.at(x, y)[c] = uint8_t((x * 7 + y * 3 + c * 50) % 256);
+      for (int c = 0; c < channels; ++c)
+        image.at(x, y)[c] = uint8_t((x * 7 + y * 3 + c * 50) % 256);
   return image;
 }
 
@@ -38,7 +39,8 @@ ByteVector jpeg_of(const Image& image, const std::string& exif = "", bool progre
   if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
   if (!exif.empty())
-    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(exif.data()), exif.size());
+    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(exif.data()),
+                      exif.size());
   while (info.next_scanline < info.image_height) {
     auto* row = const_cast<uint8_t*>(image.at(0, static_cast<int>(info.next_scanline)));
     jpeg_write_scanlines(&info, &row, 1);
@@ -51,8 +53,9 @@ ByteVector jpeg_of(const Image& image, const std::string& exif = "", bool progre
 }
 
 std::string exif_of(char orientation) {
-  return std::string("Exif\0\0", 6) + std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) +
-         orientation + std::string(7, '\0');
+  return std::string("Exif\0\0", 6) +
+         std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 18) + orientation +
+         std::string(7, '\0');
 }
 
 int largest_difference(const Image& a, const Image& b) {
@@ -78,7 +81,8 @@ TEST(Image, PngRoundTripIsExact) {
 TEST(Image, DecodesBaselineProgressiveAndGreyJpeg) {
   Image image(16, 16, 3);
   for (int y = 0; y < 16; ++y)
-    for (int x = 0; x < 16; ++x) image.at(x, y)[0] = uint8_t(x * 16), image.at(x, y)[1] = uint8_t(y * 16);
+    for (int x = 0; x < 16; ++x)
+      image.at(x, y)[0] = uint8_t(x * 16), image.at(x, y)[1] = uint8_t(y * 16);
   for (bool progressive : {false, true}) {
     const Image back = decode_image(jpeg_of(image, "", progressive), "x.jpg");
     ASSERT_EQ(back.channels, 3);
@@ -119,7 +123,8 @@ TEST(Image, EveryTruncationIsAnErrorThatNamesTheFile) {
 
 TEST(Image, LimitsAreCheckedBeforeMemoryIsTaken) {
   const ImageLimits limits{.pixels = 100};
-  EXPECT_ERROR(decode_image(encode_png(gradient(11, 10, 1)), "a.png", limits), "11 x 10 pixels are too many");
+  EXPECT_ERROR(decode_image(encode_png(gradient(11, 10, 1)), "a.png", limits),
+               "11 x 10 pixels are too many");
   EXPECT_ERROR(decode_image(jpeg_of(gradient(11, 10, 1)), "a.jpg", limits), "too many");
   EXPECT_ERROR(decode_image(bytes_of("P5 11 10 255\n"), "a.pgm", limits), "too many");
   EXPECT_ERROR(decode_image(bytes_of("P5 60000 60000 255\n"), "a.pgm"), "too many");
@@ -132,7 +137,8 @@ TEST(Image, PnmAndItsErrors) {
   const Image scaled = decode_image(bytes_of(std::string("P5 2 1 15\n\x0f\x05", 12)), "a.pgm");
   EXPECT_EQ(*scaled.at(0, 0), 255);
   EXPECT_EQ(*scaled.at(1, 0), 85);
-  EXPECT_ERROR(decode_image(bytes_of("P6 2 1 255\nabcde"), "a.ppm"), "the pixels needs 6 bytes, 5 are left");
+  EXPECT_ERROR(decode_image(bytes_of("P6 2 1 255\nabcde"), "a.ppm"),
+               "the pixels needs 6 bytes, 5 are left");
   EXPECT_ERROR(decode_image(bytes_of("P6 x"), "a.ppm"), "the width is no number");
   EXPECT_ERROR(decode_image(bytes_of("P6 0 1 255\n"), "a.ppm"), "no pixels");
   EXPECT_ERROR(decode_image(bytes_of("P6 1 1 0\nabc"), "a.ppm"), "largest value is 0");
@@ -157,7 +163,8 @@ TEST(Image, ResizeIsPillowsAndTorchs) {
   Image ramp(8, 1, 1);
   for (int x = 0; x < 8; ++x) *ramp.at(x, 0) = uint8_t(x * x * 5);
   const std::vector<double> down{5, 35, 105, 200};
-  const std::vector<double> up{0, 2.5, 7.5, 17.5, 32.5, 50.83, 74.17, 102.5, 134.17, 170.83, 212.5, 245};
+  const std::vector<double> up{0,     2.5,   7.5,    17.5,   32.5,  50.83,
+                               74.17, 102.5, 134.17, 170.83, 212.5, 245};
   for (const auto& expected : {down, up}) {
     const Image out = resize(ramp, static_cast<int>(expected.size()), 1);
     for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(out.pixels[i], expected[i], 0.51);

@@ -23,7 +23,8 @@ TEST(Jsonl, AppendsAndReadsBack) {
   {
     JsonlWriter writer(folder / "m.jsonl");
     writer.write({{"step", 1}, {"loss", 0.5}});
-    EXPECT_EQ(read_text_file(folder / "m.jsonl"), "{\"step\":1,\"loss\":0.5}\n");  // flushed already
+    EXPECT_EQ(read_text_file(folder / "m.jsonl"),
+              "{\"step\":1,\"loss\":0.5}\n");  // flushed already
   }
   JsonlWriter(folder / "m.jsonl").write({{"step", 2}, {"loss", std::nan("")}});
   const auto records = read_jsonl(folder / "m.jsonl");
@@ -34,8 +35,9 @@ TEST(Jsonl, AppendsAndReadsBack) {
 
 TEST(Jsonl, ResumeDropsLaterStepsAndTheUnfinishedLine) {
   TemporaryFolder folder;
-  write_file_atomically(folder / "m.jsonl",
-                        std::string_view("{\"event\":\"start\"}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st"));
+  write_file_atomically(
+      folder / "m.jsonl",
+      std::string_view("{\"event\":\"start\"}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st"));
   JsonlWriter(folder / "m.jsonl", 2).write({{"step", 3}, {"again", true}});
   EXPECT_EQ(read_text_file(folder / "m.jsonl"),
             "{\"event\":\"start\"}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3,\"again\":true}\n");
@@ -47,7 +49,8 @@ TEST(Jsonl, ErrorsNameFileAndLine) {
   TemporaryFolder folder;
   EXPECT_ERROR(parse_jsonl("{}\n{\"a\":}\n", "m.jsonl"), "'m.jsonl', line 2");
   EXPECT_ERROR(parse_jsonl("{}\n[1]\n", "m.jsonl"), "line 2: not a JSON object");
-  EXPECT_ERROR(parse_jsonl("{\"a\":" + std::string(100000, '[') + "\n", "m.jsonl"), "nested too deeply");
+  EXPECT_ERROR(parse_jsonl("{\"a\":" + std::string(100000, '[') + "\n", "m.jsonl"),
+               "nested too deeply");
   EXPECT_ERROR(JsonlWriter(folder / "no/m.jsonl"), "cannot write");
   EXPECT_ERROR(JsonlWriter("/dev/full").write({{"a", 1}}), "cannot write '/dev/full': No space");
 }
@@ -82,7 +85,9 @@ TEST(TensorBoard, RecordsAreWellFormed) {
   writer.add_text("note", 9, "*hello*");
   const auto events = events_of(writer.path());
   ASSERT_EQ(events.size(), 5u);
-  const auto after_time = [&](int i) { return events[i].substr(9); };  // tag and double of the wall time
+  const auto after_time = [&](int i) {
+    return events[i].substr(9);
+  };  // tag and double of the wall time
   EXPECT_EQ(after_time(0), std::string("\x10\0\x1a\x0d", 4) + "brain.Event:2");
   EXPECT_EQ(after_time(1), std::string("\x10\x07\x3a\x02\x08\x01", 6));
   EXPECT_EQ(after_time(2), std::string("\x10\x08\x2a\x0d\x0a\x0b\x0a\x04loss\x15\0\0\x80\x3e", 17));
@@ -92,7 +97,9 @@ TEST(TensorBoard, RecordsAreWellFormed) {
   EXPECT_ERROR(EventWriter(folder / "none"), "cannot write");
 }
 
-std::string golden(const char* name) { return std::string(CAIRN_SOURCE_DIR "/tests/io/golden/") + name; }
+std::string golden(const char* name) {
+  return std::string(CAIRN_SOURCE_DIR "/tests/io/golden/") + name;
+}
 
 TEST(Npy, ReadsNumpysFilesInBothOrders) {
   for (const char* name : {"c_order.npy", "fortran_order.npy"}) {
@@ -133,13 +140,16 @@ TEST(Npy, MalformedHeaders) {
     return fmt::format("{{'descr': {}, 'fortran_order': False, 'shape': {}}}", descr, shape);
   };
   EXPECT_EQ(parse_npy(npy_of(header("'<f4'", "(2,)"), 8), "a").shape, Shape{2});
-  EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(2,)"), 7), "a"), "does not fit the 7 bytes of data; truncated?");
+  EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(2,)"), 7), "a"),
+               "does not fit the 7 bytes of data; truncated?");
   EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(2,)"), 9), "a"), "does not fit");
   EXPECT_ERROR(parse_npy(npy_of(header("'|O'", "(2,)"), 9), "a"), "type '|O' is not read");
   EXPECT_ERROR(parse_npy(npy_of(header("'>f4'", "(2,)"), 8), "a"), "type '>f4' is not read");
   EXPECT_ERROR(parse_npy(npy_of(header("[('x', '<f4')]", "(2,)"), 8), "a"), "structured type");
-  EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(99999999999999999999,)"), 8), "a"), "out of range");
-  EXPECT_ERROR(parse_npy(npy_of(header("'<f8'", "(72057594037927936, 256)"), 8), "a"), "does not fit");
+  EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(99999999999999999999,)"), 8), "a"),
+               "out of range");
+  EXPECT_ERROR(parse_npy(npy_of(header("'<f8'", "(72057594037927936, 256)"), 8), "a"),
+               "does not fit");
   EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(-1,)"), 8), "a"), "a size expected");
   EXPECT_ERROR(parse_npy(npy_of("{'descr': '<f4'", 8), "a"), "'}' expected");
   EXPECT_ERROR(parse_npy(npy_of("{'descr': '<f4'}", 8), "a"), "is missing");
@@ -164,12 +174,14 @@ TEST(Idx, ParsesAndNamesEveryFault) {
   EXPECT_EQ(parse_idx(good, "t").data.size(), 24u);
   for (size_t size = 0; size < good.size(); ++size)
     EXPECT_ERROR(parse_idx(Bytes(good).first(size), "t"), "truncated");
-  EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 3}, {2, 3, 4}, 25), "t"), "'t', byte 40: 1 bytes more than sizes [2, 3, 4]");
+  EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 3}, {2, 3, 4}, 25), "t"),
+               "'t', byte 40: 1 bytes more than sizes [2, 3, 4]");
   EXPECT_ERROR(parse_idx(idx_of({1, 0, 8, 3}, {2, 3, 4}, 24), "t"), "magic number is 0x01000803");
   EXPECT_ERROR(parse_idx(idx_of({0, 0, 13, 3}, {2, 3, 4}, 96), "t"), "elements of type 0x0d");
   EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 0}, {}, 1), "t"), "0 dimensions");
   EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 200}, {1, 1}, 1), "t"), "200 dimensions");
-  EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 3}, {0xffffffff, 0xffffffff, 0xffffffff}, 8), "t"), "truncated");
+  EXPECT_ERROR(parse_idx(idx_of({0, 0, 8, 3}, {0xffffffff, 0xffffffff, 0xffffffff}, 8), "t"),
+               "truncated");
 }
 
 TEST(Info, DescribesEveryKind) {

@@ -25,7 +25,8 @@ std::string error_for(const std::string& header, size_t data) {
   return error_of([&] { parse_safetensors(file_of(header, data), "m.safetensors"); });
 }
 
-#define EXPECT_HEADER_ERROR(header, data, part) EXPECT_ERROR(parse_safetensors(file_of(header, data), "m"), part)
+#define EXPECT_HEADER_ERROR(header, data, part) \
+  EXPECT_ERROR(parse_safetensors(file_of(header, data), "m"), part)
 
 TEST(Safetensors, RoundTrip) {
   TemporaryFolder folder;
@@ -33,12 +34,13 @@ TEST(Safetensors, RoundTrip) {
   const std::vector<int64_t> steps{-7};
   const std::vector<uint8_t> flags{1, 0, 1};
   const std::vector<uint16_t> halves{0x3f80, 0xc000};
-  write_safetensors(folder / "m", {{"w", DType::f32, {2, 3}, raw(weight)},
-                                   {"steps", DType::i64, {}, raw(steps)},
-                                   {"flags", DType::boolean, {3}, raw(flags)},
-                                   {"empty", DType::f32, {0, 4}, {}},
-                                   {"b", DType::bf16, {2}, raw(halves)},
-                                   {"q", DType::f8e4m3, {3}, raw(flags)}},
+  write_safetensors(folder / "m",
+                    {{"w", DType::f32, {2, 3}, raw(weight)},
+                     {"steps", DType::i64, {}, raw(steps)},
+                     {"flags", DType::boolean, {3}, raw(flags)},
+                     {"empty", DType::f32, {0, 4}, {}},
+                     {"b", DType::bf16, {2}, raw(halves)},
+                     {"q", DType::f8e4m3, {3}, raw(flags)}},
                     {{"format", "pt"}, {"note", "\"quoted\" \xc3\xa9"}}, {{}, true});
   const SafetensorsFile file(folder / "m");
   ASSERT_EQ(file.tensors().size(), 6u);
@@ -119,24 +121,31 @@ TEST(Safetensors, DamagedHeaders) {
   EXPECT_HEADER_ERROR("{\"a\":{\"dtype\":\"C64\"}}", 0, "dtype 'C64'");
   EXPECT_HEADER_ERROR("{\"a\":{\"dtype\":\"F32\"}}", 0, "no 'shape'");
   EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[1]}})", 0, "no 'data_offsets'");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "-1 is no non-negative");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", 4, "1.5 is no");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4, "data_offsets");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4,
+                      "-1 is no non-negative");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", 4,
+                      "1.5 is no");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", 4,
+                      "data_offsets");
   EXPECT_HEADER_ERROR(R"({"__metadata__":{"a":1}})", 0, "metadata 'a' is not text");
   EXPECT_HEADER_ERROR(R"({"__metadata__":3})", 0, "not an object");
 }
 
 TEST(Safetensors, HostileHeaders) {
   EXPECT_HEADER_ERROR(std::string("{\"a\":") + std::string(100000, '['), 0, "nests deeper");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})",
-                      1, "a list of more than 16");
+  EXPECT_HEADER_ERROR(
+      R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", 1,
+      "a list of more than 16");
   EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},
-                          "a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2, "has 'a' twice");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4, "'dtype' twice");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F64","shape":[2305843009213693952,8],"data_offsets":[0,0]}})", 0,
-                      "does not fill");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,0]}})", 0,
-                      "out of range");
+                          "a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                      2, "has 'a' twice");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4,
+                      "'dtype' twice");
+  EXPECT_HEADER_ERROR(
+      R"({"a":{"dtype":"F64","shape":[2305843009213693952,8],"data_offsets":[0,0]}})", 0,
+      "does not fill");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,0]}})",
+                      0, "out of range");
 }
 
 TEST(Safetensors, OffsetsMustTileTheData) {
@@ -152,7 +161,8 @@ TEST(Safetensors, OffsetsMustTileTheData) {
   EXPECT_HEADER_ERROR(two(0, 4, 6, 8), 8, "2 bytes before its data belong to no tensor");
   EXPECT_HEADER_ERROR(two(0, 4, 4, 8), 9, "1 bytes after the last tensor");
   EXPECT_HEADER_ERROR(two(0, 4, 4, 8), 7, "not inside the 7 bytes");
-  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4, "shape [2] of f32 does not fill its 4");
+  EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4,
+                      "shape [2] of f32 does not fill its 4");
   EXPECT_HEADER_ERROR(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "not inside");
 }
 
@@ -162,7 +172,8 @@ TEST(Safetensors, WriterRefusesNonsense) {
   const NamedTensor tensor{"a", DType::f32, {1}, raw(a)};
   EXPECT_ERROR(write_safetensors(folder / "m", {tensor, tensor}), "name 'a' is taken");
   EXPECT_ERROR(write_safetensors(folder / "m", {{"a", DType::f32, {2}, raw(a)}}), "has 4 bytes");
-  EXPECT_ERROR(write_safetensors(folder / "m", {{"__metadata__", DType::f32, {1}, raw(a)}}), "is taken");
+  EXPECT_ERROR(write_safetensors(folder / "m", {{"__metadata__", DType::f32, {1}, raw(a)}}),
+               "is taken");
   EXPECT_ERROR(write_safetensors(folder / "m", {{"\xff", DType::f32, {1}, raw(a)}}), "not UTF-8");
   EXPECT_EQ(folder.entries(), 0);
 }

@@ -10,8 +10,8 @@ namespace {
 TEST(Tensors, SafetensorsRoundTrip) {
   TemporaryFolder folder;
   const Tensor weight = parameter(tensor<float>({1, 2, 3, 4, 5, 6}, {2, 3}));
-  save_tensors(folder / "m", {{"w", weight}, {"n", scalar(7, DType::i64)}, {"none", empty({0, 2})}}, {{"epoch", "3"}},
-               {{}, true});
+  save_tensors(folder / "m", {{"w", weight}, {"n", scalar(7, DType::i64)}, {"none", empty({0, 2})}},
+               {{"epoch", "3"}}, {{}, true});
   Metadata metadata;
   const TensorList back = load_tensors(folder / "m", &metadata);
   EXPECT_EQ(metadata.at("epoch"), "3");

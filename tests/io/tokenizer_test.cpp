@@ -18,9 +18,19 @@ TEST(Utf8, RoundTripsEveryCodePoint) {
 }
 
 TEST(Utf8, RefusesWhatRfc3629Refuses) {
-  const std::vector<std::string> bad{"\x80",             "\xc0\xaf",     "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                                     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3",
-                                     "\xe2\x82",         "\xf0\x9f\x98", "\xc3("};
+  const std::vector<std::string> bad{"\x80",
+                                     "\xc0\xaf",
+                                     "\xc1\xbf",
+                                     "\xe0\x9f\xbf",
+                                     "\xed\xa0\x80",
+                                     "\xf0\x8f\xbf\xbf",
+                                     "\xf4\x90\x80\x80",
+                                     "\xf5\x80\x80\x80",
+                                     "\xff",
+                                     "\xc3",
+                                     "\xe2\x82",
+                                     "\xf0\x9f\x98",
+                                     "\xc3("};
   for (const std::string& bytes : bad) {
     EXPECT_EQ(find_invalid_utf8("ok" + bytes), 2u);
     EXPECT_ERROR(decode_utf8("ok" + bytes, "a.txt"), "'a.txt', byte 2: not UTF-8");
@@ -37,7 +47,10 @@ TEST(Utf8, CompletePrefixForStreams) {
 }
 
 TEST(Tokenizer, CharactersInOrder) {
-  const auto tokenizer = CharTokenizer::from_text("b\xc3\xa9" "a\nb", "t");
+  const auto tokenizer = CharTokenizer::from_text(
+      "b\xc3\xa9"
+      "a\nb",
+      "t");
   EXPECT_EQ(tokenizer.size(), 4);
   EXPECT_EQ(tokenizer.encode("ab\n\xc3\xa9", "t"), (std::vector<int>{1, 2, 0, 3}));
   EXPECT_EQ(tokenizer.decode({1, 2, 0, 3}), "ab\n\xc3\xa9");
@@ -66,7 +79,8 @@ TEST(Tokenizer, ErrorsSayWhatAndWhere) {
   EXPECT_ERROR(CharTokenizer::from_text("", "a.txt"), "'a.txt' is empty");
   EXPECT_ERROR(CharTokenizer::from_text("ok\xff", "a.txt"), "byte 2: not UTF-8");
   const auto tokenizer = CharTokenizer::from_text("abc", "t");
-  EXPECT_ERROR(tokenizer.encode("ab\xc3\xa9", "the prompt"), "'the prompt', character 2: '\xc3\xa9' (U+00E9) is not among the 3");
+  EXPECT_ERROR(tokenizer.encode("ab\xc3\xa9", "the prompt"),
+               "'the prompt', character 2: '\xc3\xa9' (U+00E9) is not among the 3");
   EXPECT_ERROR(tokenizer.decode({3}), "token 3");
   EXPECT_ERROR(tokenizer.decode({-1}), "token -1");
 }
@@ -75,9 +89,12 @@ TEST(Tokenizer, MalformedFiles) {
   for (const char* json : {"", "[]", "{", "{}", "{\"type\":3}", "{\"type\":\"bpe\"}"})
     EXPECT_ERROR(parse_tokenizer(json, "t.json"), "'t.json'");
   EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\"}", "t"), "no \"vocabulary\"");
-  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[]}", "t"), "'t': tokenizer: the vocabulary is empty");
-  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[\"a\",\"a\"]}", "t"), "occurs twice");
-  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[\"a\",\"bc\"]}", "t"), "entry 1");
+  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[]}", "t"),
+               "'t': tokenizer: the vocabulary is empty");
+  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[\"a\",\"a\"]}", "t"),
+               "occurs twice");
+  EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[\"a\",\"bc\"]}", "t"),
+               "entry 1");
   EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[7]}", "t"), "entry 0");
   EXPECT_ERROR(parse_tokenizer(std::string(100000, '['), "t"), "nested deeper");
 }

@@ -11,6 +11,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/bench/workloads.h"
+#include "cairn/compile/profile.h"
 #include "cairn/io/file.h"
 #include "cairn/ops/random.h"
 
@@ -68,7 +69,7 @@ Json row_of(const Workload& workload, const Mode& mode, double seconds) {
 }
 
 // In a process of its own, so that memory and state of one workload do not count for the next.
-Json row_of_child(const Workload& workload, const Mode& mode, int threads, double seconds) {
+Json row_of_child(const Workload& workload, const Mode& mode, int threads, double seconds, bool profile) {
   int ends[2];
   check(pipe(ends) == 0, "bench: cannot make a pipe");
   const pid_t child = fork();
@@ -76,7 +77,9 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
   if (child == 0) {
     close(ends[0]);
     set_num_threads(threads);
+    if (profile) start_profile();
     const std::string text = row_of(workload, mode, seconds).dump();
+    if (profile) fmt::print(stderr, "{}\n{}", workload.name, profile_report());
     for (size_t at = 0; at < text.size();) {
       const ssize_t n = write(ends[1], text.data() + at, text.size() - at);
       if (n <= 0) _exit(1);
@@ -100,7 +103,7 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
 }  // namespace
 
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype, double seconds,
-              const std::string& json_path) {
+              const std::string& json_path, bool profile) {
   if (dtype != "f32" && dtype != "bf16") throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
   if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
   std::vector<const Workload*> chosen;
@@ -114,7 +117,7 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
   Json rows = Json::array();
   bool failed = false;
   for (const Workload* w : chosen) {
-    const Json row = row_of_child(*w, mode, threads, seconds);
+    const Json row = row_of_child(*w, mode, threads, seconds, profile);
     failed |= row.contains("error");
     fmt::print("{}\n", row.dump());
     std::fflush(stdout);

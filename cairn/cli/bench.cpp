@@ -15,6 +15,7 @@ void add_bench(CLI::App& app, Action& action) {
     int threads = 2;
     std::string dtype = "f32", json;
     double seconds = 5;
+    bool profile = false;
   };
   auto o = std::make_shared<Options>();
   command->add_option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads")->required();
@@ -22,8 +23,9 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--dtype", o->dtype, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   command->add_option("--seconds", o->seconds, "Time each for this long, and at least 5 steps")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--json", o->json, "Write the rows to this file");
+  command->add_flag("--profile", o->profile, "Say where time and bytes go, on standard error");
   command->callback([&action, o] {
-    action = [o] { return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json); };
+    action = [o] { return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile); };
   });
 }
 

@@ -10,6 +10,7 @@ std::span<const Family> families() {
       elementwise_family(),
       matmul_family(),
       conv_family(),
+      pool_family(),
       attention_family(),
       ctc_family(),
       embedding_family(),

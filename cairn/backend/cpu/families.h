@@ -19,6 +19,7 @@ std::span<const Family> families();
 
 Family reorder_family();      // onednn/reorder.cpp: between layouts
 Family conv_family();         // onednn/conv.cpp: and its gradients
+Family pool_family();         // pool/
 Family matmul_family();       // onednn/matmul.cpp
 Family region_family();       // fused regions
 Family attention_family();    // attention_family.cpp

@@ -1,0 +1,177 @@
+#include "cairn/backend/cpu/pool/kernels.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cairn/backend/cpu/region/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/pool/kernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The part of a window that lies inside the input, along one dimension.
+struct Span {
+  int64_t begin, end;
+};
+HWY_INLINE Span inside(const PoolShape& s, int d, int64_t out) {
+  const int64_t start = out * s.stride[d] - s.pad[d];
+  return {std::max<int64_t>(0, start), std::min(s.in[d], start + s.kernel[d])};
+}
+
+// Calls window(output place, spans) for every output of a plane.
+template <class F>
+HWY_INLINE void each_window(const PoolShape& s, F window) {
+  int64_t place = 0;
+  for (int64_t d = 0; d < s.out[0]; ++d) {
+    const Span depth = inside(s, 0, d);
+    for (int64_t h = 0; h < s.out[1]; ++h) {
+      const Span rows = inside(s, 1, h);
+      for (int64_t w = 0; w < s.out[2]; ++w) window(place++, depth, rows, inside(s, 2, w));
+    }
+  }
+}
+// Calls visit(input place) for every place of a window.
+template <class F>
+HWY_INLINE void each_place(const PoolShape& s, Span depth, Span rows, Span columns, F visit) {
+  for (int64_t d = depth.begin; d < depth.end; ++d)
+    for (int64_t h = rows.begin; h < rows.end; ++h) {
+      const int64_t row = (d * s.in[1] + h) * s.in[2];
+      for (int64_t w = columns.begin; w < columns.end; ++w) visit(row + w);
+    }
+}
+
+HWY_INLINE float share(const PoolShape& s, Span depth, Span rows, Span columns) {
+  const int64_t count = s.count_padding ? s.kernel[0] * s.kernel[1] * s.kernel[2]
+                                        : (depth.end - depth.begin) * (rows.end - rows.begin) * (columns.end - columns.begin);
+  return 1.0f / static_cast<float>(count);
+}
+
+// The first of the largest; NaN wins.
+template <class D>
+HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows, Span columns, float* y, int32_t* index) {
+  const hn::RebindToSigned<D> di;
+  const int64_t start = (depth.begin * s.in[1] + rows.begin) * s.in[2] + columns.begin;
+  auto best = hn::LoadU(d, x + start * s.lanes);
+  auto at = hn::Set(di, static_cast<int32_t>(start));
+  each_place(s, depth, rows, columns, [&](int64_t place) {
+    const auto v = hn::LoadU(d, x + place * s.lanes);
+    const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+    best = hn::IfThenElse(better, v, best);
+    at = hn::IfThenElse(hn::RebindMask(di, better), hn::Set(di, static_cast<int32_t>(place)), at);
+  });
+  hn::StoreU(best, d, y);
+  hn::StoreU(at, di, index);
+}
+
+template <class D>
+HWY_INLINE void max_plane(const PoolShape& s, D d, const float* x, float* y, int32_t* index) {
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
+    for (int64_t l = 0; l < s.lanes; l += step)
+      max_window(s, d, x + l, depth, rows, columns, y + place * s.lanes + l, index + place * s.lanes + l);
+  });
+}
+
+HWY_INLINE bool is_ragged(const PoolShape& s, int64_t plane) { return s.last_lanes != s.lanes && plane % s.blocks == s.blocks - 1; }
+
+void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first, int64_t last) {
+  for (int64_t p = first; p < last; ++p) {
+    const float* from = x + p * s.in_places() * s.lanes;
+    float* to = y + p * s.out_places() * s.lanes;
+    int32_t* at = index + p * s.out_places() * s.lanes;
+    if (s.lanes == 1) max_plane(s, hn::CappedTag<float, 1>(), from, to, at);
+    else max_plane(s, hn::CappedTag<float, 8>(), from, to, at);
+    if (!is_ragged(s, p)) continue;
+    for (int64_t o = 0; o < s.out_places(); ++o)
+      for (int64_t l = s.last_lanes; l < s.lanes; ++l) at[o * s.lanes + l] = 0;
+  }
+}
+
+template <class D>
+HWY_INLINE void avg_plane(const PoolShape& s, D d, const float* x, float* y) {
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
+    const auto scale = hn::Set(d, share(s, depth, rows, columns));
+    for (int64_t l = 0; l < s.lanes; l += step) {
+      auto sum = hn::Zero(d);
+      each_place(s, depth, rows, columns, [&](int64_t from) { sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l)); });
+      hn::StoreU(hn::Mul(sum, scale), d, y + place * s.lanes + l);
+    }
+  });
+}
+void avg_pool_planes(const PoolShape& s, const float* x, float* y, int64_t first, int64_t last) {
+  for (int64_t p = first; p < last; ++p) {
+    const float* from = x + p * s.in_places() * s.lanes;
+    float* to = y + p * s.out_places() * s.lanes;
+    if (s.lanes == 1) avg_plane(s, hn::CappedTag<float, 1>(), from, to);
+    else avg_plane(s, hn::CappedTag<float, 8>(), from, to);
+  }
+}
+
+template <class D>
+HWY_INLINE void spread_plane(const PoolShape& s, D d, const float* g, float* gx) {
+  const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  std::memset(gx, 0, sizeof(float) * static_cast<size_t>(s.in_places() * s.lanes));
+  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
+    const auto scale = hn::Set(d, share(s, depth, rows, columns));
+    for (int64_t l = 0; l < s.lanes; l += step) {
+      const auto value = hn::Mul(hn::LoadU(d, g + place * s.lanes + l), scale);
+      each_place(s, depth, rows, columns, [&](int64_t to) {
+        float* target = gx + to * s.lanes + l;
+        hn::StoreU(hn::Add(hn::LoadU(d, target), value), d, target);
+      });
+    }
+  });
+}
+void avg_pool_spread_planes(const PoolShape& s, const float* g, float* gx, int64_t first, int64_t last) {
+  for (int64_t p = first; p < last; ++p) {
+    const float* from = g + p * s.out_places() * s.lanes;
+    float* to = gx + p * s.in_places() * s.lanes;
+    if (s.lanes == 1) spread_plane(s, hn::CappedTag<float, 1>(), from, to);
+    else spread_plane(s, hn::CappedTag<float, 8>(), from, to);
+  }
+}
+
+}  // namespace cairn::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu {
+
+HWY_EXPORT(max_pool_planes);
+HWY_EXPORT(avg_pool_planes);
+HWY_EXPORT(avg_pool_spread_planes);
+
+void max_pool(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first, int64_t last) {
+  HWY_DYNAMIC_DISPATCH(max_pool_planes)(s, x, y, index, first, last);
+}
+void avg_pool(const PoolShape& s, const float* x, float* y, int64_t first, int64_t last) {
+  HWY_DYNAMIC_DISPATCH(avg_pool_planes)(s, x, y, first, last);
+}
+void avg_pool_spread(const PoolShape& s, const float* g, float* gx, int64_t first, int64_t last) {
+  HWY_DYNAMIC_DISPATCH(avg_pool_spread_planes)(s, g, gx, first, last);
+}
+
+void max_pool_scatter(const PoolShape& s, const float* g, const int32_t* index, float* gx, int64_t first, int64_t last) {
+  const int64_t outs = s.out_places() * s.lanes, ins = s.in_places() * s.lanes;
+  for (int64_t p = first; p < last; ++p) {
+    float* target = gx + p * ins;
+    std::memset(target, 0, sizeof(float) * static_cast<size_t>(ins));
+    for (int64_t o = 0; o < outs; o += s.lanes)
+      for (int64_t l = 0; l < s.lanes; ++l) target[index[p * outs + o + l] * s.lanes + l] += g[p * outs + o + l];
+  }
+}
+void max_pool_pick(const PoolShape& s, const float* x, const int32_t* index, float* y, int64_t first, int64_t last) {
+  const int64_t outs = s.out_places() * s.lanes, ins = s.in_places() * s.lanes;
+  for (int64_t p = first; p < last; ++p)
+    for (int64_t o = 0; o < outs; o += s.lanes)
+      for (int64_t l = 0; l < s.lanes; ++l) y[p * outs + o + l] = x[p * ins + index[p * outs + o + l] * s.lanes + l];
+}
+
+}  // namespace cairn::cpu
+#endif

@@ -46,6 +46,7 @@ class Simplifier {
     Node node = original;
     for (ValueId& v : node.inputs) v = rewriter_.map(v);
     drop_useless_expands(node);
+    if (const ValueId whole = joined_slices(node, original); whole >= 0) return rewriter_.set(original.outputs[0], whole);
     if (const ValueId same = identity(node); same >= 0) return rewriter_.set(original.outputs[0], same);
     merge_views(node);
     if (const Node* earlier = find_equal(node)) {
@@ -63,6 +64,33 @@ class Simplifier {
     const uint64_t key = key_of(node);
     graph().append(std::move(node));
     seen_.emplace(key, static_cast<int32_t>(graph().nodes.size() - 1));
+  }
+
+  // A sum of slices embedded in zeros that together cover an axis (the gradient of split and chunk) is
+  // those slices side by side.
+  ValueId joined_slices(const Node& node, const Node& original) {
+    if (!named(node, "add")) return -1;
+    std::vector<const Node*> slices;
+    if (!collect_slices(node.inputs[0], slices) || !collect_slices(node.inputs[1], slices)) return -1;
+    std::sort(slices.begin(), slices.end(), [](const Node* a, const Node* b) { return a->attrs.integer("start") < b->attrs.integer("start"); });
+    int64_t next = 0;
+    for (const Node* s : slices) {
+      if (s->attrs.integer("axis") != slices[0]->attrs.integer("axis") || s->attrs.integer("start") != next) return -1;
+      next += s->attrs.integer("length");
+    }
+    if (next != slices[0]->attrs.integer("size")) return -1;
+    const Attrs attrs = {{"axis", slices[0]->attrs.integer("axis")}};
+    ValueList inputs;
+    for (const Node* s : slices) inputs.push_back(s->inputs[0]);
+    return rewriter_.add(original, op_named("cat"), attrs, inputs, old_.desc(original.outputs[0]));
+  }
+  bool collect_slices(ValueId v, std::vector<const Node*>& slices) {
+    const Node* p = producer(v);
+    if (!p) return false;
+    if (named(*p, "add")) return collect_slices(p->inputs[0], slices) && collect_slices(p->inputs[1], slices);
+    if (!named(*p, "embed_slice") || p->attrs.integer("step") != 1) return false;
+    slices.push_back(p);
+    return true;
   }
 
   // The value that the node only passes on, or -1.

@@ -197,3 +197,28 @@ TEST(Compile, RowsAreFusedWithWhatFollows) {
 
 }  // namespace
 }  // namespace cairn
+
+namespace cairn {
+namespace {
+
+TEST(Compile, TheGradientOfASplitIsOneCopy) {
+  Tensor w = parameter(randn({4, 6}));
+  auto f = compile([&](Tensor x) {
+    const Tensors parts = split(w, {1, 2, 3}, 1);
+    return grad({sum(parts[0] * parts[0]) + sum(exp(parts[1])) + sum(parts[2] * x)}, {w})[0];
+  });
+  const Tensor x = randn({4, 3});
+  const auto compiled = values(f(x));
+  const auto wv = values(w), xv = values(x);
+  for (int r = 0; r < 4; ++r) {
+    EXPECT_FLOAT_EQ(compiled[r * 6], 2 * wv[r * 6]);
+    EXPECT_NEAR(compiled[r * 6 + 1], std::exp(wv[r * 6 + 1]), 1e-5);
+    EXPECT_FLOAT_EQ(compiled[r * 6 + 5], xv[r * 3 + 2]);
+  }
+  int embeds = 0;
+  for (const Node& node : f.last()->graph().nodes) embeds += std::string(node.op->name) == "embed_slice";
+  EXPECT_EQ(embeds, 0);
+}
+
+}  // namespace
+}  // namespace cairn

@@ -7,6 +7,7 @@ std::span<const Family> families() {
       reorder_family(),
       region_family(),
       blocked_slice_family(),
+      pieces_family(),
       elementwise_family(),
       matmul_family(),
       conv_family(),

@@ -27,6 +27,7 @@ Family ctc_family();          // ctc_family.cpp
 Family embedding_family();    // embedding_family.cpp
 Family rnn_family();          // rnn_family.cpp
 Family blocked_slice_family();  // blocked_slice.cpp
+Family pieces_family();       // pieces_family.cpp: cat, embed_slice
 Family elementwise_family();  // elementwise_family.cpp: also reductions
 
 }  // namespace cairn::cpu

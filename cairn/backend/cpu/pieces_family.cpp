@@ -1,0 +1,77 @@
+// cat and embed_slice on plain tensors of any dtype: ranges of memory, copied side by side.
+#include <cstring>
+#include <vector>
+
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+constexpr int64_t kGrainBytes = 1 << 16;
+
+bool supports(const OpCall& call) {
+  if (is_op(call, "embed_slice")) return call.attrs->integer("step") == 1;
+  return is_op(call, "cat");
+}
+bool all_plain(const OpCall& call) {
+  for (const auto* list : {&call.inputs, &call.outputs})
+    for (const TensorDesc* d : *list)
+      if (!d->contiguous()) return false;
+  return true;
+}
+
+// Each input is `bytes` of every output row, at `offset`; what no input covers is zero.
+class PiecesPlan : public Plan {
+ public:
+  explicit PiecesPlan(const OpCall& call) {
+    const int64_t axis = call.attrs->integer("axis");
+    int64_t inner = static_cast<int64_t>(size_of(call.dtype()));
+    for (int d = 0; d < call.rank(); ++d) {
+      if (d < axis) rows_ *= call.shape()[d];
+      if (d > axis) inner *= call.shape()[d];
+    }
+    row_bytes_ = call.out().shape[axis] * inner;
+    int64_t offset = call.attrs->integer_or("start", 0) * inner;
+    for (const TensorDesc* d : call.inputs) {
+      const int64_t bytes = d->shape[axis] * inner;
+      pieces_.push_back({offset, bytes});
+      offset += bytes;
+    }
+  }
+  void launch(const Launch& args) const override {
+    if (row_bytes_ == 0) return;
+    parallel_for(rows_, kGrainBytes / row_bytes_ + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) write_row(args, row);
+    });
+  }
+
+ private:
+  struct Piece {
+    int64_t offset, bytes;
+  };
+  void write_row(const Launch& args, int64_t row) const {
+    char* out = static_cast<char*>(args.outputs[0]) + row * row_bytes_;
+    const int64_t first = pieces_.front().offset, last = pieces_.back().offset + pieces_.back().bytes;
+    std::memset(out, 0, static_cast<size_t>(first));
+    for (size_t p = 0; p < pieces_.size(); ++p)
+      if (pieces_[p].bytes)
+        std::memcpy(out + pieces_[p].offset, static_cast<const char*>(args.inputs[p]) + row * pieces_[p].bytes, static_cast<size_t>(pieces_[p].bytes));
+    std::memset(out + last, 0, static_cast<size_t>(row_bytes_ - last));
+  }
+
+  int64_t rows_ = 1, row_bytes_ = 0;
+  std::vector<Piece> pieces_;
+};
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  if (!supports(call) || !all_plain(call)) return nullptr;
+  return std::make_unique<PiecesPlan>(call);
+}
+
+}  // namespace
+
+Family pieces_family() { return {"pieces", supports, prepare}; }
+
+}  // namespace cairn::cpu

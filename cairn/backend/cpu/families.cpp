@@ -16,6 +16,11 @@ std::span<const Family> families() {
       ctc_family(),
       embedding_family(),
       rnn_family(),
+      moves_family(),
+      whole_family(),
+      fold_family(),
+      along_family(),
+      random_family(),
   };
   return rows;
 }

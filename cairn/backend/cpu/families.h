@@ -20,6 +20,11 @@ std::span<const Family> families();
 Family reorder_family();      // onednn/reorder.cpp: between layouts
 Family conv_family();         // onednn/conv.cpp: and its gradients
 Family pool_family();         // pool/
+Family moves_family();        // loops/: copies, cat, flip, full, ...
+Family whole_family();        // integers and f64, elementwise
+Family fold_family();         // and their reductions
+Family along_family();        // gather, scatter_add, argmax, cumsum, ...
+Family random_family();
 Family matmul_family();       // onednn/matmul.cpp
 Family region_family();       // fused regions
 Family attention_family();    // attention_family.cpp

@@ -1,0 +1,212 @@
+// Ops along one axis: gather, scatter_add, check_index, argmax, argmin, cumsum, cumprod.
+#include <atomic>
+#include <cmath>
+
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/loops/strided.h"
+#include "cairn/backend/cpu/owned_call.h"
+
+namespace cairn::cpu {
+namespace {
+
+// The first bad index of a launch, whichever thread meets it.
+class BadIndex {
+ public:
+  void meet(int64_t position) {
+    int64_t known = position_.load(std::memory_order_relaxed);
+    while (position < known && !position_.compare_exchange_weak(known, position)) {
+    }
+  }
+  template <class ValueAt>
+  void report(Fault* fault, ValueAt value_at) const {
+    if (position_ == kNone || !fault || fault->kind != Fault::none) return;
+    *fault = {Fault::bad_index, position_, value_at(position_)};
+  }
+
+ private:
+  static constexpr int64_t kNone = INT64_MAX;
+  std::atomic<int64_t> position_{kNone};
+};
+
+int64_t read_index(const void* data, DType t, int64_t at) {
+  return t == DType::i32 ? static_cast<const int32_t*>(data)[at] : static_cast<const int64_t*>(data)[at];
+}
+
+// Where a flat row-major position of a shape lies.
+int64_t place_of(int64_t flat, const TensorDesc& desc) {
+  int64_t place = desc.layout.offset;
+  for (int d = desc.shape.ssize() - 1; d >= 0; --d) place += flat % desc.shape[d] * desc.layout.strides[d], flat /= desc.shape[d];
+  return place;
+}
+
+template <class T>
+void gather(const OpCall& c, const Launch& args) {
+  const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis], step = c.in(0).layout.strides[axis];
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  T* y = static_cast<T*>(args.outputs[0]);
+  Ints from = c.in(0).layout.strides;
+  from[axis] = 0;
+  StridedLoop<3> loop{c.shape(1), {from, c.in(1).layout.strides, contiguous_strides(c.shape(1))},
+                      {c.in(0).layout.offset, c.in(1).layout.offset, 0}};
+  loop.merge();
+  const int64_t sx = loop.strides[0].back(), si = loop.strides[1].back();
+  BadIndex bad;
+  loop.each_row([&](const std::array<int64_t, 3>& at, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t k = read_index(args.inputs[1], c.dtype(1), at[1] + i * si);
+      const bool good = k >= 0 && k < size;
+      if (!good) bad.meet(at[2] + i);
+      y[at[2] + i] = good ? x[at[0] + i * sx + k * step] : T();
+    }
+  });
+  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1))); });
+}
+
+// Adds in the order of the index; threads share the first dimension where the axis is another.
+template <class T>
+void scatter_add(const OpCall& c, const Launch& args) {
+  const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis];
+  T* y = static_cast<T*>(args.outputs[0]);
+  std::copy_n(static_cast<const T*>(args.inputs[0]), numel(c.shape(0)), y);
+  const T* source = static_cast<const T*>(args.inputs[2]);
+  const Ints to = contiguous_strides(c.shape(0));
+  const Shape& shape = c.shape(1);
+  if (numel(shape) == 0) return;
+  const int64_t outer = shape[0], inner = numel(shape) / outer;
+  BadIndex bad;
+  auto some = [&](int64_t begin, int64_t end) {
+    for (int64_t flat = begin * inner; flat < end * inner; ++flat) {
+      int64_t rest = flat, pi = c.in(1).layout.offset, ps = c.in(2).layout.offset, py = 0;
+      for (int d = shape.ssize() - 1; d >= 0; --d) {
+        const int64_t i = rest % shape[d];
+        rest /= shape[d];
+        pi += i * c.in(1).layout.strides[d], ps += i * c.in(2).layout.strides[d];
+        if (d != axis) py += i * to[d];
+      }
+      const int64_t k = read_index(args.inputs[1], c.dtype(1), pi);
+      if (k < 0 || k >= size) bad.meet(flat);
+      else y[py + k * to[axis]] += source[ps];
+    }
+  };
+  if (axis == 0) some(0, outer);
+  else parallel_for(outer, std::max<int64_t>(1, (8 << 10) / inner), some);
+  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1))); });
+}
+
+void check_index(const OpCall& c, const Launch& args) {
+  const int64_t low = c.attrs->integer("low"), high = c.attrs->integer("high"), count = numel(c.shape());
+  BadIndex bad;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t k = read_index(args.inputs[0], c.dtype(), place_of(i, c.in(0)));
+    if (k < low || k >= high) bad.meet(i);
+    if (c.dtype() == DType::i32) static_cast<int32_t*>(args.outputs[0])[i] = static_cast<int32_t>(k);
+    else static_cast<int64_t*>(args.outputs[0])[i] = k;
+  }
+  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[0], c.dtype(), place_of(p, c.in(0))); });
+}
+
+// A contiguous tensor as [outer][size along the axis][inner].
+struct Lines {
+  int64_t outer = 1, size = 1, inner = 1;
+  Lines(const Shape& shape, int64_t axis) {
+    for (int d = 0; d < shape.ssize(); ++d) (d < axis ? outer : d == axis ? size : inner) *= shape[d];
+  }
+};
+
+template <class T>
+void arg_extreme(const OpCall& c, const Launch& args) {
+  const Lines l(c.shape(), c.attrs->ints("axes")[0]);
+  const bool largest = is_op(c, "argmax");
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  auto* y = static_cast<int64_t*>(args.outputs[0]);
+  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / l.size), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const T* line = x + o / l.inner * l.size * l.inner + o % l.inner;
+      T best = line[0];
+      int64_t at = 0;
+      for (int64_t k = 1; k < l.size && best == best; ++k) {
+        const T v = line[k * l.inner];
+        if (v != v || (largest ? v > best : v < best)) best = v, at = k;
+      }
+      y[o] = at;
+    }
+  });
+}
+
+template <class T>
+void scan(const OpCall& c, const Launch& args) {
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+  const Lines l(c.shape(), c.shape().empty() ? 0 : c.attrs->integer("axis"));
+  const bool product = is_op(c, "cumprod");
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  T* y = static_cast<T*>(args.outputs[0]);
+  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / std::max<int64_t>(1, l.size)), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const int64_t base = o / l.inner * l.size * l.inner + o % l.inner;
+      Sum total = product ? 1 : 0;
+      for (int64_t k = 0; k < l.size; ++k) {
+        const int64_t at = base + k * l.inner;
+        total = product ? static_cast<Sum>(total * x[at]) : static_cast<Sum>(total + x[at]);
+        y[at] = static_cast<T>(total);
+      }
+    }
+  });
+}
+
+using Kernel = void (*)(const OpCall&, const Launch&);
+
+Kernel gather_of_size(size_t size) {
+  switch (size) {
+    case 1: return gather<uint8_t>;
+    case 2: return gather<uint16_t>;
+    case 4: return gather<uint32_t>;
+    default: return gather<uint64_t>;
+  }
+}
+Kernel kernel_for(const OpCall& call) {
+  const DType t = call.inputs.empty() ? DType::boolean : call.dtype();
+  auto typed = [&](Kernel f, Kernel d, Kernel i, Kernel l) -> Kernel {
+    return t == DType::f32 ? f : t == DType::f64 ? d : t == DType::i32 ? i : t == DType::i64 ? l : nullptr;
+  };
+  if (is_op(call, "gather")) return gather_of_size(size_of(t));
+  if (is_op(call, "scatter_add")) return typed(scatter_add<float>, scatter_add<double>, scatter_add<int32_t>, scatter_add<int64_t>);
+  if (is_op(call, "check_index")) return check_index;
+  if (is_op(call, "argmax") || is_op(call, "argmin"))
+    return typed(arg_extreme<float>, arg_extreme<double>, arg_extreme<int32_t>, arg_extreme<int64_t>);
+  if (is_op(call, "cumsum") || is_op(call, "cumprod")) return typed(scan<float>, scan<double>, scan<int32_t>, scan<int64_t>);
+  return nullptr;
+}
+
+// Which inputs the kernels read through strides.
+bool strides(const OpCall& call, int input) {
+  if (is_op(call, "scatter_add")) return input != 0;
+  return is_op(call, "gather") || is_op(call, "check_index");
+}
+
+class AlongPlan : public Plan {
+ public:
+  AlongPlan(const OpCall& call, Kernel kernel) : call_(call), kernel_(kernel) {}
+  void launch(const Launch& args) const override { kernel_(*call_, args); }
+
+ private:
+  OwnedCall call_;
+  Kernel kernel_;
+};
+
+bool supports(const OpCall& call) { return kernel_for(call) != nullptr; }
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  const Kernel kernel = kernel_for(call);
+  if (!kernel) return nullptr;
+  for (int i = 0; i < static_cast<int>(call.inputs.size()); ++i)
+    if (call.in(i).layout.blocked() || (!call.in(i).contiguous() && !strides(call, i))) return nullptr;
+  for (const TensorDesc* d : call.outputs)
+    if (d->layout.blocked()) return nullptr;
+  return std::make_unique<AlongPlan>(call, kernel);
+}
+
+}  // namespace
+
+Family along_family() { return {"along", supports, prepare, strides}; }
+
+}  // namespace cairn::cpu

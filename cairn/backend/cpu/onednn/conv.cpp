@@ -1,11 +1,12 @@
-// Convolution and its two gradients: Winograd where the kernel is 3x3 of stride 1 and it pays, else the
+// Convolution and its two gradients: Winograd where it fits the kernel (3x3 of stride 1, 4x4 of stride 2) and pays, else the
 // library's direct kernels. Operands that do not lie as the kernel wants pass through reorders inside the plan
 // (eager code, plain tensors); in the layouts that `layouts` asks for there are none.
 //
 // CAIRN_CONV=direct|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
-#include <cmath>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
@@ -122,65 +123,57 @@ std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const Roles& roles
 
 int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
 
+// 3x3 (and 3x3x3) of stride 1; 4x4 of stride 2 over even sizes.
 bool winograd_fits(const OpCall& call, const Roles& r) {
   const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"), &pads = call.attrs->ints("pads");
   const int spatial = stride.ssize();
   if (spatial < 2 || call.attrs->integer("groups") != 1 || r.x->dtype != DType::f32) return false;
-  for (int d = 0; d < spatial; ++d)
-    if (stride[d] != 1 || dilation[d] != 1 || r.w->shape[d + 2] != 3 || pads[2 * d] > 2 || pads[2 * d + 1] > 2) return false;
+  const bool halves = stride[0] == 2 && spatial == 2;
+  for (int d = 0; d < spatial; ++d) {
+    if (stride[d] != (halves ? 2 : 1) || dilation[d] != 1 || r.w->shape[d + 2] != (halves ? 4 : 3)) return false;
+    if (pads[2 * d] > 2 || pads[2 * d + 1] > 2) return false;
+    if (halves && (r.x->shape[d + 2] % 2 || (pads[2 * d] + pads[2 * d + 1]) % 2)) return false;
+  }
   return true;
 }
 
-// Rough nanoseconds: products, transformed weights and transformed activations through memory.
-double winograd_cost(const Roles& r, int tile) {
-  const Shape &x = r.x->shape, &y = r.y->shape;
-  const double in = static_cast<double>(x[1]), out = static_cast<double>(y[1]), points = (tile + 2.0) * (tile + 2.0);
-  double tiles = static_cast<double>(x[0]), taps = 1;
-  for (int d = 2; d < y.ssize(); ++d) {
-    const bool depth = d == 2 && y.ssize() == 5;
-    tiles *= depth ? static_cast<double>(y[d]) : std::ceil(static_cast<double>(y[d]) / tile);
-    if (depth) taps = 3;
-  }
-  const double products = 2 * points * taps * in * out * tiles / 165;
-  const double weights = in * out * points * taps * 4 * 2 / 20, activations = (in * taps + out) * tiles * points * 4 * 1.5 / 40;
-  return products + weights + activations;
-}
-double direct_cost(const Roles& r) {
-  const double taps = r.x->shape.ssize() == 5 ? 27 : 9;
-  return 2 * taps * static_cast<double>(r.x->shape[1]) * static_cast<double>(numel(r.y->shape)) / 165;
+WinogradShape winograd_shape(const OpCall& call, const Roles& r) {
+  const Ints& pads = call.attrs->ints("pads");
+  const int rank = r.x->shape.ssize(), last = pads.ssize() - 4;
+  WinogradShape s;
+  s.block = r.x->layout.blocked() ? r.x->layout.block : r.y->layout.blocked() ? r.y->layout.block : preferred_block();
+  s.batch = r.x->shape[0], s.in_channels = r.x->shape[1], s.out_channels = r.y->shape[1];
+  s.height = r.x->shape[rank - 2], s.width = r.x->shape[rank - 1];
+  s.pad_top = pads[last], s.pad_bottom = pads[last + 1], s.pad_left = pads[last + 2], s.pad_right = pads[last + 3];
+  if (rank == 5) s.depth = r.x->shape[2], s.taps = 3, s.pad_front = pads[0], s.pad_back = pads[1];
+  s.stride = static_cast<int>(call.attrs->ints("stride").back());
+  return s;
 }
 
-// 0: direct.
-int winograd_tile(const OpCall& call, const Roles& r) {
-  if (!winograd_fits(call, r)) return 0;
+// Which tile to use; none: direct convolution.
+std::optional<WinogradTile> winograd_tile(const OpCall& call, const Roles& r) {
+  if (!winograd_fits(call, r)) return {};
   const char* setting = std::getenv("CAIRN_CONV");
   const std::string_view choice = setting ? setting : "auto";
   check(choice == "auto" || choice == "direct" || choice == "f2" || choice == "f4",
         "CAIRN_CONV is '{}'; it can be auto, direct, f2 or f4", choice);
-  if (choice == "direct") return 0;
-  if (choice == "f2") return 2;
-  if (choice == "f4") return 4;
-  if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return 0;
-  const double f2 = winograd_cost(r, 2), f4 = winograd_cost(r, 4);
-  if (std::min(f2, f4) > 0.85 * direct_cost(r)) return 0;
-  return f4 <= f2 ? 4 : 2;
+  if (choice == "direct") return {};
+  if (choice == "f2") return WinogradTile::f2;
+  if (choice == "f4") return WinogradTile::f4;
+  if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return {};
+  const WinogradShape shape = winograd_shape(call, r);
+  const double f2 = winograd_gain(shape, {.tile = WinogradTile::f2}), f4 = winograd_gain(shape, {.tile = WinogradTile::f4});
+  constexpr double kWorthIt = 1.1;
+  if (std::max(f2, f4) < kWorthIt) return {};
+  return f4 >= f2 ? WinogradTile::f4 : WinogradTile::f2;
 }
 
 class WinogradKernel : public ConvKernel {
  public:
-  WinogradKernel(const OpCall& call, const Roles& r, int tile) : direction_(r.direction) {
-    const Ints& pads = call.attrs->ints("pads");
-    const int rank = r.x->shape.ssize();
-    WinogradShape s;
-    s.block = r.x->layout.blocked() ? r.x->layout.block : r.y->layout.blocked() ? r.y->layout.block : preferred_block();
-    s.batch = r.x->shape[0], s.in_channels = r.x->shape[1], s.out_channels = r.y->shape[1];
-    s.height = r.x->shape[rank - 2], s.width = r.x->shape[rank - 1];
-    const int last = pads.ssize() - 4;
-    s.pad_top = pads[last], s.pad_bottom = pads[last + 1], s.pad_left = pads[last + 2], s.pad_right = pads[last + 3];
-    if (rank == 5) s.depth = r.x->shape[2], s.taps = 3, s.pad_front = pads[0], s.pad_back = pads[1];
+  WinogradKernel(const OpCall& call, const Roles& r, WinogradTile tile) : direction_(r.direction) {
+    const WinogradShape s = winograd_shape(call, r);
     const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
-    const WinogradOptions options{tile == 4 ? WinogradTile::f4 : WinogradTile::f2,
-                                  blocked ? FilterLayout::blocked : FilterLayout::plain, num_threads()};
+    const WinogradOptions options{tile, blocked ? FilterLayout::blocked : FilterLayout::plain, num_threads()};
     auto wanted = [&](TensorDesc d, const Layout& layout) {
       d.layout = layout;
       return onednn::describe(d);
@@ -274,7 +267,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 };
 
 std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const Roles& roles) {
-  if (const int tile = winograd_tile(call, roles)) return std::make_unique<WinogradKernel>(call, roles, tile);
+  if (const auto tile = winograd_tile(call, roles)) return std::make_unique<WinogradKernel>(call, roles, *tile);
   return direct_kernel(call, roles);
 }
 

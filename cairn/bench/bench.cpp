@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/parallel.h"
+#include "cairn/bench/ops_bench.h"
 #include "cairn/bench/workloads.h"
 #include "cairn/compile/profile.h"
 #include "cairn/io/file.h"
@@ -107,12 +108,14 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
   if (dtype != "f32" && dtype != "bf16") throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
   if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
   std::vector<const Workload*> chosen;
+  bool ops = false;
   for (const std::string& name : names) {
-    if (name != "all") chosen.push_back(&workload_named(name));
+    if (name == "ops") ops = true;
+    else if (name != "all") chosen.push_back(&workload_named(name));
     else
       for (const Workload& w : workloads()) chosen.push_back(&w);
   }
-  if (chosen.empty()) throw UsageError("bench: name a workload, or all");
+  if (chosen.empty() && !ops) throw UsageError("bench: name a workload, all, or ops");
   const Mode mode{dtype_from_name(dtype)};
   Json rows = Json::array();
   bool failed = false;
@@ -122,6 +125,13 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
     fmt::print("{}\n", row.dump());
     std::fflush(stdout);
     rows.push_back(row);
+  }
+  if (ops) {
+    set_num_threads(threads);
+    for (const Json& row : op_rows(std::min(seconds, 0.5))) {
+      fmt::print("{}\n", row.dump());
+      rows.push_back(row);
+    }
   }
   if (!json_path.empty()) io::write_file_atomically(json_path, rows.dump(1) + "\n");
   return failed ? 1 : 0;

@@ -10,7 +10,7 @@ namespace cairn::bench {
 // memory of a process that ran this workload alone), compile_s. A workload that fails is a row with
 // "error". With json_path not empty the rows are also written there, as a list.
 // With `profile` a table of where time goes follows on standard error.
-// names: "all" or workloads; dtype "f32" or "bf16"; timed for `seconds` after warm-up, at least 5 steps.
+// names: "all", workloads, or "ops" (see ops_bench.h); dtype "f32" or "bf16"; timed for `seconds` after warm-up, at least 5 steps.
 // Returns the exit status: 0, or 1 when a workload failed. Throws UsageError on wrong arguments.
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype, double seconds,
               const std::string& json_path, bool profile = false);

@@ -34,6 +34,7 @@ class Sequential : public Module {
 template <class M>
 class ModuleList : public Module {
  public:
+  ModuleList() { make_list(); }
   void push_back(M module) { items_.push_back(child(std::to_string(items_.size()), std::move(module))); }
   size_t size() const { return items_.size(); }
   M& operator[](size_t i) { return items_[i]; }

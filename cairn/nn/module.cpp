@@ -47,6 +47,12 @@ NamedTensors collect(const Ref<Node>& root, bool recurse, bool once, NamedTensor
   return all;
 }
 
+void set_path_name(const Node& parent, Node& node) {
+  node.path_name = parent.list ? joined(parent.path_name, node.name) : node.name;
+  if (!node.list) return;
+  for (const auto& [name, child] : node.children) set_path_name(node, *child);
+}
+
 std::string listed(const char* what, const std::vector<std::string>& names) {
   if (names.empty()) return "";
   std::string text = fmt::format("\n  {} ({}):", what, names.size());
@@ -72,7 +78,7 @@ Tensor Module::forward(Tensor, Tensor, Tensor) {
   fail("{}: has no forward(Tensor, Tensor, Tensor){}", type(), where(context().loc));
 }
 
-Module::CallScope::CallScope(const Module& module, Loc loc) { context().path.push_back({module.node_->name, loc}); }
+Module::CallScope::CallScope(const Module& module, Loc loc) { context().path.push_back({module.node_->path_name, loc}); }
 Module::CallScope::~CallScope() { context().path.pop_back(); }
 
 // A module is a handle: calling does not change the handle, though forward() need not say so.
@@ -127,6 +133,7 @@ void Module::adopt(const std::string& name, const Module& module) {
   check_free(name);
   module.node_->name = name;
   module.node_->type = short_type(typeid(module));
+  set_path_name(*node_, *module.node_);
   node_->children.emplace_back(name, module.node_);
 }
 

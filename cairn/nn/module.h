@@ -27,7 +27,9 @@ using ForwardHook = std::function<Tensor(const Tensors& inputs, const Tensor& ou
 
 // What all copies of one module share.
 struct Node : RefCounted {
-  std::string name;  // under its parent; "" for the outermost
+  std::string name;       // under its parent; "" for the outermost
+  std::string path_name;  // what a call adds to the path: with the names of lists around it, "blocks.0"
+  bool list = false;      // is never called itself
   std::string type;  // "Conv2d"
   NamedTensors parameters, buffers;
   std::vector<std::pair<std::string, Ref<Node>>> children;
@@ -113,6 +115,7 @@ class Module {
     return module;
   }
   void adopt(const std::string& name, const Module& module);
+  void make_list() { node_->list = true; }
 
   // Runs body() as a call of this module; the hooks see a Tensor, or the member `output` of a result.
   template <class F>

@@ -171,6 +171,18 @@ TEST(Summary, CountsShapesParametersAndWork) {
   EXPECT_EQ(net.b1.num_batches_tracked.item(), 0);  // nothing ran
 }
 
+TEST(Summary, ListsAreInThePathOfWhatTheyHold) {
+  struct Tower : Module {
+    ModuleList<Sequential> blocks = child("blocks", ModuleList<Sequential>());
+    Tower() { blocks.push_back(Sequential(Linear(3, 4), ReLU())); }
+    Tensor forward(Tensor x) override { return blocks[0](x); }
+  };
+  const Summary s = summarize(Tower(), {2, 3});
+  for (const SummaryRow& r : s.rows)
+    if (r.name == "blocks.0.0") EXPECT_EQ(r.multiply_adds, 24);
+  EXPECT_EQ(s.rows.size(), 5u);
+}
+
 TEST(Layers, InitialisationHasPyTorchsSpread) {
   manual_seed(3);
   const std::vector<float> w = Linear(64, 200).weight.to_vector<float>();

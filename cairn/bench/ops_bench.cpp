@@ -1,0 +1,84 @@
+#include "cairn/bench/ops_bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "cairn/autograd/autograd.h"
+#include "cairn/compile/compile.h"
+#include "cairn/ops/attention.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+// Fastest microseconds of body(), over batches that are long enough to time.
+double fastest_us(double seconds, const std::function<void()>& body) {
+  const auto timed = [&](int64_t count) {
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < count; ++i) body();
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  int64_t count = 1;
+  while (timed(count) < 1e-3 && count < (1 << 20)) count *= 2;
+  double best = 1e30, spent = 0;
+  while (spent < seconds) {
+    const double t = timed(count);
+    best = std::min(best, t / static_cast<double>(count));
+    spent += t;
+  }
+  return best * 1e6;
+}
+
+// What one more node costs in a replay: a chain of twice as many nodes against a chain.
+double replayed_node_us(double seconds) {
+  constexpr int kNodes = 100;
+  const auto chain_us = [&](int nodes) {
+    auto step = compile([nodes](Tensor x) -> Tensor {
+      for (int i = 0; i < nodes; ++i) x = cumsum(x, 0);
+      return x;
+    });
+    const Tensor x = zeros({1});
+    return fastest_us(seconds / 2, [&] { step(x); });
+  };
+  return (chain_us(2 * kNodes) - chain_us(kNodes)) / kNodes;
+}
+
+}  // namespace
+
+Json op_rows(double seconds) {
+  Json rows = Json::array();
+  const auto add = [&](const char* name, double multiply_adds, const std::function<void()>& body) {
+    const double us = fastest_us(seconds, body);
+    Json row = {{"name", name}, {"system", "cairn"}, {"us", us}};
+    if (multiply_adds > 0) row["gflop_per_s"] = 2e-3 * multiply_adds / us;
+    rows.push_back(row);
+  };
+  const Tensor a = randn({16}), b = randn({16}), p = parameter(a);
+  {
+    const NoGrad no_grad;
+    add("eager add, 16 floats, no gradient", 0, [&] { (void)(a + b); });
+  }
+  add("eager add, 16 floats, with gradient", 0, [&] { (void)(p + b); });
+  rows.push_back({{"name", "replayed node, one float"}, {"system", "cairn"}, {"us", replayed_node_us(seconds)}});
+
+  const NoGrad no_grad;
+  const Tensor large = randn({1 << 22});
+  add("add, 4 M floats", 0, [&] { (void)(large + large); });
+  add("sum, 4 M floats", 0, [&] { (void)sum(large); });
+  add("softmax, 4096 x 1024", 0, [x = reshape(large, {4096, 1024})] { (void)softmax(x); });
+  const Tensor m = randn({1024, 1024});
+  add("matmul, 1024 x 1024 x 1024", 1024.0 * 1024 * 1024, [&] { (void)matmul(m, m); });
+  const Tensor images = randn({16, 64, 56, 56}), filter = randn({64, 64, 3, 3});
+  add("conv2d, 16 x 64 x 56 x 56, 64 filters 3 x 3", 16.0 * 56 * 56 * 64 * 64 * 9,
+      [&] { (void)conv2d(images, filter, {}, {.padding = {1}}); });
+  const Tensor q = randn({1, 8, 1024, 64});
+  add("attention, 8 heads of 64, 1024 positions", 2.0 * 8 * 1024 * 1024 * 64, [&] { (void)attention(q, q, q); });
+  return rows;
+}
+
+}  // namespace cairn::bench

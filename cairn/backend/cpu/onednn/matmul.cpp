@@ -134,8 +134,10 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call) || call.out().layout.blocked()) return nullptr;
   const bool empty = numel(call.out().shape) == 0 || call.shape(0).back() == 0;
   const bool strides_work = readable(call.in(0)) && readable(call.in(1));
-  if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty)
-    return std::make_unique<MatmulPrimitivePlan>(call);
+  if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty) try {
+      return std::make_unique<MatmulPrimitivePlan>(call);
+    } catch (const dnnl::error&) {  // strides that the primitive refuses
+    }
   if (call.dtype() != DType::f32) return widened(call, prepare);
   if (!strides_work) return nullptr;
   return std::make_unique<MatmulPlan>(call);

@@ -1,5 +1,7 @@
 #include "cairn/compile/dump.h"
 
+#include "cairn/compile/executable.h"
+
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -43,6 +45,13 @@ void Dump::after(const char* pass, const Graph& graph) {
   const std::string stem = fmt::format("{}/{}-{}", folder_, number_++, pass);
   std::ofstream(stem + ".txt") << to_text(graph);
   std::ofstream(stem + ".dot") << to_dot(graph);
+}
+
+void note_stats(const ExecutableStats& s) {
+  static const bool on = std::getenv("CAIRN_STATS") && *std::getenv("CAIRN_STATS") == '1';
+  if (!on) return;
+  fmt::print(stderr, "cairn: compiled in {:.3f} s: {} kernels ({} regions, {} reorders), {} views, arena {:.1f} MB ({:.1f} MB without reuse)\n",
+             s.compile_seconds, s.kernels, s.regions, s.reorders, s.views, static_cast<double>(s.arena_bytes) / 1e6, static_cast<double>(s.bytes_without_reuse) / 1e6);
 }
 
 bool pass_enabled(const char* pass) { return !disabled().count(pass); }

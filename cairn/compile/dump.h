@@ -17,6 +17,10 @@ class Dump {
   int number_ = 0;
 };
 
+struct ExecutableStats;
+// CAIRN_STATS=1: a line on standard error for each executable made.
+void note_stats(const ExecutableStats& stats);
+
 bool pass_enabled(const char* pass);
 // For tests: leaves a pass out (or back in) for this process.
 void set_pass(const char* pass, bool enabled);

@@ -27,6 +27,7 @@ Graph optimize(Graph graph, const Backend& backend) {
   pass("layout", [&](const Graph& g) { return assign_layouts(g, backend); });
   pass("views", [&](const Graph& g) { return resolve_views(g, backend); });
   pass("fuse", [&](const Graph& g) { return fuse(g, backend); });
+  pass("rematerialize", [&](const Graph& g) { return rematerialize(g); });
   pass("schedule", [&](const Graph& g) { return schedule(g); });
   return graph;
 }
@@ -55,6 +56,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   staged_.resize(graph_.inputs.size());
   stats_.arena_bytes = memory_.arena_bytes, stats_.bytes_without_reuse = memory_.bytes_without_reuse;
   stats_.compile_seconds = now() - start;
+  note_stats(stats_);
 }
 
 Executable::~Executable() = default;

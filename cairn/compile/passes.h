@@ -29,6 +29,10 @@ Graph resolve_views(const Graph& graph, const Backend& backend);
 // values that are cheap to compute again are not stored. Exact.
 Graph fuse(const Graph& graph, const Backend& backend);
 
+// Computes large activations again before the backward pass reads them, where that costs one region and
+// nothing more has to be kept. Exact.
+Graph rematerialize(const Graph& graph);
+
 // Orders nodes so that values die early and State updates come when nothing can fail any more. Exact.
 Graph schedule(const Graph& graph);
 

@@ -1,32 +1,111 @@
+#include <cstring>
 #include <queue>
+#include <set>
 
 #include "cairn/compile/passes.h"
 
 namespace cairn {
+namespace {
 
-// Kahn's algorithm, the earliest node of the traced order first: a step keeps the order in which the user
-// wrote it wherever fusion left it possible.
-Graph schedule(const Graph& graph) {
-  const size_t count = graph.nodes.size();
-  std::vector<std::vector<int32_t>> readers(count);
-  std::vector<int> waiting(count, 0);
-  for (size_t i = 0; i < count; ++i)
-    for (ValueId v : graph.nodes[i].inputs)
-      if (const int32_t p = graph.values[v].producer; p >= 0) readers[p].push_back(static_cast<int32_t>(i)), ++waiting[i];
-  std::priority_queue<int32_t, std::vector<int32_t>, std::greater<>> ready;
-  for (size_t i = 0; i < count; ++i)
-    if (waiting[i] == 0) ready.push(static_cast<int32_t>(i));
-  Rewriter rewriter(graph);
-  size_t done = 0;
-  while (!ready.empty()) {
-    const int32_t i = ready.top();
-    ready.pop();
-    ++done;
-    rewriter.copy(graph.nodes[i]);
-    for (int32_t reader : readers[i])
-      if (--waiting[reader] == 0) ready.push(reader);
+// Kahn's algorithm, the earliest node of the given order first, with two changes. Updates of States run as
+// soon as their gradient is there, so that it dies early; and they wait for the last node that may stop the
+// step and for every reader of the State's old value, so that they can write over it.
+class Scheduler {
+ public:
+  explicit Scheduler(const Graph& graph) : graph_(graph), count_(static_cast<int>(graph.nodes.size())) {}
+
+  std::vector<int> order() {
+    find_updates();
+    add_data_edges();
+    for (int i = 0; i < count_; ++i)
+      if (update_[i] && last_fault_ >= 0 && last_fault_ != i) add_edge(last_fault_, i);
+    const auto data_only = edges_;
+    add_reader_edges();
+    std::vector<int> order = run();
+    if (order.size() == graph_.nodes.size()) return order;
+    edges_ = data_only;  // an old value is read after the new one was made: the State is copied at the end
+    order = run();
+    check(order.size() == graph_.nodes.size(), "schedule: the graph has a cycle");
+    return order;
   }
-  check(done == count, "schedule: the graph has a cycle");
+
+ private:
+  // Cheap nodes whose results reach nothing but assignments: what stands between a gradient and its State.
+  void find_updates() {
+    std::set<ValueId> assigned, wanted(graph_.outputs.begin(), graph_.outputs.end());
+    for (const Assignment& a : graph_.assignments) assigned.insert(a.value);
+    for (const Assignment& g : graph_.gradients) wanted.insert(g.value);
+    std::vector<std::vector<int>> readers(graph_.values.size());
+    for (int i = 0; i < count_; ++i) {
+      if (may_fault(graph_, i)) last_fault_ = i;
+      for (ValueId v : graph_.nodes[i].inputs) readers[v].push_back(i);
+    }
+    update_.assign(count_, 0);
+    for (int i = count_ - 1; i >= 0; --i) {
+      const Node& node = graph_.nodes[i];
+      bool only = node.region || node.alias || std::strcmp(node.op->name, "reorder") == 0 || node.op->is(kElementwise);
+      only = only && !may_fault(graph_, i);
+      for (ValueId v : graph_.nodes[i].outputs) {
+        only = only && !wanted.count(v) && (assigned.count(v) || !readers[v].empty());
+        for (int r : readers[v]) only = only && update_[r];
+      }
+      update_[i] = only;
+    }
+  }
+
+  void add_edge(int from, int to) { edges_.insert({from, to}); }
+  void add_data_edges() {
+    for (int i = 0; i < count_; ++i)
+      for (ValueId v : graph_.nodes[i].inputs)
+        if (const int p = graph_.values[v].producer; p >= 0) add_edge(p, i);
+  }
+  void add_reader_edges() {
+    for (const Assignment& a : graph_.assignments) {
+      const int writer = graph_.values[a.value].producer;
+      if (writer < 0) continue;
+      for (const GraphInput& in : graph_.inputs) {
+        if (in.tensor != a.state) continue;
+        std::set<ValueId> old = {in.value};  // and its views
+        for (int i = 0; i < count_; ++i)
+          for (ValueId v : graph_.nodes[i].inputs)
+            if (old.count(v)) {
+              if (graph_.nodes[i].alias) old.insert(graph_.nodes[i].outputs[0]);
+              if (i != writer) add_edge(i, writer);
+            }
+      }
+    }
+  }
+
+  std::vector<int> run() const {
+    std::vector<std::vector<int>> next(count_);
+    std::vector<int> waiting(count_, 0), order;
+    for (const auto& [from, to] : edges_) next[from].push_back(to), ++waiting[to];
+    using Entry = std::pair<int, int>;
+    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
+    auto push = [&](int i) { ready.push({update_[i] ? -1 : i, i}); };
+    for (int i = 0; i < count_; ++i)
+      if (waiting[i] == 0) push(i);
+    while (!ready.empty()) {
+      const int i = ready.top().second;
+      ready.pop();
+      order.push_back(i);
+      for (int n : next[i])
+        if (--waiting[n] == 0) push(n);
+    }
+    return order;
+  }
+
+  const Graph& graph_;
+  int count_, last_fault_ = -1;
+  std::vector<char> update_;
+  std::set<std::pair<int, int>> edges_;
+};
+
+}  // namespace
+
+Graph schedule(const Graph& graph) {
+  Rewriter rewriter(graph);
+  for (int i : Scheduler(graph).order()) rewriter.copy(graph.nodes[i]);
   return rewriter.finish();
 }
 

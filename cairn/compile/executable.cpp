@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "cairn/compile/conv_passes.h"
 #include "cairn/compile/dump.h"
 #include "cairn/compile/profile.h"
 #include "cairn/ops/functions.h"
@@ -24,6 +25,8 @@ Graph optimize(Graph graph, const Backend& backend) {
   };
   pass("expand", [&](const Graph& g) { return expand_composites(g, backend); });
   pass("simplify", [&](const Graph& g) { return simplify(g); });
+  pass("fold", [&](const Graph& g) { return fold(g); });
+  pass("epilogue", [&](const Graph& g) { return fuse_epilogues(g, backend); });
   pass("layout", [&](const Graph& g) { return assign_layouts(g, backend); });
   pass("views", [&](const Graph& g) { return resolve_views(g, backend); });
   pass("fuse", [&](const Graph& g) { return fuse(g, backend); });

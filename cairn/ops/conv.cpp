@@ -50,6 +50,16 @@ void infer_conv(OpCall& c) {
   }
   c.set(0, c.dtype(0), out);
 }
+// x, w, bias [O] and perhaps a residual like the output.
+void infer_conv_fused(OpCall& c) {
+  if (c.inputs.size() != 3 && c.inputs.size() != 4) c.error("wants x, w, bias and perhaps a residual");
+  infer_conv(c);
+  if (c.shape(2) != Shape{c.shape(1)[0]}) c.error("a bias of {} for {} channels", to_string(c.shape(2)), c.shape(1)[0]);
+  if (c.inputs.size() == 4 && c.shape(3) != c.out().shape)
+    c.error("a residual of {} for an output of {}", to_string(c.shape(3)), to_string(c.out().shape));
+  for (size_t i = 2; i < c.inputs.size(); ++i)
+    if (c.dtype(static_cast<int>(i)) != c.dtype(0)) c.error("inputs differ in dtype");
+}
 // (gradient of the output, weight) -> gradient of the input, of spatial size "spatial".
 void infer_grad_input(OpCall& c) {
   const Shape &gy = c.shape(0), &w = c.shape(1);
@@ -87,8 +97,20 @@ Tensor call_grad_weight(Attrs a, const Tensor& x, const Tensor& gy, const Ints& 
   a.set("kernel", kernel);
   return apply(op_named("conv_grad_weight"), {x, gy}, a, context().loc);
 }
+Tensor with_bias(const Tensor& y, const Tensor& bias, Loc loc) {
+  if (!bias.defined()) return y;
+  Shape shape(y.rank() - 1, 1);
+  shape[0] = bias.numel();
+  return add(In(y, loc), reshape(bias, shape));
+}
 Attrs geometry_only(const Attrs& a) {
   return {{"stride", a.ints("stride")}, {"pads", a.ints("pads")}, {"dilation", a.ints("dilation")}, {"groups", a.integer("groups")}};
+}
+
+void conv_fused_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  Tensor y = with_bias(call_conv(geometry_only(a), in[0], in[1]), in[2], context().loc);
+  if (in.size() == 4) y = y + in[3];
+  out[0] = a.integer("relu") ? relu(y) : y;
 }
 
 const OpDef kOps[] = {
@@ -110,6 +132,8 @@ const OpDef kOps[] = {
        if (c.needs[0]) c.results[0] = call_grad_input(a, c.inputs[1], c.grad(), spatial_of(c.input_shapes[0]));
        if (c.needs[1]) c.results[1] = call_conv(a, c.inputs[0], c.grad());
      }}.with_autocast(Autocast::low),
+    OpDef{"conv_fused", "convolution + bias, + residual where there is one, then relu where asked", -1, 1, infer_conv_fused, 0,
+     nullptr, "made after differentiation", conv_fused_in_basics},
 };
 
 Ints each(const char* what, const Ints& given, int count, Loc loc) {
@@ -122,12 +146,6 @@ Ints pairs(const Ints& padding, int spatial, Loc loc) {
   Ints both;
   for (int64_t p : each("padding", padding, spatial, loc)) both.push_back(p), both.push_back(p);
   return both;
-}
-Tensor with_bias(const Tensor& y, const Tensor& bias, Loc loc) {
-  if (!bias.defined()) return y;
-  Shape shape(y.rank() - 1, 1);
-  shape[0] = bias.numel();
-  return add(In(y, loc), reshape(bias, shape));
 }
 
 }  // namespace

@@ -80,6 +80,19 @@ Row conv_row(const char* name, int which) {
   }
   return row;
 }
+Row conv_fused_row() {
+  Row row{"conv_fused", {}};
+  row.tolerance = 1e-4;
+  for (const Geometry& g : kGeometries)
+    for (int64_t relu : {0, 1}) {
+      Attrs attrs = g.attrs();
+      attrs.set("relu", relu);
+      std::vector<Arg> args = {numbers(g.x), numbers(g.w), numbers({g.w[0]})};
+      if (relu) args.push_back(numbers(g.y()));
+      row.cases.push_back(of("conv_fused", args, attrs));
+    }
+  return row;
+}
 Row conv_transpose_row() {
   Row row{"conv_transpose", {}};
   row.tolerance = 1e-4;
@@ -104,7 +117,7 @@ Row conv_bias_row() {
 
 std::vector<Row> product_rows() {
   return {matmul_row(), linear_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
-          conv_row("conv_grad_weight", 2), conv_transpose_row(), conv_bias_row()};
+          conv_row("conv_grad_weight", 2), conv_fused_row(), conv_transpose_row(), conv_bias_row()};
 }
 
 }  // namespace cairn::cases

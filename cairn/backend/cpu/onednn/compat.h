@@ -38,6 +38,13 @@ inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const Memor
                                                    dnnl::algorithm::convolution_direct, x, w, y, g.stride,
                                                    g.dilation, g.pad_begin, g.pad_end, user_scratchpad());
 }
+inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& bias,
+                       const MemoryDesc& y, const ConvGeometry& g, const dnnl::primitive_attr& attr) {
+  return dnnl::convolution_forward::primitive_desc(e, dnnl::prop_kind::forward_inference,
+                                                   dnnl::algorithm::convolution_direct, x, w, bias, y, g.stride,
+                                                   g.dilation, g.pad_begin, g.pad_end, attr);
+}
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0); }
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
                                const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
                                const MemoryDesc& hint_w, const MemoryDesc& hint_y) {
@@ -65,6 +72,14 @@ inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const Memor
                                           g.pad_begin, g.pad_end);
   return dnnl::convolution_forward::primitive_desc(d, user_scratchpad(), e);
 }
+inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& bias,
+                       const MemoryDesc& y, const ConvGeometry& g, const dnnl::primitive_attr& attr) {
+  const dnnl::convolution_forward::desc d(dnnl::prop_kind::forward_inference,
+                                          dnnl::algorithm::convolution_direct, x, w, bias, y, g.stride,
+                                          g.dilation, g.pad_begin, g.pad_end);
+  return dnnl::convolution_forward::primitive_desc(d, attr, e);
+}
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0); }
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
                                const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
                                const MemoryDesc& hint_w, const MemoryDesc& hint_y) {

@@ -1,4 +1,4 @@
-// Convolution and its two gradients: Winograd where it fits the kernel (3x3 of stride 1, 4x4 of stride 2) and pays, else the
+// Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits the kernel (3x3 of stride 1, 4x4 of stride 2) and pays, else the
 // library's direct kernels. Operands that do not lie as the kernel wants pass through reorders inside the plan
 // (eager code, plain tensors); in the layouts that `layouts` asks for there are none.
 //
@@ -28,15 +28,23 @@ struct Roles {
   Direction direction;
   TensorDesc *x, *w, *y;
   int x_at, w_at, y_at;
+  // conv_fused only: y = relu(convolution + bias + residual), the last two where asked for.
+  TensorDesc *bias = nullptr, *residual = nullptr;
+  bool relu = false;
 };
 Roles roles_of(const OpCall& c) {
   if (is_op(c, "conv")) return {Direction::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1};
+  if (is_op(c, "conv_fused"))
+    return {Direction::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1, c.inputs[2],
+            c.inputs.size() == 4 ? c.inputs[3] : nullptr, c.attrs->integer("relu") != 0};
   if (is_op(c, "conv_grad_input")) return {Direction::input, c.outputs[0], c.inputs[1], c.inputs[0], -1, 1, 0};
   return {Direction::weight, c.inputs[0], c.outputs[0], c.inputs[1], 0, -1, 1};
 }
 
 bool supports(const OpCall& call) {
-  return (is_op(call, "conv") || is_op(call, "conv_grad_input") || is_op(call, "conv_grad_weight")) &&
+  const bool fused = is_op(call, "conv_fused");
+  if (fused && (numel(call.shape(0)) == 0 || numel(call.shape(1)) == 0)) return false;
+  return (fused || is_op(call, "conv") || is_op(call, "conv_grad_input") || is_op(call, "conv_grad_weight")) &&
          is_f32_or_narrow(call.dtype());
 }
 
@@ -50,11 +58,16 @@ onednn::ConvGeometry geometry_of(const Attrs& attrs) {
   return g;
 }
 
+struct Extras {  // conv_fused's further inputs
+  const float* bias = nullptr;     // [O]
+  const void* residual = nullptr;  // lies like y
+};
+
 // A kernel over operands in the layouts that it wants.
 class ConvKernel {
  public:
   virtual ~ConvKernel() = default;
-  virtual void run(const void* x, const void* w, const void* y, void* scratch) = 0;  // one of them is written
+  virtual void run(const void* x, const void* w, const void* y, const Extras& extras, void* scratch) = 0;  // one of x, w, y is written
   MemoryDesc x, w, y;
   size_t scratch_bytes = 0;
 };
@@ -74,6 +87,10 @@ class DirectKernel : public ConvKernel {
     const auto& e = onednn::engine();
     switch (r.direction) {
       case Direction::forward: {
+        if (r.bias) {
+          fuse(wx, ww, wy, g, r);
+          break;
+        }
         const auto pd = onednn::conv_forward(e, wx, ww, wy, g);
         x = pd.src_desc(), w = pd.weights_desc(), y = pd.dst_desc();
         take(pd, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
@@ -93,7 +110,9 @@ class DirectKernel : public ConvKernel {
       }
     }
   }
-  void run(const void* x_data, const void* w_data, const void* y_data, void* scratch) override {
+  void run(const void* x_data, const void* w_data, const void* y_data, const Extras& extras, void* scratch) override {
+    if (sums_) std::memcpy(const_cast<void*>(y_data), extras.residual, y.get_size());
+    primitive_.bind(DNNL_ARG_BIAS, extras.bias), primitive_.bind(kResidualArg, extras.residual);
     primitive_.bind(arguments_[0], x_data), primitive_.bind(arguments_[1], w_data), primitive_.bind(arguments_[2], y_data);
     primitive_.bind(DNNL_ARG_SCRATCHPAD, scratch);
     primitive_.run();
@@ -107,8 +126,35 @@ class DirectKernel : public ConvKernel {
     arguments_[0] = arg_x, arguments_[1] = arg_w, arguments_[2] = arg_y;
     scratch_bytes = primitive_.scratch_bytes();
   }
+  // The residual is read by the kernel itself where its code generator can, else y starts as a copy of it.
+  void fuse(const MemoryDesc& wx, const MemoryDesc& ww, const MemoryDesc& wy, const onednn::ConvGeometry& g, const Roles& r) {
+    const MemoryDesc bias = onednn::describe(*r.bias);
+    auto describe = [&](bool sums, const MemoryDesc& dx, const MemoryDesc& dw, const MemoryDesc& dy) {
+      dnnl::post_ops ops;
+      if (r.residual && sums) ops.append_sum(1);
+      if (r.residual && !sums) ops.append_binary(dnnl::algorithm::binary_add, dy);
+      if (r.relu) onednn::append_relu(ops);
+      dnnl::primitive_attr attr = onednn::user_scratchpad();
+      attr.set_post_ops(ops);
+      return onednn::conv_fused(onednn::engine(), dx, dw, bias, dy, g, attr);
+    };
+    auto pd = describe(true, wx, ww, wy);
+    sums_ = r.residual != nullptr;
+    if (sums_) try {
+        auto reads = describe(false, pd.src_desc(), pd.weights_desc(), pd.dst_desc());
+        if (std::strcmp(reads.impl_info_str(), pd.impl_info_str()) == 0) pd = reads, sums_ = false;
+      } catch (const dnnl::error&) {  // no such kernel
+      }
+    x = pd.src_desc(), w = pd.weights_desc(), y = pd.dst_desc();
+    take(pd, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
+    primitive_.add(DNNL_ARG_BIAS, bias);
+    if (r.residual && !sums_) primitive_.add(kResidualArg, y);
+  }
+
+  static constexpr int kResidualArg = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;
   onednn::Primitive primitive_;
   int arguments_[3];
+  bool sums_ = false;
 };
 
 std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const Roles& roles) {
@@ -170,7 +216,7 @@ std::optional<WinogradTile> winograd_tile(const OpCall& call, const Roles& r) {
 
 class WinogradKernel : public ConvKernel {
  public:
-  WinogradKernel(const OpCall& call, const Roles& r, WinogradTile tile) : direction_(r.direction) {
+  WinogradKernel(const OpCall& call, const Roles& r, WinogradTile tile) : direction_(r.direction), relu_(r.relu) {
     const WinogradShape s = winograd_shape(call, r);
     const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
     const WinogradOptions options{tile, blocked ? FilterLayout::blocked : FilterLayout::plain, num_threads()};
@@ -185,20 +231,36 @@ class WinogradKernel : public ConvKernel {
       case Direction::input: scratch_bytes = (data_ = std::make_unique<WinogradBackwardData>(s, options))->workspace_bytes(); break;
       case Direction::weight: scratch_bytes = (weights_ = std::make_unique<WinogradBackwardWeights>(s, options))->workspace_bytes(); break;
     }
+    if (!r.bias || s.out_channels % s.block == 0) return;
+    channels_ = s.out_channels, bias_offset_ = scratch_bytes = whole_lines(scratch_bytes);
+    padded_ = (channels_ + s.block - 1) / s.block * s.block;
+    scratch_bytes += whole_lines(sizeof(float) * static_cast<size_t>(padded_));
   }
-  void run(const void* x_data, const void* w_data, const void* y_data, void* scratch) override {
+  void run(const void* x_data, const void* w_data, const void* y_data, const Extras& extras, void* scratch) override {
+    const ConvEpilogue epilogue{whole_bias(extras.bias, scratch), static_cast<const float*>(extras.residual), relu_};
     const auto* px = static_cast<const float*>(x_data);
     const auto* pw = static_cast<const float*>(w_data);
     const auto* py = static_cast<const float*>(y_data);
     switch (direction_) {
-      case Direction::forward: return forward_->run(px, pw, nullptr, const_cast<float*>(py), {}, scratch);
+      case Direction::forward: return forward_->run(px, pw, nullptr, const_cast<float*>(py), epilogue, scratch);
       case Direction::input: return data_->run(py, pw, nullptr, const_cast<float*>(px), scratch);
       case Direction::weight: return weights_->run(px, py, const_cast<float*>(pw), scratch);
     }
   }
 
  private:
+  // The bias in whole blocks of channels.
+  const float* whole_bias(const float* bias, void* scratch) const {
+    if (padded_ == 0 || !bias) return bias;
+    auto* whole = reinterpret_cast<float*>(static_cast<char*>(scratch) + bias_offset_);
+    std::fill(std::copy(bias, bias + channels_, whole), whole + padded_, 0.0f);
+    return whole;
+  }
+
   Direction direction_;
+  bool relu_;
+  int64_t channels_ = 0, padded_ = 0;  // set where the last block of channels is not full
+  size_t bias_offset_ = 0;
   std::unique_ptr<WinogradForward> forward_;
   std::unique_ptr<WinogradBackwardData> data_;
   std::unique_ptr<WinogradBackwardWeights> weights_;
@@ -215,18 +277,21 @@ class ConvPlan : public Plan {
     place(0, r.x_at, onednn::describe(*r.x), kernel_->x);
     place(1, r.w_at, onednn::describe(*r.w, groups), kernel_->w);
     place(2, r.y_at, onednn::describe(*r.y), kernel_->y);
+    fused_ = r.bias != nullptr;
+    if (r.residual) place(3, kResidualAt, onednn::describe(*r.residual), kernel_->y), operand_count_ = 4;
   }
 
   void launch(const Launch& args) const override {
     onednn::ThreadScope scope(threads_);
-    const void* data[3];
-    for (int i = 0; i < 3; ++i) {
+    const void* data[4] = {};
+    for (int i = 0; i < operand_count_; ++i) {
       Operand& o = operands_[i];
       const void* given = o.at < 0 ? args.outputs[0] : args.inputs[o.at];
       data[i] = o.reorder ? at(args, o.offset) : given;
       if (o.reorder && o.at >= 0) o.copy(given, data[i], at(args, o.scratch));
     }
-    kernel_->run(data[0], data[1], data[2], args.workspace);
+    const Extras extras{fused_ ? static_cast<const float*>(args.inputs[kBiasAt]) : nullptr, data[3]};
+    kernel_->run(data[0], data[1], data[2], extras, args.workspace);
     for (int i = 0; i < 3; ++i)
       if (operands_[i].at < 0 && operands_[i].reorder) operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
   }
@@ -254,7 +319,10 @@ class ConvPlan : public Plan {
 
   int threads_;
   std::unique_ptr<ConvKernel> kernel_;
-  mutable Operand operands_[3];
+  static constexpr int kBiasAt = 2, kResidualAt = 3;
+  bool fused_ = false;
+  int operand_count_ = 3;
+  mutable Operand operands_[4];  // x, w, y, residual
 };
 
 class ZeroPlan : public Plan {  // a sum over nothing
@@ -282,8 +350,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   const Roles roles = roles_of(call);
   for (const TensorDesc* d : {roles.x, roles.w, roles.y})
     if (numel(d->shape) == 0) return std::make_unique<ZeroPlan>(call);
-  for (const TensorDesc* d : {roles.x, roles.w, roles.y})
-    if (!d->layout.blocked() && !d->contiguous()) return nullptr;
+  for (const TensorDesc* d : {roles.x, roles.w, roles.y, roles.bias, roles.residual})
+    if (d && !d->layout.blocked() && !d->contiguous()) return nullptr;
   if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
   const bool native = call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
   if (!native) return widened(call, prepare);
@@ -327,6 +395,7 @@ bool layouts(OpCall& call) {
     if (const auto kernel = kernel_for(call, r)) {
       adopt(*r.x, kernel->x, 1, {LayoutKind::channel_block});
       adopt(*r.y, kernel->y, 1, {LayoutKind::channel_block});
+      if (r.residual) r.residual->layout = r.y->layout;
       adopt(*r.w, kernel->w, groups, {LayoutKind::weight_io, LayoutKind::weight_oi});
       found = true;
     }

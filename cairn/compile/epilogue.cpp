@@ -1,0 +1,93 @@
+// A convolution, its bias, a residual and relu in one kernel, where nobody reads what lies between: the
+// output is written once.
+#include "cairn/compile/channel_chain.h"
+#include "cairn/compile/conv_passes.h"
+
+namespace cairn {
+namespace {
+
+class EpiloguePass {
+ public:
+  EpiloguePass(const Graph& graph, const Backend& backend)
+      : old_(graph), backend_(backend), rewriter_(graph), readers_(graph), chain_of_(graph.nodes.size(), -1), taken_(graph.nodes.size(), 0) {}
+
+  Graph run() {
+    for (size_t i = 0; i < old_.nodes.size(); ++i)
+      if (is_named(old_.nodes[i], "conv")) find_chain(static_cast<int>(i));
+    for (size_t i = 0; i < old_.nodes.size(); ++i) {
+      if (chain_of_[i] >= 0) emit(chains_[chain_of_[i]]);
+      else if (!taken_[i]) rewriter_.copy(old_.nodes[i]);
+    }
+    return rewriter_.finish();
+  }
+
+ private:
+  struct Chain {
+    int conv, last;
+    ValueId bias, residual = -1;
+    bool relu = false;
+  };
+  const Node& node(int i) const { return old_.nodes[i]; }
+  ValueId out(int i) const { return node(i).outputs[0]; }
+  const TensorDesc& desc(int i) const { return old_.desc(out(i)); }
+
+  // The only reader of node i, if it is this op, gives the same kind of tensor and is free.
+  int next(int i, const char* op) const {
+    const int reader = readers_.only(out(i));
+    const bool fits = reader >= 0 && is_named(node(reader), op) && !taken_[reader] && desc(reader) == desc(i) &&
+                      node(reader).recompute == node(i).recompute;
+    return fits ? reader : -1;
+  }
+
+  void find_chain(int conv) {
+    const int add = next(conv, "add");
+    if (add < 0) return;
+    Chain chain{conv, add, other_input(node(add), out(conv))};
+    if (chain.bias < 0 || !is_per_channel(old_.desc(chain.bias), desc(conv)) || !kernel_exists(conv)) return;
+    if (const int sum = next(add, "add"); sum >= 0) {
+      const ValueId other = other_input(node(sum), out(add));
+      if (other >= 0 && old_.desc(other) == desc(conv)) chain.residual = other, chain.last = sum;
+    }
+    if (const int relu = next(chain.last, "relu"); relu >= 0) chain.relu = true, chain.last = relu;
+    for (int i = conv; i != chain.last; i = readers_.only(out(i))) taken_[i] = 1;
+    taken_[chain.last] = 1;
+    chain_of_[chain.last] = static_cast<int>(chains_.size());
+    chains_.push_back(chain);
+  }
+
+  bool kernel_exists(int conv) const {
+    TensorDesc x = old_.desc(node(conv).inputs[0]), w = old_.desc(node(conv).inputs[1]), y = desc(conv);
+    TensorDesc bias(y.dtype, Shape{y.shape[1]});
+    Attrs attrs = node(conv).attrs;
+    attrs.set("relu", int64_t{0});
+    const OpCall call{&op_named("conv_fused"), &attrs, {&x, &w, &bias}, {&y}, nullptr};
+    return numel(y.shape) != 0 && backend_.supports(call);
+  }
+
+  void emit(const Chain& chain) {
+    const Node& conv = node(chain.conv);
+    const TensorDesc& y = desc(chain.conv);
+    Attrs attrs = conv.attrs;
+    attrs.set("relu", int64_t{chain.relu});
+    const Shape channels = {y.shape[1]};
+    const ValueId bias = rewriter_.add(conv, op_named("reshape"), {{"shape", Ints{y.shape[1]}}}, {rewriter_.map(chain.bias)},
+                                       TensorDesc(y.dtype, channels));
+    ValueList inputs = {rewriter_.map(conv.inputs[0]), rewriter_.map(conv.inputs[1]), bias};
+    if (chain.residual >= 0) inputs.push_back(rewriter_.map(chain.residual));
+    rewriter_.set(out(chain.last), rewriter_.add(conv, op_named("conv_fused"), attrs, inputs, y));
+  }
+
+  const Graph& old_;
+  const Backend& backend_;
+  Rewriter rewriter_;
+  Readers readers_;
+  std::vector<Chain> chains_;
+  std::vector<int> chain_of_;  // the chain that ends at this node, or -1
+  std::vector<char> taken_;    // nodes of chains
+};
+
+}  // namespace
+
+Graph fuse_epilogues(const Graph& graph, const Backend& backend) { return EpiloguePass(graph, backend).run(); }
+
+}  // namespace cairn

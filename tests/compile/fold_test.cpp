@@ -1,0 +1,129 @@
+// Inference of convolution networks: normalisation folds into weights, what follows joins the convolution.
+#include <gtest/gtest.h>
+
+#include "cairn/compile/compile.h"
+#include "cairn/compile/dump.h"
+#include "cairn/autograd/autograd.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+void expect_near(const Tensor& a, const Tensor& b, double tolerance = 1e-4) {
+  ASSERT_EQ(a.shape(), b.shape());
+  const auto va = a.to_vector<float>(), vb = b.to_vector<float>();
+  for (size_t i = 0; i < va.size(); ++i) ASSERT_NEAR(va[i], vb[i], tolerance) << i;
+}
+
+// A residual block in evaluation mode.
+struct Block {
+  int64_t channels;
+  Tensor w = state(randn({channels, channels, 3, 3}) * 0.2);
+  Tensor mean = state(randn({channels})), var = state(rand({channels}) + 0.5);
+  Tensor gamma = state(randn({channels})), beta = state(randn({channels}));
+  explicit Block(int64_t c) : channels(c) {}
+
+  Tensor normalized(const Tensor& x) const {
+    return batch_norm(conv2d(x, w, {}, {.padding = {1}}), mean, var, gamma, beta, false);
+  }
+  Tensor operator()(const Tensor& x) const { return relu(normalized(x) + x); }
+};
+
+TEST(Fold, AResidualBlockIsOneKernel) {
+  for (int64_t channels : {8, 16, 13}) {
+    manual_seed(1);
+    const Block block(channels);
+    const Tensor x = randn({2, channels, 9, 7});
+    NoGrad no_grad;
+    auto f = compile([&](Tensor t) { return block(t); });
+    expect_near(f(x), block(x));
+    expect_near(f(x), block(x));
+    int64_t work = 0;
+    for (const Node& node : f.last()->graph().nodes) work += std::string(node.op->name) == "conv_fused";
+    EXPECT_EQ(work, 1);
+    for (const Node& node : f.last()->graph().nodes) EXPECT_STRNE(node.op->name, "conv");
+  }
+}
+
+TEST(Fold, WinogradHasTheSameEpilogue) {
+  for (const char* choice : {"direct", "f2", "f4"}) {
+    setenv("CAIRN_CONV", choice, 1);
+    manual_seed(2);
+    const Block block(13);
+    const Tensor x = randn({2, 13, 9, 7});
+    NoGrad no_grad;
+    auto f = compile([&](Tensor t) { return block(t); });
+    expect_near(f(x), block(x));
+    unsetenv("CAIRN_CONV");
+  }
+}
+
+TEST(Fold, WeightsAreFoldedAgainAfterAnAssignment) {
+  manual_seed(3);
+  const Block block(8);
+  const Tensor x = randn({1, 8, 6, 6});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) { return block(t); });
+  expect_near(f(x), block(x));
+  assign(block.gamma, randn({8}));
+  expect_near(f(x), block(x));
+  assign(block.mean, randn({8}));
+  expect_near(f(x), block(x));
+  assign(block.w, randn({8, 8, 3, 3}));
+  expect_near(f(x), block(x), 1e-3);
+}
+
+TEST(Fold, BiasBeforeTheNormalisationAndGroups) {
+  manual_seed(4);
+  const Tensor w = state(randn({16, 4, 3, 3})), b = state(randn({16})), mean = state(randn({16})), var = state(rand({16}) + 0.5);
+  auto body = [&](const Tensor& x) { return batch_norm(conv2d(x, w, b, {.stride = {2}, .groups = 2}), mean, var, {}, {}, false); };
+  const Tensor x = randn({2, 8, 9, 9});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) { return body(t); });
+  expect_near(f(x), body(x));
+}
+
+TEST(Fold, ASecondReaderKeepsTheValue) {
+  manual_seed(5);
+  const Block block(8);
+  auto body = [&](const Tensor& x) {
+    const Tensor y = block.normalized(x);
+    return relu(y) + exp(neg(square(y)));
+  };
+  const Tensor x = randn({1, 8, 5, 5});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) { return body(t); });
+  expect_near(f(x), body(x));
+}
+
+TEST(Fold, BothBranchesOfASumAreConvolutions) {
+  manual_seed(6);
+  const Block a(8), b(8);
+  auto body = [&](const Tensor& x) { return relu(a.normalized(x) + b.normalized(x)); };
+  const Tensor x = randn({2, 8, 5, 5});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) { return body(t); });
+  expect_near(f(x), body(x));
+}
+
+TEST(Fold, ATrainedWeightIsNotFolded) {
+  manual_seed(7);
+  const Tensor w = parameter(randn({8, 8, 3, 3})), scale = state(randn({8, 1, 1}));
+  const Tensor start = w.detach() * 1.0, x = randn({2, 8, 6, 6});
+  auto body = [&](const Tensor& t) {
+    const Tensor loss = sum(square(relu(conv2d(t, w, {}, {.padding = {1}}) * scale)));
+    assign(w, w - grad({loss}, {w})[0] * 1e-4);
+    return loss;
+  };
+  auto f = compile([&](Tensor t) { return body(t); });
+  const double compiled = f(x).item();
+  for (const Node& node : f.last()->graph().nodes) EXPECT_STRNE(node.op->name, "conv_fused");
+  const Tensor trained = w.detach() * 1.0;
+  assign(w, start);
+  EXPECT_NEAR(body(x).item() / compiled, 1, 1e-5);
+  expect_near(w, trained);
+}
+
+}  // namespace
+}  // namespace cairn

@@ -204,10 +204,10 @@ void expect_like_oracle(const RegionProgram& program, std::mt19937& rng) {
   }
 }
 
-class TwoThreads {
+class Threads {
  public:
-  TwoThreads() { set_num_threads(2); }
-  ~TwoThreads() { set_num_threads(before_); }
+  explicit Threads(int count) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before_); }
 
  private:
   int before_ = num_threads();
@@ -216,6 +216,7 @@ class TwoThreads {
 }  // namespace
 
 TEST(Region, RandomSmallProgramsAgreeWithTheInterpreter) {
+  Threads one(1);
   for (uint32_t seed = 0; seed < 2500; ++seed) {
     Maker make(seed);
     SCOPED_TRACE(seed);
@@ -225,7 +226,7 @@ TEST(Region, RandomSmallProgramsAgreeWithTheInterpreter) {
 }
 
 TEST(Region, RandomLargeProgramsAgreeOnOneAndTwoThreads) {
-  TwoThreads two;
+  Threads two(2);
   for (uint32_t seed = 10000; seed < 10120; ++seed) {
     Maker make(seed);
     SCOPED_TRACE(seed);
@@ -289,7 +290,7 @@ void make_rounding(RegionProgram& program, Maker& make) {
 }
 
 TEST(Region, FusedProgramsGiveTheBitsOfSingleInstructions) {
-  TwoThreads two;
+  Threads two(2);
   for (uint32_t seed = 0; seed < 600; ++seed) {
     Maker make(seed);
     RegionProgram program = random_program(make, seed % 20 ? 3000 : 100000);
@@ -313,7 +314,7 @@ TEST(Region, FusedProgramsGiveTheBitsOfSingleInstructions) {
 }
 
 TEST(Region, BlockedChannelsWithParametersAndPadding) {
-  TwoThreads two;
+  Threads two(2);
   std::mt19937 rng(1);
   for (const int64_t lanes : {4, 8, 16}) {
     for (const int64_t pixels : {1, 9, 64, 1500}) {
@@ -333,8 +334,43 @@ TEST(Region, BlockedChannelsWithParametersAndPadding) {
   }
 }
 
+TEST(Region, TransposedInputs) {
+  Threads two(2);
+  std::mt19937 rng(5);
+  for (const Ints& dims : {Ints{64, 96}, Ints{17, 200}, Ints{3, 48, 5, 128}, Ints{8, 16}, Ints{300, 7}}) {
+    RegionOperand x{DType::f32, contiguous_strides(dims)}, transposed = x;
+    const int last = dims.ssize() - 1;
+    int64_t stride = 1;
+    for (int d = 0; d <= last; ++d) transposed.strides[d] = stride, stride *= dims[d];
+    RegionBuilder r(dims);
+    const int a = r.load(transposed), b = r.load(x);
+    transposed.dtype = DType::bf16;
+    r.store(r.compute("sub", r.compute("add", a, b), r.load(transposed)), x);
+    expect_like_oracle(r.program(), rng);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Region, LargeOutputsPassTheCaches) {
+  Threads two(2);
+  const int64_t n = (12 << 20) + (64 << 10) + 3;
+  const RegionOperand x{DType::f32, {1}};
+  RegionBuilder r({n});
+  r.store(r.compute("add_scalar", r.load(x), -1, -1, 1), {DType::f32, {1}, 1});
+  const RegionPlan plan(r.program(), 2);
+  std::vector<float> in(n), out(n + 2, -5.0f);
+  for (int64_t i = 0; i < n; ++i) in[i] = static_cast<float>(i % 1000);
+  std::vector<unsigned char> bytes(plan.workspace_bytes() + 64);
+  const void* from[] = {in.data()};
+  void* to[] = {out.data()};
+  plan.run(from, to, bytes.data() + 64 - reinterpret_cast<uintptr_t>(bytes.data()) % 64);
+  EXPECT_EQ(out.front(), -5.0f);
+  EXPECT_EQ(out.back(), -5.0f);
+  for (int64_t i = 0; i < n; ++i) ASSERT_EQ(out[i + 1], in[i] + 1) << i;
+}
+
 TEST(Region, LongRowsKeptOrComputedAgain) {
-  TwoThreads two;
+  Threads two(2);
   std::mt19937 rng(2);
   for (const int64_t row : {1, 10, 1024, 1025, 5000, 40000, 150000}) {
     const Ints dims{3, row};
@@ -353,7 +389,7 @@ TEST(Region, LongRowsKeptOrComputedAgain) {
 }
 
 TEST(Region, OutputsInPlaceOfInputs) {
-  TwoThreads two;
+  Threads two(2);
   for (const int64_t n : {5, 5000, 100000}) {
     const RegionOperand x{DType::f32, {1}};
     RegionBuilder r({n});

@@ -53,6 +53,7 @@ class PassBuilder {
   bool place_phases(bool keep_rows);
   void reach(int reg, int phase, bool keep_rows, std::vector<bool>& included);
   void redirect_outputs();
+  bool streams(const RegionInstr& store) const;
   bool redirect_is_safe(int compute_at, int output) const;
   void assign_slots();
   void emit();
@@ -400,6 +401,14 @@ void PassBuilder::place_tiles() {
 
 // ---- homes ----------------------------------------------------------------------------------------
 
+// Whether a store writes a large plain output that the program itself does not read.
+bool PassBuilder::streams(const RegionInstr& store) const {
+  const PassOperand& output = pass_.operands[output_index(store.operand)];
+  return output.dtype == DType::f32 && is_contiguous(output.levels, pass_.group) &&
+         output_of(store).in_place_of < 0 && pass_.group >= 512 && !pass_.rows &&
+         pass_.loop_count * pass_.group * 4 >= kStreamBytes;
+}
+
 // A register may be computed straight into an output unless that overwrites an input still to be read.
 bool PassBuilder::redirect_is_safe(int compute_at, int output) const {
   const int input = program_.outputs[output].in_place_of;
@@ -424,6 +433,7 @@ void PassBuilder::redirect_outputs() {
     const RegionInstr& source = program_.code[registers_[store.a].writer];
     if (redirected_[store.a] >= 0 || source.code != RegionCode::compute) continue;
     if (output.segments || output.dtype != DType::f32 || !is_contiguous(output.levels, pass_.group)) continue;
+    if (streams(store)) continue;
     int first = -1, runs = 0;
     for (size_t at = 0; at < order_.size(); ++at)
       if (order_[at].instr == registers_[store.a].writer && runs++ == 0) first = static_cast<int>(at);
@@ -508,6 +518,7 @@ Step PassBuilder::step_of(int i) const {
       step.code = registers_[instr.a].small              ? StepCode::store_point
                   : pass_.operands[step.operand].segments ? StepCode::store_segments
                                                           : StepCode::store_tile;
+      step.stream = step.code == StepCode::store_tile && streams(instr);
       break;
     case RegionCode::reduce_store: step.code = StepCode::reduce_store; break;
   }
@@ -561,6 +572,7 @@ void PassBuilder::emit() {
       pass_.accumulators.push_back({.combine = instr.combine, .scale = instr.scale,
                                     .operand = output_index(instr.operand)});
     }
+    pass_.streams |= step.stream;
     phase.tile_steps.push_back(step);
   }
 }

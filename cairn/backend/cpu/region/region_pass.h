@@ -15,6 +15,7 @@
 namespace cairn::cpu {
 
 inline constexpr int64_t kTile = 1024;           // floats a tile at most: 4 KB, several fit L1
+inline constexpr int64_t kStreamBytes = 48 << 20;   // larger outputs leave no cache to come back to
 inline constexpr int64_t kShortRow = 128;        // a tile holds several rows up to this long
 inline constexpr size_t kMaxLoweredRegisters = 512;
 inline constexpr int64_t kUnitsPerFlush = 64;    // f32 accumulators go to f64 totals this often
@@ -49,6 +50,7 @@ struct Step {
   StepCode code;
   Combine combine = Combine::sum;
   bool small = false;      // compute: kTilePeriod values, not the tile's length
+  bool stream = false;     // store_tile: past the caches
   bool keep = false;       // fill_tile: the same values in every tile; skip when filled already
   int16_t operand = -1;    // of the pass
   int16_t in[3] = {-1, -1, -1}, out = -1;  // registers
@@ -106,6 +108,7 @@ struct Pass {
   std::vector<Step> prologue;
   std::vector<Phase> phases;
   std::vector<Accumulator> accumulators;
+  bool streams = false;
   int smalls = 0, slots = 0, row_buffers = 0;
 
   // Reductions. A unit is a tile; in a pass of rows, `folds` rows.

@@ -151,6 +151,11 @@ void PassRunner::run_steps(const std::vector<Step>& steps, int64_t start, int64_
       case StepCode::store_segments: store_segments(step, start, n); break;
       case StepCode::store_tile: {
         const PassOperand& to = pass_.operands[step.operand];
+        if (step.stream) {
+          stream_tile(registers_[step.in[0]], n,
+                      reinterpret_cast<float*>(base_[step.operand]) + start);
+          break;
+        }
         store_tile(to.store, to.element_size, registers_[step.in[0]], base_[step.operand], to.levels,
                    start, n);
         break;
@@ -362,8 +367,10 @@ void combine_chunks(const Pass& pass, PassRunner& runner, double* partials) {
 void run_share(const Pass& pass, PassRunner& runner, int thread, int threads) {
   const int64_t shares = pass.reduces ? pass.tasks : pass.units;
   const int64_t begin = shares * thread / threads, end = shares * (thread + 1) / threads;
-  if (!pass.reduces) return runner.run_units(begin, end);
-  for (int64_t task = begin; task < end; ++task) runner.run_task(task);
+  if (!pass.reduces) runner.run_units(begin, end);
+  else
+    for (int64_t task = begin; task < end; ++task) runner.run_task(task);
+  if (pass.streams) finish_streaming();
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ int period_of(const Levels& levels) {
   const bool repeats = levels.ssize() == 2 && levels[0].stride == 0 && levels[1].stride == 1;
   return repeats && kTilePeriod % levels[1].size == 0 ? static_cast<int>(levels[1].size) : 0;
 }
+bool is_transposed(const Levels& levels) {
+  return levels.ssize() == 2 && levels[0].stride == 1 && levels[0].size >= 8;
+}
 bool is_contiguous(const Levels& levels, int64_t group) {
   return levels.ssize() == 1 && levels[0].stride == 1 && levels[0].size == group;
 }
@@ -82,11 +85,49 @@ double sweep_cost(Geometry g, int first, int steps, const std::vector<DType>& dt
     else if (first == 0 && same_in_every_tile(g, g.strides[k], tile) && tile < group) continue;
     else {
       const Level inner = levels.back();
-      const double each = inner.stride == 1 || inner.stride == 0 ? 0.08 : 0.5;
+      const double each = inner.stride == 1 || inner.stride == 0 ? 0.08
+                          : is_transposed(levels) && tile == group ? 0.6
+                                                                    : 4;  // a cache line a value
       cost += static_cast<double>(loops * group) * (each + 4.0 / static_cast<double>(inner.size));
     }
   }
   return cost;
+}
+
+// The largest divisor of size within [least, most], or 0.
+int64_t divisor_of(int64_t size, int64_t least, int64_t most) {
+  for (int64_t d = std::min(size, most); d >= least; --d)
+    if (size % d == 0) return d;
+  return 0;
+}
+
+void split_dim(Geometry& g, int d, int64_t inner) {
+  g.dims.insert(d + 1, inner);
+  g.dims[d] /= inner;
+  for (auto& s : g.strides) s.insert(d + 1, s[d]), s[d] *= inner;
+}
+
+// Where an operand is contiguous along another dim than the innermost: a nest whose tiles are small
+// rectangles of both, so that every cache line is read once. False when there is nothing to gain.
+bool make_rectangles(Geometry& g) {
+  const int last = g.dims.ssize() - 1;
+  for (size_t k = 0; k < g.strides.size(); ++k) {
+    if (last < 1 || g.strides[k][last] <= 1) continue;
+    for (int d = 0; d < last; ++d) {
+      if (g.strides[k][d] != 1) continue;
+      const int64_t height = divisor_of(g.dims[d], 8, 16), width = divisor_of(g.dims[last], 16, 64);
+      if (!height || !width) continue;
+      split_dim(g, last, width);
+      split_dim(g, d, height);
+      std::vector<int> order;  // all the rest, then the rectangle
+      for (int i = 0; i < g.dims.ssize(); ++i)
+        if (i != d + 1 && i != g.dims.ssize() - 1) order.push_back(i);
+      order.push_back(d + 1), order.push_back(g.dims.ssize() - 1);
+      permute_dims(g, order);
+      return true;
+    }
+  }
+  return false;
 }
 
 void shape_sweep(Geometry& g, size_t first_output, int row_rank, int steps,
@@ -108,6 +149,10 @@ void shape_sweep(Geometry& g, size_t first_output, int row_rank, int steps,
     const double cost = sweep_cost(g, first, steps, dtypes);
     if (cost < best) best = cost, g.group_first = first;
   }
+  Geometry rectangles = g;
+  if (row_rank > 0 || !make_rectangles(rectangles)) return;
+  rectangles.group_first = rectangles.dims.ssize() - 2;
+  if (sweep_cost(rectangles, rectangles.group_first, steps, dtypes) < best) g = rectangles;
 }
 
 // Reductions order their loops by the dims and the reduced set alone, so that the order of summation

@@ -23,6 +23,7 @@ void merge_dims(Geometry& g, int first, int last, int barrier);
 
 bool is_uniform(const Levels& levels);                    // one value
 int period_of(const Levels& levels);                      // of a short piece that repeats, or 0
+bool is_transposed(const Levels& levels);                 // a rectangle, contiguous down its columns
 bool is_contiguous(const Levels& levels, int64_t group);  // all of the group, one after the other
 
 // The tile's length: a whole number of steps of the group's first dim where those are short, so that

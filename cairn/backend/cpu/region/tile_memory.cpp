@@ -130,6 +130,26 @@ void load_run(const void* from, int64_t stride, int64_t n, float* HWY_RESTRICT o
   for (; i < n; ++i) out[i] = to_f32(p[i * stride]);
 }
 
+// out[r][c] = in[c * stride + r], down the columns, which are contiguous.
+template <class T>
+void load_columns(const void* from, int64_t stride, int64_t rows, int64_t columns,
+                  float* HWY_RESTRICT out) {
+  const T* p = static_cast<const T*>(from);
+  int64_t c = 0;
+  for (; c + 4 <= columns; c += 4) {
+    const T *a = p + c * stride, *b = a + stride, *e = b + stride, *f = e + stride;
+    for (int64_t r = 0; r < rows; ++r) {
+      float* to = out + r * columns + c;
+      to[0] = to_f32(a[r]), to[1] = to_f32(b[r]), to[2] = to_f32(e[r]), to[3] = to_f32(f[r]);
+    }
+  }
+  for (; c < columns; ++c)
+    for (int64_t r = 0; r < rows; ++r) out[r * columns + c] = to_f32(p[c * stride + r]);
+}
+void load_f32_columns(const void* from, int64_t stride, int64_t rows, int64_t columns, float* out) {
+  load_columns<float>(from, stride, rows, columns, out);
+}
+
 template <class T>
 inline constexpr bool has_vector_store = std::is_same_v<T, float> ||
                                          std::is_same_v<T, hwy::bfloat16_t> ||
@@ -211,6 +231,7 @@ namespace cairn::cpu {
 HWY_EXPORT(load_run_of);
 HWY_EXPORT(store_run_of);
 HWY_EXPORT(stream);
+HWY_EXPORT(load_f32_columns);
 
 LoadRun load_run_for(DType dtype) { return HWY_DYNAMIC_DISPATCH(load_run_of)(dtype); }
 StoreRun store_run_for(DType dtype) { return HWY_DYNAMIC_DISPATCH(store_run_of)(dtype); }
@@ -267,6 +288,10 @@ void load_tile(LoadRun run, size_t element_size, const void* p, const Levels& le
   const int64_t size = static_cast<int64_t>(element_size);
   if (levels.empty()) return run(p, 0, n, out);
   if (levels.ssize() == 1) return run(bytes + start * levels[0].stride * size, levels[0].stride, n, out);
+  const Level rows = levels[0], columns = levels.back();
+  if (run == load_run_for(DType::f32) && levels.ssize() == 2 && rows.stride == 1 && start == 0 &&
+      n == rows.size * columns.size)
+    return HWY_DYNAMIC_DISPATCH(load_f32_columns)(p, columns.stride, rows.size, columns.size, out);
   for_each_run(levels, start, n, [&](int64_t offset, int64_t stride, int64_t count) {
     run(bytes + offset * size, stride, count, out);
     out += count;

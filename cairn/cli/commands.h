@@ -1,6 +1,7 @@
 // The program's subcommands, one file each.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 
 namespace cairn::cli {
@@ -29,5 +30,9 @@ class ProfileScope {
 
 // --threads, checked and applied.
 void add_threads(CLI::App* command);
+
+// What an option accepts; the messages say what was given and what is wanted.
+CLI::Validator whole_number(int64_t low, int64_t high);
+CLI::Validator positive_number();  // finite and above 0
 
 }  // namespace cairn::cli

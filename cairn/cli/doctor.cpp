@@ -46,6 +46,7 @@ int run() {
 
 void add_doctor(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("doctor", "Tell what this machine and build offer, and what is missing");
+  command->footer("Examples:\n  cairn doctor\n  cairn doctor --threads 2\n");
   add_threads(command);
   command->callback([&action] { action = run; });
 }

@@ -40,7 +40,9 @@ int run(const Options& o) {
 }  // namespace
 
 void add_eval(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("eval", "Measure a trained network on a data set\n\n"
+  CLI::App* command = app.add_subcommand("eval", "Measure a trained network on a data set");
+  command->footer(
+      "Examples:\n"
       "  cairn eval runs/mnist --data mnist/\n"
       "  cairn eval runs/mnist --split train --json\n");
   auto o = std::make_shared<Options>();

@@ -1,6 +1,10 @@
 // cairn: train, evaluate, explain and ship neural networks from the command line.
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <new>
+#include <system_error>
 
 #include "cairn/base/error.h"
 #include "cairn/cli/commands.h"
@@ -17,6 +21,7 @@ void collect_names(const CLI::App& app, std::vector<std::string>& names) {
   for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
 }
 
+// The chosen subcommand of a subcommand of ...
 const CLI::App* deepest(const CLI::App& app) {
   const CLI::App* current = &app;
   while (true) {
@@ -26,20 +31,30 @@ const CLI::App* deepest(const CLI::App& app) {
   }
 }
 
-// "the following arguments were not expected: --epoch" plus the nearest name that exists.
+// "cairn train image-classification"
+std::string path_of(const CLI::App* command) {
+  const CLI::App* parent = command->get_parent();
+  return parent ? path_of(parent) + " " + command->get_name() : command->get_name();
+}
+
+// What is wrong, with the nearest name that exists, and where the right ones are listed.
 int wrong_usage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   std::string message = error.what();
   const CLI::App* command = deepest(app);
   std::vector<std::string> names;
   collect_names(*command, names);
+  const auto unknown = command->remaining();
+  if (!command->get_subcommands({}).empty() && !unknown.empty())
+    message = fmt::format("{}: there is no '{}'", path_of(command), unknown.front());
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
     word = word.substr(0, word.find('='));
     if (message.find(word) == std::string::npos || std::find(names.begin(), names.end(), word) != names.end()) continue;
-    if (const std::string near = nearest_name(word, names); !near.empty() && near != word) message += fmt::format("; did you mean {}?", near);
+    const std::string near = nearest_name(word, names);
+    if (!near.empty() && near != word) message += fmt::format("; did you mean {}?", near);
     break;
   }
-  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, command == &app ? "cairn" : "cairn " + command->get_name());
+  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(command));
   return kWrongUsage;
 }
 
@@ -49,6 +64,7 @@ int run(int argc, char** argv) {
                "  cairn eval runs/digits\n"
                "  cairn predict runs/digits picture.png\n",
                "cairn"};
+  app.footer("Every command and task has a --help with examples: cairn train image-classification --help\n");
   app.set_version_flag("--version", "cairn 0.1.0");
   app.require_subcommand(1);
   Action action;
@@ -69,7 +85,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return wrong_usage(app, e, argc, argv);
   }
-  return action ? action() : kWrongUsage;
+  const int status = action ? action() : kWrongUsage;
+  check(std::fflush(stdout) == 0 && !std::ferror(stdout), "cannot write to standard output: {}",
+        std::strerror(errno));
+  return status;
 }
 
 }  // namespace
@@ -77,6 +96,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace cairn;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write, not the end of the program
   try {
     return cli::run(argc, argv);
   } catch (const UsageError& e) {
@@ -87,6 +107,10 @@ int main(int argc, char** argv) {
     return e.signal ? 128 + e.signal : cli::kDone;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "cairn: out of memory; use a smaller --batch or model\n");
+  } catch (const std::system_error& e) {
+    const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
+    fmt::print(stderr, "cairn: {}{}\n", e.what(),
+               no_thread ? "; out of memory for another thread: use a smaller --threads, or raise the limit (ulimit -v, -u)" : "");
   } catch (const std::exception& e) {
     fmt::print(stderr, "cairn: {}\n", e.what());
   }

@@ -34,11 +34,12 @@ int run(const Options& o) {
 }  // namespace
 
 void add_predict(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("predict", "Say what pictures show\n\n  cairn predict runs/mnist picture.png --top 3\n");
+  CLI::App* command = app.add_subcommand("predict", "Say what pictures show");
+  command->footer("Examples:\n  cairn predict runs/mnist picture.png --top 3\n");
   auto o = std::make_shared<Options>();
   command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
   command->add_option("images", o->images, "PNG, JPEG, PPM or PGM files")->required();
-  command->add_option("--top", o->top, "How many classes to print")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--top", o->top, "How many classes to print")->check(whole_number(1, 1'000'000))->capture_default_str();
   command->add_flag("--json", o->json, "Print one JSON object a line");
   add_threads(command);
   command->callback([&action, o] { action = [o] { return run(*o); }; });

@@ -31,7 +31,7 @@ RunFolder RunFolder::create(const std::string& path, const Json& config) {
 }
 
 RunFolder RunFolder::open(const std::string& path, const std::string& task) {
-  if (!fs::exists(path)) fail("{}: no such folder", path);
+  if (!fs::exists(path)) fail("{}: no such folder; give the one that 'cairn train --out' wrote", path);
   if (!holds_run(path)) fail("{}: holds no run (no config.json); give the folder that 'cairn train --out' wrote", path);
   RunFolder run;
   run.path_ = path;
@@ -44,6 +44,12 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   const std::string found = run.config_.value("task", "");
   if (!task.empty() && found != task) fail("{}: is a run of task '{}', not '{}'", path, found, task);
   return run;
+}
+
+void RunFolder::remove_leftovers() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(path_, ignored))
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos) fs::remove(entry.path(), ignored);
 }
 
 }  // namespace cairn::train

@@ -18,6 +18,9 @@ class RunFolder {
   // "runs/<task>-<number>": the first that is free.
   static std::string fresh_name(const std::string& task);
 
+  // Temporary files of a process that was killed while it wrote.
+  void remove_leftovers() const;
+
   const std::string& path() const { return path_; }
   const Json& config() const { return config_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }

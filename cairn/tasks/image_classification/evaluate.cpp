@@ -1,6 +1,7 @@
 #include "cairn/tasks/image_classification/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/compile/compile.h"
 #include "cairn/data/loader.h"
@@ -82,7 +83,12 @@ Classifier::Classifier(const std::string& path) {
     fail("{}: the run's configuration is damaged: {}", path, e.what());
   }
   net_ = std::make_unique<Net>(Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
-  net_->module->load_state_dict(train::load_tensors(weights).tensors);
+  const train::Loaded loaded = train::load_tensors(weights);
+  try {
+    net_->module->load_state_dict(loaded.tensors);
+  } catch (const Error& e) {
+    fail("'{}': {}", weights, e.what());
+  }
   net_->module->eval();
 }
 Classifier::~Classifier() = default;
@@ -120,7 +126,10 @@ Json evaluate(const std::string& run, const std::string& data, data::Split split
     explicit Shell(const Classifier& c) : c(c) {}
     Tensor forward(Tensor x) override { return c.logits(x); }
   };
-  return measure(Shell(classifier), *set, split, classifier.normalization());
+  Json result = measure(Shell(classifier), *set, split, classifier.normalization());
+  check(std::isfinite(result["loss"].get<double>()), "'{}': the loss on '{}' is not finite: the weights hold NaN or infinity, or overflow; use an earlier checkpoint",
+        run, set->name());
+  return result;
 }
 
 }  // namespace cairn::tasks::image_classification

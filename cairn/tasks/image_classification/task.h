@@ -26,6 +26,7 @@ struct TrainOptions {
   uint64_t seed = 0;
   std::string out;              // "": runs/image-classification-N
   bool resume = false;
+  int64_t save_every = 0;       // steps between checkpoints inside an epoch; 0: only at its end
   bool quiet = false;
   int64_t stop_after_steps = 0; // ends early, saved, as a signal would; for tests
 };

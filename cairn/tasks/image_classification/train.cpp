@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -36,6 +38,7 @@ Json config_of(const TrainOptions& o, const Recipe& r, const data::ImageDataset&
           {"label_smoothing", r.label_smoothing},
           {"ema", r.ema},
           {"seed", o.seed},
+          {"save_every", o.save_every},
           {"threads", num_threads()},
           {"classes", set.classes()},
           {"shape", {set.shape().channels, set.shape().height, set.shape().width}},
@@ -43,11 +46,29 @@ Json config_of(const TrainOptions& o, const Recipe& r, const data::ImageDataset&
           {"deviation", n.deviation}};
 }
 
+struct Splits {
+  data::ImageDatasetPtr train, test;
+};
+
+// Both splits, of one kind.
+Splits open_splits(const std::string& source) {
+  Splits s{data::open_image_dataset(source, data::Split::train), data::open_image_dataset(source, data::Split::test)};
+  if (!(s.train->shape() == s.test->shape()))
+    fail("'{}': training images are {}, test images {}; they must be alike", source, data::to_string(s.train->shape()),
+         data::to_string(s.test->shape()));
+  check(s.train->classes().size() == s.test->classes().size(),
+        "'{}': the training split has {} classes, the test split {}; name them all in classes.txt", source,
+        s.train->classes().size(), s.test->classes().size());
+  return s;
+}
+
 // Everything that a training changes, and how it is saved and restored.
 class Session {
  public:
-  Session(const TrainOptions& options, const Recipe& recipe, data::ImageDatasetPtr set, const data::Normalization& normalization, train::RunFolder run)
-      : options_(options), recipe_(recipe), set_(std::move(set)), normalization_(normalization), run_(std::move(run)),
+  Session(const TrainOptions& options, const Recipe& recipe, Splits splits, const data::Normalization& normalization,
+          train::RunFolder run)
+      : options_(options), recipe_(recipe), set_(std::move(splits.train)), test_(std::move(splits.test)),
+        normalization_(normalization), run_(std::move(run)),
         network_((manual_seed(options.seed), make_network(recipe.model, set_->shape(), static_cast<int64_t>(set_->classes().size())))),
         optimizer_(network_->parameters(), {.lr = recipe.lr, .weight_decay = recipe.weight_decay}), ema_(network_->parameters(), recipe.ema) {
     batches_per_epoch_ = (set_->size() + recipe.batch - 1) / recipe.batch;
@@ -55,18 +76,13 @@ class Session {
   }
 
   void restore() {
-    const train::Loaded loaded = train::load_checkpoint(run_.checkpoint());
-    network_->load_state_dict(loaded.part("model"));
-    optimizer_.load_state_dict(loaded.part("optimizer"));
-    const auto averages = loaded.part("ema");
-    check(averages.size() == ema_.averages().size(), "{}: the checkpoint has {} averages, the network {}", run_.checkpoint(), averages.size(), ema_.averages().size());
-    for (const auto& [name, tensor] : averages) assign(ema_.averages()[std::stoul(name)], tensor);
-    assign(generator(), loaded.part("random").at(0).second);
-    step_ = std::stoll(loaded.metadata.at("step"));
-    seconds_before_ = std::stod(loaded.metadata.at("seconds"));
-    const std::string threads = loaded.metadata.at("threads");
-    if (threads != std::to_string(num_threads()))
-      fmt::print(stderr, "cairn: the run was made with {} threads and goes on with {}: results agree within rounding, not to the bit\n", threads, num_threads());
+    try {
+      restore_from(train::load_checkpoint(run_.checkpoint()));
+    } catch (const Error& e) {
+      const std::string reason = e.what();
+      if (reason.find(run_.checkpoint()) != reason.npos) throw;
+      fail("'{}': {}", run_.checkpoint(), reason);
+    }
   }
 
   Json run() {
@@ -74,7 +90,6 @@ class Session {
     io::JsonlWriter metrics(run_.metrics(), resumed ? std::optional<int64_t>(step_) : std::nullopt);
     io::EventWriter events(run_.path(), resumed ? step_ : 0);
     train::SignalScope signals;
-    const auto test = data::open_image_dataset(options_.data, data::Split::test);
     data::Loader loader(set_, {.batch = recipe_.batch, .epochs = recipe_.epochs, .seed = options_.seed, .augment = recipe_.augment,
                                .normalization = normalization_, .threads = std::max(1, num_threads() - 1),
                                .start_epoch = step_ / batches_per_epoch_, .start_batch = step_ % batches_per_epoch_});
@@ -104,19 +119,25 @@ class Session {
       }
       progress.update(step_, fmt::format("loss {:.4f}", last_loss_));
       if (batch.last) {
-        last = test_now(*test);
-        metrics.write({{"step", step_}, {"epoch", batch.epoch}, {"test_accuracy", last["accuracy"]}, {"test_loss", last["loss"]}, {"seconds", seconds()}});
+        last = test_now();
+        metrics.write({{"step", step_}, {"epoch", batch.epoch}, {"test_accuracy", last["accuracy"]},
+                       {"test_loss", last["loss"]}, {"seconds", seconds()}});
         events.add_scalar("test/accuracy", step_, last["accuracy"].get<float>());
-        progress.line(fmt::format("epoch {:2}/{}  loss {:.4f}  test accuracy {:.2f} %  {}", batch.epoch + 1, recipe_.epochs, last_loss_,
-                                  last["accuracy"].get<double>() * 100, train::readable_seconds(seconds())));
-        save();
+        progress.line(fmt::format("epoch {:2}/{}  loss {:.4f}  test accuracy {:.2f} %  {}", batch.epoch + 1,
+                                  recipe_.epochs, last_loss_, last["accuracy"].get<double>() * 100,
+                                  train::readable_seconds(seconds())));
       }
-      if (const int signal = train::SignalScope::caught(); signal || (options_.stop_after_steps && step_ >= options_.stop_after_steps)) {
-        save();
-        throw train::Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train {} --out {} --resume", step_, total_, kTask, run_.path()));
-      }
+      const int signal = train::SignalScope::caught();
+      const bool stop = signal || (options_.stop_after_steps && step_ >= options_.stop_after_steps);
+      if (stop || batch.last || (options_.save_every && step_ % options_.save_every == 0)) save();
+      if (stop)
+        throw train::Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train {} --out {} --resume",
+                                                 step_, total_, kTask, run_.path()));
     }
-    if (last.is_null()) last = test_now(*test);  // a finished run that is resumed
+    if (last.is_null()) {  // resumed at its end: the weights may be those of the save before
+      last = test_now();
+      save_weights();
+    }
     last["run"] = run_.path();
     last["model"] = recipe_.model;
     last["steps"] = step_;
@@ -125,6 +146,46 @@ class Session {
   }
 
  private:
+  void restore_from(const train::Loaded& loaded) {
+    const auto text = [&](const char* key) {
+      const auto it = loaded.metadata.find(key);
+      check(it != loaded.metadata.end(), "no checkpoint of a training: its metadata has no '{}'", key);
+      return it->second;
+    };
+    const auto number = [&](const char* key) {
+      try {
+        return std::stod(text(key));
+      } catch (const std::logic_error&) {
+        fail("no checkpoint of a training: '{}' is '{}', no number", key, text(key));
+      }
+    };
+    const double step = number("step");
+    check(step >= 0 && step <= static_cast<double>(total_), "the checkpoint is of step {}, the run has {}", step, total_);
+    network_->load_state_dict(loaded.part("model"));
+    optimizer_.load_state_dict(loaded.part("optimizer"));
+    restore_averages(loaded);
+    const auto random = loaded.part("random");
+    check(random.size() == 1 && random[0].second.shape() == Shape{2}, "no checkpoint of a training: no random state");
+    assign(generator(), random[0].second);
+    step_ = static_cast<int64_t>(step);
+    seconds_before_ = number("seconds");
+    const std::string threads = text("threads");
+    if (threads != std::to_string(num_threads()))
+      fmt::print(stderr, "cairn: the run was made with {} threads and goes on with {}: results agree within rounding, not to the bit\n",
+                 threads, num_threads());
+  }
+
+  void restore_averages(const train::Loaded& loaded) {
+    const auto averages = loaded.part("ema");
+    const auto& own = ema_.averages();
+    check(averages.size() == own.size(), "the checkpoint has {} averages, the network {}", averages.size(), own.size());
+    for (size_t i = 0; i < own.size(); ++i) {
+      const auto it = std::find_if(averages.begin(), averages.end(), [&](const auto& a) { return a.first == std::to_string(i); });
+      check(it != averages.end() && it->second.shape() == own[i].shape(), "the checkpoint's average {} is missing or of another shape", i);
+      assign(own[i], it->second);
+    }
+  }
+
   template <class Step>
   double take_step(Step& step, const data::Batch& batch) {
     const auto& s = set_->shape();
@@ -134,15 +195,17 @@ class Session {
       return step(x, y).item();
     } catch (const Error& e) {
       const bool saved = std::filesystem::exists(run_.checkpoint());
-      fail("step {}: {}. {}", step_ + 1, e.what(), saved ? fmt::format("The last good checkpoint is {}", run_.checkpoint()) : "No checkpoint was written yet; try a lower --lr");
+      fail("step {}: {}. {}", step_ + 1, e.what(),
+           saved ? fmt::format("The last good checkpoint is {}; start again with a lower --lr", run_.checkpoint())
+                 : "No checkpoint was written yet; try a lower --lr");
     }
   }
 
   // With the averaged weights.
-  Json test_now(const data::ImageDataset& test) {
+  Json test_now() {
     ema_.swap();
     network_->eval();
-    Json result = measure(*network_, test, data::Split::test, normalization_);
+    Json result = measure(*network_, *test_, data::Split::test, normalization_);
     network_->train();
     ema_.swap();
     return result;
@@ -154,7 +217,15 @@ class Session {
     for (size_t i = 0; i < ema_.averages().size(); ++i) all.emplace_back(fmt::format("ema.{}", i), ema_.averages()[i]);
     all.emplace_back("random.generator", generator());
     train::save_tensors(run_.checkpoint(), all,
-                        {{"step", std::to_string(step_)}, {"seconds", fmt::format("{}", seconds())}, {"threads", std::to_string(num_threads())}}, true);
+                        {{"step", std::to_string(step_)},
+                         {"seconds", fmt::format("{}", seconds())},
+                         {"threads", std::to_string(num_threads())}},
+                        true);
+    save_weights();
+  }
+
+  // The averaged weights, which are those to use.
+  void save_weights() {
     ema_.swap();
     train::save_tensors(run_.weights(), network_->state_dict(), {{"cairn.config", run_.config().dump()}});
     ema_.swap();
@@ -164,7 +235,7 @@ class Session {
 
   const TrainOptions& options_;
   const Recipe& recipe_;
-  data::ImageDatasetPtr set_;
+  data::ImageDatasetPtr set_, test_;
   data::Normalization normalization_;
   train::RunFolder run_;
   nn::AnyModule network_;
@@ -178,7 +249,19 @@ class Session {
 void check_options(const TrainOptions& o) {
   if (o.epochs < 0) throw UsageError(fmt::format("--epochs: {} is negative", o.epochs));
   if (o.batch < 0) throw UsageError(fmt::format("--batch: {} is negative", o.batch));
-  if (o.lr < 0) throw UsageError(fmt::format("--lr: {} is negative", o.lr));
+  if (o.lr < 0 || !std::isfinite(o.lr)) throw UsageError(fmt::format("--lr: {} is no finite number above 0", o.lr));
+  if (o.save_every < 0) throw UsageError(fmt::format("--save-every: {} is negative", o.save_every));
+}
+
+// What the run was started with; only --save-every may change.
+void take_over(const Json& config, const std::string& run, TrainOptions& options) {
+  try {
+    options.data = config.at("data"), options.model = config.at("model"), options.seed = config.at("seed");
+    options.epochs = config.at("epochs"), options.batch = config.at("batch"), options.lr = config.at("lr");
+    if (!options.save_every) options.save_every = config.value("save_every", int64_t{0});
+  } catch (const nlohmann::json::exception& e) {
+    fail("'{}/config.json' is damaged: {}", run, e.what());
+  }
 }
 
 }  // namespace
@@ -188,16 +271,14 @@ Json train(const TrainOptions& given) {
   check_options(options);
   if (options.resume) {
     if (options.out.empty()) throw UsageError("--resume: say which run with --out DIR");
-    const auto run = train::RunFolder::open(options.out, kTask);
-    const Json& c = run.config();
-    options.data = c.at("data"), options.model = c.at("model"), options.seed = c.at("seed");
-    options.epochs = c.at("epochs"), options.batch = c.at("batch"), options.lr = c.at("lr");
+    take_over(train::RunFolder::open(options.out, kTask).config(), options.out, options);
   } else if (options.out.empty()) {
     options.out = train::RunFolder::fresh_name(kTask);
   } else if (train::RunFolder::holds_run(options.out)) {
     fail("{}: this folder already holds a run; go on with --resume, or choose another --out", options.out);
   }
-  const auto set = data::open_image_dataset(options.data, data::Split::train);
+  const Splits splits = open_splits(options.data);
+  const auto& set = splits.train;
   Recipe recipe = recipe_for(options.model, *set);
   if (options.epochs) recipe.epochs = options.epochs;
   if (options.batch) recipe.batch = options.batch;
@@ -206,7 +287,8 @@ Json train(const TrainOptions& given) {
   const data::Normalization normalization = data::measure_normalization(*set);
   auto run = options.resume ? train::RunFolder::open(options.out, kTask)
                             : train::RunFolder::create(options.out, config_of(options, recipe, *set, normalization));
-  Session session(options, recipe, set, normalization, std::move(run));
+  run.remove_leftovers();
+  Session session(options, recipe, splits, normalization, std::move(run));
   if (options.resume) {
     if (std::filesystem::exists(options.out + "/checkpoint.safetensors")) session.restore();
     else fmt::print(stderr, "cairn: {} has no checkpoint yet: starting from the beginning\n", options.out);

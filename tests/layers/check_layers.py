@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Each layer includes only itself and those above it (docs/design.md, "The house").
+
+check_layers.py ROOT reads the includes of ROOT/cairn, prints every wrong one and fails when there is any.
+check_layers.py --self-test shows that it finds one.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+# A layer's folders share a line and may include each other.
+LAYERS = ["base", "device", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim", "io", "data",
+          "train", "models tasks bench", "serve cli"]
+RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"cairn/([^/"]+)/[^"]*"')
+
+
+def wrong_includes(root):
+    wrong = []
+    for file in sorted((root / "cairn").rglob("*")):
+        if file.suffix not in (".h", ".cpp"):
+            continue
+        layer = file.relative_to(root).parts[1]
+        if layer not in RANK:
+            wrong.append(f"{file.relative_to(root)}: folder '{layer}' is in no layer; add it to {__file__}")
+            continue
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            found = INCLUDE.match(line)
+            if not found:
+                continue
+            other = found.group(1)
+            if RANK.get(other, len(LAYERS)) > RANK[layer]:
+                wrong.append(f"{file.relative_to(root)}:{number}: {layer}/ includes {other}/, which comes after it")
+    return wrong
+
+
+def self_test():
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        (root / "cairn/ops").mkdir(parents=True)
+        (root / "cairn/ops/a.cpp").write_text('#include "cairn/base/b.h"\n#include "cairn/cli/c.h"\n')
+        found = [w for w in wrong_includes(root) if w.startswith("cairn/")]
+        assert found == ["cairn/ops/a.cpp:2: ops/ includes cli/, which comes after it"], found
+
+
+if sys.argv[1:] == ["--self-test"]:
+    self_test()
+    sys.exit(0)
+problems = wrong_includes(pathlib.Path(sys.argv[1]))
+print("\n".join(problems))
+sys.exit(1 if problems else 0)

@@ -38,20 +38,18 @@ std::string path_of(const CLI::App* command) {
 }
 
 // What is wrong, with the nearest name that exists, and where the right ones are listed.
-int wrong_usage(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
   const CLI::App* command = deepest(app);
   std::vector<std::string> names;
   collect_names(*command, names);
-  const auto unknown = command->remaining();
+  const std::vector<std::string> unknown = app.remaining(true);
   if (!command->get_subcommands({}).empty() && !unknown.empty())
     message = fmt::format("{}: there is no '{}'", path_of(command), unknown.front());
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    word = word.substr(0, word.find('='));
-    if (message.find(word) == std::string::npos || std::find(names.begin(), names.end(), word) != names.end()) continue;
-    const std::string near = nearest_name(word, names);
-    if (!near.empty() && near != word) message += fmt::format("; did you mean {}?", near);
+  for (const std::string& word : unknown) {
+    const std::string near = nearest_name(word.substr(0, word.find('=')), names);
+    if (near.empty()) continue;
+    message += fmt::format("; did you mean {}?", near);
     break;
   }
   fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(command));
@@ -83,11 +81,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    return wrong_usage(app, e, argc, argv);
+    return wrong_usage(app, e);
   }
   const int status = action ? action() : kWrongUsage;
-  check(std::fflush(stdout) == 0 && !std::ferror(stdout), "cannot write to standard output: {}",
-        std::strerror(errno));
+  errno = 0;
+  const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);
+  check(written, "cannot write to standard output: {}", errno ? std::strerror(errno) : "a write failed");
   return status;
 }
 

@@ -10,6 +10,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  cairn bench lenet resnet18_cifar --threads 2 --seconds 5\n"
+      "  cairn bench ops\n"
       "  cairn bench all --json rows.json\n");
   struct Options {
     std::vector<std::string> names;

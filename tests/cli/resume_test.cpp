@@ -10,8 +10,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kKills = 3;
 
 Arguments command(const std::string& run) {
-  Arguments all{"train", "image-classification", "--data", Trained::get().data(), "--threads", "2", "--epochs", "5",
-                "--batch", "16", "--save-every", "4", "--out", run};
+  Arguments all{"train", "image-classification", "--data", Trained::get().data(), "--threads", "2", "--epochs", "3",
+                "--batch", "16", "--save-every", "2", "--out", run};
   if (std::filesystem::exists(run + "/config.json")) all.push_back("--resume");
   return all;
 }

@@ -1,12 +1,14 @@
+#include "cairn/bench/bench.h"
+
 #include <memory>
 
-#include "cairn/bench/bench.h"
 #include "cairn/cli/commands.h"
 
 namespace cairn::cli {
 
 void add_bench(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench", "Time the workloads that are compared with PyTorch");
+  CLI::App* command =
+      app.add_subcommand("bench", "Time the workloads that are compared with PyTorch");
   command->footer(
       "Examples:\n"
       "  cairn bench lenet resnet18_cifar --threads 2 --seconds 5\n"
@@ -20,7 +22,8 @@ void add_bench(CLI::App& app, Action& action) {
     bool profile = false;
   };
   auto o = std::make_shared<Options>();
-  command->add_option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads")->required();
+  command->add_option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads")
+      ->required();
   command->add_option("--threads", o->threads, "Threads to compute with")
       ->check(whole_number(1, 1024))
       ->capture_default_str();
@@ -33,7 +36,9 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--json", o->json, "Write the rows to this file");
   command->add_flag("--profile", o->profile, "Say where time and bytes go, on standard error");
   command->callback([&action, o] {
-    action = [o] { return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile); };
+    action = [o] {
+      return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile);
+    };
   });
 }
 

@@ -29,12 +29,25 @@ std::string data_folder() {
 int run() {
   const cpu::Machine machine = cpu::describe_machine();
   fmt::print("cairn 0.1.0, {} ops\n\n", all_ops().size());
-  fmt::print("machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  instructions {}\n", processor(), num_threads(),
-             std::thread::hardware_concurrency(), static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e9, machine.instructions);
-  fmt::print("  bf16         {}\n\n", machine.bf16 ? "computed in hardware" : "stored as bf16, computed in f32 (no AVX-512 BF16 here)");
-  fmt::print("build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this build)\n\n", machine.onednn, machine.targets);
+  fmt::print(
+      "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  "
+      "instructions {}\n",
+      processor(), num_threads(), std::thread::hardware_concurrency(),
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) /
+          1e9,
+      machine.instructions);
+  fmt::print("  bf16         {}\n\n",
+             machine.bf16 ? "computed in hardware"
+                          : "stored as bf16, computed in f32 (no AVX-512 BF16 here)");
+  fmt::print(
+      "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this "
+      "build)\n\n",
+      machine.onednn, machine.targets);
   const std::string data = data_folder();
-  fmt::print("data\n  {} {}\n", data, std::filesystem::is_directory(data) ? "is there" : "is missing: set CAIRN_DATA, or train on --data digits, which needs no files");
+  fmt::print("data\n  {} {}\n", data,
+             std::filesystem::is_directory(data)
+                 ? "is there"
+                 : "is missing: set CAIRN_DATA, or train on --data digits, which needs no files");
   if (!machine.usable) {
     fmt::print("\nmissing: this processor lacks AVX2; kernels run in plain code, slowly\n");
     return 1;
@@ -45,7 +58,8 @@ int run() {
 }  // namespace
 
 void add_doctor(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("doctor", "Tell what this machine and build offer, and what is missing");
+  CLI::App* command =
+      app.add_subcommand("doctor", "Tell what this machine and build offer, and what is missing");
   command->footer("Examples:\n  cairn doctor\n  cairn doctor --threads 2\n");
   add_threads(command);
   command->callback([&action] { action = run; });

@@ -26,13 +26,15 @@ void print_confusion(const tasks::image_classification::Json& result) {
 }
 
 int run(const Options& o) {
-  const auto result = tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(o.split));
+  const auto result =
+      tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(o.split));
   if (o.json) {
     fmt::print("{}\n", result.dump());
     return 0;
   }
   print_confusion(result);
-  fmt::print("{} of {} examples: accuracy {:.2f} %, loss {:.4f}\n", result["split"].get<std::string>(), result["examples"].get<int64_t>(),
+  fmt::print("{} of {} examples: accuracy {:.2f} %, loss {:.4f}\n",
+             result["split"].get<std::string>(), result["examples"].get<int64_t>(),
              result["accuracy"].get<double>() * 100, result["loss"].get<double>());
   return 0;
 }

@@ -57,12 +57,15 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Cairn trains, evaluates, explains and ships neural networks.\n\n"
-               "  cairn train image-classification --out runs/digits\n"
-               "  cairn eval runs/digits\n"
-               "  cairn predict runs/digits picture.png\n",
-               "cairn"};
-  app.footer("Every command and task has a --help with examples: cairn train image-classification --help\n");
+  CLI::App app{
+      "Cairn trains, evaluates, explains and ships neural networks.\n\n"
+      "  cairn train image-classification --out runs/digits\n"
+      "  cairn eval runs/digits\n"
+      "  cairn predict runs/digits picture.png\n",
+      "cairn"};
+  app.footer(
+      "Every command and task has a --help with examples: cairn train image-classification "
+      "--help\n");
   app.set_version_flag("--version", "cairn 0.1.0");
   app.require_subcommand(1);
   Action action;
@@ -86,7 +89,8 @@ int run(int argc, char** argv) {
   const int status = action ? action() : kWrongUsage;
   errno = 0;
   const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);
-  check(written, "cannot write to standard output: {}", errno ? std::strerror(errno) : "a write failed");
+  check(written, "cannot write to standard output: {}",
+        errno ? std::strerror(errno) : "a write failed");
   return status;
 }
 
@@ -95,7 +99,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace cairn;
-  std::signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write, not the end of the program
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file too large is an error of its write, not the end of the program
   try {
     return cli::run(argc, argv);
   } catch (const UsageError& e) {
@@ -109,7 +114,9 @@ int main(int argc, char** argv) {
   } catch (const std::system_error& e) {
     const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
     fmt::print(stderr, "cairn: {}{}\n", e.what(),
-               no_thread ? "; out of memory for another thread: use a smaller --threads, or raise the limit (ulimit -v, -u)" : "");
+               no_thread ? "; out of memory for another thread: use a smaller --threads, or raise "
+                           "the limit (ulimit -v, -u)"
+                         : "");
   } catch (const std::exception& e) {
     fmt::print(stderr, "cairn: {}\n", e.what());
   }

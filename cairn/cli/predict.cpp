@@ -20,7 +20,8 @@ int run(const Options& o) {
     const auto predictions = classifier.predict(file, o.top);
     if (o.json) {
       Json classes = Json::array();
-      for (const auto& p : predictions) classes.push_back({{"label", p.label}, {"probability", p.probability}});
+      for (const auto& p : predictions)
+        classes.push_back({{"label", p.label}, {"probability", p.probability}});
       fmt::print("{}\n", Json{{"file", file}, {"classes", classes}}.dump());
       continue;
     }
@@ -39,7 +40,9 @@ void add_predict(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
   command->add_option("images", o->images, "PNG, JPEG, PPM or PGM files")->required();
-  command->add_option("--top", o->top, "How many classes to print")->check(whole_number(1, 1'000'000))->capture_default_str();
+  command->add_option("--top", o->top, "How many classes to print")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str();
   command->add_flag("--json", o->json, "Print one JSON object a line");
   add_threads(command);
   command->callback([&action, o] { action = [o] { return run(*o); }; });

@@ -10,7 +10,10 @@ constexpr int64_t kMostEpochs = 1'000'000, kLargestBatch = 1'000'000, kMostThrea
 }
 
 void add_threads(CLI::App* command) {
-  command->add_option_function<int>("--threads", [](int n) { set_num_threads(n); }, "Threads to compute with (default: all processors)")
+  command
+      ->add_option_function<int>(
+          "--threads", [](int n) { set_num_threads(n); },
+          "Threads to compute with (default: all processors)")
       ->check(whole_number(1, kMostThreads));
 }
 
@@ -31,36 +34,47 @@ void add_train(CLI::App& app, Action& action) {
   auto o = std::make_shared<task::TrainOptions>();
   auto json = std::make_shared<bool>(false);
   command
-      ->add_option("--data", o->data,
-                   "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder "
-                   "of images a class; 'digits' draws its own")
+      ->add_option(
+          "--data", o->data,
+          "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder "
+          "of images a class; 'digits' draws its own")
       ->capture_default_str();
-  command->add_option("--model", o->model, "lenet, resnet9 or resnet18 (default: what suits the pictures)");
-  command->add_option("--epochs", o->epochs, "Passes over the data (default: depends on model and data)")
+  command->add_option("--model", o->model,
+                      "lenet, resnet9 or resnet18 (default: what suits the pictures)");
+  command
+      ->add_option("--epochs", o->epochs,
+                   "Passes over the data (default: depends on model and data)")
       ->check(whole_number(1, kMostEpochs));
   command->add_option("--batch", o->batch, "Pictures a step (default 64)")
       ->check(whole_number(1, kLargestBatch));
-  command->add_option("--lr", o->lr, "Peak of the one-cycle learning rate (default: depends on the model)")
+  command
+      ->add_option("--lr", o->lr,
+                   "Peak of the one-cycle learning rate (default: depends on the model)")
       ->check(positive_number());
   command->add_option("--seed", o->seed, "Seed of initial weights, order and augmentation")
       ->check(whole_number(0, INT64_MAX))
       ->capture_default_str();
-  command->add_option("--save-every", o->save_every, "Save a checkpoint also after so many steps (default: after each epoch)")
+  command
+      ->add_option("--save-every", o->save_every,
+                   "Save a checkpoint also after so many steps (default: after each epoch)")
       ->check(whole_number(1, INT64_MAX));
   command->add_option("--out", o->out, "Folder of the run (default: runs/image-classification-N)");
   command->add_flag("--resume", o->resume, "Go on with the run in --out");
-  command->add_flag("--json", *json, "Print the result as one JSON object, the last line of standard output");
+  command->add_flag("--json", *json,
+                    "Print the result as one JSON object, the last line of standard output");
   add_threads(command);
   auto profile = std::make_shared<std::string>();
-  command->add_option("--profile", *profile, "Time every op: prints a table and writes a Chrome trace to this file");
+  command->add_option("--profile", *profile,
+                      "Time every op: prints a table and writes a Chrome trace to this file");
   command->callback([&action, o, json, profile] {
     action = [o, json, profile] {
       const ProfileScope scope(*profile);
       const task::Json result = task::train(*o);
       if (*json) fmt::print("{}\n", result.dump());
       else
-        fmt::print("test accuracy {:.2f} %, loss {:.4f}, run in {}\n", result["accuracy"].get<double>() * 100,
-                   result["loss"].get<double>(), result["run"].get<std::string>());
+        fmt::print("test accuracy {:.2f} %, loss {:.4f}, run in {}\n",
+                   result["accuracy"].get<double>() * 100, result["loss"].get<double>(),
+                   result["run"].get<std::string>());
       return 0;
     };
   });

@@ -10,12 +10,14 @@ NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors)
   return named;
 }
 
-void save_tensors(const std::string& path, const NamedTensors& tensors, const io::Metadata& metadata, bool keep_previous) {
+void save_tensors(const std::string& path, const NamedTensors& tensors,
+                  const io::Metadata& metadata, bool keep_previous) {
   std::vector<std::vector<uint8_t>> copies;
   std::vector<io::NamedTensor> list;
   copies.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) {
-    auto& bytes = copies.emplace_back(static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype()));
+    auto& bytes =
+        copies.emplace_back(static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype()));
     copy_to_host(tensor, bytes.data());
     list.push_back({name, tensor.dtype(), tensor.shape(), bytes});
   }
@@ -37,7 +39,8 @@ Loaded load_tensors(const std::string& path) {
   file.verify_checksum();
   Loaded loaded;
   loaded.metadata = file.metadata();
-  for (const io::NamedTensor& t : file.tensors()) loaded.tensors.emplace_back(t.name, from_host(t.data.data(), t.shape, t.dtype));
+  for (const io::NamedTensor& t : file.tensors())
+    loaded.tensors.emplace_back(t.name, from_host(t.data.data(), t.shape, t.dtype));
   return loaded;
 }
 
@@ -47,7 +50,8 @@ Loaded load_checkpoint(const std::string& path) {
   } catch (const Error& e) {
     const std::string previous = path + ".previous";
     if (!std::filesystem::exists(previous)) throw;
-    fmt::print(stderr, "cairn: {}\ncairn: going on from the checkpoint before it, {}\n", e.what(), previous);
+    fmt::print(stderr, "cairn: {}\ncairn: going on from the checkpoint before it, {}\n", e.what(),
+               previous);
     return load_tensors(previous);
   }
 }

@@ -1,5 +1,6 @@
-// Checkpoints: every State of a run in one safetensors file, written to a temporary file, synced and
-// renamed; the one before is kept as "<path>.previous". A checksum is verified when it is loaded.
+// Checkpoints: every State of a run in one safetensors file, written to a temporary file, synced
+// and renamed; the one before is kept as "<path>.previous". A checksum is verified when it is
+// loaded.
 #pragma once
 #include <string>
 #include <utility>
@@ -15,8 +16,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 // `prefix` + "." + name for each: how a module, an optimizer, ... share one file.
 NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors);
 
-void save_tensors(const std::string& path, const NamedTensors& tensors, const io::Metadata& metadata = {},
-                  bool keep_previous = false);
+void save_tensors(const std::string& path, const NamedTensors& tensors,
+                  const io::Metadata& metadata = {}, bool keep_previous = false);
 
 struct Loaded {
   NamedTensors tensors;

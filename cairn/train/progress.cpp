@@ -20,8 +20,14 @@ std::string readable_seconds(double seconds) {
 }
 
 Progress::Progress(std::string label, int64_t total, int64_t start, bool quiet)
-    : label_(std::move(label)), total_(total), start_(start), quiet_(quiet), terminal_(isatty(2)),
-      color_(terminal_ && !std::getenv("NO_COLOR")), began_(Clock::now()), last_(began_) {}
+    : label_(std::move(label)),
+      total_(total),
+      start_(start),
+      quiet_(quiet),
+      terminal_(isatty(2)),
+      color_(terminal_ && !std::getenv("NO_COLOR")),
+      began_(Clock::now()),
+      last_(began_) {}
 
 Progress::~Progress() { clear(); }
 
@@ -33,7 +39,9 @@ void Progress::clear() {
 void Progress::update(int64_t done, const std::string& text) {
   if (quiet_) return;
   const auto now = Clock::now();
-  if (std::chrono::duration<double>(now - last_).count() < (terminal_ ? kTerminalSeconds : kPlainSeconds)) return;
+  if (std::chrono::duration<double>(now - last_).count() <
+      (terminal_ ? kTerminalSeconds : kPlainSeconds))
+    return;
   last_ = now;
   draw(done, text);
 }
@@ -41,17 +49,20 @@ void Progress::update(int64_t done, const std::string& text) {
 void Progress::draw(int64_t done, const std::string& text) {
   const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
   const double rate = static_cast<double>(done - start_) / std::max(elapsed, 1e-9);
-  const std::string left = rate > 0 ? readable_seconds(static_cast<double>(total_ - done) / rate) : "?";
+  const std::string left =
+      rate > 0 ? readable_seconds(static_cast<double>(total_ - done) / rate) : "?";
   const double part = total_ ? static_cast<double>(done) / static_cast<double>(total_) : 1;
   if (!terminal_) {
-    fmt::print(stderr, "{} {}/{} ({:.0f} %), {:.1f} steps/s, {} left, {}\n", label_, done, total_, part * 100, rate, left, text);
+    fmt::print(stderr, "{} {}/{} ({:.0f} %), {:.1f} steps/s, {} left, {}\n", label_, done, total_,
+               part * 100, rate, left, text);
     return;
   }
   const int filled = std::clamp(static_cast<int>(part * kWidth), 0, kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-  fmt::print(stderr, "\r\033[K{} {}{}{} {}/{}  {:.1f} steps/s  {} left  {}", label_, color_ ? "\033[36m" : "", bar,
-             color_ ? "\033[0m" : "", done, total_, rate, left, text);
+  fmt::print(stderr, "\r\033[K{} {}{}{} {}/{}  {:.1f} steps/s  {} left  {}", label_,
+             color_ ? "\033[36m" : "", bar, color_ ? "\033[0m" : "", done, total_, rate, left,
+             text);
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -1,4 +1,5 @@
-// A progress bar on standard error: rate and time left on a terminal, a plain line now and then elsewhere.
+// A progress bar on standard error: rate and time left on a terminal, a plain line now and then
+// elsewhere.
 #pragma once
 #include <chrono>
 #include <cstdint>

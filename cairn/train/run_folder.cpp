@@ -19,7 +19,8 @@ std::string RunFolder::fresh_name(const std::string& task) {
 RunFolder RunFolder::create(const std::string& path, const Json& config) {
   if (holds_run(path))
     fail("{}: this folder already holds a run; go on with --resume, or choose another --out", path);
-  if (fs::exists(path) && !fs::is_directory(path)) fail("{}: is a file, not a folder; choose another --out", path);
+  if (fs::exists(path) && !fs::is_directory(path))
+    fail("{}: is a file, not a folder; choose another --out", path);
   std::error_code error;
   fs::create_directories(path, error);
   if (error) fail("{}: cannot make the folder: {}; choose another --out", path, error.message());
@@ -31,8 +32,10 @@ RunFolder RunFolder::create(const std::string& path, const Json& config) {
 }
 
 RunFolder RunFolder::open(const std::string& path, const std::string& task) {
-  if (!fs::exists(path)) fail("{}: no such folder; give the one that 'cairn train --out' wrote", path);
-  if (!holds_run(path)) fail("{}: holds no run (no config.json); give the folder that 'cairn train --out' wrote", path);
+  if (!fs::exists(path))
+    fail("{}: no such folder; give the one that 'cairn train --out' wrote", path);
+  if (!holds_run(path))
+    fail("{}: holds no run (no config.json); give the folder that 'cairn train --out' wrote", path);
   RunFolder run;
   run.path_ = path;
   const std::string file = run.file("config.json");
@@ -42,14 +45,16 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
     fail("{}: not valid JSON: {}", file, e.what());
   }
   const std::string found = run.config_.value("task", "");
-  if (!task.empty() && found != task) fail("{}: is a run of task '{}', not '{}'", path, found, task);
+  if (!task.empty() && found != task)
+    fail("{}: is a run of task '{}', not '{}'", path, found, task);
   return run;
 }
 
 void RunFolder::remove_leftovers() const {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path_, ignored))
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos) fs::remove(entry.path(), ignored);
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+      fs::remove(entry.path(), ignored);
 }
 
 }  // namespace cairn::train

@@ -1,4 +1,5 @@
-// A run folder: config.json, metrics.jsonl, TensorBoard events, checkpoint and weights of one training.
+// A run folder: config.json, metrics.jsonl, TensorBoard events, checkpoint and weights of one
+// training.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,7 +10,8 @@ using Json = nlohmann::ordered_json;
 
 class RunFolder {
  public:
-  // A new run: makes the folder and writes the configuration. Throws Error when it holds a run already (say
+  // A new run: makes the folder and writes the configuration. Throws Error when it holds a run
+  // already (say
   // --resume or choose another) or cannot be written.
   static RunFolder create(const std::string& path, const Json& config);
   // An existing run; `task` must be the one that it was made for ("": any).

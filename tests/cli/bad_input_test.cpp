@@ -1,4 +1,5 @@
-// Every bad input ends with a message that says what, where and the way out, and with status 1 or 2.
+// Every bad input ends with a message that says what, where and the way out, and with status 1
+// or 2.
 #include <zlib.h>
 
 #include "cairn/io/safetensors.h"
@@ -12,7 +13,8 @@ namespace fs = std::filesystem;
 Outcome train_on(const std::string& data, Arguments more = {}, const Setting& setting = {}) {
   const TemporaryFolder folder;
   Arguments all{"train", "image-classification", "--data", data, "--threads", "1", "--epochs", "1"};
-  if (std::find(more.begin(), more.end(), "--out") == more.end()) more.insert(more.end(), {"--out", folder / "run"});
+  if (std::find(more.begin(), more.end(), "--out") == more.end())
+    more.insert(more.end(), {"--out", folder / "run"});
   all.insert(all.end(), more.begin(), more.end());
   const Outcome o = cairn(all, setting);
   if (o.status == 2) EXPECT_EQ(folder.entries(), 0) << "wrong usage wrote something";
@@ -50,17 +52,20 @@ class OtherWeights {
 
 std::string safetensors(const std::string& header, size_t data_bytes) {
   std::string bytes(8, '\0');
-  for (int i = 0; i < 8; ++i) bytes[static_cast<size_t>(i)] = static_cast<char>(header.size() >> (8 * i) & 0xff);
+  for (int i = 0; i < 8; ++i)
+    bytes[static_cast<size_t>(i)] = static_cast<char>(header.size() >> (8 * i) & 0xff);
   return bytes + header + std::string(data_bytes, '\0');
 }
 
 TEST(BadUsage, NearestNames) {
   expect_failure(cairn({}), 2, {"subcommand", "cairn --help"});
   expect_failure(cairn({"trian"}), 2, {"trian", "did you mean train?", "cairn --help"});
-  expect_failure(cairn({"train", "image-clasification"}), 2, {"image-clasification", "did you mean image-classification?"});
+  expect_failure(cairn({"train", "image-clasification"}), 2,
+                 {"image-clasification", "did you mean image-classification?"});
   expect_failure(train_on("digits", {"--epoch", "3"}), 2,
                  {"--epoch", "did you mean --epochs?", "cairn train image-classification --help"});
-  expect_failure(train_on(Trained::get().data(), {"--model", "resnt9"}), 2, {"--model", "resnt9", "did you mean resnet9?"});
+  expect_failure(train_on(Trained::get().data(), {"--model", "resnt9"}), 2,
+                 {"--model", "resnt9", "did you mean resnet9?"});
   expect_failure(cairn({"eval", Trained::get().run(), "--split", "tets"}), 2, {"tets", "test"});
   expect_failure(cairn({"bench", "lenett"}), 2, {"lenett", "lenet"});
 }
@@ -75,41 +80,50 @@ TEST(BadUsage, Numbers) {
   for (const char* value : {"0", "-0.1", "nan", "inf"})
     expect_failure(train_on("digits", {"--lr", value}), 2, {"--lr", value, "above 0"});
   expect_failure(train_on("digits", {"--seed", "-1"}), 2, {"--seed", "-1"});
-  expect_failure(cairn({"predict", Trained::get().run(), Trained::get().picture(), "--top", "0"}), 2, {"--top"});
+  expect_failure(cairn({"predict", Trained::get().run(), Trained::get().picture(), "--top", "0"}),
+                 2, {"--top"});
   expect_failure(cairn({"bench", "lenet", "--seconds", "-1"}), 2, {"--seconds", "-1"});
   expect_failure(cairn({"bench", "lenet", "--dtype", "f31"}), 2, {"--dtype", "f31"});
 }
 
 TEST(BadData, MissingAndEmpty) {
   const TemporaryFolder empty;
-  expect_failure(train_on("/nowhere/at/all"), 1, {"/nowhere/at/all", "no such data", "accepted are"});
+  expect_failure(train_on("/nowhere/at/all"), 1,
+                 {"/nowhere/at/all", "no such data", "accepted are"});
   expect_failure(train_on(empty.path()), 1, {empty.path(), "is empty", "accepted are"});
   expect_failure(train_on(Trained::get().picture()), 1, {"picture.pgm", "is a file"});
   expect_failure(cairn({"eval", "/nowhere"}), 1, {"/nowhere", "no such folder"});
   expect_failure(cairn({"eval", empty.path()}), 1, {empty.path(), "holds no run"});
   expect_failure(cairn({"info", "/nowhere.npy"}), 1, {"/nowhere.npy", "no such file"});
-  expect_failure(cairn({"predict", Trained::get().run(), "/nowhere.png"}), 1, {"/nowhere.png", "no such file"});
+  expect_failure(cairn({"predict", Trained::get().run(), "/nowhere.png"}), 1,
+                 {"/nowhere.png", "no such file"});
 }
 
 TEST(BadData, Idx) {
   std::string images = good(kImages);
-  expect_failure(train_on(Spoilt(kImages, images.substr(0, images.size() / 2)).data()), 1, {kImages, "truncated"});
+  expect_failure(train_on(Spoilt(kImages, images.substr(0, images.size() / 2)).data()), 1,
+                 {kImages, "truncated"});
   expect_failure(train_on(Spoilt(kImages, images + "more").data()), 1, {kImages, "4 bytes more"});
   images[2] = 0x0D;
-  expect_failure(train_on(Spoilt(kImages, images).data()), 1, {kImages, "0x0d", "only unsigned bytes"});
-  expect_failure(train_on(Spoilt(kImages, idx_header(8, {4000000000u, 4000000000u, 4000000000u})).data()), 1,
-                 {kImages, "truncated"});
+  expect_failure(train_on(Spoilt(kImages, images).data()), 1,
+                 {kImages, "0x0d", "only unsigned bytes"});
+  expect_failure(
+      train_on(Spoilt(kImages, idx_header(8, {4000000000u, 4000000000u, 4000000000u})).data()), 1,
+      {kImages, "truncated"});
   expect_failure(train_on(Spoilt(kImages, "").data()), 1, {kImages});
-  expect_failure(train_on(Spoilt(kLabels, idx_header(8, {3}) + "abc").data()), 1, {kImages, "96", kLabels, "3 labels"});
+  expect_failure(train_on(Spoilt(kLabels, idx_header(8, {3}) + "abc").data()), 1,
+                 {kImages, "96", kLabels, "3 labels"});
 }
 
 TEST(BadData, LabelsOutOfRange) {
   std::string labels = good(kLabels);
   labels.back() = static_cast<char>(200);
-  expect_failure(train_on(Spoilt(kLabels, labels).data()), 1, {kLabels, "label 200 is out of range"});
+  expect_failure(train_on(Spoilt(kLabels, labels).data()), 1,
+                 {kLabels, "label 200 is out of range"});
   labels = good("t10k-labels-idx1-ubyte");
   labels.back() = 17;
-  expect_failure(train_on(Spoilt("t10k-labels-idx1-ubyte", labels).data()), 1, {"10 classes", "18"});
+  expect_failure(train_on(Spoilt("t10k-labels-idx1-ubyte", labels).data()), 1,
+                 {"10 classes", "18"});
 }
 
 TEST(BadData, Cifar) {
@@ -156,10 +170,13 @@ TEST(BadWeights, Damaged) {
 }
 
 TEST(BadWeights, OverlapsAndTypes) {
-  const OtherWeights overlapping(safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-                                             R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12));
+  const OtherWeights overlapping(
+      safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                  R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+                  12));
   expect_failure(cairn({"eval", overlapping.run()}), 1, {overlapping.weights(), "overlap"});
-  const OtherWeights mistyped(safetensors(R"({"a":{"dtype":"F31","shape":[2],"data_offsets":[0,8]}})", 8));
+  const OtherWeights mistyped(
+      safetensors(R"({"a":{"dtype":"F31","shape":[2],"data_offsets":[0,8]}})", 8));
   expect_failure(cairn({"info", mistyped.weights()}), 1, {mistyped.weights(), "F31"});
 }
 
@@ -169,7 +186,8 @@ TEST(BadWeights, OfAnotherModel) {
                              R"("stranger":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})";
   const OtherWeights other(safetensors(header, 16));
   expect_failure(cairn({"eval", other.run()}), 1,
-                 {other.weights(), "another model", "missing", "c1.weight", "extra", "stranger", "another shape", "c1.bias"});
+                 {other.weights(), "another model", "missing", "c1.weight", "extra", "stranger",
+                  "another shape", "c1.bias"});
   // Resuming from it, too.
   write(other.run() + "/checkpoint.safetensors", safetensors(header, 16));
   fs::remove(other.run() + "/checkpoint.safetensors.previous");
@@ -179,17 +197,21 @@ TEST(BadWeights, OfAnotherModel) {
 
 TEST(BadWeights, DataOfAnotherShape) {
   const TemporaryFolder folder;
-  for (const char* name : {"/data_batch_1.bin", "/test_batch.bin"}) write(folder.path() + name, std::string(3073 * 2, '\1'));
-  expect_failure(cairn({"eval", Trained::get().run(), "--data", folder.path()}), 1, {"3x32x32", "1x28x28"});
+  for (const char* name : {"/data_batch_1.bin", "/test_batch.bin"})
+    write(folder.path() + name, std::string(3073 * 2, '\1'));
+  expect_failure(cairn({"eval", Trained::get().run(), "--data", folder.path()}), 1,
+                 {"3x32x32", "1x28x28"});
   expect_failure(train_on(folder.path(), {"--model", "lenet"}), 1, {"28x28", "resnet9"});
 }
 
 TEST(BadNumbers, LossIsNotFinite) {
-  expect_failure(train_on(Trained::get().data(), {"--lr", "1e30"}), 1, {"step 2", "not finite", "--lr"});
+  expect_failure(train_on(Trained::get().data(), {"--lr", "1e30"}), 1,
+                 {"step 2", "not finite", "--lr"});
   // A run that was good so far keeps its checkpoint and names it.
   const TemporaryFolder folder;
   const std::string run = folder / "run";
-  const Outcome o = train_on(Trained::get().data(), {"--lr", "1e30", "--save-every", "1", "--out", run});
+  const Outcome o =
+      train_on(Trained::get().data(), {"--lr", "1e30", "--save-every", "1", "--out", run});
   expect_failure(o, 1, {"step 2", "last good checkpoint is " + run + "/checkpoint.safetensors"});
   EXPECT_EQ(cairn({"info", run + "/checkpoint.safetensors"}).status, 0);
 }
@@ -201,7 +223,8 @@ TEST(BadNumbers, WeightsHoldNan) {
   const std::vector<uint8_t> bytes(tensors.front().data.size(), 0xff);
   tensors.front().data = bytes;
   io::write_safetensors(nan.weights(), tensors, {});
-  expect_failure(cairn({"eval", nan.run(), "--json"}), 1, {nan.run(), "not finite", "earlier checkpoint"});
+  expect_failure(cairn({"eval", nan.run(), "--json"}), 1,
+                 {nan.run(), "not finite", "earlier checkpoint"});
 }
 
 TEST(BadOutput, FolderHoldsARun) {
@@ -210,13 +233,16 @@ TEST(BadOutput, FolderHoldsARun) {
                  {Trained::get().run(), "already holds a run", "--resume"});
   EXPECT_EQ(content_of(Trained::get().run() + "/model.safetensors"), before);
   expect_failure(cairn({"train", "image-classification", "--resume"}), 2, {"--resume", "--out"});
-  expect_failure(cairn({"train", "image-classification", "--resume", "--out", "/nowhere"}), 1, {"/nowhere"});
+  expect_failure(cairn({"train", "image-classification", "--resume", "--out", "/nowhere"}), 1,
+                 {"/nowhere"});
 }
 
 TEST(BadOutput, CannotBeWritten) {
   expect_failure(train_on(Trained::get().data(), {"--out", "/proc/run"}), 1, {"/proc/run"});
-  expect_failure(train_on(Trained::get().data(), {"--out", Trained::get().picture()}), 1, {"picture.pgm", "--out"});
-  const Outcome full = cairn({"eval", Trained::get().run(), "--json"}, {.stdout_path = "/dev/full"});
+  expect_failure(train_on(Trained::get().data(), {"--out", Trained::get().picture()}), 1,
+                 {"picture.pgm", "--out"});
+  const Outcome full =
+      cairn({"eval", Trained::get().run(), "--json"}, {.stdout_path = "/dev/full"});
   expect_failure(full, 1, {"standard output", "No space left"});
 }
 
@@ -225,7 +251,8 @@ TEST(BadOutput, FullDisk) {
   const std::string run = folder / "run";
   fs::create_directory(run);
   fs::create_symlink("/dev/full", run + "/metrics.jsonl");
-  expect_failure(train_on(Trained::get().data(), {"--out", run}), 1, {run + "/metrics.jsonl", "No space left"});
+  expect_failure(train_on(Trained::get().data(), {"--out", run}), 1,
+                 {run + "/metrics.jsonl", "No space left"});
 }
 
 TEST(BadOutput, FileTooLarge) {

@@ -6,8 +6,9 @@ namespace {
 
 TEST(Contract, VersionAndHelpOnEveryLevel) {
   EXPECT_EQ(cairn({"--version"}).out.rfind("cairn ", 0), 0u);
-  const std::vector<Arguments> levels = {{}, {"train"}, {"train", "image-classification"}, {"eval"}, {"predict"},
-                                         {"bench"}, {"info"}, {"doctor"}};
+  const std::vector<Arguments> levels = {{},       {"train"},   {"train", "image-classification"},
+                                         {"eval"}, {"predict"}, {"bench"},
+                                         {"info"}, {"doctor"}};
   for (Arguments level : levels) {
     level.push_back("--help");
     const Outcome o = cairn(level);
@@ -25,19 +26,23 @@ TEST(Contract, TrainPrintsOneObjectAtTheEnd) {
   EXPECT_EQ(result["examples"], 32);
   EXPECT_EQ(result["steps"], 12);
   EXPECT_EQ(result["run"], Trained::get().run());
-  for (const char* file : {"config.json", "metrics.jsonl", "checkpoint.safetensors", "model.safetensors"})
+  for (const char* file :
+       {"config.json", "metrics.jsonl", "checkpoint.safetensors", "model.safetensors"})
     EXPECT_TRUE(std::filesystem::exists(Trained::get().run() + "/" + file)) << file;
 }
 
 TEST(Contract, EvalGivesWhatTrainingMeasured) {
   const Trained& t = Trained::get();
-  const Outcome o = cairn({"eval", t.run(), "--data", t.data(), "--split", "test", "--json", "--threads", "1"});
+  const Outcome o =
+      cairn({"eval", t.run(), "--data", t.data(), "--split", "test", "--json", "--threads", "1"});
   ASSERT_EQ(o.status, 0) << o.err;
   const Json result = o.json(), trained = t.outcome().json();
-  for (const char* key : {"task", "split", "examples", "accuracy"}) EXPECT_EQ(result[key], trained[key]) << key;
+  for (const char* key : {"task", "split", "examples", "accuracy"})
+    EXPECT_EQ(result[key], trained[key]) << key;
   EXPECT_NEAR(result["loss"].get<double>(), trained["loss"].get<double>(), 1e-5);
   EXPECT_EQ(cairn({"eval", t.run(), "--split", "train", "--json"}).json()["examples"], 96);
-  EXPECT_EQ(cairn({"eval", t.run() + "/model.safetensors", "--json"}).json()["accuracy"], result["accuracy"]);
+  EXPECT_EQ(cairn({"eval", t.run() + "/model.safetensors", "--json"}).json()["accuracy"],
+            result["accuracy"]);
 }
 
 TEST(Contract, PredictPrintsOneObjectALine) {
@@ -70,7 +75,8 @@ TEST(Contract, InfoDescribesFiles) {
 TEST(Contract, DoctorDescribesTheMachine) {
   const Outcome o = cairn({"doctor"});
   EXPECT_EQ(o.status, 0) << "this processor has no AVX2?";
-  for (const char* part : {"processor", "threads", "oneDNN", "data"}) EXPECT_NE(o.out.find(part), o.out.npos) << part;
+  for (const char* part : {"processor", "threads", "oneDNN", "data"})
+    EXPECT_NE(o.out.find(part), o.out.npos) << part;
 }
 
 // A long run, stopped by a signal once it has trained a little.
@@ -78,12 +84,14 @@ void expect_saved_on(int signal) {
   const Trained& t = Trained::get();
   const TemporaryFolder folder;
   const std::string run = folder / "run";
-  Running training({"train", "image-classification", "--data", t.data(), "--epochs", "1000", "--batch", "16",
-                    "--threads", "1", "--out", run});
-  ASSERT_TRUE(training.wait_for([&] { return std::filesystem::exists(run + "/checkpoint.safetensors"); }));
+  Running training({"train", "image-classification", "--data", t.data(), "--epochs", "1000",
+                    "--batch", "16", "--threads", "1", "--out", run});
+  ASSERT_TRUE(
+      training.wait_for([&] { return std::filesystem::exists(run + "/checkpoint.safetensors"); }));
   training.send(signal);
   const Outcome o = training.wait();
-  expect_failure(o, 128 + signal, {"saved", "cairn train image-classification --out " + run + " --resume"});
+  expect_failure(o, 128 + signal,
+                 {"saved", "cairn train image-classification --out " + run + " --resume"});
   EXPECT_EQ(cairn({"eval", run, "--json"}).status, 0);
 }
 TEST(Contract, SavesOnInterrupt) { expect_saved_on(SIGINT); }

@@ -107,7 +107,8 @@ inline Outcome cairn(const Arguments& arguments, const Setting& setting = {}) {
 // Ends with this status and a message that has all the parts.
 inline void expect_failure(const Outcome& o, int status, std::initializer_list<std::string> parts) {
   EXPECT_EQ(o.status, status) << o.err;
-  for (const std::string& part : parts) EXPECT_TRUE(o.says(part)) << "'" << part << "' is not in: " << o.err;
+  for (const std::string& part : parts)
+    EXPECT_TRUE(o.says(part)) << "'" << part << "' is not in: " << o.err;
 }
 
 inline void write(const std::string& path, const std::string& bytes) {
@@ -156,8 +157,8 @@ class Trained {
     write_bars(data(), "t10k", 32);
     const std::string images = content_of(data() + "/t10k-images-idx3-ubyte");
     write(picture(), "P5 28 28 255\n" + images.substr(16, 28 * 28));
-    outcome_ = cairn({"train", "image-classification", "--data", data(), "--epochs", "2", "--batch", "16",
-                      "--threads", "1", "--out", run(), "--json"});
+    outcome_ = cairn({"train", "image-classification", "--data", data(), "--epochs", "2", "--batch",
+                      "16", "--threads", "1", "--out", run(), "--json"});
   }
   TemporaryFolder folder_;
   Outcome outcome_;

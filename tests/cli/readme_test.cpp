@@ -24,7 +24,8 @@ TEST(Readme, ExamplesRunAsWritten) {
   setenv("OMP_WAIT_POLICY", "passive", 0);
   for (const std::string& block : blocks) {  // in order: later ones use what earlier ones made
     write(folder / "block.sh", block);
-    const std::string command = "cd " + folder.path() + " && PATH=" + programs + ":$PATH bash -euo pipefail block.sh > out 2>&1";
+    const std::string command = "cd " + folder.path() + " && PATH=" + programs +
+                                ":$PATH bash -euo pipefail block.sh > out 2>&1";
     EXPECT_EQ(std::system(command.c_str()), 0) << block << "\n" << content_of(folder / "out");
   }
   EXPECT_TRUE(std::filesystem::exists(folder / "runs/first/model.safetensors"));

@@ -22,7 +22,9 @@ train::Json config_of(const std::string& path, std::string* weights) {
     *weights = path;
     const io::SafetensorsFile file(path);
     const auto it = file.metadata().find("cairn.config");
-    if (it == file.metadata().end()) fail("{}: these weights do not say which network they are of; give the run folder instead", path);
+    if (it == file.metadata().end())
+      fail("{}: these weights do not say which network they are of; give the run folder instead",
+           path);
     try {
       return train::Json::parse(it->second);
     } catch (const nlohmann::json::exception&) {
@@ -36,7 +38,8 @@ train::Json config_of(const std::string& path, std::string* weights) {
 
 }  // namespace
 
-Json measure(const nn::Module& network, const data::ImageDataset& set, data::Split split, const data::Normalization& normalization) {
+Json measure(const nn::Module& network, const data::ImageDataset& set, data::Split split,
+             const data::Normalization& normalization) {
   NoGrad no_grad;
   auto forward = compile([&](Tensor x, Tensor y) {
     const Tensor logits = network(x);
@@ -45,14 +48,17 @@ Json measure(const nn::Module& network, const data::ImageDataset& set, data::Spl
   const int64_t classes = static_cast<int64_t>(set.classes().size());
   std::vector<std::vector<int64_t>> confusion(classes, std::vector<int64_t>(classes, 0));
   const data::ImageDatasetPtr unowned(std::shared_ptr<void>(), &set);
-  data::Loader loader(unowned, {.batch = kEvalBatch, .shuffle = false, .normalization = normalization, .threads = 1});
+  data::Loader loader(
+      unowned,
+      {.batch = kEvalBatch, .shuffle = false, .normalization = normalization, .threads = 1});
   data::Batch batch;
   double loss = 0;
   int64_t right = 0;
   const auto& s = set.shape();
   while (loader.next(batch)) {
-    const auto [guess, sum] = forward(from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32),
-                                      from_host(batch.labels.data(), {batch.count}, DType::i64));
+    const auto [guess, sum] = forward(
+        from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32),
+        from_host(batch.labels.data(), {batch.count}, DType::i64));
     loss += sum.item();
     const auto guesses = guess.to_vector<int64_t>();
     for (int64_t i = 0; i < batch.count; ++i) {
@@ -61,8 +67,9 @@ Json measure(const nn::Module& network, const data::ImageDataset& set, data::Spl
     }
   }
   const double n = static_cast<double>(set.size());
-  return {{"task", kTask}, {"split", data::name_of(split)}, {"examples", set.size()}, {"accuracy", static_cast<double>(right) / n},
-          {"loss", loss / n}, {"confusion", confusion}};
+  return {{"task", kTask},          {"split", data::name_of(split)},
+          {"examples", set.size()}, {"accuracy", static_cast<double>(right) / n},
+          {"loss", loss / n},       {"confusion", confusion}};
 }
 
 struct Classifier::Net {
@@ -76,13 +83,16 @@ Classifier::Classifier(const std::string& path) {
     model_ = config.at("model"), data_ = config.at("data");
     classes_ = config.at("classes").get<std::vector<std::string>>();
     const auto shape = config.at("shape").get<std::vector<int>>();
-    check(shape.size() == 3, "{}: the configuration's shape has {} numbers, not 3", path, shape.size());
+    check(shape.size() == 3, "{}: the configuration's shape has {} numbers, not 3", path,
+          shape.size());
     shape_ = {shape[0], shape[1], shape[2]};
-    normalization_ = {config.at("mean").get<std::vector<float>>(), config.at("deviation").get<std::vector<float>>()};
+    normalization_ = {config.at("mean").get<std::vector<float>>(),
+                      config.at("deviation").get<std::vector<float>>()};
   } catch (const nlohmann::json::exception& e) {
     fail("{}: the run's configuration is damaged: {}", path, e.what());
   }
-  net_ = std::make_unique<Net>(Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
+  net_ = std::make_unique<Net>(
+      Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
   const train::Loaded loaded = train::load_tensors(weights);
   try {
     net_->module->load_state_dict(loaded.tensors);
@@ -99,17 +109,25 @@ Tensor Classifier::logits(const Tensor& images) const {
 }
 
 std::vector<Prediction> Classifier::predict(const std::string& image_path, int top) const {
-  const io::Image image = io::resize(io::with_channels(io::read_image(image_path), shape_.channels), shape_.width, shape_.height);
+  const io::Image image = io::resize(io::with_channels(io::read_image(image_path), shape_.channels),
+                                     shape_.width, shape_.height);
   std::vector<uint8_t> chw(shape_.size());
   for (int c = 0; c < shape_.channels; ++c)
     for (int y = 0; y < shape_.height; ++y)
-      for (int x = 0; x < shape_.width; ++x) chw[(size_t(c) * shape_.height + y) * shape_.width + x] = image.at(x, y)[c];
+      for (int x = 0; x < shape_.width; ++x)
+        chw[(size_t(c) * shape_.height + y) * shape_.width + x] = image.at(x, y)[c];
   std::vector<float> pixels(chw.size());
   data::normalize_image(chw.data(), shape_, normalization_, pixels.data());
-  const auto p = softmax(logits(from_host(pixels.data(), {1, shape_.channels, shape_.height, shape_.width}, DType::f32)), 1).to_vector<float>();
+  const auto p =
+      softmax(logits(from_host(pixels.data(), {1, shape_.channels, shape_.height, shape_.width},
+                               DType::f32)),
+              1)
+          .to_vector<float>();
   std::vector<Prediction> all;
   for (size_t i = 0; i < p.size(); ++i) all.push_back({classes_[i], p[i]});
-  std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) {
+    return a.probability > b.probability;
+  });
   all.resize(std::min<size_t>(all.size(), static_cast<size_t>(std::max(1, top))));
   return all;
 }
@@ -118,16 +136,20 @@ Json evaluate(const std::string& run, const std::string& data, data::Split split
   const Classifier classifier(run);
   const auto set = data::open_image_dataset(data.empty() ? classifier.data() : data, split);
   if (!(set->shape() == classifier.shape()))
-    fail("{}: images are {}, but the run was trained on {}", set->name(), data::to_string(set->shape()), data::to_string(classifier.shape()));
+    fail("{}: images are {}, but the run was trained on {}", set->name(),
+         data::to_string(set->shape()), data::to_string(classifier.shape()));
   if (set->classes().size() != classifier.classes().size())
-    fail("{}: has {} classes, but the run was trained on {}", set->name(), set->classes().size(), classifier.classes().size());
+    fail("{}: has {} classes, but the run was trained on {}", set->name(), set->classes().size(),
+         classifier.classes().size());
   struct Shell : nn::Module {
     const Classifier& c;
     explicit Shell(const Classifier& c) : c(c) {}
     Tensor forward(Tensor x) override { return c.logits(x); }
   };
   Json result = measure(Shell(classifier), *set, split, classifier.normalization());
-  check(std::isfinite(result["loss"].get<double>()), "'{}': the loss on '{}' is not finite: the weights hold NaN or infinity, or overflow; use an earlier checkpoint",
+  check(std::isfinite(result["loss"].get<double>()),
+        "'{}': the loss on '{}' is not finite: the weights hold NaN or infinity, or overflow; use "
+        "an earlier checkpoint",
         run, set->name());
   return result;
 }

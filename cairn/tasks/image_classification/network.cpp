@@ -12,23 +12,31 @@ namespace {
   std::string known;
   for (const std::string& n : model_names()) known += (known.empty() ? "" : ", ") + n;
   const std::string near = nearest_name(name, model_names());
-  throw UsageError(fmt::format("--model: no network '{}'{}; there are {}", name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near), known));
+  throw UsageError(fmt::format("--model: no network '{}'{}; there are {}", name,
+                               near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
+                               known));
 }
 
 }  // namespace
 
-nn::AnyModule make_network(const std::string& name, const data::ImageShape& shape, int64_t classes) {
+nn::AnyModule make_network(const std::string& name, const data::ImageShape& shape,
+                           int64_t classes) {
   if (name == "lenet") {
     if (shape.height != 28 || shape.width != 28)
-      fail("--model lenet takes images of 28x28, the data has {}; use resnet9 or resnet18", data::to_string(shape));
+      fail("--model lenet takes images of 28x28, the data has {}; use resnet9 or resnet18",
+           data::to_string(shape));
     return models::LeNet(shape.channels, classes);
   }
   if (name == "resnet9") {
-    if (shape.height < 16 || shape.width < 16) fail("--model resnet9 takes images of at least 16x16, the data has {}", data::to_string(shape));
+    if (shape.height < 16 || shape.width < 16)
+      fail("--model resnet9 takes images of at least 16x16, the data has {}",
+           data::to_string(shape));
     return models::ResNet9(classes, shape.channels);
   }
   if (name == "resnet18") {
-    if (shape.height < 8 || shape.width < 8) fail("--model resnet18 takes images of at least 8x8, the data has {}", data::to_string(shape));
+    if (shape.height < 8 || shape.width < 8)
+      fail("--model resnet18 takes images of at least 8x8, the data has {}",
+           data::to_string(shape));
     return models::ResNet18Cifar(classes, shape.channels);
   }
   unknown_model(name);
@@ -46,7 +54,8 @@ Recipe recipe_for(const std::string& wanted, const data::ImageDataset& dataset) 
     r.epochs = 10, r.lr = 4e-3, r.weight_decay = 5e-2, r.label_smoothing = 0.1;
   }
   if (grey) {
-    r.augment.rotate_degrees = 10, r.augment.shift_pixels = 2, r.augment.scale = 0.1f, r.augment.shear = 0.1f;
+    r.augment.rotate_degrees = 10, r.augment.shift_pixels = 2, r.augment.scale = 0.1f,
+    r.augment.shear = 0.1f;
   } else {
     r.augment.crop_padding = 4, r.augment.flip = true;
   }

@@ -4,7 +4,8 @@
 
 namespace cairn::tasks::image_classification {
 
-// Throws UsageError with the nearest name, and Error when the network cannot take images of this shape.
+// Throws UsageError with the nearest name, and Error when the network cannot take images of this
+// shape.
 nn::AnyModule make_network(const std::string& name, const data::ImageShape& shape, int64_t classes);
 
 // What training uses unless told otherwise; `images`: of the training split.

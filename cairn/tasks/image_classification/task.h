@@ -1,4 +1,5 @@
-// Image classification: train a network on a folder of pictures, evaluate it, name what a picture shows.
+// Image classification: train a network on a folder of pictures, evaluate it, name what a picture
+// shows.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -22,15 +23,16 @@ struct TrainOptions {
   std::string model;            // "": lenet for grey images, resnet9 for colour
   int64_t epochs = 0;           // 0 here and below: what suits the model and the data
   int64_t batch = 0;
-  double lr = 0;                // the peak of a one-cycle schedule
+  double lr = 0;  // the peak of a one-cycle schedule
   uint64_t seed = 0;
-  std::string out;              // "": runs/image-classification-N
+  std::string out;  // "": runs/image-classification-N
   bool resume = false;
-  int64_t save_every = 0;       // steps between checkpoints inside an epoch; 0: only at its end
+  int64_t save_every = 0;  // steps between checkpoints inside an epoch; 0: only at its end
   bool quiet = false;
-  int64_t stop_after_steps = 0; // ends early, saved, as a signal would; for tests
+  int64_t stop_after_steps = 0;  // ends early, saved, as a signal would; for tests
 };
-// Trains and returns {run, accuracy, loss, seconds, ...} of the test split. Throws train::Stopped on a signal.
+// Trains and returns {run, accuracy, loss, seconds, ...} of the test split. Throws train::Stopped
+// on a signal.
 Json train(const TrainOptions& options);
 
 // {task, split, examples, accuracy, loss, confusion} of a run or its weights on a data set.

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "cairn/compile/conv_passes.h"
 #include "cairn/compile/dump.h"
+#include "cairn/compile/find_fault.h"
 #include "cairn/compile/profile.h"
 #include "cairn/ops/functions.h"
 #include "cairn/ops/context.h"
@@ -50,6 +52,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
     : backend_(backend), arena_(std::move(arena)) {
   const double start = now();
   RecorderScope eager(nullptr);
+  traced_ = traced;
   graph_ = optimize(std::move(traced), backend);
   derived_ = derived_nodes(graph_);
   choose_in_place(graph_, derived_);
@@ -91,11 +94,21 @@ void Executable::prepare_steps() {
     stats_.regions += node.region != nullptr;
     steps_.push_back(std::move(step));
   }
+  check_late();
   stats_.kernels = steps_.size();
   memory_ = plan_memory(graph_, workspace, derived_);
   if (memory_.derived_bytes) derived_memory_ = new Buffer(backend_, memory_.derived_bytes);
   for (const GraphInput& in : graph_.inputs)
     if (in.kind == InputKind::state) sources_.emplace_back(in.tensor, 0);
+}
+
+// Where a look at the fault word waits for the device, one look is taken, after the last op that may fail: no
+// State has changed by then.
+void Executable::check_late() {
+  if (backend_.host_readable()) return;
+  bool last = true;
+  for (size_t s = steps_.size(); s-- > 0;)
+    if (steps_[s].may_fault) steps_[s].may_fault = std::exchange(last, false);
 }
 
 ValueId Executable::root(ValueId v) const {
@@ -200,8 +213,8 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
   for (Tensor& t : outputs) t = Tensor();
   bind_outputs(outputs);
   if (memory_.derived_bytes) run_derived();
-  if (profiling()) [[unlikely]] run_profiled();
-  else run_steps();
+  if (profiling()) [[unlikely]] run_profiled(arguments);
+  else run_steps(arguments);
   commit();
   ++stats_.runs;
 }
@@ -212,20 +225,19 @@ void Executable::run_derived() {
   for (auto& [state, version] : sources_)
     if (state->version != version) version = state->version, stale = true;
   if (!stale) return;
-  Fault fault;
   for (const Step& step : steps_)
-    if (step.derived) step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+    if (step.derived) step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
   derived_ready_ = true;
 }
 
-void Executable::run_steps() {
-  Fault fault;
+void Executable::run_steps(std::span<const Tensor> arguments) {
+  fault_ = {};
   for (const Step& step : steps_) {
     if (step.derived) continue;
-    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
     if (step.may_fault) [[unlikely]] {
       backend_.synchronize();
-      if (fault.kind != Fault::none) raise(step, fault);
+      if (fault_.kind != Fault::none) raise(arguments, step);
     }
   }
 }
@@ -246,17 +258,17 @@ ProfileEvent event_of(const Graph& graph, const Node& node) {
 }
 }  // namespace
 
-void Executable::run_profiled() {
-  Fault fault;
+void Executable::run_profiled(std::span<const Tensor> arguments) {
+  fault_ = {};
   for (const Step& step : steps_) {
     if (step.derived) continue;
     ProfileEvent event = event_of(graph_, graph_.nodes[step.node]);
     event.start = profile_now();
-    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault});
+    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
     backend_.synchronize();
     event.seconds = profile_now() - event.start;
     add_profile_event(std::move(event));
-    if (step.may_fault && fault.kind != Fault::none) raise(step, fault);
+    if (step.may_fault && fault_.kind != Fault::none) raise(arguments, step);
   }
 }
 
@@ -286,12 +298,15 @@ void Executable::commit() {
   if (graph_.random_ops) advance_generator(graph_.random_ops);
 }
 
-void Executable::raise(const Step& step, const Fault& fault) {
-  const Node& node = graph_.nodes[step.node];
+// The failed step runs again, op by op as it was traced, to find where it went wrong: no State has changed yet,
+// so it meets the same values.
+void Executable::raise(std::span<const Tensor> arguments, const Step& step) {
+  find_fault(traced_, arguments);
+  const Node& node = graph_.nodes[step.node];  // only the compiled form fails
   const std::string place = fmt::format(" (at {}{}{}:{})", node.path, node.path.empty() ? "" : ", ", node.loc.file_name(), node.loc.line());
-  if (fault.kind == Fault::bad_index)
-    fail("{}: index {} at position {} is out of range{}", node.op->name, fault.value, fault.position, place);
-  fail("{}: a value is not finite (element {}){}", node.op->name, fault.position, place);
+  if (fault_.kind == Fault::bad_index)
+    fail("{}: index {} at position {} is out of range{}", node.op->name, fault_.value, fault_.position, place);
+  fail("{}: a value is not finite (element {}){}", node.op->name, fault_.position, place);
 }
 
 }  // namespace cairn

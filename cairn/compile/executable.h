@@ -68,14 +68,16 @@ class Executable {
   void bind_states();
   void bind_outputs(std::span<Tensor> outputs);
   void run_derived();
-  void run_steps();
-  void run_profiled();
+  void check_late();
+  void run_steps(std::span<const Tensor> arguments);
+  void run_profiled(std::span<const Tensor> arguments);
   void commit();
-  [[noreturn]] void raise(const Step& step, const Fault& fault);
+  [[noreturn]] void raise(std::span<const Tensor> arguments, const Step& step);
   void* address_of(ValueId v) const;
   ValueId root(ValueId v) const;
 
-  Graph graph_;
+  Graph traced_, graph_;  // as recorded; as compiled
+  Fault fault_;           // where kernels report
   Backend& backend_;
   std::shared_ptr<Arena> arena_;
   uint64_t arena_generation_ = 0;

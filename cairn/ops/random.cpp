@@ -48,12 +48,20 @@ thread_local RandomKeys* current_keys = nullptr;
 
 std::span<const OpDef> random_ops() { return kOps; }
 
+// The generator's words are remembered on the host, so that a step need not wait for the device to read them;
+// they are read again after anyone else assigned it (a checkpoint, a new seed).
 void advance_generator(int64_t ops) {
+  struct Known {
+    Ref<TensorImpl> generator;
+    uint64_t version;
+    int64_t words[2];
+  };
+  thread_local Known known = {};
   const Tensor& gen = thread_generator();
-  int64_t words[2];
-  copy_to_host(gen, words);
-  words[1] += ops;
-  assign(gen, from_host(words, {2}, DType::i64));
+  if (known.generator != gen.ref() || known.version != gen.impl()->version) copy_to_host(gen, known.words);
+  known.words[1] += ops;
+  assign(gen, from_host(known.words, {2}, DType::i64));
+  known.generator = gen.ref(), known.version = gen.impl()->version;
 }
 
 RandomKey next_random_key() {

@@ -1,6 +1,8 @@
 // The reference back end: host memory, one plan a call, kernels from the tables.
+#include "cairn/backend/reference/reference.h"
+
+#include <atomic>
 #include <cstring>
-#include <memory>
 
 #include "cairn/backend/reference/kernels.h"
 #include "cairn/device/pool.h"
@@ -124,6 +126,12 @@ class ReferencePlan : public Plan {
   Kernel kernel_;
 };
 
+std::atomic<bool> fusion{false};
+
+std::unique_ptr<Plan> prepare_op(const OpCall& call) {
+  return std::make_unique<ReferencePlan>(call, find_kernel(call.op->name));
+}
+
 class ReferenceBackend : public Backend {
  public:
   const char* name() const override { return "reference"; }
@@ -132,17 +140,18 @@ class ReferenceBackend : public Backend {
   void copy_from_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
   void copy_within(void* target, const void* source, size_t bytes) override { std::memmove(target, source, bytes); }
   void copy_to_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
-  bool supports(const OpCall& call) const override { return find_kernel(call.op->name) != nullptr; }
-  std::unique_ptr<Plan> prepare(const OpCall& call) override { return prepare_reference(call); }
-  bool reads_strides(const OpCall&, int) const override { return true; }
-
- private:
-  static std::unique_ptr<Plan> prepare_reference(const OpCall& call) {
-    return std::make_unique<ReferencePlan>(call, find_kernel(call.op->name));
+  bool supports(const OpCall& call) const override { return call.region || find_kernel(call.op->name); }
+  std::unique_ptr<Plan> prepare(const OpCall& call) override {
+    return call.region ? prepare_region(call, prepare_op) : prepare_op(call);
   }
+  bool can_fuse(const OpCall& call) const override { return fusion && supports(call); }
+  bool reads_strides(const OpCall&, int) const override { return true; }
 };
 
 }  // namespace
+
+void set_fusion(bool on) { fusion = on; }
+
 }  // namespace reference
 
 Backend& make_reference_backend() {

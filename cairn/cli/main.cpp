@@ -45,7 +45,7 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   collect_names(*command, names);
   const std::vector<std::string> unknown = app.remaining(true);
   if (!command->get_subcommands({}).empty() && !unknown.empty())
-    message = fmt::format("{}: there is no '{}'", path_of(command), unknown.front());
+    message = fmt::format("there is no '{}'", unknown.front());
   for (const std::string& word : unknown) {
     const std::string near = nearest_name(word.substr(0, word.find('=')), names);
     if (near.empty()) continue;

@@ -1,5 +1,5 @@
-// bench_workloads NAME... [--threads N] [--dtype f32|bf16] [--seconds S] [--json FILE]: what `cairn bench`
-// does, without the rest of the program.
+// bench_workloads NAME... [--threads N] [--dtype f32|bf16] [--seconds S] [--json FILE]: what `cairn
+// bench` does, without the rest of the program.
 #include <cstdio>
 #include <cstring>
 

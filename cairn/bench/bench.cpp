@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/parallel.h"
@@ -24,7 +24,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUp = 2, kLeastSteps = 5;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 double peak_megabytes() {
   rusage usage{};
@@ -53,14 +55,23 @@ Json measured(const Workload& workload, const Mode& mode, double seconds) {
   }
   std::sort(ms.begin(), ms.end());
   const double median = ms[ms.size() / 2];
-  return {{"ms", rounded(median, 4)}, {"fastest", rounded(ms.front(), 4)}, {"slowest", rounded(ms.back(), 4)},
-          {"steps", ms.size()}, {"loss", loss}, {"params", running.params}, {"gflop", rounded(running.gflop, 4)},
-          {"gflop_per_s", rounded(running.gflop / median * 1e3, 1)}, {"peak_mb", rounded(peak_megabytes(), 1)},
+  return {{"ms", rounded(median, 4)},
+          {"fastest", rounded(ms.front(), 4)},
+          {"slowest", rounded(ms.back(), 4)},
+          {"steps", ms.size()},
+          {"loss", loss},
+          {"params", running.params},
+          {"gflop", rounded(running.gflop, 4)},
+          {"gflop_per_s", rounded(running.gflop / median * 1e3, 1)},
+          {"peak_mb", rounded(peak_megabytes(), 1)},
           {"compile_s", rounded(std::max(0.0, first - median / 1e3), 3)}};
 }
 
 Json row_of(const Workload& workload, const Mode& mode, double seconds) {
-  Json row = {{"name", workload.name}, {"system", "cairn"}, {"mode", "compiled"}, {"dtype", name_of(mode.dtype)}};
+  Json row = {{"name", workload.name},
+              {"system", "cairn"},
+              {"mode", "compiled"},
+              {"dtype", name_of(mode.dtype)}};
   try {
     row.update(measured(workload, mode, seconds));
   } catch (const std::exception& e) {
@@ -70,7 +81,8 @@ Json row_of(const Workload& workload, const Mode& mode, double seconds) {
 }
 
 // In a process of its own, so that memory and state of one workload do not count for the next.
-Json row_of_child(const Workload& workload, const Mode& mode, int threads, double seconds, bool profile) {
+Json row_of_child(const Workload& workload, const Mode& mode, int threads, double seconds,
+                  bool profile) {
   int ends[2];
   check(pipe(ends) == 0, "bench: cannot make a pipe");
   const pid_t child = fork();
@@ -91,21 +103,26 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
   close(ends[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t n; (n = read(ends[0], buffer, sizeof(buffer))) > 0;) text.append(buffer, static_cast<size_t>(n));
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof(buffer))) > 0;)
+    text.append(buffer, static_cast<size_t>(n));
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
   const Json row = Json::parse(text, nullptr, false);
   if (!row.is_discarded()) return row;
-  return {{"name", workload.name}, {"system", "cairn"}, {"dtype", name_of(mode.dtype)},
-          {"error", WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status)) : "ended without a row"}};
+  return {{"name", workload.name},
+          {"system", "cairn"},
+          {"dtype", name_of(mode.dtype)},
+          {"error", WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status))
+                                        : "ended without a row"}};
 }
 
 }  // namespace
 
-int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype, double seconds,
-              const std::string& json_path, bool profile) {
-  if (dtype != "f32" && dtype != "bf16") throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
+int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,
+              double seconds, const std::string& json_path, bool profile) {
+  if (dtype != "f32" && dtype != "bf16")
+    throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
   if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
   std::vector<const Workload*> chosen;
   bool ops = false;

@@ -64,7 +64,9 @@ Json op_rows(double seconds) {
     add("eager add, 16 floats, no gradient", 0, [&] { (void)(a + b); });
   }
   add("eager add, 16 floats, with gradient", 0, [&] { (void)(p + b); });
-  rows.push_back({{"name", "replayed node, one float"}, {"system", "cairn"}, {"us", replayed_node_us(seconds)}});
+  rows.push_back({{"name", "replayed node, one float"},
+                  {"system", "cairn"},
+                  {"us", replayed_node_us(seconds)}});
 
   const NoGrad no_grad;
   const Tensor large = randn({1 << 22});
@@ -77,7 +79,8 @@ Json op_rows(double seconds) {
   add("conv2d, 16 x 64 x 56 x 56, 64 filters 3 x 3", 16.0 * 56 * 56 * 64 * 64 * 9,
       [&] { (void)conv2d(images, filter, {}, {.padding = {1}}); });
   const Tensor q = randn({1, 8, 1024, 64});
-  add("attention, 8 heads of 64, 1024 positions", 2.0 * 8 * 1024 * 1024 * 64, [&] { (void)attention(q, q, q); });
+  add("attention, 8 heads of 64, 1024 positions", 2.0 * 8 * 1024 * 1024 * 64,
+      [&] { (void)attention(q, q, q); });
   return rows;
 }
 

@@ -4,7 +4,8 @@
 
 namespace cairn::bench {
 
-// Rows of name, "us" (fastest microseconds of one) and, for products and convolutions, "gflop_per_s".
+// Rows of name, "us" (fastest microseconds of one) and, for products and convolutions,
+// "gflop_per_s".
 nlohmann::ordered_json op_rows(double seconds_each);
 
 }  // namespace cairn::bench

@@ -4,8 +4,8 @@
 #include "cairn/compile/compile.h"
 #include "cairn/graph/cost.h"
 #include "cairn/models/models.h"
-#include "cairn/ops/ctc.h"
 #include "cairn/ops/context.h"
+#include "cairn/ops/ctc.h"
 #include "cairn/optim/optim.h"
 
 namespace cairn::bench {
@@ -18,11 +18,14 @@ constexpr double kGiga = 1e9;
 Tensor f32(const Tensor& t) { return t.dtype() == DType::f32 ? t : cast(t, DType::f32); }
 
 // Two a multiply-add, in units of 1e9.
-double gflop_of(const std::function<void()>& body) { return 2 * multiply_adds(trace_graph(body)) / kGiga; }
+double gflop_of(const std::function<void()>& body) {
+  return 2 * multiply_adds(trace_graph(body)) / kGiga;
+}
 
 // The step of one network: loss (in the mode's precision), gradient, update.
 template <class Optimizer, class Options>
-Running supervised(const Mode& mode, const nn::Module& net, const Tensor& x, const Tensor& y, const Options& options, Loss loss) {
+Running supervised(const Mode& mode, const nn::Module& net, const Tensor& x, const Tensor& y,
+                   const Options& options, Loss loss) {
   net.train();
   auto optimizer = std::make_shared<Optimizer>(net.parameters(), options);
   auto body = [=](const Tensor& x, const Tensor& y) -> Tensor {
@@ -47,11 +50,14 @@ constexpr optim::AdamOptions kGanAdam{.lr = 2e-4, .betas = {0.5, 0.999}};
 
 template <class Optimizer, class M, class Options>
 Running classifier(const Mode& mode, M net, const Tensor& x, const Options& options) {
-  return supervised<Optimizer>(mode, net, x, randint(10, {x.size(0)}), options,
-                               [net](const Tensor& x, const Tensor& y) { return cross_entropy(f32(net(x)), y); });
+  return supervised<Optimizer>(
+      mode, net, x, randint(10, {x.size(0)}), options,
+      [net](const Tensor& x, const Tensor& y) { return cross_entropy(f32(net(x)), y); });
 }
 
-Running lenet(const Mode& mode) { return classifier<optim::AdamW>(mode, models::LeNet(), randn({64, 1, 28, 28}), kAdamW); }
+Running lenet(const Mode& mode) {
+  return classifier<optim::AdamW>(mode, models::LeNet(), randn({64, 1, 28, 28}), kAdamW);
+}
 Running resnet18_cifar(const Mode& mode) {
   return classifier<optim::SGD>(mode, models::ResNet18Cifar(), randn({64, 3, 32, 32}), kSgd);
 }
@@ -65,27 +71,31 @@ Running video3d(const Mode& mode) {
 template <class M>
 Running language_model(const Mode& mode, M net, const Tensor& tokens) {
   const int64_t length = tokens.size(1) - 1;
-  return supervised<optim::AdamW>(mode, net, contiguous(slice(tokens, 1, 0, length)), contiguous(slice(tokens, 1, 1, length)), kAdamW,
+  return supervised<optim::AdamW>(mode, net, contiguous(slice(tokens, 1, 0, length)),
+                                  contiguous(slice(tokens, 1, 1, length)), kAdamW,
                                   [net](const Tensor& x, const Tensor& y) {
                                     return cross_entropy(f32(flatten(net(x), 0, 1)), flatten(y, 0));
                                   });
 }
 
-Running lstm_lm(const Mode& mode) { return language_model(mode, models::LstmLm(), randint(10000, {32, 65})); }
+Running lstm_lm(const Mode& mode) {
+  return language_model(mode, models::LstmLm(), randint(10000, {32, 65}));
+}
 
 Running gru_forecast(const Mode& mode) {
   models::GruForecast net;
-  return supervised<optim::AdamW>(mode, net, randn({32, 96, 7}), randn({32, 24, 7}), kAdamW,
-                                  [net](const Tensor& x, const Tensor& y) { return mse_loss(f32(net(x)), y); });
+  return supervised<optim::AdamW>(
+      mode, net, randn({32, 96, 7}), randn({32, 24, 7}), kAdamW,
+      [net](const Tensor& x, const Tensor& y) { return mse_loss(f32(net(x)), y); });
 }
 
 Running bilstm_ctc(const Mode& mode) {
   models::BiLstmCtc net;
   const Tensor targets = randint(28, {16, 30}) + full({}, 1, DType::i64);  // 0 is the blank
   const Tensor frames = full({16}, 200, DType::i64), lengths = full({16}, 30, DType::i64);
-  return supervised<optim::AdamW>(mode, net, randn({200, 16, 80}), targets, kAdamW, [=](const Tensor& x, const Tensor& y) {
-    return ctc_loss(f32(net(x)), y, frames, lengths);
-  });
+  return supervised<optim::AdamW>(
+      mode, net, randn({200, 16, 80}), targets, kAdamW,
+      [=](const Tensor& x, const Tensor& y) { return ctc_loss(f32(net(x)), y, frames, lengths); });
 }
 
 // ---- adversarial
@@ -96,7 +106,8 @@ Tensor images() { return rand({64, 3, 32, 32}) * 2.0 - 1.0; }
 Running dcgan32(const Mode& mode) {
   models::Generator32 g;
   models::Discriminator32 d;
-  auto opt_g = std::make_shared<optim::Adam>(g.parameters(), kGanAdam), opt_d = std::make_shared<optim::Adam>(d.parameters(), kGanAdam);
+  auto opt_g = std::make_shared<optim::Adam>(g.parameters(), kGanAdam),
+       opt_d = std::make_shared<optim::Adam>(d.parameters(), kGanAdam);
   const Tensor real = images(), z = randn({64, 128});
   const bool low = mode.dtype == DType::bf16;
   auto body = [=](const Tensor& real, const Tensor& z) -> Tensor {
@@ -108,7 +119,8 @@ Running dcgan32(const Mode& mode) {
       on_real = d(real);
       on_fake = d(fake.detach());
     }
-    const Tensor loss = binary_cross_entropy_with_logits(f32(on_real), one) + binary_cross_entropy_with_logits(f32(on_fake), zero);
+    const Tensor loss = binary_cross_entropy_with_logits(f32(on_real), one) +
+                        binary_cross_entropy_with_logits(f32(on_fake), zero);
     opt_d->step(loss);
     {
       const AutocastScope scope(DType::bf16, low);
@@ -147,29 +159,35 @@ Running wgan_gp32(const Mode& mode) {
   };
   const double gflop = gflop_of([&] { body(real, z, eps); });
   auto step = std::make_shared<decltype(compile(body))>(compile(body));
-  return {[=] { return (*step)(real, z, eps).item(); }, g.num_parameters() + d.num_parameters(), gflop};
+  return {[=] { return (*step)(real, z, eps).item(); }, g.num_parameters() + d.num_parameters(),
+          gflop};
 }
 
 // ---- attention
 
-Running gpt_mini(const Mode& mode) { return language_model(mode, models::Gpt(65, 384, 6, 6, 256), randint(65, {12, 257})); }
+Running gpt_mini(const Mode& mode) {
+  return language_model(mode, models::Gpt(65, 384, 6, 6, 256), randint(65, {12, 257}));
+}
 
 Running seq2seq(const Mode& mode) {
   models::Seq2Seq net;
   const Tensor target = randint(8000, {64, 33});
-  return supervised<optim::AdamW>(mode, net, randint(8000, {64, 32}), target, kAdamW, [net](const Tensor& x, const Tensor& y) {
-    const int64_t length = y.size(1) - 1;
-    const Tensor logits = net(x, slice(y, 1, 0, length));
-    return cross_entropy(f32(flatten(logits, 0, 1)), flatten(slice(y, 1, 1, length), 0));
-  });
+  return supervised<optim::AdamW>(
+      mode, net, randint(8000, {64, 32}), target, kAdamW, [net](const Tensor& x, const Tensor& y) {
+        const int64_t length = y.size(1) - 1;
+        const Tensor logits = net(x, slice(y, 1, 0, length));
+        return cross_entropy(f32(flatten(logits, 0, 1)), flatten(slice(y, 1, 1, length), 0));
+      });
 }
 
 Running bert_qa(const Mode& mode) {
   models::QaEncoder net;
-  return supervised<optim::AdamW>(mode, net, randint(16000, {16, 256}), randint(256, {2, 16}), kAdamW, [net](const Tensor& x, const Tensor& y) {
-    const Tensor scores = f32(net(x));
-    return cross_entropy(select(scores, 2, 0), select(y, 0, 0)) + cross_entropy(select(scores, 2, 1), select(y, 0, 1));
-  });
+  return supervised<optim::AdamW>(mode, net, randint(16000, {16, 256}), randint(256, {2, 16}),
+                                  kAdamW, [net](const Tensor& x, const Tensor& y) {
+                                    const Tensor scores = f32(net(x));
+                                    return cross_entropy(select(scores, 2, 0), select(y, 0, 0)) +
+                                           cross_entropy(select(scores, 2, 1), select(y, 0, 1));
+                                  });
 }
 
 // ---- inference
@@ -187,9 +205,15 @@ Running inference(const Mode& mode, M net, const Tensor& x) {
   return {[=] { return (*step)(x).item(); }, net.num_parameters(), gflop};
 }
 
-Running lenet_infer_b1(const Mode& mode) { return inference(mode, models::LeNet(), randn({1, 1, 28, 28})); }
-Running resnet50_infer_b1(const Mode& mode) { return inference(mode, models::ResNet50(), randn({1, 3, 224, 224})); }
-Running resnet50_infer_b16(const Mode& mode) { return inference(mode, models::ResNet50(), randn({16, 3, 224, 224})); }
+Running lenet_infer_b1(const Mode& mode) {
+  return inference(mode, models::LeNet(), randn({1, 1, 28, 28}));
+}
+Running resnet50_infer_b1(const Mode& mode) {
+  return inference(mode, models::ResNet50(), randn({1, 3, 224, 224}));
+}
+Running resnet50_infer_b16(const Mode& mode) {
+  return inference(mode, models::ResNet50(), randn({16, 3, 224, 224}));
+}
 
 // A prompt of 128 tokens, then greedy ones up to 64, one at a time over a cache of keys and values.
 Running gpt2_decode(const Mode& mode) {
@@ -197,20 +221,25 @@ Running gpt2_decode(const Mode& mode) {
   auto net = std::make_shared<models::Gpt>(50257, 768, 12, 12, 1024);
   net->eval();
   const auto caches = net->make_caches(1, kPrompt + kTokens);
-  // Tokens [1, T] at position `start` -> the next token [1, 1], its position, the sum of the logits.
+  // Tokens [1, T] at position `start` -> the next token [1, 1], its position, the sum of the
+  // logits.
   auto body = [=](const Tensor& tokens, const Tensor& start) -> std::tuple<Tensor, Tensor, Tensor> {
     const NoGrad no_grad;
     const AutocastScope scope(DType::bf16, mode.dtype == DType::bf16);
     const Tensor logits = f32(net->decode(tokens, start, caches));
-    return {argmax(logits, 1, true), start + full({}, static_cast<double>(tokens.size(1)), DType::i64), sum(logits)};
+    return {argmax(logits, 1, true),
+            start + full({}, static_cast<double>(tokens.size(1)), DType::i64), sum(logits)};
   };
   const Tensor prompt = randint(50257, {1, kPrompt}), origin = zeros({}, DType::i64);
-  const double gflop = gflop_of([&] { body(prompt, origin); }) +
-                       static_cast<double>(kTokens - 1) * gflop_of([&] { body(zeros({1, 1}, DType::i64), origin); });
+  const double gflop =
+      gflop_of([&] { body(prompt, origin); }) + static_cast<double>(kTokens - 1) * gflop_of([&] {
+                                                  body(zeros({1, 1}, DType::i64), origin);
+                                                });
   auto step = std::make_shared<decltype(compile(body))>(compile(body));
   return {[=] {
             auto [token, position, total] = (*step)(prompt, origin);
-            for (int64_t i = 1; i < kTokens; ++i) std::tie(token, position, total) = (*step)(token, position);
+            for (int64_t i = 1; i < kTokens; ++i)
+              std::tie(token, position, total) = (*step)(token, position);
             return total.item();
           },
           net->num_parameters(), gflop};
@@ -221,11 +250,14 @@ Running gpt2_decode(const Mode& mode) {
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = {
       {"lenet", "64 images 28x28x1, two convolutions and two linear layers, AdamW", lenet},
-      {"resnet18_cifar", "64 images 32x32x3, ResNet-18 with a 3x3 stem, SGD with momentum", resnet18_cifar},
+      {"resnet18_cifar", "64 images 32x32x3, ResNet-18 with a 3x3 stem, SGD with momentum",
+       resnet18_cifar},
       {"video3d", "8 clips 3x16x64x64, four blocks of 3-D convolution, SGD with momentum", video3d},
       {"lstm_lm", "32 x 64 tokens of 10,000, two LSTM layers of 512, AdamW", lstm_lm},
       {"gru_forecast", "32 x 96 steps of 7 features, two GRU layers of 128, AdamW", gru_forecast},
-      {"bilstm_ctc", "16 x 200 frames of 80 mel, three BiLSTM layers of 256, CTC over 29 labels, AdamW", bilstm_ctc},
+      {"bilstm_ctc",
+       "16 x 200 frames of 80 mel, three BiLSTM layers of 256, CTC over 29 labels, AdamW",
+       bilstm_ctc},
       {"dcgan32", "64 images 32x32x3, a discriminator and a generator step, Adam", dcgan32},
       {"wgan_gp32", "64 images 32x32x3, one critic step with gradient penalty, Adam", wgan_gp32},
       {"gpt_mini", "12 x 256 characters, 6 layers, 6 heads, 384 wide, AdamW", gpt_mini},
@@ -234,7 +266,8 @@ const std::vector<Workload>& workloads() {
       {"lenet_infer_b1", "one image 28x28x1, forward", lenet_infer_b1},
       {"resnet50_infer_b1", "one image 224x224x3, forward", resnet50_infer_b1},
       {"resnet50_infer_b16", "16 images 224x224x3, forward", resnet50_infer_b16},
-      {"gpt2_decode", "GPT-2's 124 M parameters, a prompt of 128 tokens and 64 greedy ones", gpt2_decode},
+      {"gpt2_decode", "GPT-2's 124 M parameters, a prompt of 128 tokens and 64 greedy ones",
+       gpt2_decode},
   };
   return all;
 }
@@ -246,7 +279,8 @@ const Workload& workload_named(const std::string& name) {
     names.emplace_back(w.name);
   }
   const std::string near = nearest_name(name, names);
-  throw UsageError(fmt::format("bench: no workload '{}'{}", name, near.empty() ? "" : "; did you mean '" + near + "'?"));
+  throw UsageError(fmt::format("bench: no workload '{}'{}", name,
+                               near.empty() ? "" : "; did you mean '" + near + "'?"));
 }
 
 }  // namespace cairn::bench

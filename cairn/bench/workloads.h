@@ -1,5 +1,5 @@
-// The workloads of the side-by-side benchmark: what one step is, in Cairn. Layer sizes, batches, losses and
-// optimizers are those of the PyTorch side, so that parameters and work agree.
+// The workloads of the side-by-side benchmark: what one step is, in Cairn. Layer sizes, batches,
+// losses and optimizers are those of the PyTorch side, so that parameters and work agree.
 #pragma once
 #include <functional>
 #include <memory>
@@ -16,7 +16,8 @@ struct Mode {
 
 // A workload that is ready to run: model, data from a fixed seed, optimizer, compiled step.
 struct Running {
-  std::function<double()> step;  // the whole step, its loss read back (inference: the sum of the outputs)
+  std::function<double()>
+      step;  // the whole step, its loss read back (inference: the sum of the outputs)
   int64_t params = 0;
   double gflop = 0;  // two a multiply-add
 };

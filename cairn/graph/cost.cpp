@@ -9,12 +9,14 @@ namespace {
 
 double count(const Shape& shape) { return static_cast<double>(numel(shape)); }
 
-// Each element of the forward output takes a product with one filter; `weight` [out, in / groups, kernel...].
+// Each element of the forward output takes a product with one filter; `weight` [out, in / groups,
+// kernel...].
 double convolution(const Shape& output, const Shape& weight) {
   return count(output) * count(weight) / static_cast<double>(std::max<int64_t>(weight[0], 1));
 }
 
-// x [T, N, I] or [N, T, I]; weights as the op lists them: every matrix of G * H rows meets every step.
+// x [T, N, I] or [N, T, I]; weights as the op lists them: every matrix of G * H rows meets every
+// step.
 double recurrent(const OpCall& call) {
   const Shape& x = call.shape(0);
   double weights = 0;
@@ -33,7 +35,8 @@ double multiply_adds(const OpCall& call) {
   if (name == "conv_grad_weight") return convolution(call.shape(1), call.out().shape);
   const bool backward = name.ends_with("_backward");
   const double factor = backward ? 2 : 1;
-  if (name.starts_with("lstm") || name.starts_with("gru") || name.starts_with("rnn")) return factor * recurrent(call);
+  if (name.starts_with("lstm") || name.starts_with("gru") || name.starts_with("rnn"))
+    return factor * recurrent(call);
   if (name.starts_with("attention")) {  // q k^T and p v; backward has five products
     const Shape &q = call.shape(0), &k = call.shape(1);
     return count(q) * static_cast<double>(k[2]) * (backward ? 5 : 2);

@@ -6,8 +6,8 @@
 
 namespace cairn {
 
-// Multiply-adds of one call: products of matrices, convolutions and their gradients, recurrent layers,
-// attention. Everything else counts 0.
+// Multiply-adds of one call: products of matrices, convolutions and their gradients, recurrent
+// layers, attention. Everything else counts 0.
 double multiply_adds(const OpCall& call);
 double multiply_adds(const Graph& graph);
 

@@ -111,12 +111,13 @@ Tensor ResNet9::forward(Tensor x) {
 }
 
 VideoNet::VideoNet(int64_t classes, int64_t channels, int64_t width)
-    : blocks(child("blocks", nn::ModuleList<nn::Sequential>())), head(child("head", nn::Linear(8 * width, classes))) {
+    : blocks(child("blocks", nn::ModuleList<nn::Sequential>())),
+      head(child("head", nn::Linear(8 * width, classes))) {
   int64_t in = channels;
   for (int stage = 0; stage < 4; ++stage) {
     const int64_t out = width << stage;
-    blocks.push_back(nn::Sequential(nn::Conv3d(in, out, 3, {.padding = 1, .bias = false}), nn::BatchNorm3d(out),
-                                    nn::ReLU(), nn::MaxPool3d(2)));
+    blocks.push_back(nn::Sequential(nn::Conv3d(in, out, 3, {.padding = 1, .bias = false}),
+                                    nn::BatchNorm3d(out), nn::ReLU(), nn::MaxPool3d(2)));
     in = out;
   }
 }

@@ -5,9 +5,11 @@
 
 namespace cairn::models {
 
-// Two convolutions and two linear layers: x [N, 1, 28, 28] -> [N, 10]; channels and classes may differ.
+// Two convolutions and two linear layers: x [N, 1, 28, 28] -> [N, 10]; channels and classes may
+// differ.
 struct LeNet : nn::Module {
-  explicit LeNet(int64_t channels = 1, int64_t classes = 10, int64_t width = 32, int64_t hidden = 128);
+  explicit LeNet(int64_t channels = 1, int64_t classes = 10, int64_t width = 32,
+                 int64_t hidden = 128);
   Tensor forward(Tensor x) override;
 
   nn::Conv2d c1, c2;
@@ -40,7 +42,8 @@ struct Bottleneck : nn::Module {
   nn::Sequential shortcut;
 };
 
-// ResNet-18 for small images, with a 3x3 stem: x [N, channels, 32, 32]. `width` is the first stage's, of 64.
+// ResNet-18 for small images, with a 3x3 stem: x [N, channels, 32, 32]. `width` is the first
+// stage's, of 64.
 struct ResNet18Cifar : nn::Module {
   explicit ResNet18Cifar(int64_t classes = 10, int64_t channels = 3, int64_t width = 64);
   Tensor forward(Tensor x) override;
@@ -58,8 +61,8 @@ struct ResNet50 : nn::Module {
   nn::Linear head;
 };
 
-// A fast network for small images after Page's "How to train your ResNet" (2018): three stages, the first
-// and last with a residual pair. x [N, channels, height, width], sides divisible by 8.
+// A fast network for small images after Page's "How to train your ResNet" (2018): three stages, the
+// first and last with a residual pair. x [N, channels, height, width], sides divisible by 8.
 struct ResNet9 : nn::Module {
   explicit ResNet9(int64_t classes = 10, int64_t channels = 3, int64_t width = 64);
   Tensor forward(Tensor x) override;

@@ -12,7 +12,8 @@ struct Generator32 : nn::Module {
   nn::Sequential net;
 };
 
-// Images [N, channels, 32, 32] -> one score each [N]. Without norm: the critic of a Wasserstein GAN.
+// Images [N, channels, 32, 32] -> one score each [N]. Without norm: the critic of a Wasserstein
+// GAN.
 struct Discriminator32 : nn::Module {
   explicit Discriminator32(int64_t width = 64, bool norm = true, int64_t channels = 3);
   Tensor forward(Tensor x) override;
@@ -21,6 +22,7 @@ struct Discriminator32 : nn::Module {
 };
 
 // mean((|d critic(mix) / d mix| - 1)^2) for mix = eps real + (1 - eps) fake; eps [N, 1, 1, 1].
-Tensor gradient_penalty(const nn::Module& critic, const Tensor& real, const Tensor& fake, const Tensor& eps);
+Tensor gradient_penalty(const nn::Module& critic, const Tensor& real, const Tensor& fake,
+                        const Tensor& eps);
 
 }  // namespace cairn::models

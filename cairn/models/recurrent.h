@@ -16,7 +16,8 @@ struct LstmLm : nn::Module {
 
 // Past values [N, T, features] -> the next ones [N, horizon, features].
 struct GruForecast : nn::Module {
-  explicit GruForecast(int64_t features = 7, int64_t dim = 128, int64_t layers = 2, int64_t horizon = 24);
+  explicit GruForecast(int64_t features = 7, int64_t dim = 128, int64_t layers = 2,
+                       int64_t horizon = 24);
   Tensor forward(Tensor x) override;
 
   nn::GRU rnn;
@@ -24,7 +25,8 @@ struct GruForecast : nn::Module {
   int64_t horizon, features;
 };
 
-// Mel frames [T, N, mel] -> log-probabilities of labels [T, N, labels] for CTC; label 0 is the blank.
+// Mel frames [T, N, mel] -> log-probabilities of labels [T, N, labels] for CTC; label 0 is the
+// blank.
 struct BiLstmCtc : nn::Module {
   explicit BiLstmCtc(int64_t mel = 80, int64_t dim = 256, int64_t layers = 3, int64_t labels = 29);
   Tensor forward(Tensor x) override;

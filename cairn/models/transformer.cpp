@@ -7,15 +7,17 @@ namespace {
 
 // Token and position embeddings of x [N, T], from position 0.
 Tensor embedded(const nn::Embedding& tok, const nn::Embedding& pos, const Tensor& x) {
-  check(x.rank() == 2 && x.size(1) <= pos.weight.size(0), "tokens {}: want [N, T] with T up to {}{}", to_string(x.shape()),
-        pos.weight.size(0), where(context().loc));
+  check(x.rank() == 2 && x.size(1) <= pos.weight.size(0),
+        "tokens {}: want [N, T] with T up to {}{}", to_string(x.shape()), pos.weight.size(0),
+        where(context().loc));
   return tok(x) + slice(pos.weight, 0, 0, x.size(1));
 }
 
 // `all` [N, H, capacity, d] with `part` [N, H, T, d] at positions start, start + 1, ...
 Tensor written(const Tensor& all, const Tensor& part, const Tensor& start) {
   const int64_t capacity = all.size(2), count = part.size(2);
-  const Tensor place = reshape(arange(0, capacity), {capacity, 1}) - start;  // of each row within `part`
+  const Tensor place =
+      reshape(arange(0, capacity), {capacity, 1}) - start;  // of each row within `part`
   const Tensor inside = logical_and(ge(place, 0.0), lt(place, static_cast<double>(count)));
   if (count == 1) return where(inside, part, all);
   const Tensor source = cast(clamp(place, 0, static_cast<double>(count - 1)), DType::i64);
@@ -39,7 +41,8 @@ Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal,
   });
 }
 
-Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Tensor& start, Loc loc) const {
+Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Tensor& start,
+                             Loc loc) const {
   return called({x}, loc, [&] {
     const Tensors both = chunk(kv(x), 2, -1);
     const Tensor k = written(cache.k, nn::split_heads(both[0], heads), start);
@@ -48,7 +51,8 @@ Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Ten
     assign(cache.v, v);
     const Tensor end = start + full({}, static_cast<double>(x.size(1)), start.dtype());
     const Tensor lengths = expand(reshape(end, {1}), {x.size(0)});
-    return o(nn::join_heads(attention(nn::split_heads(q(x), heads), k, v, {.lengths = lengths, .causal_from_length = true})));
+    return o(nn::join_heads(attention(nn::split_heads(q(x), heads), k, v,
+                                      {.lengths = lengths, .causal_from_length = true})));
   });
 }
 
@@ -94,7 +98,8 @@ Tensor Gpt::forward(Tensor x) {
   return head(norm(h));
 }
 
-Tensor Gpt::decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches, Loc loc) {
+Tensor Gpt::decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches,
+                   Loc loc) {
   return called({x}, loc, [&] {
     Tensor h = tok(x) + pos(arange(0, x.size(1)) + start);
     for (size_t i = 0; i < blocks.size(); ++i) h = blocks[i](h, caches[i], start);
@@ -109,7 +114,8 @@ std::vector<LayerCache> Gpt::make_caches(int64_t batch, int64_t capacity) const 
   return caches;
 }
 
-Seq2Seq::Seq2Seq(int64_t vocab, int64_t dim, int64_t heads, int64_t ff, int64_t layers, int64_t context)
+Seq2Seq::Seq2Seq(int64_t vocab, int64_t dim, int64_t heads, int64_t ff, int64_t layers,
+                 int64_t context)
     : tok(child("tok", nn::Embedding(vocab, dim))),
       pos(child("pos", nn::Embedding(context, dim))),
       enc(child("enc", nn::ModuleList<Block>())),

@@ -1,4 +1,5 @@
-// Transformers (Vaswani et al. 2017) with pre-norm blocks: language model, translation, question answering.
+// Transformers (Vaswani et al. 2017) with pre-norm blocks: language model, translation, question
+// answering.
 #pragma once
 #include <optional>
 
@@ -6,18 +7,22 @@
 
 namespace cairn::models {
 
-// Keys and values of one layer, [N, heads, capacity, d] States; positions from `start` on are overwritten.
+// Keys and values of one layer, [N, heads, capacity, d] States; positions from `start` on are
+// overwritten.
 struct LayerCache {
   Tensor k, v;
 };
 
-// Multi-head attention with its projections: x [N, T, dim], memory [N, S, dim] or undefined (itself).
+// Multi-head attention with its projections: x [N, T, dim], memory [N, S, dim] or undefined
+// (itself).
 struct Attention : nn::Module {
   Attention(int64_t dim, int64_t heads);
   using Module::operator();
-  Tensor operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc = Loc::current()) const;
+  Tensor operator()(const Tensor& x, const Tensor& memory, bool causal,
+                    Loc loc = Loc::current()) const;
   // Attends to the cache, into which keys and values of x go at `start` ([] i64, may be a State).
-  Tensor operator()(const Tensor& x, const LayerCache& cache, const Tensor& start, Loc loc = Loc::current()) const;
+  Tensor operator()(const Tensor& x, const LayerCache& cache, const Tensor& start,
+                    Loc loc = Loc::current()) const;
 
   int64_t heads;
   nn::Linear q, kv, o;
@@ -27,8 +32,10 @@ struct Attention : nn::Module {
 struct Block : nn::Module {
   Block(int64_t dim, int64_t heads, int64_t ff, bool cross = false);
   using Module::operator();
-  Tensor operator()(Tensor x, bool causal, const Tensor& memory = {}, Loc loc = Loc::current()) const;
-  Tensor operator()(Tensor x, const LayerCache& cache, const Tensor& start, Loc loc = Loc::current()) const;
+  Tensor operator()(Tensor x, bool causal, const Tensor& memory = {},
+                    Loc loc = Loc::current()) const;
+  Tensor operator()(Tensor x, const LayerCache& cache, const Tensor& start,
+                    Loc loc = Loc::current()) const;
 
   nn::LayerNorm n1;
   Attention a1;
@@ -45,8 +52,10 @@ struct Block : nn::Module {
 struct Gpt : nn::Module {
   Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context);
   Tensor forward(Tensor x) override;
-  // Logits of the last position [N, vocab]; keys and values of x go to the caches at `start` ([] i64).
-  Tensor decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches, Loc loc = Loc::current());
+  // Logits of the last position [N, vocab]; keys and values of x go to the caches at `start` ([]
+  // i64).
+  Tensor decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches,
+                Loc loc = Loc::current());
   std::vector<LayerCache> make_caches(int64_t batch, int64_t capacity) const;
 
   nn::Embedding tok, pos;
@@ -56,10 +65,11 @@ struct Gpt : nn::Module {
   int64_t dim, heads;
 };
 
-// Encoder and decoder, the output tied to the embedding: source [N, S], target [N, T] -> [N, T, vocab].
+// Encoder and decoder, the output tied to the embedding: source [N, S], target [N, T] -> [N, T,
+// vocab].
 struct Seq2Seq : nn::Module {
-  explicit Seq2Seq(int64_t vocab = 8000, int64_t dim = 256, int64_t heads = 8, int64_t ff = 1024, int64_t layers = 3,
-                   int64_t context = 64);
+  explicit Seq2Seq(int64_t vocab = 8000, int64_t dim = 256, int64_t heads = 8, int64_t ff = 1024,
+                   int64_t layers = 3, int64_t context = 64);
   Tensor forward(Tensor source, Tensor target) override;
 
   nn::Embedding tok, pos;
@@ -72,8 +82,8 @@ struct Seq2Seq : nn::Module {
 
 // Encoder that marks a span: token ids [N, T] -> scores of start and end [N, T, 2].
 struct QaEncoder : nn::Module {
-  explicit QaEncoder(int64_t vocab = 16000, int64_t dim = 256, int64_t heads = 4, int64_t layers = 4,
-                     int64_t context = 256);
+  explicit QaEncoder(int64_t vocab = 16000, int64_t dim = 256, int64_t heads = 4,
+                     int64_t layers = 4, int64_t context = 256);
   Tensor forward(Tensor x) override;
 
   nn::Embedding tok, pos;

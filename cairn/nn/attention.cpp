@@ -6,22 +6,29 @@
 namespace cairn::nn {
 namespace {
 
-Tensor activated(const Tensor& x, Activation activation) { return activation == Activation::relu ? relu(x) : gelu(x); }
+Tensor activated(const Tensor& x, Activation activation) {
+  return activation == Activation::relu ? relu(x) : gelu(x);
+}
 
 }  // namespace
 
 Tensor split_heads(const Tensor& x, int64_t heads) {
-  check(heads > 0 && x.size(-1) % heads == 0, "attention: width {} does not divide into {} heads{}", x.size(-1), heads,
-        where(context().loc));
+  check(heads > 0 && x.size(-1) % heads == 0, "attention: width {} does not divide into {} heads{}",
+        x.size(-1), heads, where(context().loc));
   return transpose(reshape(x, {x.shape()[0], x.shape()[1], heads, x.size(-1) / heads}), 1, 2);
 }
 Tensor join_heads(const Tensor& x) {
   return reshape(transpose(x, 1, 2), {x.shape()[0], x.shape()[2], x.shape()[1] * x.shape()[3]});
 }
 
-MultiheadAttention::MultiheadAttention(int64_t dim, int64_t heads, const MultiheadAttentionOptions& options)
-    : out_proj(child("out_proj", Linear(dim, dim, {.bias = options.bias}))), dim_(dim), heads_(heads), options_(options) {
-  check(heads > 0 && dim % heads == 0, "MultiheadAttention: width {} does not divide into {} heads", dim, heads);
+MultiheadAttention::MultiheadAttention(int64_t dim, int64_t heads,
+                                       const MultiheadAttentionOptions& options)
+    : out_proj(child("out_proj", Linear(dim, dim, {.bias = options.bias}))),
+      dim_(dim),
+      heads_(heads),
+      options_(options) {
+  check(heads > 0 && dim % heads == 0, "MultiheadAttention: width {} does not divide into {} heads",
+        dim, heads);
   in_proj_weight = param("in_proj_weight", init::xavier_uniform({3 * dim, dim}));
   if (!options.bias) return;
   in_proj_bias = param("in_proj_bias", zeros({3 * dim}));
@@ -33,19 +40,27 @@ Tensor MultiheadAttention::operator()(const Tensor& query, const Tensor& key, co
   return called({query, key, value}, loc, [&] { return attend(query, key, value, options); });
 }
 
-Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value, AttentionOptions options) const {
-  check(query.rank() == 3 && query.size(-1) == dim_, "MultiheadAttention: wants a query of 3 dimensions, {} wide, not {}{}",
-        dim_, to_string(query.shape()), where(context().loc));
+Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value,
+                                  AttentionOptions options) const {
+  check(query.rank() == 3 && query.size(-1) == dim_,
+        "MultiheadAttention: wants a query of 3 dimensions, {} wide, not {}{}", dim_,
+        to_string(query.shape()), where(context().loc));
   const bool self = query.impl() == key.impl() && key.impl() == value.impl();
-  const auto time_second = [&](const Tensor& x) { return options_.batch_first ? x : transpose(x, 0, 1); };
-  const auto rows = [&](const Tensor& all, int64_t i) { return all.defined() ? slice(all, 0, i * dim_, dim_) : Tensor(); };
+  const auto time_second = [&](const Tensor& x) {
+    return options_.batch_first ? x : transpose(x, 0, 1);
+  };
+  const auto rows = [&](const Tensor& all, int64_t i) {
+    return all.defined() ? slice(all, 0, i * dim_, dim_) : Tensor();
+  };
   const auto project = [&](const Tensor& x, int64_t i) {
-    return split_heads(linear(time_second(x), rows(in_proj_weight, i), rows(in_proj_bias, i)), heads_);
+    return split_heads(linear(time_second(x), rows(in_proj_weight, i), rows(in_proj_bias, i)),
+                       heads_);
   };
   Tensor q, k, v;
   if (self) {
     const Tensors all = chunk(linear(time_second(query), in_proj_weight, in_proj_bias), 3, -1);
-    q = split_heads(all[0], heads_), k = split_heads(all[1], heads_), v = split_heads(all[2], heads_);
+    q = split_heads(all[0], heads_), k = split_heads(all[1], heads_),
+    v = split_heads(all[2], heads_);
   } else {
     q = project(query, 0), k = project(key, 1), v = project(value, 2);
   }
@@ -56,15 +71,19 @@ Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value, Attent
 
 // ---- encoder layer
 
-TransformerEncoderLayer::TransformerEncoderLayer(int64_t dim, int64_t heads, const TransformerOptions& o)
+TransformerEncoderLayer::TransformerEncoderLayer(int64_t dim, int64_t heads,
+                                                 const TransformerOptions& o)
     : options_(o),
-      self_attn_(child("self_attn", MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
+      self_attn_(child(
+          "self_attn",
+          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
       linear1_(child("linear1", Linear(dim, o.dim_feedforward))),
       linear2_(child("linear2", Linear(o.dim_feedforward, dim))),
       norm1_(child("norm1", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
       norm2_(child("norm2", LayerNorm(dim, {.eps = o.layer_norm_eps}))) {}
 
-Tensor TransformerEncoderLayer::operator()(const Tensor& x, const AttentionOptions& attention, Loc loc) const {
+Tensor TransformerEncoderLayer::operator()(const Tensor& x, const AttentionOptions& attention,
+                                           Loc loc) const {
   return called({x}, loc, [&] { return encode(x, attention); });
 }
 Tensor TransformerEncoderLayer::feed_forward(const Tensor& x) const {
@@ -82,17 +101,23 @@ Tensor TransformerEncoderLayer::encode(Tensor x, const AttentionOptions& attenti
 
 // ---- decoder layer
 
-TransformerDecoderLayer::TransformerDecoderLayer(int64_t dim, int64_t heads, const TransformerOptions& o)
+TransformerDecoderLayer::TransformerDecoderLayer(int64_t dim, int64_t heads,
+                                                 const TransformerOptions& o)
     : options_(o),
-      self_attn_(child("self_attn", MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
-      multihead_attn_(child("multihead_attn", MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
+      self_attn_(child(
+          "self_attn",
+          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
+      multihead_attn_(child(
+          "multihead_attn",
+          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
       linear1_(child("linear1", Linear(dim, o.dim_feedforward))),
       linear2_(child("linear2", Linear(o.dim_feedforward, dim))),
       norm1_(child("norm1", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
       norm2_(child("norm2", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
       norm3_(child("norm3", LayerNorm(dim, {.eps = o.layer_norm_eps}))) {}
 
-Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory, const AttentionOptions& self,
+Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory,
+                                           const AttentionOptions& self,
                                            const AttentionOptions& cross, Loc loc) const {
   return called({x, memory}, loc, [&] { return decode(x, memory, self, cross); });
 }
@@ -102,7 +127,9 @@ Tensor TransformerDecoderLayer::feed_forward(const Tensor& x) const {
 Tensor TransformerDecoderLayer::decode(Tensor x, const Tensor& memory, const AttentionOptions& self,
                                        const AttentionOptions& cross) const {
   const auto attend = [&](const Tensor& y) { return dropped(self_attn_(y, y, y, self)); };
-  const auto look = [&](const Tensor& y) { return dropped(multihead_attn_(y, memory, memory, cross)); };
+  const auto look = [&](const Tensor& y) {
+    return dropped(multihead_attn_(y, memory, memory, cross));
+  };
   if (options_.norm_first) {
     x = x + attend(norm1_(x));
     x = x + look(norm2_(x));

@@ -1,4 +1,5 @@
-// Attention (Vaswani et al. 2017), multi-head attention and transformer layers with PyTorch's names.
+// Attention (Vaswani et al. 2017), multi-head attention and transformer layers with PyTorch's
+// names.
 #pragma once
 #include "cairn/nn/linear.h"
 #include "cairn/nn/norm.h"
@@ -20,9 +21,11 @@ class MultiheadAttention : public Module {
   MultiheadAttention(int64_t dim, int64_t heads, const MultiheadAttentionOptions& options = {});
   using Module::operator();
   // query [T, N, dim], key and value [S, N, dim] ([N, T, dim] with batch_first).
-  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionOptions& options,
-                    Loc loc = Loc::current()) const;
-  Tensor forward(Tensor query, Tensor key, Tensor value) override { return attend(query, key, value, {}); }
+  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value,
+                    const AttentionOptions& options, Loc loc = Loc::current()) const;
+  Tensor forward(Tensor query, Tensor key, Tensor value) override {
+    return attend(query, key, value, {});
+  }
 
   Param in_proj_weight, in_proj_bias;
   Linear out_proj;
@@ -47,13 +50,16 @@ class TransformerEncoderLayer : public Module {
  public:
   TransformerEncoderLayer(int64_t dim, int64_t heads, const TransformerOptions& options = {});
   using Module::operator();
-  Tensor operator()(const Tensor& x, const AttentionOptions& attention, Loc loc = Loc::current()) const;
+  Tensor operator()(const Tensor& x, const AttentionOptions& attention,
+                    Loc loc = Loc::current()) const;
   Tensor forward(Tensor x) override { return encode(x, {}); }
 
  private:
   Tensor encode(Tensor x, const AttentionOptions& attention) const;
   Tensor feed_forward(const Tensor& x) const;
-  Tensor dropped(const Tensor& x) const { return dropout(x, options_.dropout, options_.dropout > 0 && training()); }
+  Tensor dropped(const Tensor& x) const {
+    return dropout(x, options_.dropout, options_.dropout > 0 && training());
+  }
 
   TransformerOptions options_;
   MultiheadAttention self_attn_;
@@ -71,9 +77,12 @@ class TransformerDecoderLayer : public Module {
   Tensor forward(Tensor x, Tensor memory) override { return decode(x, memory, {}, {}); }
 
  private:
-  Tensor decode(Tensor x, const Tensor& memory, const AttentionOptions& self, const AttentionOptions& cross) const;
+  Tensor decode(Tensor x, const Tensor& memory, const AttentionOptions& self,
+                const AttentionOptions& cross) const;
   Tensor feed_forward(const Tensor& x) const;
-  Tensor dropped(const Tensor& x) const { return dropout(x, options_.dropout, options_.dropout > 0 && training()); }
+  Tensor dropped(const Tensor& x) const {
+    return dropout(x, options_.dropout, options_.dropout > 0 && training());
+  }
 
   TransformerOptions options_;
   MultiheadAttention self_attn_, multihead_attn_;

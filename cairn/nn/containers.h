@@ -9,8 +9,9 @@ class Sequential : public Module {
  public:
   Sequential() = default;
   template <class First, class... Rest>
-    requires(std::is_base_of_v<Module, First> && (sizeof...(Rest) > 0 || !std::is_same_v<First, Sequential>))
-  explicit Sequential(First first, Rest... rest) {
+  requires(std::is_base_of_v<Module, First> &&
+           (sizeof...(Rest) > 0 ||
+            !std::is_same_v<First, Sequential>)) explicit Sequential(First first, Rest... rest) {
     push_back(std::move(first));
     (push_back(std::move(rest)), ...);
   }
@@ -35,7 +36,9 @@ template <class M>
 class ModuleList : public Module {
  public:
   ModuleList() { make_list(); }
-  void push_back(M module) { items_.push_back(child(std::to_string(items_.size()), std::move(module))); }
+  void push_back(M module) {
+    items_.push_back(child(std::to_string(items_.size()), std::move(module)));
+  }
   size_t size() const { return items_.size(); }
   M& operator[](size_t i) { return items_[i]; }
   auto begin() { return items_.begin(); }

@@ -8,9 +8,9 @@ namespace cairn::nn {
 // One number for all dimensions, or one each: 3, {3, 5}.
 struct Sizes {
   Ints values;
-  Sizes(int64_t all) : values{all} {}                             // NOLINT: implicit
-  Sizes(std::initializer_list<int64_t> each) : values(each) {}    // NOLINT: implicit
-  Ints for_dims(const char* layer, int dims) const;               // `dims` numbers; throws Error
+  Sizes(int64_t all) : values{all} {}                           // NOLINT: implicit
+  Sizes(std::initializer_list<int64_t> each) : values(each) {}  // NOLINT: implicit
+  Ints for_dims(const char* layer, int dims) const;             // `dims` numbers; throws Error
 };
 
 enum class PaddingMode { zeros, reflect, replicate, circular };
@@ -31,7 +31,8 @@ class ConvNd : public Module {
   Param weight, bias;
 
  protected:
-  ConvNd(const char* layer, int dims, int64_t in, int64_t out, const Sizes& kernel, const ConvOptions& options);
+  ConvNd(const char* layer, int dims, int64_t in, int64_t out, const Sizes& kernel,
+         const ConvOptions& options);
 
  private:
   const char* layer_;
@@ -41,15 +42,18 @@ class ConvNd : public Module {
 };
 class Conv1d : public ConvNd {  // x [N, in, length]
  public:
-  Conv1d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {}) : ConvNd("Conv1d", 1, in, out, kernel, options) {}
+  Conv1d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {})
+      : ConvNd("Conv1d", 1, in, out, kernel, options) {}
 };
 class Conv2d : public ConvNd {  // x [N, in, height, width]
  public:
-  Conv2d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {}) : ConvNd("Conv2d", 2, in, out, kernel, options) {}
+  Conv2d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {})
+      : ConvNd("Conv2d", 2, in, out, kernel, options) {}
 };
 class Conv3d : public ConvNd {  // x [N, in, depth, height, width]
  public:
-  Conv3d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {}) : ConvNd("Conv3d", 3, in, out, kernel, options) {}
+  Conv3d(int64_t in, int64_t out, Sizes kernel, const ConvOptions& options = {})
+      : ConvNd("Conv3d", 3, in, out, kernel, options) {}
 };
 
 struct ConvTransposeOptions {
@@ -73,15 +77,18 @@ class ConvTransposeNd : public Module {
 };
 class ConvTranspose1d : public ConvTransposeNd {
  public:
-  ConvTranspose1d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {}) : ConvTransposeNd("ConvTranspose1d", 1, in, out, kernel, options) {}
+  ConvTranspose1d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {})
+      : ConvTransposeNd("ConvTranspose1d", 1, in, out, kernel, options) {}
 };
 class ConvTranspose2d : public ConvTransposeNd {
  public:
-  ConvTranspose2d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {}) : ConvTransposeNd("ConvTranspose2d", 2, in, out, kernel, options) {}
+  ConvTranspose2d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {})
+      : ConvTransposeNd("ConvTranspose2d", 2, in, out, kernel, options) {}
 };
 class ConvTranspose3d : public ConvTransposeNd {
  public:
-  ConvTranspose3d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {}) : ConvTransposeNd("ConvTranspose3d", 3, in, out, kernel, options) {}
+  ConvTranspose3d(int64_t in, int64_t out, Sizes kernel, const ConvTransposeOptions& options = {})
+      : ConvTransposeNd("ConvTranspose3d", 3, in, out, kernel, options) {}
 };
 
 }  // namespace cairn::nn

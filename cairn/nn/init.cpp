@@ -35,14 +35,19 @@ void orthonormalise(std::vector<double>& m, int64_t rows, int64_t columns) {
 }  // namespace
 
 Fans fans_of(const Shape& weight) {
-  check(weight.ssize() >= 2, "init: fan in and fan out of shape {}: it needs two dimensions or more", to_string(weight));
+  check(weight.ssize() >= 2,
+        "init: fan in and fan out of shape {}: it needs two dimensions or more", to_string(weight));
   double kernel = 1;
   for (int d = 2; d < weight.ssize(); ++d) kernel *= static_cast<double>(weight[d]);
   return {static_cast<double>(weight[1]) * kernel, static_cast<double>(weight[0]) * kernel};
 }
 
-Tensor uniform(const Shape& shape, double low, double high) { return cairn::uniform(shape, low, high); }
-Tensor normal(const Shape& shape, double mean, double deviation) { return randn(shape) * deviation + mean; }
+Tensor uniform(const Shape& shape, double low, double high) {
+  return cairn::uniform(shape, low, high);
+}
+Tensor normal(const Shape& shape, double mean, double deviation) {
+  return randn(shape) * deviation + mean;
+}
 Tensor constant(const Shape& shape, double value) { return full(shape, value); }
 
 // By the inverse of the distribution function: erf^-1 is solved for on the host.
@@ -72,19 +77,24 @@ Tensor kaiming_uniform(const Shape& shape, double a, Fan fan) {
   const double bound = std::sqrt(3.0) * kaiming_deviation(shape, a, fan);
   return cairn::uniform(shape, -bound, bound);
 }
-Tensor kaiming_normal(const Shape& shape, double a, Fan fan) { return randn(shape) * kaiming_deviation(shape, a, fan); }
+Tensor kaiming_normal(const Shape& shape, double a, Fan fan) {
+  return randn(shape) * kaiming_deviation(shape, a, fan);
+}
 
 Tensor orthogonal(const Shape& shape, double gain) {
-  check(shape.ssize() >= 2, "init: orthogonal needs two dimensions or more, not {}", to_string(shape));
+  check(shape.ssize() >= 2, "init: orthogonal needs two dimensions or more, not {}",
+        to_string(shape));
   const int64_t rows = shape[0], columns = numel(shape) / std::max<int64_t>(rows, 1);
   const bool wide = rows <= columns;
-  const std::vector<float> random = randn(wide ? Shape{rows, columns} : Shape{columns, rows}).to_vector<float>();
+  const std::vector<float> random =
+      randn(wide ? Shape{rows, columns} : Shape{columns, rows}).to_vector<float>();
   std::vector<double> m(random.begin(), random.end());
   orthonormalise(m, std::min(rows, columns), std::max(rows, columns));
   std::vector<float> values(m.size());
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j)
-      values[i * columns + j] = static_cast<float>(gain * (wide ? m[i * columns + j] : m[j * rows + i]));
+      values[i * columns + j] =
+          static_cast<float>(gain * (wide ? m[i * columns + j] : m[j * rows + i]));
   return from_host(values.data(), shape, DType::f32);
 }
 

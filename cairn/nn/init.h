@@ -1,6 +1,6 @@
-// Initial values, with PyTorch's formulas, drawn from the thread's generator. Each gives a new value of
-// the shape; assign(weight, init::xavier_normal(weight.shape())) re-initialises a parameter.
-// fan_in and fan_out of a weight [out, in, kernel...] are in * kernel and out * kernel.
+// Initial values, with PyTorch's formulas, drawn from the thread's generator. Each gives a new
+// value of the shape; assign(weight, init::xavier_normal(weight.shape())) re-initialises a
+// parameter. fan_in and fan_out of a weight [out, in, kernel...] are in * kernel and out * kernel.
 #pragma once
 #include "cairn/tensor/tensor.h"
 
@@ -14,7 +14,8 @@ Fans fans_of(const Shape& weight);
 
 Tensor uniform(const Shape& shape, double low = 0, double high = 1);
 Tensor normal(const Shape& shape, double mean = 0, double deviation = 1);
-Tensor trunc_normal(const Shape& shape, double mean = 0, double deviation = 1, double low = -2, double high = 2);
+Tensor trunc_normal(const Shape& shape, double mean = 0, double deviation = 1, double low = -2,
+                    double high = 2);
 Tensor constant(const Shape& shape, double value);
 // Glorot & Bengio 2010.
 Tensor xavier_uniform(const Shape& shape, double gain = 1);

@@ -14,11 +14,14 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
   if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
 }
 
-Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options) : padding_idx_(options.padding_idx) {
+Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options)
+    : padding_idx_(options.padding_idx) {
   check(count > 0 && dim > 0, "Embedding: sizes {} and {} must be positive", count, dim);
   check(padding_idx_ < count, "Embedding: padding_idx {} is not below {}", padding_idx_, count);
   Tensor initial = randn({count, dim});
-  if (padding_idx_ >= 0) initial = initial * cast(ne(unsqueeze(arange(0, count), 1), static_cast<double>(padding_idx_)), DType::f32);
+  if (padding_idx_ >= 0)
+    initial = initial * cast(ne(unsqueeze(arange(0, count), 1), static_cast<double>(padding_idx_)),
+                             DType::f32);
   weight = param("weight", initial);
 }
 

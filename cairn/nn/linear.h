@@ -77,7 +77,8 @@ class LeakyReLU : public Module {
 // One learned slope for all channels, or one a channel (axis 1).
 class PReLU : public Module {
  public:
-  explicit PReLU(int64_t count = 1, double initial = 0.25) : weight(param("weight", full({count}, initial))) {}
+  explicit PReLU(int64_t count = 1, double initial = 0.25)
+      : weight(param("weight", full({count}, initial))) {}
   Tensor forward(Tensor x) override;
 
   Param weight;

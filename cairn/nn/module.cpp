@@ -40,7 +40,8 @@ NamedTensors collect(const Ref<Node>& root, bool recurse, bool once, NamedTensor
   std::set<const TensorImpl*> seen;
   const auto add = [&](const std::string& prefix, const Ref<Node>& node) {
     for (const auto& [name, tensor] : (*node).*list)
-      if (!once || seen.insert(tensor.impl()).second) all.emplace_back(joined(prefix, name), tensor);
+      if (!once || seen.insert(tensor.impl()).second)
+        all.emplace_back(joined(prefix, name), tensor);
   };
   if (recurse) walk("", root, add);
   else add("", root);
@@ -68,17 +69,24 @@ Param::Param(const Param& other) : Tensor(other) {
 }
 
 Module::Module() : node_(new Node) {}
-Module::Module(const Module& other) : node_(current_clone ? current_clone->of(other.node_) : other.node_) {}
+Module::Module(const Module& other)
+    : node_(current_clone ? current_clone->of(other.node_) : other.node_) {}
 
 // ---- calls
 
-Tensor Module::forward(Tensor) { fail("{}: has no forward(Tensor){}", type(), where(context().loc)); }
-Tensor Module::forward(Tensor, Tensor) { fail("{}: has no forward(Tensor, Tensor){}", type(), where(context().loc)); }
+Tensor Module::forward(Tensor) {
+  fail("{}: has no forward(Tensor){}", type(), where(context().loc));
+}
+Tensor Module::forward(Tensor, Tensor) {
+  fail("{}: has no forward(Tensor, Tensor){}", type(), where(context().loc));
+}
 Tensor Module::forward(Tensor, Tensor, Tensor) {
   fail("{}: has no forward(Tensor, Tensor, Tensor){}", type(), where(context().loc));
 }
 
-Module::CallScope::CallScope(const Module& module, Loc loc) { context().path.push_back({module.node_->path_name, loc}); }
+Module::CallScope::CallScope(const Module& module, Loc loc) {
+  context().path.push_back({module.node_->path_name, loc});
+}
 Module::CallScope::~CallScope() { context().path.pop_back(); }
 
 // A module is a handle: calling does not change the handle, though forward() need not say so.
@@ -109,7 +117,8 @@ void Module::remove_hook(int id) const {
 // ---- registration
 
 void Module::check_free(const std::string& name) const {
-  check(!name.empty() && name.find('.') == std::string::npos, "module: '{}' is not a name: it must not be empty or contain '.'", name);
+  check(!name.empty() && name.find('.') == std::string::npos,
+        "module: '{}' is not a name: it must not be empty or contain '.'", name);
   const auto taken = [&](const auto& list) {
     for (const auto& entry : list)
       if (entry.first == name) return true;
@@ -139,8 +148,12 @@ void Module::adopt(const std::string& name, const Module& module) {
 
 // ---- listing
 
-NamedTensors Module::named_parameters(bool recurse) const { return collect(node_, recurse, true, &Node::parameters); }
-NamedTensors Module::named_buffers(bool recurse) const { return collect(node_, recurse, true, &Node::buffers); }
+NamedTensors Module::named_parameters(bool recurse) const {
+  return collect(node_, recurse, true, &Node::parameters);
+}
+NamedTensors Module::named_buffers(bool recurse) const {
+  return collect(node_, recurse, true, &Node::buffers);
+}
 
 Tensors Module::parameters() const {
   Tensors all;
@@ -155,7 +168,9 @@ int64_t Module::num_parameters() const {
 
 std::vector<std::pair<std::string, Module>> Module::named_modules() const {
   std::vector<std::pair<std::string, Module>> all;
-  walk("", node_, [&](const std::string& name, const Ref<Node>& node) { all.emplace_back(name, Module(node)); });
+  walk("", node_, [&](const std::string& name, const Ref<Node>& node) {
+    all.emplace_back(name, Module(node));
+  });
   return all;
 }
 
@@ -166,12 +181,15 @@ Module Module::find(const std::string& path) const {
     names.push_back(name);
   }
   const std::string near = nearest_name(path, names);
-  fail("{}: has no module '{}'{}", type(), path, near.empty() ? "" : "; did you mean '" + near + "'?");
+  fail("{}: has no module '{}'{}", type(), path,
+       near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
 std::string Module::type() const {
   const std::type_info& dynamic = typeid(*this);
-  return dynamic != typeid(Module) ? short_type(dynamic) : node_->type.empty() ? "Module" : node_->type;
+  return dynamic != typeid(Module) ? short_type(dynamic)
+         : node_->type.empty()     ? "Module"
+                                   : node_->type;
 }
 
 // ---- values
@@ -199,7 +217,8 @@ LoadReport Module::load_state_dict(const NamedTensors& values, bool strict) cons
       continue;
     }
     if (it->second.shape() != target.shape())
-      reshaped.push_back(fmt::format("{} {} instead of {}", name, to_string(it->second.shape()), to_string(target.shape())));
+      reshaped.push_back(fmt::format("{} {} instead of {}", name, to_string(it->second.shape()),
+                                     to_string(target.shape())));
     todo.emplace_back(target, it->second);
     given.erase(it);
   }
@@ -231,7 +250,8 @@ const Module& Module::to(DType dtype) const {
   for (const auto& [name, t] : state_dict()) {
     if (!is_float(t.dtype()) || t.dtype() == dtype) continue;
     const Tensor converted = cast(t, dtype);
-    TensorImpl& impl = *t.impl();  // the State stays the same object: every handle sees the new dtype
+    TensorImpl& impl =
+        *t.impl();  // the State stays the same object: every handle sees the new dtype
     impl.desc = converted.desc();
     impl.buffer = converted.impl()->buffer;
     impl.grad = {};
@@ -303,7 +323,8 @@ void CloneScope::finish(const Module& module) {
   current_clone = nullptr;
   for (const auto& [name, t] : module.state_dict())
     check(maps_->followed.count(t.impl()) > 0,
-          "clone: '{}' of {} would still be shared; hold it as nn::Param, not as Tensor", name, module.type());
+          "clone: '{}' of {} would still be shared; hold it as nn::Param, not as Tensor", name,
+          module.type());
 }
 
 }  // namespace cairn::nn

@@ -28,9 +28,9 @@ using ForwardHook = std::function<Tensor(const Tensors& inputs, const Tensor& ou
 // What all copies of one module share.
 struct Node : RefCounted {
   std::string name;       // under its parent; "" for the outermost
-  std::string path_name;  // what a call adds to the path: with the names of lists around it, "blocks.0"
+  std::string path_name;  // what a call adds to the path, lists around it included: "blocks.0"
   bool list = false;      // is never called itself
-  std::string type;  // "Conv2d"
+  std::string type;       // "Conv2d"
   NamedTensors parameters, buffers;
   std::vector<std::pair<std::string, Ref<Node>>> children;
   std::vector<std::pair<int, ForwardHook>> hooks;
@@ -64,22 +64,26 @@ class Module {
   Module& operator=(Module&&) noexcept = default;
   virtual ~Module() = default;
 
-  // What a subclass writes: one of these. Another signature: an operator() of its own, with called().
+  // What a subclass writes: one of these. Another signature: an operator() of its own, with
+  // called().
   virtual Tensor forward(Tensor x);
   virtual Tensor forward(Tensor a, Tensor b);
   virtual Tensor forward(Tensor a, Tensor b, Tensor c);
 
-  // The one way to call a module: notes its path and the caller's line, then runs forward and the hooks.
+  // The one way to call a module: notes its path and the caller's line, then runs forward and the
+  // hooks.
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
   Tensor operator()(const Tensor& a, const Tensor& b, Loc loc = Loc::current()) const;
-  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& c, Loc loc = Loc::current()) const;
+  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& c,
+                    Loc loc = Loc::current()) const;
 
   // Parameters want gradients; buffers (running statistics) do not. Tied ones are listed once.
   Tensors parameters() const;
   NamedTensors named_parameters(bool recurse = true) const;
   NamedTensors named_buffers(bool recurse = true) const;
   int64_t num_parameters() const;
-  // Handles of this module and all below, outermost first, with their dotted names ("" for this one).
+  // Handles of this module and all below, outermost first, with their dotted names ("" for this
+  // one).
   std::vector<std::pair<std::string, Module>> named_modules() const;
   Module find(const std::string& path) const;  // by dotted name; throws Error, naming the nearest
   std::string type() const;
@@ -87,13 +91,13 @@ class Module {
 
   // Parameters and buffers; the tensors are the States themselves.
   NamedTensors state_dict() const;
-  // Assigns all or nothing, casting to the module's dtypes. Strict: throws Error that lists tensors that
-  // are missing, extra or of another shape; else only shapes must agree.
+  // Assigns all or nothing, casting to the module's dtypes. Strict: throws Error that lists tensors
+  // that are missing, extra or of another shape; else only shapes must agree.
   LoadReport load_state_dict(const NamedTensors& values, bool strict = true) const;
 
   const Module& train(bool on = true) const;
   const Module& eval() const { return train(false); }
-  bool training() const;               // a trace that reads it depends on it
+  bool training() const;                // a trace that reads it depends on it
   const Module& to(DType dtype) const;  // floating-point parameters and buffers, in place
   void zero_grad() const;
   void freeze(bool frozen = true) const;  // parameters stop (or start) to require gradients
@@ -117,7 +121,8 @@ class Module {
   void adopt(const std::string& name, const Module& module);
   void make_list() { node_->list = true; }
 
-  // Runs body() as a call of this module; the hooks see a Tensor, or the member `output` of a result.
+  // Runs body() as a call of this module; the hooks see a Tensor, or the member `output` of a
+  // result.
   template <class F>
   auto called(const Tensors& inputs, Loc loc, const F& body) const {
     const CallScope scope(*this, loc);
@@ -169,14 +174,14 @@ M clone(const M& module) {
 class AnyModule {
  public:
   template <class M>
-    requires std::is_base_of_v<Module, M>
-  AnyModule(M module)  // NOLINT: implicit
+  requires std::is_base_of_v<Module, M> AnyModule(M module)  // NOLINT: implicit
       : self_(std::make_shared<M>(std::move(module))),
         copy_([](const Module& m) -> std::shared_ptr<Module> {
           return std::make_shared<M>(static_cast<const M&>(m));
         }) {}
   AnyModule(const AnyModule& other)
-      : self_(CloneScope::current() ? other.copy_(*other.self_) : other.self_), copy_(other.copy_) {}
+      : self_(CloneScope::current() ? other.copy_(*other.self_) : other.self_),
+        copy_(other.copy_) {}
   AnyModule(AnyModule&&) noexcept = default;
   AnyModule& operator=(AnyModule&&) noexcept = default;
   Module& operator*() const { return *self_; }

@@ -4,8 +4,13 @@
 
 namespace cairn::nn {
 
-BatchNormNd::BatchNormNd(const char* layer, int least_rank, int most_rank, int64_t features, const BatchNormOptions& options)
-    : layer_(layer), least_rank_(least_rank), most_rank_(most_rank), features_(features), options_(options) {
+BatchNormNd::BatchNormNd(const char* layer, int least_rank, int most_rank, int64_t features,
+                         const BatchNormOptions& options)
+    : layer_(layer),
+      least_rank_(least_rank),
+      most_rank_(most_rank),
+      features_(features),
+      options_(options) {
   check(features > 0, "{}: {} features; there must be some", layer, features);
   if (options.affine) {
     weight = param("weight", ones({features}));
@@ -20,36 +25,42 @@ BatchNormNd::BatchNormNd(const char* layer, int least_rank, int most_rank, int64
 
 Tensor BatchNormNd::forward(Tensor x) {
   check(x.rank() >= least_rank_ && x.rank() <= most_rank_ && x.shape()[1] == features_,
-        "{}: wants [N, {}, ...] with {} dimensions, not {}{}", layer_, features_, most_rank_, to_string(x.shape()),
-        where(context().loc));
+        "{}: wants [N, {}, ...] with {} dimensions, not {}{}", layer_, features_, most_rank_,
+        to_string(x.shape()), where(context().loc));
   const bool batch_statistics = training() || !options_.track_running_stats;
   if (batch_statistics && num_batches_tracked.defined()) {
     NoGrad no_grad;
     assign(num_batches_tracked, num_batches_tracked + 1.0);
   }
-  return batch_norm(x, running_mean, running_var, weight, bias, batch_statistics, options_.momentum, options_.eps);
+  return batch_norm(x, running_mean, running_var, weight, bias, batch_statistics, options_.momentum,
+                    options_.eps);
 }
 
-LayerNorm::LayerNorm(const Shape& shape, const LayerNormOptions& options) : shape_(shape), eps_(options.eps) {
+LayerNorm::LayerNorm(const Shape& shape, const LayerNormOptions& options)
+    : shape_(shape), eps_(options.eps) {
   if (options.affine) weight = param("weight", ones(shape));
   if (options.affine && options.bias) bias = param("bias", zeros(shape));
 }
 
-GroupNorm::GroupNorm(int64_t groups, int64_t channels, const GroupNormOptions& options) : groups_(groups), eps_(options.eps) {
-  check(groups > 0 && channels % groups == 0, "GroupNorm: {} channels do not divide into {} groups", channels, groups);
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, const GroupNormOptions& options)
+    : groups_(groups), eps_(options.eps) {
+  check(groups > 0 && channels % groups == 0, "GroupNorm: {} channels do not divide into {} groups",
+        channels, groups);
   if (!options.affine) return;
   weight = param("weight", ones({channels}));
   bias = param("bias", zeros({channels}));
 }
 
-InstanceNorm::InstanceNorm(int64_t features, const InstanceNormOptions& options) : features_(features), eps_(options.eps) {
+InstanceNorm::InstanceNorm(int64_t features, const InstanceNormOptions& options)
+    : features_(features), eps_(options.eps) {
   if (!options.affine) return;
   weight = param("weight", ones({features}));
   bias = param("bias", zeros({features}));
 }
 Tensor InstanceNorm::forward(Tensor x) {
-  check(x.rank() >= 3 && x.shape()[1] == features_, "InstanceNorm: wants [N, {}, spatial...], not {}{}", features_,
-        to_string(x.shape()), where(context().loc));
+  check(x.rank() >= 3 && x.shape()[1] == features_,
+        "InstanceNorm: wants [N, {}, spatial...], not {}{}", features_, to_string(x.shape()),
+        where(context().loc));
   return instance_norm(x, weight, bias, eps_);
 }
 

@@ -17,7 +17,8 @@ class BatchNormNd : public Module {
   Param weight, bias, running_mean, running_var, num_batches_tracked;
 
  protected:
-  BatchNormNd(const char* layer, int least_rank, int most_rank, int64_t features, const BatchNormOptions& options);
+  BatchNormNd(const char* layer, int least_rank, int most_rank, int64_t features,
+              const BatchNormOptions& options);
 
  private:
   const char* layer_;
@@ -27,15 +28,18 @@ class BatchNormNd : public Module {
 };
 class BatchNorm1d : public BatchNormNd {  // [N, features] or [N, features, length]
  public:
-  explicit BatchNorm1d(int64_t features, const BatchNormOptions& options = {}) : BatchNormNd("BatchNorm1d", 2, 3, features, options) {}
+  explicit BatchNorm1d(int64_t features, const BatchNormOptions& options = {})
+      : BatchNormNd("BatchNorm1d", 2, 3, features, options) {}
 };
 class BatchNorm2d : public BatchNormNd {
  public:
-  explicit BatchNorm2d(int64_t features, const BatchNormOptions& options = {}) : BatchNormNd("BatchNorm2d", 4, 4, features, options) {}
+  explicit BatchNorm2d(int64_t features, const BatchNormOptions& options = {})
+      : BatchNormNd("BatchNorm2d", 4, 4, features, options) {}
 };
 class BatchNorm3d : public BatchNormNd {
  public:
-  explicit BatchNorm3d(int64_t features, const BatchNormOptions& options = {}) : BatchNormNd("BatchNorm3d", 5, 5, features, options) {}
+  explicit BatchNorm3d(int64_t features, const BatchNormOptions& options = {})
+      : BatchNormNd("BatchNorm3d", 5, 5, features, options) {}
 };
 
 struct LayerNormOptions {
@@ -45,7 +49,8 @@ struct LayerNormOptions {
 // Ba et al. 2016: over the last dimensions, `shape`.
 class LayerNorm : public Module {
  public:
-  explicit LayerNorm(int64_t size, const LayerNormOptions& options = {}) : LayerNorm(Shape{size}, options) {}
+  explicit LayerNorm(int64_t size, const LayerNormOptions& options = {})
+      : LayerNorm(Shape{size}, options) {}
   explicit LayerNorm(const Shape& shape, const LayerNormOptions& options = {});
   Tensor forward(Tensor x) override { return layer_norm(x, shape_, weight, bias, eps_); }
   Param weight, bias;
@@ -61,7 +66,8 @@ struct RMSNormOptions {
 // Zhang & Sennrich 2019: over the last dimension.
 class RMSNorm : public Module {
  public:
-  explicit RMSNorm(int64_t size, const RMSNormOptions& options = {}) : weight(param("weight", ones({size}))), eps_(options.eps) {}
+  explicit RMSNorm(int64_t size, const RMSNormOptions& options = {})
+      : weight(param("weight", ones({size}))), eps_(options.eps) {}
   Tensor forward(Tensor x) override { return rms_norm(x, weight, eps_); }
   Param weight;
 
@@ -89,7 +95,8 @@ struct InstanceNormOptions {
   double eps = 1e-5;
   bool affine = false;  // PyTorch's default
 };
-// Ulyanov et al. 2016: x [N, features, spatial...], statistics by sample and channel. For 1 to 3 dimensions.
+// Ulyanov et al. 2016: x [N, features, spatial...], statistics by sample and channel. For 1 to 3
+// dimensions.
 class InstanceNorm : public Module {
  public:
   explicit InstanceNorm(int64_t features, const InstanceNormOptions& options = {});

@@ -4,20 +4,24 @@
 
 namespace cairn::nn {
 
-PoolNd::PoolNd(const char* layer, int dims, const Sizes& kernel, const PoolOptions& o) : layer_(layer), dims_(dims) {
+PoolNd::PoolNd(const char* layer, int dims, const Sizes& kernel, const PoolOptions& o)
+    : layer_(layer), dims_(dims) {
   const Ints k = kernel.for_dims(layer, dims), stride = o.stride.for_dims(layer, dims);
-  options_ = {.kernel = k, .stride = stride[0] == 0 ? k : stride, .padding = o.padding.for_dims(layer, dims)};
+  options_ = {.kernel = k,
+              .stride = stride[0] == 0 ? k : stride,
+              .padding = o.padding.for_dims(layer, dims)};
 }
 
 const cairn::PoolOptions& PoolNd::checked(const Tensor& x) const {
-  check(x.rank() == dims_ + 2, "{}{}d: wants [N, C, {} spatial], not {}{}", layer_, dims_, dims_, to_string(x.shape()),
-        where(context().loc));
+  check(x.rank() == dims_ + 2, "{}{}d: wants [N, C, {} spatial], not {}{}", layer_, dims_, dims_,
+        to_string(x.shape()), where(context().loc));
   return options_;
 }
 
 // One axis at a time: equal bins are one pooling, uneven ones a mean of slices each.
 Tensor AdaptiveAvgPool::forward(Tensor x) {
-  check(x.rank() >= 3, "AdaptiveAvgPool: wants [N, C, spatial...], not {}{}", to_string(x.shape()), where(context().loc));
+  check(x.rank() >= 3, "AdaptiveAvgPool: wants [N, C, spatial...], not {}{}", to_string(x.shape()),
+        where(context().loc));
   const int dims = x.rank() - 2;
   const Ints out = output_.for_dims("AdaptiveAvgPool", dims);
   Ints whole;

@@ -21,7 +21,8 @@ class PoolNd : public Module {
 template <int kDims>
 class MaxPool : public PoolNd {
  public:
-  explicit MaxPool(Sizes kernel, const PoolOptions& options = {}) : PoolNd("MaxPool", kDims, kernel, options) {}
+  explicit MaxPool(Sizes kernel, const PoolOptions& options = {})
+      : PoolNd("MaxPool", kDims, kernel, options) {}
   Tensor forward(Tensor x) override { return max_pool(x, checked(x)); }
 };
 using MaxPool1d = MaxPool<1>;
@@ -30,14 +31,16 @@ using MaxPool3d = MaxPool<3>;
 template <int kDims>
 class AvgPool : public PoolNd {
  public:
-  explicit AvgPool(Sizes kernel, const PoolOptions& options = {}) : PoolNd("AvgPool", kDims, kernel, options) {}
+  explicit AvgPool(Sizes kernel, const PoolOptions& options = {})
+      : PoolNd("AvgPool", kDims, kernel, options) {}
   Tensor forward(Tensor x) override { return avg_pool(x, checked(x)); }
 };
 using AvgPool1d = AvgPool<1>;
 using AvgPool2d = AvgPool<2>;
 using AvgPool3d = AvgPool<3>;
 
-// Averages to a given size, whatever the input's: bins as PyTorch's, floor(i n / out) to ceil((i + 1) n / out).
+// Averages to a given size, whatever the input's: bins as PyTorch's, floor(i n / out) to ceil((i +
+// 1) n / out).
 class AdaptiveAvgPool : public Module {
  public:
   explicit AdaptiveAvgPool(Sizes output) : output_(output) {}

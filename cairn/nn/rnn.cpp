@@ -14,11 +14,13 @@ int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru 
 
 Recurrent::Recurrent(Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options)
     : cell_(cell), in_(in), hidden_(hidden), options_(options) {
-  check(in > 0 && hidden > 0 && options.num_layers > 0, "recurrent layer: sizes {}, {} and {} layers must be positive",
-        in, hidden, options.num_layers);
+  check(in > 0 && hidden > 0 && options.num_layers > 0,
+        "recurrent layer: sizes {}, {} and {} layers must be positive", in, hidden,
+        options.num_layers);
   for (int64_t layer = 0; layer < options.num_layers; ++layer)
     for (int64_t direction = 0; direction < directions(); ++direction)
-      add_weights(layer == 0 ? in : hidden * directions(), "_l" + std::to_string(layer) + (direction ? "_reverse" : ""));
+      add_weights(layer == 0 ? in : hidden * directions(),
+                  "_l" + std::to_string(layer) + (direction ? "_reverse" : ""));
 }
 
 void Recurrent::add_weights(int64_t in, const std::string& suffix) {
@@ -41,13 +43,13 @@ void Recurrent::add_weights(int64_t in, const std::string& suffix) {
 Tensor Recurrent::rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const {
   if (!state.defined()) return {};
   const Shape shape = {state_rows(), batch, hidden_};
-  check(state.shape() == shape, "{}: initial {} is {} but must be {}{}", type(), name, to_string(state.shape()),
-        to_string(shape), where(context().loc));
+  check(state.shape() == shape, "{}: initial {} is {} but must be {}{}", type(), name,
+        to_string(state.shape()), to_string(shape), where(context().loc));
   return state_rows() == directions() ? state : slice(state, 0, layer * directions(), directions());
 }
 
-LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights, const Tensor& h,
-                                const Tensor& c, const Tensor& lengths) const {
+LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights,
+                                const Tensor& h, const Tensor& c, const Tensor& lengths) const {
   const cairn::RecurrentOptions options{.batch_first = options_.batch_first, .lengths = lengths};
   if (cell_ == Cell::lstm) return lstm(x, weights, h, c, options);
   const RecurrentResult r = cell_ == Cell::gru        ? gru(x, weights, h, options)
@@ -56,7 +58,8 @@ LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeig
   return {r.output, r.h, {}};
 }
 
-LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c, const Tensor& lengths) const {
+LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c,
+                          const Tensor& lengths) const {
   check(input.rank() == 3 && input.shape()[2] == in_, "{}: wants {}, not {}{}", type(),
         options_.batch_first ? fmt::format("[N, T, {}]", in_) : fmt::format("[T, N, {}]", in_),
         to_string(input.shape()), where(context().loc));
@@ -69,23 +72,30 @@ LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c,
       const Weights& w = weights_[layer * directions() + direction];
       weights.push_back({w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh});
     }
-    const LstmResult r = run_layer(x, weights, rows(h, batch, layer, "h"), rows(c, batch, layer, "c"), lengths);
+    const LstmResult r =
+        run_layer(x, weights, rows(h, batch, layer, "h"), rows(c, batch, layer, "c"), lengths);
     x = r.output;
     last_h.push_back(r.h), last_c.push_back(r.c);
-    if (layer + 1 < options_.num_layers) x = dropout(x, options_.dropout, options_.dropout > 0 && training());
+    if (layer + 1 < options_.num_layers)
+      x = dropout(x, options_.dropout, options_.dropout > 0 && training());
   }
-  const auto joined = [](const Tensors& parts) { return parts.size() == 1 ? parts[0] : cat(parts, 0); };
+  const auto joined = [](const Tensors& parts) {
+    return parts.size() == 1 ? parts[0] : cat(parts, 0);
+  };
   return {x, joined(last_h), cell_ == Cell::lstm ? joined(last_c) : Tensor()};
 }
 
-LstmResult LSTM::operator()(const Tensor& x, const LstmState& state, const Tensor& lengths, Loc loc) const {
+LstmResult LSTM::operator()(const Tensor& x, const LstmState& state, const Tensor& lengths,
+                            Loc loc) const {
   return called({x}, loc, [&] { return run(x, state.h, state.c, lengths); });
 }
-RecurrentResult GRU::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
+RecurrentResult GRU::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths,
+                                Loc loc) const {
   const LstmResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }
-RecurrentResult RNN::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths, Loc loc) const {
+RecurrentResult RNN::operator()(const Tensor& x, const Tensor& h, const Tensor& lengths,
+                                Loc loc) const {
   const LstmResult r = called({x}, loc, [&] { return run(x, h, {}, lengths); });
   return {r.output, r.h};
 }

@@ -20,8 +20,8 @@ struct RecurrentOptions {
 
 enum class Cell { rnn_tanh, rnn_relu, lstm, gru };
 
-// The common part. lengths [N], integers: a sample's state stops at its length and its output is zero from
-// there (what PyTorch calls packed).
+// The common part. lengths [N], integers: a sample's state stops at its length and its output is
+// zero from there (what PyTorch calls packed).
 class Recurrent : public Module {
  public:
   int64_t hidden_size() const { return hidden_; }
@@ -38,8 +38,8 @@ class Recurrent : public Module {
   int64_t directions() const { return options_.bidirectional ? 2 : 1; }
   void add_weights(int64_t in, const std::string& suffix);
   Tensor rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const;
-  LstmResult run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights, const Tensor& h, const Tensor& c,
-                       const Tensor& lengths) const;
+  LstmResult run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights,
+                       const Tensor& h, const Tensor& c, const Tensor& lengths) const;
 
   Cell cell_;
   int64_t in_, hidden_;
@@ -52,14 +52,16 @@ struct LstmState {
 };
 class LSTM : public Recurrent {
  public:
-  LSTM(int64_t in, int64_t hidden, const RecurrentOptions& options = {}) : Recurrent(Cell::lstm, in, hidden, options) {}
+  LSTM(int64_t in, int64_t hidden, const RecurrentOptions& options = {})
+      : Recurrent(Cell::lstm, in, hidden, options) {}
   LstmResult operator()(const Tensor& x, const LstmState& state = {}, const Tensor& lengths = {},
                         Loc loc = Loc::current()) const;
 };
 
 class GRU : public Recurrent {
  public:
-  GRU(int64_t in, int64_t hidden, const RecurrentOptions& options = {}) : Recurrent(Cell::gru, in, hidden, options) {}
+  GRU(int64_t in, int64_t hidden, const RecurrentOptions& options = {})
+      : Recurrent(Cell::gru, in, hidden, options) {}
   RecurrentResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
                              Loc loc = Loc::current()) const;
 };
@@ -67,8 +69,10 @@ class GRU : public Recurrent {
 enum class Nonlinearity { tanh, relu };
 class RNN : public Recurrent {
  public:
-  RNN(int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity nonlinearity = Nonlinearity::tanh)
-      : Recurrent(nonlinearity == Nonlinearity::tanh ? Cell::rnn_tanh : Cell::rnn_relu, in, hidden, options) {}
+  RNN(int64_t in, int64_t hidden, const RecurrentOptions& options = {},
+      Nonlinearity nonlinearity = Nonlinearity::tanh)
+      : Recurrent(nonlinearity == Nonlinearity::tanh ? Cell::rnn_tanh : Cell::rnn_relu, in, hidden,
+                  options) {}
   RecurrentResult operator()(const Tensor& x, const Tensor& h = {}, const Tensor& lengths = {},
                              Loc loc = Loc::current()) const;
 };

@@ -23,9 +23,12 @@ std::string scaled(double n) {
 
 Tensor call(const Module& module, const Tensors& in) {
   switch (in.size()) {
-    case 1: return module(in[0]);
-    case 2: return module(in[0], in[1]);
-    case 3: return module(in[0], in[1], in[2]);
+    case 1:
+      return module(in[0]);
+    case 2:
+      return module(in[0], in[1]);
+    case 3:
+      return module(in[0], in[1], in[2]);
   }
   fail("summary: {} inputs; a module takes 1 to 3", in.size());
 }
@@ -68,7 +71,8 @@ Summary summarize(const Module& module, const Tensors& inputs) {
   Summary result;
   for (const auto& [name, m] : module.named_modules()) {
     SummaryRow row{name, name.empty() ? module.type() : m.type(), {}, 0, 0};
-    if (const auto it = watch.outputs().find(name); it != watch.outputs().end()) row.output = it->second;
+    if (const auto it = watch.outputs().find(name); it != watch.outputs().end())
+      row.output = it->second;
     if (const auto it = costs.find(name); it != costs.end()) row.multiply_adds = it->second;
     for (const auto& [p, t] : m.named_parameters(false)) row.parameters += t.numel();
     result.rows.push_back(std::move(row));
@@ -81,7 +85,9 @@ Summary summarize(const Module& module, const Tensors& inputs) {
   return result;
 }
 
-Summary summarize(const Module& module, const Shape& input, DType dtype) { return summarize(module, {zeros(input, dtype)}); }
+Summary summarize(const Module& module, const Shape& input, DType dtype) {
+  return summarize(module, {zeros(input, dtype)});
+}
 
 std::string to_text(const Summary& s) {
   size_t name_width = 5, shape_width = 12;
@@ -89,16 +95,18 @@ std::string to_text(const Summary& s) {
     name_width = std::max(name_width, row.name.size());
     shape_width = std::max(shape_width, to_string(row.output).size());
   }
-  std::string text = fmt::format("{:<{}}  {:<24} {:<{}} {:>12} {:>14}\n", "name", name_width, "layer", "output", shape_width,
-                                 "parameters", "multiply-adds");
+  std::string text = fmt::format("{:<{}}  {:<24} {:<{}} {:>12} {:>14}\n", "name", name_width,
+                                 "layer", "output", shape_width, "parameters", "multiply-adds");
   for (const SummaryRow& row : s.rows)
     text += fmt::format("{:<{}}  {:<24} {:<{}} {:>12} {:>14}\n", row.name, name_width, row.type,
                         row.output.empty() ? "-" : to_string(row.output), shape_width,
                         row.parameters ? grouped(row.parameters) : "-", scaled(row.multiply_adds));
-  return text + fmt::format("{} parameters, {} trained, {} multiply-adds\n", grouped(s.parameters), grouped(s.trainable),
-                            scaled(s.multiply_adds));
+  return text + fmt::format("{} parameters, {} trained, {} multiply-adds\n", grouped(s.parameters),
+                            grouped(s.trainable), scaled(s.multiply_adds));
 }
 
-std::string summary(const Module& module, const Shape& input, DType dtype) { return to_text(summarize(module, input, dtype)); }
+std::string summary(const Module& module, const Shape& input, DType dtype) {
+  return to_text(summarize(module, input, dtype));
+}
 
 }  // namespace cairn::nn

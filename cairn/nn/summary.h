@@ -1,5 +1,5 @@
-// A table of a network: layers, output shapes, parameters, multiply-adds. Nothing is computed: the network
-// is traced.
+// A table of a network: layers, output shapes, parameters, multiply-adds. Nothing is computed: the
+// network is traced.
 #pragma once
 #include <string>
 #include <vector>

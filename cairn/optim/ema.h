@@ -10,8 +10,8 @@ namespace cairn::optim {
 class Ema {
  public:
   explicit Ema(const Tensors& parameters, double decay = 0.999);
-  void update();                  // average += (1 - decay) (parameter - average)
-  void swap();                    // exchanges parameters and averages
+  void update();  // average += (1 - decay) (parameter - average)
+  void swap();    // exchanges parameters and averages
   void copy_to_parameters();
   const Tensors& averages() const { return averages_; }  // States
 

@@ -25,7 +25,8 @@ Tensor correction(double beta, const Tensor& count) { return -expm1(count * std:
 SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : Optimizer("SGD", clip_of("SGD", groups)) {
   bool momentum = false;
   for (const auto& [parameters, o] : groups) {
-    check(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "SGD: nesterov wants momentum and no dampening");
+    check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
+          "SGD: nesterov wants momentum and no dampening");
     add_group(parameters, o.lr);
     options_.push_back(o);
     momentum |= o.momentum != 0;
@@ -36,7 +37,8 @@ SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : Optimizer("SGD", clip_o
 void SGD::update(const Update& u) {
   const SgdOptions& o = options_[u.group];
   // PyTorch does not dampen the first gradient.
-  const Tensor fresh = o.dampening != 0 ? where(eq(u.count, 1.0), full({}, 1), full({}, 1 - o.dampening)) : Tensor();
+  const Tensor fresh =
+      o.dampening != 0 ? where(eq(u.count, 1.0), full({}, 1), full({}, 1 - o.dampening)) : Tensor();
   for (const auto& [i, gradient] : u.gradients) {
     const Tensor& p = at(i);
     Tensor g = o.weight_decay != 0 ? gradient + p * o.weight_decay : gradient;
@@ -61,7 +63,8 @@ Adam::Adam(const std::vector<Group<AdamOptions>>& groups) : Adam("Adam", clip_of
   add_slot("exp_avg_sq");
 }
 
-AdamW::AdamW(const std::vector<Group<AdamWOptions>>& groups) : Adam("AdamW", clip_of("AdamW", groups)) {
+AdamW::AdamW(const std::vector<Group<AdamWOptions>>& groups)
+    : Adam("AdamW", clip_of("AdamW", groups)) {
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr);
     rules_.push_back({o.betas, o.eps, o.weight_decay, true});
@@ -91,7 +94,8 @@ void Adam::update(const Update& u) {
 
 // ---- RMSprop
 
-RMSprop::RMSprop(const std::vector<Group<RMSpropOptions>>& groups) : Optimizer("RMSprop", clip_of("RMSprop", groups)) {
+RMSprop::RMSprop(const std::vector<Group<RMSpropOptions>>& groups)
+    : Optimizer("RMSprop", clip_of("RMSprop", groups)) {
   bool momentum = false, centered = false;
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr);

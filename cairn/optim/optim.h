@@ -15,7 +15,8 @@ struct SgdOptions {
 // g += wd p;  m = momentum m + (1 - dampening) g;  p -= lr m  (nesterov: lr (g + momentum m)).
 class SGD : public Optimizer {
  public:
-  explicit SGD(const Tensors& parameters, const SgdOptions& options = {}) : SGD({{parameters, options}}) {}
+  explicit SGD(const Tensors& parameters, const SgdOptions& options = {})
+      : SGD({{parameters, options}}) {}
   explicit SGD(const std::vector<Group<SgdOptions>>& groups);
 
  private:
@@ -42,7 +43,8 @@ struct AdamWOptions {
 // p -= lr m / (sqrt(v) + eps).
 class Adam : public Optimizer {
  public:
-  explicit Adam(const Tensors& parameters, const AdamOptions& options = {}) : Adam({{parameters, options}}) {}
+  explicit Adam(const Tensors& parameters, const AdamOptions& options = {})
+      : Adam({{parameters, options}}) {}
   explicit Adam(const std::vector<Group<AdamOptions>>& groups);
 
  protected:
@@ -60,7 +62,8 @@ class Adam : public Optimizer {
 // Loshchilov & Hutter 2019: Adam with decoupled weight decay.
 class AdamW : public Adam {
  public:
-  explicit AdamW(const Tensors& parameters, const AdamWOptions& options = {}) : AdamW({{parameters, options}}) {}
+  explicit AdamW(const Tensors& parameters, const AdamWOptions& options = {})
+      : AdamW({{parameters, options}}) {}
   explicit AdamW(const std::vector<Group<AdamWOptions>>& groups);
 };
 
@@ -72,7 +75,8 @@ struct RMSpropOptions {
 // Tieleman & Hinton 2012: v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps).
 class RMSprop : public Optimizer {
  public:
-  explicit RMSprop(const Tensors& parameters, const RMSpropOptions& options = {}) : RMSprop({{parameters, options}}) {}
+  explicit RMSprop(const Tensors& parameters, const RMSpropOptions& options = {})
+      : RMSprop({{parameters, options}}) {}
   explicit RMSprop(const std::vector<Group<RMSpropOptions>>& groups);
 
  private:

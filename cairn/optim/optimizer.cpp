@@ -19,15 +19,18 @@ bool trained(const Tensor& parameter) {
 
 }  // namespace
 
-Optimizer::Optimizer(const char* name, Clip clip) : name_(name), clip_(clip), count_(state(zeros({}))) {}
+Optimizer::Optimizer(const char* name, Clip clip)
+    : name_(name), clip_(clip), count_(state(zeros({}))) {}
 
 void Optimizer::add_group(const Tensors& parameters, double lr) {
   check(!parameters.empty(), "{}: a group without parameters", name_);
   check(lr >= 0, "{}: learning rate {} is negative", name_, lr);
   for (const Tensor& p : parameters) {
-    check(p.defined() && p.is_state(), "{}: a parameter is not a State; pass module.parameters()", name_);
+    check(p.defined() && p.is_state(), "{}: a parameter is not a State; pass module.parameters()",
+          name_);
     for (const Tensor& other : parameters_)
-      check(other.impl() != p.impl(), "{}: a parameter of shape {} is given twice", name_, to_string(p.shape()));
+      check(other.impl() != p.impl(), "{}: a parameter of shape {} is given twice", name_,
+            to_string(p.shape()));
     parameters_.push_back(p);
     group_of_.push_back(rates_.size());
   }
@@ -53,7 +56,8 @@ void Optimizer::step(const Tensor& loss) {
   std::vector<size_t> index;
   for (size_t i = 0; i < parameters_.size(); ++i)
     if (trained(parameters_[i])) wanted.push_back(parameters_[i]), index.push_back(i);
-  check(loss.defined() && loss.requires_grad(), "{}: the loss depends on none of the parameters", name_);
+  check(loss.defined() && loss.requires_grad(), "{}: the loss depends on none of the parameters",
+        name_);
   const Tensors found = grad({loss}, wanted, {.allow_unused = true});
   Tensors gradients(parameters_.size());
   for (size_t i = 0; i < index.size(); ++i) gradients[index[i]] = found[i];
@@ -67,7 +71,8 @@ void Optimizer::step() {
 }
 
 void Optimizer::step(const Tensors& given) {
-  check(given.size() == parameters_.size(), "{}: {} gradients for {} parameters", name_, given.size(), parameters_.size());
+  check(given.size() == parameters_.size(), "{}: {} gradients for {} parameters", name_,
+        given.size(), parameters_.size());
   NoGrad no_grad;
   Tensors gradients = given;
   if (clip_.value > 0) gradients = clip_grad_value(gradients, clip_.value);
@@ -76,7 +81,8 @@ void Optimizer::step(const Tensors& given) {
   for (size_t group = 0; group < rates_.size(); ++group) {
     Update u{group, rates_[group], count_, {}};
     for (size_t i = 0; i < gradients.size(); ++i)
-      if (group_of_[i] == group && gradients[i].defined()) u.gradients.emplace_back(i, gradients[i]);
+      if (group_of_[i] == group && gradients[i].defined())
+        u.gradients.emplace_back(i, gradients[i]);
     if (!u.gradients.empty()) update(u);
   }
 }
@@ -94,9 +100,11 @@ int64_t Optimizer::steps() const { return static_cast<int64_t>(count_.item()); }
 
 NamedTensors Optimizer::state_dict() const {
   NamedTensors all = {{"step", count_}};
-  for (size_t group = 0; group < rates_.size(); ++group) all.emplace_back("lr." + std::to_string(group), rates_[group]);
+  for (size_t group = 0; group < rates_.size(); ++group)
+    all.emplace_back("lr." + std::to_string(group), rates_[group]);
   for (const Slot& s : slots_)
-    for (size_t i = 0; i < s.states.size(); ++i) all.emplace_back(std::to_string(i) + "." + s.name, s.states[i]);
+    for (size_t i = 0; i < s.states.size(); ++i)
+      all.emplace_back(std::to_string(i) + "." + s.name, s.states[i]);
   return all;
 }
 
@@ -108,10 +116,12 @@ void Optimizer::load_state_dict(const NamedTensors& values) {
     const auto it = given.find(name);
     if (it == given.end()) wrong += "\n  missing: " + name;
     else if (it->second.shape() != target.shape())
-      wrong += fmt::format("\n  {} is {} instead of {}", name, to_string(it->second.shape()), to_string(target.shape()));
+      wrong += fmt::format("\n  {} is {} instead of {}", name, to_string(it->second.shape()),
+                           to_string(target.shape()));
   }
-  check(wrong.empty() && given.size() == own.size(), "{}: this state is of another optimizer or model ({} tensors instead of {}){}",
-        name_, given.size(), own.size(), wrong);
+  check(wrong.empty() && given.size() == own.size(),
+        "{}: this state is of another optimizer or model ({} tensors instead of {}){}", name_,
+        given.size(), own.size(), wrong);
   for (const auto& [name, target] : own) assign(target, cast(given[name], target.dtype()));
 }
 

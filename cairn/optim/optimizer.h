@@ -1,10 +1,11 @@
-// Optimizers. step(loss) differentiates the loss and updates, keeping no gradients; step() uses .grad.
+// Optimizers. step(loss) differentiates the loss and updates, keeping no gradients; step() uses
+// .grad.
 //
 //   optim::AdamW opt(net.parameters(), {.lr = 1e-3});
 //   opt.step(loss);
 //
-// The update is written with ops, so that a compiled step contains and fuses it. Slots, step count and
-// learning rates are States: a replay sees what schedules and checkpoints assign to them.
+// The update is written with ops, so that a compiled step contains and fuses it. Slots, step count
+// and learning rates are States: a replay sees what schedules and checkpoints assign to them.
 #pragma once
 #include <string>
 #include <utility>
@@ -35,18 +36,18 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  void step(const Tensor& loss);          // gradients of the loss, then the update; frozen parameters stay
-  void step();                            // from .grad; parameters without one stay
-  void step(const Tensors& gradients);    // one a parameter, in their order; undefined: stays
+  void step(const Tensor& loss);  // gradients of the loss, then the update; frozen parameters stay
+  void step();                    // from .grad; parameters without one stay
+  void step(const Tensors& gradients);  // one a parameter, in their order; undefined: stays
   void zero_grad();
 
   const Tensors& parameters() const { return parameters_; }
   size_t group_count() const { return rates_.size(); }
-  double lr(size_t group = 0) const;              // reads the State: not while tracing
+  double lr(size_t group = 0) const;  // reads the State: not while tracing
   double initial_lr(size_t group = 0) const { return initial_rates_.at(group); }
-  void set_lr(double lr);                         // of all groups
+  void set_lr(double lr);  // of all groups
   void set_lr(size_t group, double lr);
-  int64_t steps() const;                          // updates done; reads the State
+  int64_t steps() const;  // updates done; reads the State
 
   // "step", "lr.0", "0.exp_avg", ...: the States themselves.
   NamedTensors state_dict() const;
@@ -61,8 +62,8 @@ class Optimizer {
   // The update of one group, without a tape. Called once a step for each group.
   struct Update {
     size_t group;
-    Tensor lr;    // [] of this group
-    Tensor count; // [] f32, number of this update, from 1
+    Tensor lr;                                         // [] of this group
+    Tensor count;                                      // [] f32, number of this update, from 1
     std::vector<std::pair<size_t, Tensor>> gradients;  // index of the parameter, its gradient
   };
   virtual void update(const Update& u) = 0;

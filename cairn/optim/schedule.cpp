@@ -35,7 +35,9 @@ Schedule milestones(std::vector<int64_t> steps, double factor) {
 
 Schedule cosine(int64_t total, double least) {
   check(total > 0, "cosine: {} steps; there must be some", total);
-  return [=](int64_t step) { return along_cosine(1, least, static_cast<double>(step) / static_cast<double>(total)); };
+  return [=](int64_t step) {
+    return along_cosine(1, least, static_cast<double>(step) / static_cast<double>(total));
+  };
 }
 
 Schedule warmup(int64_t steps, Schedule next, double start) {

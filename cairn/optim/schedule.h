@@ -1,4 +1,5 @@
-// Learning-rate schedules: a schedule is a function of the step that gives a factor for the initial rate.
+// Learning-rate schedules: a schedule is a function of the step that gives a factor for the initial
+// rate.
 //
 //   optim::Scheduler schedule(opt, optim::warmup(500, optim::cosine(10000)));
 //   for (...) { step(x, y); schedule.step(); }
@@ -13,14 +14,14 @@ namespace cairn::optim {
 using Schedule = std::function<double(int64_t step)>;
 
 Schedule constant();
-Schedule step_decay(int64_t every, double factor = 0.1);           // factor^(step / every)
+Schedule step_decay(int64_t every, double factor = 0.1);  // factor^(step / every)
 Schedule milestones(std::vector<int64_t> steps, double factor = 0.1);
 // Loshchilov & Hutter 2017: from 1 to `least` over `total` steps, then stays.
 Schedule cosine(int64_t total, double least = 0);
 // From `start` to 1 over `steps`, then `next` counted from there.
 Schedule warmup(int64_t steps, Schedule next = constant(), double start = 0);
-// Smith & Topin 2018, with 1 as the peak: 1 / divide -> 1 over the first `rise` part of the steps, then
-// down to 1 / (divide * final_divide), both along a cosine.
+// Smith & Topin 2018, with 1 as the peak: 1 / divide -> 1 over the first `rise` part of the steps,
+// then down to 1 / (divide * final_divide), both along a cosine.
 Schedule one_cycle(int64_t total, double rise = 0.3, double divide = 25, double final_divide = 1e4);
 
 // Sets the optimizer's rates before the first step and after each.
@@ -47,7 +48,8 @@ struct PlateauOptions {
 // Lowers the rates when a metric stops improving (PyTorch's ReduceLROnPlateau).
 class Plateau {
  public:
-  explicit Plateau(Optimizer& optimizer, const PlateauOptions& options = {}) : optimizer_(optimizer), options_(options) {}
+  explicit Plateau(Optimizer& optimizer, const PlateauOptions& options = {})
+      : optimizer_(optimizer), options_(options) {}
   bool step(double metric);  // true when the rates were lowered
 
  private:

@@ -16,16 +16,19 @@ TEST(Decode, CachedLogitsAreThoseOfTheWholeSequence) {
   const NoGrad no_grad;
   const Tensor tokens = randint(30, {2, 11});
   const auto caches = net.make_caches(2, 16);
-  auto step = compile([&](Tensor x, Tensor start) -> Tensor { return net.decode(x, start, caches); });
+  auto step =
+      compile([&](Tensor x, Tensor start) -> Tensor { return net.decode(x, start, caches); });
   const auto expect_row = [&](const Tensor& got, int64_t position) {
     const auto a = got.to_vector<float>();
     const auto b = select(net(slice(tokens, 1, 0, position + 1)), 1, position).to_vector<float>();
     ASSERT_EQ(a.size(), b.size());
     for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5) << "position " << position;
   };
-  for (int round = 0; round < 2; ++round) {  // again from the start: what the caches held does not matter
+  for (int round = 0; round < 2;
+       ++round) {  // again from the start: what the caches held does not matter
     expect_row(step(slice(tokens, 1, 0, 5), scalar(0, DType::i64)), 4);
-    for (int64_t at = 5; at < 11; ++at) expect_row(step(slice(tokens, 1, at, 1), scalar(static_cast<double>(at), DType::i64)), at);
+    for (int64_t at = 5; at < 11; ++at)
+      expect_row(step(slice(tokens, 1, at, 1), scalar(static_cast<double>(at), DType::i64)), at);
   }
 }
 

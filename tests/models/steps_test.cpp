@@ -1,4 +1,5 @@
-// Whole training steps against PyTorch's, from the same weights: tools/dump_steps.py wrote the files.
+// Whole training steps against PyTorch's, from the same weights: tools/dump_steps.py wrote the
+// files.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -33,7 +34,8 @@ class Dump {
   nn::NamedTensors weights(const std::string& prefix) const {
     nn::NamedTensors all;
     for (const io::NamedTensor& t : file_.tensors())
-      if (t.name.starts_with(prefix)) all.emplace_back(t.name.substr(prefix.size()), (*this)[t.name]);
+      if (t.name.starts_with(prefix))
+        all.emplace_back(t.name.substr(prefix.size()), (*this)[t.name]);
     return all;
   }
   bool has(const std::string& prefix) const { return !weights(prefix).empty(); }
@@ -42,9 +44,9 @@ class Dump {
   io::SafetensorsFile file_;
 };
 
-// Adding a number to all scores changes no softmax: the gradient of the keys' bias is zero, and of the
-// last biases where the softmax runs over positions. What Adam makes of rounding noise in place of zero is
-// arbitrary.
+// Adding a number to all scores changes no softmax: the gradient of the keys' bias is zero, and of
+// the last biases where the softmax runs over positions. What Adam makes of rounding noise in place
+// of zero is arbitrary.
 bool is_key_bias(const std::string& name) { return name.ends_with("kv.bias"); }
 bool has_no_gradient(const std::string& name, bool over_positions) {
   return over_positions && (name == "span.bias" || name == "norm.bias");
@@ -58,7 +60,8 @@ void expect_close(const Tensor& got, const Tensor& wanted, const std::string& na
   const std::vector<double> a = host(got), b = host(wanted);
   ASSERT_EQ(a.size(), b.size()) << name;
   double largest = 0, off = 0;
-  for (size_t i = 0; i < b.size(); ++i) largest = std::max(largest, std::abs(b[i])), off = std::max(off, std::abs(a[i] - b[i]));
+  for (size_t i = 0; i < b.size(); ++i)
+    largest = std::max(largest, std::abs(b[i])), off = std::max(off, std::abs(a[i] - b[i]));
   EXPECT_LE(off, 1e-4 * largest + 1e-7) << name << ": off by " << off << " of " << largest;
 }
 
@@ -84,7 +87,8 @@ void run(const Dump& dump, const std::vector<Net>& nets, const Step& eager, bool
   for (size_t i = 0; i < losses.size(); ++i) {
     EXPECT_NEAR(step().item(), losses[i], 1e-4 * std::abs(losses[i])) << "loss of step " << i + 1;
     for (const Net& net : nets)
-      if (i == 0 && dump.has("one." + net.prefix)) expect_weights(net.module, dump, "one." + net.prefix);
+      if (i == 0 && dump.has("one." + net.prefix))
+        expect_weights(net.module, dump, "one." + net.prefix);
   }
   for (const Net& net : nets) expect_weights(net.module, dump, "five." + net.prefix);
 }
@@ -94,14 +98,18 @@ optim::AdamOptions gan_adam() { return {.lr = 2e-4, .betas = {0.5, 0.999}}; }
 
 // Loss, gradient and update of one network.
 template <class Optimizer, class Options, class Loss>
-void run_supervised(const Dump& dump, nn::Module net, bool compiled, const Options& options, const Loss& loss) {
+void run_supervised(const Dump& dump, nn::Module net, bool compiled, const Options& options,
+                    const Loss& loss) {
   net.load_state_dict(dump.weights("start."));
   Optimizer optimizer(net.parameters(), options);
-  run(dump, {{"", net}}, [&] {
-    const Tensor l = loss();
-    optimizer.step(l);
-    return l;
-  }, compiled);
+  run(
+      dump, {{"", net}},
+      [&] {
+        const Tensor l = loss();
+        optimizer.step(l);
+        return l;
+      },
+      compiled);
 }
 
 template <class M>
@@ -125,13 +133,16 @@ void run_language_model(const char* name, M net, bool compiled) {
 }
 
 class Steps : public testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(, Steps, testing::Bool(),
-                         [](const auto& mode) { return std::string(mode.param ? "compiled" : "eager"); });
+INSTANTIATE_TEST_SUITE_P(, Steps, testing::Bool(), [](const auto& mode) {
+  return std::string(mode.param ? "compiled" : "eager");
+});
 
 }  // namespace
 
 TEST_P(Steps, Lenet) { run_classifier("lenet", models::LeNet(1, 10, 3, 8), true, GetParam()); }
-TEST_P(Steps, Resnet18Cifar) { run_classifier("resnet18_cifar", models::ResNet18Cifar(10, 3, 1), false, GetParam()); }
+TEST_P(Steps, Resnet18Cifar) {
+  run_classifier("resnet18_cifar", models::ResNet18Cifar(10, 3, 1), false, GetParam());
+}
 TEST_P(Steps, Video3d) { run_classifier("video3d", models::VideoNet(10, 3, 1), false, GetParam()); }
 TEST_P(Steps, LstmLm) { run_language_model("lstm_lm", models::LstmLm(40, 12), GetParam()); }
 TEST_P(Steps, GptMini) { run_language_model("gpt_mini", models::Gpt(20, 8, 2, 2, 16), GetParam()); }
@@ -140,13 +151,15 @@ TEST_P(Steps, GruForecast) {
   const Dump dump("gru_forecast");
   models::GruForecast net(3, 8, 2, 4);
   const Tensor x = dump.real("x"), y = dump.real("y");
-  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{}, [&] { return mse_loss(net(x), y); });
+  run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{},
+                               [&] { return mse_loss(net(x), y); });
 }
 
 TEST_P(Steps, BilstmCtc) {
   const Dump dump("bilstm_ctc");
   models::BiLstmCtc net(6, 6, 3, 7);
-  const Tensor x = dump.real("x"), y = dump.ids("y"), frames = full({3}, 14, DType::i64), lengths = full({3}, 4, DType::i64);
+  const Tensor x = dump.real("x"), y = dump.ids("y"), frames = full({3}, 14, DType::i64),
+               lengths = full({3}, 4, DType::i64);
   run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{},
                                [&] { return ctc_loss(net(x), y, frames, lengths); });
 }
@@ -167,7 +180,8 @@ TEST_P(Steps, BertQa) {
   const Tensor x = dump.ids("x"), y = dump.ids("y");
   run_supervised<optim::AdamW>(dump, net, GetParam(), optim::AdamWOptions{}, [&] {
     const Tensor s = net(x);
-    return cross_entropy(select(s, 2, 0), select(y, 0, 0)) + cross_entropy(select(s, 2, 1), select(y, 0, 1));
+    return cross_entropy(select(s, 2, 0), select(y, 0, 0)) +
+           cross_entropy(select(s, 2, 1), select(y, 0, 1));
   });
 }
 
@@ -178,14 +192,19 @@ TEST_P(Steps, Dcgan32) {
   g.load_state_dict(dump.weights("start.g.")), d.load_state_dict(dump.weights("start.d."));
   optim::Adam opt_g(g.parameters(), gan_adam()), opt_d(d.parameters(), gan_adam());
   const Tensor real = dump.real("real"), z = dump.real("z"), one = ones({3}), zero = zeros({3});
-  run(dump, {{"g.", g}, {"d.", d}}, [&] {
-    const Tensor fake = g(z);
-    const Tensor on_real = d(real), on_fake = d(fake.detach());  // in this order: running statistics
-    const Tensor loss_d = binary_cross_entropy_with_logits(on_real, one) + binary_cross_entropy_with_logits(on_fake, zero);
-    opt_d.step(loss_d);
-    opt_g.step(binary_cross_entropy_with_logits(d(fake), one));
-    return loss_d;
-  }, GetParam());
+  run(
+      dump, {{"g.", g}, {"d.", d}},
+      [&] {
+        const Tensor fake = g(z);
+        const Tensor on_real = d(real),
+                     on_fake = d(fake.detach());  // in this order: running statistics
+        const Tensor loss_d = binary_cross_entropy_with_logits(on_real, one) +
+                              binary_cross_entropy_with_logits(on_fake, zero);
+        opt_d.step(loss_d);
+        opt_g.step(binary_cross_entropy_with_logits(d(fake), one));
+        return loss_d;
+      },
+      GetParam());
 }
 
 TEST_P(Steps, WganGp32) {  // a gradient of a gradient
@@ -195,12 +214,16 @@ TEST_P(Steps, WganGp32) {  // a gradient of a gradient
   g.load_state_dict(dump.weights("start.g.")), d.load_state_dict(dump.weights("start.d."));
   optim::Adam opt_d(d.parameters(), gan_adam());
   const Tensor real = dump.real("real"), z = dump.real("z"), eps = dump.real("eps");
-  run(dump, {{"d.", d}}, [&] {
-    const Tensor fake = g(z).detach();
-    const Tensor loss = mean(d(fake)) - mean(d(real)) + 10 * gradient_penalty(d, real, fake, eps);
-    opt_d.step(loss);
-    return loss;
-  }, GetParam());
+  run(
+      dump, {{"d.", d}},
+      [&] {
+        const Tensor fake = g(z).detach();
+        const Tensor loss =
+            mean(d(fake)) - mean(d(real)) + 10 * gradient_penalty(d, real, fake, eps);
+        opt_d.step(loss);
+        return loss;
+      },
+      GetParam());
 }
 
 TEST_P(Steps, Resnet50ForwardPass) {

@@ -11,7 +11,8 @@ namespace cairn::nn {
 namespace {
 
 Tensor load(const std::string& name) {
-  static const io::SafetensorsFile file(std::string(CAIRN_SOURCE_DIR) + "/tests/nn/data/layers.safetensors");
+  static const io::SafetensorsFile file(std::string(CAIRN_SOURCE_DIR) +
+                                        "/tests/nn/data/layers.safetensors");
   const io::NamedTensor& t = file.at(name);
   return from_host(t.data.data(), t.shape, t.dtype);
 }
@@ -25,7 +26,8 @@ class Case {
   template <class M>
   M operator()(M layer) const {
     NamedTensors values;
-    for (const auto& [name, t] : layer.state_dict()) values.emplace_back(name, load(name_ + ".w." + name));
+    for (const auto& [name, t] : layer.state_dict())
+      values.emplace_back(name, load(name_ + ".w." + name));
     layer.load_state_dict(values);
     layer.eval();
     return layer;
@@ -34,7 +36,9 @@ class Case {
     const Tensor wanted = load(name_ + ".out." + std::to_string(i));
     ASSERT_EQ(got.shape(), wanted.shape()) << name_;
     const std::vector<float> a = got.to_vector<float>(), b = wanted.to_vector<float>();
-    for (size_t k = 0; k < b.size(); ++k) ASSERT_NEAR(a[k], b[k], 1e-5 * (1 + std::abs(b[k]))) << name_ << " output " << i << " at " << k;
+    for (size_t k = 0; k < b.size(); ++k)
+      ASSERT_NEAR(a[k], b[k], 1e-5 * (1 + std::abs(b[k])))
+          << name_ << " output " << i << " at " << k;
   }
   template <class M>
   void expect_same(M layer) const {
@@ -48,12 +52,15 @@ class Case {
 }  // namespace
 
 TEST(LikePyTorch, Convolution) {
-  Case("conv1d_reflect").expect_same(Conv1d(2, 3, 3, {.padding = 2, .padding_mode = PaddingMode::reflect}));
-  Case("conv2d").expect_same(Conv2d(4, 6, {3, 2}, {.stride = {2, 1}, .padding = {1, 0}, .dilation = {1, 2}, .groups = 2}));
+  Case("conv1d_reflect")
+      .expect_same(Conv1d(2, 3, 3, {.padding = 2, .padding_mode = PaddingMode::reflect}));
+  Case("conv2d").expect_same(
+      Conv2d(4, 6, {3, 2}, {.stride = {2, 1}, .padding = {1, 0}, .dilation = {1, 2}, .groups = 2}));
   Case("conv3d").expect_same(Conv3d(2, 3, 2, {.padding = 1, .bias = false}));
   Case("conv_transpose1d").expect_same(ConvTranspose1d(3, 2, 4, {.stride = 3, .padding = 1}));
   Case("conv_transpose2d")
-      .expect_same(ConvTranspose2d(4, 6, 3, {.stride = 2, .padding = 1, .output_padding = 1, .dilation = 2, .groups = 2}));
+      .expect_same(ConvTranspose2d(
+          4, 6, 3, {.stride = 2, .padding = 1, .output_padding = 1, .dilation = 2, .groups = 2}));
 }
 
 TEST(LikePyTorch, Normalisation) {
@@ -70,7 +77,9 @@ TEST(LikePyTorch, PointwiseAndPooling) {
 
 TEST(LikePyTorch, Recurrence) {
   const Case both("lstm");
-  const LstmResult r = both(LSTM(3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = true}))(both.in(0), {both.in(1), both.in(2)});
+  const LstmResult r =
+      both(LSTM(3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = true}))(
+          both.in(0), {both.in(1), both.in(2)});
   both.expect(r.output, 0), both.expect(r.h, 1), both.expect(r.c, 2);
 
   const Case plain("lstm_zero");
@@ -89,9 +98,11 @@ TEST(LikePyTorch, Recurrence) {
 TEST(LikePyTorch, Attention) {
   const Case cross("attention");
   cross.expect(cross(MultiheadAttention(8, 2))(cross.in(0), cross.in(1), cross.in(1)));
-  Case("encoder_layer").expect_same(TransformerEncoderLayer(8, 2, {.dim_feedforward = 12, .batch_first = true}));
+  Case("encoder_layer")
+      .expect_same(TransformerEncoderLayer(8, 2, {.dim_feedforward = 12, .batch_first = true}));
   const Case decoder("decoder_layer");
-  decoder.expect(decoder(TransformerDecoderLayer(8, 2, {.dim_feedforward = 12, .activation = Activation::gelu, .norm_first = true}))(
+  decoder.expect(decoder(TransformerDecoderLayer(
+      8, 2, {.dim_feedforward = 12, .activation = Activation::gelu, .norm_first = true}))(
       decoder.in(0), decoder.in(1)));
 }
 

@@ -39,9 +39,11 @@ std::string error_of(const std::function<void()>& fn) {
 TEST(Module, NamesAreDottedAndInOrder) {
   Digits net;
   EXPECT_EQ(names_of(net.named_parameters()),
-            (std::vector<std::string>{"scale", "c1.weight", "c1.bias", "b1.weight", "b1.bias", "tail.2.weight", "tail.2.bias"}));
-  EXPECT_EQ(names_of(net.named_buffers()),
-            (std::vector<std::string>{"b1.running_mean", "b1.running_var", "b1.num_batches_tracked"}));
+            (std::vector<std::string>{"scale", "c1.weight", "c1.bias", "b1.weight", "b1.bias",
+                                      "tail.2.weight", "tail.2.bias"}));
+  EXPECT_EQ(
+      names_of(net.named_buffers()),
+      (std::vector<std::string>{"b1.running_mean", "b1.running_var", "b1.num_batches_tracked"}));
   EXPECT_EQ(net.num_parameters(), 1 + 36 + 4 + 8 + 4 * 36 * 5 + 5);
   EXPECT_EQ(net.find("tail.2").type(), "Linear");
   EXPECT_EQ(net.type(), "Digits");
@@ -61,7 +63,8 @@ TEST(Module, CopiesAliasAndClonesDoNot) {
   EXPECT_EQ(alias(x).to_vector<float>(), net(x).to_vector<float>());
   EXPECT_EQ(other(x).to_vector<float>(), before);
   EXPECT_TRUE(other.parameters()[0].requires_grad());
-  assign(other.find("tail.2").parameters()[1], full({5}, 1e6));  // reached through the type-erased element
+  assign(other.find("tail.2").parameters()[1],
+         full({5}, 1e6));  // reached through the type-erased element
   EXPECT_GT(other(x).to_vector<float>()[0], 1e5);
 }
 
@@ -112,7 +115,8 @@ TEST(Module, HooksSeeAndReplaceOutputs) {
   const Tensor x = randn({1, 1, 6, 6});
   Tensor seen;
   const Module conv = net.find("c1");
-  const int id = conv.on_forward([&](const Tensors&, const Tensor& y) { return seen = y, Tensor(); });
+  const int id =
+      conv.on_forward([&](const Tensors&, const Tensor& y) { return seen = y, Tensor(); });
   const Tensor y = net(x);
   EXPECT_EQ(seen.shape(), (Shape{1, 4, 6, 6}));
   EXPECT_EQ(grad({sum(y)}, {seen})[0].shape(), seen.shape());  // what Grad-CAM needs
@@ -178,8 +182,11 @@ TEST(Summary, ListsAreInThePathOfWhatTheyHold) {
     Tensor forward(Tensor x) override { return blocks[0](x); }
   };
   const Summary s = summarize(Tower(), {2, 3});
-  for (const SummaryRow& r : s.rows)
-    if (r.name == "blocks.0.0") EXPECT_EQ(r.multiply_adds, 24);
+  for (const SummaryRow& r : s.rows) {
+    if (r.name == "blocks.0.0") {
+      EXPECT_EQ(r.multiply_adds, 24);
+    }
+  }
   EXPECT_EQ(s.rows.size(), 5u);
 }
 
@@ -188,7 +195,8 @@ TEST(Layers, InitialisationHasPyTorchsSpread) {
   const std::vector<float> w = Linear(64, 200).weight.to_vector<float>();
   double squares = 0, largest = 0;
   for (float v : w) squares += double(v) * v, largest = std::max<double>(largest, std::abs(v));
-  EXPECT_NEAR(std::sqrt(squares / double(w.size())), 0.125 / std::sqrt(3.0), 0.002);  // uniform in +-1/sqrt(64)
+  EXPECT_NEAR(std::sqrt(squares / double(w.size())), 0.125 / std::sqrt(3.0),
+              0.002);  // uniform in +-1/sqrt(64)
   EXPECT_LE(largest, 0.125);
   EXPECT_GT(largest, 0.1245);
 }
@@ -224,7 +232,8 @@ TEST(Layers, RecurrentLengthsAreAsIfCut) {
   const Tensor x = randn({6, 2, 3});
   const LstmResult both = lstm(x, {}, tensor<int64_t>({6, 4}, {2}));
   const LstmResult cut = lstm(slice(slice(x, 0, 0, 4), 1, 1, 1));
-  const auto a = select(slice(both.output, 0, 0, 4), 1, 1).to_vector<float>(), b = cut.output.to_vector<float>();
+  const auto a = select(slice(both.output, 0, 0, 4), 1, 1).to_vector<float>(),
+             b = cut.output.to_vector<float>();
   for (size_t i = 0; i < b.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-6);
   const auto h = select(both.h, 1, 1).to_vector<float>(), h_cut = cut.h.to_vector<float>();
   for (size_t i = 0; i < h_cut.size(); ++i) EXPECT_NEAR(h[i], h_cut[i], 1e-6);
@@ -235,7 +244,8 @@ TEST(Layers, CausalAttentionDoesNotSeeLaterKeys) {
   MultiheadAttention layer(8, 2, {.batch_first = true});
   const Tensor x = randn({1, 4, 8}), changed = cat({slice(x, 1, 0, 3), randn({1, 1, 8})}, 1);
   const auto a = slice(layer(x, x, x, {.causal = true}), 1, 0, 3).to_vector<float>();
-  const auto b = slice(layer(changed, changed, changed, {.causal = true}), 1, 0, 3).to_vector<float>();
+  const auto b =
+      slice(layer(changed, changed, changed, {.causal = true}), 1, 0, 3).to_vector<float>();
   for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-6);
 }
 

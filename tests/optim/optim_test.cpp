@@ -1,10 +1,11 @@
+#include "cairn/optim/optim.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "cairn/base/error.h"
 #include "cairn/ops/functions.h"
-#include "cairn/optim/optim.h"
 
 namespace cairn::optim {
 namespace {
@@ -17,8 +18,10 @@ std::vector<float> three_steps(Optimizer& opt, const Tensor& p) {
 }
 Tensor start() { return parameter(tensor({1, -2})); }
 
-// The same on the host, in double: `rule` gives the new value from p, its gradient and the number of the step.
-std::vector<double> by_hand(const std::function<double(double p, double g, int t, double* slots)>& rule) {
+// The same on the host, in double: `rule` gives the new value from p, its gradient and the number
+// of the step.
+std::vector<double> by_hand(
+    const std::function<double(double p, double g, int t, double* slots)>& rule) {
   std::vector<double> result;
   for (const auto& [c, p0] : {std::pair{1.0, 1.0}, std::pair{3.0, -2.0}}) {
     double p = p0, slots[3] = {};
@@ -29,7 +32,8 @@ std::vector<double> by_hand(const std::function<double(double p, double g, int t
 }
 
 void expect_near(const std::vector<float>& got, const std::vector<double>& wanted) {
-  for (size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 2e-6 * std::abs(wanted[i]) + 1e-7);
+  for (size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_NEAR(got[i], wanted[i], 2e-6 * std::abs(wanted[i]) + 1e-7);
 }
 
 }  // namespace
@@ -119,7 +123,8 @@ TEST(Optimizer, ClipsAllGradientsTogether) {
   opt.step(sum(a) * 3.0 + sum(b) * 4.0);
   EXPECT_NEAR(a.to_vector<float>()[0], 1 - 3 / std::sqrt(50.0), 1e-5);
   EXPECT_NEAR(b.to_vector<float>()[0], 1 - 4 / std::sqrt(50.0), 1e-5);
-  EXPECT_EQ(clip_grad_value({tensor({-5, 0.5})}, 1)[0].to_vector<float>(), (std::vector<float>{-1, 0.5}));
+  EXPECT_EQ(clip_grad_value({tensor({-5, 0.5})}, 1)[0].to_vector<float>(),
+            (std::vector<float>{-1, 0.5}));
 }
 
 TEST(Schedule, Shapes) {

@@ -206,7 +206,7 @@ TEST(BadWeights, DataOfAnotherShape) {
 
 TEST(BadNumbers, LossIsNotFinite) {
   expect_failure(train_on(Trained::get().data(), {"--lr", "1e30"}), 1,
-                 {"step 2", "not finite", "--lr"});
+                 {"step 2", "NaN", "--lr"});
   // A run that was good so far keeps its checkpoint and names it.
   const TemporaryFolder folder;
   const std::string run = folder / "run";

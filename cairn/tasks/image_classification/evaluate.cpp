@@ -94,6 +94,10 @@ Classifier::Classifier(const std::string& path) {
   net_ = std::make_unique<Net>(
       Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
   const train::Loaded loaded = train::load_tensors(weights);
+  for (const auto& [name, tensor] : loaded.tensors)
+    if (is_float(tensor.dtype()) && all(isfinite(tensor)).item() == 0)
+      fail("'{}': the weights are not finite: '{}' holds NaN or infinity; use an earlier checkpoint",
+           weights, name);
   try {
     net_->module->load_state_dict(loaded.tensors);
   } catch (const Error& e) {

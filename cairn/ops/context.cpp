@@ -48,6 +48,11 @@ std::string where(Loc loc) {
   return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(loc));
 }
 
+int normalize_axis(const char* op, int64_t axis, int rank, Loc loc) {
+  if (axis < -rank || axis >= rank) fail("{}: axis {} is out of range for a tensor of {} dimensions{}", op, axis, rank, where(loc));
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
 void OpCall::raise(const std::string& message) const {
   std::string text = std::string(op->name) + ": " + message + "; inputs";
   for (size_t i = 0; i < inputs.size(); ++i) text += (i ? ", " : " ") + to_string(*inputs[i]);

@@ -102,5 +102,7 @@ void advance_generator(int64_t ops);
 
 // " (at net.conv1, train.cpp:12)": the module path and source line for an error message.
 std::string where(Loc loc);
+// normalize_axis() of tensor/ whose error says where.
+int normalize_axis(const char* op, int64_t axis, int rank, Loc loc);
 
 }  // namespace cairn

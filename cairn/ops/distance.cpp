@@ -16,12 +16,12 @@ Tensor norm_of(const In& x, double p, int64_t axis, bool keepdim) {
 }  // namespace
 
 Tensor normalize(In x, double p, int64_t axis, double eps) {
-  return x / clamp_min(norm_of(x, p, normalize_axis("normalize", axis, x.t.rank()), true), eps);
+  return x / clamp_min(norm_of(x, p, normalize_axis("normalize", axis, x.t.rank(), x.loc), true), eps);
 }
 
 Tensor cosine_similarity(In a, const Tensor& b, int64_t axis, double eps) {
   const Tensor product = mul(a, b);
-  const int d = normalize_axis("cosine_similarity", axis, product.rank()) - product.rank();  // from the end: both may broadcast
+  const int d = normalize_axis("cosine_similarity", axis, product.rank(), a.loc) - product.rank();  // from the end: both may broadcast
   const Tensor length_a = clamp_min(norm(a, {d}), eps), length_b = clamp_min(norm(b, {d}), eps);
   return sum(product, {d}) / (length_a * length_b);
 }

@@ -85,16 +85,16 @@ Tensor embedding(const Tensor& weight, In indices) {
   return apply(op, {weight, indices.t}, {}, indices.loc);
 }
 Tensor gather(In x, int64_t axis, const Tensor& index) {
-  return apply(op_named("gather"), {x.t, index}, {{"axis", int64_t{normalize_axis("gather", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("gather"), {x.t, index}, {{"axis", int64_t{normalize_axis("gather", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
-  return apply(op_named("scatter_add"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter_add", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("scatter_add"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter_add", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor scatter(In x, int64_t axis, const Tensor& index, const Tensor& src) {
-  return apply(op_named("scatter"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("scatter"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor index_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
-  const int d = normalize_axis("index_add", axis, x.t.rank());
+  const int d = normalize_axis("index_add", axis, x.t.rank(), x.loc);
   check(index.rank() == 1 && src.rank() == x.t.rank() && src.shape()[d] == index.numel(), "index_add: {} indices for a source {}{}",
         to_string(index.shape()), to_string(src.shape()), where(x.loc));
   Shape one(x.t.rank(), 1);
@@ -102,7 +102,7 @@ Tensor index_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
   return scatter_add(x, d, expand(reshape(index, one), src.shape()), src);
 }
 Tensor index_select(In x, int64_t axis, const Tensor& index) {
-  const int d = normalize_axis("index_select", axis, x.t.rank());
+  const int d = normalize_axis("index_select", axis, x.t.rank(), x.loc);
   check(index.rank() == 1, "index_select: the index must have one dimension{}", where(x.loc));
   Shape one(x.t.rank(), 1), full_shape = x.t.shape();
   one[d] = full_shape[d] = index.numel();

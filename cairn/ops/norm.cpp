@@ -114,10 +114,10 @@ void move_toward(const Tensor& running, const Tensor& now, double momentum) {
 std::span<const OpDef> norm_ops() { return kOps; }
 
 Tensor softmax(In x, int64_t axis) {
-  return apply(op_named("softmax"), {x.t}, {{"axis", int64_t{normalize_axis("softmax", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("softmax"), {x.t}, {{"axis", int64_t{normalize_axis("softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor log_softmax(In x, int64_t axis) {
-  return apply(op_named("log_softmax"), {x.t}, {{"axis", int64_t{normalize_axis("log_softmax", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("log_softmax"), {x.t}, {{"axis", int64_t{normalize_axis("log_softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 
 Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,

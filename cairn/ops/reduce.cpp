@@ -101,14 +101,15 @@ const OpDef kOps[] = {
      }}.with_autocast(Autocast::f32),
 };
 
-Ints normalized(const char* op, const Tensor& x, const Ints& axes) {
+Ints normalized(const char* op, const In& in, const Ints& axes) {
+  const Tensor& x = in;
   Ints result;
   if (axes.empty())
     for (int d = 0; d < x.rank(); ++d) result.push_back(d);
-  for (int64_t axis : axes) result.push_back(normalize_axis(op, axis, x.rank()));
+  for (int64_t axis : axes) result.push_back(normalize_axis(op, axis, x.rank(), in.loc));
   std::sort(result.begin(), result.end());
   for (size_t i = 1; i < result.size(); ++i)
-    check(result[i] != result[i - 1], "{}: axis {} is given twice", op, result[i]);
+    check(result[i] != result[i - 1], "{}: axis {} is given twice{}", op, result[i], where(in.loc));
   return result;
 }
 
@@ -169,16 +170,16 @@ Tensor norm(In x, const Ints& axes, bool keepdim) {
 }
 
 Tensor argmax(In x, int64_t axis, bool keepdim) {
-  return reduce("argmax", x, {normalize_axis("argmax", axis, x.t.rank())}, keepdim);
+  return reduce("argmax", x, {normalize_axis("argmax", axis, x.t.rank(), x.loc)}, keepdim);
 }
 Tensor argmin(In x, int64_t axis, bool keepdim) {
-  return reduce("argmin", x, {normalize_axis("argmin", axis, x.t.rank())}, keepdim);
+  return reduce("argmin", x, {normalize_axis("argmin", axis, x.t.rank(), x.loc)}, keepdim);
 }
 Tensor cumsum(In x, int64_t axis) {
-  return apply(op_named("cumsum"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumsum", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("cumsum"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumsum", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor cumprod(In x, int64_t axis) {
-  return apply(op_named("cumprod"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumprod", axis, x.t.rank())}}}, x.loc);
+  return apply(op_named("cumprod"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumprod", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 
 Tensor sum_to(In x, const Shape& shape) {

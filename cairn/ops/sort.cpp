@@ -21,7 +21,7 @@ const OpDef kOps[] = {
 };
 
 Tensor order_of(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {
-  const int d = normalize_axis(name, axis, x.t.rank());
+  const int d = normalize_axis(name, axis, x.t.rank(), x.loc);
   const int64_t size = x.t.shape()[d];
   check(count <= size, "{}: {} of the {} elements along axis {} of {} wanted{}", name, count, size, d, to_string(x.t.shape()), where(x.loc));
   return apply(op_named("argsort"), {x.t}, {{"axis", int64_t{d}}, {"descending", int64_t{descending}}, {"count", count < 0 ? size : count}}, x.loc);

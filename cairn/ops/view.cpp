@@ -175,8 +175,8 @@ Tensor reshape(In x, const Shape& shape) {
 
 Tensor flatten(In x, int64_t start_axis, int64_t end_axis) {
   if (x.t.rank() == 0) return reshape(x, {1});
-  const int start = normalize_axis("flatten", start_axis, x.t.rank());
-  const int end = normalize_axis("flatten", end_axis, x.t.rank());
+  const int start = normalize_axis("flatten", start_axis, x.t.rank(), x.loc);
+  const int end = normalize_axis("flatten", end_axis, x.t.rank(), x.loc);
   check(start <= end, "flatten: start axis {} lies behind end axis {}{}", start, end, where(x.loc));
   Shape shape(x.t.shape().begin(), x.t.shape().begin() + start);
   int64_t product = 1;
@@ -192,7 +192,7 @@ Tensor permute(In x, const Ints& order) {
   Ints normal, seen(rank, 0);
   bool identity = true;
   for (int64_t axis : order) {
-    const int d = normalize_axis("permute", axis, rank);
+    const int d = normalize_axis("permute", axis, rank, x.loc);
     check(!seen[d]++, "permute: axis {} is given twice{}", d, where(x.loc));
     identity &= d == normal.ssize();
     normal.push_back(d);
@@ -204,7 +204,7 @@ Tensor permute(In x, const Ints& order) {
 Tensor transpose(In x, int64_t a, int64_t b) {
   Ints order;
   for (int d = 0; d < x.t.rank(); ++d) order.push_back(d);
-  std::swap(order[normalize_axis("transpose", a, x.t.rank())], order[normalize_axis("transpose", b, x.t.rank())]);
+  std::swap(order[normalize_axis("transpose", a, x.t.rank(), x.loc)], order[normalize_axis("transpose", b, x.t.rank(), x.loc)]);
   return permute(x, order);
 }
 
@@ -220,7 +220,7 @@ Tensor expand(In x, const Shape& shape) {
 Tensor squeeze(In x, const Ints& axes) {
   Ints drop(x.t.rank(), 0);
   for (int64_t axis : axes) {
-    const int d = normalize_axis("squeeze", axis, x.t.rank());
+    const int d = normalize_axis("squeeze", axis, x.t.rank(), x.loc);
     check(x.t.shape()[d] == 1, "squeeze: dimension {} is {}, not 1{}", d, x.t.shape()[d], where(x.loc));
     drop[d] = 1;
   }
@@ -232,12 +232,12 @@ Tensor squeeze(In x, const Ints& axes) {
 
 Tensor unsqueeze(In x, int64_t axis) {
   Shape shape = x.t.shape();
-  shape.insert(normalize_axis("unsqueeze", axis, x.t.rank() + 1), 1);
+  shape.insert(normalize_axis("unsqueeze", axis, x.t.rank() + 1, x.loc), 1);
   return reshape(x, shape);
 }
 
 Tensor slice(In x, int64_t axis, int64_t start, int64_t length, int64_t step) {
-  const int d = normalize_axis("slice", axis, x.t.rank());
+  const int d = normalize_axis("slice", axis, x.t.rank(), x.loc);
   const int64_t size = x.t.shape()[d];
   if (start < 0) start += size;
   check(step > 0 && length >= 0 && start >= 0 && start + (length - 1) * step < size + (length == 0),
@@ -249,7 +249,7 @@ Tensor slice(In x, int64_t axis, int64_t start, int64_t length, int64_t step) {
 }
 
 Tensor select(In x, int64_t axis, int64_t index) {
-  return squeeze(In(slice(x, axis, index, 1), x.loc), {normalize_axis("select", axis, x.t.rank())});
+  return squeeze(In(slice(x, axis, index, 1), x.loc), {normalize_axis("select", axis, x.t.rank(), x.loc)});
 }
 
 Tensors split(In x, const Ints& sizes, int64_t axis) {
@@ -274,7 +274,7 @@ Tensor cat(const Tensors& parts, int64_t axis, Loc loc) {
   check(!parts.empty(), "cat: no tensors given{}", where(loc));
   if (parts.size() == 1) return parts[0];
   Tensor out;
-  const int d = normalize_axis("cat", axis, parts[0].rank());
+  const int d = normalize_axis("cat", axis, parts[0].rank(), loc);
   apply(op_named("cat"), parts, {{"axis", int64_t{d}}}, {&out, 1}, loc);
   return out;
 }
@@ -282,12 +282,12 @@ Tensor cat(const Tensors& parts, int64_t axis, Loc loc) {
 Tensor stack(const Tensors& parts, int64_t axis, Loc loc) {
   Tensors with_axis;
   for (const Tensor& t : parts) with_axis.push_back(unsqueeze(t, axis));
-  return cat(with_axis, parts.empty() ? 0 : normalize_axis("stack", axis, parts[0].rank() + 1), loc);
+  return cat(with_axis, parts.empty() ? 0 : normalize_axis("stack", axis, parts[0].rank() + 1, loc), loc);
 }
 
 Tensor flip(In x, const Ints& axes) {
   Ints normal;
-  for (int64_t axis : axes) normal.push_back(normalize_axis("flip", axis, x.t.rank()));
+  for (int64_t axis : axes) normal.push_back(normalize_axis("flip", axis, x.t.rank(), x.loc));
   if (normal.empty()) return x.t;
   return apply(op_named("flip"), {x.t}, {{"axes", normal}}, x.loc);
 }
@@ -351,13 +351,13 @@ Tensor triu(In x, int64_t diagonal) { return triangle(x, diagonal, false); }
 
 namespace {
 // One axis of a padding that repeats elements: pieces of the input joined.
-Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMode mode) {
+Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMode mode, Loc loc) {
   const int64_t size = x.size(axis);
   const char* name = mode == PadMode::reflect ? "reflect" : mode == PadMode::circular ? "circular" : "replicate";
   const int64_t most = mode == PadMode::reflect ? size - 1 : size;
   check(mode == PadMode::replicate || (before <= most && after <= most),
-        "pad: {} padding of {} and {} is larger than dimension {} of {} allows", name, before, after, axis,
-        to_string(x.shape()));
+        "pad: {} padding of {} and {} is larger than dimension {} of {} allows{}", name, before, after, axis,
+        to_string(x.shape()), where(loc));
   Shape edge = x.shape();
   Tensors parts;
   auto repeated = [&](int64_t index, int64_t count) {
@@ -405,7 +405,7 @@ Tensor pad(In x, const Ints& pads, PadMode mode, double value) {
     const int64_t before = pads[2 * i], after = pads[2 * i + 1];
     if (before == 0 && after == 0) continue;
     t = mode == PadMode::constant ? pad_constant(t, axis, before, after, value)
-                                  : pad_axis(t, axis, before, after, mode);
+                                  : pad_axis(t, axis, before, after, mode, x.loc);
   }
   return t;
 }

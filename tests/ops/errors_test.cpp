@@ -43,6 +43,8 @@ const std::vector<Mistake>& mistakes() {
       {"cat", [] { cat({f({2, 3}), f({2, 3, 1})}, 0); }, {"cat", "[2, 3]", "[2, 3, 1]"}},
       {"expand", [] { expand(f({2, 3}), {4, 4}); }, {"expand", "[4, 4]"}},
       {"squeeze", [] { squeeze(f({2, 3}), {0}); }, {"squeeze", "dimension 0 is 2"}},
+      {"pad_reflect", [] { pad(f({1, 3}), {4, 0}, PadMode::reflect); }, {"pad", "reflect", "[1, 3]"}},
+      {"sum_axis", [] { sum(f({2, 3}), {5}); }, {"sum", "5"}},
       {"amax_empty", [] { amax(f({0, 3}), {0}); }, {"amax", "empty"}},
       {"conv_channels", [] { conv2d(f({1, 3, 8, 8}), f({4, 5, 3, 3})); }, {"conv", "3 channels", "wants 5"}},
       {"conv_kernel", [] { conv2d(f({1, 1, 2, 2}), f({1, 1, 3, 3})); }, {"conv", "larger than the padded input"}},

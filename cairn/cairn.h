@@ -1,0 +1,11 @@
+// Everything that a program needs: tensors and ops, gradients, compile(), modules, optimizers, data, files.
+#pragma once
+#include "cairn/autograd/autograd.h"
+#include "cairn/base/parallel.h"
+#include "cairn/compile/compile.h"
+#include "cairn/data/loader.h"
+#include "cairn/io/tensors.h"
+#include "cairn/nn/nn.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/optim/optim.h"

@@ -23,6 +23,8 @@ def wrong_includes(root):
         if file.suffix not in (".h", ".cpp"):
             continue
         layer = file.relative_to(root).parts[1]
+        if layer == "cairn.h":  # the header for programs: everything
+            continue
         if layer not in RANK:
             wrong.append(f"{file.relative_to(root)}: folder '{layer}' is in no layer; add it to {__file__}")
             continue

@@ -14,6 +14,7 @@ void add_predict(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 
 // While alive, with a file given, every op is timed; at the end a table goes to standard error and
 // a Chrome trace to the file.

@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   add_bench(app, action);
   add_info(app, action);
   add_doctor(app, action);
+  add_report(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {

@@ -8,7 +8,7 @@ TEST(Contract, VersionAndHelpOnEveryLevel) {
   EXPECT_EQ(cairn({"--version"}).out.rfind("cairn ", 0), 0u);
   const std::vector<Arguments> levels = {{},       {"train"},   {"train", "image-classification"},
                                          {"eval"}, {"predict"}, {"bench"},
-                                         {"info"}, {"doctor"}};
+                                         {"info"}, {"doctor"},  {"report"}};
   for (Arguments level : levels) {
     level.push_back("--help");
     const Outcome o = cairn(level);
@@ -59,6 +59,22 @@ TEST(Contract, PredictPrintsOneObjectALine) {
     EXPECT_EQ(object["classes"][0]["label"].get<std::string>().size(), 1u);
   }
   EXPECT_EQ(count, 2);
+}
+
+TEST(Contract, ReportWritesOnePage) {
+  const Trained& t = Trained::get();
+  const std::string page = t.run() + "-page.html";
+  const Outcome o = cairn({"report", t.run(), "--out", page, "--threads", "1"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(o.out, page + "\n");
+  const std::string html = content_of(page);
+  for (const char* part : {"test accuracy", "Which class is taken for which", "<polyline",
+                           "What the first layer looks for", "data:image/png;base64,"})
+    EXPECT_NE(html.find(part), html.npos) << part;
+  EXPECT_EQ(html.find("<script"), html.npos);
+  const Outcome none = cairn({"report", t.run() + "/nothing"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_TRUE(none.says("/nothing")) << none.err;
 }
 
 TEST(Contract, InfoDescribesFiles) {

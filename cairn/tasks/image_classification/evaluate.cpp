@@ -107,6 +107,8 @@ Classifier::Classifier(const std::string& path) {
 }
 Classifier::~Classifier() = default;
 
+const nn::Module& Classifier::network() const { return *net_->module; }
+
 Tensor Classifier::logits(const Tensor& images) const {
   NoGrad no_grad;
   return (*net_->module)(images);

@@ -55,6 +55,8 @@ class Classifier {
   const data::ImageShape& shape() const { return shape_; }
   const std::string& data() const { return data_; }
 
+  const nn::Module& network() const;
+
   // logits of a normalised batch [N, C, H, W], in evaluation mode.
   Tensor logits(const Tensor& images) const;
   const data::Normalization& normalization() const { return normalization_; }

@@ -1,0 +1,207 @@
+#include "cairn/train/report/chart.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cairn/base/error.h"
+
+namespace cairn::train::report {
+namespace {
+
+constexpr double kWidth = 560, kHeight = 300, kLeft = 62, kRight = 20, kTop = 38, kBottom = 46;
+constexpr int kColors = 5;  // --c0 .. --c4 of the page
+constexpr size_t kFew = 12;  // points that are drawn as dots too
+
+struct Range {
+  double low = INFINITY, high = -INFINITY;
+  void take(double v) {
+    if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
+  }
+  void make_usable() {
+    if (low > high) low = 0, high = 1;
+    if (low == high) low -= 0.5, high += 0.5;
+  }
+};
+
+// From values to pixels.
+struct Scale {
+  Range range;
+  double from, to;
+  double operator()(double v) const {
+    return from + (v - range.low) / (range.high - range.low) * (to - from);
+  }
+};
+
+std::string short_number(double v) {
+  if (v != 0 && std::abs(v) >= 1e6) return fmt::format("{:g}M", v / 1e6);
+  if (v != 0 && std::abs(v) >= 1e4) return fmt::format("{:g}k", v / 1e3);
+  return fmt::format("{:.6g}", v);
+}
+
+std::string text(double x, double y, const std::string& anchor, const std::string& kind,
+                 const std::string& content) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n",
+                     x, y, anchor, kind, escape(content));
+}
+
+std::string axes(const LineChart& chart, const Scale& x, const Scale& y) {
+  std::string out;
+  for (double v : ticks(y.range.low, y.range.high, 5)) {
+    out += fmt::format(
+        "<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", x.from,
+        x.to, y(v), y(v));
+    out += text(x.from - 8, y(v) + 4, "end", "tick", short_number(v));
+  }
+  for (double v : ticks(x.range.low, x.range.high, 6))
+    out += text(x(v), y.from + 18, "middle", "tick", short_number(v));
+  out += fmt::format(
+      "<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", x.from,
+      x.to, y.from, y.from);
+  out += text((x.from + x.to) / 2, kHeight - 6, "middle", "label", chart.x_label);
+  out += fmt::format(
+      "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(14 {:.1f}) "
+      "rotate(-90)\">{}</text>\n",
+      (y.from + y.to) / 2, escape(chart.y_label));
+  return out;
+}
+
+std::string curve(const Series& s, size_t color, const Scale& x, const Scale& y) {
+  std::string points, dots;
+  for (size_t i = 0; i < s.x.size(); ++i) {
+    if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
+    points += fmt::format("{:.1f},{:.1f} ", x(s.x[i]), y(s.y[i]));
+    dots += fmt::format(
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{} {}: {:.5g}</title></circle>",
+        x(s.x[i]), y(s.y[i]), escape(s.name), short_number(s.x[i]), s.y[i]);
+  }
+  return fmt::format(
+      "<g style=\"--c:var(--c{})\"><polyline class=\"curve\" points=\"{}\"/><g "
+      "class=\"hit{}\">{}</g></g>\n",
+      color % kColors, points, s.x.size() <= kFew ? " few" : "", dots);
+}
+
+std::string legend(const std::vector<Series>& all) {
+  if (all.size() < 2) return "";
+  std::string out;
+  double x = kWidth - kRight;
+  for (size_t i = all.size(); i-- > 0;) {
+    x -= 7.0 * static_cast<double>(all[i].name.size());
+    out += text(x, 20, "start", "label", all[i].name);
+    out += fmt::format(
+        "<line style=\"--c:var(--c{})\" class=\"curve\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"16\" "
+        "y2=\"16\"/>\n",
+        i % kColors, x - 22, x - 6);
+    x -= 36;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string escape(const std::string& text) {
+  std::string out;
+  for (char c : text) switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  return out;
+}
+
+std::vector<double> ticks(double low, double high, int count) {
+  const double rough = (high - low) / std::max(1, count);
+  if (!(rough > 0) || !std::isfinite(rough)) return {};
+  const double power = std::pow(10, std::floor(std::log10(rough)));
+  const double lead = rough / power;
+  const double step = (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10) * power;
+  std::vector<double> out;
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i)
+    out.push_back(i * step == 0 ? 0 : i * step);
+  return out;
+}
+
+std::string svg(const LineChart& chart) {
+  Range xs, ys;
+  for (const Series& s : chart.series) {
+    check(s.x.size() == s.y.size(), "chart '{}': series '{}' has {} places and {} values",
+          chart.title, s.name, s.x.size(), s.y.size());
+    for (size_t i = 0; i < s.x.size(); ++i)
+      if (std::isfinite(s.x[i]) && std::isfinite(s.y[i])) xs.take(s.x[i]), ys.take(s.y[i]);
+  }
+  if (!chart.reference_name.empty()) ys.take(chart.reference);
+  if (xs.low > 0) xs.low = 0;  // trainings begin at step 0
+  xs.make_usable(), ys.make_usable();
+  const double margin = (ys.high - ys.low) * 0.06;
+  ys.low = ys.low >= 0 && ys.low - margin < 0 ? 0 : ys.low - margin, ys.high += margin;
+  const Scale x{xs, kLeft, kWidth - kRight}, y{ys, kHeight - kBottom, kTop};
+  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" "
+                                "aria-label=\"{}\">\n",
+                                kWidth, kHeight, escape(chart.title));
+  out += text(kLeft, 20, "start", "title", chart.title) + legend(chart.series) + axes(chart, x, y);
+  if (!chart.reference_name.empty()) {
+    out += fmt::format(
+        "<line class=\"reference\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
+        x.from, x.to, y(chart.reference), y(chart.reference));
+    out += text(x.to, y(chart.reference) - 5, "end", "tick", chart.reference_name);
+  }
+  for (size_t i = 0; i < chart.series.size(); ++i) out += curve(chart.series[i], i, x, y);
+  return out + "</svg>\n";
+}
+
+std::string svg(const HeatMap& map) {
+  const size_t rows = map.rows.size(), columns = map.columns.size();
+  check(map.values.size() == rows * columns && (map.print.empty() || map.print.size() == rows * columns),
+        "heat map '{}': {} values for {} x {} cells", map.title, map.values.size(), rows, columns);
+  size_t longest = 0;
+  for (const auto& r : map.rows) longest = std::max(longest, r.size());
+  const double cell = map.cell, size = std::min(12.0, cell * 0.62);
+  const double left = 30 + static_cast<double>(longest) * size * 0.65, top = 62;
+  const double width = left + cell * static_cast<double>(columns) + 12,
+               height = top + cell * static_cast<double>(rows) + 8;
+  std::string out = fmt::format(
+      "<svg class=\"chart heat\" style=\"max-width:{:.0f}px\" viewBox=\"0 0 {:.0f} {:.0f}\" "
+      "role=\"img\" aria-label=\"{}\" font-size=\"{:.1f}\">\n",
+      width, width, height, escape(map.title), size);
+  out += text(8, 18, "start", "title", map.title);
+  out += text(left + cell * static_cast<double>(columns) / 2, 38, "middle", "label",
+              map.column_label);
+  out += fmt::format(
+      "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(14 {:.1f}) "
+      "rotate(-90)\">{}</text>\n",
+      top + cell * static_cast<double>(rows) / 2, escape(map.row_label));
+  for (size_t c = 0; c < columns; ++c)
+    out += text(left + cell * (static_cast<double>(c) + 0.5), top - 6, "middle", "cell",
+                map.columns[c]);
+  for (size_t r = 0; r < rows; ++r) {
+    const double y = top + cell * static_cast<double>(r);
+    out += text(left - 6, y + cell / 2 + size * 0.35, "end", "cell", map.rows[r]);
+    for (size_t c = 0; c < columns; ++c) {
+      const double v = std::clamp(map.values[r * columns + c], 0.0, 1.0);
+      const double x = left + cell * static_cast<double>(c);
+      const std::string& print = map.print.empty() ? "" : map.print[r * columns + c];
+      if (v < 0.004 && print.empty()) continue;
+      out += fmt::format(
+          "<rect class=\"heat\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
+          "fill-opacity=\"{:.3f}\"><title>{} &#8594; {}: {}</title></rect>\n",
+          x, y, cell - 1, cell - 1, v, escape(map.rows[r]), escape(map.columns[c]),
+          print.empty() ? fmt::format("{:.3f}", v) : escape(print));
+      if (!print.empty())
+        out += text(x + cell / 2, y + cell / 2 + size * 0.35, "middle",
+                    v > 0.55 ? "cell over" : "cell", print);
+    }
+  }
+  return out + "</svg>\n";
+}
+
+std::string bars(const std::vector<Bar>& all) {
+  std::string out = "<table class=\"bars\">\n";
+  for (const Bar& b : all)
+    out += fmt::format(
+        "<tr><th>{}</th><td><i style=\"width:{:.1f}%\"></i></td><td>{}</td></tr>\n", escape(b.name),
+        std::clamp(b.value, 0.0, 1.0) * 100, escape(b.text));
+  return out + "</table>\n";
+}
+
+}  // namespace cairn::train::report

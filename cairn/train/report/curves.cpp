@@ -1,0 +1,32 @@
+#include "cairn/train/report/curves.h"
+
+#include "cairn/train/progress.h"
+
+namespace cairn::train::report {
+
+Series curve_of(const Lines& lines, const std::string& key, const std::string& name) {
+  Series s{name, {}, {}};
+  for (const auto& line : lines) {
+    const auto step = line.find("step"), value = line.find(key);
+    if (step == line.end() || value == line.end() || !step->is_number() || !value->is_number())
+      continue;
+    s.x.push_back(step->get<double>());
+    s.y.push_back(value->get<double>());
+  }
+  return s;
+}
+
+std::string seconds_of(const Lines& lines) {
+  const Series s = curve_of(lines, "seconds", "");
+  return s.y.empty() ? "" : readable_seconds(s.y.back());
+}
+
+std::string with_thousands(int64_t number) {
+  std::string digits = std::to_string(number);
+  const int64_t first = number < 0 ? 1 : 0;
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > first; i -= 3)
+    digits.insert(static_cast<size_t>(i), 1, ' ');
+  return digits;
+}
+
+}  // namespace cairn::train::report

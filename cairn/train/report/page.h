@@ -1,0 +1,45 @@
+// A page of HTML that stands alone: style, charts and pictures inside it; nothing is fetched.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cairn/io/image.h"
+#include "cairn/train/report/chart.h"
+
+namespace cairn::train::report {
+
+// HTML with a line below it.
+struct Figure {
+  std::string html, caption;
+};
+Figure figure(const LineChart& chart, std::string caption = "");
+Figure figure(const HeatMap& map, std::string caption = "");
+// `scale`: screen pixels for one of the image's, kept sharp.
+Figure figure(const io::Image& image, std::string caption = "", int scale = 1);
+
+// Texts are escaped; they may hold any UTF-8.
+class Page {
+ public:
+  Page(std::string title, std::string lead);
+
+  void section(const std::string& heading, const std::string& lead = "");  // is in the contents
+  void heading(const std::string& text);
+  void paragraph(const std::string& text);
+  void facts(const std::vector<std::pair<std::string, std::string>>& name_and_value);
+  void figures(const std::vector<Figure>& side_by_side);
+  // What a model wrote: the prompt in another colour.
+  void writing(const std::string& label, const std::string& prompt, const std::string& text);
+  void command(const std::string& line);  // one to copy into a shell
+
+  std::string html() const;
+  void write(const std::string& path) const;  // all or nothing; throws Error naming the file
+
+ private:
+  std::string title_, lead_, body_;
+  std::vector<std::string> sections_;
+};
+
+std::string base64(io::Bytes bytes);
+
+}  // namespace cairn::train::report

@@ -52,6 +52,30 @@ case("attention", nn.MultiheadAttention(8, 2), torch.randn(3, 2, 8), torch.randn
 case("encoder_layer", nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), torch.randn(2, 4, 8))
 case("decoder_layer", nn.TransformerDecoderLayer(8, 2, 12, norm_first=True, activation="gelu"), torch.randn(3, 2, 8), torch.randn(4, 2, 8))
 
+
+def spectral(name, layer, x):
+    """Two training forwards; then output, singular vectors, a gradient and a gradient of a gradient."""
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.randn_like(p) * 0.4)
+    layer = nn.utils.spectral_norm(layer)
+    for k, t in layer.state_dict().items():
+        out[f"{name}.w.{k}"] = t.clone().contiguous()
+    out[f"{name}.in.0"] = x.clone()
+    layer(x)
+    x = x.clone().requires_grad_(True)
+    y = layer(x)
+    first, = torch.autograd.grad(y.square().sum(), layer.weight_orig, retain_graph=True)
+    slope, = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    second, = torch.autograd.grad(slope.square().sum(), layer.weight_orig)
+    for i, t in enumerate((y, layer.weight_u, layer.weight_v, first, second)):
+        out[f"{name}.out.{i}"] = t.detach().clone().contiguous()
+
+
+spectral("spectral_linear", nn.Linear(5, 4), torch.randn(3, 5))
+spectral("spectral_conv2d", nn.Conv2d(2, 4, 3, padding=1), torch.randn(2, 2, 4, 5))
+spectral("spectral_conv_transpose2d", nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), torch.randn(2, 3, 3, 2))
+
 folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "nn", "data")
 os.makedirs(folder, exist_ok=True)
 path = os.path.join(folder, "layers.safetensors")

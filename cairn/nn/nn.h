@@ -1,5 +1,6 @@
 // All modules.
 #pragma once
+#include "cairn/nn/adversarial.h"
 #include "cairn/nn/attention.h"
 #include "cairn/nn/containers.h"
 #include "cairn/nn/conv.h"
@@ -9,4 +10,5 @@
 #include "cairn/nn/norm.h"
 #include "cairn/nn/pool.h"
 #include "cairn/nn/rnn.h"
+#include "cairn/nn/spectral_norm.h"
 #include "cairn/nn/summary.h"

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "cairn/autograd/autograd.h"
+#include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/nn/nn.h"
 #include "cairn/ops/context.h"
@@ -104,6 +106,36 @@ TEST(LikePyTorch, Attention) {
   decoder.expect(decoder(TransformerDecoderLayer(
       8, 2, {.dim_feedforward = 12, .activation = Activation::gelu, .norm_first = true}))(
       decoder.in(0), decoder.in(1)));
+}
+
+// Two training forwards: outputs, singular vectors, a gradient and a gradient of a gradient.
+template <class M>
+void expect_same_spectral(const Case& c, M plain, bool compiled) {
+  const auto layer = c(spectral_norm(plain));
+  layer.train();
+  const auto body = [&](const Tensor& x) -> Tensors {
+    Tensor at = x.detach();
+    at.set_requires_grad();
+    const Tensor y = layer(at), loss = sum(square(y));
+    const Tensor first = grad({loss}, {layer.weight})[0];
+    const Tensor slope = grad({loss}, {at}, {.create_graph = true})[0];
+    return {y, first, grad({sum(square(slope))}, {layer.weight})[0]};
+  };
+  auto step = compile(body);
+  const auto run = [&] { return compiled ? step(c.in(0)) : body(c.in(0)); };
+  run();
+  const Tensors got = run();
+  c.expect(got[0], 0), c.expect(layer.weight_u, 1), c.expect(layer.weight_v, 2);
+  c.expect(got[1], 3), c.expect(got[2], 4);
+}
+
+TEST(LikePyTorch, SpectralNorm) {
+  for (const bool compiled : {false, true}) {
+    expect_same_spectral(Case("spectral_linear"), Linear(5, 4), compiled);
+    expect_same_spectral(Case("spectral_conv2d"), Conv2d(2, 4, 3, {.padding = 1}), compiled);
+    expect_same_spectral(Case("spectral_conv_transpose2d"),
+                         ConvTranspose2d(3, 2, 4, {.stride = 2, .padding = 1}), compiled);
+  }
 }
 
 }  // namespace cairn::nn

@@ -1,0 +1,79 @@
+#include "cairn/nn/adversarial.h"
+
+#include "cairn/autograd/autograd.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn::nn {
+namespace {
+
+// d critic(x) / d x, one row a sample [N, rest], itself differentiable.
+Tensor slope(const Critic& critic, const Tensor& at) {
+  Tensor x = at.detach();
+  x.set_requires_grad();
+  return flatten(grad({sum(critic(x))}, {x}, {.create_graph = true})[0], 1);
+}
+
+}  // namespace
+
+const std::vector<std::string>& gan_loss_names() {
+  static const std::vector<std::string> names = {"minimax", "non-saturating", "least-squares",
+                                                 "hinge", "wasserstein"};
+  return names;
+}
+
+GanLoss gan_loss_from_name(const std::string& name) {
+  const auto& names = gan_loss_names();
+  std::string known;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<GanLoss>(i);
+    known += (i ? ", " : "") + names[i];
+  }
+  const std::string near = nearest_name(name, names);
+  throw UsageError(fmt::format("--loss: no loss '{}'{}; there are {}", name,
+                               near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
+                               known));
+}
+
+const std::string& name_of(GanLoss loss) { return gan_loss_names()[static_cast<size_t>(loss)]; }
+
+Tensor discriminator_loss(GanLoss loss, const Tensor& real, const Tensor& fake) {
+  switch (loss) {
+    case GanLoss::minimax:
+    case GanLoss::non_saturating:
+      return mean(softplus(-real)) + mean(softplus(fake));
+    case GanLoss::least_squares:
+      return (mean(square(real - 1.0)) + mean(square(fake))) * 0.5;
+    case GanLoss::hinge:
+      return mean(relu(1.0 - real)) + mean(relu(fake + 1.0));
+    case GanLoss::wasserstein:
+      return mean(fake) - mean(real);
+  }
+  fail("discriminator_loss: no such loss");
+}
+
+Tensor generator_loss(GanLoss loss, const Tensor& fake) {
+  switch (loss) {
+    case GanLoss::minimax:
+      return -mean(softplus(fake));
+    case GanLoss::non_saturating:
+      return mean(softplus(-fake));
+    case GanLoss::least_squares:
+      return mean(square(fake - 1.0)) * 0.5;
+    case GanLoss::hinge:
+    case GanLoss::wasserstein:
+      return -mean(fake);
+  }
+  fail("generator_loss: no such loss");
+}
+
+Tensor gradient_penalty(const Critic& critic, const Tensor& real, const Tensor& fake,
+                        const Tensor& eps) {
+  const Tensor mix = eps * real + (1.0 - eps) * fake;
+  return mean(square(norm(slope(critic, mix), {1}) - 1.0));
+}
+
+Tensor r1_penalty(const Critic& critic, const Tensor& real) {
+  return mean(sum(square(slope(critic, real)), {1}));
+}
+
+}  // namespace cairn::nn

@@ -62,6 +62,12 @@ std::vector<int64_t> shuffled_order(int64_t count, uint64_t seed, int64_t epoch)
   return order;
 }
 
+Tensor Batch::x() const {
+  return from_host(images.data(), {count, shape.channels, shape.height, shape.width}, DType::f32);
+}
+
+Tensor Batch::y() const { return from_host(labels.data(), {count}, DType::i64); }
+
 Loader::Loader(ImageDatasetPtr dataset, LoaderOptions options)
     : dataset_(std::move(dataset)), options_(std::move(options)) {
   if (options_.normalization.mean.empty() && options_.normalization.deviation.empty())
@@ -98,6 +104,7 @@ Loader::Order Loader::order_of(int64_t epoch) {
 
 void Loader::make(int64_t number, Batch& batch) {
   const ImageShape shape = dataset_->shape();
+  batch.shape = shape;
   batch.epoch = number / batches_per_epoch_;
   batch.index = number % batches_per_epoch_;
   batch.last = batch.index + 1 == batches_per_epoch_;

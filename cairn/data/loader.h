@@ -8,6 +8,7 @@
 
 #include "cairn/data/prefetch.h"
 #include "cairn/data/transform.h"
+#include "cairn/tensor/tensor.h"
 
 namespace cairn::data {
 
@@ -32,6 +33,10 @@ struct Batch {
   std::vector<float> images;     // [count, channels, height, width], normalised
   std::vector<int64_t> labels;   // [count]
   std::vector<int64_t> samples;  // [count] places in the dataset
+  ImageShape shape;
+
+  Tensor x() const;  // f32 [count, channels, height, width]
+  Tensor y() const;  // i64 [count]
 };
 
 class Loader {
@@ -42,6 +47,25 @@ class Loader {
   // Fills `batch`, whose old memory is used again; false at the end. Throws what reading the data
   // threw, at the batch that it belongs to.
   bool next(Batch& batch) { return prefetcher_->next(batch); }
+
+  // for (const data::Batch& batch : loader): one way through all epochs; batch is used again.
+  class Iterator {
+   public:
+    explicit Iterator(Loader* loader) : loader_(loader) {
+      if (loader_) ++*this;
+    }
+    const Batch& operator*() const { return loader_->current_; }
+    Iterator& operator++() {
+      if (!loader_->next(loader_->current_)) loader_ = nullptr;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return loader_ != other.loader_; }
+
+   private:
+    Loader* loader_;  // none: the end
+  };
+  Iterator begin() { return Iterator(this); }
+  Iterator end() { return Iterator(nullptr); }
 
   int64_t batches_per_epoch() const { return batches_per_epoch_; }
   const Normalization& normalization() const { return options_.normalization; }
@@ -54,6 +78,7 @@ class Loader {
   ImageDatasetPtr dataset_;
   LoaderOptions options_;
   int64_t batches_per_epoch_ = 0;
+  Batch current_;  // of an iteration
   std::mutex orders_mutex_;
   std::map<int64_t, Order> orders_;  // of the epochs that are being made
   std::unique_ptr<Prefetcher<Batch>> prefetcher_;

@@ -31,5 +31,12 @@ TEST(Readme, ExamplesRunAsWritten) {
   EXPECT_TRUE(std::filesystem::exists(folder / "runs/first/model.safetensors"));
 }
 
+// The program that the README shows is the one that is built and run as a test of its own.
+TEST(Readme, ShowsTheExampleAsItIs) {
+  const std::string readme = content_of(CAIRN_SOURCE_DIR "/README.md");
+  EXPECT_NE(readme.find("```cpp\n" + content_of(CAIRN_SOURCE_DIR "/examples/digits.cpp") + "```"),
+            readme.npos);
+}
+
 }  // namespace
 }  // namespace cairn::cli_test

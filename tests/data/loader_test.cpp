@@ -225,5 +225,17 @@ TEST(Prefetcher, NeverRunsFurtherAheadThanAsked) {
   EXPECT_FALSE(prefetcher.next(item));
 }
 
+TEST(Loader, IsARangeOfBatchesThatGiveTensors) {
+  Loader loader(numbered(10), {.batch = 4, .epochs = 2, .shuffle = false, .normalization = kPlain});
+  std::vector<int64_t> sizes;
+  for (const Batch& batch : loader) {
+    EXPECT_EQ(batch.x().shape(), (Shape{batch.count, 1, 4, 4}));
+    EXPECT_EQ(batch.y().to_vector<int64_t>(), batch.labels);
+    EXPECT_EQ(batch.x().to_vector<float>(), batch.images);
+    sizes.push_back(batch.count);
+  }
+  EXPECT_EQ(sizes, (std::vector<int64_t>{4, 4, 2, 4, 4, 2}));
+}
+
 }  // namespace
 }  // namespace cairn::data

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace cairn::cli {
 
@@ -15,6 +17,17 @@ void add_bench(CLI::App& app, Action& action);
 void add_info(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
+
+// What a command does with a run of one task.
+struct TaskAction {
+  std::string task;
+  std::function<int()> action;
+  std::vector<const CLI::Option*> options = {};  // those that only this task knows
+};
+// Runs the action of the task that made the run (or weights file) at `path`. Throws Error when none
+// can, and UsageError when options of another task were given.
+int dispatch(const std::string& verb, const std::string& path,
+             const std::vector<TaskAction>& actions);
 
 // While alive, with a file given, every op is timed; at the end a table goes to standard error and
 // a Chrome trace to the file.

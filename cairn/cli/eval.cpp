@@ -2,13 +2,12 @@
 
 #include "cairn/cli/commands.h"
 #include "cairn/tasks/image_classification/task.h"
-#include "cairn/train/run_folder.h"
 
 namespace cairn::cli {
 namespace {
 
 struct Options {
-  std::string run, data, split = "test";
+  std::string run, data, split;
   bool json = false;
 };
 
@@ -25,9 +24,10 @@ void print_confusion(const tasks::image_classification::Json& result) {
   }
 }
 
-int run(const Options& o) {
+int image_classification(const Options& o) {
+  const std::string split = o.split.empty() ? "test" : o.split;
   const auto result =
-      tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(o.split));
+      tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(split));
   if (o.json) {
     fmt::print("{}\n", result.dump());
     return 0;
@@ -50,10 +50,16 @@ void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
   command->add_option("--data", o->data, "Data set (default: the one of the training)");
-  command->add_option("--split", o->split, "train or test")->capture_default_str();
+  command->add_option("--split", o->split, "train or test (default: test)");
   command->add_flag("--json", o->json, "Print one JSON object, the last line of standard output");
   add_threads(command);
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  command->callback([&action, o] {
+    action = [o] {
+      return dispatch(
+          "eval", o->run,
+          {{tasks::image_classification::kTask, [o] { return image_classification(*o); }}});
+    };
+  });
 }
 
 }  // namespace cairn::cli

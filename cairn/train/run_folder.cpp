@@ -6,6 +6,13 @@
 
 namespace cairn::train {
 namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail_holds_run(const std::string& path) {
+  fail("{}: this folder already holds a run; go on with --resume, or choose another --out", path);
+}
+
+}  // namespace
 
 bool RunFolder::holds_run(const std::string& path) { return fs::exists(path + "/config.json"); }
 
@@ -17,8 +24,7 @@ std::string RunFolder::fresh_name(const std::string& task) {
 }
 
 RunFolder RunFolder::create(const std::string& path, const Json& config) {
-  if (holds_run(path))
-    fail("{}: this folder already holds a run; go on with --resume, or choose another --out", path);
+  if (holds_run(path)) fail_holds_run(path);
   if (fs::exists(path) && !fs::is_directory(path))
     fail("{}: is a file, not a folder; choose another --out", path);
   std::error_code error;
@@ -47,6 +53,23 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   const std::string found = run.config_.value("task", "");
   if (!task.empty() && found != task)
     fail("{}: is a run of task '{}', not '{}'", path, found, task);
+  return run;
+}
+
+Json RunFolder::choose(const std::string& task, std::string& out, bool resume) {
+  if (resume) {
+    if (out.empty()) throw UsageError("--resume: say which run with --out DIR");
+    return open(out, task).config();
+  }
+  if (out.empty()) out = fresh_name(task);
+  else if (holds_run(out)) fail_holds_run(out);
+  return nullptr;
+}
+
+RunFolder RunFolder::begin(const std::string& task, const std::string& out, bool resume,
+                           const Json& config) {
+  RunFolder run = resume ? open(out, task) : create(out, config);
+  run.remove_leftovers();
   return run;
 }
 

@@ -20,6 +20,14 @@ class RunFolder {
   // "runs/<task>-<number>": the first that is free.
   static std::string fresh_name(const std::string& task);
 
+  // Where a training goes, before it reads or writes anything: `out` ("": a fresh name), which must
+  // hold a run of the task when `resume`, and must not otherwise. Returns the configuration to take
+  // over; null for a new run.
+  static Json choose(const std::string& task, std::string& out, bool resume);
+  // The chosen folder: the run to resume, or a new one of this configuration.
+  static RunFolder begin(const std::string& task, const std::string& out, bool resume,
+                         const Json& config);
+
   // Temporary files of a process that was killed while it wrote.
   void remove_leftovers() const;
 

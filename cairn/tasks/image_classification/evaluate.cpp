@@ -9,32 +9,12 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/network.h"
-#include "cairn/train/checkpoint.h"
-#include "cairn/train/run_folder.h"
+#include "cairn/train/saved_model.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
 
 constexpr int64_t kEvalBatch = 256;
-
-train::Json config_of(const std::string& path, std::string* weights) {
-  if (path.ends_with(".safetensors")) {
-    *weights = path;
-    const io::SafetensorsFile file(path);
-    const auto it = file.metadata().find("cairn.config");
-    if (it == file.metadata().end())
-      fail("{}: these weights do not say which network they are of; give the run folder instead",
-           path);
-    try {
-      return train::Json::parse(it->second);
-    } catch (const nlohmann::json::exception&) {
-      fail("{}: the configuration in its metadata is not valid JSON", path);
-    }
-  }
-  const auto run = train::RunFolder::open(path, kTask);
-  *weights = run.weights();
-  return run.config();
-}
 
 }  // namespace
 
@@ -77,8 +57,8 @@ struct Classifier::Net {
 };
 
 Classifier::Classifier(const std::string& path) {
-  std::string weights;
-  const train::Json config = config_of(path, &weights);
+  const train::SavedModel saved = train::open_saved_model(path, kTask);
+  const train::Json& config = saved.config;
   try {
     model_ = config.at("model"), data_ = config.at("data");
     classes_ = config.at("classes").get<std::vector<std::string>>();
@@ -93,16 +73,7 @@ Classifier::Classifier(const std::string& path) {
   }
   net_ = std::make_unique<Net>(
       Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
-  const train::Loaded loaded = train::load_tensors(weights);
-  for (const auto& [name, tensor] : loaded.tensors)
-    if (is_float(tensor.dtype()) && all(isfinite(tensor)).item() == 0)
-      fail("'{}': the weights are not finite: '{}' holds NaN or infinity; use an earlier checkpoint",
-           weights, name);
-  try {
-    net_->module->load_state_dict(loaded.tensors);
-  } catch (const Error& e) {
-    fail("'{}': {}", weights, e.what());
-  }
+  train::load_weights(saved, *net_->module);
   net_->module->eval();
 }
 Classifier::~Classifier() = default;

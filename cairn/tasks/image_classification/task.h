@@ -10,6 +10,7 @@
 #include "cairn/data/dataset.h"
 #include "cairn/data/transform.h"
 #include "cairn/nn/nn.h"
+#include "cairn/train/trainer.h"
 
 namespace cairn::tasks::image_classification {
 
@@ -18,18 +19,12 @@ inline constexpr const char* kTask = "image-classification";
 
 std::vector<std::string> model_names();  // lenet, resnet9, resnet18
 
-struct TrainOptions {
+struct TrainOptions : train::RunOptions {
   std::string data = "digits";  // see data::open_image_dataset
   std::string model;            // "": lenet for grey images, resnet9 for colour
   int64_t epochs = 0;           // 0 here and below: what suits the model and the data
   int64_t batch = 0;
   double lr = 0;  // the peak of a one-cycle schedule
-  uint64_t seed = 0;
-  std::string out;  // "": runs/image-classification-N
-  bool resume = false;
-  int64_t save_every = 0;  // steps between checkpoints inside an epoch; 0: only at its end
-  bool quiet = false;
-  int64_t stop_after_steps = 0;  // ends early, saved, as a signal would; for tests
 };
 // Trains and returns {run, accuracy, loss, seconds, ...} of the test split. Throws train::Stopped
 // on a signal.

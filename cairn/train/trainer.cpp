@@ -1,0 +1,259 @@
+#include "cairn/train/trainer.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cairn/base/parallel.h"
+#include "cairn/io/jsonl.h"
+#include "cairn/ops/functions.h"
+#include "cairn/train/progress.h"
+#include "cairn/train/signals.h"
+
+namespace cairn::train {
+namespace {
+
+const Tensor* find(const NamedTensors& tensors, const std::string& name) {
+  const auto it = std::find_if(tensors.begin(), tensors.end(),
+                               [&](const auto& named) { return named.first == name; });
+  return it == tensors.end() ? nullptr : &it->second;
+}
+
+Part generator_part() {
+  const auto load = [](const NamedTensors& saved) {
+    check(saved.size() == 1 && saved[0].second.shape() == Shape{2},
+          "no checkpoint of a training: no random state");
+    assign(generator(), saved[0].second);
+  };
+  return {"random", [] { return NamedTensors{{"generator", generator()}}; }, load};
+}
+
+// The checkpoint's metadata.
+class Notes {
+ public:
+  explicit Notes(const io::Metadata& metadata) : metadata_(metadata) {}
+  std::string text(const char* key) const {
+    const auto it = metadata_.find(key);
+    check(it != metadata_.end(), "no checkpoint of a training: its metadata has no '{}'", key);
+    return it->second;
+  }
+  double number(const char* key) const {
+    try {
+      return std::stod(text(key));
+    } catch (const std::logic_error&) {
+      fail("no checkpoint of a training: '{}' is '{}', no number", key, text(key));
+    }
+  }
+  // What was summed since the last line; none in checkpoints of earlier versions.
+  Json running() const {
+    const auto it = metadata_.find("running");
+    const Json sums = it == metadata_.end() ? Json() : Json::parse(it->second, nullptr, false);
+    return sums.is_object() && sums.contains("count") ? sums : Json();
+  }
+
+ private:
+  const io::Metadata& metadata_;
+};
+
+std::string described(const Scalars& values) {
+  std::string text;
+  for (const auto& [name, value] : values)
+    text += fmt::format("{}{} {:.4f}", text.empty() ? "" : "  ", name, value);
+  return text;
+}
+
+}  // namespace
+
+Part part(const std::string& prefix, const nn::Module& module) {
+  return {prefix, [&module] { return module.state_dict(); },
+          [&module](const NamedTensors& saved) { module.load_state_dict(saved); }};
+}
+
+Part part(const std::string& prefix, optim::Optimizer& optimizer) {
+  return {prefix, [&optimizer] { return optimizer.state_dict(); },
+          [&optimizer](const NamedTensors& saved) { optimizer.load_state_dict(saved); }};
+}
+
+Part part(const std::string& prefix, NamedTensors states) {
+  const auto load = [prefix, states](const NamedTensors& saved) {
+    check(saved.size() == states.size(), "the checkpoint has {} tensors of '{}', the run {}",
+          saved.size(), prefix, states.size());
+    for (const auto& [name, own] : states) {
+      const Tensor* value = find(saved, name);
+      check(value && value->shape() == own.shape() && value->dtype() == own.dtype(),
+            "the checkpoint's '{}.{}' is missing or of another shape", prefix, name);
+      assign(own, *value);
+    }
+  };
+  return {prefix, [states] { return states; }, load};
+}
+
+Part part(const std::string& prefix, optim::Ema& averages) {
+  NamedTensors states;
+  for (size_t i = 0; i < averages.averages().size(); ++i)
+    states.emplace_back(std::to_string(i), averages.averages()[i]);
+  return part(prefix, std::move(states));
+}
+
+class Trainer::Output {
+ public:
+  explicit Output(const Trainer& trainer)
+      : metrics_(trainer.run_.metrics(),
+                 trainer.step_ > 0 ? std::optional<int64_t>(trainer.step_) : std::nullopt),
+        events_(trainer.run_.path(), trainer.step_),
+        progress_(trainer.options_.label, trainer.options_.total, trainer.step_,
+                  trainer.options_.options.quiet) {}
+
+  // A line of metrics.jsonl, and each value as a scalar for TensorBoard.
+  void write(int64_t step, const Json& note, const Scalars& values, const std::string& folder) {
+    Json line = {{"step", step}};
+    if (note.is_object()) line.update(note);
+    for (const auto& [name, value] : values) {
+      std::string key = name;
+      std::replace(key.begin(), key.end(), '/', '_');
+      line[key] = value;
+      events_.add_scalar(folder + name, step, static_cast<float>(value));
+    }
+    metrics_.write(line);
+  }
+  Progress& progress() { return progress_; }
+
+ private:
+  io::JsonlWriter metrics_;
+  io::EventWriter events_;
+  Progress progress_;
+};
+
+Trainer::Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts)
+    : run_(std::move(run)), options_(std::move(options)), parts_(std::move(parts)) {
+  parts_.push_back(generator_part());
+}
+
+double Trainer::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(Clock::now() - began_).count();
+}
+
+void Trainer::restore() {
+  const std::string path = run_.checkpoint();
+  if (!std::filesystem::exists(path)) {
+    fmt::print(stderr, "cairn: {} has no checkpoint yet: starting from the beginning\n",
+               run_.path());
+    return;
+  }
+  try {
+    restore_from(load_checkpoint(path));
+  } catch (const Error& e) {
+    const std::string reason = e.what();
+    if (reason.find(path) != reason.npos) throw;
+    fail("'{}': {}", path, reason);
+  }
+}
+
+void Trainer::restore_from(const Loaded& loaded) {
+  const Notes notes(loaded.metadata);
+  const double step = notes.number("step");
+  check(step >= 0 && step <= static_cast<double>(options_.total),
+        "the checkpoint is of step {}, the run has {}", step, options_.total);
+  for (const Part& part : parts_) part.load(loaded.part(part.prefix));
+  step_ = static_cast<int64_t>(step);
+  seconds_before_ = notes.number("seconds");
+  if (const Json running = notes.running(); !running.is_null())
+    for (const auto& [name, value] : running.items()) {
+      if (name == "count") running_.count = value.get<int64_t>();
+      else running_.sums.emplace_back(name, value.get<double>());
+    }
+  const std::string threads = notes.text("threads");
+  if (threads != std::to_string(num_threads()))
+    fmt::print(stderr,
+               "cairn: the run was made with {} threads and goes on with {}: results agree "
+               "within rounding, not to the bit\n",
+               threads, num_threads());
+}
+
+void Trainer::run(const TrainerHooks& hooks) {
+  SignalScope signals;
+  Output output(*this);
+  if (step_ >= options_.total) {  // resumed at its end
+    if (hooks.evaluate) hooks.evaluate();
+    if (hooks.save_weights) hooks.save_weights();
+    return;
+  }
+  while (step_ < options_.total) {
+    take_step(hooks);
+    const bool evaluates = step_ == options_.total ||
+                           (options_.evaluate_every && step_ % options_.evaluate_every == 0);
+    if (step_ % options_.log_every == 0 || evaluates) log(hooks, output);
+    output.progress().update(step_, last_logged_);
+    if (evaluates && hooks.evaluate) evaluate(hooks, output);
+    save_or_stop(hooks, evaluates);
+  }
+}
+
+void Trainer::take_step(const TrainerHooks& hooks) {
+  if (hooks.load) hooks.load();
+  Scalars values;
+  try {
+    values = hooks.step();
+  } catch (const Error& e) {
+    fail("step {}: {}. {}", step_ + 1, e.what(),
+         std::filesystem::exists(run_.checkpoint())
+             ? fmt::format("The last good checkpoint is {}; start again with a lower --lr",
+                           run_.checkpoint())
+             : "No checkpoint was written yet; try a lower --lr");
+  }
+  ++step_;
+  ++running_.count;
+  if (running_.sums.empty())
+    for (const auto& [name, value] : values) running_.sums.emplace_back(name, 0.0);
+  check(running_.sums.size() == values.size(), "step {}: gave {} values, the steps before {}",
+        step_, values.size(), running_.sums.size());
+  for (size_t i = 0; i < values.size(); ++i) running_.sums[i].second += values[i].second;
+}
+
+void Trainer::log(const TrainerHooks& hooks, Output& output) {
+  Scalars means = std::exchange(running_.sums, {});
+  const auto count = static_cast<double>(std::exchange(running_.count, 0));
+  for (auto& [name, value] : means) value /= count;
+  output.write(step_, hooks.note ? hooks.note() : Json(), means, "train/");
+  last_logged_ = described(means);
+}
+
+void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
+  const Evaluation result = hooks.evaluate();
+  Json note = hooks.note ? hooks.note() : Json::object();
+  note["seconds"] = seconds();
+  output.write(step_, note, result.values, "");
+  if (!result.line.empty())
+    output.progress().line(fmt::format("{}  {}", result.line, readable_seconds(seconds())));
+}
+
+void Trainer::save_or_stop(const TrainerHooks& hooks, bool evaluated) {
+  const RunOptions& o = options_.options;
+  const int signal = SignalScope::caught();
+  const bool stop = signal || (o.stop_after_steps && step_ >= o.stop_after_steps);
+  if (stop || evaluated || (o.save_every && step_ % o.save_every == 0)) save(hooks);
+  if (stop)
+    throw Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train {} "
+                                      "--out {} --resume",
+                                      step_, options_.total, options_.task, run_.path()));
+}
+
+void Trainer::save(const TrainerHooks& hooks) {
+  NamedTensors all;
+  for (const Part& part : parts_)
+    for (auto& named : with_prefix(part.prefix, part.save())) all.push_back(std::move(named));
+  Json running = {{"count", running_.count}};
+  for (const auto& [name, sum] : running_.sums) running[name] = sum;
+  save_tensors(run_.checkpoint(), all,
+               {{"step", std::to_string(step_)},
+                {"seconds", fmt::format("{}", seconds())},
+                {"threads", std::to_string(num_threads())},
+                {"running", running.dump()}},
+               true);
+  if (hooks.save_weights) hooks.save_weights();
+}
+
+void Trainer::write_weights(const NamedTensors& weights) const {
+  save_tensors(run_.weights(), weights, {{"cairn.config", run_.config().dump()}});
+}
+
+}  // namespace cairn::train

@@ -31,6 +31,26 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+struct Sum {
+  double seconds = 0;
+  size_t bytes = 0, calls = 0;
+};
+
+// "region[add mul] f32[2, 3]" is of the kind "region".
+std::string kind_of(const std::string& op) { return op.substr(0, op.find_first_of(" [")); }
+
+// One line: the share of each kind of op.
+std::string by_kind(double total) {
+  std::map<std::string, double> kinds;
+  for (const ProfileEvent& e : profile().events) kinds[kind_of(e.op)] += e.seconds;
+  std::vector<std::pair<std::string, double>> order(kinds.begin(), kinds.end());
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string text;
+  for (const auto& [kind, seconds] : order)
+    if (seconds > total / 200) text += fmt::format("{}{} {:.1f}%", text.empty() ? "" : ", ", kind, 100 * seconds / total);
+  return text + "\n";
+}
+
 }  // namespace
 
 void start_profile() {
@@ -45,10 +65,6 @@ void add_profile_event(ProfileEvent event) {
 }
 
 std::string profile_report(size_t rows) {
-  struct Sum {
-    double seconds = 0;
-    size_t bytes = 0, calls = 0;
-  };
   std::map<std::string, Sum> sums;
   double total = 0;
   for (const ProfileEvent& e : profile().events) {
@@ -58,7 +74,7 @@ std::string profile_report(size_t rows) {
   }
   std::vector<std::pair<std::string, Sum>> order(sums.begin(), sums.end());
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
-  std::string text = fmt::format("{:>7} {:>8} {:>10} {:>8}  op, module, line ({:.3f} s in all)\n", "share", "calls", "ms each", "GB/s", total);
+  std::string text = by_kind(total) + fmt::format("{:>7} {:>8} {:>10} {:>8}  op, module, line ({:.3f} s in all)\n", "share", "calls", "ms each", "GB/s", total);
   for (size_t i = 0; i < std::min(rows, order.size()); ++i) {
     const auto& [name, s] = order[i];
     text += fmt::format("{:6.1f}% {:8} {:10.3f} {:8.1f}  {}\n", 100 * s.seconds / total, s.calls, 1e3 * s.seconds / static_cast<double>(s.calls),

@@ -1,9 +1,12 @@
-// Matrix product over oneDNN's sgemm: operands are read through their strides where one of the two
-// matrix dimensions lies dense (so a transposed view costs no copy), batches are spread over the threads.
+// Matrix product over oneDNN's sgemm, Cairn's own for shapes where that is slow (gemm/) and for a few rows
+// (gemv/). Operands are read through their strides where one of the two matrix dimensions lies dense (so a
+// transposed view costs no copy), batches are spread over the threads.
 #include <algorithm>
 #include <cstring>
 
 #include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/gemm/gemm.h"
+#include "cairn/backend/cpu/gemv/gemv.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/widen.h"
@@ -61,6 +64,7 @@ class MatmulPlan : public Plan {
     // A matrix on the right that all of the batch shares: one tall product.
     if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' && batch_.a[0] == m_ * a_.leading)
       m_ *= batch_.sizes[0], batch_ = {};
+    choose_kernel();
   }
 
   void launch(const Launch& args) const override {
@@ -68,6 +72,9 @@ class MatmulPlan : public Plan {
     const float* b = static_cast<const float*>(args.inputs[1]) + b_offset_;
     float* y = static_cast<float*>(args.outputs[0]);
     const int64_t count = batch_.count();
+    if (kernel_ == Kernel::few_rows) return gemv_f32(b, n_, k_, a, a_.leading, m_, {}, y, n_);
+    if (kernel_ == Kernel::packed)
+      return gemm({m_, n_, k_}, operand(a, a_), operand(b, b_), nullptr, 0, y, n_, args.workspace);
     if (m_ * n_ * count == 0) return;
     if (k_ == 0) return void(std::memset(y, 0, sizeof(float) * static_cast<size_t>(m_ * n_ * count)));
     const bool spread = count >= threads_;
@@ -85,6 +92,20 @@ class MatmulPlan : public Plan {
   }
 
  private:
+  enum class Kernel { library, packed, few_rows };
+  static GemmOperand operand(const float* data, const MatrixRead& read) {
+    return read.order == 'N' ? GemmOperand{data, read.leading, 1} : GemmOperand{data, 1, read.leading};
+  }
+  void choose_kernel() {
+    constexpr int64_t kFewRows = 8, kManyWeights = 1 << 14;  // memory sets the pace
+    if (batch_.count() != 1 || m_ * n_ * k_ == 0) return;
+    const GemmShape shape{m_, n_, k_};
+    if (m_ <= kFewRows && n_ * k_ >= kManyWeights && a_.order == 'N' && b_.order == 'T' && b_.leading == k_) kernel_ = Kernel::few_rows;
+    else if (gemm_pays(shape, operand(nullptr, a_), operand(nullptr, b_))) {
+      kernel_ = Kernel::packed;
+      workspace_bytes = gemm_workspace(shape);
+    }
+  }
   std::pair<int64_t, int64_t> places(int64_t index) const {
     int64_t pa = 0, pb = 0;
     for (int d = batch_.sizes.ssize() - 1; d >= 0; --d) {
@@ -100,6 +121,7 @@ class MatmulPlan : public Plan {
   MatrixRead a_, b_;
   int64_t a_offset_, b_offset_;
   Batch batch_;
+  Kernel kernel_ = Kernel::library;
 };
 
 // bf16 on processors that multiply it.

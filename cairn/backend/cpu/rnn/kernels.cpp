@@ -140,15 +140,32 @@ void backward_row(RnnCell cell, const BackwardRow& row) {
   }
 }
 
-void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out) {
-  if (rows < kPanel) std::fill_n(out, depth * kPanel, 0.0f);
-  if (rows == kPanel) {
-    for (int64_t k = 0; k < depth; ++k, out += kPanel)
-      for (int64_t n = 0; n < kPanel; ++n) out[n] = w[n * ld + k];
-  } else {
-    for (int64_t k = 0; k < depth; ++k, out += kPanel)
-      for (int64_t n = 0; n < rows; ++n) out[n] = w[n * ld + k];
+// Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k]. Returns how
+// many k are done.
+HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth, float* out) {
+  int64_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  for (; k + 4 <= depth; k += 4, out += 4 * kPanel) {
+    const auto a = hn::LoadU(d, w + k), b = hn::LoadU(d, w + ld + k);
+    const auto c = hn::LoadU(d, w + 2 * ld + k), e = hn::LoadU(d, w + 3 * ld + k);
+    const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
+    const auto ac2 = hn::InterleaveUpper(d, a, c), be2 = hn::InterleaveUpper(d, b, e);
+    hn::StoreU(hn::InterleaveLower(d, ac, be), d, out);
+    hn::StoreU(hn::InterleaveUpper(d, ac, be), d, out + kPanel);
+    hn::StoreU(hn::InterleaveLower(d, ac2, be2), d, out + 2 * kPanel);
+    hn::StoreU(hn::InterleaveUpper(d, ac2, be2), d, out + 3 * kPanel);
   }
+#endif
+  return k;
+}
+
+void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out) {
+  int64_t done = 0;
+  if (rows == kPanel && kPanel % 4 == 0)
+    for (int64_t n = 0; n < kPanel; n += 4) done = transpose_four_rows(w + n * ld, ld, depth, out + n);
+  for (int64_t k = done; k < depth; ++k)
+    for (int64_t n = 0; n < kPanel; ++n) out[k * kPanel + n] = n < rows ? w[n * ld + k] : 0.0f;
 }
 
 // A panel's row of `columns` floats, padded by zeros.
@@ -192,8 +209,9 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
 }
 
 const Kernels* table() {
-  static const Kernels kTable = {kPanel,          multiply,   forward_row, backward_row,
-                                 pack_transposed, pack_plain, spread_row,  pack_slice};
+  static const Kernels kTable = {kPanel,       kTileRows,       multiply,   forward_row,
+                                 backward_row, pack_transposed, pack_plain, spread_row,
+                                 pack_slice};
   return &kTable;
 }
 

@@ -54,6 +54,7 @@ struct BackwardRow {
 
 struct Kernels {
   int64_t panel;
+  int64_t tile_rows;  // of a tile: rows are cut into the fewest such tiles, of nearly equal height
   void (*multiply)(const Product& product);
   void (*forward_row)(RnnCell cell, const ForwardRow& row);
   void (*backward_row)(RnnCell cell, const BackwardRow& row);

@@ -1,0 +1,32 @@
+// Large matrix products, f32: C = start + A B, with both operands packed into panels as the register tile
+// wants them. oneDNN's sgemm does as well where rows are long and dense; it loses half its speed where A is
+// transposed (weight gradients) or strides are powers of two. After Goto and van de Geijn (2008), "Anatomy of
+// High-Performance Matrix Multiplication".
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace cairn::cpu {
+
+// Element (i, j) of a matrix: data[i * row + j * column]; row or column is 1.
+struct GemmOperand {
+  const float* data;
+  int64_t row, column;
+};
+
+struct GemmShape {
+  int64_t m, n, k;  // C [m, n], A [m, k], B [k, n]
+};
+
+// Bytes that gemm() needs on num_threads() threads.
+size_t gemm_workspace(const GemmShape& shape);
+// Whether it beats oneDNN's sgemm: where rows of an operand lie a multiple of a page apart, so that a column's
+// elements meet in few places of the caches. (The operands' data do not matter.)
+bool gemm_pays(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b);
+
+// C [m, n], rows `c_row` apart. `start`: what the product is added to, rows `start_row` apart (0: one row, a
+// bias); null: nothing; c itself: C += A B. `workspace`: 64-byte aligned.
+void gemm(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b, const float* start, int64_t start_row,
+          float* c, int64_t c_row, void* workspace);
+
+}  // namespace cairn::cpu

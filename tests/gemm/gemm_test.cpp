@@ -1,0 +1,67 @@
+#include "cairn/backend/cpu/gemm/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "cairn/base/parallel.h"
+#include "tests/guarded.h"
+
+namespace cairn::cpu {
+namespace {
+
+using test::Floats;
+using test::Guarded;
+
+struct Case {
+  int64_t m, n, k;
+  bool a_transposed, b_transposed;
+  int start;  // 0 nothing, 1 one row, 2 C itself
+};
+
+void check_product(const Case& c, int threads) {
+  set_num_threads(threads);
+  const int64_t lda = (c.a_transposed ? c.m : c.k) + 3, ldb = (c.b_transposed ? c.k : c.n) + 5, ldc = c.n + 1;
+  const auto floats = [](int64_t count) { return static_cast<size_t>(count); };
+  Floats a(floats((c.a_transposed ? c.k : c.m) * lda), 1, 1), b(floats((c.b_transposed ? c.n : c.k) * ldb), 1, 2);
+  Floats out(floats(c.m * ldc), 1, 3), bias(floats(c.n), 1, 4);
+  const std::vector<double> before = out.doubles();
+  const GemmOperand left = c.a_transposed ? GemmOperand{a.floats(), 1, lda} : GemmOperand{a.floats(), lda, 1};
+  const GemmOperand right = c.b_transposed ? GemmOperand{b.floats(), 1, ldb} : GemmOperand{b.floats(), ldb, 1};
+  const GemmShape shape{c.m, c.n, c.k};
+  Guarded workspace(gemm_workspace(shape));
+  const float* start = c.start == 0 ? nullptr : c.start == 1 ? bias.floats() : out.floats();
+  gemm(shape, left, right, start, c.start == 2 ? ldc : 0, out.floats(), ldc, workspace.get());
+  for (int64_t i = 0; i < c.m; ++i)
+    for (int64_t j = 0; j < ldc; ++j) {
+      double want = before[static_cast<size_t>(i * ldc + j)];
+      if (j < c.n) {
+        want = c.start == 0 ? 0 : c.start == 1 ? bias.floats()[j] : want;
+        for (int64_t k = 0; k < c.k; ++k)
+          want += static_cast<double>(left.data[i * left.row + k * left.column]) * right.data[k * right.row + j * right.column];
+      }
+      ASSERT_NEAR(out.floats()[i * ldc + j], want, 1e-5 * std::sqrt(static_cast<double>(c.k)))
+          << i << ", " << j << " of " << c.m << "x" << c.n << "x" << c.k << ", " << threads << " threads";
+    }
+}
+
+TEST(gemm, products_of_any_shape_and_order) {
+  for (const int threads : {1, 2, 3})
+    for (const bool a : {false, true})
+      for (const bool b : {false, true})
+        for (const int start : {0, 1, 2}) {
+          check_product({1, 1, 1, a, b, start}, threads);
+          check_product({7, 17, 5, a, b, start}, threads);
+          check_product({151, 33, 400, a, b, start}, threads);
+        }
+  set_num_threads(2);
+}
+TEST(gemm, several_blocks_of_columns_and_of_depth) {
+  check_product({13, 4100, 20, false, true, 1}, 2);
+  check_product({13, 40, 30000, true, false, 1}, 2);
+  check_product({300, 520, 2100, true, false, 0}, 2);
+}
+
+}  // namespace
+}  // namespace cairn::cpu

@@ -1,5 +1,7 @@
 // Recurrent networks for text, series and speech.
 #pragma once
+#include <optional>
+
 #include "cairn/nn/nn.h"
 
 namespace cairn::models {
@@ -12,6 +14,36 @@ struct LstmLm : nn::Module {
   nn::Embedding emb;
   nn::LSTM rnn;
   nn::Linear head;
+};
+
+struct RecurrentLmOptions {
+  int64_t layers = 2, width = 512;
+  double dropout = 0;  // of the embedding's and of each layer's output
+};
+// A language model of any cell, with a memory that the caller carries on: token ids [N, T] and
+// states (h; for LSTM h and c; each [layers, N, width]) -> logits [N, T, vocab] and the new states.
+class RecurrentLm : public nn::Module {
+ public:
+  struct Result {
+    Tensor output;
+    Tensors states;
+  };
+  RecurrentLm(nn::Cell cell, int64_t vocab, const RecurrentLmOptions& options = {});
+  using Module::operator();
+  Result operator()(const Tensor& x, const Tensors& states, Loc loc = Loc::current()) const;
+  Tensors make_states(int64_t batch) const;  // zero States
+
+ private:
+  Result rnn(const Tensor& x, const Tensors& states) const;
+  void open_forget_gates() const;
+
+  nn::Cell cell_;
+  RecurrentLmOptions options_;
+  nn::Embedding emb_;
+  std::optional<nn::LSTM> lstm_;
+  std::optional<nn::GRU> gru_;
+  std::optional<nn::RNN> rnn_;
+  nn::Linear head_;
 };
 
 // Past values [N, T, features] -> the next ones [N, horizon, features].

@@ -26,17 +26,23 @@ Tensor written(const Tensor& all, const Tensor& part, const Tensor& start) {
 
 }  // namespace
 
-Attention::Attention(int64_t dim, int64_t heads)
+Attention::Attention(int64_t dim, int64_t heads, bool rotary)
     : heads(heads),
       q(child("q", nn::Linear(dim, dim))),
       kv(child("kv", nn::Linear(dim, 2 * dim))),
-      o(child("o", nn::Linear(dim, dim))) {}
+      o(child("o", nn::Linear(dim, dim))) {
+  check(heads > 0 && dim % heads == 0, "attention: {} heads do not divide a width of {}", heads,
+        dim);
+  if (rotary) this->rotary.emplace(child("rotary", nn::RotaryEmbedding(dim / heads)));
+}
 
 Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc) const {
   return called({x}, loc, [&] {
     const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
-    const Tensor y = attention(nn::split_heads(q(x), heads), nn::split_heads(both[0], heads),
-                               nn::split_heads(both[1], heads), {.causal = causal});
+    Tensor query = nn::split_heads(q(x), heads), key = nn::split_heads(both[0], heads);
+    if (rotary) query = (*rotary)(query), key = (*rotary)(key);
+    const Tensor y =
+        attention(query, key, nn::split_heads(both[1], heads), {.causal = causal});
     return o(nn::join_heads(y));
   });
 }
@@ -45,34 +51,43 @@ Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Ten
                              Loc loc) const {
   return called({x}, loc, [&] {
     const Tensors both = chunk(kv(x), 2, -1);
-    const Tensor k = written(cache.k, nn::split_heads(both[0], heads), start);
+    Tensor query = nn::split_heads(q(x), heads), key = nn::split_heads(both[0], heads);
+    if (rotary) query = (*rotary)(query, start), key = (*rotary)(key, start);
+    const Tensor k = written(cache.k, key, start);
     const Tensor v = written(cache.v, nn::split_heads(both[1], heads), start);
     assign(cache.k, k);
     assign(cache.v, v);
     const Tensor end = start + full({}, static_cast<double>(x.size(1)), start.dtype());
     const Tensor lengths = expand(reshape(end, {1}), {x.size(0)});
-    return o(nn::join_heads(attention(nn::split_heads(q(x), heads), k, v,
-                                      {.lengths = lengths, .causal_from_length = true})));
+    return o(nn::join_heads(
+        attention(query, k, v, {.lengths = lengths, .causal_from_length = true})));
   });
 }
 
-Block::Block(int64_t dim, int64_t heads, int64_t ff, bool cross)
+Block::Block(int64_t dim, int64_t heads, int64_t ff, const BlockOptions& options)
     : n1(child("n1", nn::LayerNorm(dim))),
-      a1(child("a1", Attention(dim, heads))),
+      a1(child("a1", Attention(dim, heads, options.rotary))),
       n2(child("n2", nn::LayerNorm(dim))),
       f1(child("f1", nn::Linear(dim, ff))),
-      f2(child("f2", nn::Linear(ff, dim))) {
-  if (!cross) return;
+      f2(child("f2", nn::Linear(ff, dim))),
+      dropout_(options.dropout) {
+  if (!options.cross) return;
   nx.emplace(child("nx", nn::LayerNorm(dim)));
   ax.emplace(child("ax", Attention(dim, heads)));
 }
 
-Tensor Block::feed_forward(const Tensor& x) const { return x + f2(gelu(f1(n2(x)), Gelu::tanh)); }
+Tensor Block::dropped(const Tensor& x) const {
+  return dropout(x, dropout_, dropout_ > 0 && training());
+}
+
+Tensor Block::feed_forward(const Tensor& x) const {
+  return x + dropped(f2(gelu(f1(n2(x)), Gelu::tanh)));
+}
 
 Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, Loc loc) const {
   return called({x}, loc, [&] {
-    Tensor y = x + a1(n1(x), Tensor(), causal);
-    if (ax) y = y + (*ax)((*nx)(y), memory, false);
+    Tensor y = x + dropped(a1(n1(x), Tensor(), causal));
+    if (ax) y = y + dropped((*ax)((*nx)(y), memory, false));
     return feed_forward(y);
   });
 }
@@ -81,19 +96,32 @@ Tensor Block::operator()(Tensor x, const LayerCache& cache, const Tensor& start,
   return called({x}, loc, [&] { return feed_forward(x + a1(n1(x), cache, start)); });
 }
 
-Gpt::Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context)
+Gpt::Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context,
+         const GptOptions& options)
     : tok(child("tok", nn::Embedding(vocab, dim))),
-      pos(child("pos", nn::Embedding(context, dim))),
+      pos(options.rotary ? std::nullopt
+                         : std::optional(child("pos", nn::Embedding(context, dim)))),
       blocks(child("blocks", nn::ModuleList<Block>())),
       norm(child("norm", nn::LayerNorm(dim))),
       head(child("head", nn::Linear(dim, vocab, {.bias = false}))),
       dim(dim),
-      heads(heads) {
-  for (int64_t i = 0; i < layers; ++i) blocks.push_back(Block(dim, heads, 4 * dim));
+      heads(heads),
+      context(context),
+      dropout_(options.dropout) {
+  for (int64_t i = 0; i < layers; ++i)
+    blocks.push_back(
+        Block(dim, heads, 4 * dim, {.rotary = options.rotary, .dropout = options.dropout}));
+}
+
+Tensor Gpt::embed(const Tensor& x, const Tensor& start) const {
+  const Tensor h = !pos              ? tok(x)
+                   : start.defined() ? tok(x) + (*pos)(arange(0, x.size(1)) + start)
+                                     : embedded(tok, *pos, x);
+  return dropout(h, dropout_, dropout_ > 0 && training());
 }
 
 Tensor Gpt::forward(Tensor x) {
-  Tensor h = embedded(tok, pos, x);
+  Tensor h = embed(x, {});
   for (Block& block : blocks) h = block(h, true);
   return head(norm(h));
 }
@@ -101,7 +129,7 @@ Tensor Gpt::forward(Tensor x) {
 Tensor Gpt::decode(const Tensor& x, const Tensor& start, const std::vector<LayerCache>& caches,
                    Loc loc) {
   return called({x}, loc, [&] {
-    Tensor h = tok(x) + pos(arange(0, x.size(1)) + start);
+    Tensor h = embed(x, start);
     for (size_t i = 0; i < blocks.size(); ++i) h = blocks[i](h, caches[i], start);
     return head(norm(select(h, 1, x.size(1) - 1)));
   });
@@ -124,7 +152,7 @@ Seq2Seq::Seq2Seq(int64_t vocab, int64_t dim, int64_t heads, int64_t ff, int64_t 
       nd(child("nd", nn::LayerNorm(dim))) {
   for (int64_t i = 0; i < layers; ++i) {
     enc.push_back(Block(dim, heads, ff));
-    dec.push_back(Block(dim, heads, ff, true));
+    dec.push_back(Block(dim, heads, ff, {.cross = true}));
   }
 }
 

@@ -16,7 +16,8 @@ struct LayerCache {
 // Multi-head attention with its projections: x [N, T, dim], memory [N, S, dim] or undefined
 // (itself).
 struct Attention : nn::Module {
-  Attention(int64_t dim, int64_t heads);
+  // rotary: positions are in the queries and keys (they must come from x itself then).
+  Attention(int64_t dim, int64_t heads, bool rotary = false);
   using Module::operator();
   Tensor operator()(const Tensor& x, const Tensor& memory, bool causal,
                     Loc loc = Loc::current()) const;
@@ -26,11 +27,18 @@ struct Attention : nn::Module {
 
   int64_t heads;
   nn::Linear q, kv, o;
+  std::optional<nn::RotaryEmbedding> rotary;
+};
+
+struct BlockOptions {
+  bool cross = false;   // attends to a memory, too
+  bool rotary = false;  // positions in the self-attention's queries and keys
+  double dropout = 0;   // of what each part adds
 };
 
 // Pre-norm: self-attention, optional cross-attention, GELU feed-forward.
 struct Block : nn::Module {
-  Block(int64_t dim, int64_t heads, int64_t ff, bool cross = false);
+  Block(int64_t dim, int64_t heads, int64_t ff, const BlockOptions& options = {});
   using Module::operator();
   Tensor operator()(Tensor x, bool causal, const Tensor& memory = {},
                     Loc loc = Loc::current()) const;
@@ -46,11 +54,18 @@ struct Block : nn::Module {
 
  private:
   Tensor feed_forward(const Tensor& x) const;
+  Tensor dropped(const Tensor& x) const;
+  double dropout_;
 };
 
+struct GptOptions {
+  bool rotary = false;  // instead of learned positions
+  double dropout = 0;
+};
 // Decoder-only language model (Radford et al. 2019): token ids [N, T] -> logits [N, T, vocab].
 struct Gpt : nn::Module {
-  Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context);
+  Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context,
+      const GptOptions& options = {});
   Tensor forward(Tensor x) override;
   // Logits of the last position [N, vocab]; keys and values of x go to the caches at `start` ([]
   // i64).
@@ -58,11 +73,16 @@ struct Gpt : nn::Module {
                 Loc loc = Loc::current());
   std::vector<LayerCache> make_caches(int64_t batch, int64_t capacity) const;
 
-  nn::Embedding tok, pos;
+  nn::Embedding tok;
+  std::optional<nn::Embedding> pos;  // none with rotary positions
   nn::ModuleList<Block> blocks;
   nn::LayerNorm norm;
   nn::Linear head;
-  int64_t dim, heads;
+  int64_t dim, heads, context;
+
+ private:
+  Tensor embed(const Tensor& x, const Tensor& start) const;
+  double dropout_;
 };
 
 // Encoder and decoder, the output tied to the embedding: source [N, S], target [N, T] -> [N, T,

@@ -9,6 +9,7 @@
 #include "cairn/nn/module.h"
 #include "cairn/nn/norm.h"
 #include "cairn/nn/pool.h"
+#include "cairn/nn/position.h"
 #include "cairn/nn/rnn.h"
 #include "cairn/nn/spectral_norm.h"
 #include "cairn/nn/summary.h"

@@ -2,6 +2,7 @@
 
 #include "cairn/cli/commands.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/tasks/language_model/task.h"
 
 namespace cairn::cli {
 namespace {
@@ -39,6 +40,19 @@ int image_classification(const Options& o) {
   return 0;
 }
 
+int language_model(const Options& o) {
+  const std::string split = o.split.empty() ? "validation" : o.split;
+  const auto result = tasks::language_model::evaluate(o.run, o.data, split);
+  if (o.json) fmt::print("{}\n", result.dump());
+  else
+    fmt::print(
+        "{}, {} tokens: loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character\n",
+        result["split"].get<std::string>(), result["examples"].get<int64_t>(),
+        result["loss"].get<double>(), result["perplexity"].get<double>(),
+        result["bits_per_char"].get<double>());
+  return 0;
+}
+
 }  // namespace
 
 void add_eval(CLI::App& app, Action& action) {
@@ -50,14 +64,17 @@ void add_eval(CLI::App& app, Action& action) {
   auto o = std::make_shared<Options>();
   command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
   command->add_option("--data", o->data, "Data set (default: the one of the training)");
-  command->add_option("--split", o->split, "train or test (default: test)");
+  command->add_option(
+      "--split", o->split,
+      "train or test (default: test); of a text: train, validation or all (default: validation)");
   command->add_flag("--json", o->json, "Print one JSON object, the last line of standard output");
   add_threads(command);
   command->callback([&action, o] {
     action = [o] {
       return dispatch(
           "eval", o->run,
-          {{tasks::image_classification::kTask, [o] { return image_classification(*o); }}});
+          {{tasks::image_classification::kTask, [o] { return image_classification(*o); }},
+           {tasks::language_model::kTask, [o] { return language_model(*o); }}});
     };
   });
 }

@@ -72,6 +72,7 @@ int run(int argc, char** argv) {
   add_train(app, action);
   add_eval(app, action);
   add_predict(app, action);
+  add_generate(app, action);
   add_bench(app, action);
   add_info(app, action);
   add_doctor(app, action);

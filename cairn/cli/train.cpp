@@ -52,8 +52,10 @@ void add_train(CLI::App& app, Action& action) {
   train->footer(
       "Examples:\n"
       "  cairn train image-classification --out runs/digits\n"
+      "  cairn train language-model --model lstm --out runs/lstm\n"
       "  cairn train image-classification --help\n");
   add_train_image_classification(*train, action);
+  add_train_language_model(*train, action);
 }
 
 }  // namespace cairn::cli

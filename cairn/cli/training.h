@@ -22,5 +22,6 @@ struct Training {
 void add_training(const Training& training, Action& action);
 
 void add_train_image_classification(CLI::App& train, Action& action);
+void add_train_language_model(CLI::App& train, Action& action);
 
 }  // namespace cairn::cli

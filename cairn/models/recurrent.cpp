@@ -16,8 +16,7 @@ RecurrentLm::RecurrentLm(nn::Cell cell, int64_t vocab, const RecurrentLmOptions&
   const int64_t width = options.width;
   const nn::RecurrentOptions stack{
       .num_layers = options.layers, .batch_first = true, .dropout = options.dropout};
-  const auto kind =
-      cell == nn::Cell::rnn_relu ? nn::Nonlinearity::relu : nn::Nonlinearity::tanh;
+  const auto kind = cell == nn::Cell::rnn_relu ? nn::Nonlinearity::relu : nn::Nonlinearity::tanh;
   if (cell == nn::Cell::lstm) lstm_.emplace(child("rnn", nn::LSTM(width, width, stack)));
   else if (cell == nn::Cell::gru) gru_.emplace(child("rnn", nn::GRU(width, width, stack)));
   else rnn_.emplace(child("rnn", nn::RNN(width, width, stack, kind)));
@@ -28,8 +27,8 @@ RecurrentLm::RecurrentLm(nn::Cell cell, int64_t vocab, const RecurrentLmOptions&
 // A forget gate that starts at sigmoid(1) lets gradients through from the first step on
 // (Jozefowicz, Zaremba, Sutskever 2015).
 void RecurrentLm::open_forget_gates() const {
-  const Tensor gate = cat({zeros({options_.width}), ones({options_.width}),
-                           zeros({2 * options_.width})}, 0);
+  const Tensor gate =
+      cat({zeros({options_.width}), ones({options_.width}), zeros({2 * options_.width})}, 0);
   for (const auto& [name, parameter] : lstm_->named_parameters())
     if (name.starts_with("bias_ih")) assign(parameter, parameter.detach() + gate);
 }
@@ -43,8 +42,7 @@ RecurrentLm::Result RecurrentLm::rnn(const Tensor& x, const Tensors& states) con
   return {r.output, {r.h}};
 }
 
-RecurrentLm::Result RecurrentLm::operator()(const Tensor& x, const Tensors& states,
-                                            Loc loc) const {
+RecurrentLm::Result RecurrentLm::operator()(const Tensor& x, const Tensors& states, Loc loc) const {
   return called({x}, loc, [&] {
     const auto dropped = [&](const Tensor& h) {
       return dropout(h, options_.dropout, options_.dropout > 0 && training());

@@ -83,8 +83,8 @@ std::vector<int64_t> sample_tokens(const Tensor& logits, const SamplingOptions& 
   const auto vocab = static_cast<size_t>(logits.size(1));
   std::vector<int64_t> tokens;
   for (int64_t n = 0; n < logits.size(0); ++n)
-    tokens.push_back(sample_token({values.data() + static_cast<size_t>(n) * vocab, vocab}, options,
-                                  random));
+    tokens.push_back(
+        sample_token({values.data() + static_cast<size_t>(n) * vocab, vocab}, options, random));
   return tokens;
 }
 

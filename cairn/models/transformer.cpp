@@ -41,8 +41,7 @@ Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal,
     const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
     Tensor query = nn::split_heads(q(x), heads), key = nn::split_heads(both[0], heads);
     if (rotary) query = (*rotary)(query), key = (*rotary)(key);
-    const Tensor y =
-        attention(query, key, nn::split_heads(both[1], heads), {.causal = causal});
+    const Tensor y = attention(query, key, nn::split_heads(both[1], heads), {.causal = causal});
     return o(nn::join_heads(y));
   });
 }
@@ -59,8 +58,8 @@ Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Ten
     assign(cache.v, v);
     const Tensor end = start + full({}, static_cast<double>(x.size(1)), start.dtype());
     const Tensor lengths = expand(reshape(end, {1}), {x.size(0)});
-    return o(nn::join_heads(
-        attention(query, k, v, {.lengths = lengths, .causal_from_length = true})));
+    return o(
+        nn::join_heads(attention(query, k, v, {.lengths = lengths, .causal_from_length = true})));
   });
 }
 
@@ -99,8 +98,7 @@ Tensor Block::operator()(Tensor x, const LayerCache& cache, const Tensor& start,
 Gpt::Gpt(int64_t vocab, int64_t dim, int64_t heads, int64_t layers, int64_t context,
          const GptOptions& options)
     : tok(child("tok", nn::Embedding(vocab, dim))),
-      pos(options.rotary ? std::nullopt
-                         : std::optional(child("pos", nn::Embedding(context, dim)))),
+      pos(options.rotary ? std::nullopt : std::optional(child("pos", nn::Embedding(context, dim)))),
       blocks(child("blocks", nn::ModuleList<Block>())),
       norm(child("norm", nn::LayerNorm(dim))),
       head(child("head", nn::Linear(dim, vocab, {.bias = false}))),

@@ -2,7 +2,6 @@
 #include <span>
 
 #include "cairn/io/tokenizer.h"
-
 #include "cairn/tasks/language_model/network.h"
 
 namespace cairn::tasks::language_model {
@@ -11,10 +10,10 @@ struct Measured {
   double loss = 0;  // nats a token
   int64_t tokens = 0;
 };
-// The mean loss over all tokens but the first, in evaluation mode. A recurrent network reads the text
-// in up to 16 streams side by side, each from its beginning to its end with the memory carried on. A
-// GPT sees windows of its context that overlap by half: each token is predicted from at least half a
-// context (the first ones from what there is).
+// The mean loss over all tokens but the first, in evaluation mode. A recurrent network reads the
+// text in up to 16 streams side by side, each from its beginning to its end with the memory carried
+// on. A GPT sees windows of its context that overlap by half: each token is predicted from at least
+// half a context (the first ones from what there is).
 Measured measure(Network& network, const Architecture& a, std::span<const int64_t> tokens);
 
 // {loss, perplexity, bits_per_char} in this order.

@@ -77,9 +77,9 @@ void check_architecture(const Architecture& a) {
   const auto names = model_names();
   if (std::find(names.begin(), names.end(), a.model) == names.end()) {
     const std::string near = nearest_name(a.model, names);
-    throw UsageError(fmt::format("--model: there is no '{}'{}", a.model,
-                                 near.empty() ? "; there are rnn, lstm, gru and gpt"
-                                              : "; did you mean " + near + "?"));
+    throw UsageError(fmt::format(
+        "--model: there is no '{}'{}", a.model,
+        near.empty() ? "; there are rnn, lstm, gru and gpt" : "; did you mean " + near + "?"));
   }
   const auto positive = [](const char* option, int64_t value) {
     if (value <= 0)

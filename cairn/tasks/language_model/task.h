@@ -22,7 +22,8 @@ struct TrainOptions : train::RunOptions {
   std::string model = "gpt", tokens = "char";
   // 0 (dropout: negative) here and below: what suits the model and the length of the text.
   int64_t layers = 0, width = 0, heads = 0;
-  int64_t context = 0;  // tokens of a window: what a GPT sees, how far gradients reach back in the others
+  int64_t context =
+      0;  // tokens of a window: what a GPT sees, how far gradients reach back in the others
   double dropout = -1;
   int64_t steps = 0, batch = 0;
   double lr = 0;  // the highest, after a warm-up; a cosine leads down from it
@@ -43,8 +44,8 @@ struct GenerateOptions {
   models::SamplingOptions sampling;
   uint64_t seed = 0;
 };
-// Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws Error
-// when the prompt has characters that the model never saw, or is longer than its context.
+// Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
+// Error when the prompt has characters that the model never saw, or is longer than its context.
 void generate(const std::string& run, const GenerateOptions& options,
               const std::function<void(std::string_view)>& show);
 

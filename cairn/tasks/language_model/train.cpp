@@ -13,7 +13,7 @@
 namespace cairn::tasks::language_model {
 namespace {
 
-constexpr double kLargestNorm = 1;        // of all gradients together
+constexpr double kLargestNorm = 1;       // of all gradients together
 constexpr size_t kQuickTokens = 20'000;  // of the validation text, while training
 
 Json config_of(const TrainOptions& o, const Recipe& r, const io::Tokenizer& tokenizer) {
@@ -34,10 +34,8 @@ Json config_of(const TrainOptions& o, const Recipe& r, const io::Tokenizer& toke
 // Weight decay is for matrices: gains, biases and the like have no reason to be small.
 std::vector<optim::Group<optim::AdamWOptions>> groups_of(const nn::Module& module,
                                                          const Recipe& r) {
-  const optim::AdamWOptions matrices{.lr = r.lr,
-                                     .betas = r.betas,
-                                     .weight_decay = r.weight_decay,
-                                     .clip = {.norm = kLargestNorm}};
+  const optim::AdamWOptions matrices{
+      .lr = r.lr, .betas = r.betas, .weight_decay = r.weight_decay, .clip = {.norm = kLargestNorm}};
   optim::AdamWOptions others = matrices;
   others.weight_decay = 0;
   std::vector<optim::Group<optim::AdamWOptions>> groups = {{{}, matrices}, {{}, others}};
@@ -89,18 +87,19 @@ class Session {
     trainer_.run({.load = [&] { windows = next_windows(); },
                   .step =
                       [&] {
-                        const double loss =
-                            step(ids(windows.inputs), ids(windows.targets)).item();
+                        const double loss = step(ids(windows.inputs), ids(windows.targets)).item();
                         schedule.step();
                         return train::Scalars{{"loss", loss}};
                       },
-                  .note = [&] { return Json{{"lr", optimizer_.lr()}}; },
+                  .note =
+                      [&] {
+                        return Json{{"lr", optimizer_.lr()}};
+                      },
                   .evaluate = [&] { return evaluation(); },
-                  .save_weights =
-                      [&] {  // before there is a best
-                        if (std::isinf(best_.item()))
-                          trainer_.write_weights(network_.module().state_dict());
-                      }});
+                  .save_weights = [&] {  // before there is a best
+                    if (std::isinf(best_.item()))
+                      trainer_.write_weights(network_.module().state_dict());
+                  }});
     return result();
   }
 
@@ -129,8 +128,7 @@ class Session {
   train::Evaluation evaluation() {
     const std::span<const int64_t> all = text_.validation;
     const double loss =
-        measure(network_, recipe_.architecture, all.first(std::min(all.size(), kQuickTokens)))
-            .loss;
+        measure(network_, recipe_.architecture, all.first(std::min(all.size(), kQuickTokens))).loss;
     if (loss < best_.item()) {
       assign(best_, full({1}, loss, DType::f64));
       trainer_.write_weights(network_.module().state_dict());
@@ -204,7 +202,8 @@ Json train(const TrainOptions& given) {
   const auto text = data::tokenize_text(data::read_text(options.data), name, options.tokens);
   const auto count = static_cast<int64_t>(text.train.size());
   const Recipe recipe = recipe_for(options, text.tokenizer->size(), count);
-  data::TextStreams(text.train, 1, recipe.architecture.context);  // refuses a text that is too short
+  data::TextStreams(text.train, 1,
+                    recipe.architecture.context);  // refuses a text that is too short
   check(text.validation.size() >= 2, "'{}': the validation part has {} tokens; use more text", name,
         text.validation.size());
   auto run = train::RunFolder::begin(kTask, options.out, options.resume,

@@ -1,0 +1,143 @@
+#include <algorithm>
+
+#include "cairn/compile/compile.h"
+#include "cairn/io/tokenizer.h"
+#include "cairn/io/utf8.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/language_model/network.h"
+#include "cairn/train/saved_model.h"
+
+namespace cairn::tasks::language_model {
+namespace {
+
+// Reads tokens and knows the logits of the next one.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual Tensor read(std::span<const int64_t> tokens) = 0;  // -> [1, vocab]
+};
+
+// One compiled step that carries the network's memory on, token by token.
+class RecurrentReader : public Reader {
+ public:
+  explicit RecurrentReader(Network& network)
+      : memory_(network.make_memory(1)), step_([&network, this](std::span<const Tensor> in) {
+          return Tensors{select(network.logits(in[0], memory_), 1, 0)};
+        }) {}
+  Tensor read(std::span<const int64_t> tokens) override {
+    Tensor logits;
+    for (const int64_t& token : tokens) {
+      const Tensor x = from_host(&token, {1, 1}, DType::i64);
+      step_.call({&x, 1}, {&logits, 1});
+    }
+    return logits;
+  }
+
+ private:
+  Tensors memory_;
+  CompiledFunction step_;
+};
+
+// Keys and values of what was read are kept; one compiled step serves every position. When the
+// context is full, its second half is read anew from position 0.
+class GptReader : public Reader {
+ public:
+  GptReader(models::Gpt& gpt, int64_t context)
+      : context_(context),
+        caches_(gpt.make_caches(1, context)),
+        step_([&gpt, this](std::span<const Tensor> in) {
+          return Tensors{gpt.decode(in[0], in[1], caches_)};
+        }) {}
+  Tensor read(std::span<const int64_t> tokens) override {
+    if (static_cast<int64_t>(held_.size() + tokens.size()) <= context_) return append(tokens);
+    held_.insert(held_.end(), tokens.begin(), tokens.end());
+    const int64_t keep = std::max<int64_t>(context_ / 2, 1);
+    const std::vector<int64_t> rest(held_.end() - keep, held_.end());
+    held_.clear();
+    return append(rest);
+  }
+
+ private:
+  Tensor append(std::span<const int64_t> tokens) {
+    const Tensor in[2] = {
+        from_host(tokens.data(), {1, static_cast<int64_t>(tokens.size())}, DType::i64),
+        scalar(static_cast<double>(held_.size()), DType::i64)};
+    held_.insert(held_.end(), tokens.begin(), tokens.end());
+    Tensor logits;
+    step_.call(in, {&logits, 1});
+    return logits;
+  }
+
+  int64_t context_;
+  std::vector<models::LayerCache> caches_;
+  std::vector<int64_t> held_;  // what the caches are of
+  CompiledFunction step_;
+};
+
+// Shows text as soon as its characters are whole.
+class Writer {
+ public:
+  Writer(const io::Tokenizer& tokenizer, const std::function<void(std::string_view)>& show)
+      : tokenizer_(tokenizer), show_(show) {}
+  void write(int64_t token) {
+    pending_ += tokenizer_.decode({static_cast<int>(token)});
+    // Bytes that can be no character are shown as they are.
+    const size_t whole = pending_.size() > 3 ? pending_.size() : io::complete_utf8_prefix(pending_);
+    if (whole == 0) return;
+    show_(std::string_view(pending_).substr(0, whole));
+    pending_.erase(0, whole);
+  }
+  void finish() {
+    if (!pending_.empty()) show_(pending_);
+  }
+
+ private:
+  const io::Tokenizer& tokenizer_;
+  const std::function<void(std::string_view)>& show_;
+  std::string pending_;
+};
+
+std::vector<int64_t> prompt_tokens(const io::Tokenizer& tokenizer, const std::string& prompt,
+                                   const Architecture& a) {
+  if (prompt.empty()) throw UsageError("--prompt: is empty; give at least one character");
+  const std::vector<int> numbers = tokenizer.encode(prompt, "the prompt");
+  const auto count = static_cast<int64_t>(numbers.size());
+  check(is_recurrent(a.model) || count <= a.context,
+        "the prompt has {} tokens, the model's context {}; give a shorter prompt", count,
+        a.context);
+  return {numbers.begin(), numbers.end()};
+}
+
+}  // namespace
+
+void generate(const std::string& run, const GenerateOptions& options,
+              const std::function<void(std::string_view)>& show) {
+  models::check_sampling(options.sampling);
+  if (options.max_tokens < 0)
+    throw UsageError(fmt::format("--max-tokens: {} is negative", options.max_tokens));
+  const auto saved = train::open_saved_model(run, kTask);
+  Architecture a;
+  std::shared_ptr<const io::Tokenizer> tokenizer;
+  train::read_config(saved.config, run, [&](const Json& c) {
+    a = architecture_from(c);
+    tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
+  });
+  std::vector<int64_t> next = prompt_tokens(*tokenizer, options.prompt, a);
+  NoGrad no_grad;
+  Network network(a);
+  train::load_weights(saved, network.module());
+  network.module().eval();
+  std::unique_ptr<Reader> reader;
+  if (network.gpt()) reader = std::make_unique<GptReader>(*network.gpt(), a.context);
+  else reader = std::make_unique<RecurrentReader>(network);
+  PhiloxStream random(options.seed);
+  Writer writer(*tokenizer, show);
+  for (int64_t i = 0; i < options.max_tokens; ++i) {
+    next = models::sample_tokens(reader->read(next), options.sampling, random);
+    writer.write(next[0]);
+  }
+  writer.finish();
+}
+
+}  // namespace cairn::tasks::language_model

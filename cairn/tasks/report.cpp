@@ -2,6 +2,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/tasks/image_classification/report.h"
+#include "cairn/tasks/language_model/report.h"
 #include "cairn/train/run_folder.h"
 
 namespace cairn::tasks {
@@ -13,6 +14,9 @@ std::string write_report(const std::string& run, const std::string& out) {
   if (task == image_classification::kTask) {
     page.section("Image classification");
     image_classification::report(page, run);
+  } else if (task == language_model::kTask) {
+    page.section("Language model");
+    language_model::report(page, run);
   } else {
     fail("{}: there is no report for the task '{}'", run, task);
   }

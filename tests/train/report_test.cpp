@@ -64,7 +64,7 @@ TEST(Report, TextFromOutsideIsEscapedEverywhere) {
   Page page(evil, evil);
   page.section(evil, evil);
   page.heading(evil), page.paragraph(evil), page.facts({{evil, evil}}), page.command(evil);
-  page.writing(evil, evil, evil);
+  page.writing(evil, evil, evil), page.shaded(evil, {{evil, 0.5}, {evil, 0}, {evil, NAN}});
   page.figures({figure(LineChart{evil, evil, evil, {{evil, {1}, {1}}, {evil, {1}, {1}}}, 0, evil}, evil),
                 figure(HeatMap{evil, evil, evil, {evil}, {evil}, {1}, {evil}, 20}, evil),
                 figure(io::Image(2, 2, 1), evil), {bars({{evil, 0.5, evil}}), evil}});

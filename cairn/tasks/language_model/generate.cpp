@@ -1,3 +1,5 @@
+#include "cairn/tasks/language_model/generate.h"
+
 #include <algorithm>
 
 #include "cairn/compile/compile.h"
@@ -5,7 +7,6 @@
 #include "cairn/io/utf8.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/language_model/network.h"
 #include "cairn/train/saved_model.h"
 
 namespace cairn::tasks::language_model {
@@ -111,6 +112,26 @@ std::vector<int64_t> prompt_tokens(const io::Tokenizer& tokenizer, const std::st
 
 }  // namespace
 
+void write_on(Network& network, const Architecture& a, const io::Tokenizer& tokenizer,
+              const std::vector<int64_t>& prompt, const GenerateOptions& options,
+              const std::function<void(std::string_view)>& show) {
+  const NoGrad no_grad;
+  const bool was_training = network.module().training();
+  network.module().eval();
+  std::unique_ptr<Reader> reader;
+  if (network.gpt()) reader = std::make_unique<GptReader>(*network.gpt(), a.context);
+  else reader = std::make_unique<RecurrentReader>(network);
+  PhiloxStream random(options.seed);
+  Writer writer(tokenizer, show);
+  std::vector<int64_t> next = prompt;
+  for (int64_t i = 0; i < options.max_tokens; ++i) {
+    next = models::sample_tokens(reader->read(next), options.sampling, random);
+    writer.write(next[0]);
+  }
+  writer.finish();
+  network.module().train(was_training);
+}
+
 void generate(const std::string& run, const GenerateOptions& options,
               const std::function<void(std::string_view)>& show) {
   models::check_sampling(options.sampling);
@@ -123,21 +144,10 @@ void generate(const std::string& run, const GenerateOptions& options,
     a = architecture_from(c);
     tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
   });
-  std::vector<int64_t> next = prompt_tokens(*tokenizer, options.prompt, a);
-  NoGrad no_grad;
+  const std::vector<int64_t> prompt = prompt_tokens(*tokenizer, options.prompt, a);
   Network network(a);
   train::load_weights(saved, network.module());
-  network.module().eval();
-  std::unique_ptr<Reader> reader;
-  if (network.gpt()) reader = std::make_unique<GptReader>(*network.gpt(), a.context);
-  else reader = std::make_unique<RecurrentReader>(network);
-  PhiloxStream random(options.seed);
-  Writer writer(*tokenizer, show);
-  for (int64_t i = 0; i < options.max_tokens; ++i) {
-    next = models::sample_tokens(reader->read(next), options.sampling, random);
-    writer.write(next[0]);
-  }
-  writer.finish();
+  write_on(network, a, *tokenizer, prompt, options, show);
 }
 
 }  // namespace cairn::tasks::language_model

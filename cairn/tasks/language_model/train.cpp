@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "cairn/base/parallel.h"
 #include "cairn/compile/compile.h"
 #include "cairn/data/text.h"
+#include "cairn/io/file.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/evaluate.h"
+#include "cairn/tasks/language_model/generate.h"
 #include "cairn/tasks/language_model/network.h"
 #include "cairn/train/saved_model.h"
 
@@ -14,6 +17,7 @@ namespace cairn::tasks::language_model {
 namespace {
 
 constexpr double kLargestNorm = 1;       // of all gradients together
+constexpr int64_t kSampleTokens = 240;
 constexpr size_t kQuickTokens = 20'000;  // of the validation text, while training
 
 Json config_of(const TrainOptions& o, const Recipe& r, const io::Tokenizer& tokenizer) {
@@ -133,9 +137,21 @@ class Session {
       assign(best_, full({1}, loss, DType::f64));
       trainer_.write_weights(network_.module().state_dict());
     }
+    write_sample();
     return {{{"validation/loss", loss}},
             fmt::format("step {}/{}  {}  validation loss {:.4f}", trainer_.step(), recipe_.steps,
                         trainer_.last_logged(), loss)};
+  }
+
+  // How it writes now: RUN/samples/step-NNNNNN.txt.
+  void write_sample() {
+    std::string text;
+    write_on(network_, recipe_.architecture, *text_.tokenizer, {text_.validation.front()},
+             {.max_tokens = kSampleTokens, .sampling = {.temperature = 0.8}, .seed = options_.seed},
+             [&](std::string_view more) { text += more; });
+    const std::string folder = trainer_.folder().file("samples");
+    std::filesystem::create_directories(folder);
+    io::write_file_atomically(fmt::format("{}/step-{:06}.txt", folder, trainer_.step()), text);
   }
 
   // Of the weights that were kept, on the whole validation text.

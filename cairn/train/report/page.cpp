@@ -1,6 +1,7 @@
 #include "cairn/train/report/page.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/base/error.h"
 
@@ -29,7 +30,7 @@ section{background:var(--paper);border:1px solid var(--line);border-radius:14px;
 .facts div{border:1px solid var(--line);border-radius:10px;padding:8px 14px}
 .facts dt{color:var(--soft);font-size:.8em}.facts dd{margin:0;font-size:1.3em;font-variant-numeric:tabular-nums}
 .row{display:flex;flex-wrap:wrap;gap:18px 24px;align-items:flex-start;margin:16px 0}
-figure{margin:0;flex:0 1 auto;max-width:100%}figure:has(.chart){flex:1 1 330px}
+figure{margin:0;flex:0 1 auto;max-width:100%}figure:has(.chart){flex:1 1 330px;max-width:600px}
 figcaption{color:var(--soft);font-size:.84em;margin-top:4px;max-width:60ch}
 figure img{image-rendering:pixelated;max-width:100%;border-radius:6px;display:block;border:1px solid var(--line)}
 .chart{width:100%;height:auto;display:block;font-family:inherit}
@@ -108,6 +109,23 @@ void Page::figures(const std::vector<Figure>& side_by_side) {
 void Page::writing(const std::string& label, const std::string& prompt, const std::string& text) {
   body_ += fmt::format("<div class=\"writing\"><b>{}</b><pre><em>{}</em>{}</pre></div>\n",
                        escape(label), escape(prompt), escape(text));
+}
+
+void Page::shaded(const std::string& label,
+                  const std::vector<std::pair<std::string, double>>& pieces) {
+  body_ += fmt::format("<div class=\"writing\"><b>{}</b><pre>", escape(label));
+  for (const auto& [text, value] : pieces) {
+    const double part = std::isfinite(value) ? std::clamp(value, -1.0, 1.0) : 0;
+    const int percent = static_cast<int>(std::lround(std::abs(part) * 100));
+    if (percent == 0) {
+      body_ += escape(text);
+      continue;
+    }
+    body_ += fmt::format(
+        "<span style=\"background:color-mix(in srgb,var(--c{}) {}%,transparent)\">{}</span>",
+        part > 0 ? 1 : 0, percent, escape(text));
+  }
+  body_ += "</pre></div>\n";
 }
 
 void Page::command(const std::string& line) {

@@ -30,6 +30,8 @@ class Page {
   void figures(const std::vector<Figure>& side_by_side);
   // What a model wrote: the prompt in another colour.
   void writing(const std::string& label, const std::string& prompt, const std::string& text);
+  // A text whose pieces are coloured: value 1 in full in one colour, -1 in full in the other.
+  void shaded(const std::string& label, const std::vector<std::pair<std::string, double>>& pieces);
   void command(const std::string& line);  // one to copy into a shell
 
   std::string html() const;

@@ -1,0 +1,158 @@
+#include "cairn/tasks/language_model/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "cairn/data/text.h"
+#include "cairn/io/file.h"
+#include "cairn/io/jsonl.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/language_model/evaluate.h"
+#include "cairn/tasks/language_model/look.h"
+#include "cairn/train/report/curves.h"
+#include "cairn/train/saved_model.h"
+
+namespace cairn::tasks::language_model {
+namespace {
+
+using namespace train::report;
+
+constexpr int64_t kShown = 400;     // characters of validation text that are coloured
+constexpr int64_t kAttended = 28;   // tokens of an attention map
+constexpr size_t kSamples = 3;      // texts from the training
+constexpr double kSurprised = 6;    // nats that get the full colour
+
+struct Opened {
+  Architecture architecture;
+  std::string source;
+  data::TextTokens text;
+  Network network;
+};
+
+Opened open(const std::string& run) {
+  const auto saved = train::open_saved_model(run, kTask);
+  Architecture a;
+  std::string source;
+  std::shared_ptr<const io::Tokenizer> tokenizer;
+  train::read_config(saved.config, run, [&](const Json& c) {
+    a = architecture_from(c), source = c.at("data");
+    tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
+  });
+  Opened o{a, source,
+           data::tokenize_text(data::read_text(source), source, tokenizer->kind(), 0.1, tokenizer),
+           Network(a)};
+  train::load_weights(saved, o.network.module());
+  o.network.module().eval();
+  return o;
+}
+
+// Nats a token when only the tokens' frequencies are known.
+double entropy_of_frequencies(std::span<const int64_t> train, std::span<const int64_t> validation,
+                              int64_t vocab) {
+  std::vector<double> counts(static_cast<size_t>(vocab), 1);
+  for (int64_t t : train) counts[t] += 1;
+  const double all = static_cast<double>(train.size()) + static_cast<double>(vocab);
+  double sum = 0;
+  for (int64_t t : validation) sum -= std::log(counts[t] / all);
+  return sum / static_cast<double>(std::max<size_t>(validation.size(), 1));
+}
+
+std::string one(const io::Tokenizer& tokenizer, int64_t token) {
+  return tokenizer.decode({static_cast<int>(token)});
+}
+
+std::string visible(const std::string& token) {
+  return token == " " ? "\u2423" : token == "\n" ? "\u21b5" : token;
+}
+
+void samples(Page& page, const std::string& run) {
+  std::vector<std::filesystem::path> files;
+  if (!std::filesystem::is_directory(run + "/samples")) return;
+  for (const auto& entry : std::filesystem::directory_iterator(run + "/samples"))
+    if (entry.path().extension() == ".txt") files.push_back(entry.path());
+  if (files.empty()) return;
+  std::sort(files.begin(), files.end());
+  page.heading("What it wrote while it learned");
+  const size_t shown = std::min(kSamples, files.size());
+  for (size_t i = 0; i < shown; ++i) {
+    const auto& file = files[shown == 1 ? files.size() - 1 : i * (files.size() - 1) / (shown - 1)];
+    const std::string name = file.stem().string();
+    page.writing("after " + name.substr(0, name.find('-')) + " " +
+                     std::to_string(std::stoll("0" + name.substr(name.find('-') + 1))),
+                 "", io::read_text_file(file.string()));
+  }
+}
+
+void surprise(Page& page, Opened& o, std::span<const int64_t> tokens) {
+  const std::vector<float> nats = surprises(o.network, tokens);
+  std::vector<std::pair<std::string, double>> pieces = {{one(*o.text.tokenizer, tokens[0]), 0}};
+  for (size_t i = 1; i < tokens.size(); ++i)
+    pieces.emplace_back(one(*o.text.tokenizer, tokens[i]), nats[i - 1] / kSurprised);
+  page.heading("What surprises it");
+  page.paragraph(
+      "Text that it never saw. The stronger a character's colour, the less likely the model held "
+      "it. Beginnings of words are hard, their ends are easy.");
+  page.shaded("validation text", pieces);
+}
+
+void cells(Page& page, Opened& o, std::span<const int64_t> tokens) {
+  const auto cell = line_counting_cell(o.network, tokens, *o.text.tokenizer);
+  std::vector<std::pair<std::string, double>> pieces;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    pieces.emplace_back(one(*o.text.tokenizer, tokens[i]), cell.values[i]);
+  page.heading("What one of its cells remembers");
+  page.paragraph(fmt::format(
+      "Nobody told the network what a line is. Of the {} outputs of its last layer, number {} goes "
+      "most closely with the distance from the beginning of the line (correlation {:.2f}).",
+      o.architecture.width, cell.number, cell.correlation));
+  page.shaded(fmt::format("output {}: blue below its mean, orange above", cell.number), pieces);
+}
+
+void attention(Page& page, Opened& o, std::span<const int64_t> tokens) {
+  const auto maps = attention_maps(*o.network.gpt(), tokens);
+  std::vector<std::string> names;
+  for (int64_t t : tokens) names.push_back(visible(one(*o.text.tokenizer, t)));
+  page.heading("Where its heads look");
+  page.paragraph(
+      "Each row is a character, each column one before it; the darker a cell, the more that "
+      "character's vector takes from the other. The four heads shown are the ones that differ most "
+      "from an even look back.");
+  std::vector<Figure> figures;
+  for (const AttentionMap& m : most_peculiar(maps, 4)) {
+    HeatMap map{fmt::format("layer {}, head {}", m.layer + 1, m.head + 1), "from", "to", names, names,
+                {}, {}, 14};
+    map.values.assign(m.weights.begin(), m.weights.end());
+    figures.push_back(figure(map));
+  }
+  page.figures(figures);
+}
+
+}  // namespace
+
+void report(Page& page, const std::string& run) {
+  NoGrad no_grad;
+  Opened o = open(run);
+  const Json result = evaluate(run, "", "validation");
+  const auto lines = io::read_jsonl(run + "/metrics.jsonl");
+  const std::span<const int64_t> validation = o.text.validation;
+  page.facts({{"network", o.architecture.model},
+              {"parameters", with_thousands(o.network.module().num_parameters())},
+              {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
+              {"perplexity", fmt::format("{:.2f}", result["perplexity"].get<double>())},
+              {"training", seconds_of(lines)}});
+  page.figures({figure(
+      LineChart{"Loss", "step", "nats a token",
+                {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
+                entropy_of_frequencies(o.text.train, validation, o.architecture.vocab),
+                "knowing only how often each character comes"})});
+  samples(page, run);
+  if (validation.size() < 3) return;
+  const auto shown = validation.first(std::min<size_t>(validation.size(), kShown));
+  surprise(page, o, shown);
+  if (o.network.gpt()) attention(page, o, shown.first(std::min<size_t>(shown.size(), kAttended)));
+  else cells(page, o, shown);
+}
+
+}  // namespace cairn::tasks::language_model

@@ -1,4 +1,6 @@
-// Exponential moving average of weights (Polyak & Juditsky 1992).
+// Exponential moving average of weights (Polyak & Juditsky 1992). The decay rises to what was asked
+// for: after n updates it is at most (1 + n) / (10 + n), so that the average of a short training
+// does not hold on to the initial weights.
 #pragma once
 #include "cairn/tensor/tensor.h"
 
@@ -10,14 +12,16 @@ namespace cairn::optim {
 class Ema {
  public:
   explicit Ema(const Tensors& parameters, double decay = 0.999);
-  void update();  // average += (1 - decay) (parameter - average)
+  void update();  // average += (1 - decay now) (parameter - average)
   void swap();    // exchanges parameters and averages
   void copy_to_parameters();
   const Tensors& averages() const { return averages_; }  // States
+  const Tensor& updates() const { return updates_; }     // State f32 []: how many there were
 
  private:
   double decay_;
   Tensors parameters_, averages_;
+  Tensor updates_;
 };
 
 }  // namespace cairn::optim

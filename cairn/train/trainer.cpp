@@ -91,6 +91,7 @@ Part part(const std::string& prefix, optim::Ema& averages) {
   NamedTensors states;
   for (size_t i = 0; i < averages.averages().size(); ++i)
     states.emplace_back(std::to_string(i), averages.averages()[i]);
+  states.emplace_back("updates", averages.updates());
   return part(prefix, std::move(states));
 }
 

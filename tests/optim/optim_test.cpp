@@ -158,10 +158,20 @@ TEST(Ema, FollowsAndSwaps) {
   Ema ema({p}, 0.5);
   assign(p, tensor({3}));
   ema.update();
-  EXPECT_FLOAT_EQ(ema.averages()[0].to_vector<float>()[0], 2);
+  EXPECT_FLOAT_EQ(ema.averages()[0].to_vector<float>()[0], 2.8f);  // decay 1 / 10
   ema.swap();
-  EXPECT_FLOAT_EQ(p.to_vector<float>()[0], 2);
+  EXPECT_FLOAT_EQ(p.to_vector<float>()[0], 2.8f);
   EXPECT_FLOAT_EQ(ema.averages()[0].to_vector<float>()[0], 3);
+}
+
+TEST(Ema, ItsDecayRisesToWhatWasAskedFor) {
+  const Tensor p = parameter(tensor({0}));
+  Ema ema({p}, 0.5);
+  for (int i = 0; i < 20; ++i) ema.update();  // 21 / 30 is above 0.5
+  EXPECT_EQ(ema.updates().item(), 20);
+  assign(p, tensor({1}));
+  ema.update();
+  EXPECT_FLOAT_EQ(ema.averages()[0].to_vector<float>()[0], 0.5f);
 }
 
 }  // namespace cairn::optim

@@ -218,8 +218,9 @@ Json train(const TrainOptions& given) {
   const auto text = data::tokenize_text(data::read_text(options.data), name, options.tokens);
   const auto count = static_cast<int64_t>(text.train.size());
   const Recipe recipe = recipe_for(options, text.tokenizer->size(), count);
-  data::TextStreams(text.train, 1,
-                    recipe.architecture.context);  // refuses a text that is too short
+  // Refuses a text that is too short for one window, or for so many streams.
+  data::TextStreams(text.train, is_recurrent(options.model) ? recipe.batch : 1,
+                    recipe.architecture.context);
   check(text.validation.size() >= 2, "'{}': the validation part has {} tokens; use more text", name,
         text.validation.size());
   auto run = train::RunFolder::begin(kTask, options.out, options.resume,

@@ -1,0 +1,249 @@
+// Language models: what a stopped run goes on to, what evaluation and generation promise.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "cairn/base/parallel.h"
+#include "cairn/io/file.h"
+#include "cairn/tasks/language_model/evaluate.h"
+#include "cairn/tasks/language_model/task.h"
+#include "cairn/train/saved_model.h"
+#include "cairn/train/signals.h"
+#include "tests/io/temporary_folder.h"
+
+namespace cairn::tasks::language_model {
+namespace {
+
+std::string verse() {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += fmt::format("{} green bottles hang on the wall.\n", i % 7);
+  return text;
+}
+
+// A folder with a text; trainings of it are small.
+class Text : public testing::Test {
+ protected:
+  Text() { std::ofstream(folder_ / "text.txt") << verse(); }
+
+  TrainOptions options(const std::string& model, const std::string& out) const {
+    TrainOptions o;
+    o.data = folder_ / "text.txt";
+    o.model = model;
+    o.layers = 2, o.width = 16, o.heads = 2, o.context = 12, o.batch = 4;
+    o.dropout = 0.2;
+    o.steps = 60, o.eval_every = 25, o.lr = 0.01;
+    o.seed = 3;
+    o.quiet = true;
+    o.out = folder_ / out;
+    return o;
+  }
+  std::string written(const std::string& run, const GenerateOptions& options) const {
+    std::string text;
+    generate(folder_ / run, options, [&](std::string_view piece) { text += piece; });
+    return text;
+  }
+
+  TemporaryFolder folder_;
+};
+
+class EveryModel : public Text, public testing::WithParamInterface<const char*> {};
+
+TEST_P(EveryModel, StoppedAndResumedEndsWithTheSameBits) {
+  const Json whole = train(options(GetParam(), "whole"));
+  EXPECT_EQ(whole["steps"], 60);
+  TrainOptions parts = options(GetParam(), "parts");
+  for (int64_t stop : {17, 43}) {  // in the middle of a pass over the streams
+    parts.stop_after_steps = stop;
+    EXPECT_THROW(train(parts), train::Stopped);
+    parts.resume = true;
+  }
+  parts.stop_after_steps = 0;
+  const Json resumed = train(parts);
+  EXPECT_EQ(resumed["loss"], whole["loss"]);
+  const auto bytes = [&](const char* run) {
+    return io::read_file(folder_ / run + "/model.safetensors");
+  };
+  EXPECT_TRUE(bytes("whole") == bytes("parts")) << "other weights";
+  const auto losses = [&](const char* run) {  // without the lines that say how long it took
+    std::ifstream file(folder_ / run + "/metrics.jsonl");
+    std::string all, line;
+    while (std::getline(file, line))
+      if (line.find("seconds") == line.npos) all += line + "\n";
+    return all;
+  };
+  EXPECT_EQ(losses("whole"), losses("parts"));
+}
+
+TEST_P(EveryModel, LearnsAndEvaluatesToTheSameLoss) {
+  TrainOptions o = options(GetParam(), "run");
+  o.dropout = 0;
+  o.steps = 150;
+  const Json trained = train(o);
+  EXPECT_LT(trained["loss"].get<double>(), 1.5);  // 3.2 is the logarithm of the vocabulary
+  const Json measured = evaluate(folder_ / "run", "", "validation");
+  EXPECT_EQ(measured["loss"], trained["loss"]);
+  EXPECT_EQ(measured["examples"], trained["examples"]);
+  EXPECT_DOUBLE_EQ(measured["perplexity"], std::exp(measured["loss"].get<double>()));
+  EXPECT_DOUBLE_EQ(measured["bits_per_char"], measured["loss"].get<double>() / std::log(2));
+  const Json all = evaluate(folder_ / "run", folder_ / "text.txt", "all");
+  EXPECT_EQ(all["examples"], static_cast<int64_t>(verse().size()) - 1);
+}
+
+TEST_P(EveryModel, SameSeedSameText) {
+  TrainOptions o = options(GetParam(), "run");
+  o.steps = 20;
+  train(o);
+  GenerateOptions g{.prompt = "3 green", .max_tokens = 60, .seed = 5};
+  const std::string first = written("run", g);
+  EXPECT_EQ(first.size(), 60u);
+  EXPECT_EQ(written("run", g), first);
+  g.seed = 6;
+  EXPECT_NE(written("run", g), first);
+  g.sampling.temperature = 0;
+  const std::string greedy = written("run", g);
+  g.seed = 7;
+  EXPECT_EQ(written("run", g), greedy);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryModel, testing::Values("rnn", "lstm", "gru", "gpt"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// Token by token over the carried state or the cache = the whole text at once.
+TEST_F(Text, GenerationReadsAsEvaluationDoes) {
+  for (const char* model : {"lstm", "gpt"}) {
+    TrainOptions o = options(model, std::string("run-") + model);
+    o.steps = 150;
+    o.dropout = 0;
+    train(o);
+    GenerateOptions g{.prompt = "2 green bott", .max_tokens = 20, .sampling = {.temperature = 0}};
+    EXPECT_EQ(written(std::string("run-") + model, g).substr(0, 3), "les") << model;
+  }
+}
+
+TEST_F(Text, BytesTakeAnyText) {
+  std::ofstream(folder_ / "text.txt") << std::string(600, '\xff') + verse();
+  TrainOptions o = options("gpt", "run");
+  o.steps = 5;
+  EXPECT_THROW(train(o), Error);  // characters: not UTF-8
+  o.tokens = "byte";
+  train(o);
+  EXPECT_FALSE(written("run", {.prompt = "äöü", .max_tokens = 30}).empty());
+  // Bits a character, not a byte: the validation text is all ASCII, training has bytes of no
+  // character.
+  const Json m = evaluate(folder_ / "run", "", "validation");
+  EXPECT_DOUBLE_EQ(m["bits_per_char"], m["loss"].get<double>() / std::log(2));
+}
+
+void expect_error(const TrainOptions& o, std::initializer_list<const char*> parts) {
+  try {
+    train(o);
+    FAIL() << "trained";
+  } catch (const Error& e) {
+    for (const char* part : parts)
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
+          << "'" << part << "' is not in: " << e.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(o.out)) << "something was written";
+}
+
+TEST_F(Text, WrongSizes) {
+  TrainOptions o = options("gpt", "run");
+  o.heads = 3;
+  expect_error(o, {"--heads", "3 heads", "16"});
+  o = options("gpt", "run"), o.width = 2;
+  expect_error(o, {"--width", "even"});
+  o = options("lstm", "run"), o.layers = -1;
+  expect_error(o, {"--layers", "-1"});
+  o = options("lstm", "run"), o.steps = -1;
+  expect_error(o, {"--steps", "-1"});
+  o = options("lstm", "run"), o.batch = -4;
+  expect_error(o, {"--batch", "-4"});
+  o = options("lstm", "run"), o.dropout = 1;
+  expect_error(o, {"--dropout", "1"});
+  expect_error(options("lsmt", "run"), {"lsmt", "did you mean lstm?"});
+  o = options("lstm", "run"), o.tokens = "word";
+  expect_error(o, {"--tokens", "word", "char and byte"});
+}
+
+TEST_F(Text, WrongTexts) {
+  TrainOptions o = options("gpt", "run");
+  const auto with = [&](const std::string& text) { std::ofstream(o.data) << text; };
+  with("");
+  expect_error(o, {"text.txt", "is empty"});
+  with("good \xe4\xf6 bad");
+  expect_error(o, {"text.txt", "UTF-8", "5"});
+  with("too short");
+  expect_error(o, {"tokens", "13", "more text or a shorter window"});
+  o.model = "lstm";
+  expect_error(o, {"tokens", "more text or a shorter window"});
+  with(std::string(100, 'a') + "bc");
+  o.batch = 40;
+  expect_error(o, {"40 streams", "smaller batch"});
+  o.data = folder_ / "nowhere.txt";
+  expect_error(o, {"nowhere.txt"});
+}
+
+TEST_F(Text, WrongPrompts) {
+  TrainOptions o = options("gpt", "run");
+  o.steps = 2;
+  train(o);
+  const auto expect_refused = [&](const GenerateOptions& g,
+                                  std::initializer_list<const char*> parts) {
+    try {
+      written("run", g);
+      FAIL() << "generated";
+    } catch (const Error& e) {
+      for (const char* part : parts)
+        EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  };
+  expect_refused({.prompt = "gré"}, {"the prompt", "é"});
+  expect_refused({.prompt = "gr\xe9"}, {"the prompt", "UTF-8"});
+  expect_refused({.prompt = "3 green bottles"}, {"15 tokens", "context 12", "shorter prompt"});
+  expect_refused({.prompt = ""}, {"--prompt", "empty"});
+  expect_refused({.sampling = {.temperature = -1}}, {"--temperature", "-1"});
+  expect_refused({.sampling = {.top_k = -1}}, {"--top-k", "-1"});
+  expect_refused({.sampling = {.top_p = 0}}, {"--top-p", "0"});
+}
+
+TEST_F(Text, CheckpointOfAnotherTraining) {
+  TrainOptions o = options("lstm", "run");
+  o.steps = 2;
+  train(o);
+  TrainOptions other = options("gpt", "other");
+  other.steps = 2;
+  train(other);
+  std::filesystem::copy_file(o.out + "/checkpoint.safetensors",
+                             other.out + "/checkpoint.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  other.resume = true;
+  try {
+    train(other);
+    FAIL() << "resumed";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find(other.out + "/checkpoint.safetensors"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("another model"), std::string::npos) << e.what();
+  }
+}
+
+// Every token but the first is measured once, from at least half a context.
+TEST(Measure, CountsEachTokenOnce) {
+  set_num_threads(1);
+  for (const char* model : {"gpt", "gru"}) {
+    const Architecture a{
+        .model = model, .vocab = 5, .layers = 1, .width = 8, .heads = 2, .context = 7};
+    Network network(a);
+    for (const Tensor& p : network.module().parameters()) assign(p, zeros(p.shape()));
+    for (int64_t count : {2, 7, 8, 9, 100, 700}) {
+      const std::vector<int64_t> tokens(static_cast<size_t>(count), 3);
+      const Measured m = measure(network, a, tokens);
+      EXPECT_EQ(m.tokens, count - 1);
+      EXPECT_NEAR(m.loss, std::log(5.0), 1e-6) << model << " " << count;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cairn::tasks::language_model

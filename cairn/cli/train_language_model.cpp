@@ -12,8 +12,8 @@ void add_sizes(CLI::App* command, tasks::language_model::TrainOptions& o) {
     command->add_option(name, value, what)->check(whole_number(1, largest));
   };
   add("--layers", o.layers, "Layers (default: gpt 4, others 2)", 1000);
-  add("--width", o.width, "Features of a token (default: gpt 256, others 512)", kLargest);
-  add("--heads", o.heads, "Attention heads, gpt only (default 4)", kLargest);
+  add("--width", o.width, "Features of a token (default: gpt 192, others 512)", kLargest);
+  add("--heads", o.heads, "Attention heads, gpt only (default: one for 64 features)", kLargest);
   add("--context", o.context,
       "Tokens of a window: what a gpt sees, how far back the others learn (default: gpt 256, "
       "others 64)",
@@ -24,7 +24,7 @@ void add_sizes(CLI::App* command, tasks::language_model::TrainOptions& o) {
       ->check(CLI::Range(0.0, 0.99));
   add("--steps", o.steps, "Steps (default: some ten passes over the text)", kMostSteps);
   add("--batch", o.batch, "Windows a step (default: gpt 8, others 32)", kLargestBatch);
-  command->add_option("--lr", o.lr, "Highest learning rate (default 0.002)")
+  command->add_option("--lr", o.lr, "Highest learning rate (default: gpt 0.003, others 0.002)")
       ->check(positive_number());
   add("--eval-every", o.eval_every, "Steps between validations (default: a 20th of all)",
       kMostSteps);

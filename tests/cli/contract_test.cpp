@@ -6,9 +6,17 @@ namespace {
 
 TEST(Contract, VersionAndHelpOnEveryLevel) {
   EXPECT_EQ(cairn({"--version"}).out.rfind("cairn ", 0), 0u);
-  const std::vector<Arguments> levels = {{},       {"train"},   {"train", "image-classification"},
-                                         {"eval"}, {"predict"}, {"bench"},
-                                         {"info"}, {"doctor"},  {"report"}};
+  const std::vector<Arguments> levels = {{},
+                                         {"train"},
+                                         {"train", "image-classification"},
+                                         {"eval"},
+                                         {"predict"},
+                                         {"generate"},
+                                         {"train", "language-model"},
+                                         {"bench"},
+                                         {"info"},
+                                         {"doctor"},
+                                         {"report"}};
   for (Arguments level : levels) {
     level.push_back("--help");
     const Outcome o = cairn(level);

@@ -27,25 +27,23 @@ void initialize(const models::Gpt& gpt, int64_t layers) {
 }
 
 struct Defaults {
-  int64_t layers, width, heads, context, batch;
+  int64_t layers, width, context, batch;
   double dropout, lr, weight_decay;
   optim::Betas betas;
   int64_t passes, most_steps;  // over the text
 };
 constexpr Defaults kGpt{.layers = 4,
-                        .width = 256,
-                        .heads = 4,
+                        .width = 192,
                         .context = 256,
                         .batch = 8,
                         .dropout = 0.1,
-                        .lr = 2e-3,
+                        .lr = 3e-3,
                         .weight_decay = 0.1,
                         .betas = {0.9, 0.99},
-                        .passes = 10,
+                        .passes = 12,
                         .most_steps = 50'000};
 constexpr Defaults kRecurrent{.layers = 2,
                               .width = 512,
-                              .heads = 1,
                               .context = 64,
                               .batch = 32,
                               .dropout = 0.3,
@@ -54,6 +52,13 @@ constexpr Defaults kRecurrent{.layers = 2,
                               .betas = {0.9, 0.99},
                               .passes = 10,
                               .most_steps = 50'000};
+
+// Of 64 features or a little more each, and an even number.
+int64_t heads_for(int64_t width) {
+  int64_t heads = std::max<int64_t>(width / 64, 1);
+  while (heads > 1 && (width % heads != 0 || width / heads % 2 != 0)) --heads;
+  return heads;
+}
 
 int64_t or_default(int64_t given, int64_t standard) { return given ? given : standard; }
 
@@ -136,9 +141,10 @@ Recipe recipe_for(const TrainOptions& o, int64_t vocab, int64_t tokens) {
                     .vocab = vocab,
                     .layers = or_default(o.layers, d.layers),
                     .width = or_default(o.width, d.width),
-                    .heads = or_default(o.heads, d.heads),
                     .context = or_default(o.context, d.context),
                     .dropout = o.dropout < 0 ? d.dropout : o.dropout};
+  r.architecture.heads =
+      or_default(o.heads, is_recurrent(o.model) ? 1 : heads_for(r.architecture.width));
   check_architecture(r.architecture);
   const int64_t window = r.architecture.context;
   // A short text has no room for so many streams side by side.

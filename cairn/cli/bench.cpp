@@ -6,11 +6,10 @@
 
 namespace cairn::cli {
 
-void add_bench(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("bench", "Time the workloads that are compared with PyTorch");
-  command->footer(
-      "Examples:\n"
+void add_bench(const Command& app) {
+  const Command command =
+      app.add_command("bench", "Time the workloads that are compared with PyTorch");
+  command.examples(
       "  cairn bench lenet resnet18_cifar --threads 2 --seconds 5\n"
       "  cairn bench ops\n"
       "  cairn bench all --json rows.json\n");
@@ -22,23 +21,17 @@ void add_bench(CLI::App& app, Action& action) {
     bool profile = false;
   };
   auto o = std::make_shared<Options>();
-  command->add_option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads")
-      ->required();
-  command->add_option("--threads", o->threads, "Threads to compute with")
-      ->check(whole_number(1, 1024))
-      ->capture_default_str();
-  command->add_option("--dtype", o->dtype, "f32 or bf16")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->capture_default_str();
-  command->add_option("--seconds", o->seconds, "Time each for this long, and at least 5 steps")
-      ->check(positive_number())
-      ->capture_default_str();
-  command->add_option("--json", o->json, "Write the rows to this file");
-  command->add_flag("--profile", o->profile, "Say where time and bytes go, on standard error");
-  command->callback([&action, o] {
-    action = [o] {
-      return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile);
-    };
+  command.option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads")
+      .required();
+  command.option("--threads", o->threads, "Threads to compute with").whole(1, 1024).shows_default();
+  command.option("--dtype", o->dtype, "f32 or bf16").one_of({"f32", "bf16"}).shows_default();
+  command.option("--seconds", o->seconds, "Time each for this long, and at least 5 steps")
+      .positive()
+      .shows_default();
+  command.option("--json", o->json, "Write the rows to this file");
+  command.flag("--profile", o->profile, "Say where time and bytes go, on standard error");
+  command.runs([o] {
+    return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile);
   });
 }
 

@@ -1,29 +1,28 @@
 // The program's subcommands, one file each.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "cairn/cli/command.h"
+
 namespace cairn::cli {
 
-// Adds the subcommand; the chosen one's action runs after parsing and returns the exit status.
-using Action = std::function<int()>;
-void add_train(CLI::App& app, Action& action);
-void add_eval(CLI::App& app, Action& action);
-void add_generate(CLI::App& app, Action& action);
-void add_predict(CLI::App& app, Action& action);
-void add_bench(CLI::App& app, Action& action);
-void add_info(CLI::App& app, Action& action);
-void add_doctor(CLI::App& app, Action& action);
-void add_report(CLI::App& app, Action& action);
+void add_train(const Command& app);
+void add_eval(const Command& app);
+void add_generate(const Command& app);
+void add_predict(const Command& app);
+void add_bench(const Command& app);
+void add_info(const Command& app);
+void add_doctor(const Command& app);
+void add_report(const Command& app);
 
 // What a command does with a run of one task.
 struct TaskAction {
   std::string task;
   std::function<int()> action;
-  std::vector<const CLI::Option*> options = {};  // those that only this task knows
+  std::vector<Option> options = {};  // those that only this task knows
 };
 // Runs the action of the task that made the run (or weights file) at `path`. Throws Error when none
 // can, and UsageError when options of another task were given.
@@ -44,10 +43,6 @@ class ProfileScope {
 };
 
 // --threads, checked and applied.
-void add_threads(CLI::App* command);
-
-// What an option accepts; the messages say what was given and what is wanted.
-CLI::Validator whole_number(int64_t low, int64_t high);
-CLI::Validator positive_number();  // finite and above 0
+void add_threads(const Command& command);
 
 }  // namespace cairn::cli

@@ -4,12 +4,12 @@
 namespace cairn::cli {
 namespace {
 
-void refuse_given(const std::vector<const CLI::Option*>& options, const std::string& path,
+void refuse_given(const std::vector<Option>& options, const std::string& path,
                   const std::string& task) {
-  for (const CLI::Option* option : options)
-    if (option->count())
-      throw UsageError(fmt::format("{}: is no option for '{}', a run of task '{}'",
-                                   option->get_name(), path, task));
+  for (const Option& option : options)
+    if (option.given())
+      throw UsageError(
+          fmt::format("{}: is no option for '{}', a run of task '{}'", option.name(), path, task));
 }
 
 }  // namespace

@@ -57,12 +57,12 @@ int run() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("doctor", "Tell what this machine and build offer, and what is missing");
-  command->footer("Examples:\n  cairn doctor\n  cairn doctor --threads 2\n");
+void add_doctor(const Command& app) {
+  const Command command =
+      app.add_command("doctor", "Tell what this machine and build offer, and what is missing");
+  command.examples("  cairn doctor\n  cairn doctor --threads 2\n");
   add_threads(command);
-  command->callback([&action] { action = run; });
+  command.runs(run);
 }
 
 }  // namespace cairn::cli

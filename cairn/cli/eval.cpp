@@ -55,27 +55,23 @@ int language_model(const Options& o) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("eval", "Measure a trained network on a data set");
-  command->footer(
-      "Examples:\n"
+void add_eval(const Command& app) {
+  const Command command = app.add_command("eval", "Measure a trained network on a data set");
+  command.examples(
       "  cairn eval runs/mnist --data mnist/\n"
       "  cairn eval runs/mnist --split train --json\n");
   auto o = std::make_shared<Options>();
-  command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
-  command->add_option("--data", o->data, "Data set (default: the one of the training)");
-  command->add_option(
+  command.option("run", o->run, "Run folder, or the model.safetensors of one").required();
+  command.option("--data", o->data, "Data set (default: the one of the training)");
+  command.option(
       "--split", o->split,
       "train or test (default: test); of a text: train, validation or all (default: validation)");
-  command->add_flag("--json", o->json, "Print one JSON object, the last line of standard output");
+  command.flag("--json", o->json, "Print one JSON object, the last line of standard output");
   add_threads(command);
-  command->callback([&action, o] {
-    action = [o] {
-      return dispatch(
-          "eval", o->run,
-          {{tasks::image_classification::kTask, [o] { return image_classification(*o); }},
-           {tasks::language_model::kTask, [o] { return language_model(*o); }}});
-    };
+  command.runs([o] {
+    return dispatch("eval", o->run,
+                    {{tasks::image_classification::kTask, [o] { return image_classification(*o); }},
+                     {tasks::language_model::kTask, [o] { return language_model(*o); }}});
   });
 }
 

@@ -34,18 +34,16 @@ int run(const Options& o) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("predict", "Say what pictures show");
-  command->footer("Examples:\n  cairn predict runs/mnist picture.png --top 3\n");
+void add_predict(const Command& app) {
+  const Command command = app.add_command("predict", "Say what pictures show");
+  command.examples("  cairn predict runs/mnist picture.png --top 3\n");
   auto o = std::make_shared<Options>();
-  command->add_option("run", o->run, "Run folder, or the model.safetensors of one")->required();
-  command->add_option("images", o->images, "PNG, JPEG, PPM or PGM files")->required();
-  command->add_option("--top", o->top, "How many classes to print")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str();
-  command->add_flag("--json", o->json, "Print one JSON object a line");
+  command.option("run", o->run, "Run folder, or the model.safetensors of one").required();
+  command.option("images", o->images, "PNG, JPEG, PPM or PGM files").required();
+  command.option("--top", o->top, "How many classes to print").whole(1, 1'000'000).shows_default();
+  command.flag("--json", o->json, "Print one JSON object a line");
   add_threads(command);
-  command->callback([&action, o] { action = [o] { return run(*o); }; });
+  command.runs([o] { return run(*o); });
 }
 
 }  // namespace cairn::cli

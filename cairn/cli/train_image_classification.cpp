@@ -5,33 +5,27 @@
 
 namespace cairn::cli {
 
-void add_train_image_classification(CLI::App& train, Action& action) {
+void add_train_image_classification(const Command& train) {
   namespace task = tasks::image_classification;
-  CLI::App* command = train.add_subcommand(task::kTask, "Name what a picture shows");
-  command->footer(
-      "Examples:\n"
+  const Command command = train.add_command(task::kTask, "Name what a picture shows");
+  command.examples(
       "  cairn train image-classification --data mnist/ --out runs/mnist\n"
       "  cairn train image-classification --data cifar10/ --model resnet18 --epochs 20\n"
       "  cairn train image-classification --out runs/mnist --resume\n");
   auto o = std::make_shared<task::TrainOptions>();
   command
-      ->add_option(
-          "--data", o->data,
-          "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder "
-          "of images a class; 'digits' draws its own")
-      ->capture_default_str();
-  command->add_option("--model", o->model,
-                      "lenet, resnet9 or resnet18 (default: what suits the pictures)");
+      .option("--data", o->data,
+              "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder "
+              "of images a class; 'digits' draws its own")
+      .shows_default();
+  command.option("--model", o->model,
+                 "lenet, resnet9 or resnet18 (default: what suits the pictures)");
+  command.option("--epochs", o->epochs, "Passes over the data (default: depends on model and data)")
+      .whole(1, kMostSteps);
+  command.option("--batch", o->batch, "Pictures a step (default 64)").whole(1, kLargestBatch);
   command
-      ->add_option("--epochs", o->epochs,
-                   "Passes over the data (default: depends on model and data)")
-      ->check(whole_number(1, kMostSteps));
-  command->add_option("--batch", o->batch, "Pictures a step (default 64)")
-      ->check(whole_number(1, kLargestBatch));
-  command
-      ->add_option("--lr", o->lr,
-                   "Peak of the one-cycle learning rate (default: depends on the model)")
-      ->check(positive_number());
+      .option("--lr", o->lr, "Peak of the one-cycle learning rate (default: depends on the model)")
+      .positive();
   add_training({.command = command,
                 .task = task::kTask,
                 .saves = "after each epoch",
@@ -42,8 +36,7 @@ void add_train_image_classification(CLI::App& train, Action& action) {
                       fmt::print("test accuracy {:.2f} %, loss {:.4f}, run in {}\n",
                                  result["accuracy"].get<double>() * 100,
                                  result["loss"].get<double>(), result["run"].get<std::string>());
-                    }},
-               action);
+                    }});
 }
 
 }  // namespace cairn::cli

@@ -6,10 +6,10 @@
 namespace cairn::cli {
 namespace {
 
-void add_sizes(CLI::App* command, tasks::language_model::TrainOptions& o) {
+void add_sizes(const Command& command, tasks::language_model::TrainOptions& o) {
   constexpr int64_t kLargest = 1 << 20;
   const auto add = [&](const char* name, int64_t& value, const char* what, int64_t largest) {
-    command->add_option(name, value, what)->check(whole_number(1, largest));
+    command.option(name, value, what).whole(1, largest);
   };
   add("--layers", o.layers, "Layers (default: gpt 4, others 2)", 1000);
   add("--width", o.width, "Features of a token (default: gpt 192, others 512)", kLargest);
@@ -19,33 +19,32 @@ void add_sizes(CLI::App* command, tasks::language_model::TrainOptions& o) {
       "others 64)",
       kLargest);
   command
-      ->add_option("--dropout", o.dropout,
-                   "Part of the features that is dropped (default: gpt 0.1, others 0.3)")
-      ->check(CLI::Range(0.0, 0.99));
+      .option("--dropout", o.dropout,
+              "Part of the features that is dropped (default: gpt 0.1, others 0.3)")
+      .between(0.0, 0.99);
   add("--steps", o.steps, "Steps (default: some ten passes over the text)", kMostSteps);
   add("--batch", o.batch, "Windows a step (default: gpt 8, others 32)", kLargestBatch);
-  command->add_option("--lr", o.lr, "Highest learning rate (default: gpt 0.003, others 0.002)")
-      ->check(positive_number());
+  command.option("--lr", o.lr, "Highest learning rate (default: gpt 0.003, others 0.002)")
+      .positive();
   add("--eval-every", o.eval_every, "Steps between validations (default: a 20th of all)",
       kMostSteps);
 }
 
 }  // namespace
 
-void add_train_language_model(CLI::App& train, Action& action) {
+void add_train_language_model(const Command& train) {
   namespace task = tasks::language_model;
-  CLI::App* command = train.add_subcommand(task::kTask, "Learn a text, to write on in its manner");
-  command->footer(
-      "Examples:\n"
+  const Command command = train.add_command(task::kTask, "Learn a text, to write on in its manner");
+  command.examples(
       "  cairn train language-model --model lstm --out runs/lstm\n"
       "  cairn train language-model --model gpt --data book.txt --out runs/book\n"
       "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n");
   auto o = std::make_shared<task::TrainOptions>();
-  command->add_option("--data", o->data,
-                      "A text file (also .gz) or a folder of .txt files (default: plays by "
-                      "Shakespeare that come with the program)");
-  command->add_option("--model", o->model, "rnn, lstm, gru or gpt")->capture_default_str();
-  command->add_option("--tokens", o->tokens, "char or byte")->capture_default_str();
+  command.option("--data", o->data,
+                 "A text file (also .gz) or a folder of .txt files (default: plays by "
+                 "Shakespeare that come with the program)");
+  command.option("--model", o->model, "rnn, lstm, gru or gpt").shows_default();
+  command.option("--tokens", o->tokens, "char or byte").shows_default();
   add_sizes(command, *o);
   add_training({.command = command,
                 .task = task::kTask,
@@ -59,8 +58,7 @@ void add_train_language_model(CLI::App& train, Action& action) {
                           "character, run in {}\n",
                           result["loss"].get<double>(), result["perplexity"].get<double>(),
                           result["bits_per_char"].get<double>(), result["run"].get<std::string>());
-                    }},
-               action);
+                    }});
 }
 
 }  // namespace cairn::cli

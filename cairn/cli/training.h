@@ -10,7 +10,7 @@ namespace cairn::cli {
 inline constexpr int64_t kMostSteps = 1'000'000'000, kLargestBatch = 1'000'000;
 
 struct Training {
-  CLI::App* command;
+  Command command;
   std::string task;
   std::string saves;  // when checkpoints are written unless --save-every is given
   std::shared_ptr<train::RunOptions> options;
@@ -19,9 +19,9 @@ struct Training {
 };
 // Adds --out, --resume, --seed, --save-every, --threads, --json, --quiet, --profile, and the
 // action.
-void add_training(const Training& training, Action& action);
+void add_training(const Training& training);
 
-void add_train_image_classification(CLI::App& train, Action& action);
-void add_train_language_model(CLI::App& train, Action& action);
+void add_train_image_classification(const Command& train);
+void add_train_language_model(const Command& train);
 
 }  // namespace cairn::cli

@@ -1,0 +1,176 @@
+#include "cairn/cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+
+#include "cairn/base/error.h"
+
+namespace cairn::cli {
+namespace {
+
+void collect_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+}
+
+// The chosen subcommand of a subcommand of ...
+const CLI::App* deepest(const CLI::App& app) {
+  const CLI::App* current = &app;
+  while (true) {
+    const auto chosen = current->get_subcommands();
+    if (chosen.empty()) return current;
+    current = chosen.front();
+  }
+}
+
+// "cairn train image-classification"
+std::string path_of(const CLI::App* command) {
+  const CLI::App* parent = command->get_parent();
+  return parent ? path_of(parent) + " " + command->get_name() : command->get_name();
+}
+
+// What is wrong, with the nearest name that exists, and where the right ones are listed.
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message = error.what();
+  const CLI::App* command = deepest(app);
+  std::vector<std::string> names;
+  collect_names(*command, names);
+  const std::vector<std::string> unknown = app.remaining(true);
+  if (!command->get_subcommands({}).empty() && !unknown.empty())
+    message = fmt::format("there is no '{}'", unknown.front());
+  for (const std::string& word : unknown) {
+    const std::string near = nearest_name(word.substr(0, word.find('=')), names);
+    if (near.empty()) continue;
+    message += fmt::format("; did you mean {}?", near);
+    break;
+  }
+  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(command));
+  return kWrongUsage;
+}
+
+std::string wrong_whole(const std::string& text, int64_t low, int64_t high) {
+  char* end = nullptr;
+  errno = 0;
+  const long long value = std::strtoll(text.c_str(), &end, 10);
+  if (text.empty() || *end) return fmt::format("'{}' is no whole number", text);
+  if (errno == ERANGE || value < low || value > high)
+    return fmt::format("{} is out of range; give a whole number from {} to {}", text, low, high);
+  return "";
+}
+
+std::string wrong_number(const std::string& text, const std::function<bool(double)>& accepted,
+                         const std::string& wanted) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end) return fmt::format("'{}' is no number", text);
+  if (!std::isfinite(value) || !accepted(value))
+    return fmt::format("{} is out of range; give a {}", text, wanted);
+  return "";
+}
+
+template <class F>
+void check_with(CLI::Option* option, const F& verdict) {
+  option->check(CLI::Validator([verdict](std::string& text) { return verdict(text); }, ""));
+}
+
+}  // namespace
+
+Option Option::required() const {
+  option_->required();
+  return *this;
+}
+Option Option::shows_default() const {
+  option_->capture_default_str();
+  return *this;
+}
+Option Option::whole(int64_t low, int64_t high) const {
+  check_with(option_, [=](const std::string& text) { return wrong_whole(text, low, high); });
+  return *this;
+}
+Option Option::positive() const {
+  check_with(option_, [](const std::string& text) {
+    return wrong_number(
+        text, [](double v) { return v > 0; }, "finite number above 0");
+  });
+  return *this;
+}
+Option Option::between(double low, double high) const {
+  check_with(option_, [=](const std::string& text) {
+    return wrong_number(
+        text, [=](double v) { return v >= low && v <= high; },
+        fmt::format("number from {} to {}", low, high));
+  });
+  return *this;
+}
+Option Option::one_of(const std::vector<std::string>& names) const {
+  option_->check(CLI::IsMember(names));
+  return *this;
+}
+bool Option::given() const { return option_->count() > 0; }
+std::string Option::name() const { return option_->get_name(); }
+
+Command Command::add_command(const std::string& name, const std::string& help) const {
+  return {app_->add_subcommand(name, help), action_};
+}
+void Command::needs_command() const { app_->require_subcommand(1); }
+void Command::examples(const std::string& lines) const { app_->footer("Examples:\n" + lines); }
+void Command::runs(Action action) const {
+  app_->callback([chosen = action_, action = std::move(action)] { *chosen = action; });
+}
+
+Option Command::option(const std::string& name, std::string& value, const std::string& help) const {
+  return Option(app_->add_option(name, value, help));
+}
+Option Command::option(const std::string& name, std::vector<std::string>& values,
+                       const std::string& help) const {
+  return Option(app_->add_option(name, values, help));
+}
+Option Command::option(const std::string& name, int& value, const std::string& help) const {
+  return Option(app_->add_option(name, value, help));
+}
+Option Command::option(const std::string& name, int64_t& value, const std::string& help) const {
+  return Option(app_->add_option(name, value, help));
+}
+Option Command::option(const std::string& name, uint64_t& value, const std::string& help) const {
+  return Option(app_->add_option(name, value, help));
+}
+Option Command::option(const std::string& name, double& value, const std::string& help) const {
+  return Option(app_->add_option(name, value, help));
+}
+Option Command::option(const std::string& name, std::function<void(int)> use,
+                       const std::string& help) const {
+  return Option(app_->add_option_function<int>(
+      name, [use](int value) { use(value); }, help));
+}
+Option Command::flag(const std::string& name, bool& value, const std::string& help) const {
+  return Option(app_->add_flag(name, value, help));
+}
+
+int run_program(int argc, char** argv, const std::string& about, const std::string& version,
+                const std::function<void(const Command&)>& describe) {
+  CLI::App app{about, "cairn"};
+  app.footer(
+      "Every command and task has a --help with examples: cairn train image-classification "
+      "--help\n");
+  app.set_version_flag("--version", version);
+  app.require_subcommand(1);
+  Action action;
+  describe(Command(&app, &action));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return wrong_usage(app, e);
+  }
+  return action ? action() : kWrongUsage;
+}
+
+}  // namespace cairn::cli

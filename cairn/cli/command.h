@@ -1,0 +1,68 @@
+// One command of the program while it is described: its options, its examples and what it does.
+// Only command.cpp sees CLI11, whose header takes seconds to compile.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace cairn::cli {
+
+using Action = std::function<int()>;  // returns the exit status
+
+// A handle. What an option accepts: the messages say what was given and what is wanted.
+class Option {
+ public:
+  explicit Option(CLI::Option* option) : option_(option) {}
+  Option required() const;
+  Option shows_default() const;  // in the help
+  Option whole(int64_t low, int64_t high) const;
+  Option positive() const;  // finite and above 0
+  Option between(double low, double high) const;
+  Option one_of(const std::vector<std::string>& names) const;
+
+  bool given() const;        // after parsing
+  std::string name() const;  // "--seed"
+
+ private:
+  CLI::Option* option_;
+};
+
+// A handle. Values must live until the action has run. Names without dashes are positional.
+class Command {
+ public:
+  Command(CLI::App* app, Action* action) : app_(app), action_(action) {}
+  Command add_command(const std::string& name, const std::string& help) const;
+  void needs_command() const;                     // one of those added must follow
+  void examples(const std::string& lines) const;  // each with its newline
+  void runs(Action action) const;                 // when this one is chosen
+
+  Option option(const std::string& name, std::string& value, const std::string& help) const;
+  Option option(const std::string& name, std::vector<std::string>& values,
+                const std::string& help) const;
+  Option option(const std::string& name, int& value, const std::string& help) const;
+  Option option(const std::string& name, int64_t& value, const std::string& help) const;
+  Option option(const std::string& name, uint64_t& value, const std::string& help) const;
+  Option option(const std::string& name, double& value, const std::string& help) const;
+  Option option(const std::string& name, std::function<void(int)> use,
+                const std::string& help) const;
+  Option flag(const std::string& name, bool& value, const std::string& help) const;
+
+ private:
+  CLI::App* app_;
+  Action* action_;
+};
+
+// Describes the program by `describe`, parses the arguments and runs the chosen action. Wrong usage
+// is explained on standard error, with the nearest name that exists.
+int run_program(int argc, char** argv, const std::string& about, const std::string& version,
+                const std::function<void(const Command&)>& describe);
+
+inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+
+}  // namespace cairn::cli

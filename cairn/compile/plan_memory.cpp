@@ -11,6 +11,9 @@ namespace {
 constexpr size_t kAlign = 64;
 size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
+// Writes a part of its first input and passes on the rest.
+bool replaces_range(const Node& node) { return std::strcmp(node.op->name, "dynamic_update_slice") == 0; }
+
 class Planner {
  public:
   Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes, const std::vector<char>& derived)
@@ -143,13 +146,14 @@ class Planner {
     for (ValueId v : node.inputs)
       if (v != in && root(v) == in) return false;  // also through a view
     if (!(graph_.desc(in) == graph_.desc(out))) return false;
+    if (replaces_range(node)) return node.inputs[0] == in && node.inputs[1] != in;
     return node.region && node.region->domain == graph_.desc(in).shape;
   }
 
   void share_in_place() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
-      if (!node.region) continue;
+      if (!node.region && !replaces_range(node)) continue;
       std::vector<ValueId> given;
       for (ValueId out : node.outputs) {
         if (place(out).kind != Place::arena) continue;

@@ -1,6 +1,7 @@
 #include "cairn/ops/index.h"
 
 #include "cairn/ops/context.h"
+#include "cairn/ops/dynamic_slice.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
@@ -38,6 +39,27 @@ void infer_scatter_add(OpCall& c) {
   if (c.dtype(0) != c.dtype(2)) c.error("input and source differ in dtype");
   c.set(0, c.dtype(0), c.shape(0));
 }
+// (x, start []) -> `length` elements of x from start on; (x, update, start) -> x with those replaced.
+void want_start(OpCall& c, int i) {
+  if ((c.dtype(i) != DType::i32 && c.dtype(i) != DType::i64) || c.rank(i) != 0) c.error("the start must be one i32 or i64");
+}
+void infer_dynamic_slice(OpCall& c) {
+  want_start(c, 1);
+  const int64_t axis = c.attrs->integer("axis"), length = c.attrs->integer("length");
+  Shape out = c.shape(0);
+  if (length < 0 || length > out[axis]) c.error("{} elements do not lie in dimension {}", length, axis);
+  out[axis] = length;
+  c.set(0, c.dtype(0), out);
+}
+void infer_dynamic_update_slice(OpCall& c) {
+  want_start(c, 2);
+  const int64_t axis = c.attrs->integer("axis");
+  const Shape &x = c.shape(0), &update = c.shape(1);
+  if (c.dtype(0) != c.dtype(1) || x.size() != update.size()) c.error("input and update differ in dtype or number of dimensions");
+  for (int d = 0; d < x.ssize(); ++d)
+    if (d == axis ? update[d] > x[d] : update[d] != x[d]) c.error("the update does not fit dimension {}", d);
+  c.set(0, c.dtype(0), x);
+}
 void infer_same(OpCall& c) { c.set(0, c.dtype(0), c.shape(0)); }
 void infer_check_index(OpCall& c) {
   want_index(c, 0);
@@ -70,6 +92,18 @@ const OpDef kOps[] = {
        if (c.needs[0]) c.results[0] = scatter(c.grad(), axis, c.inputs[1], zeros(c.input_shapes[2], c.grad().dtype()));
        if (c.needs[2]) c.results[2] = gather(c.grad(), axis, c.inputs[1]);
      }}.with_onnx("ScatterElements"),
+    OpDef{"dynamic_slice", "a range along one axis, from a start that is a tensor", 2, 1, infer_dynamic_slice, kSaveInputs,
+     [](VjpCall& c) {
+       if (c.needs[0])
+         c.results[0] = dynamic_update_slice(zeros(c.input_shapes[0], c.grad().dtype()), c.grad(), c.inputs[1], c.attrs.integer("axis"));
+     }},
+    OpDef{"dynamic_update_slice", "x with a range along one axis replaced, from a start that is a tensor", 3, 1,
+     infer_dynamic_update_slice, kSaveInputs,
+     [](VjpCall& c) {
+       const int64_t axis = c.attrs.integer("axis");
+       if (c.needs[0]) c.results[0] = dynamic_update_slice(c.grad(), zeros(c.input_shapes[1], c.grad().dtype()), c.inputs[2], axis);
+       if (c.needs[1]) c.results[1] = dynamic_slice(c.grad(), c.inputs[2], axis, c.input_shapes[1][axis]);
+     }},
     // An index that the fault word reports when it lies outside [low, high); the index itself otherwise.
     OpDef{"check_index", "the indices, checked against a range", 1, 1, infer_check_index, kMayFault, nullptr, "an index"},
 };
@@ -92,6 +126,14 @@ Tensor scatter_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
 }
 Tensor scatter(In x, int64_t axis, const Tensor& index, const Tensor& src) {
   return apply(op_named("scatter"), {x.t, index, src}, {{"axis", int64_t{normalize_axis("scatter", axis, x.t.rank(), x.loc)}}}, x.loc);
+}
+Tensor dynamic_slice(In x, const Tensor& start, int64_t axis, int64_t length) {
+  const int64_t d = normalize_axis("dynamic_slice", axis, x.t.rank(), x.loc);
+  return apply(op_named("dynamic_slice"), {x.t, start}, {{"axis", d}, {"length", length}}, x.loc);
+}
+Tensor dynamic_update_slice(In x, const Tensor& update, const Tensor& start, int64_t axis) {
+  const int64_t d = normalize_axis("dynamic_update_slice", axis, x.t.rank(), x.loc);
+  return apply(op_named("dynamic_update_slice"), {x.t, update, start}, {{"axis", d}}, x.loc);
 }
 Tensor index_add(In x, int64_t axis, const Tensor& index, const Tensor& src) {
   const int d = normalize_axis("index_add", axis, x.t.rank(), x.loc);

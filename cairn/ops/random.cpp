@@ -87,7 +87,11 @@ const Tensor& generator() { return thread_generator(); }
 
 Tensor rand(const Shape& shape, DType dtype) { return draw("random_uniform", shape, dtype); }
 Tensor randn(const Shape& shape, DType dtype) { return draw("random_normal", shape, dtype); }
-Tensor uniform(const Shape& shape, double low, double high) { return rand(shape) * (high - low) + low; }
+Tensor uniform(const Shape& shape, double low, double high) {
+  Tensor t = rand(shape);
+  t = t * (high - low);  // step by step: two buffers at a time
+  return t + low;
+}
 Tensor normal(const Shape& shape, double mean, double deviation) { return randn(shape) * deviation + mean; }
 Tensor exponential(const Shape& shape, double rate) { return log1p(neg(rand(shape))) * (-1 / rate); }
 Tensor gumbel(const Shape& shape) { return neg(log(clamp_min(exponential(shape), 1e-30))); }

@@ -12,14 +12,23 @@ Tensor fresh_copy(const Tensor& t) {
   return apply(op_named("copy"), {t});
 }
 
+Tensor state_of(const Tensor& own) {
+  own.impl()->is_state = true;
+  return own;
+}
+
 }  // namespace
 
 Tensor state(const Tensor& initial) {
   check(initial.defined(), "state: undefined initial value");
   check(static_cast<bool>(initial.impl()->buffer), "state: make States outside compile()");
-  Tensor copy = fresh_copy(initial);
-  copy.impl()->is_state = true;
-  return copy;
+  // The buffer may be shared: who changes a State where it lies copies a shared one first.
+  const bool whole = initial.desc().contiguous() && initial.impl()->buffer->bytes() == initial.desc().bytes();
+  if (!whole) return state_of(fresh_copy(initial));
+  Ref<TensorImpl> impl(new TensorImpl);
+  impl->desc = initial.desc();
+  impl->buffer = initial.impl()->buffer;
+  return state_of(Tensor(impl));
 }
 
 Tensor parameter(const Tensor& initial) {

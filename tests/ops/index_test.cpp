@@ -45,6 +45,23 @@ Row scatter_row() {
                of("scatter", {numbers({2, 0}), fixed({2, 0}, {}), numbers({2, 0})}, {{"axis", int64_t{0}}})};
   return row;
 }
+Row dynamic_slice_row() {
+  Row row{"dynamic_slice", {}};
+  for (const double start : {0.0, 1.0, 9.0, -3.0})  // 9 and -3 are moved to where the range fits
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(of("dynamic_slice", {numbers({2, 5, 3}), fixed({}, {start}, dtype)}, {{"axis", int64_t{1}}, {"length", int64_t{2}}}));
+  row.cases.push_back(of("dynamic_slice", {numbers({4}), fixed({}, {3})}, {{"axis", int64_t{0}}, {"length", int64_t{0}}}));
+  return row;
+}
+Row dynamic_update_slice_row() {
+  Row row{"dynamic_update_slice", {}};
+  for (const double start : {0.0, 2.0, 9.0, -3.0})
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(of("dynamic_update_slice", {numbers({2, 5, 3}), numbers({2, 2, 3}), fixed({}, {start}, dtype)}, {{"axis", int64_t{1}}}));
+  row.cases.push_back(of("dynamic_update_slice", {numbers({4}), numbers({4}), fixed({}, {0})}, {{"axis", int64_t{0}}}));
+  row.cases.push_back(of("dynamic_update_slice", {numbers({0, 3}), numbers({0, 1}), fixed({}, {1})}, {{"axis", int64_t{1}}}));
+  return row;
+}
 Row check_row() {
   Row row{"check_index", {}, kExact};
   for (const Shape& shape : {Shape{}, {0}, {4}, {2, 3}})
@@ -58,7 +75,7 @@ Row check_row() {
 std::vector<Row> index_rows() {
   Row finite{"check_finite", {}};
   for (const Shape& shape : {Shape{}, {0}, {5}, {2, 3}}) finite.cases.push_back(of("check_finite", {numbers(shape)}));
-  return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), scatter_row(), check_row(),
+  return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), scatter_row(), check_row(), dynamic_slice_row(), dynamic_update_slice_row(),
           Row{"index_add", {call("rows", {numbers({3, 2}), integers({4}, 0, 3), numbers({4, 2})}, [](const Tensors& in) { return index_add(in[0], 0, in[1], in[2]); })}},
           Row{"index_select", {call("rows", {numbers({4, 3}), integers({5}, 0, 4)}, [](const Tensors& in) { return index_select(in[0], 0, in[1]); }),
                                call("columns", {numbers({2, 3}), integers({2}, 0, 3, DType::i32)}, [](const Tensors& in) { return index_select(in[0], 1, in[1]); })}},

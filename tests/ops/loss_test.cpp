@@ -1,3 +1,4 @@
+#include "cairn/ops/linear_cross_entropy.h"
 #include "tests/ops/cases.h"
 
 namespace cairn::cases {
@@ -33,11 +34,27 @@ Row cross_entropy_row() {
   return row;
 }
 
+Row linear_cross_entropy_row() {
+  Row row{"linear_cross_entropy", {}, {DType::f32, DType::f64}};
+  auto attrs = [](bool bias, bool training, double smoothing) {
+    return Attrs{{"bias", int64_t{bias}}, {"training", int64_t{training}}, {"ignore_index", int64_t{-100}}, {"label_smoothing", smoothing}};
+  };
+  const Arg hidden = numbers({5, 3}), weight = numbers({7, 3}), bias = numbers({7}), target = fixed({5}, {0, 6, -100, 3, 3});
+  for (const bool training : {false, true}) {
+    row.cases.push_back(of("linear_cross_entropy", {hidden, weight, target}, attrs(false, training, 0)));
+    row.cases.push_back(of("linear_cross_entropy", {hidden, weight, bias, target}, attrs(true, training, 0.1)));
+    row.cases.push_back(of("linear_cross_entropy", {numbers({1, 9}), numbers({33, 9}), fixed({1}, {32})}, attrs(false, training, 0)));
+  }
+  return row;
+}
+
 }  // namespace
 
 std::vector<Row> loss_rows() {
   return {
       cross_entropy_row(),
+      linear_cross_entropy_row(),
+      Row{"linear_cross_entropy_function", {call("", {numbers({2, 3, 4}), numbers({6, 4}), numbers({6}), integers({2, 3}, 0, 6, DType::i32)}, [](const Tensors& in) { return linear_cross_entropy(in[0], in[1], in[2], in[3]); })}, {DType::f32, DType::f64}},
       Row{"nll_loss", {call("mean", {numbers({4, 3}), integers({4}, 0, 3)}, [](const Tensors& in) { return nll_loss(in[0], in[1]); }),
                        call("pixels", {numbers({2, 3, 2}), integers({2, 2}, 0, 3)}, [](const Tensors& in) { return nll_loss(in[0], in[1], {.reduction = Reduction::sum}); })}},
       pairwise("huber_loss", numbers({}), numbers({}), [](In x, const Tensor& t, Reduction r) { return huber_loss(x, t, 0.7, r); }),

@@ -17,6 +17,13 @@ Row linear_row() {
     row.cases.push_back(call(to_string(x), {numbers(x), numbers({5, 3}), numbers({5})}, [](const Tensors& in) { return linear(in[0], in[1], in[2]); }));
   return row;
 }
+Row linear_int8_row() {
+  Row row{"linear_int8", {}, {DType::f32, DType::f64, DType::bf16}};
+  row.tolerance = 1e-4;
+  for (const auto& [rows, outputs, depth] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 1}, {1, 7, 9}, {3, 5, 4}, {17, 6, 5}, {0, 3, 2}, {2, 3, 0}})
+    row.cases.push_back(of("linear_int8", {numbers({rows, depth}), integers({outputs, depth}, -127, 128, DType::i8), positive({outputs})}));
+  return row;
+}
 Row matmul_function_row() {
   Row row{"matmul_of_ranks", {}};
   for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{{{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{4, 2, 3}, {3, 5}}, {{4, 2, 3}, {3}}, {{3}, {2, 3, 2}}, {{2, 3}, {4, 3, 2}}})
@@ -116,7 +123,7 @@ Row conv_bias_row() {
 }  // namespace
 
 std::vector<Row> product_rows() {
-  return {matmul_row(), linear_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
+  return {matmul_row(), linear_row(), linear_int8_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
           conv_row("conv_grad_weight", 2), conv_fused_row(), conv_transpose_row(), conv_bias_row()};
 }
 

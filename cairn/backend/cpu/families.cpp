@@ -1,4 +1,4 @@
-#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/more_families.h"
 
 namespace cairn::cpu {
 
@@ -8,6 +8,8 @@ std::span<const Family> families() {
       region_family(),
       blocked_slice_family(),
       pieces_family(),
+      dynamic_slice_family(),
+      linear_int8_family(),
       elementwise_family(),
       matmul_family(),
       conv_family(),
@@ -16,6 +18,7 @@ std::span<const Family> families() {
       ctc_family(),
       embedding_family(),
       rnn_family(),
+      linear_xent_family(),
       moves_family(),
       whole_family(),
       fold_family(),

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/backend/reference/kernels.h"
@@ -75,7 +76,33 @@ void check_finite(const Call& c) {
   }
 }
 
-const Row kRows[] = {{"check_finite", check_finite},
+// Where a range of `length` begins: at c.in(input), moved to where it fits.
+int64_t fitting_start(const Call& c, int input, int64_t length) {
+  const int64_t size = c.in(0).shape()[c.attrs().integer("axis")];
+  return std::clamp<int64_t>(c.in(input).get_integer(0), 0, size - length);
+}
+void dynamic_slice(const Call& c) {
+  const View x = c.in(0), y = c.out();
+  const int64_t axis = c.attrs().integer("axis"), start = fitting_start(c, 1, y.shape()[axis]);
+  for (int64_t i = 0; i < y.count(); ++i) {
+    Ints where = coordinates(i, y.shape());
+    where[axis] += start;
+    y.set(i, x.get(where));
+  }
+}
+void dynamic_update_slice(const Call& c) {
+  const View x = c.in(0), update = c.in(1), y = c.out();
+  const int64_t axis = c.attrs().integer("axis"), start = fitting_start(c, 2, update.shape()[axis]);
+  for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
+  for (int64_t i = 0; i < update.count(); ++i) {
+    Ints where = coordinates(i, update.shape());
+    where[axis] += start;
+    y.set(where, update.get(i));
+  }
+}
+
+const Row kRows[] = {{"dynamic_slice", dynamic_slice}, {"dynamic_update_slice", dynamic_update_slice},
+                     {"check_finite", check_finite},
                      {"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
                      {"scatter_add", scatter_add}, {"scatter", scatter}, {"check_index", check_index}};
 

@@ -7,7 +7,9 @@
 #include "cairn/compile/conv_passes.h"
 #include "cairn/compile/dump.h"
 #include "cairn/compile/find_fault.h"
+#include "cairn/compile/loss_passes.h"
 #include "cairn/compile/profile.h"
+#include "cairn/device/pool.h"
 #include "cairn/ops/functions.h"
 #include "cairn/ops/context.h"
 
@@ -25,6 +27,7 @@ Graph optimize(Graph graph, const Backend& backend) {
     if (verify_passes()) verify(graph, name);
     dump.after(name, graph);
   };
+  pass("linear_loss", [&](const Graph& g) { return fuse_linear_losses(g, backend); });
   pass("expand", [&](const Graph& g) { return expand_composites(g, backend); });
   pass("simplify", [&](const Graph& g) { return simplify(g); });
   pass("fold", [&](const Graph& g) { return fold(g); });
@@ -42,6 +45,7 @@ Graph optimize(Graph graph, const Backend& backend) {
 void* Arena::reserve(Backend& backend, size_t bytes) {
   if (!buffer_ || buffer_->bytes() < bytes) {
     buffer_ = Ref<Buffer>();
+    pool_trim();  // what building the network left behind
     buffer_ = new Buffer(backend, bytes);
     ++generation_;
   }

@@ -15,10 +15,19 @@ constexpr int kFarApart = 40;                     // nodes between the early rea
 
 class Rematerializer {
  public:
-  explicit Rematerializer(const Graph& graph) : graph_(graph), readers_(graph.values.size()) {
-    for (size_t i = 0; i < graph.nodes.size(); ++i)
-      for (ValueId v : graph.nodes[i].inputs) readers_[v].push_back(static_cast<int>(i));
-    for (ValueId v : graph.results()) results_.insert(v);
+  explicit Rematerializer(const Graph& graph)
+      : graph_(graph), root_(graph.values.size()), uses_(graph.values.size()), aliases_(graph.values.size()) {
+    for (size_t v = 0; v < root_.size(); ++v) root_[v] = static_cast<ValueId>(v);
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      const Node& node = graph.nodes[i];
+      if (node.alias) {
+        root_[node.outputs[0]] = root_[node.inputs[0]];
+        aliases_[root_[node.inputs[0]]].push_back(static_cast<int>(i));
+        continue;
+      }
+      for (ValueId v : node.inputs) uses_[root_[v]].push_back(static_cast<int>(i));
+    }
+    for (ValueId v : graph.results()) results_.insert(root_[v]);
   }
 
   Graph run() {
@@ -27,19 +36,41 @@ class Rematerializer {
   }
 
  private:
+  // The steps that make one output of a region, from inputs of the region and from other outputs of it.
+  struct Recipe {
+    std::vector<char> wanted;             // by step
+    std::map<int32_t, ValueId> from;      // an argument (a step or an input) -> the value that is loaded for it
+  };
   struct Clone {
     int node, output;  // what is computed again
     int before;        // ahead of this reader
+    Recipe recipe;
   };
 
   bool large(ValueId v) const { return graph_.desc(v).bytes() >= kFewestBytes / 8; }
 
   // Whether v lies in memory at node `when` without our doing.
   bool alive(ValueId v, int when) const {
-    if (graph_.values[v].producer < 0 || results_.count(v)) return true;
-    if (dropped_.count(v)) return false;
-    if (graph_.nodes[graph_.values[v].producer].alias) return false;
-    return !readers_[v].empty() && readers_[v].back() >= when;
+    const ValueId r = root_[v];
+    if (graph_.values[r].producer < 0 || results_.count(r)) return true;
+    return !dropped_.count(r) && !uses_[r].empty() && uses_[r].back() >= when;
+  }
+
+  Recipe recipe(const Node& node, int output, int when) const {
+    const RegionSpec& spec = *node.region;
+    Recipe r{std::vector<char>(spec.steps.size(), 0), {}};
+    std::map<int32_t, ValueId> stored;  // steps whose results lie in memory
+    for (int o = 0; o < node.outputs.ssize(); ++o)
+      if (o != output && spec.outputs[o] != spec.outputs[output] && alive(node.outputs[o], when)) stored[spec.outputs[o]] = node.outputs[o];
+    r.wanted[spec.outputs[output]] = 1;
+    for (size_t s = spec.steps.size(); s-- > 0;) {
+      if (!r.wanted[s]) continue;
+      for (int32_t a : spec.steps[s].args)
+        if (a < 0) r.from[a] = node.inputs[-1 - a];
+        else if (const auto it = stored.find(a); it != stored.end()) r.from[a] = it->second;
+        else r.wanted[a] = 1;
+    }
+    return r;
   }
 
   void consider(int i) {
@@ -47,16 +78,17 @@ class Rematerializer {
     if (!node.region) return;
     for (int o = 0; o < node.outputs.ssize(); ++o) {
       const ValueId v = node.outputs[o];
-      if (graph_.desc(v).bytes() < kFewestBytes || results_.count(v) || graph_.desc(v).shape != node.region->domain) continue;
-      const std::vector<int>& all = readers_[v];
+      if (graph_.desc(v).bytes() < kFewestBytes || results_.count(v) || graph_.desc(v).shape != node.region->domain || pinned_.count(v)) continue;
+      const std::vector<int>& all = uses_[v];
       const auto late = std::find_if(all.begin(), all.end(), [&](int r) { return r > last_early(all, i); });
       if (late == all.end() || late == all.begin()) continue;
+      Recipe r = recipe(node, o, *late);
       bool pays = true;
-      for (int r : all) pays = pays && !graph_.nodes[r].alias;
-      for (ValueId in : node.inputs) pays = pays && (!large(in) || alive(in, *late));
+      for (const auto& [argument, in] : r.from) pays = pays && (!large(in) || alive(in, *late));
       if (!pays) continue;
       dropped_.insert(v);
-      clones_[*late].push_back({i, o, *late});
+      for (const auto& [argument, in] : r.from) pinned_.insert(root_[in]);
+      clones_[*late].push_back({i, o, *late, std::move(r)});
     }
   }
   // The last reader before the first long gap.
@@ -76,33 +108,26 @@ class Rematerializer {
         for (const Clone& c : it->second) compute_again(rewriter, c);
       rewriter.copy(graph_.nodes[i]);
     }
-    return rewriter.finish();
+    return without_dead(rewriter.finish());
   }
 
   void compute_again(Rewriter& rewriter, const Clone& clone) {
     const Node& source = graph_.nodes[clone.node];
     const RegionSpec& whole = *source.region;
+    const Recipe& r = clone.recipe;
     auto spec = std::make_shared<RegionSpec>();
     spec->domain = whole.domain, spec->layout = whole.layout, spec->row_rank = whole.row_rank;
-    std::vector<char> wanted(whole.steps.size(), 0);
-    wanted[whole.outputs[clone.output]] = 1;
-    for (size_t s = whole.steps.size(); s-- > 0;)
-      if (wanted[s])
-        for (int32_t a : whole.steps[s].args)
-          if (a >= 0) wanted[a] = 1;
     Node node;
     node.op = source.op, node.path = source.path, node.loc = source.loc;
     std::map<int32_t, int32_t> place;
+    for (const auto& [argument, value] : r.from) {
+      node.inputs.push_back(rewriter.map(value));
+      place[argument] = -node.inputs.ssize();
+    }
     for (size_t s = 0; s < whole.steps.size(); ++s) {
-      if (!wanted[s]) continue;
+      if (!r.wanted[s]) continue;
       RegionStep step = whole.steps[s];
-      for (int32_t& a : step.args) {
-        if (a < 0 && !place.count(a)) {
-          node.inputs.push_back(rewriter.map(source.inputs[-1 - a]));
-          place[a] = -node.inputs.ssize();
-        }
-        a = place.at(a);
-      }
+      for (int32_t& a : step.args) a = place.at(a);
       place[static_cast<int32_t>(s)] = static_cast<int32_t>(spec->steps.size());
       spec->steps.push_back(std::move(step));
     }
@@ -112,12 +137,17 @@ class Rematerializer {
     node.outputs = {fresh};
     node.region = spec;
     rewriter.graph().append(std::move(node));
-    rewriter.set(old_value, fresh);  // for the readers from here on
+    rewriter.set(old_value, fresh);  // for the readers from here on, its views too
+    for (int alias : aliases_[old_value])
+      if (alias < clone.before) rewriter.copy(graph_.nodes[alias]);
   }
 
   const Graph& graph_;
-  std::vector<std::vector<int>> readers_;
+  std::vector<ValueId> root_;             // what a view is a view of
+  std::vector<std::vector<int>> uses_;    // of a root: the nodes that read it or a view of it
+  std::vector<std::vector<int>> aliases_; // of a root: the nodes that make its views
   std::set<ValueId> results_, dropped_;
+  std::set<ValueId> pinned_;              // kept for what is computed again from them
   std::map<int, std::vector<Clone>> clones_;
 };
 

@@ -70,7 +70,7 @@ Json measured(const Workload& workload, const Mode& mode, double seconds) {
 Json row_of(const Workload& workload, const Mode& mode, double seconds) {
   Json row = {{"name", workload.name},
               {"system", "cairn"},
-              {"mode", "compiled"},
+              {"mode", mode.int8 ? "compiled, int8 weights" : "compiled"},
               {"dtype", name_of(mode.dtype)}};
   try {
     row.update(measured(workload, mode, seconds));
@@ -120,9 +120,11 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
 }  // namespace
 
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,
-              double seconds, const std::string& json_path, bool profile) {
+              double seconds, const std::string& json_path, bool profile, const std::string& quantize) {
   if (dtype != "f32" && dtype != "bf16")
     throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
+  if (!quantize.empty() && quantize != "int8")
+    throw UsageError("bench: --quantize is int8, not " + quantize);
   if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
   std::vector<const Workload*> chosen;
   bool ops = false;
@@ -133,7 +135,10 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
       for (const Workload& w : workloads()) chosen.push_back(&w);
   }
   if (chosen.empty() && !ops) throw UsageError("bench: name a workload, all, or ops");
-  const Mode mode{dtype_from_name(dtype)};
+  const Mode mode{dtype_from_name(dtype), !quantize.empty()};
+  for (const Workload* w : chosen)
+    if (mode.int8 && std::string(w->name) != "gpt2_decode")
+      throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", w->name));
   Json rows = Json::array();
   bool failed = false;
   for (const Workload* w : chosen) {

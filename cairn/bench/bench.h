@@ -11,8 +11,10 @@ namespace cairn::bench {
 // row with "error". With json_path not empty the rows are also written there, as a list. With
 // `profile` a table of where time goes follows on standard error. names: "all", workloads, or "ops"
 // (see ops_bench.h); dtype "f32" or "bf16"; timed for `seconds` after warm-up, at least 5 steps.
+// quantize "int8": 8-bit weights, gpt2_decode only.
 // Returns the exit status: 0, or 1 when a workload failed. Throws UsageError on wrong arguments.
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,
-              double seconds, const std::string& json_path, bool profile = false);
+              double seconds, const std::string& json_path, bool profile = false,
+              const std::string& quantize = "");
 
 }  // namespace cairn::bench

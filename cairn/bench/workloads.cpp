@@ -220,6 +220,8 @@ Running gpt2_decode(const Mode& mode) {
   constexpr int64_t kPrompt = 128, kTokens = 64;
   auto net = std::make_shared<models::Gpt>(50257, 768, 12, 12, 1024);
   net->eval();
+  const int64_t params = net->num_parameters();
+  if (mode.int8) nn::quantize_int8(*net);
   const auto caches = net->make_caches(1, kPrompt + kTokens);
   // Tokens [1, T] at position `start` -> the next token [1, 1], its position, the sum of the
   // logits.
@@ -242,7 +244,7 @@ Running gpt2_decode(const Mode& mode) {
               std::tie(token, position, total) = (*step)(token, position);
             return total.item();
           },
-          net->num_parameters(), gflop};
+          params, gflop};
 }
 
 }  // namespace

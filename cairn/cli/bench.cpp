@@ -16,7 +16,7 @@ void add_bench(const Command& app) {
   struct Options {
     std::vector<std::string> names;
     int threads = 2;
-    std::string dtype = "f32", json;
+    std::string dtype = "f32", json, quantize;
     double seconds = 5;
     bool profile = false;
   };
@@ -29,9 +29,12 @@ void add_bench(const Command& app) {
       .positive()
       .shows_default();
   command.option("--json", o->json, "Write the rows to this file");
+  command.option("--quantize", o->quantize, "int8: 8-bit weights of linear layers (gpt2_decode)")
+      .one_of({"int8"});
   command.flag("--profile", o->profile, "Say where time and bytes go, on standard error");
   command.runs([o] {
-    return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile);
+    return bench::run_bench(o->names, o->threads, o->dtype, o->seconds, o->json, o->profile,
+                            o->quantize);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "cairn/models/transformer.h"
 
 #include "cairn/ops/context.h"
+#include "cairn/ops/dynamic_slice.h"
 
 namespace cairn::models {
 namespace {
@@ -11,17 +12,6 @@ Tensor embedded(const nn::Embedding& tok, const nn::Embedding& pos, const Tensor
         "tokens {}: want [N, T] with T up to {}{}", to_string(x.shape()), pos.weight.size(0),
         where(context().loc));
   return tok(x) + slice(pos.weight, 0, 0, x.size(1));
-}
-
-// `all` [N, H, capacity, d] with `part` [N, H, T, d] at positions start, start + 1, ...
-Tensor written(const Tensor& all, const Tensor& part, const Tensor& start) {
-  const int64_t capacity = all.size(2), count = part.size(2);
-  const Tensor place =
-      reshape(arange(0, capacity), {capacity, 1}) - start;  // of each row within `part`
-  const Tensor inside = logical_and(ge(place, 0.0), lt(place, static_cast<double>(count)));
-  if (count == 1) return where(inside, part, all);
-  const Tensor source = cast(clamp(place, 0, static_cast<double>(count - 1)), DType::i64);
-  return where(inside, index_select(part, 2, reshape(source, {capacity})), all);
 }
 
 }  // namespace
@@ -52,8 +42,8 @@ Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Ten
     const Tensors both = chunk(kv(x), 2, -1);
     Tensor query = nn::split_heads(q(x), heads), key = nn::split_heads(both[0], heads);
     if (rotary) query = (*rotary)(query, start), key = (*rotary)(key, start);
-    const Tensor k = written(cache.k, key, start);
-    const Tensor v = written(cache.v, nn::split_heads(both[1], heads), start);
+    const Tensor k = dynamic_update_slice(cache.k, key, start, 2);
+    const Tensor v = dynamic_update_slice(cache.v, nn::split_heads(both[1], heads), start, 2);
     assign(cache.k, k);
     assign(cache.v, v);
     const Tensor end = start + full({}, static_cast<double>(x.size(1)), start.dtype());

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "cairn/nn/init.h"
+#include "cairn/nn/quantize.h"
 #include "cairn/ops/context.h"
+#include "cairn/ops/quantize.h"
 
 namespace cairn::nn {
 
@@ -12,6 +14,11 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
   weight = param("weight", init::kaiming_uniform({out, in}, std::sqrt(5.0)));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
+}
+
+Tensor Linear::forward(Tensor x) {
+  if (const QuantizedWeight q = quantized_weight(*this); q.values.defined()) return linear_int8(x, {q.values, q.scale}, bias);
+  return linear(x, weight, bias);
 }
 
 Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options)

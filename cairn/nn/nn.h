@@ -10,6 +10,7 @@
 #include "cairn/nn/norm.h"
 #include "cairn/nn/pool.h"
 #include "cairn/nn/position.h"
+#include "cairn/nn/quantize.h"
 #include "cairn/nn/rnn.h"
 #include "cairn/nn/spectral_norm.h"
 #include "cairn/nn/summary.h"

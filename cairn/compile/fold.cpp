@@ -1,27 +1,12 @@
 // Inference: a convolution whose weight is fixed and what scales and shifts its channels by fixed values
 // (batch normalisation in evaluation mode) become a convolution with other weights and one addition:
 // (conv(x, w) + a) s + b = conv(x, w s) + (a s + b).
-#include <set>
-
 #include "cairn/compile/channel_chain.h"
 #include "cairn/compile/conv_passes.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {
 namespace {
-
-// Values that depend on nothing but States and captured tensors which the step does not assign.
-std::vector<char> fixed_values(const Graph& graph) {
-  std::set<const TensorImpl*> assigned;
-  for (const Assignment& a : graph.assignments) assigned.insert(a.state.get());
-  std::vector<char> fixed(graph.values.size(), 0);
-  for (const GraphInput& in : graph.inputs)
-    fixed[in.value] = in.kind != InputKind::argument && !assigned.count(in.tensor.get());
-  const std::vector<char> derived = derived_nodes(graph);
-  for (size_t i = 0; i < graph.nodes.size(); ++i)
-    for (ValueId v : graph.nodes[i].outputs) fixed[v] = derived[i];
-  return fixed;
-}
 
 class FoldPass {
  public:
@@ -99,7 +84,7 @@ class FoldPass {
   const Graph& old_;
   Rewriter rewriter_;
   Readers readers_;
-  std::vector<char> fixed_;     // by value
+  std::vector<bool> fixed_;     // by value
   std::vector<int> last_of_;    // the convolution whose chain ends at this node, or -1
   std::vector<char> skipped_;   // earlier nodes of a chain
 };

@@ -11,7 +11,8 @@ namespace {
 // and reductions take their inputs as they lie, everything else reads plain tensors.
 class LayoutPass {
  public:
-  LayoutPass(const Graph& graph, const Backend& backend) : old_(graph), rewriter_(graph), backend_(backend) {}
+  LayoutPass(const Graph& graph, const Backend& backend)
+      : old_(graph), rewriter_(graph), backend_(backend), fixed_(fixed_values(graph)) {}
 
   Graph run() {
     for (const Node& node : old_.nodes) visit(node);
@@ -48,6 +49,8 @@ class LayoutPass {
     OpCall call{node.op, &node.attrs, {}, {}, nullptr};
     for (TensorDesc& d : in) call.inputs.push_back(&d);
     for (TensorDesc& d : out) call.outputs.push_back(&d);
+    for (int i = 0; i < std::min(node.inputs.ssize(), 32); ++i)
+      call.fixed |= unsigned{fixed_[node.inputs[i]]} << i;
     if (!backend_.preferred_layouts(call)) return false;
     ValueList inputs;
     for (size_t i = 0; i < in.size(); ++i) inputs.push_back(in_layout(rewriter_.map(node.inputs[i]), in[i].layout, node));
@@ -98,7 +101,8 @@ class LayoutPass {
     if (d.layout == wanted || (!wanted.blocked() && !d.layout.blocked())) return v;
     for (const auto& [other, place] : copies_[v])
       if (other == wanted) return place;
-    const Attrs attrs = {{"kind", static_cast<int64_t>(wanted.kind)}, {"block", int64_t{wanted.block}}};
+    Attrs attrs = {{"kind", static_cast<int64_t>(wanted.kind)}, {"block", int64_t{wanted.block}}};
+    if (wanted.packed()) attrs.set("form", wanted.strides);
     const ValueId out = rewriter_.add(like, op_named("reorder"), attrs, {v}, TensorDesc(d.dtype, d.shape, wanted));
     copies_[v].emplace_back(wanted, out);
     copies_[out].emplace_back(d.layout, v);
@@ -120,6 +124,7 @@ class LayoutPass {
   const Graph& old_;
   Rewriter rewriter_;
   const Backend& backend_;
+  std::vector<bool> fixed_;  // by old value
   std::map<ValueId, std::vector<std::pair<Layout, ValueId>>> copies_;
 };
 

@@ -39,6 +39,8 @@ Graph schedule(const Graph& graph);
 // Nodes that depend on nothing but States and captured tensors which the step does not assign (reordered,
 // transformed or folded weights): computed again only after one of these was assigned. By node.
 std::vector<char> derived_nodes(const Graph& graph);
+// What such nodes make, and what they may read. By value.
+std::vector<bool> fixed_values(const Graph& graph);
 
 // Where each value lives.
 struct Place {

@@ -57,12 +57,16 @@ class Planner {
     share_in_place();
   }
 
-  // Kept between replays, so side by side in memory of their own.
+  // Kept between replays, so side by side in memory of their own; but what only derived nodes read is done with
+  // when they have run.
   void place_derived() {
+    std::vector<char> kept(graph_.values.size(), 0);
+    for (size_t i = 0; i < graph_.nodes.size(); ++i)
+      for (ValueId v : graph_.nodes[i].inputs) kept[root(v)] |= !derived_[i];
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!derived_[i]) continue;
       for (ValueId v : graph_.nodes[i].outputs) {
-        if (place(v).kind != Place::arena) continue;
+        if (place(v).kind != Place::arena || !kept[v]) continue;
         place(v) = {Place::derived, plan_.derived_bytes, -1, -1};
         plan_.derived_bytes += aligned(std::max<size_t>(graph_.desc(v).bytes(), 1) + kAlign);
       }
@@ -242,21 +246,29 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_
   return Planner(graph, workspace_bytes, derived).run();
 }
 
-std::vector<char> derived_nodes(const Graph& graph) {
-  std::vector<char> fixed(graph.values.size(), 0), nodes(graph.nodes.size(), 0);
+std::vector<bool> fixed_values(const Graph& graph) {
   std::set<const TensorImpl*> assigned;
   for (const Assignment& a : graph.assignments) assigned.insert(a.state.get());
+  std::vector<bool> fixed(graph.values.size(), false);
   for (const GraphInput& in : graph.inputs)
     fixed[in.value] = in.kind != InputKind::argument && !assigned.count(in.tensor.get());
   const std::vector<ValueId> results = graph.results();
   const std::set<ValueId> is_result(results.begin(), results.end());
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
+  for (const Node& node : graph.nodes) {
     bool all = !node.op->is(kRandom) && !node.op->is(kMayFault);
     for (ValueId v : node.inputs) all = all && fixed[v];
     for (ValueId v : node.outputs) all = all && !is_result.count(v);
-    nodes[i] = all;
     for (ValueId v : node.outputs) fixed[v] = all;
+  }
+  return fixed;
+}
+
+std::vector<char> derived_nodes(const Graph& graph) {
+  const std::vector<bool> fixed = fixed_values(graph);
+  std::vector<char> nodes(graph.nodes.size(), 0);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    nodes[i] = !node.outputs.empty() && fixed[node.outputs[0]];
   }
   return nodes;
 }

@@ -42,7 +42,8 @@ Pool& pool() {
   return *instance;
 }
 
-// The calling thread's own small blocks: no lock for the tensors of eager code.
+// The calling thread's own small blocks: no lock and no count for the tensors of eager code. What lies here counts as
+// in use.
 struct ThreadCache {
   static constexpr int kSmall = 48, kDepth = 32;  // below 4 KB
   void* blocks[kSmall][kDepth];
@@ -56,7 +57,10 @@ ThreadCache::~ThreadCache() {
   cache_alive = false;
   std::lock_guard lock(pool().mutex);
   for (int c = 0; c < kSmall; ++c)
-    for (int i = 0; i < count[c]; ++i) pool().free_blocks[c].push_back(blocks[c][i]);
+    for (int i = 0; i < count[c]; ++i) {
+      pool().free_blocks[c].push_back(blocks[c][i]);
+      pool().in_use -= size_of_class(c);
+    }
 }
 
 void* system_allocate(size_t rounded) {
@@ -90,11 +94,9 @@ void* pool_allocate(size_t bytes) {
   if (bytes > (size_t{1} << 46)) fail("out of memory: {} bytes wanted", bytes);
   const size_t rounded = round_up(bytes);
   const int c = class_of(rounded);
-  void* memory = nullptr;
   if (c < ThreadCache::kSmall && cache_alive && cache.count[c] > 0)
-    memory = cache.blocks[c][--cache.count[c]];
-  else
-    memory = take_free_block(c);
+    return cache.blocks[c][--cache.count[c]];
+  void* memory = take_free_block(c);
   if (!memory) memory = system_allocate(rounded);
   pool().in_use.fetch_add(rounded, std::memory_order_relaxed);
   return memory;
@@ -104,12 +106,12 @@ void pool_deallocate(void* memory, size_t bytes) {
   if (!memory) return;
   const size_t rounded = round_up(bytes);
   const int c = class_of(rounded);
-  Pool& p = pool();
-  p.in_use.fetch_sub(rounded, std::memory_order_relaxed);
   if (c < ThreadCache::kSmall && cache_alive && cache.count[c] < ThreadCache::kDepth) {
     cache.blocks[c][cache.count[c]++] = memory;
     return;
   }
+  Pool& p = pool();
+  p.in_use.fetch_sub(rounded, std::memory_order_relaxed);
   std::lock_guard lock(p.mutex);
   p.free_blocks[c].push_back(memory);
 }

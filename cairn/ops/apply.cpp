@@ -1,5 +1,6 @@
 // apply(): the path of every operation of every layer.
 #include <array>
+#include <optional>
 
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -7,7 +8,8 @@
 namespace cairn {
 namespace {
 
-// The inputs of one call: inline up to eight, so that eager code does not allocate for them.
+// Inputs that were replaced: inline up to eight, so that eager code does not allocate for them. Most calls replace
+// none, and work on the caller's.
 class Arguments {
  public:
   explicit Arguments(std::span<const Tensor> source) {
@@ -63,20 +65,26 @@ void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, 
   Context& ctx = context();
   ctx.loc = loc;
   check_inputs(op, inputs, attrs);
-  Arguments args(inputs);
-  if (ctx.autocast && !op.is(kView)) autocast_inputs(op, args.span());
+  std::span<const Tensor> args = inputs;
+  std::optional<Arguments> cast, read;
+  if (ctx.autocast && !op.is(kView)) {
+    autocast_inputs(op, cast.emplace(inputs).span());
+    args = cast->span();
+  }
   if (ctx.captures) [[unlikely]] {
-    for (const Tensor& t : args.span())
+    for (const Tensor& t : args)
       if (t.requires_grad()) ctx.captures->push_back(t);
   }
-  const bool taped = wants_gradient(op, args.span());
+  const bool taped = wants_gradient(op, args);
   Recorder* recorder = ctx.recorder;
-  Arguments values(args.span());
-  if (recorder)
-    for (Tensor& t : values.span()) t = recorder->read(t);
+  std::span<const Tensor> values = args;
+  if (recorder) {
+    for (Tensor& t : read.emplace(args).span()) t = recorder->read(t);
+    values = read->span();
+  }
 
   OpCall call{&op, &attrs, {}, {}, nullptr};
-  for (const Tensor& t : values.span()) call.inputs.push_back(&t.impl()->desc);
+  for (const Tensor& t : values) call.inputs.push_back(&t.impl()->desc);
   for (Tensor& t : outputs) {
     t = Tensor(Ref<TensorImpl>(new TensorImpl));
     call.outputs.push_back(&t.impl()->desc);
@@ -85,12 +93,12 @@ void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, 
   op.infer(call);
 
   if (recorder) {
-    if (recorder->decomposes(call)) return op.decompose(values.span(), attrs, outputs);
-    recorder->record(op, attrs, values.span(), outputs, loc);
+    if (recorder->decomposes(call)) return op.decompose(values, attrs, outputs);
+    recorder->record(op, attrs, values, outputs, loc);
   } else {
-    run_op(call, values.span(), outputs);
+    run_op(call, values, outputs);
   }
-  if (taped && !outputs[0].requires_grad()) tape_record(op, attrs, args.span(), values.span(), outputs);
+  if (taped && !outputs[0].requires_grad()) tape_record(op, attrs, args, values, outputs);
 }
 
 Tensor apply(const OpDef& op, std::initializer_list<Tensor> inputs, const Attrs& attrs, Loc loc) {

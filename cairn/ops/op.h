@@ -20,6 +20,10 @@ struct OpCall {
   const Attrs* attrs = nullptr;
   SmallVector<TensorDesc*, 6> inputs, outputs;
   const RegionSpec* region = nullptr;  // fused nodes only
+  // Bit i: input i stays the same from run to run, so a layout that is dear to make is made once.
+  unsigned fixed = 0;
+
+  bool is_fixed(int i) const { return (fixed >> i & 1) != 0; }
 
   const TensorDesc& in(int i) const { return *inputs[i]; }
   const TensorDesc& out(int i = 0) const { return *outputs[i]; }

@@ -1,5 +1,6 @@
 // Eager execution: finds or prepares the plan of a call, provides its memory and launches it.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <unordered_map>
 
@@ -48,8 +49,27 @@ struct Entry {
   }
 };
 
-constexpr size_t kMostEntries = 8192;
-thread_local std::unordered_multimap<uint64_t, std::unique_ptr<Entry>> cache;
+// The calling thread's entries by key, and before them those met last, one a slot.
+class EntryCache {
+ public:
+  const Entry* find(uint64_t key, const OpCall& call, Backend& backend, int threads) {
+    const Entry*& recent = recent_[key % kSlots];
+    if (recent && recent->matches(call, backend, threads)) return recent;
+    const auto [first, last] = all_.equal_range(key);
+    for (auto it = first; it != last; ++it)
+      if (it->second->matches(call, backend, threads)) return recent = it->second.get();
+    return nullptr;
+  }
+  const Entry* add(uint64_t key, std::unique_ptr<Entry> entry) {
+    if (all_.size() >= kMostEntries) recent_.fill(nullptr), all_.clear();
+    return recent_[key % kSlots] = all_.emplace(key, std::move(entry))->second.get();
+  }
+
+ private:
+  static constexpr size_t kMostEntries = 8192, kSlots = 256;
+  std::array<const Entry*, kSlots> recent_{};
+  std::unordered_multimap<uint64_t, std::unique_ptr<Entry>> all_;
+};
 
 std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
   if (backend.supports(call)) return backend.prepare(call);
@@ -74,11 +94,9 @@ const Entry& find_entry(const OpCall& call, Backend& backend) {
   uint64_t key = hash_mix(reinterpret_cast<uintptr_t>(call.op), static_cast<uint64_t>(threads));
   for (TensorDesc* d : call.inputs) key = d->hash(key);
   key = call.attrs->hash(key);
-  const auto [first, last] = cache.equal_range(key);
-  for (auto it = first; it != last; ++it)
-    if (it->second->matches(call, backend, threads)) return *it->second;
-  if (cache.size() >= kMostEntries) cache.clear();
-  return *cache.emplace(key, make_entry(call, backend, threads))->second;
+  thread_local EntryCache cache;
+  if (const Entry* known = cache.find(key, call, backend, threads)) return *known;
+  return *cache.add(key, make_entry(call, backend, threads));
 }
 
 // The workspace of the calling thread's kernels: grows to the largest.
@@ -141,7 +159,8 @@ void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inp
   NoGrad no_grad;
   if (entry.make_contiguous.empty()) return call.op->decompose(inputs, *call.attrs, outputs);
   std::vector<Tensor> copies(inputs.begin(), inputs.end());
-  for (int i : entry.make_contiguous) {
+  const std::vector<int> make_contiguous = entry.make_contiguous;  // the copies' own calls may drop the entry
+  for (int i : make_contiguous) {
     copies[i] = contiguous(copies[i]);
     call.inputs[i] = &copies[i].impl()->desc;
   }

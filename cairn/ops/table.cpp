@@ -1,4 +1,5 @@
 // The op table: the families' rows and the ops that users add.
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <string>
@@ -35,8 +36,19 @@ Table& table() {
 std::span<const OpDef* const> all_ops() { return table().rows; }
 
 const OpDef& op_named(const char* name) {
+  // Names are nearly always literals: the same pointer means the same row, after one comparison.
+  struct Known {
+    const char* name = nullptr;
+    const OpDef* op = nullptr;
+  };
+  thread_local Known recent[64];
+  Known& slot = recent[reinterpret_cast<uintptr_t>(name) / 8 % 64];
+  if (slot.name == name && std::strcmp(slot.op->name, name) == 0) return *slot.op;
   const auto& known = table().by_name;
-  if (const auto it = known.find(name); it != known.end()) return *it->second;
+  if (const auto it = known.find(name); it != known.end()) {
+    slot = {name, it->second};
+    return *it->second;
+  }
   std::vector<std::string> names;
   for (const auto& [key, op] : known) names.push_back(key);
   fail("no op '{}'; nearest: '{}'", name, nearest_name(name, names));

@@ -118,6 +118,7 @@ void infer_reorder(OpCall& c) {  // compile()'s layout pass puts it where kernel
   if (kind == LayoutKind::strided) return;
   if (c.rank() < 2) c.error("only tensors with channels have blocked layouts");
   c.outputs[0]->layout = Layout{kind, static_cast<int>(c.attrs->integer("block")), {}, 0};
+  if (kind == LayoutKind::packed) c.outputs[0]->layout.strides = c.attrs->ints("form");
 }
 void infer_arange(OpCall& c) {
   c.set(0, static_cast<DType>(c.attrs->integer("dtype")), {c.attrs->integer("count")});

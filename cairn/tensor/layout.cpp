@@ -25,6 +25,11 @@ Shape physical_dims(const Shape& shape, const Layout& layout) {
 Layout Layout::contiguous(const Shape& shape) {
   return {LayoutKind::strided, 0, contiguous_strides(shape), 0};
 }
+Layout Layout::packed_in(size_t bytes, const Ints& form) {
+  Ints all = {static_cast<int64_t>(bytes)};
+  for (int64_t number : form) all.push_back(number);
+  return {LayoutKind::packed, 0, all, 0};
+}
 
 TensorDesc::TensorDesc(DType dtype, Shape shape_in)
     : dtype(dtype), shape(std::move(shape_in)), layout(Layout::contiguous(shape)) {}
@@ -42,6 +47,7 @@ bool TensorDesc::contiguous() const {
 }
 
 size_t TensorDesc::bytes() const {
+  if (layout.packed()) return static_cast<size_t>(layout.strides[0]);
   if (layout.blocked()) return static_cast<size_t>(numel(physical_dims(shape, layout))) * size_of(dtype);
   int64_t last = layout.offset;
   for (size_t d = 0; d < shape.size(); ++d) {
@@ -61,6 +67,7 @@ uint64_t TensorDesc::hash(uint64_t seed) const {
 
 Physical physical_of(const TensorDesc& desc) {
   if (!desc.layout.blocked()) return {desc.shape, desc.layout.strides};
+  check(!desc.layout.packed(), "a packed tensor has no strides; only the kernel it is for reads it");
   const Shape dims = physical_dims(desc.shape, desc.layout);
   return {dims, contiguous_strides(dims)};
 }
@@ -73,6 +80,7 @@ std::string to_string(const TensorDesc& desc) {
     case LayoutKind::channel_block: return text + fmt::format(" nC{}c", desc.layout.block);
     case LayoutKind::weight_io: return text + fmt::format(" OI{0}i{0}o", desc.layout.block);
     case LayoutKind::weight_oi: return text + fmt::format(" OI{0}o{0}i", desc.layout.block);
+    case LayoutKind::packed: return text + " packed " + to_string(desc.layout.strides);
   }
   return text;
 }

@@ -14,17 +14,20 @@ enum class LayoutKind : uint8_t {
   channel_block,  // [N][C/b][spatial...][b]: dimension 1 in blocks of b, padded lanes zero
   weight_io,      // [O/b][I/b][spatial...][b i][b o] (oneDNN OIhw8i8o)
   weight_oi,      // [O/b][I/b][spatial...][b o][b i] (oneDNN OIhw8o8i)
+  packed,         // as one kernel of a back end wants it; nobody else can read it
 };
 
 struct Layout {
   LayoutKind kind = LayoutKind::strided;
   int block = 0;      // b of the blocked kinds: 8 or 16
-  Ints strides;       // strided only
+  Ints strides;       // strided only; packed: the buffer's bytes, then what the kernel must know
   int64_t offset = 0; // strided only: of the first element, in elements
 
   static Layout contiguous(const Shape& shape);
   static Layout channel_blocked(int block) { return {LayoutKind::channel_block, block, {}, 0}; }
+  static Layout packed_in(size_t bytes, const Ints& form);
   bool blocked() const { return kind != LayoutKind::strided; }
+  bool packed() const { return kind == LayoutKind::packed; }
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 

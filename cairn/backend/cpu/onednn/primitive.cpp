@@ -32,7 +32,8 @@ Tag tag_of(const Layout& layout, int spatial, bool grouped) {
     case LayoutKind::channel_block: return kChannels[wide][i];
     case LayoutKind::weight_io: return kIo[grouped][wide][i];
     case LayoutKind::weight_oi: return kOi[grouped][wide][i];
-    case LayoutKind::strided: break;
+    case LayoutKind::strided:
+    case LayoutKind::packed: break;
   }
   return Tag::undef;
 }

@@ -1,4 +1,5 @@
 // Between layouts: the op "reorder", and copies where one side is blocked. Padding of the target becomes zero.
+#include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -37,6 +38,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
   if (!from_blocked && !call.in(0).contiguous()) return nullptr;
+  if (call.out().layout.packed()) return make_winograd_pack(call);
   try {
     return std::make_unique<ReorderPlan>(call);
   } catch (const dnnl::error&) {  // the library lacks this pair
@@ -48,7 +50,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 
 Family reorder_family() {
   return {"reorder", [](const OpCall& call) { return is_op(call, "reorder"); }, prepare,
-          [](const OpCall&, int) { return true; }};
+          [](const OpCall& call, int) { return !call.out().layout.packed(); }};
 }
 
 }  // namespace cairn::cpu

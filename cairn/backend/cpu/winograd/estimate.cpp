@@ -35,8 +35,9 @@ double winograd_gain(const WinogradShape& shape, const WinogradOptions& options)
   const double transforms =
       points * (static_cast<double>(d.in_depth) * in * kInputPoint + depth * out * kOutputPoint) /
       8;
+  const double filter_transform = options.transformed ? 0 : filters / 8 * kFilterPoint;
   const double winograd =
-      products + transforms + filters / 8 * kFilterPoint + read_cycles(filters * sizeof(float));
+      products + transforms + filter_transform + read_cycles(filters * sizeof(float));
 
   const double weights =
       static_cast<double>(shape.in_channels * plan.filter.positions()) * out * taps;

@@ -157,8 +157,8 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   p.tiles_bytes = Layout::padded(2 * tiles * static_cast<int64_t>(sizeof(Tile)));
   p.input_bytes = Layout::padded(points * p.input_plane * kFloat);
   p.product_bytes = Layout::padded(points * p.product_plane * kFloat);
-  p.filter_bytes =
-      Layout::padded(p.filter_panel * (p.keep_filter ? p.phases * p.panels : 1) * kFloat);
+  const int64_t kept_panels = options.transformed ? 0 : p.keep_filter ? p.phases * p.panels : 1;
+  p.filter_bytes = Layout::padded(p.filter_panel * kept_panels * kFloat);
   Layout layout;
   p.tiles_at = layout.add(p.tiles_bytes, p.threads);
   p.input_at = layout.add(p.input_bytes, p.fused ? p.threads : 1);

@@ -45,7 +45,8 @@ struct WinogradShape {
 struct WinogradOptions {
   WinogradTile tile = WinogradTile::f4;
   FilterLayout layout = FilterLayout::plain;
-  int threads = 0;  // at most; 0: num_threads() of now
+  int threads = 0;           // at most; 0: num_threads() of now
+  bool transformed = false;  // every run is given u: no room for it in the workspace
 };
 
 // y = relu(convolution + bias + residual), each part optional.
@@ -55,8 +56,8 @@ struct ConvEpilogue {
   bool relu = false;
 };
 
-// Estimated time of direct convolution over that of Winograd, weights transformed within the run:
-// where it is below 1, direct is the better choice. Rough; forward and backward are taken as alike.
+// Estimated time of direct convolution over that of Winograd; where it is below 1, direct is the
+// better choice. Rough; forward and backward are taken as alike.
 double winograd_gain(const WinogradShape& shape, const WinogradOptions& options = {});
 
 struct ForwardPlan;          // plan.h
@@ -68,7 +69,7 @@ class WinogradForward {
  public:
   WinogradForward(const WinogradShape& shape, const WinogradOptions& options = {});
   ~WinogradForward();
-  size_t workspace_bytes() const;  // for runs with w; enough for runs with u
+  size_t workspace_bytes() const;  // for runs with w, unless `transformed`; enough for runs with u
   size_t weight_bytes() const;     // of u
   void transform_weights(const float* w, float* u) const;
   void run(const float* x, const float* w, const float* u, float* y, const ConvEpilogue& epilogue,

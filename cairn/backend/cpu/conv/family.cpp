@@ -1,0 +1,179 @@
+// Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits the kernel (3x3 of
+// stride 1, 4x4 of stride 2) and pays, else the library's direct kernels. Operands that do not lie as the kernel wants
+// pass through reorders inside the plan (eager code, plain tensors); in the layouts that `layouts` asks for there are
+// none.
+//
+// CAIRN_CONV=direct|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
+#include <cstring>
+
+#include "cairn/backend/cpu/conv/conv_kernel.h"
+#include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/widen.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+using onednn::MemoryDesc;
+
+ConvRoles roles_of(const OpCall& c) {
+  if (is_op(c, "conv")) return {ConvDirection::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1};
+  if (is_op(c, "conv_fused"))
+    return {ConvDirection::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1, c.inputs[2],
+            c.inputs.size() == 4 ? c.inputs[3] : nullptr, c.attrs->integer("relu") != 0};
+  if (is_op(c, "conv_grad_input")) return {ConvDirection::input, c.outputs[0], c.inputs[1], c.inputs[0], -1, 1, 0};
+  return {ConvDirection::weight, c.inputs[0], c.outputs[0], c.inputs[1], 0, -1, 1};
+}
+
+bool supports(const OpCall& call) {
+  const bool fused = is_op(call, "conv_fused");
+  if (fused && (numel(call.shape(0)) == 0 || numel(call.shape(1)) == 0)) return false;
+  return (fused || is_op(call, "conv") || is_op(call, "conv_grad_input") || is_op(call, "conv_grad_weight")) &&
+         is_f32_or_narrow(call.dtype());
+}
+
+class ConvPlan : public Plan {
+ public:
+  ConvPlan(const OpCall& call, const ConvRoles& r, std::unique_ptr<ConvKernel> kernel)
+      : threads_(num_threads()), kernel_(std::move(kernel)) {
+    const int64_t groups = call.attrs->integer("groups");
+    workspace_bytes = whole_lines(kernel_->scratch_bytes);
+    place(0, r.x_at, onednn::describe(*r.x), kernel_->x);
+    if (r.w->layout.packed()) operands_[1].at = r.w_at;
+    else place(1, r.w_at, onednn::describe(*r.w, groups), kernel_->w);
+    place(2, r.y_at, onednn::describe(*r.y), kernel_->y);
+    fused_ = r.bias != nullptr;
+    if (r.residual) place(3, kResidualAt, onednn::describe(*r.residual), kernel_->y), operand_count_ = 4;
+  }
+
+  void launch(const Launch& args) const override {
+    onednn::ThreadScope scope(threads_);
+    const void* data[4] = {};
+    for (int i = 0; i < operand_count_; ++i) {
+      Operand& o = operands_[i];
+      const void* given = o.at < 0 ? args.outputs[0] : args.inputs[o.at];
+      data[i] = o.reorder ? at(args, o.offset) : given;
+      if (o.reorder && o.at >= 0) o.copy(given, data[i], at(args, o.scratch));
+    }
+    const ConvExtras extras{fused_ ? static_cast<const float*>(args.inputs[kBiasAt]) : nullptr, data[3]};
+    kernel_->run(data[0], data[1], data[2], extras, args.workspace);
+    for (int i = 0; i < 3; ++i)
+      if (operands_[i].at < 0 && operands_[i].reorder) operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
+  }
+
+ private:
+  struct Operand {
+    int at = 0;
+    onednn::Primitive reorder;  // where the kernel wants another layout
+    size_t offset = 0, scratch = 0;
+    void copy(const void* from, const void* to, void* scratch_data) {
+      reorder.bind(DNNL_ARG_FROM, from), reorder.bind(DNNL_ARG_TO, to);
+      reorder.bind(DNNL_ARG_SCRATCHPAD, scratch_data);
+      reorder.run();
+    }
+  };
+  void place(int i, int where, const MemoryDesc& own, const MemoryDesc& wanted) {
+    Operand& o = operands_[i];
+    o.at = where;
+    if (own == wanted) return;
+    o.reorder = where < 0 ? onednn::make_reorder(wanted, own) : onednn::make_reorder(own, wanted);
+    o.offset = workspace_bytes;
+    o.scratch = o.offset + whole_lines(wanted.get_size());
+    workspace_bytes = o.scratch + whole_lines(o.reorder.scratch_bytes());
+  }
+
+  int threads_;
+  std::unique_ptr<ConvKernel> kernel_;
+  static constexpr int kBiasAt = 2, kResidualAt = 3;
+  bool fused_ = false;
+  int operand_count_ = 3;
+  mutable Operand operands_[4];  // x, w, y, residual
+};
+
+class ZeroPlan : public Plan {  // a sum over nothing
+ public:
+  explicit ZeroPlan(const OpCall& call) : bytes_(numel(call.out().shape) == 0 ? 0 : call.out().bytes()) {}
+  void launch(const Launch& args) const override { std::memset(args.outputs[0], 0, bytes_); }
+
+ private:
+  size_t bytes_;
+};
+
+std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
+  if (auto kernel = winograd_kernel(call, roles)) return kernel;
+  return direct_kernel(call, roles);
+}
+
+// A blocked weight of several groups is the library's only where blocks do not straddle groups.
+bool describable(const TensorDesc& w, int64_t groups) {
+  if (!w.layout.blocked() || w.layout.packed() || groups == 1) return true;
+  return (w.shape[0] / groups) % w.layout.block == 0 && w.shape[1] % w.layout.block == 0;
+}
+
+std::unique_ptr<Plan> prepare(const OpCall& call) {
+  if (!supports(call)) return nullptr;
+  const ConvRoles roles = roles_of(call);
+  for (const TensorDesc* d : {roles.x, roles.w, roles.y})
+    if (numel(d->shape) == 0) return std::make_unique<ZeroPlan>(call);
+  for (const TensorDesc* d : {roles.x, roles.w, roles.y, roles.bias, roles.residual})
+    if (d && !d->layout.blocked() && !d->contiguous()) return nullptr;
+  if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
+  const bool native = call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
+  if (!native) return widened(call, prepare);
+  onednn::ThreadScope scope(num_threads());
+  try {
+    auto kernel = kernel_for(call, roles);
+    if (!kernel) return nullptr;
+    return std::make_unique<ConvPlan>(call, roles, std::move(kernel));
+  } catch (const dnnl::error&) {  // no reorder between these layouts
+    return nullptr;
+  }
+}
+
+// Gives `desc` the layout kind that is the library's `wanted`, if one of ours is.
+void adopt(TensorDesc& desc, const MemoryDesc& wanted, int64_t groups, std::initializer_list<LayoutKind> kinds) {
+  for (LayoutKind kind : kinds)
+    for (int block : {8, 16}) {
+      TensorDesc candidate = desc;
+      candidate.layout = Layout{kind, block, {}, 0};
+      if (describable(candidate, groups) && onednn::describe(candidate, groups) == wanted) {
+        desc.layout = candidate.layout;
+        return;
+      }
+    }
+  desc.layout = Layout::contiguous(desc.shape);
+}
+
+bool layouts(OpCall& call) {
+  const ConvRoles r = roles_of(call);
+  for (TensorDesc* d : {r.x, r.w, r.y}) {
+    if (numel(d->shape) == 0) return false;
+    d->layout = Layout::contiguous(d->shape);
+  }
+  const int64_t groups = call.attrs->integer("groups");
+  SmallVector<DType, 3> types;
+  for (TensorDesc* d : {r.x, r.w, r.y}) types.push_back(d->dtype);
+  if (is_narrow(call.dtype()) && !onednn::has_bf16_products())
+    for (TensorDesc* d : {r.x, r.w, r.y}) d->dtype = DType::f32;
+  bool found = false;
+  try {
+    if (const auto kernel = kernel_for(call, r)) {
+      adopt(*r.x, kernel->x, 1, {LayoutKind::channel_block});
+      adopt(*r.y, kernel->y, 1, {LayoutKind::channel_block});
+      if (r.residual) r.residual->layout = r.y->layout;
+      if (kernel->packed_w.packed()) r.w->layout = kernel->packed_w;
+      else adopt(*r.w, kernel->w, groups, {LayoutKind::weight_io, LayoutKind::weight_oi});
+      found = true;
+    }
+  } catch (const dnnl::error&) {
+  }
+  r.x->dtype = types[0], r.w->dtype = types[1], r.y->dtype = types[2];
+  return found;
+}
+
+}  // namespace
+
+Family conv_family() { return {"conv", supports, prepare, nullptr, layouts}; }
+
+}  // namespace cairn::cpu

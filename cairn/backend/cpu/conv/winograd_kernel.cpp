@@ -1,0 +1,180 @@
+// Winograd's convolution as a kernel of the family: where it fits, where it pays, and weights transformed once.
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "cairn/backend/cpu/conv/conv_kernel.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/winograd/winograd.h"
+#include "cairn/base/error.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
+
+// 3x3 (and 3x3x3) of stride 1; 4x4 of stride 2 over even sizes.
+bool winograd_fits(const OpCall& call, const ConvRoles& r) {
+  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"), &pads = call.attrs->ints("pads");
+  const int spatial = stride.ssize();
+  if (spatial < 2 || call.attrs->integer("groups") != 1 || r.x->dtype != DType::f32) return false;
+  const bool halves = stride[0] == 2 && spatial == 2;
+  for (int d = 0; d < spatial; ++d) {
+    if (stride[d] != (halves ? 2 : 1) || dilation[d] != 1 || r.w->shape[d + 2] != (halves ? 4 : 3)) return false;
+    if (pads[2 * d] > 2 || pads[2 * d + 1] > 2) return false;
+    if (halves && (r.x->shape[d + 2] % 2 || (pads[2 * d] + pads[2 * d + 1]) % 2)) return false;
+  }
+  return true;
+}
+
+WinogradShape winograd_shape(const OpCall& call, const ConvRoles& r) {
+  const Ints& pads = call.attrs->ints("pads");
+  const int rank = r.x->shape.ssize(), last = pads.ssize() - 4;
+  WinogradShape s;
+  s.block = r.x->layout.blocked() ? r.x->layout.block : r.y->layout.blocked() ? r.y->layout.block : preferred_block();
+  s.batch = r.x->shape[0], s.in_channels = r.x->shape[1], s.out_channels = r.y->shape[1];
+  s.height = r.x->shape[rank - 2], s.width = r.x->shape[rank - 1];
+  s.pad_top = pads[last], s.pad_bottom = pads[last + 1], s.pad_left = pads[last + 2], s.pad_right = pads[last + 3];
+  if (rank == 5) s.depth = r.x->shape[2], s.taps = 3, s.pad_front = pads[0], s.pad_back = pads[1];
+  s.stride = static_cast<int>(call.attrs->ints("stride").back());
+  return s;
+}
+
+// A weight transformed once lies packed, in this form. It is the same for images of any size.
+struct PackedForm {
+  WinogradTile tile;
+  int block;
+  bool backward;
+
+  explicit PackedForm(const Layout& layout)
+      : tile(layout.strides[1] == 2 ? WinogradTile::f2 : WinogradTile::f4), block(static_cast<int>(layout.strides[2])),
+        backward(layout.strides[3] != 0) {}
+  PackedForm(WinogradTile tile, int block, bool backward) : tile(tile), block(block), backward(backward) {}
+
+  // A plan of some convolution with weights of this shape.
+  template <class Plan>
+  std::unique_ptr<Plan> plan(const Shape& w) const {
+    WinogradShape s{.in_channels = w[1], .out_channels = w[0], .height = 8, .width = 8, .block = block};
+    if (w.size() == 5) s.depth = s.taps = 3;
+    if (w.back() == 4) s.stride = 2;
+    return std::make_unique<Plan>(s, WinogradOptions{.tile = tile, .transformed = true});
+  }
+  Layout layout(const Shape& w) const {
+    const size_t bytes = backward ? plan<WinogradBackwardData>(w)->weight_bytes() : plan<WinogradForward>(w)->weight_bytes();
+    return Layout::packed_in(bytes, {tile == WinogradTile::f2 ? 2 : 4, block, backward});
+  }
+};
+
+// The kernel will be given, or may ask for, a weight that was transformed beforehand.
+bool takes_packed(const OpCall& call, const ConvRoles& r) {
+  return r.direction != ConvDirection::weight && (r.w->layout.packed() || call.is_fixed(r.w_at));
+}
+
+// Which tile to use; none: direct convolution.
+std::optional<WinogradTile> winograd_tile(const OpCall& call, const ConvRoles& r) {
+  if (r.w->layout.packed()) return PackedForm(r.w->layout).tile;
+  if (!winograd_fits(call, r)) return {};
+  const char* setting = std::getenv("CAIRN_CONV");
+  const std::string_view choice = setting ? setting : "auto";
+  check(choice == "auto" || choice == "direct" || choice == "f2" || choice == "f4",
+        "CAIRN_CONV is '{}'; it can be auto, direct, f2 or f4", choice);
+  if (choice == "direct") return {};
+  if (choice == "f2") return WinogradTile::f2;
+  if (choice == "f4") return WinogradTile::f4;
+  if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return {};
+  const WinogradShape shape = winograd_shape(call, r);
+  auto gain = [&](WinogradTile tile) {
+    return winograd_gain(shape, {.tile = tile, .transformed = takes_packed(call, r)});
+  };
+  const double f2 = gain(WinogradTile::f2), f4 = gain(WinogradTile::f4);
+  constexpr double kWorthIt = 1.1;
+  if (std::max(f2, f4) < kWorthIt) return {};
+  return f4 >= f2 ? WinogradTile::f4 : WinogradTile::f2;
+}
+
+class WinogradKernel : public ConvKernel {
+ public:
+  WinogradKernel(const OpCall& call, const ConvRoles& r, WinogradTile tile)
+      : direction_(r.direction), relu_(r.relu), packed_(takes_packed(call, r)) {
+    const WinogradShape s = winograd_shape(call, r);
+    const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
+    const WinogradOptions options{tile, blocked ? FilterLayout::blocked : FilterLayout::plain, num_threads(), packed_};
+    auto wanted = [&](TensorDesc d, const Layout& layout) {
+      d.layout = layout;
+      return onednn::describe(d);
+    };
+    x = wanted(*r.x, Layout::channel_blocked(s.block)), y = wanted(*r.y, Layout::channel_blocked(s.block));
+    if (packed_) packed_w = PackedForm(tile, s.block, direction_ == ConvDirection::input).layout(r.w->shape);
+    else w = wanted(*r.w, blocked ? r.w->layout : Layout::contiguous(r.w->shape));
+    switch (direction_) {
+      case ConvDirection::forward: scratch_bytes = (forward_ = std::make_unique<WinogradForward>(s, options))->workspace_bytes(); break;
+      case ConvDirection::input: scratch_bytes = (data_ = std::make_unique<WinogradBackwardData>(s, options))->workspace_bytes(); break;
+      case ConvDirection::weight: scratch_bytes = (weights_ = std::make_unique<WinogradBackwardWeights>(s, options))->workspace_bytes(); break;
+    }
+    if (!r.bias || s.out_channels % s.block == 0) return;
+    channels_ = s.out_channels, bias_offset_ = scratch_bytes = whole_lines(scratch_bytes);
+    padded_ = (channels_ + s.block - 1) / s.block * s.block;
+    scratch_bytes += whole_lines(sizeof(float) * static_cast<size_t>(padded_));
+  }
+  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras, void* scratch) override {
+    const ConvEpilogue epilogue{whole_bias(extras.bias, scratch), static_cast<const float*>(extras.residual), relu_};
+    const auto* px = static_cast<const float*>(x_data);
+    const auto* pw = static_cast<const float*>(w_data);
+    const float *plain = packed_ ? nullptr : pw, *packed = packed_ ? pw : nullptr;
+    const auto* py = static_cast<const float*>(y_data);
+    switch (direction_) {
+      case ConvDirection::forward: return forward_->run(px, plain, packed, const_cast<float*>(py), epilogue, scratch);
+      case ConvDirection::input: return data_->run(py, plain, packed, const_cast<float*>(px), scratch);
+      case ConvDirection::weight: return weights_->run(px, py, const_cast<float*>(pw), scratch);
+    }
+  }
+
+ private:
+  // The bias in whole blocks of channels.
+  const float* whole_bias(const float* bias, void* scratch) const {
+    if (padded_ == 0 || !bias) return bias;
+    auto* whole = reinterpret_cast<float*>(static_cast<char*>(scratch) + bias_offset_);
+    std::fill(std::copy(bias, bias + channels_, whole), whole + padded_, 0.0f);
+    return whole;
+  }
+
+  ConvDirection direction_;
+  bool relu_, packed_;
+  int64_t channels_ = 0, padded_ = 0;  // set where the last block of channels is not full
+  size_t bias_offset_ = 0;
+  std::unique_ptr<WinogradForward> forward_;
+  std::unique_ptr<WinogradBackwardData> data_;
+  std::unique_ptr<WinogradBackwardWeights> weights_;
+};
+
+class WinogradPack : public Plan {
+ public:
+  explicit WinogradPack(const OpCall& call) {
+    const PackedForm form(call.out().layout);
+    if (form.backward) data_ = form.plan<WinogradBackwardData>(call.shape());
+    else forward_ = form.plan<WinogradForward>(call.shape());
+  }
+  void launch(const Launch& args) const override {
+    const auto* w = static_cast<const float*>(args.inputs[0]);
+    auto* u = static_cast<float*>(args.outputs[0]);
+    if (data_) data_->transform_weights(w, u);
+    else forward_->transform_weights(w, u);
+  }
+
+ private:
+  std::unique_ptr<WinogradForward> forward_;
+  std::unique_ptr<WinogradBackwardData> data_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles& roles) {
+  const auto tile = winograd_tile(call, roles);
+  return tile ? std::make_unique<WinogradKernel>(call, roles, *tile) : nullptr;
+}
+
+std::unique_ptr<Plan> make_winograd_pack(const OpCall& call) { return std::make_unique<WinogradPack>(call); }
+
+}  // namespace cairn::cpu

@@ -59,16 +59,18 @@ class Sweep {
 
   std::vector<Tensor> run_vjp(GradNode& node, const std::vector<Tensor>& grads, std::span<const bool> needs) {
     NoGrad mode(create_graph_);
-    Context& ctx = context();
-    std::vector<PathEntry> path;
-    if (ctx.recorder && !node.path.empty()) {
-      path = std::exchange(ctx.path, {{node.path, node.loc}});
-      auto results = node.vjp(grads, needs);
-      ctx.path = std::move(path);
-      return results;
-    }
+    if (!context().recorder) return node.vjp(grads, needs);
+    const PathScope scope(node);
     return node.vjp(grads, needs);
   }
+
+  // What is recorded for a node's gradient belongs to its module and line.
+  struct PathScope {
+    explicit PathScope(const GradNode& node)
+        : saved(std::exchange(context().path, {{node.path, node.loc}})) {}
+    ~PathScope() { context().path = std::move(saved); }
+    std::vector<PathEntry> saved;
+  };
 
   Tensor check_shape(const GradNode& node, size_t i, const Tensor& gradient) {
     if (!node.input_shapes.empty() && gradient.shape() != node.input_shapes[i])

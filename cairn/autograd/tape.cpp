@@ -50,7 +50,7 @@ Edge edge_of(const Tensor& t) {
 void attach(const Ref<GradNode>& node, std::span<Tensor> outputs) {
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->loc = context().loc;
-  if (context().recorder) node->path = context().path_text();
+  if (context().recorder) node->path = context().path_text(), node->loc = user_line(node->loc);
   for (size_t i = 0; i < outputs.size(); ++i) {
     node->output_descs.push_back(outputs[i].desc());
     if (!is_float(outputs[i].dtype())) continue;

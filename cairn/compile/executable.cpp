@@ -83,8 +83,9 @@ void Executable::prepare_steps() {
     OpCall call = graph_.call_of(node);
     context().loc = node.loc;
     if (!node.region && !backend_.supports(call)) {
-      if (!node.op->host_kernel) call.error("back end '{}' has no kernel for this op", backend_.name());
-      step.plan = make_host_plan(call);
+      if (!node.op->host_kernel)
+        call.error("back end '{}' has no kernel for this op", backend_.name());
+      step.plan = make_host_plan(call, backend_);
     } else {
       step.plan = backend_.prepare(call);
     }

@@ -59,7 +59,7 @@ void GraphRecorder::record(const OpDef& op, const Attrs& attrs, std::span<const 
   Node node;
   node.op = &op, node.attrs = attrs;
   node.path = like ? like->path : context().path_text();
-  node.loc = like ? like->loc : loc;
+  node.loc = like ? like->loc : user_line(loc);
   node.recompute = like ? like->recompute : context().recompute;
   for (const Tensor& t : inputs) node.inputs.push_back(value_of(t));
   for (Tensor& t : outputs) {

@@ -7,7 +7,8 @@ namespace {
 
 // Lines inside the library's own layers say nothing to a user: the line of the call into them does.
 bool is_internal(std::string_view file) {
-  for (const char* folder : {"cairn/ops/", "cairn/nn/", "cairn/optim/", "cairn/autograd/", "cairn/tensor/"})
+  for (const char* folder : {"cairn/ops/", "cairn/nn/", "cairn/optim/", "cairn/autograd/",
+                             "cairn/tensor/", "cairn/models/"})
     if (file.find(folder) != std::string_view::npos) return true;
   return false;
 }
@@ -40,12 +41,16 @@ AutocastScope::~AutocastScope() {
   context().autocast_dtype = saved_dtype_;
 }
 
+Loc user_line(Loc loc) {
+  const auto& path = context().path;
+  for (size_t i = path.size(); i-- > 0 && is_internal(loc.file_name());) loc = path[i].loc;
+  return loc;
+}
+
 std::string where(Loc loc) {
-  const Context& ctx = context();
-  for (size_t i = ctx.path.size(); i-- > 0 && is_internal(loc.file_name());) loc = ctx.path[i].loc;
-  const std::string path = ctx.path_text();
+  const std::string path = context().path_text();
   if (loc.line() == 0 && path.empty()) return "";
-  return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(loc));
+  return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(user_line(loc)));
 }
 
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc) {

@@ -94,13 +94,17 @@ void vjp_by_decomposition(VjpCall& call);
 // Runs an op now, on the back end of its inputs (ops/run.cpp): called by apply().
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
-// The plan of a user's op that brings its own plain kernel (OpDef::host_kernel).
-std::unique_ptr<Plan> make_host_plan(const OpCall& call);
+// The plan of a user's op that brings its own plain kernel (OpDef::host_kernel). Where the host cannot
+// read the back end's memory, operands go through copies: correct, and every launch waits.
+std::unique_ptr<Plan> make_host_plan(const OpCall& call, Backend& backend);
 
 // Moves the thread's generator by the random ops of a replayed step.
 void advance_generator(int64_t ops);
 
-// " (at net.conv1, train.cpp:12)": the module path and source line for an error message.
+// The line of the user's that led to `loc`: where that is inside the library, the innermost call of a
+// module from outside it.
+Loc user_line(Loc loc);
+// " (at net.conv1, train.cpp:12)": the module path and the user's line for an error message.
 std::string where(Loc loc);
 // normalize_axis() of tensor/ whose error says where.
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc);

@@ -14,18 +14,36 @@ namespace {
 
 class HostPlan : public Plan {  // a user's op: its own plain kernel
  public:
-  explicit HostPlan(const OpCall& call) : attrs_(*call.attrs) {
+  HostPlan(const OpCall& call, Backend& backend) : backend_(backend), attrs_(*call.attrs) {
     descs_.reserve(call.inputs.size() + call.outputs.size());
     call_.op = call.op, call_.attrs = &attrs_;
     for (TensorDesc* d : call.inputs) call_.inputs.push_back(&descs_.emplace_back(*d));
     for (TensorDesc* d : call.outputs) call_.outputs.push_back(&descs_.emplace_back(*d));
+    if (backend.host_readable()) return;
+    Backend& host = backend_named("cpu");
+    for (const TensorDesc& d : descs_) copies_.push_back(new Buffer(host, d.bytes()));
   }
-  void launch(const Launch& args) const override { call_.op->host_kernel(call_, args); }
+  void launch(const Launch& args) const override {
+    if (copies_.empty()) return call_.op->host_kernel(call_, args);
+    const size_t inputs = call_.inputs.size();
+    SmallVector<const void*, 8> in;
+    SmallVector<void*, 8> out;
+    for (size_t i = 0; i < inputs; ++i) {
+      backend_.copy_to_host(copies_[i]->data(), args.inputs[i], copies_[i]->bytes());
+      in.push_back(copies_[i]->data());
+    }
+    for (size_t i = inputs; i < copies_.size(); ++i) out.push_back(copies_[i]->data());
+    call_.op->host_kernel(call_, {in.data(), out.data(), nullptr, args.fault});
+    for (size_t i = inputs; i < copies_.size(); ++i)
+      backend_.copy_from_host(args.outputs[i - inputs], copies_[i]->data(), copies_[i]->bytes());
+  }
 
  private:
+  Backend& backend_;
   Attrs attrs_;
   std::vector<TensorDesc> descs_;
   OpCall call_;
+  std::vector<Ref<Buffer>> copies_;  // on the host, of inputs and outputs
 };
 
 // What is known about running one kind of call: a plan, or that it must be rewritten first.
@@ -74,7 +92,7 @@ class EntryCache {
 std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
   if (backend.supports(call)) return backend.prepare(call);
   if (call.op->decompose) return nullptr;
-  if (call.op->host_kernel) return make_host_plan(call);
+  if (call.op->host_kernel) return make_host_plan(call, backend);
   call.error("back end '{}' has no kernel for this op", backend.name());
 }
 
@@ -169,7 +187,9 @@ void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inp
 
 }  // namespace
 
-std::unique_ptr<Plan> make_host_plan(const OpCall& call) { return std::make_unique<HostPlan>(call); }
+std::unique_ptr<Plan> make_host_plan(const OpCall& call, Backend& backend) {
+  return std::make_unique<HostPlan>(call, backend);
+}
 
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   for (const Tensor& t : inputs)

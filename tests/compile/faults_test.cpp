@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "cairn/autograd/autograd.h"
 #include "cairn/base/error.h"
 #include "cairn/compile/compile.h"
 #include "cairn/nn/nn.h"
@@ -74,11 +75,52 @@ TEST(Faults, NaNInTheDataIsCalledThat) {
   expect_has(message_of([&] { f(tensor({1, 2}), tensor({1, NAN})); }), "argument 1 of the step holds NaN (element 1)");
 }
 
-TEST(Faults, ABadIndexNamesTheModule) {
-  nn::Embedding table(4, 2);
-  auto f = compile([&](Tensor i) { return sum(table(i)); });
+// Library modules inside the user's: the line is where the user called them.
+struct Reader : nn::Module {
+  nn::Embedding words = child("words", nn::Embedding(4, 2));
+  nn::Linear head = child("head", nn::Linear(2, 3));
+  int words_line = 0, head_line = 0;
+  Tensor forward(Tensor i) override {
+    words_line = __LINE__ + 1;
+    const Tensor rows = words(i);
+    head_line = __LINE__ + 1;
+    return head(reshape(rows, {-1, i.size(0)}));
+  }
+};
+
+std::string line(int number) { return fmt::format("faults_test.cpp:{})", number); }
+
+TEST(Faults, ABadIndexNamesTheModuleAndTheUsersLine) {
+  Reader net;
+  auto f = compile([&](Tensor i) { return sum(net(i)); });
   const std::string message = message_of([&] { f(tensor(std::vector<int64_t>{0, 7}, {2})); });
   expect_has(message, "embedding: index 7 at position 1 is out of range");
+  expect_has(message, "words");
+  expect_has(message, line(net.words_line));
+}
+
+TEST(Faults, AWrongShapeNamesTheModuleAndTheUsersLine) {
+  Reader net;
+  const Tensor three = tensor(std::vector<int64_t>{0, 1, 2}, {3});
+  auto f = compile([&](Tensor i) { return sum(net(i)); });
+  for (const auto& call : {std::function([&] { f(three); }), std::function([&] { net(three); })}) {
+    const std::string message = message_of(call);
+    expect_has(message, "linear");
+    expect_has(message, "head");
+    expect_has(message, line(net.head_line));
+  }
+}
+
+// What the backward pass records is of the line that the forward pass was.
+TEST(Faults, GradientsBelongToTheLineOfTheirOp) {
+  Reader net;
+  auto f = compile([&](Tensor i) { return grad({sum(net(i))}, {net.head.parameters()[0]})[0]; });
+  f(tensor(std::vector<int64_t>{0, 1}, {2}));
+  for (const Node& node : f.last()->graph().nodes) {
+    if (node.path.find("head") == std::string::npos) continue;
+    EXPECT_NE(std::string(node.loc.file_name()).find("faults_test.cpp"), std::string::npos)
+        << node.op->name << " at " << node.loc.file_name();
+  }
 }
 
 }  // namespace

@@ -133,6 +133,38 @@ TEST(FakeDevice, TheHostCannotReadItsMemory) {
   EXPECT_EQ(t.to_vector<float>(), (std::vector<float>{1, 2, 3}));
 }
 
+// A user's op whose kernel is plain host code: 3 x.
+const OpDef& tripled() {
+  static const OpDef row = [] {
+    OpDef op{"device_test_tripled",
+             "3 x",
+             1,
+             1,
+             [](OpCall& c) { c.set(0, c.dtype(), c.shape()); },
+             0,
+             nullptr,
+             "only for this test"};
+    op.host_kernel = [](const OpCall& call, const Launch& launch) {
+      const auto* x = static_cast<const float*>(launch.inputs[0]);
+      auto* y = static_cast<float*>(launch.outputs[0]);
+      for (int64_t i = 0; i < numel(call.shape()); ++i) y[i] = 3 * x[i];
+    };
+    return op;
+  }();
+  static const bool registered = (register_op(row), true);
+  (void)registered;
+  return row;
+}
+
+TEST(FakeDevice, AUsersHostKernelWorksOnCopies) {
+  const BackendScope scope(FakeDevice::instance());
+  const Tensor x = tensor({1, 2});
+  EXPECT_EQ((apply(tripled(), {x + 1.0}) * 2.0).to_vector<float>(), (std::vector<float>{12, 18}));
+  auto f = compile([](Tensor t) { return apply(tripled(), {t + 1.0}) * 2.0; });
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(f(x).to_vector<float>(), (std::vector<float>{12, 18})) << "call " << i;
+}
+
 TEST(FakeDevice, AFreedValueIsPoisonedOnlyAfterItsReadersRan) {
   const BackendScope scope(FakeDevice::instance());
   Tensor x = tensor({1, 2});

@@ -154,9 +154,9 @@ struct Minimal<F4x3, 1> {  // 0, 1, infinity
   }
 };
 
-// Points 0, 1, -1, infinity.
+// Points 0, 1, -1, infinity: as F(4, 3) without 2 and -2, but for the scales of the inputs.
 template <>
-struct Minimal<F2x3, 2> {
+struct Minimal<F2x3, 2> : Minimal<F4x3, 2> {
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = hn::Sub(d[0], d[2]);
@@ -164,42 +164,22 @@ struct Minimal<F2x3, 2> {
     v[2] = hn::Sub(d[2], d[1]);
     v[3] = hn::Sub(d[3], d[1]);
   }
-  template <class V>
-  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
-    Minimal<F4x3, 2>::output(q, y);
-  }
-  template <class V>
-  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
-    Minimal<F4x3, 2>::gradient(y, q);
-  }
 };
 
 template <>
-struct Minimal<F2x3, 1> {
+struct Minimal<F2x3, 1> : Minimal<F4x3, 1> {
   template <class V>
   static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
     v[0] = hn::Sub(d[0], d[1]);
     v[1] = hn::Add(d[1], d[1]);
     v[2] = hn::Sub(d[2], d[1]);
   }
-  template <class V>
-  static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
-    Minimal<F4x3, 1>::output(q, y);
-  }
-  template <class V>
-  static HWY_INLINE HWY_ATTR void gradient(const V* y, V* q) {
-    Minimal<F4x3, 1>::gradient(y, q);
-  }
 };
 
 // Two taps: points 0, 1, -1, 2, infinity with the scales of F(4, 3), so that inputs are transformed
-// as there.
+// as there for one output less.
 template <>
-struct Minimal<F4x2, 4> {
-  template <class V>
-  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
-    Minimal<F4x3, 3>::input(d, v);
-  }
+struct Minimal<F4x2, 4> : Minimal<F4x3, 3> {
   template <class V>
   static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
     const V sum = hn::Add(q[1], q[2]), difference = hn::Sub(q[1], q[2]);
@@ -220,11 +200,7 @@ struct Minimal<F4x2, 4> {
 };
 
 template <>
-struct Minimal<F4x2, 3> {
-  template <class V>
-  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
-    Minimal<F4x3, 2>::input(d, v);
-  }
+struct Minimal<F4x2, 3> : Minimal<F4x3, 2> {
   template <class V>
   static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
     const V sum = hn::Add(q[1], q[2]);
@@ -243,11 +219,7 @@ struct Minimal<F4x2, 3> {
 };
 
 template <>
-struct Minimal<F4x2, 2> {
-  template <class V>
-  static HWY_INLINE HWY_ATTR void input(const V* d, V* v) {
-    Minimal<F4x3, 1>::input(d, v);
-  }
+struct Minimal<F4x2, 2> : Minimal<F4x3, 1> {
   template <class V>
   static HWY_INLINE HWY_ATTR void output(const V* q, V* y) {
     y[0] = hn::Add(q[0], q[1]);

@@ -74,6 +74,68 @@ TEST(Fold, WeightsAreFoldedAgainAfterAnAssignment) {
   expect_near(f(x), block(x), 1e-3);
 }
 
+// Convolutions for which Winograd has a form, and one weight of each.
+struct FixedWeight {
+  Shape x, w;
+  Tensor (*run)(const Tensor& x, const Tensor& w);
+};
+const FixedWeight kFixedWeights[] = {
+    {{2, 5, 9, 7}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.padding = {1}});
+     }},
+    {{1, 9, 4, 6, 5}, {8, 9, 3, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv3d(x, w, {}, {.padding = {1}});
+     }},
+    {{2, 5, 10, 8}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
+     }},
+    {{2, 13, 5, 4}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
+       return conv_transpose(x, w, {}, {.stride = {2}, .padding = {1}});
+     }},
+};
+
+int64_t packed_values(const Graph& graph) {
+  int64_t count = 0;
+  for (const Value& v : graph.values) count += v.desc.layout.packed();
+  return count;
+}
+
+TEST(Fold, WinogradKeepsItsTransformedWeightsUntilTheyAreAssigned) {
+  for (const char* choice : {"f2", "f4"})
+    for (const FixedWeight& c : kFixedWeights) {
+      manual_seed(5);
+      const Tensor x = randn(c.x), w = state(randn(c.w) * 0.3);
+      NoGrad no_grad;
+      auto expected = [&] {
+        setenv("CAIRN_CONV", "direct", 1);
+        const Tensor y = c.run(x, w);
+        setenv("CAIRN_CONV", choice, 1);
+        return y;
+      };
+      expected();
+      auto f = compile([&](Tensor t) { return c.run(t, w); });
+      for (int i = 0; i < 2; ++i) expect_near(f(x), expected(), 1e-3);
+      EXPECT_EQ(packed_values(f.last()->graph()), 1) << choice << to_string(c.w);
+      assign(w, randn(c.w) * 0.3);
+      for (int i = 0; i < 2; ++i) expect_near(f(x), expected(), 1e-3);
+      unsetenv("CAIRN_CONV");
+    }
+}
+
+TEST(Fold, AWeightThatTheStepChangesIsNotPacked) {
+  setenv("CAIRN_CONV", "f4", 1);
+  const Tensor w = parameter(randn({13, 5, 3, 3})), x = randn({2, 5, 9, 7});
+  auto f = compile([&](Tensor t) {
+    const Tensor loss = mean(square(conv2d(t, w, {}, {.padding = {1}})));
+    assign(w, w - 0.1 * grad({loss}, {w})[0]);
+    return loss;
+  });
+  const double first = f(x).item();
+  EXPECT_LT(f(x).item(), first);
+  EXPECT_EQ(packed_values(f.last()->graph()), 0);
+  unsetenv("CAIRN_CONV");
+}
+
 TEST(Fold, BiasBeforeTheNormalisationAndGroups) {
   manual_seed(4);
   const Tensor w = state(randn({16, 4, 3, 3})), b = state(randn({16})), mean = state(randn({16})), var = state(rand({16}) + 0.5);

@@ -195,10 +195,19 @@ void Executable::bind_states() {
   }
 }
 
+namespace {
+// Nobody but its keeper holds the result or a view of it.
+bool is_free(const Tensor& t) {
+  return t.defined() && t.ref()->use_count() == 1 && t.impl()->buffer->use_count() == 1;
+}
+}  // namespace
+
 void Executable::bind_outputs(std::span<Tensor> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor& kept = results_[i];
-    if (!kept.defined() || kept.ref()->use_count() > 1 || kept.impl()->buffer->use_count() > 1) {
+    const bool first = is_free(results_[i][0]) || !is_free(results_[i][1]);
+    Tensor& kept = results_[i][first ? 0 : 1];
+    if (!is_free(kept)) {
+      if (kept.defined() && !results_[i][1].defined()) results_[i][1] = kept;
       kept = Tensor(Ref<TensorImpl>(new TensorImpl));
       kept.impl()->desc = graph_.desc(graph_.outputs[i]);
       kept.impl()->buffer = new Buffer(backend_, kept.desc().bytes());

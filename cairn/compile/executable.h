@@ -1,5 +1,6 @@
 // A compiled step: plans with fixed memory, run one after another.
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <span>
@@ -90,7 +91,8 @@ class Executable {
   std::vector<std::vector<Slot>> input_slots_, output_slots_, state_slots_;
   std::vector<void*> input_addresses_, output_addresses_, state_addresses_;
   std::vector<Tensor> staged_;   // arguments made contiguous
-  std::vector<Tensor> results_;  // kept, to be handed out again when the caller let go
+  // Kept, to be handed out again when the caller let go: two of each, as callers keep one for a while.
+  std::vector<std::array<Tensor, 2>> results_;
   ExecutableStats stats_;
 };
 

@@ -4,7 +4,6 @@
 #include <mutex>
 
 #include "cairn/base/error.h"
-#include "cairn/device/pool.h"
 
 namespace cairn {
 
@@ -28,9 +27,6 @@ Registry& registry() {
 thread_local Backend* current = nullptr;
 
 }  // namespace
-
-void* Buffer::operator new(size_t bytes) { return pool_allocate(bytes); }
-void Buffer::operator delete(void* memory, size_t bytes) { pool_deallocate(memory, bytes); }
 
 void register_backend(Backend& backend) {
   std::lock_guard lock(registry().mutex);

@@ -78,9 +78,6 @@ class Buffer : public RefCounted {
   Backend& backend() const { return backend_; }
   uint64_t version = 0;
 
-  void* operator new(size_t bytes);  // the handle itself, on the host
-  void operator delete(void* memory, size_t bytes);
-
  private:
   Backend& backend_;
   void* data_;

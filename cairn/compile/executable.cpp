@@ -202,18 +202,21 @@ bool is_free(const Tensor& t) {
 }
 }  // namespace
 
+Tensor& Executable::result(size_t number) {
+  auto& kept = results_[number];
+  for (Tensor& t : kept)
+    if (is_free(t)) return t;
+  std::swap(kept[0], kept[1]);  // the older one is left to who holds it
+  kept[0] = Tensor(Ref<TensorImpl>(new TensorImpl));
+  kept[0].impl()->desc = graph_.desc(graph_.outputs[number]);
+  kept[0].impl()->buffer = new Buffer(backend_, kept[0].desc().bytes());
+  return kept[0];
+}
+
 void Executable::bind_outputs(std::span<Tensor> outputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const bool first = is_free(results_[i][0]) || !is_free(results_[i][1]);
-    Tensor& kept = results_[i][first ? 0 : 1];
-    if (!is_free(kept)) {
-      if (kept.defined() && !results_[i][1].defined()) results_[i][1] = kept;
-      kept = Tensor(Ref<TensorImpl>(new TensorImpl));
-      kept.impl()->desc = graph_.desc(graph_.outputs[i]);
-      kept.impl()->buffer = new Buffer(backend_, kept.desc().bytes());
-    }
-    outputs[i] = kept;
-    void* address = kept.impl()->buffer->data();
+    outputs[i] = result(i);
+    void* address = outputs[i].impl()->buffer->data();
     if (address == output_addresses_[i]) continue;
     output_addresses_[i] = address;
     set_slots(output_slots_[i], address);

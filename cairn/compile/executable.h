@@ -68,6 +68,7 @@ class Executable {
   void bind_inputs(std::span<const Tensor> arguments);
   void bind_states();
   void bind_outputs(std::span<Tensor> outputs);
+  Tensor& result(size_t number);  // one of the kept ones that is free, or a new one
   void run_derived();
   void check_late();
   void run_steps(std::span<const Tensor> arguments);

@@ -12,10 +12,17 @@
 namespace cairn::train {
 namespace {
 
+// When the program was loaded, nearly.
+const auto program_began = std::chrono::steady_clock::now();
+
 const Tensor* find(const NamedTensors& tensors, const std::string& name) {
   const auto it = std::find_if(tensors.begin(), tensors.end(),
                                [&](const auto& named) { return named.first == name; });
   return it == tensors.end() ? nullptr : &it->second;
+}
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 Part generator_part() {
@@ -130,7 +137,7 @@ Trainer::Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts)
 }
 
 double Trainer::seconds() const {
-  return seconds_before_ + std::chrono::duration<double>(Clock::now() - began_).count();
+  return seconds_before_ + since(began_);
 }
 
 void Trainer::restore() {
@@ -178,8 +185,9 @@ void Trainer::run(const TrainerHooks& hooks) {
     if (hooks.save_weights) hooks.save_weights();
     return;
   }
-  while (step_ < options_.total) {
+  for (bool first = true; step_ < options_.total; first = false) {
     take_step(hooks);
+    if (first) output.write(step_, {{"seconds_to_first_step", since(program_began)}}, {}, "");
     const bool evaluates = step_ == options_.total ||
                            (options_.evaluate_every && step_ % options_.evaluate_every == 0);
     if (step_ % options_.log_every == 0 || evaluates) log(hooks, output);

@@ -39,6 +39,15 @@ TEST(Contract, TrainPrintsOneObjectAtTheEnd) {
     EXPECT_TRUE(std::filesystem::exists(Trained::get().run() + "/" + file)) << file;
 }
 
+TEST(Contract, ARunSaysWhenItsFirstStepWasDone) {
+  std::ifstream metrics(Trained::get().run() + "/metrics.jsonl");
+  std::string line;
+  ASSERT_TRUE(std::getline(metrics, line));
+  const Json first = Json::parse(line);
+  EXPECT_EQ(first["step"], 1);
+  EXPECT_GT(first["seconds_to_first_step"].get<double>(), 0);
+}
+
 TEST(Contract, EvalGivesWhatTrainingMeasured) {
   const Trained& t = Trained::get();
   const Outcome o =

@@ -14,7 +14,8 @@ namespace {
 // One sweep over the tape from `outputs` down.
 class Sweep {
  public:
-  Sweep(bool create_graph, bool accumulate, bool stop = false) : create_graph_(create_graph), accumulate_(accumulate), stop_(stop) {}
+  Sweep(bool create_graph, bool accumulate, bool stop = false)
+      : create_graph_(create_graph), accumulate_(accumulate), stop_(stop) {}
 
   // Gradients are wanted for this leaf or intermediate value.
   void want(const Edge& edge) {
@@ -57,7 +58,8 @@ class Sweep {
       if (results[i].defined() && view[i]) flow(node.edges[i], check_shape(node, i, results[i]));
   }
 
-  std::vector<Tensor> run_vjp(GradNode& node, const std::vector<Tensor>& grads, std::span<const bool> needs) {
+  std::vector<Tensor> run_vjp(GradNode& node, const std::vector<Tensor>& grads,
+                              std::span<const bool> needs) {
     NoGrad mode(create_graph_);
     if (!context().recorder) return node.vjp(grads, needs);
     const PathScope scope(node);
@@ -74,8 +76,9 @@ class Sweep {
 
   Tensor check_shape(const GradNode& node, size_t i, const Tensor& gradient) {
     if (!node.input_shapes.empty() && gradient.shape() != node.input_shapes[i])
-      fail("gradient of {}: input {} is {} but its gradient {}", node.op ? node.op->name : "custom op", i,
-           to_string(node.input_shapes[i]), to_string(gradient.shape()));
+      fail("gradient of {}: input {} is {} but its gradient {}",
+           node.op ? node.op->name : "custom op", i, to_string(node.input_shapes[i]),
+           to_string(gradient.shape()));
     return gradient;
   }
 
@@ -103,7 +106,8 @@ class Sweep {
   bool leads_to_wanted(const Edge& edge) {
     if (edge.leaf) return accumulate_ || leaves_.count(edge.leaf.get());
     if (!edge.node) return false;
-    return accumulate_ || values_.count({edge.node.get(), edge.index}) || node_leads(edge.node.get());
+    return accumulate_ || values_.count({edge.node.get(), edge.index}) ||
+           node_leads(edge.node.get());
   }
 
   // Depth-first without recursion, remembering answers.
@@ -155,8 +159,9 @@ Tensor seed_of(const char* fn, const Tensor& output, const Tensor& given) {
           to_string(output.shape()), to_string(given.shape()));
     return given;
   }
-  check(output.numel() == 1, "{}: an output of shape {} needs its gradient given; only scalars start from 1",
-        fn, to_string(output.shape()));
+  check(output.numel() == 1,
+        "{}: an output of shape {} needs its gradient given; only scalars start from 1", fn,
+        to_string(output.shape()));
   return full(output.shape(), 1.0, output.dtype());
 }
 
@@ -177,16 +182,19 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
   Tensors results;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Edge edge = edge_of(inputs[i]);
-    Tensor g = edge.leaf ? sweep.of_leaf(edge.leaf.get()) : sweep.of_value(edge.node.get(), edge.index);
+    Tensor g =
+        edge.leaf ? sweep.of_leaf(edge.leaf.get()) : sweep.of_value(edge.node.get(), edge.index);
     check(g.defined() || options.allow_unused,
-          "grad: no output depends on input {} of shape {}; pass allow_unused for an undefined gradient", i,
-          to_string(inputs[i].shape()));
+          "grad: no output depends on input {} of shape {}; pass allow_unused for an undefined "
+          "gradient",
+          i, to_string(inputs[i].shape()));
     results.push_back(g);
   }
   return results;
 }
 
-Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, const Tensors& inputs, bool create_graph) {
+Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, const Tensors& inputs,
+                        bool create_graph) {
   Sweep sweep(create_graph, false, true);
   for (const Tensor& input : inputs) sweep.want(edge_of(input));
   for (size_t i = 0; i < outputs.size(); ++i) sweep.seed(outputs[i], output_grads[i]);
@@ -194,14 +202,16 @@ Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, con
   Tensors results;
   for (const Tensor& input : inputs) {
     const Edge edge = edge_of(input);
-    results.push_back(edge.leaf ? sweep.of_leaf(edge.leaf.get()) : sweep.of_value(edge.node.get(), edge.index));
+    results.push_back(edge.leaf ? sweep.of_leaf(edge.leaf.get())
+                                : sweep.of_value(edge.node.get(), edge.index));
   }
   return results;
 }
 
 void backward(const Tensor& loss, const Tensor& gradient, bool create_graph) {
-  check(loss.defined() && loss.requires_grad(), "backward: the loss does not depend on anything that "
-                                                "requires a gradient");
+  check(loss.defined() && loss.requires_grad(),
+        "backward: the loss does not depend on anything that "
+        "requires a gradient");
   Sweep sweep(create_graph, true);
   sweep.seed(loss, seed_of("backward", loss, gradient));
   sweep.run();

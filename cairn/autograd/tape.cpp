@@ -43,7 +43,8 @@ GradNode::~GradNode() {
 Edge edge_of(const Tensor& t) {
   if (!t.defined() || !t.requires_grad()) return {};
   TensorImpl* impl = t.impl();
-  if (impl->grad_fn) return {Ref<GradNode>(static_cast<GradNode*>(impl->grad_fn.get())), impl->grad_index, {}};
+  if (impl->grad_fn)
+    return {Ref<GradNode>(static_cast<GradNode*>(impl->grad_fn.get())), impl->grad_index, {}};
   return {{}, 0, impl->origin ? impl->origin : t.ref()};
 }
 

@@ -64,7 +64,8 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   bind_arena();
   results_.resize(graph_.outputs.size());
   staged_.resize(graph_.inputs.size());
-  stats_.arena_bytes = memory_.arena_bytes, stats_.bytes_without_reuse = memory_.bytes_without_reuse;
+  stats_.arena_bytes = memory_.arena_bytes,
+  stats_.bytes_without_reuse = memory_.bytes_without_reuse;
   stats_.compile_seconds = now() - start;
   note_stats(stats_);
 }
@@ -107,8 +108,8 @@ void Executable::prepare_steps() {
     if (in.kind == InputKind::state) sources_.emplace_back(in.tensor, 0);
 }
 
-// Where a look at the fault word waits for the device, one look is taken, after the last op that may fail: no
-// State has changed by then.
+// Where a look at the fault word waits for the device, one look is taken, after the last op that
+// may fail: no State has changed by then.
 void Executable::check_late() {
   if (backend_.host_readable()) return;
   bool last = true;
@@ -123,7 +124,8 @@ ValueId Executable::root(ValueId v) const {
 
 void* Executable::address_of(ValueId v) const {
   const Place& place = memory_.places[root(v)];
-  if (place.kind == Place::derived) return static_cast<char*>(derived_memory_->data()) + place.offset;
+  if (place.kind == Place::derived)
+    return static_cast<char*>(derived_memory_->data()) + place.offset;
   return place.kind == Place::arena ? static_cast<char*>(arena_->data()) + place.offset : nullptr;
 }
 
@@ -152,7 +154,9 @@ void Executable::bind_arena() {
     };
     for (int i = 0; i < node.inputs.ssize(); ++i) bind(node.inputs[i], i, false);
     for (int i = 0; i < node.outputs.ssize(); ++i) bind(node.outputs[i], i, true);
-    step.workspace = steps_[s].plan->workspace_bytes ? static_cast<char*>(arena_->data()) + memory_.workspace[step.node] : nullptr;
+    step.workspace = steps_[s].plan->workspace_bytes
+                         ? static_cast<char*>(arena_->data()) + memory_.workspace[step.node]
+                         : nullptr;
   }
 }
 
@@ -166,10 +170,12 @@ void Executable::set_slots(const std::vector<Slot>& slots, void* address) {
 void Executable::bind_inputs(std::span<const Tensor> arguments) {
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     const GraphInput& in = graph_.inputs[i];
-    const TensorImpl* source = in.kind == InputKind::argument ? arguments[in.argument].impl() : in.tensor.get();
+    const TensorImpl* source =
+        in.kind == InputKind::argument ? arguments[in.argument].impl() : in.tensor.get();
     if (!source->desc.contiguous()) {
       NoGrad no_grad;
-      staged_[i] = contiguous(in.kind == InputKind::argument ? arguments[in.argument] : Tensor(in.tensor));
+      staged_[i] =
+          contiguous(in.kind == InputKind::argument ? arguments[in.argument] : Tensor(in.tensor));
       source = staged_[i].impl();
     }
     void* address = source->buffer->data();
@@ -179,8 +185,8 @@ void Executable::bind_inputs(std::span<const Tensor> arguments) {
   }
 }
 
-// A State whose buffer someone else still holds (a view, a detached value) gets a buffer of its own first:
-// values never change.
+// A State whose buffer someone else still holds (a view, a detached value) gets a buffer of its own
+// first: values never change.
 void Executable::bind_states() {
   for (size_t i = 0; i < graph_.assignments.size(); ++i) {
     TensorImpl& state = *graph_.assignments[i].state;
@@ -262,14 +268,16 @@ void Executable::run_steps(std::span<const Tensor> arguments) {
 namespace {
 // What one launch of a node is, but for its time.
 ProfileEvent event_of(const Graph& graph, const Node& node) {
-  ProfileEvent event{node.op->name, node.path, fmt::format("{}:{}", node.loc.file_name(), node.loc.line())};
+  ProfileEvent event{node.op->name, node.path,
+                     fmt::format("{}:{}", node.loc.file_name(), node.loc.line())};
   if (node.region) {
     event.op += "[";
     for (const RegionStep& s : node.region->steps) event.op += std::string(s.op->name) + " ";
     event.op.back() = ']';
   }
   for (const auto* list : {&node.inputs, &node.outputs})
-    for (ValueId v : *list) event.bytes += static_cast<size_t>(numel(graph.desc(v).shape)) * size_of(graph.desc(v).dtype);
+    for (ValueId v : *list)
+      event.bytes += static_cast<size_t>(numel(graph.desc(v).shape)) * size_of(graph.desc(v).dtype);
   if (!node.outputs.empty()) event.op += " " + to_string(graph.desc(node.outputs[0]));
   return event;
 }
@@ -315,14 +323,16 @@ void Executable::commit() {
   if (graph_.random_ops) advance_generator(graph_.random_ops);
 }
 
-// The failed step runs again, op by op as it was traced, to find where it went wrong: no State has changed yet,
-// so it meets the same values.
+// The failed step runs again, op by op as it was traced, to find where it went wrong: no State has
+// changed yet, so it meets the same values.
 void Executable::raise(std::span<const Tensor> arguments, const Step& step) {
   find_fault(traced_, arguments);
   const Node& node = graph_.nodes[step.node];  // only the compiled form fails
-  const std::string place = fmt::format(" (at {}{}{}:{})", node.path, node.path.empty() ? "" : ", ", node.loc.file_name(), node.loc.line());
+  const std::string place = fmt::format(" (at {}{}{}:{})", node.path, node.path.empty() ? "" : ", ",
+                                        node.loc.file_name(), node.loc.line());
   if (fault_.kind == Fault::bad_index)
-    fail("{}: index {} at position {} is out of range{}", node.op->name, fault_.value, fault_.position, place);
+    fail("{}: index {} at position {} is out of range{}", node.op->name, fault_.value,
+         fault_.position, place);
   fail("{}: a value is not finite (element {}){}", node.op->name, fault_.position, place);
 }
 

@@ -1,6 +1,6 @@
-// Inference: a convolution whose weight is fixed and what scales and shifts its channels by fixed values
-// (batch normalisation in evaluation mode) become a convolution with other weights and one addition:
-// (conv(x, w) + a) s + b = conv(x, w s) + (a s + b).
+// Inference: a convolution whose weight is fixed and what scales and shifts its channels by fixed
+// values (batch normalisation in evaluation mode) become a convolution with other weights and one
+// addition: (conv(x, w) + a) s + b = conv(x, w s) + (a s + b).
 #include "cairn/compile/channel_chain.h"
 #include "cairn/compile/conv_passes.h"
 #include "cairn/compile/passes.h"
@@ -11,7 +11,11 @@ namespace {
 class FoldPass {
  public:
   explicit FoldPass(const Graph& graph)
-      : old_(graph), rewriter_(graph), readers_(graph), fixed_(fixed_values(graph)), last_of_(graph.nodes.size(), -1),
+      : old_(graph),
+        rewriter_(graph),
+        readers_(graph),
+        fixed_(fixed_values(graph)),
+        last_of_(graph.nodes.size(), -1),
         skipped_(graph.nodes.size(), 0) {}
 
   Graph run() {
@@ -32,7 +36,8 @@ class FoldPass {
     const int reader = readers_.only(out(i));
     if (reader < 0 || (!is_named(node(reader), "mul") && !is_named(node(reader), "add"))) return -1;
     const ValueId other = other_input(node(reader), out(i));
-    const bool folds = other >= 0 && fixed_[other] && is_per_channel(old_.desc(other), old_.desc(out(i))) &&
+    const bool folds = other >= 0 && fixed_[other] &&
+                       is_per_channel(old_.desc(other), old_.desc(out(i))) &&
                        old_.desc(out(reader)) == old_.desc(out(i));
     return folds ? reader : -1;
   }
@@ -58,7 +63,8 @@ class FoldPass {
     };
     ValueId scale = -1, shift = -1;
     for (int before = conv, i = next(conv); before != last; before = i, i = next(i)) {
-      const ValueId value = reshaped(rewriter_.map(other_input(node(i), out(before))), channels, original);
+      const ValueId value =
+          reshaped(rewriter_.map(other_input(node(i), out(before))), channels, original);
       if (is_named(node(i), "add")) {
         shift = shift < 0 ? value : pair("add", shift, value, channel);
       } else {
@@ -69,8 +75,10 @@ class FoldPass {
     const TensorDesc& w = old_.desc(original.inputs[1]);
     Shape per_filter(w.shape.size(), 1);
     per_filter[0] = w.shape[0];
-    const ValueId weight = pair("mul", rewriter_.map(original.inputs[1]), reshaped(scale, per_filter, original), w);
-    ValueId result = rewriter_.add(original, *original.op, original.attrs, {rewriter_.map(original.inputs[0]), weight}, y);
+    const ValueId weight =
+        pair("mul", rewriter_.map(original.inputs[1]), reshaped(scale, per_filter, original), w);
+    ValueId result = rewriter_.add(original, *original.op, original.attrs,
+                                   {rewriter_.map(original.inputs[0]), weight}, y);
     if (shift >= 0) result = pair("add", result, shift, y);
     rewriter_.set(out(last), result);
   }
@@ -78,7 +86,8 @@ class FoldPass {
   ValueId reshaped(ValueId v, const Shape& shape, const Node& like) {
     const TensorDesc d = rewriter_.graph().desc(v);
     if (d.shape == shape) return v;
-    return rewriter_.add(like, op_named("reshape"), {{"shape", Ints(shape.begin(), shape.end())}}, {v}, TensorDesc(d.dtype, shape));
+    return rewriter_.add(like, op_named("reshape"), {{"shape", Ints(shape.begin(), shape.end())}},
+                         {v}, TensorDesc(d.dtype, shape));
   }
 
   const Graph& old_;

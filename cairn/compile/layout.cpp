@@ -7,8 +7,8 @@
 namespace cairn {
 namespace {
 
-// Walks the nodes in order and decides each value's layout: kernels with a wish get it, elementwise ops
-// and reductions take their inputs as they lie, everything else reads plain tensors.
+// Walks the nodes in order and decides each value's layout: kernels with a wish get it, elementwise
+// ops and reductions take their inputs as they lie, everything else reads plain tensors.
 class LayoutPass {
  public:
   LayoutPass(const Graph& graph, const Backend& backend)
@@ -28,12 +28,14 @@ class LayoutPass {
       if (follow_blocked(node)) return;
       return emit(node, plain_inputs(node), {});
     }
-    if (node.op->is(kReduction) && !weight_blocked(node)) return emit(node, mapped(node), {});  // reads any layout, gives a plain one
+    if (node.op->is(kReduction) && !weight_blocked(node))
+      return emit(node, mapped(node), {});  // reads any layout, gives a plain one
     if (take_preferred(node)) return;
     emit(node, plain_inputs(node), {});
   }
 
-  // Weights and their gradients meet plain States in the optimizer: they are blocked for kernels only.
+  // Weights and their gradients meet plain States in the optimizer: they are blocked for kernels
+  // only.
   bool weight_blocked(const Node& node) {
     for (ValueId v : node.inputs) {
       const LayoutKind kind = graph().desc(rewriter_.map(v)).layout.kind;
@@ -53,7 +55,8 @@ class LayoutPass {
       call.fixed |= unsigned{fixed_[node.inputs[i]]} << i;
     if (!backend_.preferred_layouts(call)) return false;
     ValueList inputs;
-    for (size_t i = 0; i < in.size(); ++i) inputs.push_back(in_layout(rewriter_.map(node.inputs[i]), in[i].layout, node));
+    for (size_t i = 0; i < in.size(); ++i)
+      inputs.push_back(in_layout(rewriter_.map(node.inputs[i]), in[i].layout, node));
     std::vector<Layout> layouts;
     for (const TensorDesc& d : out) layouts.push_back(d.layout);
     emit(node, inputs, layouts);
@@ -68,7 +71,8 @@ class LayoutPass {
       const TensorDesc& d = graph().desc(rewriter_.map(v));
       // One value a channel is no reason to work on blocks.
       const bool per_channel = numel(d.shape) == d.shape[std::min(1, d.shape.ssize() - 1)];
-      if (d.layout.kind == LayoutKind::channel_block && d.shape == shape && !per_channel) layout = d.layout;
+      if (d.layout.kind == LayoutKind::channel_block && d.shape == shape && !per_channel)
+        layout = d.layout;
     }
     if (!layout.blocked()) return false;
     ValueList inputs;
@@ -103,7 +107,8 @@ class LayoutPass {
       if (other == wanted) return place;
     Attrs attrs = {{"kind", static_cast<int64_t>(wanted.kind)}, {"block", int64_t{wanted.block}}};
     if (wanted.packed()) attrs.set("form", wanted.strides);
-    const ValueId out = rewriter_.add(like, op_named("reorder"), attrs, {v}, TensorDesc(d.dtype, d.shape, wanted));
+    const ValueId out =
+        rewriter_.add(like, op_named("reorder"), attrs, {v}, TensorDesc(d.dtype, d.shape, wanted));
     copies_[v].emplace_back(wanted, out);
     copies_[out].emplace_back(d.layout, v);
     return out;

@@ -16,8 +16,13 @@ bool replaces_range(const Node& node) { return std::strcmp(node.op->name, "dynam
 
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes, const std::vector<char>& derived)
-      : graph_(graph), workspace_bytes_(workspace_bytes), derived_(derived), last_use_(graph.values.size(), -1), root_(graph.values.size()) {
+  Planner(const Graph& graph, const std::vector<size_t>& workspace_bytes,
+          const std::vector<char>& derived)
+      : graph_(graph),
+        workspace_bytes_(workspace_bytes),
+        derived_(derived),
+        last_use_(graph.values.size(), -1),
+        root_(graph.values.size()) {
     plan_.places.resize(graph.values.size());
     std::iota(root_.begin(), root_.end(), 0);
   }
@@ -35,7 +40,8 @@ class Planner {
       Node& node = graph.nodes[i];
       if (!node.region) continue;
       node.region->in_place_of.assign(node.outputs.begin(), node.outputs.end());
-      for (int o = 0; o < node.outputs.ssize(); ++o) node.region->in_place_of[o] = shared_input(node, node.outputs[o]);
+      for (int o = 0; o < node.outputs.ssize(); ++o)
+        node.region->in_place_of[o] = shared_input(node, node.outputs[o]);
     }
   }
 
@@ -57,8 +63,8 @@ class Planner {
     share_in_place();
   }
 
-  // Kept between replays, so side by side in memory of their own; but what only derived nodes read is done with
-  // when they have run.
+  // Kept between replays, so side by side in memory of their own; but what only derived nodes read
+  // is done with when they have run.
   void place_derived() {
     std::vector<char> kept(graph_.values.size(), 0);
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
@@ -79,7 +85,9 @@ class Planner {
       const ValueId in = node.inputs[i];
       if (p.kind == Place::alias && p.base == in) return i;
       const Place& q = plan_.places[in];
-      if (p.kind == Place::state && q.kind == Place::input && graph_.inputs[q.index].tensor == graph_.assignments[p.index].state) return i;
+      if (p.kind == Place::state && q.kind == Place::input &&
+          graph_.inputs[q.index].tensor == graph_.assignments[p.index].state)
+        return i;
     }
     return -1;
   }
@@ -109,17 +117,19 @@ class Planner {
   void place_results() {
     for (size_t i = 0; i < graph_.outputs.size(); ++i) {
       const ValueId v = graph_.outputs[i];
-      if (place(v).kind == Place::arena && !taken_.count(v)) place(v) = {Place::output, 0, -1, static_cast<int>(i)}, taken_.insert(v);
+      if (place(v).kind == Place::arena && !taken_.count(v))
+        place(v) = {Place::output, 0, -1, static_cast<int>(i)}, taken_.insert(v);
     }
     for (size_t i = 0; i < graph_.assignments.size(); ++i) {
       const ValueId v = graph_.assignments[i].value;
-      if (may_write_state(static_cast<int>(i))) place(v) = {Place::state, 0, -1, static_cast<int>(i)}, taken_.insert(v);
+      if (may_write_state(static_cast<int>(i)))
+        place(v) = {Place::state, 0, -1, static_cast<int>(i)}, taken_.insert(v);
       else plan_.copied_assignments.push_back(static_cast<int>(i));
     }
   }
 
-  // A State is updated where it lies when nothing can fail later and nobody reads its old value later; a
-  // reader in the same region works element by element, so it may be the writer itself.
+  // A State is updated where it lies when nothing can fail later and nobody reads its old value
+  // later; a reader in the same region works element by element, so it may be the writer itself.
   bool may_write_state(int number) {
     const Assignment& a = graph_.assignments[number];
     const ValueId v = a.value;
@@ -162,7 +172,8 @@ class Planner {
       for (ValueId out : node.outputs) {
         if (place(out).kind != Place::arena) continue;
         for (ValueId in : node.inputs) {
-          if (place(in).kind != Place::arena || last_use_[root(in)] != static_cast<int>(i)) continue;
+          if (place(in).kind != Place::arena || last_use_[root(in)] != static_cast<int>(i))
+            continue;
           if (root(in) != in || std::find(given.begin(), given.end(), in) != given.end()) continue;
           if (!elementwise_reader(static_cast<int>(i), in, out)) continue;
           given.push_back(in);
@@ -193,8 +204,11 @@ class Planner {
     }
     plan_.workspace.assign(graph_.nodes.size(), 0);
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
-      if (workspace_bytes_[i]) blocks.push_back({aligned(workspace_bytes_[i]), static_cast<int>(i), static_cast<int>(i), -1});
-    std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+      if (workspace_bytes_[i])
+        blocks.push_back(
+            {aligned(workspace_bytes_[i]), static_cast<int>(i), static_cast<int>(i), -1});
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
     std::vector<Block> placed;  // by offset
     for (Block& block : blocks) {
       size_t offset = 0;
@@ -204,7 +218,10 @@ class Planner {
         offset = std::max(offset, other.offset + other.bytes);
       }
       block.offset = offset;
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), block, [](const Block& a, const Block& b) { return a.offset < b.offset; }), block);
+      placed.insert(
+          std::upper_bound(placed.begin(), placed.end(), block,
+                           [](const Block& a, const Block& b) { return a.offset < b.offset; }),
+          block);
       plan_.arena_bytes = std::max(plan_.arena_bytes, offset + block.bytes);
       if (block.value >= 0) place(block.value).offset = offset;
       else plan_.workspace[block.from] = offset;
@@ -242,7 +259,8 @@ void choose_in_place(Graph& graph, const std::vector<char>& derived) {
   Planner(graph, no_workspace, derived).note_in_place(graph);
 }
 
-MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes, const std::vector<char>& derived) {
+MemoryPlan plan_memory(const Graph& graph, const std::vector<size_t>& workspace_bytes,
+                       const std::vector<char>& derived) {
   return Planner(graph, workspace_bytes, derived).run();
 }
 

@@ -8,8 +8,8 @@
 namespace cairn {
 namespace {
 
-// Inputs that were replaced: inline up to eight, so that eager code does not allocate for them. Most calls replace
-// none, and work on the caller's.
+// Inputs that were replaced: inline up to eight, so that eager code does not allocate for them.
+// Most calls replace none, and work on the caller's.
 class Arguments {
  public:
   explicit Arguments(std::span<const Tensor> source) {
@@ -40,7 +40,8 @@ void autocast_inputs(const OpDef& op, std::span<Tensor> inputs) {
   }
   const DType wanted = op.autocast == Autocast::low ? ctx.autocast_dtype : DType::f32;
   for (Tensor& t : inputs)
-    if (t.defined() && (t.dtype() == DType::f32 || t.dtype() == ctx.autocast_dtype)) t = cast(t, wanted);
+    if (t.defined() && (t.dtype() == DType::f32 || t.dtype() == ctx.autocast_dtype))
+      t = cast(t, wanted);
 }
 
 bool wants_gradient(const OpDef& op, std::span<const Tensor> inputs) {
@@ -52,7 +53,8 @@ bool wants_gradient(const OpDef& op, std::span<const Tensor> inputs) {
 
 void check_inputs(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs) {
   if (op.inputs >= 0 && op.inputs != static_cast<int>(inputs.size()))
-    fail("{}: {} inputs given, {} wanted{}", op.name, inputs.size(), op.inputs, where(context().loc));
+    fail("{}: {} inputs given, {} wanted{}", op.name, inputs.size(), op.inputs,
+         where(context().loc));
   for (size_t i = 0; i < inputs.size(); ++i)
     if (!inputs[i].defined())
       fail("{}: input {} is an undefined tensor{}", op.name, i, where(context().loc));
@@ -60,8 +62,8 @@ void check_inputs(const OpDef& op, std::span<const Tensor> inputs, const Attrs& 
 
 }  // namespace
 
-void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, std::span<Tensor> outputs,
-           Loc loc) {
+void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
+           std::span<Tensor> outputs, Loc loc) {
   Context& ctx = context();
   ctx.loc = loc;
   check_inputs(op, inputs, attrs);

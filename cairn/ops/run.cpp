@@ -57,7 +57,8 @@ struct Entry {
   std::vector<int> make_contiguous;  // inputs that the kernel cannot read as they lie
 
   bool matches(const OpCall& call, Backend& b, int thread_count) const {
-    if (op != call.op || backend != &b || threads != thread_count || inputs.size() != call.inputs.size())
+    if (op != call.op || backend != &b || threads != thread_count ||
+        inputs.size() != call.inputs.size())
       return false;
     for (size_t i = 0; i < inputs.size(); ++i)
       if (!(inputs[i] == *call.inputs[i])) return false;
@@ -98,11 +99,13 @@ std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
 
 std::unique_ptr<Entry> make_entry(const OpCall& call, Backend& backend, int threads) {
   auto entry = std::make_unique<Entry>();
-  entry->op = call.op, entry->attrs = *call.attrs, entry->backend = &backend, entry->threads = threads;
+  entry->op = call.op, entry->attrs = *call.attrs, entry->backend = &backend,
+  entry->threads = threads;
   for (TensorDesc* d : call.inputs) entry->inputs.push_back(*d);
   for (TensorDesc* d : call.outputs) entry->outputs.push_back(*d);
   for (int i = 0; i < static_cast<int>(call.inputs.size()); ++i)
-    if (!call.inputs[i]->contiguous() && !backend.reads_strides(call, i)) entry->make_contiguous.push_back(i);
+    if (!call.inputs[i]->contiguous() && !backend.reads_strides(call, i))
+      entry->make_contiguous.push_back(i);
   if (entry->make_contiguous.empty()) entry->plan = make_plan(call, backend);
   return entry;
 }
@@ -177,7 +180,8 @@ void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inp
   NoGrad no_grad;
   if (entry.make_contiguous.empty()) return call.op->decompose(inputs, *call.attrs, outputs);
   std::vector<Tensor> copies(inputs.begin(), inputs.end());
-  const std::vector<int> make_contiguous = entry.make_contiguous;  // the copies' own calls may drop the entry
+  const std::vector<int> make_contiguous =
+      entry.make_contiguous;  // the copies' own calls may drop the entry
   for (int i : make_contiguous) {
     copies[i] = contiguous(copies[i]);
     call.inputs[i] = &copies[i].impl()->desc;
@@ -193,7 +197,8 @@ std::unique_ptr<Plan> make_host_plan(const OpCall& call, Backend& backend) {
 
 void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   for (const Tensor& t : inputs)
-    if (!t.impl()->buffer) call.error("an input was traced by compile() and has no value outside it");
+    if (!t.impl()->buffer)
+      call.error("an input was traced by compile() and has no value outside it");
   if (call.op->is(kView) && run_view(call, inputs[0], outputs[0])) return;
   Backend& backend = backend_of(call, inputs);
   const Entry& entry = find_entry(call, backend);

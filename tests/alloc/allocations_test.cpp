@@ -1,4 +1,5 @@
-// A replayed compiled step takes nothing from the heap: kernels have their memory from the plan, results from the pool.
+// A replayed compiled step takes nothing from the heap: kernels have their memory from the plan,
+// results from the pool.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -27,7 +28,8 @@ void expect_no_allocations(Step& step) {
   testing::start_counting();
   for (int i = 0; i < kReplays; ++i) loss = step();
   const HeapCounts counts = testing::stop_counting();
-  EXPECT_EQ(counts.ours, 0u) << "in " << kReplays << " replays; called from" << testing::first_callers();
+  EXPECT_EQ(counts.ours, 0u) << "in " << kReplays << " replays; called from"
+                             << testing::first_callers();
   ::testing::Test::RecordProperty("allocations_of_onednn", static_cast<int>(counts.theirs));
   EXPECT_TRUE(std::isfinite(loss.item()));
 }
@@ -47,8 +49,10 @@ void expect_training_without(const nn::Module& net, const Options& options, cons
 template <class M>
 void expect_language_model_without(M net, int64_t vocabulary) {
   const Tensor tokens = randint(vocabulary, {3, 9});
-  const Tensor x = contiguous(slice(tokens, 1, 0, 8)), y = flatten(contiguous(slice(tokens, 1, 1, 8)), 0);
-  expect_training_without<optim::AdamW>(net, optim::AdamWOptions{}, [=] { return cross_entropy(flatten(net(x), 0, 1), y); });
+  const Tensor x = contiguous(slice(tokens, 1, 0, 8)),
+               y = flatten(contiguous(slice(tokens, 1, 1, 8)), 0);
+  expect_training_without<optim::AdamW>(net, optim::AdamWOptions{},
+                                        [=] { return cross_entropy(flatten(net(x), 0, 1), y); });
 }
 
 }  // namespace
@@ -66,7 +70,8 @@ TEST(Counting, FindsWhatIsAllocated) {
 TEST(Allocations, Lenet) {
   models::LeNet net(1, 10, 3, 8);
   const Tensor x = randn({4, 1, 28, 28}), y = randint(10, {4});
-  expect_training_without<optim::AdamW>(net, optim::AdamWOptions{}, [=] { return cross_entropy(net(x), y); });
+  expect_training_without<optim::AdamW>(net, optim::AdamWOptions{},
+                                        [=] { return cross_entropy(net(x), y); });
 }
 
 TEST(Allocations, ResNet18WithMomentum) {
@@ -76,6 +81,15 @@ TEST(Allocations, ResNet18WithMomentum) {
                                       [=] { return cross_entropy(net(x), y); });
 }
 
+TEST(Allocations, RandomNumbers) {
+  nn::Linear first(12, 20), last(20, 1);
+  nn::Sequential net(first, last);
+  const Tensor x = randn({6, 12});
+  expect_training_without<optim::SGD>(net, optim::SgdOptions{.lr = 0.01}, [=] {
+    return mean(square(last(dropout(first(x), 0.3))));
+  });
+}
+
 TEST(Allocations, LstmLanguageModel) { expect_language_model_without(models::LstmLm(40, 12), 40); }
 TEST(Allocations, Gpt) { expect_language_model_without(models::Gpt(20, 8, 2, 2, 16), 20); }
 
@@ -83,10 +97,11 @@ TEST(Allocations, GradientPenalty) {
   models::Generator32 g(4, 1);
   models::Discriminator32 d(2, false);
   const Tensor real = rand({2, 3, 32, 32}) * 2.0 - 1.0, z = randn({2, 4}), eps = rand({2, 1, 1, 1});
-  expect_training_without<optim::Adam>(d, optim::AdamOptions{.lr = 2e-4, .betas = {0.5, 0.999}}, [=] {
-    const Tensor fake = g(z).detach();
-    return mean(d(fake)) - mean(d(real)) + 10 * models::gradient_penalty(d, real, fake, eps);
-  });
+  expect_training_without<optim::Adam>(
+      d, optim::AdamOptions{.lr = 2e-4, .betas = {0.5, 0.999}}, [=] {
+        const Tensor fake = g(z).detach();
+        return mean(d(fake)) - mean(d(real)) + 10 * models::gradient_penalty(d, real, fake, eps);
+      });
 }
 
 TEST(Allocations, ArgumentsThatChangeAndAResultThatIsRead) {

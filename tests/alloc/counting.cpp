@@ -36,7 +36,8 @@ int note_library(dl_phdr_info* info, size_t, void*) {
   if (!std::strstr(info->dlpi_name, "dnnl") && !std::strstr(info->dlpi_name, "omp")) return 0;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const auto& segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) || their_count == theirs.size()) continue;
+    if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) || their_count == theirs.size())
+      continue;
     const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
     theirs[their_count++] = {begin, begin + segment.p_memsz};
   }

@@ -1,4 +1,5 @@
-// Counts heap allocations: this binary's malloc and operator new are replaced by ones that ask who called.
+// Counts heap allocations: this binary's malloc and operator new are replaced by ones that ask who
+// called.
 #pragma once
 #include <cstddef>
 #include <string>

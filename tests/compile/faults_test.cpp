@@ -72,7 +72,10 @@ TEST(Faults, AMaskOfInfinitiesIsNoFault) {
 
 TEST(Faults, NaNInTheDataIsCalledThat) {
   auto f = compile([](Tensor x, Tensor y) { return check_finite(x + y); });
-  expect_has(message_of([&] { f(tensor({1, 2}), tensor({1, NAN})); }), "argument 1 of the step holds NaN (element 1)");
+  expect_has(message_of([&] {
+               f(tensor({1, 2}), tensor({1, NAN}));
+             }),
+             "argument 1 of the step holds NaN (element 1)");
 }
 
 // Library modules inside the user's: the line is where the user called them.

@@ -1,4 +1,5 @@
-// Inference of convolution networks: normalisation folds into weights, what follows joins the convolution.
+// Inference of convolution networks: normalisation folds into weights, what follows joins the
+// convolution.
 #include <gtest/gtest.h>
 
 #include "cairn/compile/compile.h"
@@ -40,7 +41,8 @@ TEST(Fold, AResidualBlockIsOneKernel) {
     expect_near(f(x), block(x));
     expect_near(f(x), block(x));
     int64_t work = 0;
-    for (const Node& node : f.last()->graph().nodes) work += std::string(node.op->name) == "conv_fused";
+    for (const Node& node : f.last()->graph().nodes)
+      work += std::string(node.op->name) == "conv_fused";
     EXPECT_EQ(work, 1);
     for (const Node& node : f.last()->graph().nodes) EXPECT_STRNE(node.op->name, "conv");
   }
@@ -88,6 +90,12 @@ const FixedWeight kFixedWeights[] = {
      }},
     {{2, 5, 10, 8}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
        return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
+     }},
+    {{2, 5, 10, 8}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
+     }},
+    {{2, 13, 5, 4}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv_transpose(x, w, {}, {.stride = {2}, .padding = {1}, .output_padding = {1}});
      }},
     {{2, 13, 5, 4}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
        return conv_transpose(x, w, {}, {.stride = {2}, .padding = {1}});
@@ -138,8 +146,11 @@ TEST(Fold, AWeightThatTheStepChangesIsNotPacked) {
 
 TEST(Fold, BiasBeforeTheNormalisationAndGroups) {
   manual_seed(4);
-  const Tensor w = state(randn({16, 4, 3, 3})), b = state(randn({16})), mean = state(randn({16})), var = state(rand({16}) + 0.5);
-  auto body = [&](const Tensor& x) { return batch_norm(conv2d(x, w, b, {.stride = {2}, .groups = 2}), mean, var, {}, {}, false); };
+  const Tensor w = state(randn({16, 4, 3, 3})), b = state(randn({16})), mean = state(randn({16})),
+               var = state(rand({16}) + 0.5);
+  auto body = [&](const Tensor& x) {
+    return batch_norm(conv2d(x, w, b, {.stride = {2}, .groups = 2}), mean, var, {}, {}, false);
+  };
   const Tensor x = randn({2, 8, 9, 9});
   NoGrad no_grad;
   auto f = compile([&](Tensor t) { return body(t); });

@@ -1,5 +1,5 @@
-// Whole training steps on the fake device: what the engine asks of a device is counted, and the results are the
-// processor's.
+// Whole training steps on the fake device: what the engine asks of a device is counted, and the
+// results are the processor's.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -51,12 +51,13 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   return largest;
 }
 
-// The same losses and weights as on the processor; the same work in each replay, and nothing to the host but the
-// fault word, once, where an op may fail.
+// The same losses and weights as on the processor; the same work in each replay, and nothing to the
+// host but the fault word, once, where an op may fail.
 void expect_honest(Make make, int64_t most_kernels, int64_t most_reorders, int64_t waits) {
   const Outcome cpu = train(backend_named("cpu"), make), fake = train(FakeDevice::instance(), make);
   for (int i = 0; i < kSteps; ++i) {
-    EXPECT_NEAR(fake.losses[i], cpu.losses[i], 2e-4 * std::fabs(cpu.losses[i]) + 1e-6) << "loss of step " << i;
+    EXPECT_NEAR(fake.losses[i], cpu.losses[i], 2e-4 * std::fabs(cpu.losses[i]) + 1e-6)
+        << "loss of step " << i;
     if (i == 0) continue;  // traced, compiled, weights made ready
     EXPECT_EQ(fake.counts[i].kernels, fake.counts[1].kernels) << "step " << i;
     EXPECT_EQ(fake.counts[i].bytes_to_host, 0) << "step " << i;
@@ -97,14 +98,16 @@ struct SmallNet : nn::Module {
 Training conv_net() {
   SmallNet net;
   const Tensor x = randn({4, 3, 8, 8}), y = randint(4, {4});
-  return training_of<optim::SGD>(net, optim::SgdOptions{.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4},
-                                 [=] { return cross_entropy(net(x), y); });
+  return training_of<optim::SGD>(
+      net, optim::SgdOptions{.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4},
+      [=] { return cross_entropy(net(x), y); });
 }
 
 template <class M>
 Training language_model(M net, int64_t vocabulary) {
   const Tensor tokens = randint(vocabulary, {2, 7});
-  const Tensor x = contiguous(slice(tokens, 1, 0, 6)), y = flatten(contiguous(slice(tokens, 1, 1, 6)), 0);
+  const Tensor x = contiguous(slice(tokens, 1, 0, 6)),
+               y = flatten(contiguous(slice(tokens, 1, 1, 6)), 0);
   return training_of<optim::AdamW>(net, optim::AdamWOptions{},
                                    [=] { return cross_entropy(flatten(net(x), 0, 1), y); });
 }
@@ -129,7 +132,12 @@ TEST(FakeDevice, GradientPenalty) { expect_honest(wgan, 200, 60, 0); }
 TEST(FakeDevice, TheHostCannotReadItsMemory) {
   const BackendScope scope(FakeDevice::instance());
   const Tensor t = tensor({1, 2, 3});
-  EXPECT_DEATH({ volatile float v = *static_cast<const float*>(t.impl()->buffer->data()); (void)v; }, "");
+  EXPECT_DEATH(
+      {
+        volatile float v = *static_cast<const float*>(t.impl()->buffer->data());
+        (void)v;
+      },
+      "");
   EXPECT_EQ(t.to_vector<float>(), (std::vector<float>{1, 2, 3}));
 }
 

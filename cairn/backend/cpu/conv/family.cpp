@@ -1,7 +1,7 @@
-// Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits the kernel (3x3 of
-// stride 1, 4x4 of stride 2) and pays, else the library's direct kernels. Operands that do not lie as the kernel wants
-// pass through reorders inside the plan (eager code, plain tensors); in the layouts that `layouts` asks for there are
-// none.
+// Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits
+// the kernel (3x3 of stride 1, 4x4 of stride 2) and pays, else the library's direct kernels.
+// Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
+// plain tensors); in the layouts that `layouts` asks for there are none.
 //
 // CAIRN_CONV=direct|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
 #include <cstring>
@@ -18,18 +18,29 @@ namespace {
 using onednn::MemoryDesc;
 
 ConvRoles roles_of(const OpCall& c) {
-  if (is_op(c, "conv")) return {ConvDirection::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1};
+  if (is_op(c, "conv"))
+    return {ConvDirection::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1};
   if (is_op(c, "conv_fused"))
-    return {ConvDirection::forward, c.inputs[0], c.inputs[1], c.outputs[0], 0, 1, -1, c.inputs[2],
-            c.inputs.size() == 4 ? c.inputs[3] : nullptr, c.attrs->integer("relu") != 0};
-  if (is_op(c, "conv_grad_input")) return {ConvDirection::input, c.outputs[0], c.inputs[1], c.inputs[0], -1, 1, 0};
+    return {ConvDirection::forward,
+            c.inputs[0],
+            c.inputs[1],
+            c.outputs[0],
+            0,
+            1,
+            -1,
+            c.inputs[2],
+            c.inputs.size() == 4 ? c.inputs[3] : nullptr,
+            c.attrs->integer("relu") != 0};
+  if (is_op(c, "conv_grad_input"))
+    return {ConvDirection::input, c.outputs[0], c.inputs[1], c.inputs[0], -1, 1, 0};
   return {ConvDirection::weight, c.inputs[0], c.outputs[0], c.inputs[1], 0, -1, 1};
 }
 
 bool supports(const OpCall& call) {
   const bool fused = is_op(call, "conv_fused");
   if (fused && (numel(call.shape(0)) == 0 || numel(call.shape(1)) == 0)) return false;
-  return (fused || is_op(call, "conv") || is_op(call, "conv_grad_input") || is_op(call, "conv_grad_weight")) &&
+  return (fused || is_op(call, "conv") || is_op(call, "conv_grad_input") ||
+          is_op(call, "conv_grad_weight")) &&
          is_f32_or_narrow(call.dtype());
 }
 
@@ -44,7 +55,8 @@ class ConvPlan : public Plan {
     else place(1, r.w_at, onednn::describe(*r.w, groups), kernel_->w);
     place(2, r.y_at, onednn::describe(*r.y), kernel_->y);
     fused_ = r.bias != nullptr;
-    if (r.residual) place(3, kResidualAt, onednn::describe(*r.residual), kernel_->y), operand_count_ = 4;
+    if (r.residual)
+      place(3, kResidualAt, onednn::describe(*r.residual), kernel_->y), operand_count_ = 4;
   }
 
   void launch(const Launch& args) const override {
@@ -56,10 +68,12 @@ class ConvPlan : public Plan {
       data[i] = o.reorder ? at(args, o.offset) : given;
       if (o.reorder && o.at >= 0) o.copy(given, data[i], at(args, o.scratch));
     }
-    const ConvExtras extras{fused_ ? static_cast<const float*>(args.inputs[kBiasAt]) : nullptr, data[3]};
+    const ConvExtras extras{fused_ ? static_cast<const float*>(args.inputs[kBiasAt]) : nullptr,
+                            data[3]};
     kernel_->run(data[0], data[1], data[2], extras, args.workspace);
     for (int i = 0; i < 3; ++i)
-      if (operands_[i].at < 0 && operands_[i].reorder) operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
+      if (operands_[i].at < 0 && operands_[i].reorder)
+        operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
   }
 
  private:
@@ -93,7 +107,8 @@ class ConvPlan : public Plan {
 
 class ZeroPlan : public Plan {  // a sum over nothing
  public:
-  explicit ZeroPlan(const OpCall& call) : bytes_(numel(call.out().shape) == 0 ? 0 : call.out().bytes()) {}
+  explicit ZeroPlan(const OpCall& call)
+      : bytes_(numel(call.out().shape) == 0 ? 0 : call.out().bytes()) {}
   void launch(const Launch& args) const override { std::memset(args.outputs[0], 0, bytes_); }
 
  private:
@@ -119,7 +134,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   for (const TensorDesc* d : {roles.x, roles.w, roles.y, roles.bias, roles.residual})
     if (d && !d->layout.blocked() && !d->contiguous()) return nullptr;
   if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
-  const bool native = call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
+  const bool native =
+      call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
   if (!native) return widened(call, prepare);
   onednn::ThreadScope scope(num_threads());
   try {
@@ -132,7 +148,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 }
 
 // Gives `desc` the layout kind that is the library's `wanted`, if one of ours is.
-void adopt(TensorDesc& desc, const MemoryDesc& wanted, int64_t groups, std::initializer_list<LayoutKind> kinds) {
+void adopt(TensorDesc& desc, const MemoryDesc& wanted, int64_t groups,
+           std::initializer_list<LayoutKind> kinds) {
   for (LayoutKind kind : kinds)
     for (int block : {8, 16}) {
       TensorDesc candidate = desc;

@@ -1,4 +1,5 @@
-// Direct convolution, perhaps with bias, residual and relu, and its gradients: the library's kernels.
+// Direct convolution, perhaps with bias, residual and relu, and its gradients: the library's
+// kernels.
 #include <cstring>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
@@ -10,7 +11,8 @@ using onednn::MemoryDesc;
 
 onednn::ConvGeometry geometry_of(const Attrs& attrs) {
   onednn::ConvGeometry g;
-  const Ints &stride = attrs.ints("stride"), &dilation = attrs.ints("dilation"), &pads = attrs.ints("pads");
+  const Ints &stride = attrs.ints("stride"), &dilation = attrs.ints("dilation"),
+             &pads = attrs.ints("pads");
   for (int d = 0; d < stride.ssize(); ++d) {
     g.stride.push_back(stride[d]), g.dilation.push_back(dilation[d] - 1);
     g.pad_begin.push_back(pads[2 * d]), g.pad_end.push_back(pads[2 * d + 1]);
@@ -24,10 +26,12 @@ class DirectKernel : public ConvKernel {
     const int64_t groups = call.attrs->integer("groups");
     const auto g = geometry_of(*call.attrs);
     auto wanted = [&](const TensorDesc& d, int64_t in_groups) {
-      return keep_blocked && d.layout.blocked() ? onednn::describe(d, in_groups) : onednn::any_layout(d, in_groups);
+      return keep_blocked && d.layout.blocked() ? onednn::describe(d, in_groups)
+                                                : onednn::any_layout(d, in_groups);
     };
     const MemoryDesc wx = wanted(*r.x, 1), ww = wanted(*r.w, groups), wy = wanted(*r.y, 1);
-    const MemoryDesc hx = onednn::any_layout(*r.x), hw = onednn::any_layout(*r.w, groups), hy = onednn::any_layout(*r.y);
+    const MemoryDesc hx = onednn::any_layout(*r.x), hw = onednn::any_layout(*r.w, groups),
+                     hy = onednn::any_layout(*r.y);
     const auto& e = onednn::engine();
     switch (r.direction) {
       case ConvDirection::forward: {
@@ -54,10 +58,12 @@ class DirectKernel : public ConvKernel {
       }
     }
   }
-  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras, void* scratch) override {
+  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras,
+           void* scratch) override {
     if (sums_) std::memcpy(const_cast<void*>(y_data), extras.residual, y.get_size());
     primitive_.bind(DNNL_ARG_BIAS, extras.bias), primitive_.bind(kResidualArg, extras.residual);
-    primitive_.bind(arguments_[0], x_data), primitive_.bind(arguments_[1], w_data), primitive_.bind(arguments_[2], y_data);
+    primitive_.bind(arguments_[0], x_data), primitive_.bind(arguments_[1], w_data),
+        primitive_.bind(arguments_[2], y_data);
     primitive_.bind(DNNL_ARG_SCRATCHPAD, scratch);
     primitive_.run();
   }
@@ -70,10 +76,13 @@ class DirectKernel : public ConvKernel {
     arguments_[0] = arg_x, arguments_[1] = arg_w, arguments_[2] = arg_y;
     scratch_bytes = primitive_.scratch_bytes();
   }
-  // The residual is read by the kernel itself where its code generator can, else y starts as a copy of it.
-  void fuse(const MemoryDesc& wx, const MemoryDesc& ww, const MemoryDesc& wy, const onednn::ConvGeometry& g, const ConvRoles& r) {
+  // The residual is read by the kernel itself where its code generator can, else y starts as a copy
+  // of it.
+  void fuse(const MemoryDesc& wx, const MemoryDesc& ww, const MemoryDesc& wy,
+            const onednn::ConvGeometry& g, const ConvRoles& r) {
     const MemoryDesc bias = onednn::describe(*r.bias);
-    auto describe = [&](bool sums, const MemoryDesc& dx, const MemoryDesc& dw, const MemoryDesc& dy) {
+    auto describe = [&](bool sums, const MemoryDesc& dx, const MemoryDesc& dw,
+                        const MemoryDesc& dy) {
       dnnl::post_ops ops;
       if (r.residual && sums) ops.append_sum(1);
       if (r.residual && !sums) ops.append_binary(dnnl::algorithm::binary_add, dy);

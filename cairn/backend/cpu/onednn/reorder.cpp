@@ -1,4 +1,5 @@
-// Between layouts: the op "reorder", and copies where one side is blocked. Padding of the target becomes zero.
+// Between layouts: the op "reorder", and copies where one side is blocked. Padding of the target
+// becomes zero.
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
@@ -14,7 +15,9 @@ class ReorderPlan : public Plan {
  public:
   explicit ReorderPlan(const OpCall& call)
       : threads_(num_threads()),
-        offset_(call.in(0).layout.blocked() ? 0 : call.in(0).layout.offset * static_cast<int64_t>(size_of(call.dtype()))) {
+        offset_(call.in(0).layout.blocked()
+                    ? 0
+                    : call.in(0).layout.offset * static_cast<int64_t>(size_of(call.dtype()))) {
     onednn::ThreadScope scope(threads_);
     reorder_ = onednn::make_reorder(onednn::describe(call.in(0)), onednn::describe(call.out()));
     workspace_bytes = reorder_.scratch_bytes();
@@ -34,7 +37,8 @@ class ReorderPlan : public Plan {
 };
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {
-  if (!supports(call) || !onednn::has_type(call.dtype()) || numel(call.shape()) == 0) return nullptr;
+  if (!supports(call) || !onednn::has_type(call.dtype()) || numel(call.shape()) == 0)
+    return nullptr;
   const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
   if (!from_blocked && !call.in(0).contiguous()) return nullptr;

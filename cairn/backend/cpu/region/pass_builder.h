@@ -1,5 +1,5 @@
-// Builds a pass (internal to region_pass.cpp and region_place.cpp): what is computed, in which shape, where each value
-// lives, and in which order.
+// Builds a pass (internal to region_pass.cpp and region_place.cpp): what is computed, in which
+// shape, where each value lives, and in which order.
 #pragma once
 #include <algorithm>
 #include <utility>

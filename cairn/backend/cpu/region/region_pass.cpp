@@ -1,5 +1,6 @@
-// Builds passes: chooses loop, group and tiles and says what each register is; region_place.cpp then gives every register
-// a home and every instruction a place; last come the sizes of what is shared and kept.
+// Builds passes: chooses loop, group and tiles and says what each register is; region_place.cpp
+// then gives every register a home and every instruction a place; last come the sizes of what is
+// shared and kept.
 #include "cairn/backend/cpu/region/region_pass.h"
 
 #include <algorithm>
@@ -218,13 +219,14 @@ void PassBuilder::check_store(const RegionInstr& instr) const {
   else if (is_uniform(output.levels)) repeats |= !info.uniform;
   if (output.segments || !is_uniform(output.levels))
     for (const Level& level : output.levels) repeats |= level.stride == 0;
-  check(!repeats,
-        "region: output {} is stored more than once: its stride is 0 in a dim where the value varies",
-        instr.operand);
+  check(
+      !repeats,
+      "region: output {} is stored more than once: its stride is 0 in a dim where the value varies",
+      instr.operand);
 }
 
-// Small registers that leave for an ordinary output, or into the sums of short rows, get a full copy;
-// one that is stored as a point of its group stays.
+// Small registers that leave for an ordinary output, or into the sums of short rows, get a full
+// copy; one that is stored as a point of its group stays.
 void PassBuilder::expand_small_registers() {
   describe_registers();
   int16_t next = static_cast<int16_t>(registers_.size());
@@ -262,7 +264,8 @@ void PassBuilder::expand_small_registers() {
     }
 }
 
-// ---- sizes ----------------------------------------------------------------------------------------
+// ---- sizes
+// ----------------------------------------------------------------------------------------
 
 void PassBuilder::size_reductions() {
   if (!pass_.reduces) {
@@ -273,7 +276,8 @@ void PassBuilder::size_reductions() {
   const RegionOperand& output = output_of(program_.code[reduction_]);
   const bool keeps_inner = output.strides.back() != 0;
   const int64_t rows = pass_.loop_count / pass_.kept_count;
-  const int64_t whole = keeps_inner ? pass_.inner : 1;  // values of a result, of a task's share of it
+  const int64_t whole =
+      keeps_inner ? pass_.inner : 1;  // values of a result, of a task's share of it
   const int64_t kept = pass_.tile_is_kept ? pass_.tile : whole;
   if (pass_.rows) pass_.units = rows / pass_.fold_rows * divide_up(pass_.fold_rows, pass_.folds);
   else pass_.units = rows * (pass_.tile_is_kept ? 1 : pass_.tiles);
@@ -311,8 +315,9 @@ void PassBuilder::size_workspace() {
                          pass_.float_count + 2 * pass_.total_count;
   pass_.thread_bytes = static_cast<size_t>(divide_up(floats * 4, 64) * 64 + (floats ? 128 : 0));
   pass_.partial_bytes =
-      pass_.chunks > 1 ? static_cast<size_t>(divide_up(pass_.tasks * pass_.partial_count * 8, 64) * 64)
-                       : 0;
+      pass_.chunks > 1
+          ? static_cast<size_t>(divide_up(pass_.tasks * pass_.partial_count * 8, 64) * 64)
+          : 0;
 }
 
 // One pass for each set of reduced dims; stores go with the last, which alone may overwrite inputs.

@@ -1,11 +1,12 @@
-// The second half of building a pass: which instructions run in which phase, where every register lives, and the steps
-// that come of it.
+// The second half of building a pass: which instructions run in which phase, where every register
+// lives, and the steps that come of it.
 #include "cairn/backend/cpu/region/pass_builder.h"
 #include "cairn/backend/cpu/region/region_lower.h"
 
 namespace cairn::cpu {
 
-// ---- phases ---------------------------------------------------------------------------------------
+// ---- phases
+// ---------------------------------------------------------------------------------------
 
 // Adds what `phase` must run to have `reg`.
 void PassBuilder::reach(int reg, int phase, bool keep_rows, std::vector<bool>& included) {
@@ -69,7 +70,8 @@ void PassBuilder::place_tiles() {
   if (!place_phases(true)) place_phases(false);
 }
 
-// ---- homes ----------------------------------------------------------------------------------------
+// ---- homes
+// ----------------------------------------------------------------------------------------
 
 // Whether a store writes a large plain output that the program itself does not read.
 bool PassBuilder::streams(const RegionInstr& store) const {
@@ -79,7 +81,8 @@ bool PassBuilder::streams(const RegionInstr& store) const {
          pass_.loop_count * pass_.group * 4 >= kStreamBytes;
 }
 
-// A register may be computed straight into an output unless that overwrites an input still to be read.
+// A register may be computed straight into an output unless that overwrites an input still to be
+// read.
 bool PassBuilder::redirect_is_safe(int compute_at, int output) const {
   const int input = program_.outputs[output].in_place_of;
   if (input < 0) return true;
@@ -102,11 +105,13 @@ void PassBuilder::redirect_outputs() {
     const PassOperand& output = pass_.operands[output_index(store.operand)];
     const RegionInstr& source = program_.code[registers_[store.a].writer];
     if (redirected_[store.a] >= 0 || source.code != RegionCode::compute) continue;
-    if (output.segments || output.dtype != DType::f32 || !is_contiguous(output.levels, pass_.group)) continue;
+    if (output.segments || output.dtype != DType::f32 || !is_contiguous(output.levels, pass_.group))
+      continue;
     if (streams(store)) continue;
     int first = -1, runs = 0;
     for (size_t at = 0; at < order_.size(); ++at)
-      if (order_[at].instr == registers_[store.a].writer && runs++ == 0) first = static_cast<int>(at);
+      if (order_[at].instr == registers_[store.a].writer && runs++ == 0)
+        first = static_cast<int>(at);
     if (runs == 1 && redirect_is_safe(first, store.operand)) redirected_[store.a] = store.operand;
   }
 }
@@ -151,7 +156,8 @@ void PassBuilder::assign_slots() {
   pass_.slots = static_cast<int>(slots.size());
 }
 
-// ---- steps ----------------------------------------------------------------------------------------
+// ---- steps
+// ----------------------------------------------------------------------------------------
 
 Step PassBuilder::step_of(int i) const {
   const RegionInstr& instr = program_.code[i];
@@ -227,7 +233,8 @@ void PassBuilder::emit() {
     else if (crossing_[instr.out])
       home = {Home::row, pass_.row_buffers++};
     if (home.home != Home::none)
-      pass_.moving.push_back({instr.out, home.home == Home::operand, static_cast<int16_t>(home.index)});
+      pass_.moving.push_back(
+          {instr.out, home.home == Home::operand, static_cast<int16_t>(home.index)});
   }
   assign_slots();
   for (const Placement& placement : order_) {

@@ -130,6 +130,20 @@ TEST(Fold, WinogradKeepsItsTransformedWeightsUntilTheyAreAssigned) {
     }
 }
 
+TEST(Fold, ANarrowWeightIsNotPacked) {
+  manual_seed(6);
+  setenv("CAIRN_CONV", "f4", 1);
+  const Tensor w = state(randn({16, 16, 3, 3})), x = randn({1, 16, 9, 7});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) {
+    const AutocastScope scope(DType::bf16);
+    return cast(conv2d(t, w, {}, {.padding = {1}}), DType::f32);
+  });
+  expect_near(f(x), conv2d(x, w, {}, {.padding = {1}}), 1);
+  EXPECT_EQ(packed_values(f.last()->graph()), 0);
+  unsetenv("CAIRN_CONV");
+}
+
 TEST(Fold, AWeightThatTheStepChangesIsNotPacked) {
   setenv("CAIRN_CONV", "f4", 1);
   const Tensor w = parameter(randn({13, 5, 3, 3})), x = randn({2, 5, 9, 7});

@@ -171,8 +171,10 @@ bool layouts(OpCall& call) {
   const int64_t groups = call.attrs->integer("groups");
   SmallVector<DType, 3> types;
   for (TensorDesc* d : {r.x, r.w, r.y}) types.push_back(d->dtype);
-  if (is_narrow(call.dtype()) && !onednn::has_bf16_products())
+  if (is_narrow(call.dtype()) && !onednn::has_bf16_products()) {
     for (TensorDesc* d : {r.x, r.w, r.y}) d->dtype = DType::f32;
+    call.fixed = 0;  // weights are widened in every run, so they cannot be packed
+  }
   bool found = false;
   try {
     if (const auto kernel = kernel_for(call, r)) {

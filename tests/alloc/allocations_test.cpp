@@ -2,6 +2,7 @@
 // results from the pool.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 

@@ -94,7 +94,14 @@ void Primitive::bind(int argument, const void* data) {
   arguments_.at(argument).set_data_handle(const_cast<void*>(data));
   bound->second = data;
 }
-void Primitive::run() { primitive_.execute(stream(), arguments_); }
+// As dnnl::primitive::execute, which takes a list from the heap in each call.
+void Primitive::run() {
+  SmallVector<dnnl_exec_arg_t, 8> list;
+  for (const auto& [number, memory] : arguments_) list.push_back({number, memory.get()});
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(primitive_.get(), stream().get(), list.ssize(), list.data()),
+      "could not execute a primitive");
+}
 
 Primitive make_reorder(const MemoryDesc& from, const MemoryDesc& to) {
   const dnnl::reorder::primitive_desc pd(engine(), from, engine(), to, user_scratchpad());

@@ -268,7 +268,8 @@ Tensor unary(const OpDef& op, const In& x, const Attrs& attrs = {}) {
 }
 
 Tensor binary(const OpDef& op, const In& a, const In& b) {
-  check(a.t.defined() && b.t.defined(), "{}: an input is an undefined tensor{}", op.name, where(a.loc));
+  if (!a.t.defined() || !b.t.defined())  // check() would write the message out in every call
+    fail("{}: an input is an undefined tensor{}", op.name, where(a.loc));
   if (a.t.dtype() == b.t.dtype()) return apply(op, {a.t, b.t}, {}, a.loc);
   const DType dtype = promote(a.t.dtype(), b.t.dtype());
   return apply(op, {cast(a.t, dtype), cast(b.t, dtype)}, {}, a.loc);

@@ -2,13 +2,14 @@
 
 #include "cairn/cli/commands.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/tasks/image_gan/task.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::cli {
 namespace {
 
 struct Options {
-  std::string run, data, split;
+  std::string run, data, split, features, samples;
   bool json = false;
 };
 
@@ -53,6 +54,27 @@ int language_model(const Options& o) {
   return 0;
 }
 
+int image_gan(const Options& o) {
+  namespace task = tasks::image_gan;
+  const std::string split = o.split.empty() ? "test" : o.split;
+  const auto result = task::evaluate(o.run, {.data = o.data,
+                                             .split = data::split_from_name(split),
+                                             .features = o.features,
+                                             .samples = o.samples});
+  if (o.json) {
+    fmt::print("{}\n", result.dump());
+    return 0;
+  }
+  fmt::print("{} samples against {} images: frechet {:.3f}, precision {:.3f}, recall {:.3f}",
+             result["examples"].get<int64_t>(), result["real_examples"].get<int64_t>(),
+             result["frechet"].get<double>(), result["precision"].get<double>(),
+             result["recall"].get<double>());
+  if (result.contains("label_accuracy"))
+    fmt::print(", label accuracy {:.2f} %", result["label_accuracy"].get<double>() * 100);
+  fmt::print("\n");
+  return 0;
+}
+
 }  // namespace
 
 void add_eval(const Command& app) {
@@ -67,11 +89,18 @@ void add_eval(const Command& app) {
       "--split", o->split,
       "train or test (default: test); of a text: train, validation or all (default: validation)");
   command.flag("--json", o->json, "Print one JSON object, the last line of standard output");
+  const std::vector<Option> gan = {
+      command.option("--features", o->features,
+                     "image-gan: the image-classification run whose features are compared "
+                     "(default: the run's own, trained once)"),
+      command.option("--samples", o->samples,
+                     "image-gan: a .npy file of pictures to measure instead of the run's own")};
   add_threads(command);
-  command.runs([o] {
+  command.runs([o, gan] {
     return dispatch("eval", o->run,
                     {{tasks::image_classification::kTask, [o] { return image_classification(*o); }},
-                     {tasks::language_model::kTask, [o] { return language_model(*o); }}});
+                     {tasks::language_model::kTask, [o] { return language_model(*o); }},
+                     {tasks::image_gan::kTask, [o] { return image_gan(*o); }, gan}});
   });
 }
 

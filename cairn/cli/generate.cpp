@@ -1,12 +1,14 @@
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/tasks/image_gan/task.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::cli {
 namespace {
 
 namespace text = tasks::language_model;
+namespace gan = tasks::image_gan;
 
 // Text as it comes: each piece is on the screen before the next is computed.
 void show(std::string_view piece) {
@@ -46,13 +48,33 @@ TaskAction add_language_model(const Command& command, const std::shared_ptr<std:
   return {text::kTask, action, options};
 }
 
+TaskAction add_image_gan(const Command& command, const std::shared_ptr<std::string>& run,
+                         const std::shared_ptr<uint64_t>& seed) {
+  auto o = std::make_shared<gan::GenerateOptions>();
+  auto out = std::make_shared<std::string>();
+  const std::vector<Option> options = {
+      command.option("--count", o->count, "Pictures to draw, in one grid").shows_default(),
+      command.option("--label", o->label,
+                     "Class to draw, by name or number, of a conditional run (default: all in "
+                     "turn)"),
+      command.option("--out", *out, "PNG file to write")};
+  const auto action = [o, out, run, seed] {
+    if (out->empty()) throw UsageError("--out: say which PNG file to write");
+    o->seed = *seed;
+    gan::generate(*run, *o, *out);
+    return 0;
+  };
+  return {gan::kTask, action, options};
+}
+
 }  // namespace
 
 void add_generate(const Command& app) {
   const Command command = app.add_command("generate", "Let a trained network make something new");
   command.examples(
       "  cairn generate runs/lstm --prompt \"ROMEO:\" --max-tokens 500 --temperature 0.8\n"
-      "  cairn generate runs/gpt --top-p 0.9 --seed 7\n");
+      "  cairn generate runs/gpt --top-p 0.9 --seed 7\n"
+      "  cairn generate runs/gan --count 64 --label 7 --out sevens.png\n");
   auto run = std::make_shared<std::string>();
   auto seed = std::make_shared<uint64_t>(0);
   command.option("run", *run, "Run folder, or the model.safetensors of one").required();
@@ -60,7 +82,8 @@ void add_generate(const Command& app) {
       .whole(0, INT64_MAX)
       .shows_default();
   add_threads(command);
-  const std::vector<TaskAction> tasks = {add_language_model(command, run, seed)};
+  const std::vector<TaskAction> tasks = {add_language_model(command, run, seed),
+                                         add_image_gan(command, run, seed)};
   command.runs([run, tasks] { return dispatch("generate", *run, tasks); });
 }
 

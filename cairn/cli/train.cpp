@@ -51,6 +51,7 @@ void add_train(const Command& app) {
       "  cairn train language-model --model lstm --out runs/lstm\n"
       "  cairn train image-classification --help\n");
   add_train_image_classification(train);
+  add_train_image_gan(train);
   add_train_language_model(train);
 }
 

@@ -22,6 +22,7 @@ struct Training {
 void add_training(const Training& training);
 
 void add_train_image_classification(const Command& train);
+void add_train_image_gan(const Command& train);
 void add_train_language_model(const Command& train);
 
 }  // namespace cairn::cli

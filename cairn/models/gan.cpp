@@ -66,8 +66,9 @@ void check_gan_image(int64_t height, int64_t width) {
   int64_t below = height, above = height;
   while (!fits(below)) --below;
   while (!fits(above)) ++above;
-  fail("GAN: images of {0}x{0}: the nearest sides that halve evenly down to 4 ... 7 are {1} and {2}",
-       height, below, above);
+  fail(
+      "GAN: images of {0}x{0}: the nearest sides that halve evenly down to 4 ... 7 are {1} and {2}",
+      height, below, above);
 }
 
 Generator::Generator(const GanSize& wanted) : size(checked(wanted)) {

@@ -85,6 +85,21 @@ Tensor Classifier::logits(const Tensor& images) const {
   return (*net_->module)(images);
 }
 
+Classifier::Look Classifier::look(const Tensor& images) const {
+  std::string last;
+  for (const auto& [name, module] : net_->module->named_modules())
+    if (module.type() == "Linear") last = name;
+  const nn::Module head = net_->module->find(last);
+  Look seen;
+  const int hook = head.on_forward([&](const Tensors& inputs, const Tensor&) {
+    seen.features = inputs[0];
+    return Tensor();
+  });
+  seen.logits = logits(images);
+  head.remove_hook(hook);
+  return seen;
+}
+
 std::vector<Prediction> Classifier::predict(const std::string& image_path, int top) const {
   const io::Image image = io::resize(io::with_channels(io::read_image(image_path), shape_.channels),
                                      shape_.width, shape_.height);

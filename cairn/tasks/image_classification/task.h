@@ -54,6 +54,11 @@ class Classifier {
 
   // logits of a normalised batch [N, C, H, W], in evaluation mode.
   Tensor logits(const Tensor& images) const;
+  // With what the last linear layer gets: [N, features] or [N, channels, 1, 1].
+  struct Look {
+    Tensor features, logits;
+  };
+  Look look(const Tensor& images) const;
   const data::Normalization& normalization() const { return normalization_; }
 
  private:

@@ -104,7 +104,8 @@ def main():
     a.add_argument("--batch", type=int, default=64)
     a.add_argument("--width", type=int, default=32)
     a.add_argument("--z", type=int, default=64)
-    a.add_argument("--lr", type=float, default=2e-4)
+    a.add_argument("--lr", type=float, default=4e-4)
+    a.add_argument("--r1", type=float, help="default: 1 with --conditional, else 0")
     a.add_argument("--ema", type=float, default=0.999)
     a.add_argument("--seed", type=int, default=0)
     a.add_argument("--threads", type=int, default=os.cpu_count())
@@ -112,6 +113,7 @@ def main():
     a.add_argument("--mode", choices=["eager", "channels-last", "compile"], default="eager")
     o = a.parse_args()
 
+    r1 = o.r1 if o.r1 is not None else float(o.conditional)
     torch.manual_seed(o.seed)
     torch.set_num_threads(o.threads)
     pixels = read_idx(o.data, "train-images-idx3-ubyte")
@@ -138,6 +140,10 @@ def main():
         opt_d.zero_grad(set_to_none=True)
         fake = run_g(torch.randn(o.batch, o.z), y)
         loss_d = F.softplus(-run_d(x, y)).mean() + F.softplus(run_d(fake.detach(), y)).mean()
+        if r1 > 0:
+            at_real = x.clone().requires_grad_(True)
+            slope, = torch.autograd.grad(run_d(at_real, y).sum(), at_real, create_graph=True)
+            loss_d = loss_d + r1 / 2 * slope.flatten(1).square().sum(1).mean()
         loss_d.backward()
         opt_d.step()
         opt_g.zero_grad(set_to_none=True)
@@ -146,7 +152,7 @@ def main():
         opt_g.step()
         with torch.no_grad():
             now = [*g.parameters(), *(b for b in g.buffers() if b.is_floating_point())]
-            torch._foreach_lerp_(average, now, 1 - o.ema)
+            torch._foreach_lerp_(average, now, 1 - min(o.ema, (1 + step) / (10 + step)))
         if step == 9:
             warm = time.time()
         if (step + 1) % 500 == 0:

@@ -17,6 +17,7 @@ void add_bench(const Command& app);
 void add_info(const Command& app);
 void add_doctor(const Command& app);
 void add_report(const Command& app);
+void add_tour(const Command& app);
 
 // What a command does with a run of one task.
 struct TaskAction {

@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
                                    add_info(app);
                                    add_doctor(app);
                                    add_report(app);
+        add_tour(app);
                                  });
   errno = 0;
   const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);

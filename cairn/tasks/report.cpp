@@ -2,6 +2,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/tasks/image_classification/report.h"
+#include "cairn/tasks/image_gan/report.h"
 #include "cairn/tasks/language_model/report.h"
 #include "cairn/train/run_folder.h"
 
@@ -17,6 +18,9 @@ std::string write_report(const std::string& run, const std::string& out) {
   } else if (task == language_model::kTask) {
     page.section("Language model");
     language_model::report(page, run);
+  } else if (task == image_gan::kTask) {
+    page.section("Image generation");
+    image_gan::report(page, run);
   } else {
     fail("{}: there is no report for the task '{}'", run, task);
   }

@@ -11,8 +11,9 @@ namespace {
 constexpr double kFirstReadings = 4;  // nothing is said before: a start looks like all of these
 constexpr double kLeastDiversity = 0.3, kFallOfDiversity = 0.5;
 constexpr double kToldApart = 0.97;
-constexpr double kVanished = 1e-3, kExploded = 30;  // times what is usual
-constexpr double kUsualMemory = 20;                 // readings
+constexpr double kVanished = 1e-3;   // of the largest
+constexpr double kExploded = 30;     // times the usual
+constexpr double kUsualMemory = 20;  // readings
 
 GanSignal collapse(double diversity, double best) {
   return {"collapse",
@@ -31,12 +32,12 @@ GanSignal discriminator_wins(double told_apart) {
                       told_apart * 100)};
 }
 
-GanSignal vanishing(double norm, double usual) {
+GanSignal vanishing(double norm, double largest) {
   return {"vanishing-gradients",
-          fmt::format("the generator's gradient vanishes: its norm is {:.2g}, {:.2g} was usual, so "
+          fmt::format("the generator's gradient vanishes: its norm is {:.2g}, it was {:.2g}, so "
                       "it learns nothing. Try --loss non-saturating (minimax is flat where the "
                       "discriminator is sure), a lower --lr-discriminator, or --model wgan-gp",
-                      norm, usual)};
+                      norm, largest)};
 }
 
 GanSignal exploding(const char* network, double norm, double usual) {
@@ -73,8 +74,11 @@ std::vector<GanSignal> GanSignals::observe(const GanReading& r) {
     begun.push_back(discriminator_wins(r.told_apart));
 
   const double usual = generator_.value(), usual_d = discriminator_.value();
-  const bool vanished = known && r.generator_gradient < kVanished * usual;
-  if (vanishing_.begins(vanished, 2)) begun.push_back(vanishing(r.generator_gradient, usual));
+  if (std::isfinite(r.generator_gradient))
+    largest_gradient_ = std::max(largest_gradient_, r.generator_gradient);
+  const bool vanished = known && r.generator_gradient < kVanished * largest_gradient_;
+  if (vanishing_.begins(vanished, 2))
+    begun.push_back(vanishing(r.generator_gradient, largest_gradient_));
   if (explodes(discriminator_, exploding_discriminator_, r.discriminator_gradient))
     begun.push_back(exploding("discriminator", r.discriminator_gradient, usual_d));
   if (!vanished && explodes(generator_, exploding_generator_, r.generator_gradient))
@@ -85,6 +89,7 @@ std::vector<GanSignal> GanSignals::observe(const GanReading& r) {
 std::vector<double> GanSignals::state() const {
   return {readings_,
           best_diversity_,
+          largest_gradient_,
           collapsed_.count,
           wins_.count,
           vanishing_.count,
@@ -99,9 +104,12 @@ std::vector<double> GanSignals::state() const {
 void GanSignals::restore(const std::vector<double>& s) {
   check(s.size() == state().size(), "the signals of a GAN are {} numbers, not {}", state().size(),
         s.size());
-  readings_ = s[0], best_diversity_ = s[1], collapsed_.count = s[2], wins_.count = s[3];
-  vanishing_.count = s[4], exploding_discriminator_.count = s[5], exploding_generator_.count = s[6];
-  discriminator_ = {s[7], s[8]}, generator_ = {s[9], s[10]};
+  size_t at = 0;
+  for (double* number :
+       {&readings_, &best_diversity_, &largest_gradient_, &collapsed_.count, &wins_.count,
+        &vanishing_.count, &exploding_discriminator_.count, &exploding_generator_.count,
+        &discriminator_.log_mean, &discriminator_.count, &generator_.log_mean, &generator_.count})
+    *number = s[at++];
 }
 
 }  // namespace cairn::train

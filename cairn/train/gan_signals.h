@@ -51,7 +51,7 @@ class GanSignals {
   };
   bool explodes(Usual& usual, Lasting& lasting, double norm);
 
-  double readings_ = 0, best_diversity_ = 0;
+  double readings_ = 0, best_diversity_ = 0, largest_gradient_ = 0;  // of the generator
   Lasting collapsed_, wins_, vanishing_, exploding_discriminator_, exploding_generator_;
   Usual discriminator_, generator_;
 };

@@ -1,16 +1,18 @@
 // The task as a whole, on pictures of bars: resuming, drawing, measuring, and every sign of trouble
 // provoked in a real training.
-#include "cairn/tasks/image_gan/task.h"
-
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/base/parallel.h"
 #include "cairn/io/image.h"
 #include "cairn/io/npy.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/tasks/image_gan/task.h"
 #include "cairn/train/signals.h"
 #include "tests/cli/program.h"
 
@@ -22,6 +24,7 @@ namespace fs = std::filesystem;
 class ImageGan : public testing::Test {
  protected:
   void SetUp() override {
+    set_num_threads(1);  // beside other tests
     fs::create_directory(data());
     cli_test::write_bars(data(), "train", 96);
     cli_test::write_bars(data(), "t10k", 32);
@@ -38,7 +41,8 @@ class ImageGan : public testing::Test {
   // The names of the signals of a training.
   std::vector<std::string> signals_of(const TrainOptions& options) {
     std::vector<std::string> names;
-    for (const Json& s : train(options)["signals"]) names.push_back(s["signal"]);
+    const Json result = train(options);
+    for (const Json& s : result["signals"]) names.push_back(s["signal"]);
     return names;
   }
 
@@ -112,28 +116,36 @@ TEST_F(ImageGan, IsMeasuredByTheFeaturesOfAClassifier) {
   const std::string images = cli_test::content_of(data() + "/train-images-idx3-ubyte");
   const io::ByteVector pixels(images.begin() + 16, images.end());
   io::write_npy(at("real.npy"), DType::u8, {96, 28, 28}, pixels);
-  const Json real = evaluate(
-      o.out, {.features = o.out + "/features", .samples = at("real.npy"), .quiet = true});
+  const Json real =
+      evaluate(o.out, {.features = o.out + "/features", .samples = at("real.npy"), .quiet = true});
   EXPECT_LT(real["frechet"].get<double>(), own["frechet"].get<double>() / 4);
   EXPECT_GT(real["recall"].get<double>(), 0.5);
 
   io::write_npy(at("wrong.npy"), DType::u8, {147, 16, 32}, pixels);
-  EXPECT_NE(error_of([&] { evaluate(o.out, {.samples = at("wrong.npy"), .quiet = true}); })
-                .find("1x28x28"),
+  EXPECT_NE(error_of([&] {
+              evaluate(o.out, {.samples = at("wrong.npy"), .quiet = true});
+            }).find("1x28x28"),
             std::string::npos);
 }
 
 // ---- trouble
 
-TEST_F(ImageGan, ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastGoodOne) {
-  TrainOptions o = small("run");
-  o.steps = 40, o.save_every = 1, o.lr = 1e18, o.norm = "none";
+TEST_F(ImageGan, NumbersThatAreNotFiniteStopTheRunAndTheLastGoodCheckpointStays) {
+  TrainOptions o = small("run");  // nothing bounds the scores: they overflow after a few steps
+  o.steps = 40, o.save_every = 1, o.lr = 1e4, o.loss = "wasserstein", o.norm = "none";
   const std::string message = error_of([&] { train(o); });
-  EXPECT_TRUE(message.find("discriminator") != message.npos ||
-              message.find("generator") != message.npos)
-      << message;
-  EXPECT_NE(message.find("step "), message.npos) << message;
-  EXPECT_NE(message.find("checkpoint"), message.npos) << message;
+  for (const char* part : {"step ", "generator_step", "The last good checkpoint is"})
+    EXPECT_NE(message.find(part), message.npos) << message;
+  const io::SafetensorsFile good(o.out + "/checkpoint.safetensors");
+  int64_t looked_at = 0;
+  for (const io::NamedTensor& t : good.tensors()) {
+    if (t.dtype != DType::f32) continue;
+    const float* values = reinterpret_cast<const float*>(t.data.data());
+    for (int64_t i = 0; i < numel(t.shape); ++i, ++looked_at)
+      ASSERT_TRUE(std::isfinite(values[i])) << t.name;
+  }
+  EXPECT_GT(looked_at, 1000);
+  EXPECT_NO_THROW(generate(o.out, {.count = 1}, at("x.png")));
 }
 
 TEST_F(ImageGan, ADiscriminatorThatWinsIsSeen) {
@@ -144,19 +156,19 @@ TEST_F(ImageGan, ADiscriminatorThatWinsIsSeen) {
 
 TEST_F(ImageGan, AGradientThatVanishesIsSeen) {
   TrainOptions o = small("run");
-  o.steps = 900, o.loss = "minimax", o.lr = 1e-7, o.lr_discriminator = 1e-2;
+  o.steps = 700, o.loss = "minimax", o.lr = 1e-7, o.lr_discriminator = 1e-2;
   EXPECT_TRUE(has(signals_of(o), "vanishing-gradients"));
 }
 
 TEST_F(ImageGan, AGradientThatExplodesIsSeen) {
   TrainOptions o = small("run");
-  o.steps = 600, o.loss = "wasserstein", o.norm = "none", o.lr = 1e-3;  // nothing bounds the critic
+  o.steps = 400, o.loss = "wasserstein", o.norm = "none", o.lr = 2e-2;  // nothing bounds the critic
   EXPECT_TRUE(has(signals_of(o), "exploding-gradients"));
 }
 
 TEST_F(ImageGan, ACollapseIsSeen) {
   TrainOptions o = small("run");
-  o.steps = 700, o.lr = 5e-3, o.lr_discriminator = 1e-5;
+  o.steps = 450, o.conditional = true, o.r1 = 0, o.lr = 3e-3;
   EXPECT_TRUE(has(signals_of(o), "collapse"));
 }
 
@@ -213,7 +225,8 @@ TEST_F(ImageGan, RunsOfOtherTasksAndLabelsThatAreNotThere) {
   TrainOptions o = small("run");
   train(o);
   says(error_of([&] { evaluate(o.out, {.features = o.out, .quiet = true}); }), {"image-gan"});
-  says(error_of([&] { generate(o.out, {.label = "3"}, at("x.png")); }), {"--label", "--conditional"});
+  says(error_of([&] { generate(o.out, {.label = "3"}, at("x.png")); }),
+       {"--label", "--conditional"});
   says(error_of([&] { generate(o.out, {.count = 0}, at("x.png")); }), {"--count"});
 
   // The checkpoint of another run: wider networks.

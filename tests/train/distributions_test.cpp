@@ -132,9 +132,7 @@ TEST(PrecisionRecall, IsWhatTheDefinitionSays) {  // against plain loops
   const PrecisionRecall got = precision_recall(real, generated);
   EXPECT_DOUBLE_EQ(got.precision, covered(generated, real));
   EXPECT_DOUBLE_EQ(got.recall, covered(real, generated));
-  EXPECT_NE(error_of([&] {
-              precision_recall(real, {3, 2, {1, 2, 3, 4, 5, 6}});
-            }).find("too few"),
+  EXPECT_NE(error_of([&] { precision_recall(real, {3, 2, {1, 2, 3, 4, 5, 6}}); }).find("too few"),
             std::string::npos);
 }
 

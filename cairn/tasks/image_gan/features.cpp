@@ -21,10 +21,8 @@ Looked look_at(const image_classification::Classifier& classifier, const data::I
                                 .threads = 1});
   Looked all;
   data::Batch batch;
-  const auto& s = set.shape();
   while (loader.next(batch)) {
-    const auto [features, labels] = forward(
-        from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32));
+    const auto [features, labels] = forward(batch.x());
     all.features.dim = features.size(1);
     all.features.count += batch.count;
     const auto rows = features.to_vector<float>();

@@ -7,7 +7,7 @@
 namespace cairn::tasks::image_gan {
 namespace {
 
-// While alive, errors say that they are of this network.
+// While alive, errors say that they are of this network, or of this one's move.
 class Whose {
  public:
   explicit Whose(const char* network, Loc loc = Loc::current()) {
@@ -38,11 +38,13 @@ Tensors averaged_states(const nn::Module& module) {
   return all;
 }
 
-// Updates the parameters by the loss; returns the norm of its gradient.
+// Updates the parameters by the loss; returns the norm of its gradient. Both must be finite: else a
+// step whose loss still is would leave weights that are not.
 Tensor descend(optim::Optimizer& optimizer, const Tensor& loss) {
   const Tensors gradients = grad({check_finite(loss)}, optimizer.parameters());
+  const Tensor norm = check_finite(optim::total_norm(gradients));
   optimizer.step(gradients);
-  return optim::total_norm(gradients);
+  return norm;
 }
 
 }  // namespace
@@ -57,8 +59,7 @@ Game::Game(const Recipe& recipe)
                        {.lr = recipe.lr, .betas = {recipe.beta1, recipe.beta2}}),
       discriminator_steps_(discriminator_.parameters(),
                            {.lr = recipe.lr_discriminator, .betas = {recipe.beta1, recipe.beta2}}),
-      averaged_(averaged_states(generator_)),
-      ema_(averaged_, recipe.ema),
+      ema_(averaged_states(generator_), recipe.ema),
       critic_move_([this](std::span<const Tensor> in) -> Tensors {
         return {move_discriminator(in[0], in[1]).loss};
       }),
@@ -71,12 +72,13 @@ Tensor Game::draw(const Tensor& labels) {
 }
 
 Tensor Game::score(const Tensor& x, const Tensor& labels) const {
+  const Whose whose("discriminator");
   return recipe_.conditional ? discriminator_(x, labels) : discriminator_(x);
 }
 
 Game::Scored Game::move_discriminator(const Tensor& x, const Tensor& labels) {
+  const Whose whose("discriminator_step");
   const Tensor fake = draw(labels), still = fake.detach();
-  const Whose whose("discriminator");
   const Tensor on_real = score(x, labels), on_fake = score(still, labels);
   Tensor loss = nn::discriminator_loss(recipe_.loss, on_real, on_fake);
   const nn::Critic critic = [&](const Tensor& at) { return score(at, labels); };
@@ -93,7 +95,7 @@ Game::Scored Game::move_discriminator(const Tensor& x, const Tensor& labels) {
 
 Tensors Game::move_both(const Tensor& x, const Tensor& labels) {
   const Scored d = move_discriminator(x, labels);
-  const Whose whose("generator");
+  const Whose whose("generator_step");
   const Tensor loss = nn::generator_loss(recipe_.loss, score(d.fake, labels));
   const Tensor gradient = descend(generator_steps_, loss);
   ema_.update();
@@ -109,10 +111,6 @@ Move Game::move(const Tensor& x, const Tensor& labels) {
   const Tensor in[] = {x, labels};
   const auto v = move_.call(in)[0].to_vector<float>();
   return {v[0], v[1], v[2], v[3], v[4]};
-}
-
-void Game::forget_averages() {
-  for (size_t i = 0; i < averaged_.size(); ++i) assign(ema_.averages()[i], averaged_[i]);
 }
 
 std::vector<train::Part> Game::parts() {

@@ -18,12 +18,10 @@ class Game {
  public:
   explicit Game(const Recipe& recipe);
 
-  // x [N, C, H, W] in [-1, 1], labels [N]. A loss that is not finite throws Error naming the
-  // network, and no State has changed.
+  // x [N, C, H, W] in [-1, 1], labels [N]. A loss or gradient that is not finite throws Error
+  // naming the network, and no State has changed.
   void critic_move(const Tensor& x, const Tensor& labels);  // the discriminator alone
   Move move(const Tensor& x, const Tensor& labels);         // then the generator too
-  // The running mean starts again from the weights as they are: the first ones would stay in it.
-  void forget_averages();
 
   // Calls fn(generator) in evaluation mode; `averaged`: with the running mean of its weights, which
   // draws better than the last ones.
@@ -60,7 +58,6 @@ class Game {
   models::Generator generator_;
   models::Discriminator discriminator_;
   optim::Adam generator_steps_, discriminator_steps_;
-  Tensors averaged_;  // parameters and running statistics of the generator
   optim::Ema ema_;
   CompiledFunction critic_move_, move_;
 };

@@ -42,7 +42,7 @@ void check_numbers(const TrainOptions& o) {
     if (value < 0) throw UsageError(fmt::format("{}: {} is negative", name, value));
   for (const auto& [name, value] : {std::pair<const char*, double>{"--lr", o.lr},
                                     {"--lr-discriminator", o.lr_discriminator},
-                                    {"--r1", o.r1}})
+                                    {"--r1", o.r1 == -1 ? 0 : o.r1}})
     if (value < 0 || !std::isfinite(value))
       throw UsageError(fmt::format("{}: {} is no finite number above 0", name, value));
   if (o.steps && o.epochs) throw UsageError("--steps and --epochs: give one of them");
@@ -85,10 +85,13 @@ Recipe recipe_for(const TrainOptions& o, const data::ImageDataset& set) {
   r.batch = or_default(o.batch, 64);
   r.width = or_default(o.width, 32), r.z = or_default(o.z, 64);
   r.critic_steps = or_default(o.critic_steps, wgan ? 5 : 1);
-  r.lr = o.lr > 0 ? o.lr : 2e-4;
+  r.lr = o.lr > 0 ? o.lr : wgan ? 2e-4 : 4e-4;
   r.lr_discriminator = o.lr_discriminator > 0 ? o.lr_discriminator : r.lr;
   r.beta1 = wgan ? 0 : 0.5, r.beta2 = wgan ? 0.9 : 0.999;
-  r.r1 = o.r1, r.gradient_penalty = wgan ? 10 : 0, r.ema = 0.999;
+  // Without it a projected label makes the discriminator so sure of itself that the samples of a
+  // class become all alike.
+  r.r1 = o.r1 >= 0 ? o.r1 : o.conditional && !wgan ? 1 : 0;
+  r.gradient_penalty = wgan ? 10 : 0, r.ema = 0.999;
   r.seed = o.seed, r.save_every = o.save_every;
   r.shape = set.shape(), r.classes = set.classes();
   check_together(o, r, set.size());

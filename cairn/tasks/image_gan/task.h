@@ -27,7 +27,7 @@ struct TrainOptions : train::RunOptions {
   int64_t epochs = 0;        // instead of steps
   int64_t batch = 0, width = 0, z = 0, critic_steps = 0;
   double lr = 0, lr_discriminator = 0;  // the second 0: as the first
-  double r1 = 0;                        // weight of the R1 penalty; 0: none
+  double r1 = -1;                       // weight of the R1 penalty, 0: none; -1: what suits
   int64_t sample_every = 0;             // steps between grids of samples
 };
 // Trains and returns {run, model, steps, seconds, loss_discriminator, loss_generator, diversity,

@@ -17,7 +17,6 @@ namespace cairn::tasks::image_gan {
 namespace {
 
 constexpr int64_t kLogEvery = 50, kProbeImages = 64, kGridRows = 8;
-constexpr int64_t kUnsettled = 500;  // steps (at most a tenth of all) that the averages forget
 constexpr uint64_t kProbePurpose = 0x70726f6265;
 
 // A State of doubles, for numbers of the host that a checkpoint keeps.
@@ -180,9 +179,8 @@ class Session {
 
   train::Scalars take_step(const std::vector<data::Batch>& batches) {
     for (size_t i = 0; i + 1 < batches.size(); ++i)
-      game_.critic_move(images(batches[i]), labels(batches[i]));
-    last_ = game_.move(images(batches.back()), labels(batches.back()));
-    if (trainer_.step() < std::min(kUnsettled, recipe_.steps / 10)) game_.forget_averages();
+      game_.critic_move(batches[i].x(), batches[i].y());
+    last_ = game_.move(batches.back().x(), batches.back().y());
     watch_.add(last_);
     train::Scalars values = {{"loss_discriminator", last_.loss_discriminator},
                              {"loss_generator", last_.loss_generator},
@@ -200,14 +198,6 @@ class Session {
     Json all = {{"epoch", epoch}};
     all.update(seen_);
     return all;
-  }
-
-  Tensor images(const data::Batch& b) const {
-    const auto& s = recipe_.shape;
-    return from_host(b.images.data(), {b.count, s.channels, s.height, s.width}, DType::f32);
-  }
-  static Tensor labels(const data::Batch& b) {
-    return from_host(b.labels.data(), {b.count}, DType::i64);
   }
 
   // The same noise each time: how the same pictures become better. A column a class.

@@ -7,7 +7,7 @@ namespace {
 TEST(Tour, WritesOnePageAboutItsStops) {
   const TemporaryFolder folder;
   const std::string out = folder / "tour";
-  const Outcome o = cairn({"tour", "--only", "rnn", "transformer", "--part", "0.003", "--out", out,
+  const Outcome o = cairn({"tour", "--only", "rnn", "transformer", "--part", "0.0025", "--out", out,
                            "--threads", "1", "--json"});
   ASSERT_EQ(o.status, 0) << o.err;
   const Json result = o.json();

@@ -43,7 +43,7 @@ Json train_cnn(const std::string& run, const TourOptions& o) {
 Json train_rnn(const std::string& run, const TourOptions& o) {
   auto options = common<language_model::TrainOptions>(run, o);
   options.model = "lstm", options.layers = 1, options.width = 256, options.dropout = 0.1;
-  options.context = 64, options.batch = 32, options.steps = scaled(900, o);
+  options.context = 64, options.batch = 32, options.steps = scaled(1100, o);
   options.eval_every = std::max<int64_t>(1, options.steps / 10);
   return language_model::train(options);
 }
@@ -51,7 +51,7 @@ Json train_rnn(const std::string& run, const TourOptions& o) {
 Json train_transformer(const std::string& run, const TourOptions& o) {
   auto options = common<language_model::TrainOptions>(run, o);
   options.model = "gpt", options.layers = 3, options.width = 128, options.heads = 4;
-  options.context = 128, options.batch = 16, options.dropout = 0.05, options.steps = scaled(900, o);
+  options.context = 128, options.batch = 16, options.dropout = 0.05, options.steps = scaled(1100, o);
   options.eval_every = std::max<int64_t>(1, options.steps / 10);
   return language_model::train(options);
 }
@@ -59,7 +59,7 @@ Json train_transformer(const std::string& run, const TourOptions& o) {
 Json train_gan(const std::string& run, const TourOptions& o) {
   auto options = common<image_gan::TrainOptions>(run, o);
   options.data = "digits", options.model = "dcgan", options.conditional = true;
-  options.width = 24, options.steps = scaled(1200, o);
+  options.width = 24, options.steps = scaled(3600, o);
   options.sample_every = std::max<int64_t>(1, options.steps / 12);
   return image_gan::train(options);
 }

@@ -34,11 +34,8 @@ Json measure(const nn::Module& network, const data::ImageDataset& set, data::Spl
   data::Batch batch;
   double loss = 0;
   int64_t right = 0;
-  const auto& s = set.shape();
   while (loader.next(batch)) {
-    const auto [guess, sum] = forward(
-        from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32),
-        from_host(batch.labels.data(), {batch.count}, DType::i64));
+    const auto [guess, sum] = forward(batch.x(), batch.y());
     loss += sum.item();
     const auto guesses = guess.to_vector<int64_t>();
     for (int64_t i = 0; i < batch.count; ++i) {

@@ -100,7 +100,7 @@ class Session {
     trainer_.run({.load = [&] { loader.next(batch); },
                   .step =
                       [&] {
-                        const double loss = step(images(batch), labels(batch)).item();
+                        const double loss = step(batch.x(), batch.y()).item();
                         schedule.step();
                         return train::Scalars{{"loss", loss}};
                       },
@@ -122,14 +122,6 @@ class Session {
   }
 
  private:
-  Tensor images(const data::Batch& batch) const {
-    const auto& s = set_->shape();
-    return from_host(batch.images.data(), {batch.count, s.channels, s.height, s.width}, DType::f32);
-  }
-  Tensor labels(const data::Batch& batch) const {
-    return from_host(batch.labels.data(), {batch.count}, DType::i64);
-  }
-
   train::Evaluation evaluation(int64_t epoch, const Json& test) {
     const double accuracy = test["accuracy"], test_loss = test["loss"];
     return {{{"test/accuracy", accuracy}, {"test/loss", test_loss}},

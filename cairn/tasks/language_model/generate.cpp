@@ -5,6 +5,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/io/tokenizer.h"
 #include "cairn/io/utf8.h"
+#include "cairn/models/decoder.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/saved_model.h"
@@ -40,40 +41,26 @@ class RecurrentReader : public Reader {
   CompiledFunction step_;
 };
 
-// Keys and values of what was read are kept; one compiled step serves every position. When the
-// context is full, its second half is read anew from position 0.
+// When the context is full, its second half is read anew from position 0.
 class GptReader : public Reader {
  public:
-  GptReader(models::Gpt& gpt, int64_t context)
-      : context_(context),
-        caches_(gpt.make_caches(1, context)),
-        step_([&gpt, this](std::span<const Tensor> in) {
-          return Tensors{gpt.decode(in[0], in[1], caches_)};
-        }) {}
+  GptReader(const models::Gpt& gpt, int64_t context) : context_(context), decoder_(gpt) {}
   Tensor read(std::span<const int64_t> tokens) override {
-    if (static_cast<int64_t>(held_.size() + tokens.size()) <= context_) return append(tokens);
     held_.insert(held_.end(), tokens.begin(), tokens.end());
-    const int64_t keep = std::max<int64_t>(context_ / 2, 1);
-    const std::vector<int64_t> rest(held_.end() - keep, held_.end());
-    held_.clear();
-    return append(rest);
+    if (static_cast<int64_t>(held_.size()) <= context_) return append(tokens);
+    held_.erase(held_.begin(), held_.end() - std::max<int64_t>(context_ / 2, 1));
+    decoder_.restart();
+    return append(held_);
   }
 
  private:
   Tensor append(std::span<const int64_t> tokens) {
-    const Tensor in[2] = {
-        from_host(tokens.data(), {1, static_cast<int64_t>(tokens.size())}, DType::i64),
-        scalar(static_cast<double>(held_.size()), DType::i64)};
-    held_.insert(held_.end(), tokens.begin(), tokens.end());
-    Tensor logits;
-    step_.call(in, {&logits, 1});
-    return logits;
+    return decoder_(from_host(tokens.data(), {1, static_cast<int64_t>(tokens.size())}, DType::i64));
   }
 
   int64_t context_;
-  std::vector<models::LayerCache> caches_;
-  std::vector<int64_t> held_;  // what the caches are of
-  CompiledFunction step_;
+  models::Decoder decoder_;
+  std::vector<int64_t> held_;  // what the decoder's caches are of
 };
 
 // Shows text as soon as its characters are whole.

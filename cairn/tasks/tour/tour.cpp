@@ -10,6 +10,7 @@
 #include "cairn/tasks/language_model/report.h"
 #include "cairn/train/progress.h"
 #include "cairn/train/run_folder.h"
+#include "cairn/train/signals.h"
 
 namespace cairn::tasks::tour {
 namespace {
@@ -51,7 +52,8 @@ Json train_rnn(const std::string& run, const TourOptions& o) {
 Json train_transformer(const std::string& run, const TourOptions& o) {
   auto options = common<language_model::TrainOptions>(run, o);
   options.model = "gpt", options.layers = 3, options.width = 128, options.heads = 4;
-  options.context = 128, options.batch = 16, options.dropout = 0.05, options.steps = scaled(1100, o);
+  options.context = 128, options.batch = 16, options.dropout = 0.05,
+  options.steps = scaled(1100, o);
   options.eval_every = std::max<int64_t>(1, options.steps / 10);
   return language_model::train(options);
 }
@@ -96,6 +98,18 @@ const std::vector<Stop>& stops() {
   return all;
 }
 
+// A signal ends the tour, not only this training: what is said then is how to go on with all.
+Json train_stop(const Stop& stop, const TourOptions& o) {
+  try {
+    return stop.train(o.out + "/" + stop.name, o);
+  } catch (const train::Stopped& e) {
+    throw train::Stopped(
+        e.signal, fmt::format("stopped in '{}'; saved. Go on with the same options and: cairn tour "
+                              "--out {} --resume",
+                              stop.name, o.out));
+  }
+}
+
 std::vector<const Stop*> chosen(const TourOptions& o) {
   std::vector<const Stop*> some;
   for (const std::string& name : o.stops.empty() ? stop_names() : o.stops) {
@@ -121,8 +135,8 @@ std::vector<std::string> stop_names() {
 
 Json run(const TourOptions& o) {
   const auto some = chosen(o);
-  check(o.part > 0 && o.part <= 100, "tour: a part of {} of each training; above 0, at most 100",
-        o.part);
+  if (!(o.part > 0 && o.part <= 100))
+    throw UsageError(fmt::format("--part: {} is out of range; above 0, at most 100", o.part));
   for (const Stop* stop : some)
     if (!o.resume && train::RunFolder::holds_run(o.out + "/" + stop->name))
       fail("{}: this folder already holds a tour; go on with --resume, or choose another --out",
@@ -131,7 +145,7 @@ Json run(const TourOptions& o) {
   double seconds = 0;
   for (size_t i = 0; i < some.size(); ++i) {
     fmt::print(stderr, "\n[{}/{}] {}\n", i + 1, some.size(), some[i]->title);
-    const Json trained = some[i]->train(o.out + "/" + some[i]->name, o);
+    const Json trained = train_stop(*some[i], o);
     seconds += trained["seconds"].get<double>();
     result[some[i]->name] = trained;
   }

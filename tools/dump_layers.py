@@ -76,6 +76,12 @@ spectral("spectral_linear", nn.Linear(5, 4), torch.randn(3, 5))
 spectral("spectral_conv2d", nn.Conv2d(2, 4, 3, padding=1), torch.randn(2, 2, 4, 5))
 spectral("spectral_conv_transpose2d", nn.ConvTranspose2d(3, 2, 4, stride=2, padding=1), torch.randn(2, 3, 3, 2))
 
+pair = lambda l, x, h, c: l(x, (h, c))
+case("lstm_cell", nn.LSTMCell(3, 4), torch.randn(2, 3), torch.randn(2, 4), torch.randn(2, 4), call=pair)
+case("gru_cell", nn.GRUCell(3, 4), torch.randn(2, 3), torch.randn(2, 4))
+case("rnn_cell", nn.RNNCell(3, 4, nonlinearity="relu"), torch.randn(2, 3), torch.randn(2, 4))
+case("rnn_cell_zero", nn.RNNCell(3, 4, bias=False), torch.randn(2, 3))
+
 folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "nn", "data")
 os.makedirs(folder, exist_ok=True)
 path = os.path.join(folder, "layers.safetensors")

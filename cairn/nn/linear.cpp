@@ -17,7 +17,8 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
 }
 
 Tensor Linear::forward(Tensor x) {
-  if (const QuantizedWeight q = quantized_weight(*this); q.values.defined()) return linear_int8(x, {q.values, q.scale}, bias);
+  if (const QuantizedWeight q = quantized_weight(*this); q.values.defined())
+    return linear_int8(x, {q.values, q.scale}, bias);
   return linear(x, weight, bias);
 }
 
@@ -37,6 +38,15 @@ Tensor Embedding::forward(Tensor indices) {
   if (padding_idx_ < 0) return rows;
   const Tensor kept = cast(ne(indices, static_cast<double>(padding_idx_)), rows.dtype());
   return rows * unsqueeze(kept, -1);  // the row is zero already: this stops its gradient
+}
+
+Tensor locked_dropout(const Tensor& x, double p, bool training, bool batch_first) {
+  check(x.rank() == 3, "locked_dropout: wants [T, N, features], not {}{}", to_string(x.shape()),
+        where(context().loc));
+  if (p == 0 || !training) return x;
+  Shape one_step = x.shape();
+  one_step[batch_first ? 1 : 0] = 1;
+  return x * dropout(ones(one_step, x.dtype()), p);
 }
 
 Tensor PReLU::forward(Tensor x) {

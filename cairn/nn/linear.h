@@ -42,6 +42,20 @@ class Dropout : public Module {
   double p_;
 };
 
+// Drops the same features of a sequence at every step (variational dropout: Gal, Ghahramani 2016;
+// locked: Merity et al. 2018). x [T, N, features], or [N, T, features] with batch_first.
+Tensor locked_dropout(const Tensor& x, double p, bool training, bool batch_first = false);
+class LockedDropout : public Module {
+ public:
+  explicit LockedDropout(double p = 0.5, bool batch_first = false)
+      : p_(p), batch_first_(batch_first) {}
+  Tensor forward(Tensor x) override { return locked_dropout(x, p_, training(), batch_first_); }
+
+ private:
+  double p_;
+  bool batch_first_;
+};
+
 class Flatten : public Module {
  public:
   explicit Flatten(int64_t start = 1, int64_t end = -1) : start_(start), end_(end) {}

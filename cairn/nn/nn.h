@@ -12,5 +12,6 @@
 #include "cairn/nn/position.h"
 #include "cairn/nn/quantize.h"
 #include "cairn/nn/rnn.h"
+#include "cairn/nn/rnn_cell.h"
 #include "cairn/nn/spectral_norm.h"
 #include "cairn/nn/summary.h"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cairn/nn/linear.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -58,6 +59,12 @@ LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeig
   return {r.output, r.h, {}};
 }
 
+Tensor Recurrent::dropped(const Tensor& x) const {
+  const bool active = options_.dropout > 0 && training();
+  return options_.locked_dropout ? locked_dropout(x, options_.dropout, active, options_.batch_first)
+                                 : dropout(x, options_.dropout, active);
+}
+
 LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c,
                           const Tensor& lengths) const {
   check(input.rank() == 3 && input.shape()[2] == in_, "{}: wants {}, not {}{}", type(),
@@ -76,8 +83,7 @@ LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c,
         run_layer(x, weights, rows(h, batch, layer, "h"), rows(c, batch, layer, "c"), lengths);
     x = r.output;
     last_h.push_back(r.h), last_c.push_back(r.c);
-    if (layer + 1 < options_.num_layers)
-      x = dropout(x, options_.dropout, options_.dropout > 0 && training());
+    if (layer + 1 < options_.num_layers) x = dropped(x);
   }
   const auto joined = [](const Tensors& parts) {
     return parts.size() == 1 ? parts[0] : cat(parts, 0);

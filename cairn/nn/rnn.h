@@ -16,6 +16,7 @@ struct RecurrentOptions {
   bool bias = true, batch_first = false;
   double dropout = 0;  // after each layer but the last
   bool bidirectional = false;
+  bool locked_dropout = false;  // drops the same features at every step
 };
 
 enum class Cell { rnn_tanh, rnn_relu, lstm, gru };
@@ -36,6 +37,7 @@ class Recurrent : public Module {
     Param weight_ih, weight_hh, bias_ih, bias_hh;
   };
   int64_t directions() const { return options_.bidirectional ? 2 : 1; }
+  Tensor dropped(const Tensor& x) const;
   void add_weights(int64_t in, const std::string& suffix);
   Tensor rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const;
   LstmResult run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights,

@@ -1,57 +1,12 @@
-// Layers against PyTorch's, with its weights: tools/dump_layers.py wrote the file.
+// Layers against PyTorch's, with its weights.
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
-#include "cairn/io/safetensors.h"
-#include "cairn/nn/nn.h"
 #include "cairn/ops/context.h"
+#include "tests/nn/like_pytorch.h"
 
 namespace cairn::nn {
-namespace {
-
-Tensor load(const std::string& name) {
-  static const io::SafetensorsFile file(std::string(CAIRN_SOURCE_DIR) +
-                                        "/tests/nn/data/layers.safetensors");
-  const io::NamedTensor& t = file.at(name);
-  return from_host(t.data.data(), t.shape, t.dtype);
-}
-
-class Case {
- public:
-  explicit Case(std::string name) : name_(std::move(name)) {}
-  Tensor in(int i) const { return load(name_ + ".in." + std::to_string(i)); }
-
-  // Gives the layer PyTorch's weights: its names must be exactly the layer's.
-  template <class M>
-  M operator()(M layer) const {
-    NamedTensors values;
-    for (const auto& [name, t] : layer.state_dict())
-      values.emplace_back(name, load(name_ + ".w." + name));
-    layer.load_state_dict(values);
-    layer.eval();
-    return layer;
-  }
-  void expect(const Tensor& got, int i = 0) const {
-    const Tensor wanted = load(name_ + ".out." + std::to_string(i));
-    ASSERT_EQ(got.shape(), wanted.shape()) << name_;
-    const std::vector<float> a = got.to_vector<float>(), b = wanted.to_vector<float>();
-    for (size_t k = 0; k < b.size(); ++k)
-      ASSERT_NEAR(a[k], b[k], 1e-5 * (1 + std::abs(b[k])))
-          << name_ << " output " << i << " at " << k;
-  }
-  template <class M>
-  void expect_same(M layer) const {
-    expect((*this)(layer)(in(0)));
-  }
-
- private:
-  std::string name_;
-};
-
-}  // namespace
 
 TEST(LikePyTorch, Convolution) {
   Case("conv1d_reflect")
@@ -75,26 +30,6 @@ TEST(LikePyTorch, Normalisation) {
 TEST(LikePyTorch, PointwiseAndPooling) {
   Case("prelu").expect_same(PReLU(3));
   Case("adaptive_pool").expect_same(AdaptiveAvgPool2d({3, 2}));
-}
-
-TEST(LikePyTorch, Recurrence) {
-  const Case both("lstm");
-  const LstmResult r =
-      both(LSTM(3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = true}))(
-          both.in(0), {both.in(1), both.in(2)});
-  both.expect(r.output, 0), both.expect(r.h, 1), both.expect(r.c, 2);
-
-  const Case plain("lstm_zero");
-  const LstmResult z = plain(LSTM(3, 4, {.bias = false}))(plain.in(0));
-  plain.expect(z.output, 0), plain.expect(z.h, 1), plain.expect(z.c, 2);
-
-  const Case gru("gru");
-  const auto g = gru(GRU(3, 4, {.num_layers = 2, .bidirectional = true}))(gru.in(0), gru.in(1));
-  gru.expect(g.output, 0), gru.expect(g.h, 1);
-
-  const Case rnn("rnn");
-  const auto n = rnn(RNN(3, 4, {}, Nonlinearity::relu))(rnn.in(0));
-  rnn.expect(n.output, 0), rnn.expect(n.h, 1);
 }
 
 TEST(LikePyTorch, Attention) {

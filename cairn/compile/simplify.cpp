@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cstring>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "cairn/base/hash.h"
@@ -9,6 +11,12 @@ namespace cairn {
 namespace {
 
 bool named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
+
+// Ops that multiply x with a function of it.
+struct Gated {
+  const char *op, *factor;
+};
+constexpr Gated kGated[] = {{"gelu", "gelu_gate"}, {"gelu_tanh", "gelu_tanh_gate"}, {"silu", "sigmoid"}};
 
 // Backward from the results.
 std::vector<char> live_nodes(const Graph& graph) {
@@ -30,6 +38,7 @@ class Simplifier {
   explicit Simplifier(const Graph& graph) : old_(graph), rewriter_(graph), live_(live_nodes(graph)) {}
 
   Graph run() {
+    note_factors();
     for (size_t i = 0; i < old_.nodes.size(); ++i)
       if (live_[i]) visit(old_.nodes[i]);
     return rewriter_.finish();
@@ -53,7 +62,7 @@ class Simplifier {
       for (size_t i = 0; i < original.outputs.size(); ++i) rewriter_.set(original.outputs[i], earlier->outputs[i]);
       return;
     }
-    emit(original, std::move(node));
+    if (!share_factor(original, node)) emit(original, std::move(node));
   }
 
   void emit(const Node& original, Node node) {
@@ -143,6 +152,28 @@ class Simplifier {
     }
   }
 
+  // x f(x) is one multiplication where f(x) is computed anyway, as the derivative wants it.
+  void note_factors() {
+    for (size_t i = 0; i < old_.nodes.size(); ++i)
+      for (const Gated& g : kGated)
+        if (live_[i] && named(old_.nodes[i], g.factor)) factors_.insert({g.factor, old_.nodes[i].inputs[0], old_.nodes[i].recompute});
+  }
+  bool share_factor(const Node& original, const Node& node) {
+    const DType dtype = old_.desc(original.outputs[0]).dtype;
+    if (dtype != DType::f32 && dtype != DType::f64) return false;  // would round twice
+    for (const Gated& g : kGated) {
+      if (!named(node, g.op) || !factors_.count({g.factor, original.inputs[0], node.recompute})) continue;
+      Node factor = node, product = node;
+      factor.op = &op_named(g.factor), product.op = &op_named("mul");
+      const Node* earlier = find_equal(factor);
+      if (!earlier) emit(original, std::move(factor));
+      product.inputs = {node.inputs[0], earlier ? earlier->outputs[0] : rewriter_.map(original.outputs[0])};
+      emit(original, std::move(product));
+      return true;
+    }
+    return false;
+  }
+
   void merge_views(Node& node) {
     if (!named(node, "reshape") && !named(node, "expand")) return;
     while (const Node* before = producer(node.inputs[0])) {
@@ -170,6 +201,7 @@ class Simplifier {
   Rewriter rewriter_;
   std::vector<char> live_;
   std::unordered_multimap<uint64_t, int32_t> seen_;
+  std::set<std::tuple<const char*, ValueId, int>> factors_;  // op, of which value, in which recomputed region
 };
 
 }  // namespace

@@ -58,6 +58,14 @@ void give(VjpCall& c, int i, const Tensor& gradient) { c.results[i] = sum_to(gra
 Tensor x(VjpCall& c, int i = 0) { return c.inputs[i]; }
 Tensor y(VjpCall& c) { return c.outputs[0]; }
 Tensor as(const Tensor& mask, const Tensor& like) { return cast(mask, like.dtype()); }
+Tensor map(const char* op, const Tensor& x) { return apply(op_named(op), {x}); }
+Tensor map(const char* op, const Tensor& x, const Tensor& y) { return apply(op_named(op), {x, y}); }
+
+Tensor normal_density(const Tensor& x) { return mul(exp(mul(square(x), -0.5)), 1 / std::sqrt(2 * M_PI)); }
+// 2 k (1 + m 0.044715 x^2): with m = 3 the derivative of the exponent in gelu_tanh's factor.
+Tensor gelu_tanh_inner(const Tensor& x, double m) {
+  return mul(add(mul(square(x), m * 0.044715), 1), 2 * std::sqrt(2 / M_PI));
+}
 
 constexpr unsigned kMap = kElementwise, kIn = kElementwise | kSaveInputs, kOut = kElementwise | kSaveOutputs;
 constexpr const char* kStep = "a step function: zero almost everywhere";
@@ -212,18 +220,23 @@ const OpDef kOps[] = {
        c.results[0] = c.grad() * (t + x(c) * sigmoid(x(c)) * (1.0 - square(t)));
      }},
     OpDef{"gelu", "x Phi(x), Phi the normal distribution (Hendrycks 2016)", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * map("gelu_slope", x(c), map("gelu_gate", x(c))); }},
+    OpDef{"gelu_gate", "Phi(x), the factor of gelu", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * normal_density(x(c)); }},
+    OpDef{"gelu_slope", "the derivative of gelu at x, given its factor there", 2, 1, infer_float, kIn,
      [](VjpCall& c) {
-       const Tensor phi = mul(erf(mul(x(c), M_SQRT1_2)) + 1.0, 0.5);
-       const Tensor density = mul(exp(mul(square(x(c)), -0.5)), 1 / std::sqrt(2 * M_PI));
-       c.results[0] = c.grad() * (phi + x(c) * density);
+       if (c.needs[0]) give(c, 0, c.grad() * normal_density(x(c)) * (1.0 - square(x(c))));
+       if (c.needs[1]) give(c, 1, c.grad());
      }},
     OpDef{"gelu_tanh", "gelu with its tanh approximation", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * map("gelu_tanh_slope", x(c), map("gelu_tanh_gate", x(c))); }},
+    OpDef{"gelu_tanh_gate", "(1 + tanh(k (x + 0.044715 x^3))) / 2, k = sqrt(2 / pi): the factor of gelu_tanh", 1, 1, infer_float, kIn | kSaveOutputs,
+     [](VjpCall& c) { c.results[0] = c.grad() * y(c) * (1.0 - y(c)) * gelu_tanh_inner(x(c), 3); }},
+    OpDef{"gelu_tanh_slope", "the derivative of gelu_tanh at x, given its factor there", 2, 1, infer_float, kIn,
      [](VjpCall& c) {
-       const double k = std::sqrt(2 / M_PI), a = 0.044715;
-       const Tensor x2 = square(x(c));
-       const Tensor t = tanh(mul(x(c) * add(mul(x2, a), 1), k));
-       const Tensor inner = mul(add(mul(x2, 3 * a), 1), k);
-       c.results[0] = c.grad() * mul((t + 1.0) + x(c) * (1.0 - square(t)) * inner, 0.5);
+       const Tensor s = x(c, 1), inner = gelu_tanh_inner(x(c), 3);
+       if (c.needs[0]) give(c, 0, c.grad() * s * (1.0 - s) * gelu_tanh_inner(x(c), 9));
+       if (c.needs[1]) give(c, 1, c.grad() * (x(c) * inner * (1.0 - mul(s, 2)) + 1.0));
      }},
     OpDef{"hardsigmoid", "clamp(x / 6 + 1 / 2, 0, 1)", 1, 1, infer_float, kIn,
      [](VjpCall& c) {

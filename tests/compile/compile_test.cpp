@@ -201,6 +201,38 @@ TEST(Compile, RowsAreFusedWithWhatFollows) {
 namespace cairn {
 namespace {
 
+// How often an op stands in a graph, in regions too.
+int count_of(const Graph& graph, const std::string& op) {
+  int count = 0;
+  for (const Node& node : graph.nodes) {
+    count += node.op->name == op;
+    if (node.region)
+      for (const RegionStep& s : node.region->steps) count += s.op->name == op;
+  }
+  return count;
+}
+
+TEST(Compile, AnActivationAndItsSlopeShareTheirFactor) {
+  manual_seed(2);
+  const Tensor x = parameter(randn({40, 64}) * 2.0), t = randn({40, 64});
+  const std::pair<const char*, const char*> ops[] = {
+      {"gelu", "gelu_gate"}, {"gelu_tanh", "gelu_tanh_gate"}, {"silu", "sigmoid"}};
+  for (const auto& [op, factor] : ops) {
+    auto body = [&, op = op](Tensor t) -> Tensors {
+      const Tensor y = apply(op_named(op), {x});
+      return {y, grad({sum(y * t)}, {x})[0]};
+    };
+    auto step = compile(body);
+    const Tensors compiled = step(t), eager = body(t);
+    for (int i : {0, 1}) EXPECT_EQ(values(compiled[i]), values(eager[i])) << op;
+    EXPECT_EQ(count_of(step.last()->graph(), op), 0);
+    EXPECT_EQ(count_of(step.last()->graph(), factor), 1);
+    auto forward = compile([&, op = op](Tensor t) { return apply(op_named(op), {t}); });
+    EXPECT_EQ(values(forward(t)), values(apply(op_named(op), {t})));
+    EXPECT_EQ(count_of(forward.last()->graph(), op), 1);
+  }
+}
+
 TEST(Compile, TheGradientOfASplitIsOneCopy) {
   Tensor w = parameter(randn({4, 6}));
   auto f = compile([&](Tensor x) {

@@ -5,9 +5,10 @@ namespace {
 
 const char* const kUnary[] = {"neg", "abs", "sign", "square", "exp", "exp2", "expm1", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "erf",
                               "floor", "ceil", "round", "trunc", "relu", "softsign", "sigmoid", "log_sigmoid", "silu", "mish", "gelu",
-                              "gelu_tanh", "hardsigmoid", "hardswish", "isnan", "isinf", "isfinite"};
+                              "gelu_gate", "gelu_tanh", "gelu_tanh_gate", "hardsigmoid", "hardswish", "isnan", "isinf", "isfinite"};
 const char* const kPositive[] = {"sqrt", "rsqrt", "reciprocal", "log", "log1p", "log2"};
-const char* const kBinary[] = {"add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "atan2"};
+const char* const kBinary[] = {"add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "atan2",
+                               "gelu_slope", "gelu_tanh_slope"};
 
 double positive(int, std::mt19937& random) { return std::uniform_real_distribution<double>(0.1, 3)(random); }
 double small_integer(int, std::mt19937& random) { return static_cast<double>(static_cast<int>(random() % 5) - 2); }

@@ -63,8 +63,11 @@ double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) 
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 double limit(double x, double low, double high) { return std::isnan(x) ? x : std::min(std::max(x, low), high); }
 double hard_sigmoid(double x) { return limit(x / 6 + 0.5, 0, 1); }
-double gelu_tanh(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+double gelu_gate(double x) { return 0.5 * std::erfc(-x * M_SQRT1_2); }
+double gelu_slope(double x, double gate) { return gate + x * std::exp(-0.5 * x * x) / std::sqrt(2 * M_PI); }
+double gelu_tanh_gate(double x) { return 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+double gelu_tanh_slope(double x, double gate) {
+  return gate + x * gate * (1 - gate) * 2 * std::sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
 }
 
 #define X(expression) map<+[](double x, const Attrs& a) -> double { return (expression); }>
@@ -89,7 +92,9 @@ const Row kRows[] = {
     {"softplus", X(x * a.number("beta") > a.number("threshold") ? x : softplus(x * a.number("beta")) / a.number("beta"))},
     {"softsign", X(x / (1 + std::fabs(x)))}, {"sigmoid", X(sigmoid(x))}, {"log_sigmoid", X(-softplus(-x))},
     {"silu", X(x * sigmoid(x))}, {"mish", X(x * std::tanh(softplus(x)))},
-    {"gelu", X(0.5 * x * (1 + std::erf(x * M_SQRT1_2)))}, {"gelu_tanh", X(gelu_tanh(x))},
+    {"gelu", X(x * gelu_gate(x))}, {"gelu_gate", X(gelu_gate(x))}, {"gelu_slope", XY(gelu_slope(x, y))},
+    {"gelu_tanh", X(x * gelu_tanh_gate(x))}, {"gelu_tanh_gate", X(gelu_tanh_gate(x))},
+    {"gelu_tanh_slope", XY(gelu_tanh_slope(x, y))},
     {"hardsigmoid", X(hard_sigmoid(x))}, {"hardswish", X(x * hard_sigmoid(x))},
     {"eq", XY(x == y)}, {"ne", XY(x != y)}, {"lt", XY(x < y)}, {"le", XY(x <= y)}, {"gt", XY(x > y)}, {"ge", XY(x >= y)},
     {"logical_and", XY(x != 0 && y != 0)}, {"logical_or", XY(x != 0 || y != 0)},

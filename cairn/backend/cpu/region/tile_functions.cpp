@@ -139,9 +139,21 @@ HWY_INLINE Vec softplus(Vec x) { return log1p(exp(x)); }
 HWY_INLINE Vec elu(Vec x, Vec alpha) {
   return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(alpha, expm1(x)));
 }
-HWY_INLINE Vec gelu_tanh(Vec x) {  // 0.5 (1 + tanh(u)) = sigmoid(2 u)
-  const Vec u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), number(0.0713548162726f), number(1.59576912161f)));
-  return hn::Div(x, hn::Add(number(1), exp(hn::Neg(u))));
+HWY_INLINE Vec gelu_gate(Vec x) {
+  return hn::MulAdd(number(0.5f), erf(hn::Mul(x, number(0.707106781f))), number(0.5f));
+}
+HWY_INLINE Vec gelu_slope(Vec x, Vec gate) {
+  const Vec e = exp(hn::Mul(hn::Mul(x, x), number(-0.5f)));
+  return hn::MulAdd(hn::Mul(x, number(0.398942280f)), e, gate);
+}
+HWY_INLINE Vec gelu_tanh_gate(Vec x) {  // (1 + tanh(u)) / 2 = sigmoid(2 u)
+  const Vec u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), number(-0.0713548162726f), number(-1.59576912161f)));
+  return hn::Div(number(1), hn::Add(number(1), exp(u)));
+}
+HWY_INLINE Vec gelu_tanh_slope(Vec x, Vec gate) {
+  const Vec inner = hn::MulAdd(hn::Mul(x, x), number(0.214064448818f), number(1.59576912161f));
+  const Vec rest = hn::Mul(hn::Mul(x, gate), hn::Sub(number(1), gate));
+  return hn::MulAdd(rest, inner, gate);
 }
 HWY_INLINE Vec mish(Vec x) {  // tanh(log(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2)
   const Vec e = exp(at_most(x, number(20)));
@@ -238,12 +250,13 @@ const TileFunction* table(size_t& count) {
         return hn::IfThenElse(hn::Gt(scaled, p.p1), x, hn::Div(softplus(scaled), p.p0));
       }),
       map1("softsign", [](V x) { return hn::Div(x, hn::Add(number(1), hn::Abs(x))); }),
-      map1("silu", [](V x) { return hn::Div(x, hn::Add(number(1), exp(hn::Neg(x)))); }),
-      map1("gelu", [](V x) {
-        const V half = hn::Mul(x, number(0.5f));
-        return hn::MulAdd(half, erf(hn::Mul(x, number(0.707106781f))), half);
-      }),
-      map1("gelu_tanh", [](V x) { return gelu_tanh(x); }),
+      map1("silu", [](V x) { return hn::Mul(x, sigmoid(x)); }),
+      map1("gelu", [](V x) { return hn::Mul(x, gelu_gate(x)); }),
+      map1("gelu_gate", [](V x) { return gelu_gate(x); }),
+      map2("gelu_slope", [](V x, V gate) { return gelu_slope(x, gate); }),
+      map1("gelu_tanh", [](V x) { return hn::Mul(x, gelu_tanh_gate(x)); }),
+      map1("gelu_tanh_gate", [](V x) { return gelu_tanh_gate(x); }),
+      map2("gelu_tanh_slope", [](V x, V gate) { return gelu_tanh_slope(x, gate); }),
       map1("mish", [](V x) { return mish(x); }),
       map1("hardtanh", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
       map1("clamp", [](P p, V x) { return clamp(x, p.p0, p.p1); }),

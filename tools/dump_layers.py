@@ -82,6 +82,29 @@ case("gru_cell", nn.GRUCell(3, 4), torch.randn(2, 3), torch.randn(2, 4))
 case("rnn_cell", nn.RNNCell(3, 4, nonlinearity="relu"), torch.randn(2, 3), torch.randn(2, 4))
 case("rnn_cell_zero", nn.RNNCell(3, 4, bias=False), torch.randn(2, 3))
 
+
+def packed(layer, x, lengths, *state):
+    y, (h, c) = layer(nn.utils.rnn.pack_padded_sequence(x, lengths, layer.batch_first, enforce_sorted=False), state or None)
+    return nn.utils.rnn.pad_packed_sequence(y, layer.batch_first, total_length=x.shape[layer.batch_first])[0], h, c
+
+
+def gradients(name, layer, *inputs, call):
+    """As case(), and the gradients of the outputs' sum of squares by weights and floating-point inputs."""
+    case(name, layer, *inputs, call=call)
+    inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    sum(y.square().sum() for y in call(layer, *inputs)).backward()
+    for k, p in layer.named_parameters():
+        out[f"{name}.g.{k}"] = p.grad.clone()
+    for i, x in enumerate(inputs):
+        if x.grad is not None:
+            out[f"{name}.g.in.{i}"] = x.grad.clone()
+
+
+h2, c5 = torch.randn(4, 2, 2), torch.randn(4, 2, 5)
+gradients("lstm_projected", nn.LSTM(3, 5, 2, proj_size=2, bidirectional=True, batch_first=True), torch.randn(2, 4, 3), h2, c5, call=rnn)
+gradients("lstm_projected_zero", nn.LSTM(3, 5, proj_size=4, bias=False), torch.randn(4, 2, 3), call=rnn)
+gradients("lstm_projected_packed", nn.LSTM(3, 5, 2, proj_size=2, bidirectional=True), torch.randn(5, 2, 3), torch.tensor((3, 5)), h2, c5, call=packed)
+
 folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "nn", "data")
 os.makedirs(folder, exist_ok=True)
 path = os.path.join(folder, "layers.safetensors")

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cairn/nn/linear.h"
+#include "cairn/nn/rnn_projected.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -18,9 +19,13 @@ Recurrent::Recurrent(Cell cell, int64_t in, int64_t hidden, const RecurrentOptio
   check(in > 0 && hidden > 0 && options.num_layers > 0,
         "recurrent layer: sizes {}, {} and {} layers must be positive", in, hidden,
         options.num_layers);
+  check(options.proj_size == 0 ||
+            (cell == Cell::lstm && options.proj_size > 0 && options.proj_size < hidden),
+        "recurrent layer: proj_size is {}; only an LSTM projects, to fewer than its {} features",
+        options.proj_size, hidden);
   for (int64_t layer = 0; layer < options.num_layers; ++layer)
     for (int64_t direction = 0; direction < directions(); ++direction)
-      add_weights(layer == 0 ? in : hidden * directions(),
+      add_weights(layer == 0 ? in : output_size() * directions(),
                   "_l" + std::to_string(layer) + (direction ? "_reverse" : ""));
 }
 
@@ -32,26 +37,35 @@ void Recurrent::add_weights(int64_t in, const std::string& suffix) {
   };
   Weights w;
   w.weight_ih = random("weight_ih", {rows, in});
-  w.weight_hh = random("weight_hh", {rows, hidden_});
+  w.weight_hh = random("weight_hh", {rows, output_size()});
   if (options_.bias) {
     w.bias_ih = random("bias_ih", {rows});
     w.bias_hh = random("bias_hh", {rows});
   }
+  if (options_.proj_size) w.weight_hr = random("weight_hr", {options_.proj_size, hidden_});
   weights_.push_back(std::move(w));
 }
 
-// The rows of one layer in a state [layers * directions, N, hidden]; undefined (zeros) stays so.
-Tensor Recurrent::rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const {
+// The rows of one layer in a state of this shape; undefined (zeros) stays so.
+Tensor Recurrent::rows(const Tensor& state, const Shape& shape, int64_t layer,
+                       const char* name) const {
   if (!state.defined()) return {};
-  const Shape shape = {state_rows(), batch, hidden_};
   check(state.shape() == shape, "{}: initial {} is {} but must be {}{}", type(), name,
         to_string(state.shape()), to_string(shape), where(context().loc));
   return state_rows() == directions() ? state : slice(state, 0, layer * directions(), directions());
 }
 
-LstmResult Recurrent::run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights,
-                                const Tensor& h, const Tensor& c, const Tensor& lengths) const {
+LstmResult Recurrent::run_layer(const Tensor& x, int64_t layer, const Tensor& h, const Tensor& c,
+                                const Tensor& lengths) const {
+  std::vector<RecurrentWeights> weights;
+  Tensors projections;
+  for (int64_t direction = 0; direction < directions(); ++direction) {
+    const Weights& w = weights_[static_cast<size_t>(layer * directions() + direction)];
+    weights.push_back({w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh});
+    projections.push_back(w.weight_hr);
+  }
   const cairn::RecurrentOptions options{.batch_first = options_.batch_first, .lengths = lengths};
+  if (options_.proj_size) return projected_lstm(x, weights, projections, h, c, options);
   if (cell_ == Cell::lstm) return lstm(x, weights, h, c, options);
   const RecurrentResult r = cell_ == Cell::gru        ? gru(x, weights, h, options)
                             : cell_ == Cell::rnn_tanh ? rnn_tanh(x, weights, h, options)
@@ -73,14 +87,11 @@ LstmResult Recurrent::run(const Tensor& input, const Tensor& h, const Tensor& c,
   const int64_t batch = input.shape()[options_.batch_first ? 0 : 1];
   Tensor x = input;
   Tensors last_h, last_c;
+  const Shape h_shape = {state_rows(), batch, output_size()};
+  const Shape c_shape = {state_rows(), batch, hidden_};
   for (int64_t layer = 0; layer < options_.num_layers; ++layer) {
-    std::vector<RecurrentWeights> weights;
-    for (int64_t direction = 0; direction < directions(); ++direction) {
-      const Weights& w = weights_[layer * directions() + direction];
-      weights.push_back({w.weight_ih, w.weight_hh, w.bias_ih, w.bias_hh});
-    }
     const LstmResult r =
-        run_layer(x, weights, rows(h, batch, layer, "h"), rows(c, batch, layer, "c"), lengths);
+        run_layer(x, layer, rows(h, h_shape, layer, "h"), rows(c, c_shape, layer, "c"), lengths);
     x = r.output;
     last_h.push_back(r.h), last_c.push_back(r.c);
     if (layer + 1 < options_.num_layers) x = dropped(x);

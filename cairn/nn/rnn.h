@@ -5,6 +5,7 @@
 //
 // x [T, N, in] ([N, T, in] with batch_first); output the same with hidden * directions features;
 // h and c [layers * directions, N, hidden], in the order layer 0, layer 0 reversed, layer 1, ...
+// With a projection output and h have proj_size features for hidden.
 #pragma once
 #include "cairn/nn/module.h"
 #include "cairn/ops/rnn.h"
@@ -17,6 +18,9 @@ struct RecurrentOptions {
   double dropout = 0;  // after each layer but the last
   bool bidirectional = false;
   bool locked_dropout = false;  // drops the same features at every step
+  // LSTM only: h = weight_hr [proj_size, hidden] s(o) tanh(c) (Sak, Senior, Beaufays 2014); 0:
+  // none. Such sequences go step by step, more slowly.
+  int64_t proj_size = 0;
 };
 
 enum class Cell { rnn_tanh, rnn_relu, lstm, gru };
@@ -34,14 +38,15 @@ class Recurrent : public Module {
 
  private:
   struct Weights {
-    Param weight_ih, weight_hh, bias_ih, bias_hh;
+    Param weight_ih, weight_hh, bias_ih, bias_hh, weight_hr;
   };
   int64_t directions() const { return options_.bidirectional ? 2 : 1; }
+  int64_t output_size() const { return options_.proj_size ? options_.proj_size : hidden_; }
   Tensor dropped(const Tensor& x) const;
   void add_weights(int64_t in, const std::string& suffix);
-  Tensor rows(const Tensor& state, int64_t batch, int64_t layer, const char* name) const;
-  LstmResult run_layer(const Tensor& x, const std::vector<RecurrentWeights>& weights,
-                       const Tensor& h, const Tensor& c, const Tensor& lengths) const;
+  Tensor rows(const Tensor& state, const Shape& shape, int64_t layer, const char* name) const;
+  LstmResult run_layer(const Tensor& x, int64_t layer, const Tensor& h, const Tensor& c,
+                       const Tensor& lengths) const;
 
   Cell cell_;
   int64_t in_, hidden_;

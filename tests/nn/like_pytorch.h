@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
+#include "cairn/autograd/autograd.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/nn/nn.h"
 
@@ -31,13 +33,21 @@ class Case {
     layer.eval();
     return layer;
   }
-  void expect(const Tensor& got, int i = 0) const {
-    const Tensor wanted = load(name_ + ".out." + std::to_string(i));
-    ASSERT_EQ(got.shape(), wanted.shape()) << name_;
-    const std::vector<float> a = got.to_vector<float>(), b = wanted.to_vector<float>();
-    for (size_t k = 0; k < b.size(); ++k)
-      ASSERT_NEAR(a[k], b[k], 1e-5 * (1 + std::abs(b[k])))
-          << name_ << " output " << i << " at " << k;
+  void expect(const Tensor& got, int i = 0) const { same(got, ".out." + std::to_string(i)); }
+  // The gradients of the outputs' sum of squares by all parameters, then by the given inputs.
+  template <class M>
+  void expect_gradients(const M& layer, const Tensors& outputs,
+                        std::map<int, Tensor> inputs) const {
+    std::vector<std::string> names;
+    Tensors of;
+    for (const auto& [name, p] : layer.named_parameters())
+      names.push_back(".g." + name), of.push_back(p);
+    for (const auto& [i, x] : inputs)
+      names.push_back(".g.in." + std::to_string(i)), of.push_back(x);
+    Tensor loss = zeros({});
+    for (const Tensor& y : outputs) loss = loss + sum(square(y));
+    const Tensors got = grad({loss}, of);
+    for (size_t i = 0; i < got.size(); ++i) same(got[i], names[i]);
   }
   template <class M>
   void expect_same(M layer) const {
@@ -45,6 +55,14 @@ class Case {
   }
 
  private:
+  void same(const Tensor& got, const std::string& what) const {
+    const Tensor wanted = load(name_ + what);
+    ASSERT_EQ(got.shape(), wanted.shape()) << name_ << what;
+    const std::vector<float> a = got.to_vector<float>(), b = wanted.to_vector<float>();
+    for (size_t k = 0; k < b.size(); ++k)
+      ASSERT_NEAR(a[k], b[k], 1e-5 * (1 + std::abs(b[k]))) << name_ << what << " at " << k;
+  }
+
   std::string name_;
 };
 

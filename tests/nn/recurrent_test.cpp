@@ -13,6 +13,11 @@ void expect_near(const Tensor& got, const Tensor& wanted, const std::string& wha
   for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5) << what << " at " << i;
 }
 
+Tensor wanting(Tensor x) {
+  x.set_requires_grad();
+  return x;
+}
+
 }  // namespace
 
 TEST(LikePyTorch, Recurrence) {
@@ -33,6 +38,47 @@ TEST(LikePyTorch, Recurrence) {
   const Case rnn("rnn");
   const auto n = rnn(RNN(3, 4, {}, Nonlinearity::relu))(rnn.in(0));
   rnn.expect(n.output, 0), rnn.expect(n.h, 1);
+}
+
+TEST(LikePyTorch, ProjectedLstm) {
+  const Case deep("lstm_projected");
+  const LSTM layer = deep(
+      LSTM(3, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true, .proj_size = 2}));
+  const Tensor x = wanting(deep.in(0)), h = wanting(deep.in(1)), c = wanting(deep.in(2));
+  const LstmResult r = layer(x, {h, c});
+  deep.expect(r.output, 0), deep.expect(r.h, 1), deep.expect(r.c, 2);
+  deep.expect_gradients(layer, {r.output, r.h, r.c}, {{0, x}, {1, h}, {2, c}});
+
+  const Case plain("lstm_projected_zero");
+  const LSTM one = plain(LSTM(3, 5, {.bias = false, .proj_size = 4}));
+  const Tensor steps = wanting(plain.in(0));
+  const LstmResult z = one(steps);
+  plain.expect(z.output, 0), plain.expect(z.h, 1), plain.expect(z.c, 2);
+  plain.expect_gradients(one, {z.output, z.h, z.c}, {{0, steps}});
+}
+
+TEST(LikePyTorch, ProjectedLstmOfDifferentLengths) {
+  const Case packed("lstm_projected_packed");
+  const LSTM layer = packed(LSTM(3, 5, {.num_layers = 2, .bidirectional = true, .proj_size = 2}));
+  const Tensor x = wanting(packed.in(0)), h = wanting(packed.in(2)), c = wanting(packed.in(3));
+  const LstmResult r = layer(x, {h, c}, packed.in(1));
+  packed.expect(r.output, 0), packed.expect(r.h, 1), packed.expect(r.c, 2);
+  packed.expect_gradients(layer, {r.output, r.h, r.c}, {{0, x}, {2, h}, {3, c}});
+  auto compiled = compile([&](Tensor x, Tensor lengths) -> Tensors {
+    const LstmResult r = layer(x, {h, c}, lengths);
+    return {r.output, r.h, r.c};
+  });
+  const Tensors replayed = compiled(packed.in(0), packed.in(1));
+  for (int i = 0; i < 3; ++i) packed.expect(replayed[static_cast<size_t>(i)], i);
+}
+
+TEST(ProjectedLstm, WrongSizes) {
+  EXPECT_THROW(LSTM(3, 5, {.proj_size = 5}), Error);
+  EXPECT_THROW(LSTM(3, 5, {.proj_size = -1}), Error);
+  EXPECT_THROW(GRU(3, 5, {.proj_size = 2}), Error);
+  const LSTM layer(3, 5, {.proj_size = 2});
+  EXPECT_THROW(layer(zeros({4, 1, 3}), {zeros({1, 1, 5}), zeros({1, 1, 5})}), Error);
+  EXPECT_THROW(layer(zeros({4, 1, 3}), {}, zeros({2}, DType::i64)), Error);
 }
 
 TEST(LikePyTorch, RecurrentCells) {

@@ -63,18 +63,37 @@ ThreadCache::~ThreadCache() {
     }
 }
 
-void* system_allocate(size_t rounded) {
-  const size_t alignment = rounded >= kHuge ? kHuge : 64;
-  const size_t bytes = (rounded + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, bytes);
+// Straight from the system, as glibc would keep what is freed. Of `rounded` bytes the caller wants `wanted`:
+// those lie in huge pages, but for the rest that does not fill one, of which only what is touched is ever there.
+void* map_pages(size_t rounded, size_t wanted) {
+  void* all = mmap(nullptr, rounded + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED) return nullptr;
+  char* begin = static_cast<char*>(all);
+  char* memory = begin + (kHuge - reinterpret_cast<uintptr_t>(begin) % kHuge) % kHuge;
+  if (memory != begin) munmap(begin, static_cast<size_t>(memory - begin));
+  munmap(memory + rounded, static_cast<size_t>(begin + kHuge - memory));
+  const size_t whole = wanted / kHuge * kHuge;
+  if (whole) madvise(memory, whole, MADV_HUGEPAGE);
+  if (whole < rounded) madvise(memory + whole, rounded - whole, MADV_NOHUGEPAGE);
+  return memory;
+}
+void* system_memory(size_t rounded, size_t wanted) {
+  return rounded >= kHuge ? map_pages(rounded, wanted) : std::aligned_alloc(64, rounded);
+}
+void give_back(void* memory, size_t rounded) {
+  if (rounded >= kHuge) munmap(memory, rounded);
+  else std::free(memory);
+}
+
+void* system_allocate(size_t rounded, size_t wanted) {
+  void* memory = system_memory(rounded, wanted);
   if (!memory) {
     pool_trim();
-    memory = std::aligned_alloc(64, rounded);
+    memory = system_memory(rounded, wanted);
   }
   if (!memory)
     fail("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model", rounded >> 20,
          pool().in_use >> 20);
-  if (rounded >= kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
   pool().held += rounded;
   return memory;
 }
@@ -97,7 +116,7 @@ void* pool_allocate(size_t bytes) {
   if (c < ThreadCache::kSmall && cache_alive && cache.count[c] > 0)
     return cache.blocks[c][--cache.count[c]];
   void* memory = take_free_block(c);
-  if (!memory) memory = system_allocate(rounded);
+  if (!memory) memory = system_allocate(rounded, bytes);
   pool().in_use.fetch_add(rounded, std::memory_order_relaxed);
   return memory;
 }
@@ -123,7 +142,7 @@ void pool_trim() {
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   for (int c = 0; c < kClasses; ++c) {
-    for (void* memory : p.free_blocks[c]) std::free(memory);
+    for (void* memory : p.free_blocks[c]) give_back(memory, size_of_class(c));
     p.held -= p.free_blocks[c].size() * size_of_class(c);
     p.free_blocks[c].clear();
   }

@@ -56,6 +56,11 @@ inline std::array<float, 2> normals_from(uint32_t word0, uint32_t word1) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
+inline float scaled_and_shifted(float value, float scale, float shift) {
+  const float product = value * scale;
+  return product + shift;
+}
+
 // The numbers of one (seed, offset) one after another; plain value, cheap to make where it is needed.
 class PhiloxStream {
  public:

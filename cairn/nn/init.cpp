@@ -46,7 +46,7 @@ Tensor uniform(const Shape& shape, double low, double high) {
   return cairn::uniform(shape, low, high);
 }
 Tensor normal(const Shape& shape, double mean, double deviation) {
-  return randn(shape) * deviation + mean;
+  return cairn::normal(shape, mean, deviation);
 }
 Tensor constant(const Shape& shape, double value) { return full(shape, value); }
 
@@ -71,14 +71,14 @@ Tensor xavier_uniform(const Shape& shape, double gain) {
 }
 Tensor xavier_normal(const Shape& shape, double gain) {
   const Fans fans = fans_of(shape);
-  return randn(shape) * (gain * std::sqrt(2 / (fans.in + fans.out)));
+  return cairn::normal(shape, 0, gain * std::sqrt(2 / (fans.in + fans.out)));
 }
 Tensor kaiming_uniform(const Shape& shape, double a, Fan fan) {
   const double bound = std::sqrt(3.0) * kaiming_deviation(shape, a, fan);
   return cairn::uniform(shape, -bound, bound);
 }
 Tensor kaiming_normal(const Shape& shape, double a, Fan fan) {
-  return randn(shape) * kaiming_deviation(shape, a, fan);
+  return cairn::normal(shape, 0, kaiming_deviation(shape, a, fan));
 }
 
 Tensor orthogonal(const Shape& shape, double gain) {

@@ -14,8 +14,8 @@ void infer_random(OpCall& c) {
 
 // The input is the generator; "number" is the op's own, counted from the generator's offset.
 const OpDef kOps[] = {
-    OpDef{"random_uniform", "uniform numbers in [0, 1)", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomUniform"),
-    OpDef{"random_normal", "standard normal numbers", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomNormal"),
+    OpDef{"random_uniform", "uniform numbers in [0, 1), times scale, plus shift", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomUniform"),
+    OpDef{"random_normal", "standard normal numbers, times scale, plus shift", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomNormal"),
 };
 
 Tensor make_generator(uint64_t seed) {
@@ -28,10 +28,13 @@ Tensor& thread_generator() {
   return instance;
 }
 
-Tensor draw(const char* name, const Shape& shape, DType dtype) {
+// "scale" and "shift" are 1 and 0 where they are left out.
+Tensor draw(const char* name, const Shape& shape, DType dtype, double scale = 1, double shift = 0) {
   const RandomKey key = next_random_key();
-  return apply(op_named(name), {key.generator},
-               {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", key.number}});
+  Attrs attrs = {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", key.number}};
+  if (scale != 1) attrs.set("scale", scale);
+  if (shift != 0) attrs.set("shift", shift);
+  return apply(op_named(name), {key.generator}, attrs);
 }
 
 // Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
@@ -94,11 +97,11 @@ const Tensor& generator() { return thread_generator(); }
 Tensor rand(const Shape& shape, DType dtype) { return draw("random_uniform", shape, dtype); }
 Tensor randn(const Shape& shape, DType dtype) { return draw("random_normal", shape, dtype); }
 Tensor uniform(const Shape& shape, double low, double high) {
-  Tensor t = rand(shape);
-  t = t * (high - low);  // step by step: two buffers at a time
-  return t + low;
+  return draw("random_uniform", shape, DType::f32, high - low, low);
 }
-Tensor normal(const Shape& shape, double mean, double deviation) { return randn(shape) * deviation + mean; }
+Tensor normal(const Shape& shape, double mean, double deviation) {
+  return draw("random_normal", shape, DType::f32, deviation, mean);
+}
 Tensor exponential(const Shape& shape, double rate) { return log1p(neg(rand(shape))) * (-1 / rate); }
 Tensor gumbel(const Shape& shape) { return neg(log(clamp_min(exponential(shape), 1e-30))); }
 Tensor permutation(int64_t n) {

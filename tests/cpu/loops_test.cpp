@@ -90,7 +90,9 @@ TEST(Loops, RandomBitsAreTheReferences) {
   const Fill generator = [](int, std::mt19937& r) { return static_cast<double>(r()); };
   for (const char* op : {"random_uniform", "random_normal"})
     for (int64_t count : {0, 1, 5, 255, 256, 257, 5000})
-      compare({op, {{"shape", Ints{count}}, {"dtype", int64_t{0}}, {"number", int64_t{3}}}, {of(DType::i64, {2})}, 0, generator});
+      for (double scale : {1.0, 0.37})
+        compare({op, {{"shape", Ints{count}}, {"dtype", int64_t{0}}, {"number", int64_t{3}}, {"scale", scale}, {"shift", scale - 1}},
+                 {of(DType::i64, {2})}, 0, generator});
 }
 
 }  // namespace

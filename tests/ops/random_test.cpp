@@ -18,6 +18,14 @@ Row drawn(const char* name) {
 
 std::vector<Row> random_rows() { return {drawn("random_uniform"), drawn("random_normal")}; }
 
+TEST(Random, ScaleAndShiftAreOneMultiplicationAndOneAddition) {
+  manual_seed(3);
+  const Tensor u = uniform({999}, -0.3, 0.4), n = normal({999}, 2, 0.7);
+  manual_seed(3);
+  EXPECT_EQ(u.to_vector<float>(), (rand({999}) * 0.7 + -0.3).to_vector<float>());
+  EXPECT_EQ(n.to_vector<float>(), (randn({999}) * 0.7 + 2.0).to_vector<float>());
+}
+
 TEST(Random, PermutationHoldsEachNumberOnce) {
   manual_seed(1);
   std::vector<int64_t> p = permutation(500).to_vector<int64_t>(), sorted = p;

@@ -10,9 +10,10 @@ void each_block(const Call& c, F values_of) {
   const View gen = c.in(0), y = c.out();
   const uint64_t seed = static_cast<uint64_t>(gen.get_integer(0));
   const uint64_t offset = static_cast<uint64_t>(gen.get_integer(1) + c.attrs().integer("number"));
+  const float scale = static_cast<float>(c.attrs().number_or("scale", 1)), shift = static_cast<float>(c.attrs().number_or("shift", 0));
   for (int64_t i = 0; i < y.count(); i += 4) {
     const auto values = values_of(philox(seed, offset, static_cast<uint64_t>(i / 4)));
-    for (int64_t k = 0; k < 4 && i + k < y.count(); ++k) y.set(i + k, values[k]);
+    for (int64_t k = 0; k < 4 && i + k < y.count(); ++k) y.set(i + k, scaled_and_shifted(values[k], scale, shift));
   }
 }
 

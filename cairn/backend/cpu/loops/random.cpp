@@ -98,7 +98,8 @@ void to_normal(const uint32_t* words, float* out) {
 class RandomPlan : public Plan {
  public:
   explicit RandomPlan(const OpCall& call)
-      : normal_(is_op(call, "random_normal")), number_(call.attrs->integer("number")), count_(numel(call.out().shape)) {}
+      : normal_(is_op(call, "random_normal")), number_(call.attrs->integer("number")), count_(numel(call.out().shape)),
+        scale_(static_cast<float>(call.attrs->number_or("scale", 1))), shift_(static_cast<float>(call.attrs->number_or("shift", 0))) {}
   void launch(const Launch& args) const override {
     const auto* generator = static_cast<const int64_t*>(args.inputs[0]);
     const auto seed = static_cast<uint64_t>(generator[0]), offset = static_cast<uint64_t>(generator[1] + number_);
@@ -111,6 +112,8 @@ class RandomPlan : public Plan {
         HWY_DYNAMIC_DISPATCH(philox_words)(seed, offset, static_cast<uint64_t>(b * kBatch), kBatch, words);
         if (normal_) to_normal(words, values);
         else HWY_DYNAMIC_DISPATCH(to_uniform)(words, 4 * kBatch, values);
+        if (scale_ != 1 || shift_ != 0)
+          for (float& v : values) v = scaled_and_shifted(v, scale_, shift_);
         std::copy_n(values, std::min(4 * kBatch, count_ - b * 4 * kBatch), y + b * 4 * kBatch);
       }
     });
@@ -119,6 +122,7 @@ class RandomPlan : public Plan {
  private:
   bool normal_;
   int64_t number_, count_;
+  float scale_, shift_;
 };
 
 bool supports(const OpCall& call) {

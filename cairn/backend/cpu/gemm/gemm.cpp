@@ -14,7 +14,9 @@ namespace {
 constexpr int64_t kMostFloats = 1 << 20;  // of a packed block of B: it stays in the L3 cache
 constexpr int64_t kMostColumns = 4096;    // of that block
 constexpr int64_t kDepth = 384;           // of a panel that stays in the L1 cache
-constexpr int64_t kRows = 144;            // of a block of A; a multiple of every tile height
+constexpr int64_t kPackedDepth = 376;     // where A is packed: its tiles begin in different sets of that cache
+constexpr int64_t kPadding = 16;          // of a packed panel: else the same row of all panels meets in one set
+constexpr int64_t kRows = rnn::kMostTileColumns;  // of a block of A
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
@@ -29,7 +31,8 @@ Blocking blocking_of(const GemmShape& s) {
 
 int64_t packed_floats(const GemmShape& s) {
   const Blocking b = blocking_of(s);
-  return rounded_up(b.columns, rnn::kernels().panel) * b.depth;
+  const int64_t panel = rnn::kernels().panel;
+  return (b.columns + panel - 1) / panel * (panel * b.depth + kPadding);
 }
 constexpr int64_t kSliceFloats = kRows * kDepth;
 
@@ -41,42 +44,20 @@ struct Product {
   float *packed, *slices;
 };
 
-// Panels [first, last) of B's block at (k, n).
-void pack_panels(const Product& p, int64_t k, int64_t depth, int64_t n, int64_t columns, int64_t first, int64_t last) {
+// B's block at (k, n), by all threads: rows that lie dense are cut at once for all panels.
+void pack_block(const Product& p, int64_t k, int64_t depth, int64_t n, int64_t columns) {
   const rnn::Kernels& kernel = rnn::kernels();
-  const int64_t panel = kernel.panel;
-  if (p.b.row == 1) {
-    for (int64_t i = first; i < last; ++i)
-      kernel.pack_transposed(p.b.data + k + (n + i * panel) * p.b.column, p.b.column, std::min(panel, columns - i * panel),
-                             depth, p.packed + i * panel * depth);
-    return;
-  }
-  constexpr int64_t kStreams = 4;  // panels written side by side
-  for (int64_t i = first; i < last; i += kStreams) {
-    const int64_t count = std::min({kStreams, last - i}) * panel;
-    for (int64_t j = 0; j < depth; ++j)
-      kernel.spread_row(p.b.data + (k + j) * p.b.row + n + i * panel, std::min(count, columns - i * panel),
-                        p.packed + i * panel * depth + j * panel, panel * depth);
-  }
-}
-
-// The transpose of `depth` rows of `rows` floats, tile after tile, each [depth][height].
-template <int kTile>
-void pack_tiles(const float* from, int64_t stride, int64_t rows, int64_t depth, float* to) {
-  const int64_t tiles = (rows + kTile - 1) / kTile;
-  int64_t begin[kRows / kTile + 2];
-  for (int64_t t = 0; t <= tiles; ++t) begin[t] = rows * t / tiles;
-  constexpr int64_t kAhead = 8, kLine = 16;  // rows lie on pages of their own: nothing prefetches the next ones
-  for (int64_t k = 0; k < depth; ++k, from += stride) {
-    if (k + kAhead < depth)
-      for (int64_t i = 0; i < rows; i += kLine) __builtin_prefetch(from + kAhead * stride + i);
-    for (int64_t t = 0; t < tiles; ++t) {
-      const int64_t height = begin[t + 1] - begin[t];
-      float* target = to + begin[t] * depth + k * height;
-      if (height == kTile) std::memcpy(target, from + begin[t], kTile * sizeof(float));
-      else std::copy_n(from + begin[t], height, target);
-    }
-  }
+  const int64_t panel = kernel.panel, stride = panel * depth + kPadding;
+  constexpr int64_t kGrain = 1 << 13;  // floats worth a thread
+  if (p.b.row == 1)
+    return parallel_for((columns + panel - 1) / panel, 1 + kGrain / (panel * depth), [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i)
+        kernel.pack_transposed(p.b.data + k + (n + i * panel) * p.b.column, p.b.column, std::min(panel, columns - i * panel),
+                               depth, p.packed + i * stride);
+    });
+  parallel_for(depth, 1 + kGrain / columns, [&](int64_t first, int64_t last) {
+    for (int64_t j = first; j < last; ++j) kernel.spread_row(p.b.data + (k + j) * p.b.row + n, columns, p.packed + j * panel, stride);
+  });
 }
 
 // Rows [begin, end) of C by a packed block of B.
@@ -90,12 +71,12 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int6
     const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows;
     const int64_t row = begin + tiles * i / blocks * kernel.tile_rows;
     const int64_t rows = std::min(end, begin + tiles * (i + 1) / blocks * kernel.tile_rows) - row;
-    const int64_t pieces = (depth + kDepth - 1) / kDepth;
+    const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (depth + most - 1) / most;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       const int64_t j = depth * piece / pieces;
       rnn::Product q{};
       q.rows = rows, q.depth = depth * (piece + 1) / pieces - j, q.columns = columns;
-      q.packed = p.packed + j * kernel.panel, q.panel_stride = kernel.panel * depth;
+      q.packed = p.packed + j * kernel.panel, q.panel_stride = kernel.panel * depth + kPadding;
       q.c = p.c + row * p.c_row + n, q.c_row = p.c_row;
       const bool first = k + j == 0;
       q.init = first ? start + row * start_row + n : q.c;
@@ -104,8 +85,7 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int6
         q.a = p.a.data + row * p.a.row + k + j, q.a_row = p.a.row;
       } else {
         const float* from = p.a.data + row + (k + j) * p.a.column;
-        if (kernel.tile_rows == 6) pack_tiles<6>(from, p.a.column, rows, q.depth, slice);
-        else pack_tiles<12>(from, p.a.column, rows, q.depth, slice);
+        kernel.pack_tiles(from, p.a.column, rows, q.depth, slice);
         q.a = slice, q.a_row = rnn::kPackedSlice;
       }
       kernel.multiply(q);
@@ -120,16 +100,10 @@ size_t gemm_workspace(const GemmShape& s) {
   return sizeof(float) * static_cast<size_t>(packed_floats(s) + num_threads() * kSliceFloats + zeros);
 }
 
-bool gemm_pays(const GemmShape& s, const GemmOperand& a, const GemmOperand& b) {
-  constexpr int64_t kPage = 4096 / sizeof(float);
-  if (s.m < 96 || s.n < 96 || s.k < 96) return false;
-  const bool paged = (a.row + a.column - 1) % kPage == 0 || (b.row + b.column - 1) % kPage == 0;
-  return paged && (a.column != 1 || s.n <= 2 * kDepth);
-}
+bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 96 && s.m * s.n * s.k >= 1 << 24; }
 
 void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const float* start, int64_t start_row,
           float* c, int64_t c_row, void* workspace) {
-  const int64_t panel = rnn::kernels().panel;
   const Blocking block = blocking_of(s);
   Product p{s, a, b, c, c_row, static_cast<float*>(workspace), nullptr};
   p.slices = p.packed + packed_floats(s);
@@ -141,10 +115,7 @@ void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const 
   for (int64_t n = 0; n < s.n; n += block.columns)
     for (int64_t k = 0; k < s.k; k += block.depth) {
       const int64_t columns = std::min(block.columns, s.n - n), depth = std::min(block.depth, s.k - k);
-      const int64_t panels = (columns + panel - 1) / panel;
-      parallel_for(panels, 1 + (1 << 14) / (panel * depth), [&](int64_t first, int64_t last) {
-        pack_panels(p, k, depth, n, columns, first, last);
-      });
+      pack_block(p, k, depth, n, columns);
       parallel_region([&](int thread, int threads) {
         const int64_t begin = s.m * thread / threads, end = s.m * (thread + 1) / threads;
         multiply_rows(p, begin, end, k, depth, n, columns, start, start_row, p.slices + thread * kSliceFloats);

@@ -20,9 +20,9 @@ struct GemmShape {
 
 // Bytes that gemm() needs on num_threads() threads.
 size_t gemm_workspace(const GemmShape& shape);
-// Whether it beats oneDNN's sgemm: where rows of an operand lie a multiple of a page apart, so that a column's
-// elements meet in few places of the caches. (The operands' data do not matter.)
-bool gemm_pays(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b);
+// Whether it beats oneDNN's sgemm: where the product is not small. Most of all for weight gradients and where rows lie a
+// multiple of a page apart, so that a column's elements meet in few places of the caches.
+bool gemm_pays(const GemmShape& shape);
 
 // C [m, n], rows `c_row` apart. `start`: what the product is added to, rows `start_row` apart (0: one row, a
 // bias); null: nothing; c itself: C += A B. `workspace`: 64-byte aligned.

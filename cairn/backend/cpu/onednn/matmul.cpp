@@ -101,7 +101,7 @@ class MatmulPlan : public Plan {
     if (batch_.count() != 1 || m_ * n_ * k_ == 0) return;
     const GemmShape shape{m_, n_, k_};
     if (m_ <= kFewRows && n_ * k_ >= kManyWeights && a_.order == 'N' && b_.order == 'T' && b_.leading == k_) kernel_ = Kernel::few_rows;
-    else if (gemm_pays(shape, operand(nullptr, a_), operand(nullptr, b_))) {
+    else if (gemm_pays(shape)) {
       kernel_ = Kernel::packed;
       workspace_bytes = gemm_workspace(shape);
     }

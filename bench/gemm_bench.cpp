@@ -46,7 +46,7 @@ void row(const char* name, int64_t m, int64_t n, int64_t k, char order_a, char o
       onednn::ThreadScope scope(num_threads());
       dnnl_sgemm(order_a, order_b, m, n, k, 1, a.data, order_a == 'N' ? k : m, b.data, order_b == 'N' ? n : k, 0, c.data, n);
     }));
-    own = std::min(own, seconds_of([&] { gemm(shape, x, y, nullptr, 0, c.data, n, workspace.data); }));
+    own = std::min(own, seconds_of([&] { gemm(shape, x, y, {}, c.data, n, workspace.data); }));
   }
   const double flops = 2e-9 * m * n * k;
   std::printf("%-16s %5ld x %5ld x %5ld %c%c  oneDNN %6.1f  own %6.1f  %5.2f%s\n", name, m, n, k, order_a, order_b,

@@ -32,6 +32,7 @@ Graph optimize(Graph graph, const Backend& backend) {
   pass("simplify", [&](const Graph& g) { return simplify(g); });
   pass("fold", [&](const Graph& g) { return fold(g); });
   pass("epilogue", [&](const Graph& g) { return fuse_epilogues(g, backend); });
+  pass("products", [&](const Graph& g) { return fuse_products(g, backend); });
   pass("layout", [&](const Graph& g) { return assign_layouts(g, backend); });
   pass("views", [&](const Graph& g) { return resolve_views(g, backend); });
   pass("fuse", [&](const Graph& g) { return fuse(g, backend); });

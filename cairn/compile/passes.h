@@ -15,6 +15,10 @@ Graph expand_composites(const Graph& graph, const Backend& backend);
 // same type, broadcasts that the next op does anyway). Exact.
 Graph simplify(const Graph& graph);
 
+// Adds a bias, a residual or another product to a matrix product in its own kernel, where the back end has that.
+// Exact but for the rounding of sums.
+Graph fuse_products(const Graph& graph, const Backend& backend);
+
 // Only the nodes that a result depends on.
 Graph without_dead(const Graph& graph);
 

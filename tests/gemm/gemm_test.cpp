@@ -17,7 +17,7 @@ using test::Guarded;
 struct Case {
   int64_t m, n, k;
   bool a_transposed, b_transposed;
-  int start;  // 0 nothing, 1 one row, 2 C itself
+  int start;  // 0 nothing, 1 one row, 2 C itself, 3 both
 };
 
 void check_product(const Case& c, int threads) {
@@ -31,13 +31,14 @@ void check_product(const Case& c, int threads) {
   const GemmOperand right = c.b_transposed ? GemmOperand{b.floats(), 1, ldb} : GemmOperand{b.floats(), ldb, 1};
   const GemmShape shape{c.m, c.n, c.k};
   Guarded workspace(gemm_workspace(shape));
-  const float* start = c.start == 0 ? nullptr : c.start == 1 ? bias.floats() : out.floats();
-  gemm(shape, left, right, start, c.start == 2 ? ldc : 0, out.floats(), ldc, workspace.get());
+  const bool adds_row = c.start & 1, adds_itself = c.start & 2;
+  gemm(shape, left, right, {adds_itself ? out.floats() : nullptr, ldc, adds_row ? bias.floats() : nullptr}, out.floats(), ldc,
+       workspace.get());
   for (int64_t i = 0; i < c.m; ++i)
     for (int64_t j = 0; j < ldc; ++j) {
       double want = before[static_cast<size_t>(i * ldc + j)];
       if (j < c.n) {
-        want = c.start == 0 ? 0 : c.start == 1 ? bias.floats()[j] : want;
+        want = (adds_itself ? want : 0) + (adds_row ? bias.floats()[j] : 0);
         for (int64_t k = 0; k < c.k; ++k)
           want += static_cast<double>(left.data[i * left.row + k * left.column]) * right.data[k * right.row + j * right.column];
       }
@@ -50,7 +51,7 @@ TEST(gemm, products_of_any_shape_and_order) {
   for (const int threads : {1, 2, 3})
     for (const bool a : {false, true})
       for (const bool b : {false, true})
-        for (const int start : {0, 1, 2}) {
+        for (const int start : {0, 1, 2, 3}) {
           check_product({1, 1, 1, a, b, start}, threads);
           check_product({7, 17, 5, a, b, start}, threads);
           check_product({151, 33, 400, a, b, start}, threads);
@@ -59,7 +60,7 @@ TEST(gemm, products_of_any_shape_and_order) {
 }
 TEST(gemm, several_blocks_of_columns_and_of_depth) {
   check_product({13, 4100, 20, false, true, 1}, 2);
-  check_product({13, 40, 30000, true, false, 1}, 2);
+  check_product({13, 40, 30000, true, false, 3}, 2);
   check_product({300, 520, 2100, true, false, 0}, 2);
 }
 

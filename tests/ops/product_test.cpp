@@ -11,6 +11,18 @@ Row matmul_row() {
     row.cases.push_back(of("matmul", {numbers(a), numbers(b)}));
   return row;
 }
+// Made by a pass after differentiation; 256 x 256 x 256 is the smallest with a kernel.
+Row matmul_add_row() {
+  Row row{"matmul_add", {}};
+  row.tolerance = 1e-4;
+  for (const auto& [m, n, k] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 1}, {5, 3, 7}, {0, 3, 2}, {2, 3, 0}, {256, 257, 256}}) {
+    const Arg a = numbers({m, k}), b = numbers({k, n}), matrix = numbers({m, n}), bias = numbers({n});
+    row.cases.push_back(of("matmul_add", {a, b, bias}));
+    row.cases.push_back(of("matmul_add", {a, b, matrix}));
+    row.cases.push_back(of("matmul_add", {a, b, matrix, bias}));
+  }
+  return row;
+}
 Row linear_row() {
   Row row{"linear", {}};
   for (const Shape& x : {Shape{3}, {2, 3}, {2, 4, 3}, {0, 3}})
@@ -123,7 +135,7 @@ Row conv_bias_row() {
 }  // namespace
 
 std::vector<Row> product_rows() {
-  return {matmul_row(), linear_row(), linear_int8_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
+  return {matmul_row(), matmul_add_row(), linear_row(), linear_int8_row(), matmul_function_row(), einsum_row(), conv_row("conv", 0), conv_row("conv_grad_input", 1),
           conv_row("conv_grad_weight", 2), conv_fused_row(), conv_transpose_row(), conv_bias_row()};
 }
 

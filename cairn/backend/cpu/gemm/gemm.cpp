@@ -39,6 +39,7 @@ constexpr int64_t kSliceFloats = kRows * kDepth;
 struct Product {
   const GemmShape& shape;
   const GemmOperand &a, &b;
+  GemmStart start;
   float* c;
   int64_t c_row;
   float *packed, *slices;
@@ -62,7 +63,7 @@ void pack_block(const Product& p, int64_t k, int64_t depth, int64_t n, int64_t c
 
 // Rows [begin, end) of C by a packed block of B.
 void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int64_t depth, int64_t n, int64_t columns,
-                   const float* start, int64_t start_row, float* slice) {
+                   float* slice) {
   const rnn::Kernels& kernel = rnn::kernels();
   const bool dense_rows = p.a.column == 1;
   const int64_t blocks = (end - begin + kRows - 1) / kRows;
@@ -79,8 +80,9 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int6
       q.packed = p.packed + j * kernel.panel, q.panel_stride = kernel.panel * depth + kPadding;
       q.c = p.c + row * p.c_row + n, q.c_row = p.c_row;
       const bool first = k + j == 0;
-      q.init = first ? start + row * start_row + n : q.c;
-      q.init_row = first ? start_row : p.c_row;
+      q.init = first ? p.start.from + row * p.start.row + n : q.c;
+      q.init_row = first ? p.start.row : p.c_row;
+      if (first && p.start.bias) q.bias = p.start.bias + n;
       if (dense_rows) {
         q.a = p.a.data + row * p.a.row + k + j, q.a_row = p.a.row;
       } else {
@@ -102,15 +104,14 @@ size_t gemm_workspace(const GemmShape& s) {
 
 bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 96 && s.m * s.n * s.k >= 1 << 24; }
 
-void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const float* start, int64_t start_row,
-          float* c, int64_t c_row, void* workspace) {
+void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
+          int64_t c_row, void* workspace) {
   const Blocking block = blocking_of(s);
-  Product p{s, a, b, c, c_row, static_cast<float*>(workspace), nullptr};
+  Product p{s, a, b, start, c, c_row, static_cast<float*>(workspace), nullptr};
   p.slices = p.packed + packed_floats(s);
-  if (!start) {
+  if (!start.from) {
     float* zeros = p.slices + num_threads() * kSliceFloats;
-    std::fill_n(zeros, s.n, 0.0f);
-    start = zeros, start_row = 0;
+    p.start.from = std::fill_n(zeros, s.n, 0.0f) - s.n, p.start.row = 0;
   }
   for (int64_t n = 0; n < s.n; n += block.columns)
     for (int64_t k = 0; k < s.k; k += block.depth) {
@@ -118,7 +119,7 @@ void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const 
       pack_block(p, k, depth, n, columns);
       parallel_region([&](int thread, int threads) {
         const int64_t begin = s.m * thread / threads, end = s.m * (thread + 1) / threads;
-        multiply_rows(p, begin, end, k, depth, n, columns, start, start_row, p.slices + thread * kSliceFloats);
+        multiply_rows(p, begin, end, k, depth, n, columns, p.slices + thread * kSliceFloats);
       });
     }
 }

@@ -24,9 +24,15 @@ size_t gemm_workspace(const GemmShape& shape);
 // multiple of a page apart, so that a column's elements meet in few places of the caches.
 bool gemm_pays(const GemmShape& shape);
 
-// C [m, n], rows `c_row` apart. `start`: what the product is added to, rows `start_row` apart (0: one row, a
-// bias); null: nothing; c itself: C += A B. `workspace`: 64-byte aligned.
-void gemm(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b, const float* start, int64_t start_row,
-          float* c, int64_t c_row, void* workspace);
+// What the product is added to.
+struct GemmStart {
+  const float* from = nullptr;  // [m, n], rows `row` apart; c itself: C += A B; null: nothing
+  int64_t row = 0;
+  const float* bias = nullptr;  // [n], added to each row; null: none
+};
+
+// C [m, n], rows `c_row` apart. `workspace`: 64-byte aligned.
+void gemm(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
+          int64_t c_row, void* workspace);
 
 }  // namespace cairn::cpu

@@ -1,5 +1,5 @@
-// Matrix product over oneDNN's sgemm, Cairn's own for shapes where that is slow (gemm/) and for a few rows
-// (gemv/). Operands are read through their strides where one of the two matrix dimensions lies dense (so a
+// Matrix product by Cairn's own kernels, large ones (gemm/, with what is added to them) and those of a few rows
+// (gemv/), else by oneDNN's sgemm. Operands are read through their strides where one of the two matrix dimensions lies dense (so a
 // transposed view costs no copy), batches are spread over the threads.
 #include <algorithm>
 #include <cstring>
@@ -65,6 +65,8 @@ class MatmulPlan : public Plan {
     if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' && batch_.a[0] == m_ * a_.leading)
       m_ *= batch_.sizes[0], batch_ = {};
     choose_kernel();
+    for (size_t i = 2; i < call.inputs.size(); ++i)
+      (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
   }
 
   void launch(const Launch& args) const override {
@@ -74,7 +76,7 @@ class MatmulPlan : public Plan {
     const int64_t count = batch_.count();
     if (kernel_ == Kernel::few_rows) return gemv_f32(b, n_, k_, a, a_.leading, m_, {}, y, n_);
     if (kernel_ == Kernel::packed)
-      return gemm({m_, n_, k_}, operand(a, a_), operand(b, b_), nullptr, 0, y, n_, args.workspace);
+      return gemm({m_, n_, k_}, operand(a, a_), operand(b, b_), start(args), y, n_, args.workspace);
     if (m_ * n_ * count == 0) return;
     if (k_ == 0) return void(std::memset(y, 0, sizeof(float) * static_cast<size_t>(m_ * n_ * count)));
     const bool spread = count >= threads_;
@@ -96,6 +98,8 @@ class MatmulPlan : public Plan {
   static GemmOperand operand(const float* data, const MatrixRead& read) {
     return read.order == 'N' ? GemmOperand{data, read.leading, 1} : GemmOperand{data, 1, read.leading};
   }
+  GemmStart start(const Launch& args) const { return {added(args, matrix_), n_, added(args, row_)}; }
+  static const float* added(const Launch& args, int input) { return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]); }
   void choose_kernel() {
     constexpr int64_t kFewRows = 8, kManyWeights = 1 << 14;  // memory sets the pace
     if (batch_.count() != 1 || m_ * n_ * k_ == 0) return;
@@ -121,6 +125,7 @@ class MatmulPlan : public Plan {
   MatrixRead a_, b_;
   int64_t a_offset_, b_offset_;
   Batch batch_;
+  int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
   Kernel kernel_ = Kernel::library;
 };
 
@@ -150,10 +155,17 @@ class MatmulPrimitivePlan : public Plan {
   mutable onednn::Primitive product_;
 };
 
-bool supports(const OpCall& call) { return is_op(call, "matmul") && is_f32_or_narrow(call.dtype()); }
+// matmul_add: where Cairn's own kernel would multiply.
+bool supports(const OpCall& call) {
+  if (is_op(call, "matmul")) return is_f32_or_narrow(call.dtype());
+  if (!is_op(call, "matmul_add") || call.dtype() != DType::f32 || call.rank() != 2) return false;
+  return gemm_pays({call.shape(0)[0], call.shape(1)[1], call.shape(0)[1]});
+}
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call) || call.out().layout.blocked()) return nullptr;
+  for (size_t i = 2; i < call.inputs.size(); ++i)
+    if (!call.inputs[i]->contiguous()) return nullptr;
   const bool empty = numel(call.out().shape) == 0 || call.shape(0).back() == 0;
   const bool strides_work = readable(call.in(0)) && readable(call.in(1));
   if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty) try {
@@ -168,7 +180,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 }  // namespace
 
 Family matmul_family() {
-  return {"matmul", supports, prepare, [](const OpCall& call, int input) { return readable(call.in(input)); }};
+  return {"matmul", supports, prepare, [](const OpCall& call, int input) { return input < 2 && readable(call.in(input)); }};
 }
 
 }  // namespace cairn::cpu

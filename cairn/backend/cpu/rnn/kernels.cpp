@@ -211,6 +211,7 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
 // Row after row, as they lie: rows of a large matrix are pages apart, and nothing prefetches the next ones.
 void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
   constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
+  constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
   const D d;
   const int64_t tiles = tile_count(columns);
   int64_t begin[kMostTiles + 1];
@@ -220,7 +221,8 @@ void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
   for (int64_t k = 0; k < depth; ++k, w += ld) {
     if (k + kAhead < depth)
       for (int64_t i = 0; i < columns; i += kLine) hwy::Prefetch(w + kAhead * ld + i);
-    const int64_t whole = k + 1 < depth ? tiles - 1 : 0;  // tiles that may write past their row: the next one overwrites it
+    // Tiles that may write past their row: the next rows overwrite it.
+    const int64_t whole = (depth - k) * (columns / tiles) >= kWritten ? tiles - 1 : 0;
     for (int64_t t = 0; t < whole; ++t) {
       const int64_t height = begin[t + 1] - begin[t];
       for (int64_t v = 0; v < kTileRows; v += kLanes) hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);

@@ -19,6 +19,7 @@ struct Product {
   int64_t init_row;  // 0 repeats one row (a bias, zeros); init == c adds to C
   float* c;
   int64_t c_row;
+  const float* bias = nullptr;  // one more row to add to each row of C
 };
 
 inline constexpr int64_t kPackedSlice = -1;

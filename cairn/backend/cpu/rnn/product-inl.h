@@ -46,7 +46,7 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   const D d;
   const float* a = p.a;
   const float* b = p.packed;
-  const float* init = p.init;
+  const float *init = p.init, *bias = p.bias;
   float* c = p.c;
   const int64_t panel_stride = p.panel_stride, init_row = p.init_row, c_row = p.c_row;
   V sum[kRows][kVectors];
@@ -77,7 +77,8 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
-      const V start = hn::LoadU(d, init + v * kLanes);
+      V start = hn::LoadU(d, init + v * kLanes);
+      if (bias) start = hn::Add(start, hn::LoadU(d, bias + v * kLanes));
       hn::StoreU(hn::Add(start, sum[r][v]), d, c + v * kLanes);
     }
     init += init_row;
@@ -93,12 +94,13 @@ HWY_INLINE void tile_of_rows(int rows, const Product& p, int64_t a_row, int64_t 
 
 // The last panel of C, when it is part: through a whole one.
 void part_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
-  HWY_ALIGN float whole[kTileRows * kPanel] = {};
+  HWY_ALIGN float whole[kTileRows * kPanel] = {}, bias[kPanel] = {};
   const size_t bytes = p.columns * sizeof(float);
   for (int r = 0; r < rows; ++r) memcpy(whole + r * kPanel, p.init + r * p.init_row, bytes);
   Product q = p;
   q.init = q.c = whole;
   q.init_row = q.c_row = kPanel;
+  if (p.bias) q.bias = static_cast<const float*>(memcpy(bias, p.bias, bytes));
   tile_of_rows<kTileRows>(rows, q, a_row, a_depth);
   for (int r = 0; r < rows; ++r) memcpy(p.c + r * p.c_row, whole + r * kPanel, bytes);
 }
@@ -137,7 +139,7 @@ void multiply(const Product& p) {
     Product q = p;
     q.a += k;  // a packed slice is never deeper than one block
     q.depth = std::min(kDepthBlock, p.depth - k);
-    if (k > 0) q.init = p.c, q.init_row = p.c_row;
+    if (k > 0) q.init = p.c, q.init_row = p.c_row, q.bias = nullptr;
     for (int64_t column = 0, at_once; column < p.columns; column += at_once * kPanel) {
       q.columns = p.columns - column;
       at_once = panels_at_once(p.rows);
@@ -145,6 +147,7 @@ void multiply(const Product& p) {
       q.packed = p.packed + column / kPanel * p.panel_stride + k * kPanel;
       q.init = (k > 0 ? p.c : p.init) + column;
       q.c = p.c + column;
+      if (q.bias) q.bias = p.bias + column;
       panel_product(q, at_once);
     }
   }

@@ -105,6 +105,32 @@ gradients("lstm_projected", nn.LSTM(3, 5, 2, proj_size=2, bidirectional=True, ba
 gradients("lstm_projected_zero", nn.LSTM(3, 5, proj_size=4, bias=False), torch.randn(4, 2, 3), call=rnn)
 gradients("lstm_projected_packed", nn.LSTM(3, 5, 2, proj_size=2, bidirectional=True), torch.randn(5, 2, 3), torch.tensor((3, 5)), h2, c5, call=packed)
 
+
+class SwiGLU(nn.Module):
+    """LLaMA's feed-forward layer."""
+    def __init__(self, dim, hidden, bias=False):
+        super().__init__()
+        self.w1, self.w2, self.w3 = nn.Linear(dim, hidden, bias), nn.Linear(hidden, dim, bias), nn.Linear(dim, hidden, bias)
+
+    def forward(self, x):
+        return self.w2(nn.functional.silu(self.w1(x)) * self.w3(x))
+
+
+def with_swiglu(layer, dim, hidden):
+    """A transformer layer whose feed-forward part is a SwiGLU."""
+    del layer.linear1, layer.linear2
+    layer.swiglu = SwiGLU(dim, hidden)
+    layer._ff_block = layer.swiglu.forward
+    return layer
+
+
+torch.backends.mha.set_fastpath_enabled(False)
+alone = lambda l, *x: (l(*x),)
+gradients("swiglu", SwiGLU(6, 16), torch.randn(2, 3, 6), call=alone)
+gradients("swiglu_bias", SwiGLU(6, 16, bias=True), torch.randn(4, 6), call=alone)
+case("encoder_layer_swiglu", with_swiglu(nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), 8, 12), torch.randn(2, 4, 8))
+case("decoder_layer_swiglu", with_swiglu(nn.TransformerDecoderLayer(8, 2, 12, norm_first=True), 8, 12), torch.randn(3, 2, 8), torch.randn(4, 2, 8))
+
 folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "..", "tests", "nn", "data")
 os.makedirs(folder, exist_ok=True)
 path = os.path.join(folder, "layers.safetensors")

@@ -4,13 +4,6 @@
 #include "cairn/ops/context.h"
 
 namespace cairn::nn {
-namespace {
-
-Tensor activated(const Tensor& x, Activation activation) {
-  return activation == Activation::relu ? relu(x) : gelu(x);
-}
-
-}  // namespace
 
 Tensor split_heads(const Tensor& x, int64_t heads) {
   check(heads > 0 && x.size(-1) % heads == 0, "attention: width {} does not divide into {} heads{}",
@@ -69,75 +62,91 @@ Tensor MultiheadAttention::attend(Tensor query, Tensor key, Tensor value,
   return options_.batch_first ? y : transpose(y, 0, 1);
 }
 
-// ---- encoder layer
+// ---- transformer layers
+
+MultiheadAttention TransformerLayer::add_attention(const std::string& name, int64_t dim,
+                                                   int64_t heads) {
+  return child(
+      name, MultiheadAttention(dim, heads,
+                               {.dropout = options_.dropout, .batch_first = options_.batch_first}));
+}
+
+TransformerLayer::FeedForward TransformerLayer::add_feed_forward(int64_t dim) {
+  FeedForward f;
+  const int64_t hidden = options_.dim_feedforward;
+  if (options_.activation == Activation::swiglu) {
+    f.swiglu.emplace(child("swiglu", SwiGLU(dim, hidden)));
+  } else {
+    f.linear1.emplace(child("linear1", Linear(dim, hidden)));
+    f.linear2.emplace(child("linear2", Linear(hidden, dim)));
+  }
+  return f;
+}
+
+LayerNorm TransformerLayer::add_norm(const std::string& name, int64_t dim) {
+  return child(name, LayerNorm(dim, {.eps = options_.layer_norm_eps}));
+}
+
+Tensor TransformerLayer::run(const FeedForward& f, const Tensor& x) const {
+  if (f.swiglu) return dropped((*f.swiglu)(x));
+  const Tensor h = (*f.linear1)(x);
+  return dropped(
+      (*f.linear2)(dropped(options_.activation == Activation::relu ? relu(h) : gelu(h))));
+}
 
 TransformerEncoderLayer::TransformerEncoderLayer(int64_t dim, int64_t heads,
-                                                 const TransformerOptions& o)
-    : options_(o),
-      self_attn_(child(
-          "self_attn",
-          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
-      linear1_(child("linear1", Linear(dim, o.dim_feedforward))),
-      linear2_(child("linear2", Linear(o.dim_feedforward, dim))),
-      norm1_(child("norm1", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
-      norm2_(child("norm2", LayerNorm(dim, {.eps = o.layer_norm_eps}))) {}
+                                                 const TransformerOptions& options)
+    : TransformerLayer(options),
+      self_attn_(add_attention("self_attn", dim, heads)),
+      feed_forward_(add_feed_forward(dim)),
+      norm1_(add_norm("norm1", dim)),
+      norm2_(add_norm("norm2", dim)) {}
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const AttentionOptions& attention,
                                            Loc loc) const {
   return called({x}, loc, [&] { return encode(x, attention); });
 }
-Tensor TransformerEncoderLayer::feed_forward(const Tensor& x) const {
-  return dropped(linear2_(dropped(activated(linear1_(x), options_.activation))));
-}
+
 Tensor TransformerEncoderLayer::encode(Tensor x, const AttentionOptions& attention) const {
   const auto attend = [&](const Tensor& y) { return dropped(self_attn_(y, y, y, attention)); };
-  if (options_.norm_first) {
+  if (norm_first()) {
     x = x + attend(norm1_(x));
-    return x + feed_forward(norm2_(x));
+    return x + run(feed_forward_, norm2_(x));
   }
   x = norm1_(x + attend(x));
-  return norm2_(x + feed_forward(x));
+  return norm2_(x + run(feed_forward_, x));
 }
 
-// ---- decoder layer
-
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t dim, int64_t heads,
-                                                 const TransformerOptions& o)
-    : options_(o),
-      self_attn_(child(
-          "self_attn",
-          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
-      multihead_attn_(child(
-          "multihead_attn",
-          MultiheadAttention(dim, heads, {.dropout = o.dropout, .batch_first = o.batch_first}))),
-      linear1_(child("linear1", Linear(dim, o.dim_feedforward))),
-      linear2_(child("linear2", Linear(o.dim_feedforward, dim))),
-      norm1_(child("norm1", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
-      norm2_(child("norm2", LayerNorm(dim, {.eps = o.layer_norm_eps}))),
-      norm3_(child("norm3", LayerNorm(dim, {.eps = o.layer_norm_eps}))) {}
+                                                 const TransformerOptions& options)
+    : TransformerLayer(options),
+      self_attn_(add_attention("self_attn", dim, heads)),
+      multihead_attn_(add_attention("multihead_attn", dim, heads)),
+      feed_forward_(add_feed_forward(dim)),
+      norm1_(add_norm("norm1", dim)),
+      norm2_(add_norm("norm2", dim)),
+      norm3_(add_norm("norm3", dim)) {}
 
 Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory,
                                            const AttentionOptions& self,
                                            const AttentionOptions& cross, Loc loc) const {
   return called({x, memory}, loc, [&] { return decode(x, memory, self, cross); });
 }
-Tensor TransformerDecoderLayer::feed_forward(const Tensor& x) const {
-  return dropped(linear2_(dropped(activated(linear1_(x), options_.activation))));
-}
+
 Tensor TransformerDecoderLayer::decode(Tensor x, const Tensor& memory, const AttentionOptions& self,
                                        const AttentionOptions& cross) const {
   const auto attend = [&](const Tensor& y) { return dropped(self_attn_(y, y, y, self)); };
   const auto look = [&](const Tensor& y) {
     return dropped(multihead_attn_(y, memory, memory, cross));
   };
-  if (options_.norm_first) {
+  if (norm_first()) {
     x = x + attend(norm1_(x));
     x = x + look(norm2_(x));
-    return x + feed_forward(norm3_(x));
+    return x + run(feed_forward_, norm3_(x));
   }
   x = norm1_(x + attend(x));
   x = norm2_(x + look(x));
-  return norm3_(x + feed_forward(x));
+  return norm3_(x + run(feed_forward_, x));
 }
 
 }  // namespace cairn::nn

@@ -1,8 +1,11 @@
 // Attention (Vaswani et al. 2017), multi-head attention and transformer layers with PyTorch's
 // names.
 #pragma once
+#include <optional>
+
 #include "cairn/nn/linear.h"
 #include "cairn/nn/norm.h"
+#include "cairn/nn/swiglu.h"
 #include "cairn/ops/attention.h"
 
 namespace cairn::nn {
@@ -37,7 +40,8 @@ class MultiheadAttention : public Module {
   MultiheadAttentionOptions options_;
 };
 
-enum class Activation { relu, gelu };
+// swiglu: the feed-forward part is a SwiGLU, as child "swiglu" in place of linear1 and linear2.
+enum class Activation { relu, gelu, swiglu };
 struct TransformerOptions {
   int64_t dim_feedforward = 2048;
   double dropout = 0.1;
@@ -46,7 +50,28 @@ struct TransformerOptions {
   double layer_norm_eps = 1e-5;
 };
 
-class TransformerEncoderLayer : public Module {
+// What encoder and decoder layers have in common.
+class TransformerLayer : public Module {
+ protected:
+  struct FeedForward {
+    std::optional<Linear> linear1, linear2;
+    std::optional<SwiGLU> swiglu;
+  };
+  explicit TransformerLayer(const TransformerOptions& options) : options_(options) {}
+  MultiheadAttention add_attention(const std::string& name, int64_t dim, int64_t heads);
+  FeedForward add_feed_forward(int64_t dim);
+  LayerNorm add_norm(const std::string& name, int64_t dim);
+  Tensor run(const FeedForward& layers, const Tensor& x) const;
+  Tensor dropped(const Tensor& x) const {
+    return dropout(x, options_.dropout, options_.dropout > 0 && training());
+  }
+  bool norm_first() const { return options_.norm_first; }
+
+ private:
+  TransformerOptions options_;
+};
+
+class TransformerEncoderLayer : public TransformerLayer {
  public:
   TransformerEncoderLayer(int64_t dim, int64_t heads, const TransformerOptions& options = {});
   using Module::operator();
@@ -56,18 +81,13 @@ class TransformerEncoderLayer : public Module {
 
  private:
   Tensor encode(Tensor x, const AttentionOptions& attention) const;
-  Tensor feed_forward(const Tensor& x) const;
-  Tensor dropped(const Tensor& x) const {
-    return dropout(x, options_.dropout, options_.dropout > 0 && training());
-  }
 
-  TransformerOptions options_;
   MultiheadAttention self_attn_;
-  Linear linear1_, linear2_;
+  FeedForward feed_forward_;
   LayerNorm norm1_, norm2_;
 };
 
-class TransformerDecoderLayer : public Module {
+class TransformerDecoderLayer : public TransformerLayer {
  public:
   TransformerDecoderLayer(int64_t dim, int64_t heads, const TransformerOptions& options = {});
   using Module::operator();
@@ -79,14 +99,9 @@ class TransformerDecoderLayer : public Module {
  private:
   Tensor decode(Tensor x, const Tensor& memory, const AttentionOptions& self,
                 const AttentionOptions& cross) const;
-  Tensor feed_forward(const Tensor& x) const;
-  Tensor dropped(const Tensor& x) const {
-    return dropout(x, options_.dropout, options_.dropout > 0 && training());
-  }
 
-  TransformerOptions options_;
   MultiheadAttention self_attn_, multihead_attn_;
-  Linear linear1_, linear2_;
+  FeedForward feed_forward_;
   LayerNorm norm1_, norm2_, norm3_;
 };
 

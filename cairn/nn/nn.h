@@ -15,3 +15,4 @@
 #include "cairn/nn/rnn_cell.h"
 #include "cairn/nn/spectral_norm.h"
 #include "cairn/nn/summary.h"
+#include "cairn/nn/swiglu.h"

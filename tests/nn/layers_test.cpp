@@ -43,6 +43,27 @@ TEST(LikePyTorch, Attention) {
       decoder.in(0), decoder.in(1)));
 }
 
+TEST(LikePyTorch, SwiGLU) {
+  const auto same = [](const Case& c, const SwiGLU& with_other_weights) {
+    const SwiGLU layer = c(with_other_weights);
+    Tensor x = c.in(0);
+    x.set_requires_grad();
+    const Tensor y = layer(x);
+    c.expect(y);
+    c.expect_gradients(layer, {y}, {{0, x}});
+  };
+  same(Case("swiglu"), SwiGLU(6, 16));
+  same(Case("swiglu_bias"), SwiGLU(6, 16, {.bias = true}));
+  Case("encoder_layer_swiglu")
+      .expect_same(TransformerEncoderLayer(
+          8, 2, {.dim_feedforward = 12, .activation = Activation::swiglu, .batch_first = true}));
+  const Case decoder("decoder_layer_swiglu");
+  decoder.expect(decoder(TransformerDecoderLayer(
+      8, 2, {.dim_feedforward = 12, .activation = Activation::swiglu, .norm_first = true}))(
+      decoder.in(0), decoder.in(1)));
+  EXPECT_EQ(SwiGLU(6, 16).num_parameters(), 3 * 6 * 16);
+}
+
 // Two training forwards: outputs, singular vectors, a gradient and a gradient of a gradient.
 template <class M>
 void expect_same_spectral(const Case& c, M plain, bool compiled) {

@@ -22,6 +22,17 @@ int language_model(const std::string& run, const text::GenerateOptions& options)
   return 0;
 }
 
+// A search draws nothing.
+void refuse_beams_with_sampling(const std::vector<Option>& options) {
+  if (!options.back().given()) return;
+  for (const Option& o : options)
+    if (o.given() &&
+        (o.name() == "--temperature" || o.name() == "--top-k" || o.name() == "--top-p"))
+      throw UsageError(fmt::format(
+          "{}: --beams searches for the most likely text and draws nothing; leave out one of both",
+          o.name()));
+}
+
 TaskAction add_language_model(const Command& command, const std::shared_ptr<std::string>& run,
                               const std::shared_ptr<uint64_t>& seed) {
   auto o = std::make_shared<text::GenerateOptions>();
@@ -40,8 +51,14 @@ TaskAction add_language_model(const Command& command, const std::shared_ptr<std:
       command
           .option("--top-p", o->sampling.top_p,
                   "Choose among the fewest that have this probability together")
-          .shows_default()};
-  const auto action = [o, run, seed] {
+          .shows_default(),
+      command
+          .option("--beams", o->beams,
+                  "Do not draw: search for the most likely text with so many in view (it is shown "
+                  "at the end)")
+          .whole(1, 1000)};
+  const auto action = [o, run, seed, options] {
+    refuse_beams_with_sampling(options);
     o->seed = *seed;
     return language_model(*run, *o);
   };
@@ -74,6 +91,7 @@ void add_generate(const Command& app) {
   command.examples(
       "  cairn generate runs/lstm --prompt \"ROMEO:\" --max-tokens 500 --temperature 0.8\n"
       "  cairn generate runs/gpt --top-p 0.9 --seed 7\n"
+      "  cairn generate runs/gpt --prompt \"ROMEO:\" --beams 4 --max-tokens 100\n"
       "  cairn generate runs/gan --count 64 --label 7 --out sevens.png\n");
   auto run = std::make_shared<std::string>();
   auto seed = std::make_shared<uint64_t>(0);

@@ -43,6 +43,24 @@ TEST(LanguageModel, TrainsEvaluatesAndWrites) {
   EXPECT_EQ(cairn({"generate", w.run() + "/model.safetensors", "--max-tokens", "5"}).status, 0);
 }
 
+TEST(LanguageModel, BeamsSearchInsteadOfDrawing) {
+  const std::string run = Writer::get().run();
+  const auto generate = [&](Arguments more) {
+    Arguments all{"generate", run, "--prompt", "The ", "--max-tokens", "40", "--threads", "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return cairn(all);
+  };
+  const Outcome found = generate({"--beams", "3"});
+  ASSERT_EQ(found.status, 0) << found.err;
+  EXPECT_EQ(found.out.size(), 41u);
+  EXPECT_EQ(generate({"--beams", "3", "--seed", "9"}).out, found.out);  // nothing is drawn
+  EXPECT_EQ(generate({"--beams", "1"}).out, generate({"--temperature", "0"}).out);
+  for (const char* value : {"0", "-2", "x"})
+    expect_failure(generate({"--beams", value}), 2, {"--beams", value});
+  for (const char* flag : {"--temperature", "--top-k", "--top-p"})
+    expect_failure(generate({"--beams", "2", flag, "1"}), 2, {flag, "--beams", "leave out"});
+}
+
 TEST(LanguageModel, TextComesAsItIsWritten) {
   const Writer& w = Writer::get();
   const TemporaryFolder folder;

@@ -122,6 +122,26 @@ TEST_F(Text, GenerationReadsAsEvaluationDoes) {
   }
 }
 
+// One beam is greedy; more find what is likely too, the same every time.
+TEST_F(Text, BeamsWriteTheMostLikelyText) {
+  for (const char* model : {"gru", "gpt"}) {
+    TrainOptions o = options(model, std::string("run-") + model);
+    o.steps = 150;
+    o.dropout = 0;
+    train(o);
+    const std::string run = std::string("run-") + model;
+    const GenerateOptions greedy{
+        .prompt = "2 gre", .max_tokens = 40, .sampling = {.temperature = 0}};
+    GenerateOptions beams{.prompt = "2 gre", .max_tokens = 40, .beams = 1};
+    EXPECT_EQ(written(run, beams), written(run, greedy)) << model;  // past the context of 12
+    beams.beams = 4;
+    const std::string found = written(run, beams);
+    EXPECT_EQ(found.size(), 40u);
+    EXPECT_EQ(found.substr(0, 10), "en bottles") << model;
+    EXPECT_EQ(written(run, beams), found);
+  }
+}
+
 TEST_F(Text, BytesTakeAnyText) {
   std::ofstream(folder_ / "text.txt") << std::string(600, '\xff') + verse();
   TrainOptions o = options("gpt", "run");
@@ -206,6 +226,7 @@ TEST_F(Text, WrongPrompts) {
   expect_refused({.sampling = {.temperature = -1}}, {"--temperature", "-1"});
   expect_refused({.sampling = {.top_k = -1}}, {"--top-k", "-1"});
   expect_refused({.sampling = {.top_p = 0}}, {"--top-p", "0"});
+  expect_refused({.beams = -1}, {"--beams", "-1"});
 }
 
 TEST_F(Text, CheckpointOfAnotherTraining) {

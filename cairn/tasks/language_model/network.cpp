@@ -134,6 +134,11 @@ Tensors Network::make_memory(int64_t batch) const {
   return recurrent_ ? recurrent_->make_states(batch) : Tensors();
 }
 
+std::unique_ptr<models::Reader> Network::reader() const {
+  if (gpt_) return std::make_unique<models::GptReader>(*gpt_);
+  return std::make_unique<models::RecurrentReader>(*recurrent_);
+}
+
 Recipe recipe_for(const TrainOptions& o, int64_t vocab, int64_t tokens) {
   const Defaults& d = is_recurrent(o.model) ? kRecurrent : kGpt;
   Recipe r;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "cairn/models/models.h"
+#include "cairn/models/reader.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
@@ -27,7 +28,8 @@ class Network {
   nn::Module& module();
   // A recurrent network goes on from its memory, and leaves the new one there.
   Tensor logits(const Tensor& x, const Tensors& memory);
-  Tensors make_memory(int64_t batch) const;  // zeros; none for a GPT
+  Tensors make_memory(int64_t batch) const;        // zeros; none for a GPT
+  std::unique_ptr<models::Reader> reader() const;  // of one text
   models::Gpt* gpt() { return gpt_ ? &*gpt_ : nullptr; }
 
  private:

@@ -43,6 +43,7 @@ struct GenerateOptions {
   int64_t max_tokens = 500;
   models::SamplingOptions sampling;
   uint64_t seed = 0;
+  int64_t beams = 0;  // so many are kept in view to find the most likely text; 0: it is drawn
 };
 // Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
 // Error when the prompt has characters that the model never saw, or is longer than its context.

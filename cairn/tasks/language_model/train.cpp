@@ -146,7 +146,7 @@ class Session {
   // How it writes now: RUN/samples/step-NNNNNN.txt.
   void write_sample() {
     std::string text;
-    write_on(network_, recipe_.architecture, *text_.tokenizer, {text_.validation.front()},
+    write_on(network_, *text_.tokenizer, {text_.validation.front()},
              {.max_tokens = kSampleTokens, .sampling = {.temperature = 0.8}, .seed = options_.seed},
              [&](std::string_view more) { text += more; });
     const std::string folder = trainer_.folder().file("samples");

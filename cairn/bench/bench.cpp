@@ -120,7 +120,8 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
 }  // namespace
 
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,
-              double seconds, const std::string& json_path, bool profile, const std::string& quantize) {
+              double seconds, const std::string& json_path, bool profile,
+              const std::string& quantize) {
   if (dtype != "f32" && dtype != "bf16")
     throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
   if (!quantize.empty() && quantize != "int8")
@@ -136,9 +137,12 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
   }
   if (chosen.empty() && !ops) throw UsageError("bench: name a workload, all, or ops");
   const Mode mode{dtype_from_name(dtype), !quantize.empty()};
-  for (const Workload* w : chosen)
-    if (mode.int8 && std::string(w->name) != "gpt2_decode")
-      throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", w->name));
+  const auto refuse_int8 = [&](const std::string& name) {
+    if (mode.int8 && name != "gpt2_decode")
+      throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", name));
+  };
+  if (ops) refuse_int8("ops");
+  for (const Workload* w : chosen) refuse_int8(w->name);
   Json rows = Json::array();
   bool failed = false;
   for (const Workload* w : chosen) {

@@ -36,6 +36,7 @@ void refuse_beams_with_sampling(const std::vector<Option>& options) {
 TaskAction add_language_model(const Command& command, const std::shared_ptr<std::string>& run,
                               const std::shared_ptr<uint64_t>& seed) {
   auto o = std::make_shared<text::GenerateOptions>();
+  auto quantize = std::make_shared<std::string>();
   const std::vector<Option> options = {
       command.option("--prompt", o->prompt,
                      "Text to go on from; it is not repeated (default: a new line)"),
@@ -53,13 +54,18 @@ TaskAction add_language_model(const Command& command, const std::shared_ptr<std:
                   "Choose among the fewest that have this probability together")
           .shows_default(),
       command
+          .option("--quantize", *quantize,
+                  "int8: 8-bit weights, a quarter of the memory to read for each token (gpt)")
+          .one_of({"int8"}),
+      command
           .option("--beams", o->beams,
                   "Do not draw: search for the most likely text with so many in view (it is shown "
                   "at the end)")
           .whole(1, 1000)};
-  const auto action = [o, run, seed, options] {
+  const auto action = [o, run, seed, quantize, options] {
     refuse_beams_with_sampling(options);
     o->seed = *seed;
+    o->int8 = !quantize->empty();
     return language_model(*run, *o);
   };
   return {text::kTask, action, options};

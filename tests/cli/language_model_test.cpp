@@ -61,6 +61,36 @@ TEST(LanguageModel, BeamsSearchInsteadOfDrawing) {
     expect_failure(generate({"--beams", "2", flag, "1"}), 2, {flag, "--beams", "leave out"});
 }
 
+TEST(LanguageModel, WritesWithEightBitWeights) {
+  const Writer& w = Writer::get();
+  const Arguments generate{"generate", w.run(), "--prompt",  "The ", "--max-tokens",  "30",
+                           "--seed",   "2",     "--threads", "1",    "--temperature", "0.5"};
+  Arguments narrow = generate;
+  narrow.insert(narrow.end(), {"--quantize", "int8"});
+  const Outcome text = cairn(narrow);
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_EQ(text.out.size(), 31u);
+  EXPECT_EQ(cairn(narrow).out, text.out);
+}
+
+TEST(LanguageModel, QuantizeIsForWhatHasLinearLayers) {
+  const TemporaryFolder folder;
+  const std::string lstm = folder / "lstm";
+  ASSERT_EQ(cairn({"train", "language-model", "--model", "lstm", "--layers", "1", "--width", "8",
+                   "--context", "8", "--steps", "1", "--threads", "1", "--out", lstm})
+                .status,
+            0);
+  const std::string gpt = Writer::get().run();
+  expect_failure(cairn({"generate", lstm, "--quantize", "int8"}), 2,
+                 {"--quantize", lstm, "lstm", "gpt"});
+  expect_failure(cairn({"generate", gpt, "--quantize", "int4"}), 2, {"--quantize", "int4", "int8"});
+  expect_failure(cairn({"eval", gpt, "--quantize", "int8"}), 2, {"--quantize"});
+  for (const char* workload : {"lenet", "gpt_mini", "all", "ops"})
+    expect_failure(cairn({"bench", workload, "--quantize", "int8"}), 2,
+                   {"--quantize", "gpt2_decode"});
+  expect_failure(cairn({"bench", "gpt2_decode", "--quantize", "int4"}), 2, {"--quantize", "int4"});
+}
+
 TEST(LanguageModel, TextComesAsItIsWritten) {
   const Writer& w = Writer::get();
   const TemporaryFolder folder;

@@ -93,9 +93,16 @@ void generate(const std::string& run, const GenerateOptions& options,
     a = architecture_from(c);
     tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
   });
+  if (options.int8 && is_recurrent(a.model))
+    throw UsageError(
+        fmt::format("--quantize: '{}' holds a network of kind {}, whose weights are not in linear "
+                    "layers; it is "
+                    "for gpt",
+                    run, a.model));
   const std::vector<int64_t> prompt = prompt_tokens(*tokenizer, options.prompt, a);
   Network network(a);
   train::load_weights(saved, network.module());
+  if (options.int8) nn::quantize_int8(network.module());
   write_on(network, *tokenizer, prompt, options, show);
 }
 

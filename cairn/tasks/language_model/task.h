@@ -44,6 +44,7 @@ struct GenerateOptions {
   models::SamplingOptions sampling;
   uint64_t seed = 0;
   int64_t beams = 0;  // so many are kept in view to find the most likely text; 0: it is drawn
+  bool int8 = false;  // 8-bit weights in the linear layers; a GPT only
 };
 // Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
 // Error when the prompt has characters that the model never saw, or is longer than its context.

@@ -122,6 +122,12 @@ class Search {
   std::vector<Continuation> ended_;  // by falling score
 };
 
+bool stay(const std::vector<int64_t>& rows, int64_t texts) {
+  for (int64_t i = 0; i < std::ssize(rows); ++i)
+    if (rows[i] != i) return false;
+  return std::ssize(rows) == texts;
+}
+
 // Moves the reader to the beams of all texts, a fixed number for each (the network's step is
 // compiled for it); places without a beam repeat a text that nobody looks at.
 Tensor read_on(Reader& reader, std::vector<Search>& searches, int64_t beams) {
@@ -132,7 +138,7 @@ Tensor read_on(Reader& reader, std::vector<Search>& searches, int64_t beams) {
       rows.push_back(used ? search.live()[i].row : 0);
       tokens.push_back(used ? search.live()[i].tokens.back() : 0);
     }
-  reader.select(rows);
+  if (!stay(rows, reader.texts())) reader.select(rows);
   for (size_t i = 0; i < searches.size(); ++i)
     searches[i].moved_to(static_cast<int64_t>(i) * beams);
   return reader.read(tokens);

@@ -1,8 +1,8 @@
 // DCGAN (Radford et al. 2016) for square images of any side s 2^k with s in 4 ... 7 and k >= 2: 16,
 // 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, ... Each of k steps doubles or halves the side; the
-// narrowest, s x s, has width 2^(k-1) channels. The labels of a conditional pair choose an embedding
-// that joins the noise, and one that is projected on the discriminator's features (Miyato & Koyama
-// 2018).
+// narrowest, s x s, has width 2^(k-1) channels. The labels of a conditional pair choose an
+// embedding that joins the noise, and one that is projected on the discriminator's features (Miyato
+// & Koyama 2018).
 #pragma once
 #include <optional>
 

@@ -4,9 +4,9 @@
 //   nn::Conv2d plain(3, 64, 4, {.stride = 2, .padding = 1});
 //   auto conv = nn::spectral_norm(plain);     // SpectralNorm<nn::Conv2d>, itself a Conv2d
 //
-// As torch.nn.utils.spectral_norm: the parameter is called "weight_orig"; the buffers "weight_u" and
-// "weight_v" hold the two singular vectors, which power iteration improves, one round each forward
-// while training, none in evaluation. The gradient takes them as constants.
+// As torch.nn.utils.spectral_norm: the parameter is called "weight_orig"; the buffers "weight_u"
+// and "weight_v" hold the two singular vectors, which power iteration improves, one round each
+// forward while training, none in evaluation. The gradient takes them as constants.
 #pragma once
 #include "cairn/nn/conv.h"
 #include "cairn/nn/linear.h"

@@ -45,18 +45,22 @@ TEST(Quantize, LogitsStayCloseAndMemoryIsFreed) {
 
   // One token at a time, compiled: the kernel for a few rows.
   const auto caches = net.make_caches(2, 64);
-  auto step = compile([&](Tensor x, Tensor start) -> Tensor { return net.decode(x, start, caches); });
+  auto step =
+      compile([&](Tensor x, Tensor start) -> Tensor { return net.decode(x, start, caches); });
   Tensor logits;
-  for (int64_t at = 0; at < 40; ++at) logits = step(slice(tokens, 1, at, 1), scalar(static_cast<double>(at), DType::i64));
+  for (int64_t at = 0; at < 40; ++at)
+    logits = step(slice(tokens, 1, at, 1), scalar(static_cast<double>(at), DType::i64));
   const auto last = logits.to_vector<float>();
   for (int64_t n = 0; n < 2; ++n)
-    for (int64_t v = 0; v < 500; ++v) EXPECT_NEAR(last[n * 500 + v], after[(n * 40 + 39) * 500 + v], 1e-4);
+    for (int64_t v = 0; v < 500; ++v)
+      EXPECT_NEAR(last[n * 500 + v], after[(n * 40 + 39) * 500 + v], 1e-4);
 }
 
 TEST(Quantize, TiedWeightsStay) {
   models::Seq2Seq net(50, 16, 2, 32, 1, 12);
   nn::quantize_int8(net);
-  for (const auto& [name, t] : net.named_parameters()) EXPECT_FALSE(name.ends_with("f1.weight")) << name;
+  for (const auto& [name, t] : net.named_parameters())
+    EXPECT_FALSE(name.ends_with("f1.weight")) << name;
   EXPECT_EQ(net.tok.weight.shape(), (Shape{50, 16}));
   EXPECT_EQ(net(randint(50, {2, 5}), randint(50, {2, 4})).shape(), (Shape{2, 4, 50}));
 }
@@ -68,7 +72,8 @@ TEST(Quantize, ACacheThatIsUpdatedIsWrittenWhereItLies) {
     assign(cache, next);
     return sum(next);
   });
-  for (int i = 0; i < 5; ++i) EXPECT_FLOAT_EQ(step(ones({2, 3, 8}), scalar(3.0 * i, DType::i64)).item(), 48.0f * (i + 1));
+  for (int i = 0; i < 5; ++i)
+    EXPECT_FLOAT_EQ(step(ones({2, 3, 8}), scalar(3.0 * i, DType::i64)).item(), 48.0f * (i + 1));
   EXPECT_FLOAT_EQ(sum(cache).item(), 240);
   EXPECT_LT(step.last()->stats().arena_bytes, 1024u);  // no second copy of the cache
 }

@@ -75,7 +75,8 @@ std::vector<float> surprises(Network& network, std::span<const int64_t> tokens) 
     const size_t count = std::min(static_cast<size_t>(window), tokens.size() - 1 - at);
     const Tensor logits = flatten(network.logits(ids(tokens.subspan(at, count)), memory), 0, 1);
     const Tensor next = flatten(ids(tokens.subspan(at + 1, count)));
-    const auto some = cross_entropy(logits, next, {.reduction = Reduction::none}).to_vector<float>();
+    const auto some =
+        cross_entropy(logits, next, {.reduction = Reduction::none}).to_vector<float>();
     nats.insert(nats.end(), some.begin(), some.end());
   }
   return nats;

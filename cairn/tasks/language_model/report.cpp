@@ -121,8 +121,14 @@ void attention(Page& page, Opened& o, std::span<const int64_t> tokens) {
       "from an even look back.");
   std::vector<Figure> figures;
   for (const AttentionMap& m : most_peculiar(maps, 4)) {
-    HeatMap map{fmt::format("layer {}, head {}", m.layer + 1, m.head + 1), "from", "to", names, names,
-                {}, {}, 14};
+    HeatMap map{fmt::format("layer {}, head {}", m.layer + 1, m.head + 1),
+                "from",
+                "to",
+                names,
+                names,
+                {},
+                {},
+                14};
     map.values.assign(m.weights.begin(), m.weights.end());
     figures.push_back(figure(map));
   }
@@ -142,11 +148,13 @@ void report(Page& page, const std::string& run) {
               {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
               {"perplexity", fmt::format("{:.2f}", result["perplexity"].get<double>())},
               {"training", seconds_of(lines)}});
-  page.figures({figure(
-      LineChart{"Loss", "step", "nats a token",
-                {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
-                entropy_of_frequencies(o.text.train, validation, o.architecture.vocab),
-                "knowing only how often each character comes"})});
+  page.figures({figure(LineChart{
+      "Loss",
+      "step",
+      "nats a token",
+      {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
+      entropy_of_frequencies(o.text.train, validation, o.architecture.vocab),
+      "knowing only how often each character comes"})});
   samples(page, run);
   if (validation.size() < 3) return;
   const auto shown = validation.first(std::min<size_t>(validation.size(), kShown));

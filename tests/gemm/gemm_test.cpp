@@ -18,6 +18,7 @@ struct Case {
   int64_t m, n, k;
   bool a_transposed, b_transposed;
   int start;  // 0 nothing, 1 one row, 2 C itself, 3 both
+  bool packed_before = false;
 };
 
 void check_product(const Case& c, int threads) {
@@ -32,8 +33,14 @@ void check_product(const Case& c, int threads) {
   const GemmShape shape{c.m, c.n, c.k};
   Guarded workspace(gemm_workspace(shape));
   const bool adds_row = c.start & 1, adds_itself = c.start & 2;
-  gemm(shape, left, right, {adds_itself ? out.floats() : nullptr, ldc, adds_row ? bias.floats() : nullptr}, out.floats(), ldc,
-       workspace.get());
+  const GemmStart start{adds_itself ? out.floats() : nullptr, ldc, adds_row ? bias.floats() : nullptr};
+  if (c.packed_before) {
+    Guarded packed(gemm_packed_bytes(c.n, c.k)), scratch(gemm_packed_workspace(c.n));
+    gemm_pack(c.n, c.k, right, static_cast<float*>(packed.get()));
+    gemm_packed(shape, left, static_cast<float*>(packed.get()), start, out.floats(), ldc, scratch.get());
+  } else {
+    gemm(shape, left, right, start, out.floats(), ldc, workspace.get());
+  }
   for (int64_t i = 0; i < c.m; ++i)
     for (int64_t j = 0; j < ldc; ++j) {
       double want = before[static_cast<size_t>(i * ldc + j)];
@@ -62,6 +69,16 @@ TEST(gemm, several_blocks_of_columns_and_of_depth) {
   check_product({13, 4100, 20, false, true, 1}, 2);
   check_product({13, 40, 30000, true, false, 3}, 2);
   check_product({300, 520, 2100, true, false, 0}, 2);
+}
+TEST(gemm, b_packed_once) {
+  for (const int threads : {1, 3})
+    for (const bool b : {false, true})
+      for (const int start : {0, 3}) {
+        check_product({7, 17, 5, false, b, start, true}, threads);
+        check_product({37, 4100, 400, true, b, start, true}, threads);
+        check_product({20, 33, 30000, false, b, start, true}, threads);
+      }
+  set_num_threads(2);
 }
 
 }  // namespace

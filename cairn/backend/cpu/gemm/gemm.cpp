@@ -20,50 +20,54 @@ constexpr int64_t kRows = rnn::kMostTileColumns;  // of a block of A
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
-struct Blocking {
-  int64_t columns, depth;  // of a packed block of B
+// A block of B: columns [n, n + columns) of rows [k, k + depth), in panels from `offset` on where all are packed.
+struct Block {
+  int64_t n, columns, k, depth;
+  int64_t panels() const { return (columns + rnn::kernels().panel - 1) / rnn::kernels().panel; }
+  int64_t stride() const { return rnn::kernels().panel * depth + kPadding; }  // floats from panel to panel
+  int64_t floats() const { return panels() * stride(); }
 };
-Blocking blocking_of(const GemmShape& s) {
-  const int64_t columns = std::min(s.n, kMostColumns);
+
+template <class Body>
+void for_blocks(int64_t n, int64_t k, Body body) {
+  const int64_t columns = std::min(n, kMostColumns);
   const int64_t most = std::max(kDepth, kMostFloats / rounded_up(columns, 16) / kDepth * kDepth);
-  return {columns, std::min(s.k, most)};
+  const int64_t pieces = (k + most - 1) / most;
+  for (int64_t i = 0; i < n; i += columns)
+    for (int64_t j = 0; j < pieces; ++j)
+      body(Block{i, std::min(columns, n - i), k * j / pieces, k * (j + 1) / pieces - k * j / pieces});
 }
 
-int64_t packed_floats(const GemmShape& s) {
-  const Blocking b = blocking_of(s);
-  const int64_t panel = rnn::kernels().panel;
-  return (b.columns + panel - 1) / panel * (panel * b.depth + kPadding);
-}
 constexpr int64_t kSliceFloats = kRows * kDepth;
 
 struct Product {
   const GemmShape& shape;
-  const GemmOperand &a, &b;
+  const GemmOperand& a;
   GemmStart start;
   float* c;
   int64_t c_row;
-  float *packed, *slices;
+  float* slices;
 };
 
-// B's block at (k, n), by all threads: rows that lie dense are cut at once for all panels.
-void pack_block(const Product& p, int64_t k, int64_t depth, int64_t n, int64_t columns) {
+// By all threads; rows that lie dense are cut at once for all panels.
+void pack_block(const GemmOperand& b, const Block& block, float* packed) {
   const rnn::Kernels& kernel = rnn::kernels();
-  const int64_t panel = kernel.panel, stride = panel * depth + kPadding;
+  const int64_t panel = kernel.panel, stride = block.stride();
   constexpr int64_t kGrain = 1 << 13;  // floats worth a thread
-  if (p.b.row == 1)
-    return parallel_for((columns + panel - 1) / panel, 1 + kGrain / (panel * depth), [&](int64_t first, int64_t last) {
+  const float* data = b.data + block.k * b.row + block.n * b.column;
+  if (b.row == 1)
+    return parallel_for(block.panels(), 1 + kGrain / stride, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i)
-        kernel.pack_transposed(p.b.data + k + (n + i * panel) * p.b.column, p.b.column, std::min(panel, columns - i * panel),
-                               depth, p.packed + i * stride);
+        kernel.pack_transposed(data + i * panel * b.column, b.column, std::min(panel, block.columns - i * panel), block.depth,
+                               packed + i * stride);
     });
-  parallel_for(depth, 1 + kGrain / columns, [&](int64_t first, int64_t last) {
-    for (int64_t j = first; j < last; ++j) kernel.spread_row(p.b.data + (k + j) * p.b.row + n, columns, p.packed + j * panel, stride);
+  parallel_for(block.depth, 1 + kGrain / block.columns, [&](int64_t first, int64_t last) {
+    for (int64_t j = first; j < last; ++j) kernel.spread_row(data + j * b.row, block.columns, packed + j * panel, stride);
   });
 }
 
 // Rows [begin, end) of C by a packed block of B.
-void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int64_t depth, int64_t n, int64_t columns,
-                   float* slice) {
+void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& block, const float* packed, float* slice) {
   const rnn::Kernels& kernel = rnn::kernels();
   const bool dense_rows = p.a.column == 1;
   const int64_t blocks = (end - begin + kRows - 1) / kRows;
@@ -72,21 +76,20 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int6
     const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows;
     const int64_t row = begin + tiles * i / blocks * kernel.tile_rows;
     const int64_t rows = std::min(end, begin + tiles * (i + 1) / blocks * kernel.tile_rows) - row;
-    const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (depth + most - 1) / most;
+    const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (block.depth + most - 1) / most;
     for (int64_t piece = 0; piece < pieces; ++piece) {
-      const int64_t j = depth * piece / pieces;
+      const int64_t j = block.depth * piece / pieces, k = block.k + j;
       rnn::Product q{};
-      q.rows = rows, q.depth = depth * (piece + 1) / pieces - j, q.columns = columns;
-      q.packed = p.packed + j * kernel.panel, q.panel_stride = kernel.panel * depth + kPadding;
-      q.c = p.c + row * p.c_row + n, q.c_row = p.c_row;
-      const bool first = k + j == 0;
-      q.init = first ? p.start.from + row * p.start.row + n : q.c;
-      q.init_row = first ? p.start.row : p.c_row;
-      if (first && p.start.bias) q.bias = p.start.bias + n;
+      q.rows = rows, q.depth = block.depth * (piece + 1) / pieces - j, q.columns = block.columns;
+      q.packed = packed + j * kernel.panel, q.panel_stride = block.stride();
+      q.c = p.c + row * p.c_row + block.n, q.c_row = p.c_row;
+      q.init = k == 0 ? p.start.from + row * p.start.row + block.n : q.c;
+      q.init_row = k == 0 ? p.start.row : p.c_row;
+      if (k == 0 && p.start.bias) q.bias = p.start.bias + block.n;
       if (dense_rows) {
-        q.a = p.a.data + row * p.a.row + k + j, q.a_row = p.a.row;
+        q.a = p.a.data + row * p.a.row + k, q.a_row = p.a.row;
       } else {
-        const float* from = p.a.data + row + (k + j) * p.a.column;
+        const float* from = p.a.data + row + k * p.a.column;
         kernel.pack_tiles(from, p.a.column, rows, q.depth, slice);
         q.a = slice, q.a_row = rnn::kPackedSlice;
       }
@@ -95,33 +98,67 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t k, int6
   }
 }
 
+void multiply_block(const Product& p, const Block& block, const float* packed) {
+  parallel_region([&](int thread, int threads) {
+    const int64_t m = p.shape.m;
+    multiply_rows(p, m * thread / threads, m * (thread + 1) / threads, block, packed, p.slices + thread * kSliceFloats);
+  });
+}
+
+// A product whose scratch memory lies at `scratch`.
+Product product_of(const GemmShape& s, const GemmOperand& a, const GemmStart& start, float* c, int64_t c_row, float* scratch) {
+  Product p{s, a, start, c, c_row, scratch};
+  if (!start.from) {
+    float* zeros = scratch + num_threads() * kSliceFloats;
+    p.start.from = std::fill_n(zeros, s.n, 0.0f) - s.n, p.start.row = 0;
+  }
+  return p;
+}
+int64_t scratch_floats(int64_t n) { return num_threads() * kSliceFloats + rounded_up(n, 16); }
+
 }  // namespace
 
 size_t gemm_workspace(const GemmShape& s) {
-  const int64_t zeros = rounded_up(s.n, 16);
-  return sizeof(float) * static_cast<size_t>(packed_floats(s) + num_threads() * kSliceFloats + zeros);
+  int64_t most = 0;
+  for_blocks(s.n, s.k, [&](const Block& b) { most = std::max(most, b.floats()); });
+  return sizeof(float) * static_cast<size_t>(most + scratch_floats(s.n));
 }
 
 bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 96 && s.m * s.n * s.k >= 1 << 24; }
 
 void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
           int64_t c_row, void* workspace) {
-  const Blocking block = blocking_of(s);
-  Product p{s, a, b, start, c, c_row, static_cast<float*>(workspace), nullptr};
-  p.slices = p.packed + packed_floats(s);
-  if (!start.from) {
-    float* zeros = p.slices + num_threads() * kSliceFloats;
-    p.start.from = std::fill_n(zeros, s.n, 0.0f) - s.n, p.start.row = 0;
-  }
-  for (int64_t n = 0; n < s.n; n += block.columns)
-    for (int64_t k = 0; k < s.k; k += block.depth) {
-      const int64_t columns = std::min(block.columns, s.n - n), depth = std::min(block.depth, s.k - k);
-      pack_block(p, k, depth, n, columns);
-      parallel_region([&](int thread, int threads) {
-        const int64_t begin = s.m * thread / threads, end = s.m * (thread + 1) / threads;
-        multiply_rows(p, begin, end, k, depth, n, columns, p.slices + thread * kSliceFloats);
-      });
-    }
+  float* scratch = static_cast<float*>(workspace);
+  float* packed = scratch + scratch_floats(s.n);
+  const Product p = product_of(s, a, start, c, c_row, scratch);
+  for_blocks(s.n, s.k, [&](const Block& block) {
+    pack_block(b, block, packed);
+    multiply_block(p, block, packed);
+  });
+}
+
+size_t gemm_packed_bytes(int64_t n, int64_t k) {
+  int64_t floats = 0;
+  for_blocks(n, k, [&](const Block& b) { floats += b.floats(); });
+  return sizeof(float) * static_cast<size_t>(floats);
+}
+
+void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
+  for_blocks(n, k, [&](const Block& block) {
+    pack_block(b, block, packed);
+    packed += block.floats();
+  });
+}
+
+size_t gemm_packed_workspace(int64_t n) { return sizeof(float) * static_cast<size_t>(scratch_floats(n)); }
+
+void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed, const GemmStart& start, float* c,
+                 int64_t c_row, void* workspace) {
+  const Product p = product_of(s, a, start, c, c_row, static_cast<float*>(workspace));
+  for_blocks(s.n, s.k, [&](const Block& block) {
+    multiply_block(p, block, packed);
+    packed += block.floats();
+  });
 }
 
 }  // namespace cairn::cpu

@@ -1,12 +1,12 @@
 #include "cairn/backend/cpu/xent/xent.h"
 
-#include <dnnl.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/backend/cpu/gemm/gemm.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 
@@ -33,12 +33,10 @@ HWY_INLINE void for_each_vector(const float* x, int64_t count, float padding, St
   step(hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x + i), hn::Set(d, padding)), i);
 }
 
-// Adds the bias to a row of logits; returns log(sum(exp(logits))) and the sum of the logits.
-void logsumexp_row(float* logits, const float* bias, int64_t count, float* lse, float* sum) {
+// log(sum(exp(logits))) of a row, and the sum of the logits.
+void logsumexp_row(const float* logits, int64_t count, float* lse, float* sum) {
   const F32 d;
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
-  if (bias)
-    for (int64_t i = 0; i < count; ++i) logits[i] += bias[i];
   VF top = hn::Set(d, kLowest), total = hn::Zero(d);
   for_each_vector(logits, count, kLowest, [&](VF x, int64_t) HWY_ATTR { top = hn::Max(x, top); });
   for_each_vector(logits, count, 0, [&](VF x, int64_t) HWY_ATTR { total = hn::Add(total, x); });
@@ -53,21 +51,17 @@ void logsumexp_row(float* logits, const float* bias, int64_t count, float* lse, 
 }
 
 // logits := dloss * (softmax(logits) - smoothing / count); what belongs to the target is subtracted by the caller.
-void gradient_row(float* logits, const float* bias, int64_t count, float lse, float dloss, float smoothing) {
+void gradient_row(float* logits, int64_t count, float lse, float dloss, float smoothing) {
   const F32 d;
   const VF scale = hn::Set(d, dloss), even = hn::Set(d, smoothing / static_cast<float>(count)), base = hn::Set(d, lse);
   const auto gradient = [&](VF x) HWY_ATTR {
     return hn::Mul(scale, hn::Sub(exp2_vec(hn::Mul(hn::Sub(x, base), hn::Set(d, kLog2E))), even));
   };
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    const VF x = hn::LoadU(d, logits + i);
-    hn::StoreU(gradient(bias ? hn::Add(x, hn::LoadU(d, bias + i)) : x), d, logits + i);
-  }
+  for (; i + kLanes <= count; i += kLanes) hn::StoreU(gradient(hn::LoadU(d, logits + i)), d, logits + i);
   if (i == count) return;
   const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-  const VF x = hn::MaskedLoad(mask, d, logits + i);
-  hn::BlendedStore(gradient(bias ? hn::Add(x, hn::MaskedLoad(mask, d, bias + i)) : x), mask, d, logits + i);
+  hn::BlendedStore(gradient(hn::MaskedLoad(mask, d, logits + i)), mask, d, logits + i);
 }
 
 }  // namespace
@@ -83,24 +77,47 @@ HWY_EXPORT(gradient_row);
 
 namespace {
 
-// C[m, n] = alpha * op(A) op(B) + beta * C, all row-major.
-void sgemm(char trans_a, char trans_b, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
-           int64_t ldb, float beta, float* c, int64_t ldc) {
-  const dnnl_status_t status = dnnl_sgemm(trans_a, trans_b, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-  check(status == dnnl_success, "linear_xent: oneDNN's sgemm failed with status {}", static_cast<int>(status));
-}
+// The weight is packed once for the logits of all blocks and once for the gradients of what they come from.
+struct Memory {
+  explicit Memory(const LinearXentPlan& plan)
+      : v(plan.vocabulary), dim(plan.dim), logits(bytes(plan.row_block * v)), for_logits(gemm_packed_bytes(v, dim)),
+        for_hidden(gemm_packed_bytes(dim, v)),
+        scratch(std::max({gemm_packed_workspace(v), gemm_packed_workspace(dim), gemm_workspace({v, dim, plan.row_block})})) {}
+  static size_t bytes(int64_t floats) { return sizeof(float) * static_cast<size_t>((floats + 15) / 16 * 16); }
+  size_t total() const { return logits + for_logits + for_hidden + scratch; }
 
-struct Call {
-  const LinearXentPlan& plan;
-  const LinearXentInputs& in;
-  const LinearXentGradients& grad;
-  float* logits;  // [row_block, vocabulary]
+  int64_t v, dim;
+  size_t logits, for_logits, for_hidden, scratch;
 };
 
-// Logits (without bias) of `count` rows from `row` on.
+struct Call {
+  Call(const LinearXentPlan& plan, const LinearXentInputs& in, const LinearXentGradients& grad, void* workspace)
+      : plan(plan), in(in), grad(grad) {
+    const Memory memory(plan);
+    auto* place = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(workspace) + 63) & ~uintptr_t{63});
+    const auto take = [&](size_t bytes) { return reinterpret_cast<float*>(std::exchange(place, place + bytes)); };
+    logits = take(memory.logits), for_logits = take(memory.for_logits), for_hidden = take(memory.for_hidden);
+    scratch = take(memory.scratch);
+  }
+
+  const LinearXentPlan& plan;
+  const LinearXentInputs& in;
+  const LinearXentGradients grad;
+  float* logits;  // [row_block, vocabulary]
+  float *for_logits, *for_hidden, *scratch;
+};
+
+void pack_weight(const Call& call, bool gradients) {
+  const int64_t dim = call.plan.dim, v = call.plan.vocabulary;
+  gemm_pack(v, dim, {call.in.weight, 1, dim}, call.for_logits);
+  if (gradients && call.grad.dhidden) gemm_pack(dim, v, {call.in.weight, dim, 1}, call.for_hidden);
+}
+
+// Logits of `count` rows from `row` on.
 void block_logits(const Call& call, int64_t row, int64_t count) {
   const int64_t dim = call.plan.dim, v = call.plan.vocabulary;
-  sgemm('N', 'T', count, v, dim, call.in.hidden + row * dim, dim, call.in.weight, dim, 0, call.logits, v);
+  gemm_packed({count, v, dim}, {call.in.hidden + row * dim, dim, 1}, call.for_logits, {nullptr, 0, call.in.bias}, call.logits, v,
+              call.scratch);
 }
 
 // Column sums of the block; each thread owns columns, rows are added in order.
@@ -118,9 +135,10 @@ void add_bias_gradient(const Call& call, int64_t count, bool first) {
 void block_gradients(const Call& call, int64_t row, int64_t count) {
   const int64_t dim = call.plan.dim, v = call.plan.vocabulary;
   const LinearXentGradients& g = call.grad;
-  if (g.dhidden) sgemm('N', 'N', count, dim, v, call.logits, v, call.in.weight, dim, 0, g.dhidden + row * dim, dim);
+  if (g.dhidden) gemm_packed({count, dim, v}, {call.logits, v, 1}, call.for_hidden, {}, g.dhidden + row * dim, dim, call.scratch);
   if (g.dweight)
-    sgemm('T', 'N', v, dim, count, call.logits, v, call.in.hidden + row * dim, dim, row == 0 ? 0 : 1, g.dweight, dim);
+    gemm({v, dim, count}, {call.logits, 1, v}, {call.in.hidden + row * dim, dim, 1}, {row ? g.dweight : nullptr, dim}, g.dweight, dim,
+         call.scratch);
   if (g.dbias) add_bias_gradient(call, count, row == 0);
 }
 
@@ -130,18 +148,18 @@ void clear_gradients(const LinearXentPlan& plan, const LinearXentGradients& g) {
 }
 
 // Turns a row of logits into its gradient.
-void row_gradient(const Call& call, float* logits, int64_t row, const float* bias, float lse, float dloss) {
+void row_gradient(const Call& call, float* logits, int64_t row, float lse, float dloss) {
   const int64_t target = call.in.targets[row], v = call.plan.vocabulary;
   if (target == call.plan.ignore_index) return std::fill_n(logits, v, 0.0f), void();
-  HWY_DYNAMIC_DISPATCH(gradient_row)(logits, bias, v, lse, dloss, call.plan.label_smoothing);
+  HWY_DYNAMIC_DISPATCH(gradient_row)(logits, v, lse, dloss, call.plan.label_smoothing);
   logits[target] -= dloss * (1 - call.plan.label_smoothing);
 }
 
-// Loss (and lse) of a row; its logits have the bias added afterwards.
-float row_loss(const Call& call, float* logits, int64_t row, float* loss) {
+// Loss (and lse) of a row.
+float row_loss(const Call& call, const float* logits, int64_t row, float* loss) {
   const LinearXentPlan& plan = call.plan;
   float lse, sum;
-  HWY_DYNAMIC_DISPATCH(logsumexp_row)(logits, call.in.bias, plan.vocabulary, &lse, &sum);
+  HWY_DYNAMIC_DISPATCH(logsumexp_row)(logits, plan.vocabulary, &lse, &sum);
   const int64_t target = call.in.targets[row];
   const float s = plan.label_smoothing, mean = sum / static_cast<float>(plan.vocabulary);
   *loss = target == plan.ignore_index ? 0 : (1 - s) * (lse - logits[target]) + (s > 0 ? s * (lse - mean) : 0);
@@ -155,6 +173,7 @@ int64_t for_blocks(const Call& call, bool gradients, RowWork work) {
   const int64_t bad = first_bad_target(plan, call.in.targets);
   if (bad >= 0) return bad;
   if (gradients && plan.rows == 0) clear_gradients(plan, call.grad);
+  if (plan.rows > 0) pack_weight(call, gradients);
   for (int64_t row = 0; row < plan.rows; row += plan.row_block) {
     const int64_t count = std::min(plan.row_block, plan.rows - row);
     block_logits(call, row, count);
@@ -164,10 +183,6 @@ int64_t for_blocks(const Call& call, bool gradients, RowWork work) {
     if (gradients) block_gradients(call, row, count);
   }
   return -1;
-}
-
-float* aligned(void* workspace) {
-  return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(workspace) + 63) & ~uintptr_t{63});
 }
 
 }  // namespace
@@ -184,7 +199,7 @@ LinearXentPlan plan_linear_xent(int64_t rows, int64_t dim, int64_t vocabulary, f
   LinearXentPlan plan{rows, dim, vocabulary, label_smoothing, ignore_index};
   plan.row_block = std::clamp<int64_t>(kLogits / vocabulary / 16 * 16, std::min(kLeast, std::max<int64_t>(1, rows)),
                                        std::max<int64_t>(1, rows));
-  plan.workspace = static_cast<size_t>(plan.row_block * vocabulary) * sizeof(float) + 64;
+  plan.workspace = xent::Memory(plan).total() + 64;
   return plan;
 }
 
@@ -200,7 +215,7 @@ int64_t first_bad_target(const LinearXentPlan& plan, const int64_t* targets) {
 
 int64_t linear_xent_forward(const LinearXentPlan& plan, const LinearXentInputs& in, float* loss, float* lse,
                             void* workspace) {
-  const xent::Call call{plan, in, {}, xent::aligned(workspace)};
+  const xent::Call call(plan, in, {}, workspace);
   return xent::for_blocks(call, false, [&](float* logits, int64_t row) {
     const float value = xent::row_loss(call, logits, row, loss + row);
     if (lse) lse[row] = value;
@@ -209,19 +224,19 @@ int64_t linear_xent_forward(const LinearXentPlan& plan, const LinearXentInputs& 
 
 int64_t linear_xent_forward_backward(const LinearXentPlan& plan, const LinearXentInputs& in, float dloss, float* loss,
                                      float* lse, const LinearXentGradients& grad, void* workspace) {
-  const xent::Call call{plan, in, grad, xent::aligned(workspace)};
+  const xent::Call call(plan, in, grad, workspace);
   return xent::for_blocks(call, true, [&](float* logits, int64_t row) {
     const float value = xent::row_loss(call, logits, row, loss + row);
     if (lse) lse[row] = value;
-    xent::row_gradient(call, logits, row, nullptr, value, dloss);
+    xent::row_gradient(call, logits, row, value, dloss);
   });
 }
 
 int64_t linear_xent_backward(const LinearXentPlan& plan, const LinearXentInputs& in, const float* lse,
                              const float* dloss, const LinearXentGradients& grad, void* workspace) {
-  const xent::Call call{plan, in, grad, xent::aligned(workspace)};
+  const xent::Call call(plan, in, grad, workspace);
   return xent::for_blocks(call, true, [&](float* logits, int64_t row) {
-    xent::row_gradient(call, logits, row, in.bias, lse[row], dloss[row]);
+    xent::row_gradient(call, logits, row, lse[row], dloss[row]);
   });
 }
 

@@ -1,5 +1,5 @@
 // Linear layer and cross-entropy in one, for large vocabularies: the logits hidden W' + bias exist only for a block
-// of rows at a time. f32; products by oneDNN's sgemm.
+// of rows at a time. f32.
 //   loss[m] = (1 - s) * (lse[m] - logit[m, target]) + s * (lse[m] - mean of logits[m, :])   (s: label smoothing)
 // as PyTorch's cross_entropy(..., reduction="none"); rows whose target is `ignore_index` have loss 0 and no gradient.
 #pragma once

@@ -47,11 +47,12 @@ void Dump::after(const char* pass, const Graph& graph) {
   std::ofstream(stem + ".dot") << to_dot(graph);
 }
 
-void note_stats(const ExecutableStats& s) {
+bool note_stats(const ExecutableStats& s) {
   static const bool on = std::getenv("CAIRN_STATS") && *std::getenv("CAIRN_STATS") == '1';
-  if (!on) return;
+  if (!on) return false;
   fmt::print(stderr, "cairn: compiled in {:.3f} s: {} kernels ({} regions, {} reorders), {} views, arena {:.1f} MB ({:.1f} MB without reuse)\n",
              s.compile_seconds, s.kernels, s.regions, s.reorders, s.views, static_cast<double>(s.arena_bytes) / 1e6, static_cast<double>(s.bytes_without_reuse) / 1e6);
+  return true;
 }
 
 bool pass_enabled(const char* pass) { return !disabled().count(pass); }

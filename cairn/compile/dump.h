@@ -18,8 +18,8 @@ class Dump {
 };
 
 struct ExecutableStats;
-// CAIRN_STATS=1: a line on standard error for each executable made.
-void note_stats(const ExecutableStats& stats);
+// CAIRN_STATS=1: a line on standard error for each executable made. Whether it is on.
+bool note_stats(const ExecutableStats& stats);
 
 bool pass_enabled(const char* pass);
 // For tests: leaves a pass out (or back in) for this process.

@@ -68,7 +68,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   stats_.arena_bytes = memory_.arena_bytes,
   stats_.bytes_without_reuse = memory_.bytes_without_reuse;
   stats_.compile_seconds = now() - start;
-  note_stats(stats_);
+  if (note_stats(stats_)) fmt::print(stderr, "{}", largest_at_peak(graph_, memory_, 12));
 }
 
 Executable::~Executable() = default;

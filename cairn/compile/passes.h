@@ -60,7 +60,16 @@ struct MemoryPlan {
   size_t arena_bytes = 0;
   size_t derived_bytes = 0;              // values of derived nodes, kept between replays
   size_t bytes_without_reuse = 0;        // what the values would take side by side
+  struct Block {                         // of the arena
+    size_t bytes;
+    int from, to;                        // the first and the last node that needs it
+    ValueId value;                       // or -1: the workspace of node `from`
+    size_t offset = 0;
+  };
+  std::vector<Block> blocks;
 };
+// What is live at the node where most is, by op and shape: a table of `rows` lines for people.
+std::string largest_at_peak(const Graph& graph, const MemoryPlan& plan, size_t rows);
 // Whether node `index` can stop the step.
 bool may_fault(const Graph& graph, int index);
 // Decides which region outputs take over the memory of an input (RegionSpec::in_place_of). Needed before

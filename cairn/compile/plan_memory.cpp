@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -158,10 +159,16 @@ class Planner {
   bool elementwise_reader(int i, ValueId in, ValueId out) const {
     const Node& node = graph_.nodes[i];
     for (ValueId v : node.inputs)
-      if (v != in && root(v) == in) return false;  // also through a view
+      if (v != in && root(v) == root(in)) return false;  // also through a view
     if (!(graph_.desc(in) == graph_.desc(out))) return false;
     if (replaces_range(node)) return node.inputs[0] == in && node.inputs[1] != in;
     return node.region && node.region->domain == graph_.desc(in).shape;
+  }
+
+  // Whether a view is another shape of all that lies in the buffer.
+  bool covers(ValueId view, ValueId whole) const {
+    const TensorDesc &a = graph_.desc(view), &b = graph_.desc(whole);
+    return view == whole || (a.contiguous() && b.contiguous() && a.dtype == b.dtype && numel(a.shape) == numel(b.shape));
   }
 
   void share_in_place() {
@@ -172,26 +179,21 @@ class Planner {
       for (ValueId out : node.outputs) {
         if (place(out).kind != Place::arena) continue;
         for (ValueId in : node.inputs) {
-          if (place(in).kind != Place::arena || last_use_[root(in)] != static_cast<int>(i))
-            continue;
-          if (root(in) != in || std::find(given.begin(), given.end(), in) != given.end()) continue;
+          const ValueId whole = root(in);
+          if (place(whole).kind != Place::arena || last_use_[whole] != static_cast<int>(i)) continue;
+          if (!covers(in, whole) || std::find(given.begin(), given.end(), whole) != given.end()) continue;
           if (!elementwise_reader(static_cast<int>(i), in, out)) continue;
-          given.push_back(in);
-          root_[out] = in;
+          given.push_back(whole);
+          root_[out] = whole;
           place(out) = {Place::alias, 0, in, -1};
-          last_use_[in] = std::max(last_use_[in], last_use_[out]);
+          last_use_[whole] = std::max(last_use_[whole], last_use_[out]);
           break;
         }
       }
     }
   }
 
-  struct Block {
-    size_t bytes;
-    int from, to;
-    ValueId value;   // or -1: the workspace of node `from`
-    size_t offset = 0;
-  };
+  using Block = MemoryPlan::Block;
 
   // Largest first, each at the lowest offset where it meets no block alive at the same time.
   void assign_offsets() {
@@ -209,6 +211,7 @@ class Planner {
             {aligned(workspace_bytes_[i]), static_cast<int>(i), static_cast<int>(i), -1});
     std::stable_sort(blocks.begin(), blocks.end(),
                      [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+    plan_.blocks = blocks;
     std::vector<Block> placed;  // by offset
     for (Block& block : blocks) {
       size_t offset = 0;
@@ -239,6 +242,32 @@ class Planner {
 };
 
 }  // namespace
+
+std::string largest_at_peak(const Graph& graph, const MemoryPlan& plan, size_t rows) {
+  std::vector<size_t> live(graph.nodes.size() + 1, 0);
+  for (const MemoryPlan::Block& b : plan.blocks)
+    for (int i = b.from; i <= b.to; ++i) live[i] += b.bytes;
+  const int peak = static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
+  std::map<std::string, std::pair<size_t, size_t>> kinds;  // bytes, how many
+  for (const MemoryPlan::Block& b : plan.blocks) {
+    if (b.from > peak || b.to < peak) continue;
+    const Node& node = graph.nodes[b.from];
+    std::string name = b.value < 0 ? "workspace of " : "";
+    name += node.region ? std::string("region ending in ") + node.region->steps.back().op->name : node.op->name;
+    if (b.value >= 0) name += " " + to_string(graph.desc(b.value));
+    auto& [bytes, count] = kinds[name];
+    bytes += b.bytes, ++count;
+  }
+  std::vector<std::pair<std::string, std::pair<size_t, size_t>>> order(kinds.begin(), kinds.end());
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.first > b.second.first; });
+  const auto megabytes = [](size_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  std::string text;
+  if (peak < static_cast<int>(graph.nodes.size()))
+    text = fmt::format("cairn: {:.1f} MB live at node {} ({} {})\n", megabytes(live[peak]), peak, graph.nodes[peak].op->name, graph.nodes[peak].path);
+  for (size_t i = 0; i < std::min(rows, order.size()); ++i)
+    text += fmt::format("  {:8.1f} MB {:4} x {}\n", megabytes(order[i].second.first), order[i].second.second, order[i].first);
+  return text;
+}
 
 bool may_fault(const Graph& graph, int index) {
   const Node& node = graph.nodes[index];

@@ -99,6 +99,20 @@ TEST(Memory, ATargetOutsideTheVocabularyIsNamed) {
   }
 }
 
+TEST(Memory, ARegionWritesOverWhatItReadsThroughAView) {
+  manual_seed(1);
+  constexpr int64_t kWide = 512, kBytes = kWide * kWide * 4;
+  const Tensor a = randn({kWide, 64}), b = randn({64, kWide}), c = randn({kWide, 8});
+  auto body = [&](Tensor x) -> Tensor {
+    const Tensor y = exp(reshape(matmul(x, b), {2, kWide / 2, kWide}) * 0.01);
+    return matmul(reshape(y, {kWide, kWide}), c);
+  };
+  auto f = compile(body);
+  const auto compiled = f(a).to_vector<float>(), eager = body(a).to_vector<float>();
+  for (size_t i = 0; i < eager.size(); ++i) EXPECT_NEAR(compiled[i], eager[i], 1e-3);
+  EXPECT_LT(f.last()->stats().arena_bytes, size_t{kBytes} * 3 / 2);
+}
+
 // A block whose activations are read through views by a matrix product, and by the backward pass.
 TEST(Memory, ActivationsThatAreReadThroughViewsAreComputedAgain) {
   manual_seed(1);

@@ -43,7 +43,7 @@ double stream_seconds(const std::vector<float>& x) {
 
 int main(int argc, char** argv) {
   set_num_threads(argc > 1 ? std::atoi(argv[1]) : num_threads());
-  for (auto [outputs, depth] : {std::pair<int64_t, int64_t>{32768, 1024}, {3072, 768}}) {
+  for (auto [outputs, depth] : {std::pair<int64_t, int64_t>{50257, 768}, {12288, 3072}}) {
     std::vector<float> weight(outputs * depth, 0.5f), x(8 * depth, 1), y(8 * outputs), scales(outputs);
     std::vector<int8_t> quantized(weight.size());
     quantize_rows_i8(weight.data(), outputs, depth, quantized.data(), scales.data());

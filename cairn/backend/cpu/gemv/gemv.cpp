@@ -40,7 +40,9 @@ namespace {
 
 using namespace cairn::cpu::attention::HWY_NAMESPACE;
 
-constexpr int64_t kPrefetch = 1024;  // bytes ahead in each row of weights
+constexpr int64_t kLineBytes = 64;
+// Bytes ahead in each row of weights; in short rows, where that would be what other sums of the tile read: the next tile.
+constexpr int64_t kPrefetch = 1024, kShortTile = 16 * 1024;
 
 HWY_INLINE VF load_weights(const float* w) { return hn::LoadU(F32(), w); }
 HWY_INLINE VF load_weights(const int8_t* w) {
@@ -61,19 +63,27 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t depth, const floa
   for (int n = 0; n < kOutputs; ++n)
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) sum[n][m] = hn::Zero(d);
-  int64_t k = 0;
-  for (; k + kLanes <= depth; k += kLanes) {
+  const auto add_vector = [&](int64_t k) HWY_ATTR {
     VF xv[kRows];
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) xv[m] = hn::LoadU(d, x + m * x_stride + k);
 #pragma GCC unroll 4
     for (int n = 0; n < kOutputs; ++n) {
       const VF wv = load_weights(w + n * depth + k);
-      hwy::Prefetch(reinterpret_cast<const char*>(w + n * depth + k) + kPrefetch);
 #pragma GCC unroll 8
       for (int m = 0; m < kRows; ++m) sum[n][m] = hn::MulAdd(wv, xv[m], sum[n][m]);
     }
+  };
+  constexpr int64_t kSize = sizeof(Weight), kLine = kLineBytes / kSize;
+  const int64_t ahead = kOutputs * depth * kSize <= kShortTile ? kOutputs * depth * kSize : kPrefetch;
+  int64_t k = 0;
+  for (; k + kLine <= depth; k += kLine) {
+#pragma GCC unroll 4
+    for (int n = 0; n < kOutputs; ++n) hwy::Prefetch(reinterpret_cast<const char*>(w + n * depth + k) + ahead);
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < kLine; i += kLanes) add_vector(k + i);
   }
+  for (; k + kLanes <= depth; k += kLanes) add_vector(k);
   for (int n = 0; n < kOutputs; ++n)
     for (int m = 0; m < kRows; ++m) {
       float total = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));

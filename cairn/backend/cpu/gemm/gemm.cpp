@@ -70,31 +70,30 @@ void pack_block(const GemmOperand& b, const Block& block, float* packed) {
 void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& block, const float* packed, float* slice) {
   const rnn::Kernels& kernel = rnn::kernels();
   const bool dense_rows = p.a.column == 1;
-  const int64_t blocks = (end - begin + kRows - 1) / kRows;
-  for (int64_t i = 0; i < blocks; ++i) {
+  const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows, blocks = (end - begin + kRows - 1) / kRows;
+  const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (block.depth + most - 1) / most;
+  for (int64_t step = 0; step < blocks * pieces; ++step) {
+    // C stays in the cache where A need not be packed; else A's rows are read where the last piece ended.
+    const int64_t i = dense_rows ? step / pieces : step % blocks, piece = dense_rows ? step % pieces : step / blocks;
     // Whole tiles, but for the last block.
-    const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows;
     const int64_t row = begin + tiles * i / blocks * kernel.tile_rows;
     const int64_t rows = std::min(end, begin + tiles * (i + 1) / blocks * kernel.tile_rows) - row;
-    const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (block.depth + most - 1) / most;
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-      const int64_t j = block.depth * piece / pieces, k = block.k + j;
-      rnn::Product q{};
-      q.rows = rows, q.depth = block.depth * (piece + 1) / pieces - j, q.columns = block.columns;
-      q.packed = packed + j * kernel.panel, q.panel_stride = block.stride();
-      q.c = p.c + row * p.c_row + block.n, q.c_row = p.c_row;
-      q.init = k == 0 ? p.start.from + row * p.start.row + block.n : q.c;
-      q.init_row = k == 0 ? p.start.row : p.c_row;
-      if (k == 0 && p.start.bias) q.bias = p.start.bias + block.n;
-      if (dense_rows) {
-        q.a = p.a.data + row * p.a.row + k, q.a_row = p.a.row;
-      } else {
-        const float* from = p.a.data + row + k * p.a.column;
-        kernel.pack_tiles(from, p.a.column, rows, q.depth, slice);
-        q.a = slice, q.a_row = rnn::kPackedSlice;
-      }
-      kernel.multiply(q);
+    const int64_t j = block.depth * piece / pieces, k = block.k + j;
+    rnn::Product q{};
+    q.rows = rows, q.depth = block.depth * (piece + 1) / pieces - j, q.columns = block.columns;
+    q.packed = packed + j * kernel.panel, q.panel_stride = block.stride();
+    q.c = p.c + row * p.c_row + block.n, q.c_row = p.c_row;
+    q.init = k == 0 ? p.start.from + row * p.start.row + block.n : q.c;
+    q.init_row = k == 0 ? p.start.row : p.c_row;
+    if (k == 0 && p.start.bias) q.bias = p.start.bias + block.n;
+    if (dense_rows) {
+      q.a = p.a.data + row * p.a.row + k, q.a_row = p.a.row;
+    } else {
+      const float* from = p.a.data + row + k * p.a.column;
+      kernel.pack_tiles(from, p.a.column, rows, q.depth, slice);
+      q.a = slice, q.a_row = rnn::kPackedSlice;
     }
+    kernel.multiply(q);
   }
 }
 

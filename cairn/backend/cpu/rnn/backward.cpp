@@ -248,7 +248,7 @@ class BackwardPass {
 
   // Packs x and the previous h of the chunk's rows, in the order of the rows of dgates.
   void pack_inputs(const Member& m, int d, int64_t begin, int64_t end) const {
-    const int64_t stride = w_.schedule.all_rows(begin, end) * p_.panel;
+    const int64_t stride = chunk_panel_stride(p_, w_.schedule.all_rows(begin, end));
     const auto& wanted = args_.gradients[d];
     for (int g = 0; g < p_.groups; ++g) {
       if (!p_.split_columns && !m.mine(g)) continue;
@@ -300,7 +300,7 @@ class BackwardPass {
                           .rows = columns,
                           .depth = depth,
                           .packed = panels + k * p_.panel,
-                          .panel_stride = rows * p_.panel,
+                          .panel_stride = chunk_panel_stride(p_, rows),
                           .columns = width,
                           .init = first ? w_.zeros : to,
                           .init_row = first ? 0 : width,

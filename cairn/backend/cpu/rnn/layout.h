@@ -26,6 +26,8 @@ inline int64_t gates_pitch(const RnnPlan& p) {
 inline constexpr int64_t kSliceFloats = kSliceDepth * kSliceColumns + kRowPadding;
 inline int64_t state_pitch(const RnnPlan& p) { return p.padded_hidden + kRowPadding; }
 inline int64_t input_pitch(const RnnPlan& p) { return p.padded_input + kRowPadding; }
+// From panel to panel of inputs or states of a chunk of so many rows.
+inline int64_t chunk_panel_stride(const RnnPlan& p, int64_t rows) { return rows * p.panel + kRowPadding; }
 
 inline int64_t chunk_begin(const RnnPlan& p, int64_t chunk) {
   return p.config.steps * chunk / p.chunks;

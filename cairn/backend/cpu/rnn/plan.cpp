@@ -36,8 +36,8 @@ BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
   zeros = carver.take<float>(std::max(p.padded_input, p.padded_hidden));
   for (int team = 0; team < p.teams; ++team) {
     dgates[team] = carver.take<float>(most_chunk_rows(p) * gates_pitch(p));
-    x_panels[team] = carver.take<float>(most_chunk_rows(p) * p.padded_input);
-    h_panels[team] = carver.take<float>(most_chunk_rows(p) * p.padded_hidden);
+    x_panels[team] = carver.take<float>(p.padded_input / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
+    h_panels[team] = carver.take<float>(p.padded_hidden / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
   }
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
   slices = carver.take<float>(p.threads * kSliceFloats);

@@ -9,6 +9,7 @@
 #include "cairn/compile/find_fault.h"
 #include "cairn/compile/loss_passes.h"
 #include "cairn/compile/profile.h"
+#include "cairn/compile/turn.h"
 #include "cairn/device/pool.h"
 #include "cairn/ops/functions.h"
 #include "cairn/ops/context.h"
@@ -30,6 +31,7 @@ Graph optimize(Graph graph, const Backend& backend) {
   pass("linear_loss", [&](const Graph& g) { return fuse_linear_losses(g, backend); });
   pass("expand", [&](const Graph& g) { return expand_composites(g, backend); });
   pass("simplify", [&](const Graph& g) { return simplify(g); });
+  pass("turn", [&](const Graph& g) { return turn_products(g); });
   pass("fold", [&](const Graph& g) { return fold(g); });
   pass("epilogue", [&](const Graph& g) { return fuse_epilogues(g, backend); });
   pass("products", [&](const Graph& g) { return fuse_products(g, backend); });

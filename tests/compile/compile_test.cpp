@@ -233,6 +233,18 @@ TEST(Compile, AnActivationAndItsSlopeShareTheirFactor) {
   }
 }
 
+TEST(Compile, TheGradientOfAWeightLiesAsTheWeightDoes) {
+  const Tensor w = parameter(randn({6, 4})), x = randn({9, 4}), t = randn({9, 6});
+  auto body = [&](Tensor x) { return grad({sum(matmul(x, permute(w, {1, 0})) * t)}, {w})[0] * 2.0; };
+  auto step = compile(body);
+  const auto compiled = values(step(x)), eager = values(body(x));
+  for (size_t i = 0; i < eager.size(); ++i) EXPECT_NEAR(compiled[i], eager[i], 1e-5);
+  for (const Node& node : step.last()->graph().nodes)
+    if (std::string(node.op->name) == "matmul") {
+      EXPECT_EQ(step.last()->graph().desc(node.outputs[0]).shape, w.shape());
+    }
+}
+
 TEST(Compile, TheGradientOfASplitIsOneCopy) {
   Tensor w = parameter(randn({4, 6}));
   auto f = compile([&](Tensor x) {

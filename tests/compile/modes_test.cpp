@@ -117,7 +117,7 @@ struct Without {
 
 TEST(Passes, EachCanBeLeftOut) {
   const Trained all = train(true);
-  for (const char* pass : {"simplify", "layout", "fuse", "schedule"}) {  // "expand" gives ops that have kernels
+  for (const char* pass : {"simplify", "turn", "layout", "fuse", "schedule"}) {  // "expand" gives ops that have kernels
     const Without scope({pass});
     const Trained without = train(true);
     for (size_t i = 0; i < all.losses.size(); ++i)
@@ -125,10 +125,10 @@ TEST(Passes, EachCanBeLeftOut) {
   }
 }
 
-// Layout and epilogue change which convolution runs, fusion in which form a formula is evaluated: the rest must not
+// Layout and epilogue change which convolution runs, turn the order of a product, fusion in which form a formula is evaluated: the rest must not
 // change a bit.
 TEST(Passes, ExactOnesLeaveEveryBit) {
-  const Without scope({"epilogue", "layout", "fuse"});
+  const Without scope({"turn", "epilogue", "layout", "fuse"});
   const Trained compiled = train(true), eager = train(false);
   EXPECT_EQ(compiled.losses, eager.losses);
   EXPECT_EQ(compiled.weights, eager.weights);

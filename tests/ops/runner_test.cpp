@@ -270,7 +270,7 @@ void check_numeric_second(const Case& c) {
 }
 
 // The passes that may round differently.
-constexpr const char* kRounding[] = {"linear_loss", "fold", "epilogue", "layout"};
+constexpr const char* kRounding[] = {"linear_loss", "turn", "fold", "epilogue", "layout"};
 
 // Results and gradients of one compiled step against the same step run op by op.
 void check_compiled(const Row& row, const Case& c, const Check& check) {

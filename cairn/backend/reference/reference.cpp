@@ -139,7 +139,9 @@ class ReferenceBackend : public Backend {
   void deallocate(void* memory, size_t bytes) override { pool_deallocate(memory, bytes); }
   void copy_from_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
   void copy_within(void* target, const void* source, size_t bytes) override { std::memmove(target, source, bytes); }
-  void copy_to_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
+  void copy_to_host(void* target, const void* source, size_t bytes) override {
+    if (bytes > 0) std::memcpy(target, source, bytes);  // of no bytes, the target may be null
+  }
   bool supports(const OpCall& call) const override { return call.region || find_kernel(call.op->name); }
   std::unique_ptr<Plan> prepare(const OpCall& call) override {
     return call.region ? prepare_region(call, prepare_op) : prepare_op(call);

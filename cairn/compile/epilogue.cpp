@@ -9,16 +9,12 @@ namespace {
 class EpiloguePass {
  public:
   EpiloguePass(const Graph& graph, const Backend& backend)
-      : old_(graph), backend_(backend), rewriter_(graph), readers_(graph), chain_of_(graph.nodes.size(), -1), taken_(graph.nodes.size(), 0) {}
+      : old_(graph), backend_(backend), rewriter_(graph), readers_(graph), chains_(graph) {}
 
   Graph run() {
     for (size_t i = 0; i < old_.nodes.size(); ++i)
       if (is_named(old_.nodes[i], "conv")) find_chain(static_cast<int>(i));
-    for (size_t i = 0; i < old_.nodes.size(); ++i) {
-      if (chain_of_[i] >= 0) emit(chains_[chain_of_[i]]);
-      else if (!taken_[i]) rewriter_.copy(old_.nodes[i]);
-    }
-    return rewriter_.finish();
+    return chains_.rewrite(old_, rewriter_, [&](const Chain& chain) { emit(chain); });
   }
 
  private:
@@ -34,7 +30,7 @@ class EpiloguePass {
   // The only reader of node i, if it is this op, gives the same kind of tensor and is free.
   int next(int i, const char* op) const {
     const int reader = readers_.only(out(i));
-    const bool fits = reader >= 0 && is_named(node(reader), op) && !taken_[reader] && desc(reader) == desc(i) &&
+    const bool fits = reader >= 0 && is_named(node(reader), op) && !chains_.taken(reader) && desc(reader) == desc(i) &&
                       node(reader).recompute == node(i).recompute;
     return fits ? reader : -1;
   }
@@ -49,10 +45,9 @@ class EpiloguePass {
       if (other >= 0 && old_.desc(other) == desc(conv)) chain.residual = other, chain.last = sum;
     }
     if (const int relu = next(chain.last, "relu"); relu >= 0) chain.relu = true, chain.last = relu;
-    for (int i = conv; i != chain.last; i = readers_.only(out(i))) taken_[i] = 1;
-    taken_[chain.last] = 1;
-    chain_of_[chain.last] = static_cast<int>(chains_.size());
-    chains_.push_back(chain);
+    std::vector<int> nodes = {conv};
+    while (nodes.back() != chain.last) nodes.push_back(readers_.only(out(nodes.back())));
+    chains_.add(nodes, chain);
   }
 
   bool kernel_exists(int conv) const {
@@ -81,9 +76,7 @@ class EpiloguePass {
   const Backend& backend_;
   Rewriter rewriter_;
   Readers readers_;
-  std::vector<Chain> chains_;
-  std::vector<int> chain_of_;  // the chain that ends at this node, or -1
-  std::vector<char> taken_;    // nodes of chains
+  Chains<Chain> chains_;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "cairn/compile/find_fault.h"
 #include "cairn/compile/loss_passes.h"
 #include "cairn/compile/profile.h"
-#include "cairn/compile/turn.h"
 #include "cairn/device/pool.h"
 #include "cairn/ops/functions.h"
 #include "cairn/ops/context.h"

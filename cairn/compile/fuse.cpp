@@ -4,6 +4,7 @@
 #include <queue>
 #include <set>
 
+#include "cairn/compile/chains.h"
 #include "cairn/compile/passes.h"
 
 // Grouping is greedy, in the order of the nodes: each elementwise op or reduction joins the groups that
@@ -16,8 +17,6 @@ constexpr int kMostSteps = 90, kMostOperands = 44;  // a tile program has room f
 constexpr int64_t kLarge = 1 << 15;   // elements: below, storing a value costs nothing worth saving
 constexpr int kMostCloned = 6;        // steps that may be computed again instead of stored
 constexpr int64_t kFewestRows = 8;    // fewer rows than this are no work for several threads
-
-bool named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
 
 struct Group {
   Shape domain;
@@ -46,7 +45,7 @@ class Fuser {
   const Node& node(int i) const { return graph_.nodes[i]; }
   const TensorDesc& desc(ValueId v) const { return graph_.desc(v); }
   int producer(ValueId v) const { return graph_.values[v].producer; }
-  bool constant(ValueId v) const { return producer(v) >= 0 && named(node(producer(v)), "full"); }
+  bool constant(ValueId v) const { return producer(v) >= 0 && is_named(node(producer(v)), "full"); }
 
   // ---- which nodes, over what
 
@@ -54,11 +53,11 @@ class Fuser {
   bool bounded(ValueId v) const {
     const int p = producer(v);
     if (p < 0) return false;
-    if (named(node(p), "full")) return std::abs(node(p).attrs.number("value")) < (1 << 24);
+    if (is_named(node(p), "full")) return std::abs(node(p).attrs.number("value")) < (1 << 24);
     const ValueId source = node(p).op->is(kView) ? node(p).inputs[0] : v;
     if (source != v) return bounded(source);
-    if (named(node(p), "cast")) return bounded(node(p).inputs[0]);
-    return named(node(p), "arange") && node(p).attrs.integer("start") == 0 &&
+    if (is_named(node(p), "cast")) return bounded(node(p).inputs[0]);
+    return is_named(node(p), "arange") && node(p).attrs.integer("start") == 0 &&
            node(p).attrs.integer("count") * node(p).attrs.integer("step") < (1 << 24);
   }
   bool fits_registers(const Node& n) const {
@@ -72,7 +71,7 @@ class Fuser {
     const DType out = desc(n.outputs[0]).dtype;
     if (out == DType::f64 || out == DType::i64 || out == DType::i32) return false;
     if (!integers) return true;
-    return named(n, "cast") || (any_bound && out == DType::boolean);
+    return is_named(n, "cast") || (any_bound && out == DType::boolean);
   }
   bool fusible(int i) const {
     const Node& n = node(i);

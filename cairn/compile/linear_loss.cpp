@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "cairn/compile/channel_chain.h"
+#include "cairn/compile/chains.h"
 #include "cairn/compile/loss_passes.h"
 #include "cairn/compile/passes.h"
 

@@ -15,6 +15,9 @@ Graph expand_composites(const Graph& graph, const Backend& backend);
 // same type, broadcasts that the next op does anyway). Exact.
 Graph simplify(const Graph& graph);
 
+// (x^T g)^T becomes g^T x: the gradient of a weight comes out as the weight lies. May round differently.
+Graph turn_products(const Graph& graph);
+
 // Adds a bias, a residual or another product to a matrix product in its own kernel, where the back end has that.
 // Exact but for the rounding of sums.
 Graph fuse_products(const Graph& graph, const Backend& backend);

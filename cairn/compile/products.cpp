@@ -1,6 +1,6 @@
 // A matrix product and what is added to it in one kernel: y = x W + bias + residual, or the sum of two products
 // that a gradient is. The sums cost a pass over memory each otherwise.
-#include "cairn/compile/channel_chain.h"
+#include "cairn/compile/chains.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {
@@ -9,16 +9,12 @@ namespace {
 class ProductsPass {
  public:
   ProductsPass(const Graph& graph, const Backend& backend)
-      : old_(graph), backend_(backend), rewriter_(graph), readers_(graph), sum_of_(graph.nodes.size(), -1), taken_(graph.nodes.size(), 0) {}
+      : old_(graph), backend_(backend), rewriter_(graph), readers_(graph), sums_(graph) {}
 
   Graph run() {
     for (size_t i = 0; i < old_.nodes.size(); ++i)
       if (is_named(old_.nodes[i], "matmul")) find_sum(static_cast<int>(i));
-    for (size_t i = 0; i < old_.nodes.size(); ++i) {
-      if (sum_of_[i] >= 0) emit(sums_[sum_of_[i]]);
-      else if (!taken_[i]) rewriter_.copy(old_.nodes[i]);
-    }
-    return rewriter_.finish();
+    return sums_.rewrite(old_, rewriter_, [&](const Sum& sum) { emit(sum); });
   }
 
  private:
@@ -32,7 +28,7 @@ class ProductsPass {
 
   // From the product along its only readers: additions, and reshapes between them.
   void find_sum(int product) {
-    if (taken_[product] || desc(product).shape.size() != 2) return;
+    if (sums_.taken(product) || desc(product).shape.size() != 2) return;
     Sum sum{product, product};
     std::vector<int> chain = {product};
     size_t kept = 1;
@@ -44,14 +40,13 @@ class ProductsPass {
       if (adds) sum.last = chain.back(), kept = chain.size();
     }
     if (kept == 1 || !kernel_exists(sum)) return;
-    for (size_t i = 0; i < kept; ++i) taken_[chain[i]] = 1;
-    sum_of_[sum.last] = static_cast<int>(sums_.size());
-    sums_.push_back(sum);
+    chain.resize(kept);
+    sums_.add(chain, sum);
   }
 
   const Node* next(int i) const {
     const int reader = readers_.only(out(i));
-    return reader >= 0 && !taken_[reader] && node(reader).recompute == node(i).recompute ? &node(reader) : nullptr;
+    return reader >= 0 && !sums_.taken(reader) && node(reader).recompute == node(i).recompute ? &node(reader) : nullptr;
   }
 
   // Whether `other` can be a row or a matrix of the sum, whose result is `y`; notes it there.
@@ -94,9 +89,7 @@ class ProductsPass {
   const Backend& backend_;
   Rewriter rewriter_;
   Readers readers_;
-  std::vector<Sum> sums_;
-  std::vector<int> sum_of_;  // the sum that ends at this node, or -1
-  std::vector<char> taken_;  // nodes of sums
+  Chains<Sum> sums_;
 };
 
 }  // namespace

@@ -5,12 +5,11 @@
 #include <unordered_map>
 
 #include "cairn/base/hash.h"
+#include "cairn/compile/chains.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {
 namespace {
-
-bool named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
 
 // Ops that multiply x with a function of it.
 struct Gated {
@@ -26,7 +25,7 @@ std::vector<char> live_nodes(const Graph& graph) {
     const Node& node = graph.nodes[i];
     for (ValueId v : node.outputs) live[i] |= wanted[v];
     // A check that may stop the step has an effect even when its value goes unused.
-    live[i] |= named(node, "check_finite");
+    live[i] |= is_named(node, "check_finite");
     if (live[i])
       for (ValueId v : node.inputs) wanted[v] = 1;
   }
@@ -78,7 +77,7 @@ class Simplifier {
   // A sum of slices embedded in zeros that together cover an axis (the gradient of split and chunk) is
   // those slices side by side.
   ValueId joined_slices(const Node& node, const Node& original) {
-    if (!named(node, "add")) return -1;
+    if (!is_named(node, "add")) return -1;
     std::vector<const Node*> slices;
     if (!collect_slices(node.inputs[0], slices) || !collect_slices(node.inputs[1], slices)) return -1;
     std::sort(slices.begin(), slices.end(), [](const Node* a, const Node* b) { return a->attrs.integer("start") < b->attrs.integer("start"); });
@@ -96,23 +95,23 @@ class Simplifier {
   bool collect_slices(ValueId v, std::vector<const Node*>& slices) {
     const Node* p = producer(v);
     if (!p) return false;
-    if (named(*p, "add")) return collect_slices(p->inputs[0], slices) && collect_slices(p->inputs[1], slices);
-    if (!named(*p, "embed_slice") || p->attrs.integer("step") != 1) return false;
+    if (is_named(*p, "add")) return collect_slices(p->inputs[0], slices) && collect_slices(p->inputs[1], slices);
+    if (!is_named(*p, "embed_slice") || p->attrs.integer("step") != 1) return false;
     slices.push_back(p);
     return true;
   }
 
   // The value that the node only passes on, or -1.
   ValueId identity(const Node& node) {
-    if (named(node, "copy")) return node.inputs[0];
-    if (named(node, "add_scalar") && node.attrs.number("value") == 0) return node.inputs[0];
-    if (named(node, "mul_scalar") && node.attrs.number("value") == 1) return node.inputs[0];
-    if (named(node, "cast") && graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
+    if (is_named(node, "copy")) return node.inputs[0];
+    if (is_named(node, "add_scalar") && node.attrs.number("value") == 0) return node.inputs[0];
+    if (is_named(node, "mul_scalar") && node.attrs.number("value") == 1) return node.inputs[0];
+    if (is_named(node, "cast") && graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
       return node.inputs[0];
-    if (named(node, "reshape")) {
+    if (is_named(node, "reshape")) {
       if (graph().desc(node.inputs[0]).shape == node.attrs.ints("shape")) return node.inputs[0];
       const Node* before = producer(node.inputs[0]);
-      if (before && named(*before, "reshape") && graph().desc(before->inputs[0]).shape == node.attrs.ints("shape"))
+      if (before && is_named(*before, "reshape") && graph().desc(before->inputs[0]).shape == node.attrs.ints("shape"))
         return before->inputs[0];
       return reduce_keeping(node);
     }
@@ -142,7 +141,7 @@ class Simplifier {
     if (!node.op->is(kElementwise) || node.inputs.size() < 2) return;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const Node* before = producer(node.inputs[i]);
-      if (!before || !named(*before, "expand")) continue;
+      if (!before || !is_named(*before, "expand")) continue;
       const Shape& wide = graph().desc(node.inputs[i]).shape;
       for (size_t j = 0; j < node.inputs.size(); ++j)
         if (j != i && graph().desc(node.inputs[j]).shape == wide) {
@@ -156,13 +155,13 @@ class Simplifier {
   void note_factors() {
     for (size_t i = 0; i < old_.nodes.size(); ++i)
       for (const Gated& g : kGated)
-        if (live_[i] && named(old_.nodes[i], g.factor)) factors_.insert({g.factor, old_.nodes[i].inputs[0], old_.nodes[i].recompute});
+        if (live_[i] && is_named(old_.nodes[i], g.factor)) factors_.insert({g.factor, old_.nodes[i].inputs[0], old_.nodes[i].recompute});
   }
   bool share_factor(const Node& original, const Node& node) {
     const DType dtype = old_.desc(original.outputs[0]).dtype;
     if (dtype != DType::f32 && dtype != DType::f64) return false;  // would round twice
     for (const Gated& g : kGated) {
-      if (!named(node, g.op) || !factors_.count({g.factor, original.inputs[0], node.recompute})) continue;
+      if (!is_named(node, g.op) || !factors_.count({g.factor, original.inputs[0], node.recompute})) continue;
       Node factor = node, product = node;
       factor.op = &op_named(g.factor), product.op = &op_named("mul");
       const Node* earlier = find_equal(factor);
@@ -175,7 +174,7 @@ class Simplifier {
   }
 
   void merge_views(Node& node) {
-    if (!named(node, "reshape") && !named(node, "expand")) return;
+    if (!is_named(node, "reshape") && !is_named(node, "expand")) return;
     while (const Node* before = producer(node.inputs[0])) {
       if (std::strcmp(before->op->name, node.op->name) != 0) return;
       node.inputs[0] = before->inputs[0];

@@ -1,6 +1,4 @@
-#include "cairn/compile/turn.h"
-
-#include "cairn/compile/channel_chain.h"
+#include "cairn/compile/chains.h"
 #include "cairn/compile/passes.h"
 
 // A linear layer reads its weight [out, in] transposed, so the gradient is the transpose of x^T g [in, out]. Turned

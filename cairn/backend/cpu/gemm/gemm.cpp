@@ -1,7 +1,6 @@
 #include "cairn/backend/cpu/gemm/gemm.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cairn/backend/cpu/rnn/kernels.h"
 #include "cairn/base/parallel.h"
@@ -20,7 +19,7 @@ constexpr int64_t kRows = rnn::kMostTileColumns;  // of a block of A
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
-// A block of B: columns [n, n + columns) of rows [k, k + depth), in panels from `offset` on where all are packed.
+// A block of B: columns [n, n + columns) of rows [k, k + depth), packed in panels.
 struct Block {
   int64_t n, columns, k, depth;
   int64_t panels() const { return (columns + rnn::kernels().panel - 1) / rnn::kernels().panel; }

@@ -33,9 +33,10 @@ TEST(Resume, KilledAndResumedEndsWithTheSameBits) {
   for (int i = 0; i < kMostTries && killed < kKills; ++i) {
     Running training(command(run));
     // The first kill comes after a checkpoint, so that there is something to resume.
-    if (i == 0)
+    if (i == 0) {
       ASSERT_TRUE(training.wait_for(
           [&] { return std::filesystem::exists(run + "/checkpoint.safetensors"); }));
+    }
     std::this_thread::sleep_for(
         std::chrono::duration<double>(whole / 5 * std::generate_canonical<double, 32>(random)));
     training.send(SIGKILL);

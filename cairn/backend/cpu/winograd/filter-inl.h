@@ -252,6 +252,9 @@ HWY_INLINE HWY_ATTR void prefetch_square(const FilterShape& shape, bool flip, co
       hwy::Prefetch(at + phase.at(k / taps, k % taps) * index.kernel_stride() + r * shape.block);
 }
 
+// Lanes of a square that a panel takes: all, but in the scalar build, whose panels are narrower.
+constexpr int kTaken = kPanel < kSquare ? kPanel : kSquare;
+
 // U of one square: u [point][8 rows][kPanel].
 template <class F>
 HWY_INLINE HWY_ATTR void transform_square(const FilterSquare& square, float* HWY_RESTRICT u,
@@ -260,7 +263,7 @@ HWY_INLINE HWY_ATTR void transform_square(const FilterSquare& square, float* HWY
   const SquareTag d;
   using V = hn::Vec<SquareTag>;
   for (int r = 0; r < kSquare; ++r)
-    for (int v = 0; v < kSquare; v += kSquareLanes) {
+    for (int v = 0; v < kTaken; v += kSquareLanes) {
       const float* from = square.data + r * square.row + v;
       float* to = u + r * kPanel + v;
       V middle[kPoints][kTaps];
@@ -293,15 +296,17 @@ HWY_NOINLINE HWY_ATTR void transform_filter_panel(const ForwardPlan& plan, const
   HWY_ALIGN float buffer[kMostWeights * kSquareSize];
   for (int64_t tap = 0; tap < plan.d.taps; ++tap)
     for (int64_t c = 0; c < contracted; c += kSquare)
-      for (int64_t l = 0; l < kPanel; l += kSquare) {
+      for (int64_t l = 0; l < kPanel; l += kTaken) {
         float* to = u + (tap * contracted + c) * kPanel + l;
-        SquarePlace place{tap, out_phase + c / channels, c % channels, first + l};
-        if (place.l >= plan.d.out_channels()) {
+        const int64_t lane = (first + l) % kSquare;
+        SquarePlace place{tap, out_phase + c / channels, c % channels, first + l - lane};
+        if (first + l >= plan.d.out_channels()) {
           std::fill_n(buffer, F::kTaps * F::kTaps * kSquareSize, 0.f);
           transform_square<F>(copied_square(buffer, F::kTaps), to, plan.filter_plane);
           continue;
         }
-        const FilterSquare square = filter_square(plan.filter, plan.flip, w, place, buffer);
+        FilterSquare square = filter_square(plan.filter, plan.flip, w, place, buffer);
+        square.data += lane;
         place.c += kSquare;
         if (place.c < channels) prefetch_square(plan.filter, plan.flip, w, place);
         transform_square<F>(square, to, plan.filter_plane);

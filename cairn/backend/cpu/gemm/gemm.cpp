@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cairn/backend/cpu/rnn/kernels.h"
+#include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/base/parallel.h"
 
 // A block of B is packed by all threads; then each takes rows of C, in blocks of A that stay in its L2 cache
@@ -15,15 +15,15 @@ constexpr int64_t kMostColumns = 4096;    // of that block
 constexpr int64_t kDepth = 384;           // of a panel that stays in the L1 cache
 constexpr int64_t kPackedDepth = 376;     // where A is packed: its tiles begin in different sets of that cache
 constexpr int64_t kPadding = 16;          // of a packed panel: else the same row of all panels meets in one set
-constexpr int64_t kRows = rnn::kMostTileColumns;  // of a block of A
+constexpr int64_t kRows = panels::kMostTileColumns;  // of a block of A
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
 // A block of B: columns [n, n + columns) of rows [k, k + depth), packed in panels.
 struct Block {
   int64_t n, columns, k, depth;
-  int64_t panels() const { return (columns + rnn::kernels().panel - 1) / rnn::kernels().panel; }
-  int64_t stride() const { return rnn::kernels().panel * depth + kPadding; }  // floats from panel to panel
+  int64_t panels() const { return (columns + panels::kernels().panel - 1) / panels::kernels().panel; }
+  int64_t stride() const { return panels::kernels().panel * depth + kPadding; }  // floats from panel to panel
   int64_t floats() const { return panels() * stride(); }
 };
 
@@ -50,7 +50,7 @@ struct Product {
 
 // By all threads; rows that lie dense are cut at once for all panels.
 void pack_block(const GemmOperand& b, const Block& block, float* packed) {
-  const rnn::Kernels& kernel = rnn::kernels();
+  const panels::Kernels& kernel = panels::kernels();
   const int64_t panel = kernel.panel, stride = block.stride();
   constexpr int64_t kGrain = 1 << 13;  // floats worth a thread
   const float* data = b.data + block.k * b.row + block.n * b.column;
@@ -67,7 +67,7 @@ void pack_block(const GemmOperand& b, const Block& block, float* packed) {
 
 // Rows [begin, end) of C by a packed block of B.
 void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& block, const float* packed, float* slice) {
-  const rnn::Kernels& kernel = rnn::kernels();
+  const panels::Kernels& kernel = panels::kernels();
   const bool dense_rows = p.a.column == 1;
   const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows, blocks = (end - begin + kRows - 1) / kRows;
   const int64_t most = dense_rows ? kDepth : kPackedDepth, pieces = (block.depth + most - 1) / most;
@@ -78,7 +78,7 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& bl
     const int64_t row = begin + tiles * i / blocks * kernel.tile_rows;
     const int64_t rows = std::min(end, begin + tiles * (i + 1) / blocks * kernel.tile_rows) - row;
     const int64_t j = block.depth * piece / pieces, k = block.k + j;
-    rnn::Product q{};
+    panels::Product q{};
     q.rows = rows, q.depth = block.depth * (piece + 1) / pieces - j, q.columns = block.columns;
     q.packed = packed + j * kernel.panel, q.panel_stride = block.stride();
     q.c = p.c + row * p.c_row + block.n, q.c_row = p.c_row;
@@ -90,7 +90,7 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& bl
     } else {
       const float* from = p.a.data + row + k * p.a.column;
       kernel.pack_tiles(from, p.a.column, rows, q.depth, slice);
-      q.a = slice, q.a_row = rnn::kPackedSlice;
+      q.a = slice, q.a_row = panels::kPackedSlice;
     }
     kernel.multiply(q);
   }

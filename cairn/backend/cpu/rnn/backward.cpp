@@ -215,7 +215,7 @@ class BackwardPass {
             padded(args_.c0 ? args_.c0 + state_row(d, slot) : nullptr, scratch + p_.padded_hidden) +
             at;
     }
-    kernels().backward_row(c_.cell, row);
+    cell_kernels().backward_row(c_.cell, row);
   }
 
   // dx = dgates W_ih over the rows of a chunk.

@@ -172,7 +172,7 @@ class ForwardPass {
                      .count = mine.count()};
       if (reserve_[d].cells)
         row.c_saved = reserve_[d].cells + (saved_row(g, t) + i) * p_.padded_hidden + mine.begin;
-      kernels().forward_row(p_.config.cell, row);
+      cell_kernels().forward_row(p_.config.cell, row);
       memcpy(output(d, t, first + i) + mine.begin, row.h, valid * sizeof(float));
     }
   }

@@ -1,28 +1,11 @@
-// The inner loops of the recurrent layers, compiled once for each instruction set and chosen at run
-// time. Everything here works on padded rows: widths are multiples of a panel, padding is zero.
+// The inner loops of the recurrent cells, compiled once for each instruction set and chosen at run
+// time. They work on padded rows: widths are multiples of a panel, padding is zero.
 #pragma once
 #include <cstdint>
 
 #include "cairn/backend/cpu/rnn/rnn.h"
 
 namespace cairn::cpu::rnn {
-
-// C = init + A * B. B is packed in panels of Kernels::panel columns, each [depth][panel].
-struct Product {
-  const float* a;  // row r begins at a + r * a_row
-  int64_t a_row;   // kPackedSlice: A is what pack_slice left
-  int64_t rows, depth;
-  const float* packed;
-  int64_t panel_stride;  // floats from panel to panel
-  int64_t columns;       // of C; the last panel may be part
-  const float* init;
-  int64_t init_row;  // 0 repeats one row (a bias, zeros); init == c adds to C
-  float* c;
-  int64_t c_row;
-  const float* bias = nullptr;  // one more row to add to each row of C
-};
-
-inline constexpr int64_t kPackedSlice = -1;
 
 // One row (one item at one step) of a cell, `count` columns of it.
 // `gates` holds pre-activations and is overwritten by what backward needs:
@@ -53,32 +36,11 @@ struct BackwardRow {
   int64_t count;
 };
 
-struct Kernels {
-  int64_t panel;
-  int64_t tile_rows;  // of a tile: rows are cut into the fewest such tiles, of nearly equal height
-  void (*multiply)(const Product& product);
+struct CellKernels {
   void (*forward_row)(RnnCell cell, const ForwardRow& row);
   void (*backward_row)(RnnCell cell, const BackwardRow& row);
-  // out[k][n] = w[n * ld + k], zero for n >= rows: one panel of a transposed matrix.
-  void (*pack_transposed)(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out);
-  // out[k][n] = w[k * ld + n], zero for n >= columns: one panel of a plain matrix.
-  void (*pack_plain)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
-  // Writes one row of a matrix into all its panels, `panel_stride` floats apart.
-  void (*spread_row)(const float* row, int64_t columns, float* out, int64_t panel_stride);
-  // Packs the transpose of a slice, `columns` <= kSliceColumns by `depth` <= kSliceDepth, as A of a
-  // product; sums[n] = sum over k of w[k * ld + n]. Reads up to kRowPadding floats past a row.
-  void (*pack_slice)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
-                     float* sums);
-  // The same without the sums, for slices of any depth and at most kMostTileColumns columns of a matrix
-  // with long rows; reads nothing past a row.
-  void (*pack_tiles)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
 };
 
-inline constexpr int64_t kSliceColumns = 48;  // a multiple of every tile height
-inline constexpr int64_t kSliceDepth = 256;
-inline constexpr int64_t kMostTileColumns = 144;
-inline constexpr int64_t kRowPadding = 16;
-
-const Kernels& kernels();
+const CellKernels& cell_kernels();
 
 }  // namespace cairn::cpu::rnn

@@ -1,10 +1,13 @@
 // Sizes and places inside the buffers of the recurrent layers.
 #pragma once
-#include "cairn/backend/cpu/rnn/kernels.h"
+#include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/schedule.h"
 
 namespace cairn::cpu::rnn {
+
+using panels::kernels, panels::Product;
+using panels::kPackedSlice, panels::kRowPadding, panels::kSliceColumns, panels::kSliceDepth;
 
 // Blocks of W (and of rows of pre-activations): LSTM i f g o, GRU r z n, RNN one.
 constexpr int gate_count(RnnCell cell) {

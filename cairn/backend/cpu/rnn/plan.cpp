@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "cairn/backend/cpu/rnn/kernels.h"
+#include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/rnn/layout.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/base/error.h"

@@ -1,10 +1,9 @@
-// The matrix product of the recurrent layers: tiles of a few rows by one panel held in registers
-// (re-included per target).
-#if defined(CAIRN_RNN_PRODUCT_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef CAIRN_RNN_PRODUCT_INL_H_
-#undef CAIRN_RNN_PRODUCT_INL_H_
+// The product of packed panels: tiles of a few rows by one panel held in registers (re-included per target).
+#if defined(CAIRN_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CAIRN_GEMM_TILE_INL_H_
+#undef CAIRN_GEMM_TILE_INL_H_
 #else
-#define CAIRN_RNN_PRODUCT_INL_H_
+#define CAIRN_GEMM_TILE_INL_H_
 #endif
 
 #include <hwy/cache_control.h>
@@ -13,10 +12,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cairn/backend/cpu/rnn/kernels.h"
+#include "cairn/backend/cpu/gemm/panels.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace cairn::cpu::rnn::HWY_NAMESPACE {
+namespace cairn::cpu::panels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using D = hn::ScalableTag<float>;
@@ -153,6 +152,6 @@ void multiply(const Product& p) {
   }
 }
 
-}  // namespace cairn::cpu::rnn::HWY_NAMESPACE
+}  // namespace cairn::cpu::panels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 #endif

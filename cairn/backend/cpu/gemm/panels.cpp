@@ -1,0 +1,126 @@
+#include "cairn/backend/cpu/gemm/panels.h"
+
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/gemm/panels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "cairn/backend/cpu/gemm/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::panels::HWY_NAMESPACE {
+
+// Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k]. Returns how
+// many k are done.
+HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth, float* out) {
+  int64_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  for (; k + 4 <= depth; k += 4, out += 4 * kPanel) {
+    const auto a = hn::LoadU(d, w + k), b = hn::LoadU(d, w + ld + k);
+    const auto c = hn::LoadU(d, w + 2 * ld + k), e = hn::LoadU(d, w + 3 * ld + k);
+    const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
+    const auto ac2 = hn::InterleaveUpper(d, a, c), be2 = hn::InterleaveUpper(d, b, e);
+    hn::StoreU(hn::InterleaveLower(d, ac, be), d, out);
+    hn::StoreU(hn::InterleaveUpper(d, ac, be), d, out + kPanel);
+    hn::StoreU(hn::InterleaveLower(d, ac2, be2), d, out + 2 * kPanel);
+    hn::StoreU(hn::InterleaveUpper(d, ac2, be2), d, out + 3 * kPanel);
+  }
+#endif
+  return k;
+}
+
+void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out) {
+  int64_t done = 0;
+  if (rows == kPanel && kPanel % 4 == 0)
+    for (int64_t n = 0; n < kPanel; n += 4) done = transpose_four_rows(w + n * ld, ld, depth, out + n);
+  for (int64_t k = done; k < depth; ++k)
+    for (int64_t n = 0; n < kPanel; ++n) out[k * kPanel + n] = n < rows ? w[n * ld + k] : 0.0f;
+}
+
+// A panel's row of `columns` floats, padded by zeros.
+HWY_INLINE void copy_panel_row(const float* from, int64_t columns, float* to) {
+  if (columns >= kPanel) {
+    const D d;
+    hn::StoreU(hn::LoadU(d, from), d, to);
+    hn::StoreU(hn::LoadU(d, from + kLanes), d, to + kLanes);
+  } else {
+    for (int64_t n = 0; n < kPanel; ++n) to[n] = n < columns ? from[n] : 0.0f;
+  }
+}
+
+void pack_plain(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
+  for (int64_t k = 0; k < depth; ++k) copy_panel_row(w + k * ld, columns, out + k * kPanel);
+}
+
+void spread_row(const float* row, int64_t columns, float* out, int64_t panel_stride) {
+  for (int64_t n = 0; n < columns; n += kPanel, out += panel_stride)
+    copy_panel_row(row + n, columns - n, out);
+}
+
+void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
+                float* sums) {
+  const D d;
+  constexpr int64_t kVectors = (kTileRows + kLanes - 1) / kLanes;
+  for (int64_t t = 0, tiles = tile_count(columns); t < tiles; ++t) {
+    const int64_t begin = tile_begin(columns, t), height = tile_begin(columns, t + 1) - begin;
+    V sum[kVectors];
+    for (V& s : sum) s = hn::Zero(d);
+    for (int64_t k = 0; k < depth; ++k, out += height)
+      for (int64_t v = 0; v * kLanes < height; ++v) {
+        const V x = hn::LoadU(d, w + k * ld + begin + v * kLanes);
+        sum[v] = hn::Add(sum[v], x);
+        hn::StoreU(x, d, out + v * kLanes);  // what is too much, the next row or tile overwrites
+      }
+    HWY_ALIGN float lanes[kVectors * kLanes];
+    for (int64_t v = 0; v < kVectors; ++v) hn::Store(sum[v], d, lanes + v * kLanes);
+    std::copy_n(lanes, height, sums + begin);
+  }
+}
+
+// Row after row, as they lie: rows of a large matrix are pages apart, and nothing prefetches the next ones.
+void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
+  constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
+  constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
+  const D d;
+  const int64_t tiles = tile_count(columns);
+  int64_t begin[kMostTiles + 1];
+  float* target[kMostTiles];
+  for (int64_t t = 0; t <= tiles; ++t) begin[t] = tile_begin(columns, t);
+  for (int64_t t = 0; t < tiles; ++t) target[t] = out + begin[t] * depth;
+  for (int64_t k = 0; k < depth; ++k, w += ld) {
+    if (k + kAhead < depth)
+      for (int64_t i = 0; i < columns; i += kLine) hwy::Prefetch(w + kAhead * ld + i);
+    // Tiles that may write past their row: the next rows overwrite it.
+    const int64_t whole = (depth - k) * (columns / tiles) >= kWritten ? tiles - 1 : 0;
+    for (int64_t t = 0; t < whole; ++t) {
+      const int64_t height = begin[t + 1] - begin[t];
+      for (int64_t v = 0; v < kTileRows; v += kLanes) hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);
+      target[t] += height;
+    }
+    for (int64_t t = whole; t < tiles; ++t) target[t] = std::copy_n(w + begin[t], begin[t + 1] - begin[t], target[t]);
+  }
+}
+
+const Kernels* table() {
+  static const Kernels kTable = {kPanel,     kTileRows,  multiply,   pack_transposed,
+                                 pack_plain, spread_row, pack_slice, pack_tiles};
+  return &kTable;
+}
+
+}  // namespace cairn::cpu::panels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu::panels {
+HWY_EXPORT(table);
+
+const Kernels& kernels() {
+  static const Kernels* const chosen = HWY_DYNAMIC_DISPATCH(table)();
+  return *chosen;
+}
+
+}  // namespace cairn::cpu::panels
+#endif

@@ -12,7 +12,7 @@
 namespace cairn::cpu::gemv {
 
 constexpr int64_t kMaxRows = 8;
-constexpr int64_t kChunk = 64;         // outputs between two epilogues
+constexpr int64_t kChunk = 32;         // outputs of a stream between two epilogues
 constexpr int64_t kGrain = 16 * 1024;  // weights that are worth a thread
 
 struct Call {
@@ -41,8 +41,7 @@ namespace {
 using namespace cairn::cpu::attention::HWY_NAMESPACE;
 
 constexpr int64_t kLineBytes = 64;
-// Bytes ahead in each row of weights; in short rows, where that would be what other sums of the tile read: the next tile.
-constexpr int64_t kPrefetch = 1024, kShortTile = 16 * 1024;
+constexpr int64_t kPrefetch = 2048;  // bytes ahead in each stream
 
 HWY_INLINE VF load_weights(const float* w) { return hn::LoadU(F32(), w); }
 HWY_INLINE VF load_weights(const int8_t* w) {
@@ -53,10 +52,10 @@ HWY_INLINE VF load_weights(const int8_t* w) {
 // Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in 16 registers.
 constexpr int outputs_for(int rows) { return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1; }
 
-// kOutputs rows of weights times kRows rows of x.
+// kOutputs rows of weights, `stride` apart, times kRows rows of x. Sum (n, m) goes to dots[(n * kRows + m) * kChunk].
 template <int kOutputs, int kRows, class Weight>
-HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t depth, const float* HWY_RESTRICT x, int64_t x_stride,
-                         float* HWY_RESTRICT y, int64_t y_stride) {
+HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t depth, const float* HWY_RESTRICT x,
+                         int64_t x_stride, float* HWY_RESTRICT dots) {
   const F32 d;
   VF sum[kOutputs][kRows];
 #pragma GCC unroll 4
@@ -69,17 +68,16 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t depth, const floa
     for (int m = 0; m < kRows; ++m) xv[m] = hn::LoadU(d, x + m * x_stride + k);
 #pragma GCC unroll 4
     for (int n = 0; n < kOutputs; ++n) {
-      const VF wv = load_weights(w + n * depth + k);
+      const VF wv = load_weights(w + n * stride + k);
 #pragma GCC unroll 8
       for (int m = 0; m < kRows; ++m) sum[n][m] = hn::MulAdd(wv, xv[m], sum[n][m]);
     }
   };
-  constexpr int64_t kSize = sizeof(Weight), kLine = kLineBytes / kSize;
-  const int64_t ahead = kOutputs * depth * kSize <= kShortTile ? kOutputs * depth * kSize : kPrefetch;
+  constexpr int64_t kLine = kLineBytes / sizeof(Weight);
   int64_t k = 0;
   for (; k + kLine <= depth; k += kLine) {
 #pragma GCC unroll 4
-    for (int n = 0; n < kOutputs; ++n) hwy::Prefetch(reinterpret_cast<const char*>(w + n * depth + k) + ahead);
+    for (int n = 0; n < kOutputs; ++n) hwy::Prefetch(reinterpret_cast<const char*>(w + n * stride + k) + kPrefetch);
 #pragma GCC unroll 8
     for (int64_t i = 0; i < kLine; i += kLanes) add_vector(k + i);
   }
@@ -87,18 +85,9 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t depth, const floa
   for (int n = 0; n < kOutputs; ++n)
     for (int m = 0; m < kRows; ++m) {
       float total = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
-      for (int64_t i = k; i < depth; ++i) total += static_cast<float>(w[n * depth + i]) * x[m * x_stride + i];
-      y[m * y_stride + n] = total;
+      for (int64_t i = k; i < depth; ++i) total += static_cast<float>(w[n * stride + i]) * x[m * x_stride + i];
+      dots[(n * kRows + m) * kChunk] = total;
     }
-}
-
-template <int kRows, class Weight>
-HWY_NOINLINE void dot_rows(const Weight* w, int64_t outputs, int64_t depth, const float* x, int64_t x_stride, float* y,
-                           int64_t y_stride) {
-  constexpr int kStep = outputs_for(kRows);
-  int64_t n = 0;
-  for (; n + kStep <= outputs; n += kStep) dot_tile<kStep, kRows>(w + n * depth, depth, x, x_stride, y + n, y_stride);
-  for (; n < outputs; ++n) dot_tile<1, kRows>(w + n * depth, depth, x, x_stride, y + n, y_stride);
 }
 
 // 1 / (1 + exp(-x)).
@@ -158,29 +147,38 @@ HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64
   }
 }
 
-template <class Weight>
-HWY_INLINE void dot_rows_of(int64_t rows, const Weight* w, int64_t outputs, int64_t depth, const float* x,
-                            int64_t x_stride, float* y, int64_t y_stride) {
-  switch (rows) {
-    case 1: return dot_rows<1>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 2: return dot_rows<2>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 3: return dot_rows<3>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 4: return dot_rows<4>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 5: return dot_rows<5>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 6: return dot_rows<6>(w, outputs, depth, x, x_stride, y, y_stride);
-    case 7: return dot_rows<7>(w, outputs, depth, x, x_stride, y, y_stride);
-    default: return dot_rows<8>(w, outputs, depth, x, x_stride, y, y_stride);
+// Outputs [begin, end) of kRows rows. The weights are read as several streams far apart, an output of each at a time: one
+// stream alone the processor does not fetch fast enough from memory. Dot products wait in a small buffer, so that y may
+// be the residual.
+template <int kRows, class Weight>
+HWY_NOINLINE void outputs_of_rows(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
+  constexpr int kStreams = outputs_for(kRows);
+  alignas(64) float dots[kStreams * kRows * kChunk];
+  const int64_t length = (end - begin) / kStreams, stride = length * call.depth;
+  for (int64_t n = 0; n < length; n += kChunk) {
+    const int64_t here = std::min(kChunk, length - n);
+    for (int64_t i = 0; i < here; ++i)
+      dot_tile<kStreams, kRows>(weight + (begin + n + i) * call.depth, stride, call.depth, call.x, call.x_stride, dots + i);
+    for (int64_t i = 0; i < kStreams * kRows; ++i)
+      finish_row(call, i % kRows, begin + i / kRows * length + n, here, dots + i * kChunk);
   }
+  const int64_t rest = begin + kStreams * length;
+  for (int64_t n = rest; n < end; ++n)
+    dot_tile<1, kRows>(weight + n * call.depth, 0, call.depth, call.x, call.x_stride, dots + n - rest);
+  for (int64_t m = 0; m < kRows && rest < end; ++m) finish_row(call, m, rest, end - rest, dots + m * kChunk);
 }
 
-// Outputs [begin, end) of at most 8 rows; dot products wait in a small buffer, so that y may be the residual.
 template <class Weight>
 HWY_INLINE void outputs_of(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
-  alignas(64) float dots[kMaxRows * kChunk];
-  for (int64_t n = begin; n < end; n += kChunk) {
-    const int64_t here = std::min(kChunk, end - n);
-    dot_rows_of(call.rows, weight + n * call.depth, here, call.depth, call.x, call.x_stride, dots, kChunk);
-    for (int64_t m = 0; m < call.rows; ++m) finish_row(call, m, n, here, dots + m * kChunk);
+  switch (call.rows) {
+    case 1: return outputs_of_rows<1>(call, weight, begin, end);
+    case 2: return outputs_of_rows<2>(call, weight, begin, end);
+    case 3: return outputs_of_rows<3>(call, weight, begin, end);
+    case 4: return outputs_of_rows<4>(call, weight, begin, end);
+    case 5: return outputs_of_rows<5>(call, weight, begin, end);
+    case 6: return outputs_of_rows<6>(call, weight, begin, end);
+    case 7: return outputs_of_rows<7>(call, weight, begin, end);
+    default: return outputs_of_rows<8>(call, weight, begin, end);
   }
 }
 

@@ -1,8 +1,10 @@
 #include "cairn/backend/cpu/gemm/gemm.h"
+#include "cairn/backend/cpu/gemm/gemm_i8.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 #include <vector>
 
 #include "cairn/base/parallel.h"
@@ -78,6 +80,39 @@ TEST(gemm, b_packed_once) {
         check_product({37, 4100, 400, true, b, start, true}, threads);
         check_product({20, 33, 30000, false, b, start, true}, threads);
       }
+  set_num_threads(2);
+}
+
+// y = x W^T with 8-bit W, against loops in double.
+void check_i8(int64_t rows, int64_t outputs, int64_t depth, int threads) {
+  set_num_threads(threads);
+  const auto floats = [](int64_t count) { return static_cast<size_t>(count); };
+  Floats x(floats(rows * depth), 1, 1), scales(floats(outputs), 0.01, 2), y(floats(rows * outputs));
+  std::mt19937 engine(3);
+  std::uniform_int_distribution<int> draw(-128, 127);
+  std::vector<int8_t> weight(floats(outputs * depth));
+  for (int8_t& w : weight) w = static_cast<int8_t>(draw(engine));
+  Guarded workspace(gemm_i8_workspace());
+  gemm_i8(weight.data(), scales.floats(), outputs, depth, x.floats(), rows, y.floats(), workspace.get());
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < outputs; ++n) {
+      double want = 0;
+      for (int64_t k = 0; k < depth; ++k)
+        want += static_cast<double>(x.floats()[m * depth + k]) * weight[floats(n * depth + k)] * scales.floats()[n];
+      ASSERT_NEAR(y.floats()[m * outputs + n], want, 1e-5 * std::sqrt(static_cast<double>(depth)))
+          << m << ", " << n << " of " << rows << "x" << outputs << "x" << depth << ", " << threads << " threads";
+    }
+}
+
+TEST(gemm, weights_of_8_bits) {
+  for (const int threads : {1, 2, 3}) {
+    check_i8(1, 1, 1, threads);
+    check_i8(17, 5, 7, threads);
+    check_i8(19, 33, 16, threads);
+    check_i8(200, 67, 401, threads);
+    check_i8(400, 130, 800, threads);
+    check_i8(3, 4, 0, threads);
+  }
   set_num_threads(2);
 }
 

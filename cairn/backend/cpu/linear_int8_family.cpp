@@ -1,9 +1,8 @@
-// Linear layers with 8-bit weights, f32: a few rows read the weights as they are; more rows are worth widening them.
-#include "cairn/backend/cpu/more_families.h"
+// Linear layers with 8-bit weights, f32: few rows and many.
+#include "cairn/backend/cpu/gemm/gemm_i8.h"
 #include "cairn/backend/cpu/gemv/gemv.h"
-#include "cairn/backend/cpu/onednn/primitive.h"
+#include "cairn/backend/cpu/more_families.h"
 #include "cairn/backend/cpu/owned_call.h"
-#include "cairn/base/parallel.h"
 
 namespace cairn::cpu {
 namespace {
@@ -15,8 +14,8 @@ bool supports(const OpCall& call) { return is_op(call, "linear_int8") && call.dt
 class LinearInt8Plan : public Plan {
  public:
   explicit LinearInt8Plan(const OpCall& call)
-      : rows_(call.shape(0)[0]), outputs_(call.shape(1)[0]), depth_(call.shape(1)[1]), threads_(num_threads()) {
-    if (rows_ > kFewRows) workspace_bytes = sizeof(float) * static_cast<size_t>(outputs_ * depth_);
+      : rows_(call.shape(0)[0]), outputs_(call.shape(1)[0]), depth_(call.shape(1)[1]) {
+    if (rows_ > kFewRows) workspace_bytes = gemm_i8_workspace();
   }
   void launch(const Launch& args) const override {
     if (rows_ * outputs_ == 0) return;
@@ -25,19 +24,11 @@ class LinearInt8Plan : public Plan {
     const float* scale = static_cast<const float*>(args.inputs[2]);
     float* y = static_cast<float*>(args.outputs[0]);
     if (rows_ <= kFewRows) return gemv_i8(values, scale, outputs_, depth_, x, depth_, rows_, {}, y, outputs_);
-    float* wide = static_cast<float*>(args.workspace);
-    parallel_for(outputs_, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n)
-        for (int64_t k = 0; k < depth_; ++k) wide[n * depth_ + k] = scale[n] * static_cast<float>(values[n * depth_ + k]);
-    });
-    onednn::ThreadScope scope(threads_);
-    dnnl_sgemm('N', 'T', rows_, outputs_, depth_, 1.0f, x, std::max<int64_t>(1, depth_), wide, std::max<int64_t>(1, depth_), 0.0f,
-               y, outputs_);
+    gemm_i8(values, scale, outputs_, depth_, x, rows_, y, args.workspace);
   }
 
  private:
   int64_t rows_, outputs_, depth_;
-  int threads_;
 };
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {

@@ -12,6 +12,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::panels::HWY_NAMESPACE {
 
+constexpr int kSquare = 16;  // bytes of a vector of 128 bits
+
 // Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k]. Returns how
 // many k are done.
 HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth, float* out) {
@@ -38,6 +40,47 @@ void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, fl
     for (int64_t n = 0; n < kPanel; n += 4) done = transpose_four_rows(w + n * ld, ld, depth, out + n);
   for (int64_t k = done; k < depth; ++k)
     for (int64_t n = 0; n < kPanel; ++n) out[k * kPanel + n] = n < rows ? w[n * ld + k] : 0.0f;
+}
+
+// 16 k of 16 rows of w. Four perfect shuffles of 16 rows of 16 bytes transpose them.
+HWY_INLINE void widen_square(const int8_t* w, const float* scale, int64_t ld, float* out) {
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<int8_t, kSquare> bytes;
+  using Bytes = hn::Vec<decltype(bytes)>;
+  const hn::Rebind<int8_t, D> narrow;
+  const hn::Rebind<int32_t, D> wide;
+  const D d;
+  Bytes row[kSquare], next[kSquare];
+#pragma GCC unroll 16
+  for (int n = 0; n < kSquare; ++n) row[n] = hn::LoadU(bytes, w + n * ld);
+#pragma GCC unroll 4
+  for (int round = 0; round < 4; ++round) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kSquare / 2; ++i) {
+      next[2 * i] = hn::InterleaveLower(bytes, row[i], row[i + kSquare / 2]);
+      next[2 * i + 1] = hn::InterleaveUpper(bytes, row[i], row[i + kSquare / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kSquare; ++i) row[i] = next[i];
+  }
+  HWY_ALIGN int8_t column[kSquare];
+  for (int k = 0; k < kSquare; ++k) {
+    hn::Store(row[k], bytes, column);
+    for (int n = 0; n < kSquare; n += kLanes)
+      hn::StoreU(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, column + n))), hn::LoadU(d, scale + n)), d,
+                 out + k * kPanel + n);
+  }
+#endif
+}
+
+void pack_transposed_i8(const int8_t* w, const float* scale, int64_t ld, int64_t rows, int64_t depth, float* out) {
+  const bool squares = HWY_TARGET != HWY_SCALAR && rows == kPanel && kPanel % kSquare == 0;
+  const int64_t done = squares ? depth / kSquare * kSquare : 0;
+  for (int64_t k = 0; k < done; k += kSquare)
+    for (int64_t n = 0; n < kPanel; n += kSquare) widen_square(w + n * ld + k, scale + n, ld, out + k * kPanel + n);
+  for (int64_t k = done; k < depth; ++k)
+    for (int64_t n = 0; n < kPanel; ++n)
+      out[k * kPanel + n] = n < rows ? scale[n] * static_cast<float>(w[n * ld + k]) : 0.0f;
 }
 
 // A panel's row of `columns` floats, padded by zeros.
@@ -105,7 +148,7 @@ void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
 }
 
 const Kernels* table() {
-  static const Kernels kTable = {kPanel,     kTileRows,  multiply,   pack_transposed,
+  static const Kernels kTable = {kPanel,     kTileRows,  multiply,   pack_transposed, pack_transposed_i8,
                                  pack_plain, spread_row, pack_slice, pack_tiles};
   return &kTable;
 }

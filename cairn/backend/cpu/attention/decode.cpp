@@ -20,10 +20,10 @@ HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
 namespace {
 
-// kKeys dot products of q with neighbouring keys.
+// kKeys dot products of q with keys `stride` apart; the scores go `score_stride` apart.
 template <int kKeys>
 HWY_INLINE void dots(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k, int64_t stride, int64_t dim,
-                     float* HWY_RESTRICT scores) {
+                     float* HWY_RESTRICT scores, int64_t score_stride) {
   const F32 d;
   VF sum[kKeys];
 #pragma GCC unroll 4
@@ -42,7 +42,18 @@ HWY_INLINE void dots(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k, i
       sum[j] = hn::MulAdd(qv, hn::MaskedLoad(rest, d, k + j * stride + i), sum[j]);
   }
 #pragma GCC unroll 4
-  for (int j = 0; j < kKeys; ++j) scores[j] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
+  for (int j = 0; j < kKeys; ++j) scores[j * score_stride] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
+}
+
+// Keys of a block, and their values, are read as several streams far apart, a row of each at a time: one stream alone the
+// processor does not fetch fast enough from memory. What does not divide evenly comes at the end.
+constexpr int64_t kStreams = 4;
+
+HWY_NOINLINE void score_keys(const float* q, const float* k, int64_t stride, int64_t dim, int64_t keys,
+                             float* scores) {
+  const int64_t length = keys / kStreams;
+  for (int64_t j = 0; j < length; ++j) dots<kStreams>(q, k + j * stride, length * stride, dim, scores + j, length);
+  for (int64_t j = kStreams * length; j < keys; ++j) dots<1>(q, k + j * stride, stride, dim, scores + j, 1);
 }
 
 // out[0 .. kVectors) = rescale * out + sum over keys of weights[j] * v[j]. kPartial: `columns` < kLanes remain.
@@ -55,12 +66,18 @@ HWY_INLINE void weigh(const float* HWY_RESTRICT weights, const float* HWY_RESTRI
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i)
     sum[i] = hn::Mul(hn::Set(d, rescale), kPartial ? hn::MaskedLoad(mask, d, out) : hn::LoadU(d, out + i * kLanes));
-  for (int64_t j = 0; j < keys; ++j, v += stride) {
+  const auto add_row = [&](int64_t j) HWY_ATTR {
     const VF w = hn::Set(d, weights[j]);
+    const float* row = v + j * stride;
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i)
-      sum[i] = hn::MulAdd(w, kPartial ? hn::MaskedLoad(mask, d, v) : hn::LoadU(d, v + i * kLanes), sum[i]);
-  }
+      sum[i] = hn::MulAdd(w, kPartial ? hn::MaskedLoad(mask, d, row) : hn::LoadU(d, row + i * kLanes), sum[i]);
+  };
+  const int64_t length = keys / kStreams;
+  for (int64_t j = 0; j < length; ++j)
+#pragma GCC unroll 4
+    for (int64_t s = 0; s < kStreams; ++s) add_row(s * length + j);
+  for (int64_t j = kStreams * length; j < keys; ++j) add_row(j);
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
     if constexpr (kPartial) hn::BlendedStore(sum[i], mask, d, out);
@@ -77,17 +94,10 @@ HWY_NOINLINE void weigh_values(const float* weights, const float* v, int64_t str
   if (i < dim) weigh<1, true>(weights, v + i, stride, keys, rescale, out + i, dim - i);
 }
 
-HWY_NOINLINE void score_keys(const float* q, const float* k, int64_t stride, int64_t dim, int64_t keys,
-                             float* scores) {
-  int64_t j = 0;
-  for (; j + 4 <= keys; j += 4) dots<4>(q, k + j * stride, stride, dim, scores + j);
-  for (; j < keys; ++j) dots<1>(q, k + j * stride, stride, dim, scores + j);
-}
-
-// Scores become exp2(score - maximum), rest of the block 0; returns the factor for what was summed before.
+// Scores become exp2(score - maximum), as do those up to a whole vector; returns the factor for what was summed before.
 HWY_NOINLINE float softmax_row(float* scores, int64_t keys, float& row_max, float& row_sum) {
   const F32 d;
-  std::fill(scores + keys, scores + kKeyBlock, kMinusInfinity);
+  std::fill(scores + keys, scores + (keys + kLanes - 1) / kLanes * kLanes, kMinusInfinity);
   VF top = hn::Set(d, row_max);
   for (int64_t j = 0; j < keys; j += kLanes) top = hn::Max(hn::LoadU(d, scores + j), top);
   const float old = row_max;
@@ -120,12 +130,12 @@ void decode_part(const AttentionPlan& plan, const AttentionInputs& in, int64_t b
   }
   const float* k = in.k + b * in.k_strides.batch + kv_head * in.k_strides.head;
   const float* v = in.v + b * in.v_strides.batch + kv_head * in.v_strides.head;
-  for (int64_t key = begin; key < end; key += kKeyBlock)
+  for (int64_t key = begin; key < end; key += kDecodeKeys)
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t h = kv_head * group + r / s.queries, t = r % s.queries;
-      const int64_t keys = std::min({kKeyBlock, end - key, last_key(plan, count, t) + 1 - key});
+      const int64_t keys = std::min({kDecodeKeys, end - key, last_key(plan, count, t) + 1 - key});
       if (keys <= 0) continue;
-      float *part = partial + r * (2 + dim), *row = scores + r * kKeyBlock;
+      float *part = partial + r * (2 + dim), *row = scores + r * kDecodeKeys;
       score_keys(queries + r * dim, k + key * in.k_strides.token, in.k_strides.token, dim, keys, row);
       if (in.mask) {
         const TokenStrides& ms = in.mask_strides;

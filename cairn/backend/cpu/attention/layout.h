@@ -9,7 +9,8 @@
 namespace cairn::cpu::attention {
 
 constexpr int64_t kForwardKeys = 96;     // keys of a block: 24 KB at D = 64, and a multiple of the tile's 6 rows
-constexpr int64_t kKeyBlock = 64;        // the same for backward and decode
+constexpr int64_t kKeyBlock = 64;        // the same for backward
+constexpr int64_t kDecodeKeys = 256;     // the same for decode
 constexpr int64_t kMaxPanel = 32;        // columns of a register tile, at most (AVX-512)
 constexpr int64_t kDecodeRows = 8;       // at most so many query rows of one key head take the decode path
 constexpr int64_t kBackwardQueries = 64;
@@ -83,7 +84,7 @@ struct BackwardScratch {
 struct DecodeScratch {
   float* partial;  // [B * Hkv][splits][rows][2 + D]: maximum, sum, unnormalised output
   int64_t row_size;
-  float* thread;   // [threads][rows * (D + kKeyBlock)]: queries, scores
+  float* thread;   // [threads][rows * (D + kDecodeKeys)]: queries, scores
   int64_t thread_size;
 
   DecodeScratch(Carver& carver, const AttentionPlan& plan) {
@@ -91,7 +92,7 @@ struct DecodeScratch {
     const int64_t rows = s.heads / s.kv_heads * s.queries;
     row_size = 2 + s.dim;
     partial = carver.floats(s.batch * s.kv_heads * plan.key_splits * rows * row_size);
-    thread_size = (rows * (s.dim + kKeyBlock) + 15) & ~int64_t{15};
+    thread_size = (rows * (s.dim + kDecodeKeys) + 15) & ~int64_t{15};
     thread = carver.floats(plan.threads * thread_size);
   }
 };

@@ -2,6 +2,7 @@
 // directions.
 #pragma once
 #include <memory>
+#include <string_view>
 
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/ops/op.h"
@@ -43,7 +44,34 @@ std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& r
 // Winograd's kernel where it fits and pays, else nullptr. A fixed weight it wants packed, and a
 // packed one it takes.
 std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles& roles);
-// The copy of a plain weight into the packed layout of `call`'s output.
 std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
+// A matrix product over gathered pixels, forward, for a weight that is fixed or packed; nullptr: it does not fit.
+std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles);
+std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call);
+
+// The copy of a plain weight into the packed layout of `call`'s output.
+std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
+
+// Which kernel a packed weight is for: the first number of its form.
+constexpr int64_t kImplicitGemmForm = 1;
+inline bool packed_for_gemm(const Layout& layout) { return layout.packed() && layout.strides[1] == kImplicitGemmForm; }
+// CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
+std::string_view conv_choice();
+// The kernel will be given, or may ask for, a weight that was packed beforehand.
+inline bool takes_packed(const OpCall& call, const ConvRoles& r) {
+  return r.direction != ConvDirection::weight && (r.w->layout.packed() || call.is_fixed(r.w_at));
+}
+// Channels a block where the operands leave the choice.
+int preferred_block();
+// The bias in whole blocks of channels, the last padded with zeros.
+class WholeBias {
+ public:
+  WholeBias(const ConvRoles& roles, int block, size_t& scratch_bytes);  // takes room there if it needs to
+  const float* operator()(const float* bias, void* scratch) const;
+
+ private:
+  int64_t channels_ = 0, padded_ = 0;  // 0: as it is
+  size_t offset_ = 0;
+};
 
 }  // namespace cairn::cpu

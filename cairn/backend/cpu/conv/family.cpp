@@ -1,15 +1,19 @@
 // Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits
-// the kernel (3x3 of stride 1, 4x4 of stride 2) and pays, else the library's direct kernels.
+// the kernel (3x3 of stride 1, 4x4 of stride 2) and pays; else a product over gathered pixels where
+// the weight is fixed; else the library's direct kernels.
 // Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
 // plain tensors); in the layouts that `layouts` asks for there are none.
 //
-// CAIRN_CONV=direct|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
+// CAIRN_CONV=direct|gemm|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/widen.h"
+#include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 
 namespace cairn::cpu {
@@ -117,6 +121,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 
 std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
+  if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
 }
 
@@ -192,6 +197,34 @@ bool layouts(OpCall& call) {
 }
 
 }  // namespace
+
+std::unique_ptr<Plan> make_conv_pack(const OpCall& call) {
+  return packed_for_gemm(call.out().layout) ? make_implicit_gemm_pack(call) : make_winograd_pack(call);
+}
+
+std::string_view conv_choice() {
+  const char* setting = std::getenv("CAIRN_CONV");
+  const std::string_view choice = setting ? setting : "auto";
+  for (const char* known : {"auto", "direct", "gemm", "f2", "f4"})
+    if (choice == known) return choice;
+  fail("CAIRN_CONV is '{}'; it can be auto, direct, gemm, f2 or f4", choice);
+}
+
+int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
+
+WholeBias::WholeBias(const ConvRoles& r, int block, size_t& scratch_bytes) {
+  if (!r.bias || r.bias->shape[0] % block == 0) return;
+  channels_ = r.bias->shape[0], padded_ = (channels_ + block - 1) / block * block;
+  offset_ = whole_lines(scratch_bytes);
+  scratch_bytes = offset_ + whole_lines(sizeof(float) * static_cast<size_t>(padded_));
+}
+
+const float* WholeBias::operator()(const float* bias, void* scratch) const {
+  if (padded_ == 0 || !bias) return bias;
+  auto* whole = reinterpret_cast<float*>(static_cast<char*>(scratch) + offset_);
+  std::fill(std::copy(bias, bias + channels_, whole), whole + padded_, 0.0f);
+  return whole;
+}
 
 Family conv_family() { return {"conv", supports, prepare, nullptr, layouts}; }
 

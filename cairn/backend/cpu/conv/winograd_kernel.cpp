@@ -1,7 +1,6 @@
 // Winograd's convolution as a kernel of the family: where it fits, where it pays, and weights
 // transformed once.
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 
@@ -13,13 +12,6 @@
 
 namespace cairn::cpu {
 namespace {
-
-int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
-
-// The kernel will be given, or may ask for, a weight that was transformed beforehand.
-bool takes_packed(const OpCall& call, const ConvRoles& r) {
-  return r.direction != ConvDirection::weight && (r.w->layout.packed() || call.is_fixed(r.w_at));
-}
 
 // 3x3 (and 3x3x3) of stride 1; 4x4 of stride 2 over even sizes, and 3x3 where zeros can be added to
 // the weight once.
@@ -86,13 +78,11 @@ struct PackedForm {
 
 // Which tile to use; none: direct convolution.
 std::optional<WinogradTile> winograd_tile(const OpCall& call, const ConvRoles& r) {
+  if (packed_for_gemm(r.w->layout)) return {};
   if (r.w->layout.packed()) return PackedForm(r.w->layout).tile;
   if (!winograd_fits(call, r)) return {};
-  const char* setting = std::getenv("CAIRN_CONV");
-  const std::string_view choice = setting ? setting : "auto";
-  check(choice == "auto" || choice == "direct" || choice == "f2" || choice == "f4",
-        "CAIRN_CONV is '{}'; it can be auto, direct, f2 or f4", choice);
-  if (choice == "direct") return {};
+  const std::string_view choice = conv_choice();
+  if (choice == "direct" || choice == "gemm") return {};
   if (choice == "f2") return WinogradTile::f2;
   if (choice == "f4") return WinogradTile::f4;
   if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return {};
@@ -139,14 +129,11 @@ class WinogradKernel : public ConvKernel {
             (weights_ = std::make_unique<WinogradBackwardWeights>(s, options))->workspace_bytes();
         break;
     }
-    if (!r.bias || s.out_channels % s.block == 0) return;
-    channels_ = s.out_channels, bias_offset_ = scratch_bytes = whole_lines(scratch_bytes);
-    padded_ = (channels_ + s.block - 1) / s.block * s.block;
-    scratch_bytes += whole_lines(sizeof(float) * static_cast<size_t>(padded_));
+    bias_.emplace(r, s.block, scratch_bytes);
   }
   void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras,
            void* scratch) override {
-    const ConvEpilogue epilogue{whole_bias(extras.bias, scratch),
+    const ConvEpilogue epilogue{(*bias_)(extras.bias, scratch),
                                 static_cast<const float*>(extras.residual), relu_};
     const auto* px = static_cast<const float*>(x_data);
     const auto* pw = static_cast<const float*>(w_data);
@@ -163,18 +150,9 @@ class WinogradKernel : public ConvKernel {
   }
 
  private:
-  // The bias in whole blocks of channels.
-  const float* whole_bias(const float* bias, void* scratch) const {
-    if (padded_ == 0 || !bias) return bias;
-    auto* whole = reinterpret_cast<float*>(static_cast<char*>(scratch) + bias_offset_);
-    std::fill(std::copy(bias, bias + channels_, whole), whole + padded_, 0.0f);
-    return whole;
-  }
-
   ConvDirection direction_;
   bool relu_, packed_;
-  int64_t channels_ = 0, padded_ = 0;  // set where the last block of channels is not full
-  size_t bias_offset_ = 0;
+  std::optional<WholeBias> bias_;
   std::unique_ptr<WinogradForward> forward_;
   std::unique_ptr<WinogradBackwardData> data_;
   std::unique_ptr<WinogradBackwardWeights> weights_;

@@ -42,7 +42,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
   if (!from_blocked && !call.in(0).contiguous()) return nullptr;
-  if (call.out().layout.packed()) return make_winograd_pack(call);
+  if (call.out().layout.packed()) return make_conv_pack(call);
   try {
     return std::make_unique<ReorderPlan>(call);
   } catch (const dnnl::error&) {  // the library lacks this pair

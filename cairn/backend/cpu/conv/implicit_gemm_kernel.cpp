@@ -1,0 +1,94 @@
+// The product over gathered pixels as a kernel of the family: where it fits, and weights packed once.
+#include <optional>
+
+#include "cairn/backend/cpu/conv/conv_kernel.h"
+#include "cairn/backend/cpu/conv/implicit_gemm.h"
+#include "cairn/backend/cpu/owned_call.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+int block_of(const ConvRoles& r) {
+  return r.x->layout.blocked()   ? r.x->layout.block
+         : r.y->layout.blocked() ? r.y->layout.block
+                                 : preferred_block();
+}
+
+bool fits(const OpCall& call, const ConvRoles& r) {
+  if (packed_for_gemm(r.w->layout)) return true;
+  const int spatial = r.x->shape.ssize() - 2, block = block_of(r);
+  // Few input channels would be mostly padding.
+  return r.direction == ConvDirection::forward && takes_packed(call, r) && conv_choice() != "direct" &&
+         call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 && spatial <= 3 &&
+         block == ImplicitGemm::block() && 2 * r.x->shape[1] >= block;
+}
+
+// What the packed weight's form depends on alone.
+ImplicitGemmShape weight_shape(const Shape& w) {
+  ImplicitGemmShape s{.in_channels = w[1], .out_channels = w[0]};
+  const int spatial = w.ssize() - 2;
+  for (int d = 0; d < spatial; ++d) s.kernel[d + 3 - spatial] = w[d + 2];
+  return s;
+}
+
+ImplicitGemmShape shape_of(const OpCall& call, const ConvRoles& r) {
+  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"),
+             &pads = call.attrs->ints("pads");
+  ImplicitGemmShape s = weight_shape(r.w->shape);
+  s.batch = r.x->shape[0];
+  const int spatial = r.x->shape.ssize() - 2;
+  for (int d = 0; d < spatial; ++d) {
+    const int at = d + 3 - spatial;
+    s.in[at] = r.x->shape[d + 2], s.out[at] = r.y->shape[d + 2];
+    s.stride[at] = stride[d], s.dilation[at] = dilation[d], s.pad[at] = pads[2 * d];
+  }
+  return s;
+}
+
+class ImplicitGemmKernel : public ConvKernel {
+ public:
+  ImplicitGemmKernel(const OpCall& call, const ConvRoles& r) : relu_(r.relu), gemm_(shape_of(call, r), num_threads()) {
+    const int block = block_of(r);
+    auto blocked = [&](TensorDesc d) {
+      d.layout = Layout::channel_blocked(block);
+      return onednn::describe(d);
+    };
+    x = blocked(*r.x), y = blocked(*r.y);
+    packed_w = Layout::packed_in(gemm_.weight_bytes(), {kImplicitGemmForm, block});
+    scratch_bytes = gemm_.workspace_bytes();
+    bias_.emplace(r, block, scratch_bytes);
+  }
+  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras,
+           void* scratch) override {
+    const ConvEpilogue epilogue{(*bias_)(extras.bias, scratch), static_cast<const float*>(extras.residual), relu_};
+    gemm_.run(static_cast<const float*>(x_data), static_cast<const float*>(w_data),
+              static_cast<float*>(const_cast<void*>(y_data)), epilogue, scratch);
+  }
+
+ private:
+  bool relu_;
+  ImplicitGemm gemm_;
+  std::optional<WholeBias> bias_;
+};
+
+class ImplicitGemmPack : public Plan {
+ public:
+  explicit ImplicitGemmPack(const OpCall& call) : gemm_(weight_shape(call.shape()), 1) {}
+  void launch(const Launch& args) const override {
+    gemm_.pack_weights(static_cast<const float*>(args.inputs[0]), static_cast<float*>(args.outputs[0]));
+  }
+
+ private:
+  ImplicitGemm gemm_;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles) {
+  return fits(call, roles) ? std::make_unique<ImplicitGemmKernel>(call, roles) : nullptr;
+}
+
+std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call) { return std::make_unique<ImplicitGemmPack>(call); }
+
+}  // namespace cairn::cpu

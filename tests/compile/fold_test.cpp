@@ -5,6 +5,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/compile/dump.h"
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/parallel.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -48,8 +49,8 @@ TEST(Fold, AResidualBlockIsOneKernel) {
   }
 }
 
-TEST(Fold, WinogradHasTheSameEpilogue) {
-  for (const char* choice : {"direct", "f2", "f4"}) {
+TEST(Fold, EveryKernelHasTheSameEpilogue) {
+  for (const char* choice : {"direct", "gemm", "f2", "f4"}) {
     setenv("CAIRN_CONV", choice, 1);
     manual_seed(2);
     const Block block(13);
@@ -128,6 +129,48 @@ TEST(Fold, WinogradKeepsItsTransformedWeightsUntilTheyAreAssigned) {
       for (int i = 0; i < 2; ++i) expect_near(f(x), expected(), 1e-3);
       unsetenv("CAIRN_CONV");
     }
+}
+
+// Convolutions of every kind: steps, dilation, padding of one side, one to three dimensions, a depth of several pieces,
+// a single pixel, more panels than pixels and the other way round.
+const FixedWeight kGathered[] = {
+    {{1, 13, 7, 7}, {70, 13, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{3, 520, 3, 5}, {40, 520, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{2, 16, 9, 8}, {24, 16, 1, 1}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.stride = {2}});
+     }},
+    {{2, 37, 12, 11}, {9, 37, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}});
+     }},
+    {{1, 8, 5, 5}, {8, 8, 5, 5}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{1, 16, 40, 40}, {16, 16, 3, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
+     }},
+    {{2, 11, 30}, {17, 11, 5}, [](const Tensor& x, const Tensor& w) {
+       return conv(x, w, {}, {.stride = {3}, .padding = {2}});
+     }},
+    {{2, 9, 4, 6, 5}, {12, 9, 3, 2, 3}, [](const Tensor& x, const Tensor& w) {
+       return conv3d(x, w, {}, {.stride = {1, 2, 1}, .padding = {1}});
+     }},
+};
+
+TEST(Fold, AProductOverGatheredPixelsIsTheConvolution) {
+  for (const FixedWeight& c : kGathered) {
+    manual_seed(8);
+    const Tensor x = randn(c.x), w = state(randn(c.w) * 0.1);
+    NoGrad no_grad;
+    setenv("CAIRN_CONV", "direct", 1);
+    const Tensor expected = c.run(x, w);
+    setenv("CAIRN_CONV", "gemm", 1);
+    for (int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      auto f = compile([&](Tensor t) { return c.run(t, w); });
+      expect_near(f(x), expected, 1e-4);
+      EXPECT_EQ(packed_values(f.last()->graph()), 1) << to_string(c.w);
+    }
+    set_num_threads(2);
+    unsetenv("CAIRN_CONV");
+  }
 }
 
 TEST(Fold, ANarrowWeightIsNotPacked) {

@@ -117,12 +117,9 @@ void multiply(const Tile& t) { tile_of_rows<kRows>(t); }
 
 void gather(const float* const* pixels, int rows, int64_t plane, int64_t count, float* to) {
   const D d;
-  for (int r = 0; r < rows; ++r) {
-    const float* from = pixels[r];
-    float* group = to + r * kLanes;
-    for (int64_t i = 0; i < count; ++i, group += rows * kLanes)
-      hn::StoreU(from ? hn::LoadU(d, from + i * plane) : hn::Zero(d), d, group);
-  }
+  for (int64_t i = 0; i < count; ++i)
+    for (int r = 0; r < rows; ++r, to += kLanes)
+      hn::StoreU(pixels[r] ? hn::LoadU(d, pixels[r] + i * plane) : hn::Zero(d), d, to);
 }
 
 Kernels table() { return {kLanes, kRows, multiply, gather}; }
@@ -144,7 +141,7 @@ const Kernels& kernels() {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-constexpr int64_t kDepth = 384;   // of a piece: a panel of it stays in the L1 cache
+constexpr int64_t kDepth = 256;   // of a piece: a panel of it stays in the L1 cache
 constexpr int64_t kBlockRows = 128;  // gathered at a time: a piece of so many rows stays in the L2 cache
 
 // How the product is cut up. Sums are taken in an order that only the weight's shape fixes.

@@ -1,4 +1,5 @@
 // The product over gathered pixels as a kernel of the family: where it fits, and weights packed once.
+#include <algorithm>
 #include <optional>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
@@ -16,12 +17,20 @@ int block_of(const ConvRoles& r) {
 }
 
 bool fits(const OpCall& call, const ConvRoles& r) {
-  if (packed_for_gemm(r.w->layout)) return true;
   const int spatial = r.x->shape.ssize() - 2, block = block_of(r);
   // Few input channels would be mostly padding.
-  return r.direction == ConvDirection::forward && takes_packed(call, r) && conv_choice() != "direct" &&
-         call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 && spatial <= 3 &&
+  return r.direction == ConvDirection::forward && takes_packed(call, r) && call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 && spatial <= 3 &&
          block == ImplicitGemm::block() && 2 * r.x->shape[1] >= block;
+}
+
+// The library's kernels are as quick or quicker, but where they step over pixels, where rows are shorter than their
+// tiles, and where weights are most of what is read.
+bool pays(const OpCall& call, const ConvRoles& r) {
+  constexpr int64_t kShortRow = 7, kFewPixels = 64;
+  const Ints& stride = call.attrs->ints("stride");
+  const bool steps = std::any_of(stride.begin(), stride.end(), [](int64_t s) { return s > 1; });
+  const int64_t pixels = numel(r.y->shape) / r.y->shape[1], taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
+  return taps == 1 ? pixels <= kFewPixels : steps || r.y->shape.back() <= kShortRow;
 }
 
 // What the packed weight's form depends on alone.
@@ -86,7 +95,10 @@ class ImplicitGemmPack : public Plan {
 }  // namespace
 
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles) {
-  return fits(call, roles) ? std::make_unique<ImplicitGemmKernel>(call, roles) : nullptr;
+  const std::string_view choice = conv_choice();
+  const bool use = packed_for_gemm(roles.w->layout) ||
+                   (choice != "direct" && fits(call, roles) && (choice == "gemm" || pays(call, roles)));
+  return use ? std::make_unique<ImplicitGemmKernel>(call, roles) : nullptr;
 }
 
 std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call) { return std::make_unique<ImplicitGemmPack>(call); }

@@ -1,5 +1,7 @@
 // When does Winograd pay? Work in cycles of one core that does 16 multiply-adds a cycle; the
 // constants were fitted to measurements on an AVX2 machine and only their ratios matter.
+#include <algorithm>
+
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/base/caches.h"
 
@@ -35,9 +37,12 @@ double winograd_gain(const WinogradShape& shape, const WinogradOptions& options)
   const double transforms =
       points * (static_cast<double>(d.in_depth) * in * kInputPoint + depth * out * kOutputPoint) /
       8;
-  const double filter_transform = options.transformed ? 0 : filters / 8 * kFilterPoint;
-  const double winograd =
-      products + transforms + filter_transform + read_cycles(filters * sizeof(float));
+  const double filter_bytes = filters * sizeof(float);
+  // Weights transformed once come from memory while others are multiplied: a network does not stay in a cache.
+  const double multiplying = options.transformed
+                                 ? std::max(products, filter_bytes / kMemory)
+                                 : products + filters / 8 * kFilterPoint + read_cycles(filter_bytes);
+  const double winograd = multiplying + transforms;
 
   const double weights =
       static_cast<double>(shape.in_channels * plan.filter.positions()) * out * taps;

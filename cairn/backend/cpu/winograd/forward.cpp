@@ -214,24 +214,33 @@ class ForwardWorker {
               v_ + point * plan_.input_plane + (depth + tap - p.pad_front) * plan_.input_depth;
           const float* b = u + point * plan_.filter_plane + tap * channels * kPanel;
           float* out = m_ + point * plan_.product_plane + (depth - depth_begin) * slab_stride();
-          for (int64_t g = first; g * kRows < stop; ++g)
+          FetchAhead ahead = next_filter(u, point, (stop + kRows - 1) / kRows - first);
+          for (int64_t g = first; g * kRows < stop; ++g) {
             multiply_group(std::min<int64_t>(kRows, stop - g * kRows),
                            std::max<int64_t>(0, tap_end - tap), a + g * kRows * channels, b,
-                           out + g * kRows * kPanel);
+                           out + g * kRows * kPanel, ahead);
+            ahead.from += ahead.lines * vectors() * 16;
+          }
         }
       }
+  }
+  // Weights that were transformed once come from memory: the next point's, by `products` calls.
+  FetchAhead next_filter(const float* u, int64_t point, int64_t products) const {
+    if (!args_.u || point + 1 == kPoints * kPoints) return {};
+    const int64_t lines = plan_.d.contracted() * plan_.d.taps * kPanel / 16, calls = products * vectors();
+    return {u + (point + 1) * plan_.filter_plane, (lines + calls - 1) / calls};
   }
   int64_t slab_stride() const { return plan_.chunk_groups * kRows * kPanel; }
 
   HWY_INLINE HWY_ATTR void multiply_group(int64_t rows, int64_t taps, const float* a,
-                                          const float* b, float* out) {
+                                          const float* b, float* out, const FetchAhead& ahead) {
     constexpr int kG = static_cast<int>(kVector);
     const int64_t stride = plan_.input_depth, groups = vectors();
-    if (rows == kRows) return multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out);
-    if (rows == 1) return multiply_tiles<1, kG>(taps, stride, groups, a, b, out);
-    if (rows == 2) return multiply_tiles<2, kG>(taps, stride, groups, a, b, out);
-    if (rows <= 4) return multiply_tiles<4, kG>(taps, stride, groups, a, b, out);
-    multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out);
+    if (rows == kRows) return multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out, ahead);
+    if (rows == 1) return multiply_tiles<1, kG>(taps, stride, groups, a, b, out, ahead);
+    if (rows == 2) return multiply_tiles<2, kG>(taps, stride, groups, a, b, out, ahead);
+    if (rows <= 4) return multiply_tiles<4, kG>(taps, stride, groups, a, b, out, ahead);
+    multiply_tiles<kRows, kG>(taps, stride, groups, a, b, out, ahead);
   }
 
   // Transforms products back: tiles [begin, end), the output channels of a panel.

@@ -66,19 +66,29 @@ HWY_INLINE HWY_ATTR void store(const Accumulators<kR>& sum, float* HWY_RESTRICT 
   }
 }
 
+// Memory that will be read soon: so many cache lines are fetched into the L2 cache with each group.
+struct FetchAhead {
+  const float* from = nullptr;
+  int64_t lines = 0;
+};
+
 // out[kR][kPanel] = sum over taps and channels of a * b.
 // a: [channels / kGroup][kRows][kGroup] for each tap, tap_stride floats apart; b:
 // [taps][channels][kPanel].
 template <int kR, int kGroup>
 HWY_NOINLINE HWY_ATTR void multiply_tiles(int64_t taps, int64_t tap_stride, int64_t groups,
                                           const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
-                                          float* HWY_RESTRICT out) {
+                                          float* HWY_RESTRICT out, FetchAhead ahead) {
   Accumulators<kR> sum;
   clear(sum);
   for (int64_t tap = 0; tap < taps; ++tap, a += tap_stride) {
     const float* HWY_RESTRICT row = a;
-    for (int64_t g = 0; g < groups; ++g, row += kRows * kGroup, b += kGroup * kPanel)
+    for (int64_t g = 0; g < groups; ++g, row += kRows * kGroup, b += kGroup * kPanel) {
+#pragma GCC unroll 1
+      for (int64_t i = ahead.lines; i > 0; --i, ahead.from += 16)
+        __builtin_prefetch(ahead.from, 0, 2);
       outer_products<kR, kGroup, 1, kGroup>(sum, row, b);
+    }
   }
   store(sum, out);
 }

@@ -4,9 +4,10 @@
 
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/work_queue.h"
 
-// A block of B is packed by all threads; then each takes rows of C, in blocks of A that stay in its L2 cache
-// while panels of B pass through its L1 cache. A with dense rows is read where it lies.
+// A block of B is packed by all threads; then they take rows of C, in blocks of A that stay in an L2 cache
+// while panels of B pass through the L1 cache. A with dense rows is read where it lies.
 namespace cairn::cpu {
 namespace {
 
@@ -96,10 +97,15 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& bl
   }
 }
 
+// Blocks of rows go to whichever thread asks first: one that something else slows down takes fewer, and nobody waits. Where A
+// is packed each thread has its own rows instead, for the caches and the order in which it reads A.
 void multiply_block(const Product& p, const Block& block, const float* packed) {
+  const int64_t m = p.shape.m, wanted = num_threads(), blocks = (m + kRows - 1) / kRows;
+  WorkQueue rows(m, (blocks + wanted - 1) / wanted * wanted, panels::kernels().tile_rows);
   parallel_region([&](int thread, int threads) {
-    const int64_t m = p.shape.m;
-    multiply_rows(p, m * thread / threads, m * (thread + 1) / threads, block, packed, p.slices + thread * kSliceFloats);
+    float* slice = p.slices + thread * kSliceFloats;
+    if (p.a.column != 1) return multiply_rows(p, m * thread / threads, m * (thread + 1) / threads, block, packed, slice);
+    while (const WorkQueue::Piece piece = rows.take()) multiply_rows(p, piece.begin, piece.end, block, packed, slice);
   });
 }
 

@@ -147,15 +147,31 @@ class Fuser {
     return rows > 0 && !n.op->is(kReduction) && !d.layout.blocked() && d.shape == row_shape(g.domain, rows);
   }
 
+  // All that comes before node `i` and what must run before that lies below the result: a group that begins
+  // below it ends below it.
+  int closed_below(int i) const {
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (size_t g = groups_.size(); g-- > 0;) {
+        const std::vector<int>& members = groups_[g].members;
+        if (members.empty() || members.front() >= i || members.back() < i) continue;
+        i = members.front();
+        moved = true;
+      }
+    }
+    return i;
+  }
+
   // Whether a path through nodes outside `inside` leads from one of its groups into inputs of these nodes.
   bool outside_path(const std::set<int>& inside, const std::vector<int>& nodes) const {
     int first = static_cast<int>(graph_.nodes.size());
     for (int g : inside)
       for (int m : groups_[g].members) first = std::min(first, m);
+    const int closed = closed_below(first);
     std::vector<char> seen(graph_.nodes.size(), 0);
     std::vector<int> stack;
     auto push = [&](int p) {
-      if (p < 0 || seen[p]) return;
+      if (p < closed || seen[p]) return;
       seen[p] = 1;
       stack.push_back(p);
     };
@@ -169,7 +185,6 @@ class Fuser {
       // A group runs as a whole: all its inputs come before it.
       const std::vector<int> alone = {i};
       const std::vector<int>& all = group_of_[i] >= 0 ? groups_[group_of_[i]].members : alone;
-      if (all.back() < first && group_of_[i] < 0) continue;
       for (int m : all)
         for (ValueId v : node(m).inputs) {
           const int p = producer(v);

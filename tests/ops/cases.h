@@ -43,7 +43,7 @@ struct Case {
 struct Row {
   std::string op;  // its name in the table, or that of a function composed of ops
   std::vector<Case> cases;
-  std::vector<DType> dtypes = {DType::f32, DType::f64, DType::bf16};  // of the floats, or of `number` args in general
+  std::vector<DType> dtypes = {DType::f32, DType::f64, DType::bf16, DType::f16};  // of the floats, or of `number` args in general
   double tolerance = 1e-5;   // of f32, relative to 1 + |expected|
   bool repeats = true;       // false: equal elements are no valid input (the slope is infinite or undecided)
 };
@@ -69,7 +69,7 @@ Case call(std::string name, std::vector<Arg> args, F run) {
   return {std::move(name), std::move(args), [run](const Tensors& in) { return Tensors{run(in)}; }};
 }
 
-const std::vector<DType> kNumbers = {DType::f32, DType::f64, DType::bf16, DType::i32, DType::i64};
+const std::vector<DType> kNumbers = {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i32, DType::i64};
 const std::vector<DType> kExact = {DType::f32};  // results that do not depend on the dtype of the run
 
 // One list a family, each defined beside its tests.
@@ -88,7 +88,7 @@ std::vector<Row> all_rows();
 
 // One check of one case, as the runner carries it out.
 struct Check {
-  enum What { forward, gradient, numeric_gradient, numeric_second, compiled } what;
+  enum What { forward, gradient, numeric_gradient, numeric_second, compiled, compiled_among } what;
   enum Layout { plain, transposed, sliced, expanded } layout = plain;
   DType dtype = DType::f32;
 };

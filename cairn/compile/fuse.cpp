@@ -18,6 +18,13 @@ constexpr int64_t kLarge = 1 << 15;   // elements: below, storing a value costs 
 constexpr int kMostCloned = 6;        // steps that may be computed again instead of stored
 constexpr int64_t kFewestRows = 8;    // fewer rows than this are no work for several threads
 
+// What a tensor of this type holds of a number: a region's registers would keep all of a narrow constant's digits.
+double as_stored(double value, DType dtype) {
+  char bytes[8];
+  store_element(bytes, dtype, value);
+  return load_element(bytes, dtype);
+}
+
 struct Group {
   Shape domain;
   Layout layout;      // of values over the whole domain
@@ -451,7 +458,9 @@ class Fuser {
       if (constant(v)) {
         const Node& full = node(producer(v));
         id = static_cast<int32_t>(spec->steps.size());
-        spec->steps.push_back({full.op, full.attrs, {}, Shape{}, desc(v).dtype});
+        RegionStep step{full.op, full.attrs, {}, Shape{}, desc(v).dtype};
+        step.attrs.set("value", as_stored(full.attrs.number("value"), desc(v).dtype));
+        spec->steps.push_back(std::move(step));
       } else {
         fused.inputs.push_back(rewriter.map(v));
         id = -static_cast<int32_t>(fused.inputs.size());

@@ -46,6 +46,7 @@ struct Row {
   std::vector<DType> dtypes = {DType::f32, DType::f64, DType::bf16, DType::f16};  // of the floats, or of `number` args in general
   double tolerance = 1e-5;   // of f32, relative to 1 + |expected|
   bool repeats = true;       // false: equal elements are no valid input (the slope is infinite or undecided)
+  bool jumps = false;        // narrow floats that are rounded elsewhere fall on the other side of a step
 };
 
 // Calls the op of the table as it is.

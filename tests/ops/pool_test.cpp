@@ -19,6 +19,14 @@ const std::vector<Window> kWindows = {
     {{1, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{2, 1, 5, 4}, {3, 2}, {2, 1}, {1, 1}},
     {{1, 3, 3, 3}, {3, 3}, {1, 1}, {1, 1}}, {{1, 1, 4, 3, 4}, {2, 2, 2}, {2, 1, 2}, {0, 0, 1}},
     {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{1, 17, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+    {{1, 1, 1}, {1}, {1}, {0}},             {{2, 2, 17}, {5}, {3}, {2}},
+    {{1, 3, 33}, {2}, {1}, {1}},            {{1, 2, 9}, {3}, {4}, {1}},
+    {{1, 2, 5, 7}, {3, 3}, {2, 2}, {1, 1}}, {{2, 3, 6, 5}, {1, 3}, {1, 2}, {0, 1}},
+    {{1, 2, 6, 5}, {3, 1}, {2, 1}, {1, 0}}, {{1, 9, 5, 5}, {3, 3}, {1, 1}, {0, 0}},
+    {{1, 2, 5, 5}, {5, 5}, {1, 1}, {2, 2}}, {{1, 2, 5, 5}, {5, 5}, {1, 1}, {0, 0}},
+    {{1, 33, 3, 4}, {2, 2}, {1, 1}, {0, 0}}, {{2, 8, 4, 6}, {2, 3}, {2, 3}, {1, 0}},
+    {{1, 2, 8, 9}, {2, 2}, {3, 3}, {0, 1}}, {{2, 2, 3, 3, 3}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
+    {{1, 17, 2, 4, 3}, {1, 2, 3}, {1, 2, 1}, {0, 1, 1}}, {{1, 2, 2, 17}, {2, 2}, {2, 2}, {0, 1}},
 };
 Tensor positions_of(const Window& w, const Tensor& x) {  // where max_pool finds its maxima
   Tensor out[2];
@@ -64,14 +72,26 @@ Row average_row(bool spread) {
 template <class F>
 Row adaptive_row(const char* name, F f) {
   Row row{name, {}};
-  for (const auto& [x, size] : std::vector<std::pair<Shape, Ints>>{{{1, 2, 7}, {3}}, {{2, 1, 6}, {3}}, {{1, 2, 5, 4}, {3, 2}}, {{1, 1, 3, 4, 5}, {2}}, {{1, 2, 3, 3}, {1}}, {{1, 1, 2, 3}, {4, 5}}})
+  for (const auto& [x, size] : std::vector<std::pair<Shape, Ints>>{{{1, 2, 7}, {3}}, {{2, 1, 6}, {3}}, {{1, 2, 5, 4}, {3, 2}}, {{1, 1, 3, 4, 5}, {2}}, {{1, 2, 3, 3}, {1}}, {{1, 1, 2, 3}, {4, 5}},
+           {{1, 1, 17}, {5}}, {{2, 9, 4, 4}, {2}}, {{1, 2, 7, 5}, {7, 1}}, {{1, 2, 4, 3, 2}, {2, 3, 1}}, {{2, 3, 1, 1}, {1}}, {{1, 2, 9, 8}, {4, 3}}, {{2, 2, 1}, {3}}})
     row.cases.push_back(call(to_string(x) + " to " + to_string(size), {distinct(x)}, [f, size = size](const Tensors& in) { return f(in[0], size); }));
+  return row;
+}
+
+Row lp_row() {
+  Row row{"lp_pool", {}};
+  for (const double p : {1.0, 2.0, 3.0})
+    for (const auto& [x, kernel, stride] : std::vector<std::tuple<Shape, int64_t, int64_t>>{
+             {{1, 2, 4, 4}, 2, 2}, {{1, 1, 7}, 3, 2}, {{1, 2, 3, 3}, 2, 1}, {{1, 1, 2, 3, 2}, 2, 1}})
+      row.cases.push_back(call(to_string(x) + " p " + std::to_string(static_cast<int>(p)), {positive(x)}, [=](const Tensors& in) {
+        return lp_pool(in[0], p, {.kernel = {kernel}, .stride = {stride}});
+      }));
   return row;
 }
 
 std::vector<Row> pool_rows() { return {adaptive_row("adaptive_avg_pool", [](In x, const Ints& s) { return adaptive_avg_pool(x, s); }),
           adaptive_row("adaptive_max_pool", [](In x, const Ints& s) { return adaptive_max_pool(x, s); }),
-          Row{"lp_pool", {call("2d", {positive({1, 2, 4, 4})}, [](const Tensors& in) { return lp_pool(in[0], 3, {.kernel = {2}}); })}},
+          lp_row(),
           max_row(), helper_row("max_pool_scatter", true), helper_row("max_pool_pick", false), average_row(false), average_row(true)}; }
 
 }  // namespace cairn::cases

@@ -42,6 +42,9 @@ class CpuBackend : public Backend {
     return false;
   }
   bool can_fuse(const OpCall& call) const override {
+    for (const auto* list : {&call.inputs, &call.outputs})
+      for (const TensorDesc* d : *list)
+        if (!region_dtype(d->dtype)) return false;
     return call.op->is(kReduction) || tile_call_of(*call.op, *call.attrs).fn != nullptr || std::strcmp(call.op->name, "cast") == 0;
   }
   bool reads_strides(const OpCall& call, int index) const override {

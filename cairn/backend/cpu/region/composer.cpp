@@ -33,8 +33,6 @@ int64_t whole_blocks(int64_t size, int block) { return (size + block - 1) / bloc
 
 bool contains(const Ints& list, int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
 
-bool region_dtype(DType t) { return t != DType::f64 && t != DType::f8e4m3 && t != DType::f8e5m2; }
-
 // Copies a tensor between two strided descriptions of the same shape.
 RegionPlan copy_plan(const TensorDesc& from, const TensorDesc& to, int threads) {
   RegionBuilder r(from.shape);
@@ -187,7 +185,9 @@ int RegionComposer::reg_of(int value) {
     Ints axes = v.axes, rows = row_axes_;
     std::sort(axes.begin(), axes.end()), std::sort(rows.begin(), rows.end());
     if (!(axes == rows)) return -1;
-    values_[value].reg = builder_.row_reduce(v.combine, v.reg, v.scale);
+    int reg = builder_.row_reduce(v.combine, v.reg, v.scale);
+    if (v.truth && v.combine == Combine::sum) reg = builder_.compute("ne", reg, builder_.constant(0));  // a count: any
+    values_[value].reg = reg;
     values_[value].reduces = false;
   }
   return values_[value].reg;

@@ -18,6 +18,9 @@
 
 namespace cairn::cpu {
 
+// What a region loads and stores: registers are f32.
+inline bool region_dtype(DType t) { return t != DType::f64 && t != DType::f8e4m3 && t != DType::f8e5m2; }
+
 // A region ready to run. Plain tensors whose channels do not fill whole blocks pass through padded copies
 // in the workspace. For one thread at a time or many, each with a workspace of its own.
 class ComposedRegion {

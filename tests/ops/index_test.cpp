@@ -8,13 +8,15 @@ Row embedding_row() {
   Row row{"embedding", {}};
   for (const DType dtype : {DType::i64, DType::i32})
     for (const Shape& index : {Shape{}, {0}, {5}, {2, 3}, {2, 1, 2}})
-      row.cases.push_back(of("embedding", {numbers({4, 3}), integers(index, 0, 4, dtype)}));
+      for (const Shape& table : {Shape{4, 3}, {1, 1}, {9, 17}, {33, 64}})
+        row.cases.push_back(of("embedding", {numbers(table), integers(index, 0, static_cast<double>(table[0]), dtype)}));
   return row;
 }
 Row embedding_grad_row() {
   Row row{"embedding_grad", {}};
   for (const DType dtype : {DType::i64, DType::i32})
-    for (const auto& [g, index] : std::vector<std::pair<Shape, Shape>>{{{3}, {}}, {{0, 3}, {0}}, {{5, 3}, {5}}, {{2, 3, 2}, {2, 3}}})
+    for (const auto& [g, index] : std::vector<std::pair<Shape, Shape>>{{{3}, {}}, {{0, 3}, {0}}, {{5, 3}, {5}}, {{2, 3, 2}, {2, 3}},
+          {{9, 17}, {9}}, {{3, 64}, {3}}, {{33, 1}, {33}}, {{2, 1, 3, 5}, {2, 1, 3}}})
       row.cases.push_back(of("embedding_grad", {numbers(g), integers(index, 0, 4, dtype)}, {{"rows", int64_t{4}}}));
   return row;
 }
@@ -22,7 +24,9 @@ struct Along {
   Shape x, index;
   int64_t axis;
 };
-const std::vector<Along> kAlong = {{{5}, {3}, 0}, {{5}, {9}, 0}, {{3, 4}, {2, 4}, 0}, {{3, 4}, {3, 6}, 1}, {{2, 3, 4}, {2, 5, 4}, 1}, {{2, 3, 4}, {1, 2, 3}, 2}, {{3, 2}, {0, 2}, 0}};
+const std::vector<Along> kAlong = {{{5}, {3}, 0}, {{5}, {9}, 0}, {{3, 4}, {2, 4}, 0}, {{3, 4}, {3, 6}, 1}, {{2, 3, 4}, {2, 5, 4}, 1}, {{2, 3, 4}, {1, 2, 3}, 2}, {{3, 2}, {0, 2}, 0},
+                                   {{1}, {7}, 0}, {{33}, {17}, 0}, {{17, 33}, {1, 33}, 0}, {{17, 33}, {17, 1}, 1}, {{3, 1, 2}, {3, 5, 2}, 1}, {{2, 3, 4}, {5, 3, 4}, 0},
+                                   {{2, 2, 3, 2}, {2, 2, 3, 5}, 3}, {{2, 2, 3, 1, 2}, {2, 2, 4, 1, 2}, 2}};
 Row gather_row() {
   Row row{"gather", {}};
   for (const Along& a : kAlong)
@@ -62,6 +66,35 @@ Row dynamic_update_slice_row() {
   row.cases.push_back(of("dynamic_update_slice", {numbers({0, 3}), numbers({0, 1}), fixed({}, {1})}, {{"axis", int64_t{1}}}));
   return row;
 }
+struct Picked {
+  Shape x;
+  int64_t axis, count;
+};
+const std::vector<Picked> kPicked = {{{4, 3}, 0, 5}, {{2, 3}, 1, 2}, {{5}, 0, 1}, {{17, 33}, 0, 9}, {{3, 17}, 1, 33}, {{2, 3, 4}, 1, 0},
+                                     {{2, 3, 4}, -1, 6}, {{2, 3, 4}, -2, 2}, {{1, 3}, 0, 4}};
+Shape picked_shape(const Picked& p) {
+  Shape shape = p.x;
+  shape[p.axis < 0 ? shape.ssize() + p.axis : p.axis] = p.count;
+  return shape;
+}
+Row index_add_row() {
+  Row row{"index_add", {}};
+  for (const Picked& p : kPicked)
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(call(fmt::format("{} axis {} {}", to_string(p.x), p.axis, name_of(dtype)),
+                               {numbers(p.x), integers({p.count}, 0, static_cast<double>(p.x[p.axis < 0 ? p.x.ssize() + p.axis : p.axis]), dtype), numbers(picked_shape(p))},
+                               [axis = p.axis](const Tensors& in) { return index_add(in[0], axis, in[1], in[2]); }));
+  return row;
+}
+Row index_select_row() {
+  Row row{"index_select", {}};
+  for (const Picked& p : kPicked)
+    for (const DType dtype : {DType::i64, DType::i32})
+      row.cases.push_back(call(fmt::format("{} axis {} {}", to_string(p.x), p.axis, name_of(dtype)),
+                               {numbers(p.x), integers({p.count}, 0, static_cast<double>(p.x[p.axis < 0 ? p.x.ssize() + p.axis : p.axis]), dtype)},
+                               [axis = p.axis](const Tensors& in) { return index_select(in[0], axis, in[1]); }));
+  return row;
+}
 Row check_row() {
   Row row{"check_index", {}, kExact};
   for (const Shape& shape : {Shape{}, {0}, {4}, {2, 3}})
@@ -76,9 +109,7 @@ std::vector<Row> index_rows() {
   Row finite{"check_finite", {}};
   for (const Shape& shape : {Shape{}, {0}, {5}, {2, 3}}) finite.cases.push_back(of("check_finite", {numbers(shape)}));
   return {finite, embedding_row(), embedding_grad_row(), gather_row(), scatter_add_row(), scatter_row(), check_row(), dynamic_slice_row(), dynamic_update_slice_row(),
-          Row{"index_add", {call("rows", {numbers({3, 2}), integers({4}, 0, 3), numbers({4, 2})}, [](const Tensors& in) { return index_add(in[0], 0, in[1], in[2]); })}},
-          Row{"index_select", {call("rows", {numbers({4, 3}), integers({5}, 0, 4)}, [](const Tensors& in) { return index_select(in[0], 0, in[1]); }),
-                               call("columns", {numbers({2, 3}), integers({2}, 0, 3, DType::i32)}, [](const Tensors& in) { return index_select(in[0], 1, in[1]); })}},
+          index_add_row(), index_select_row(),
           Row{"one_hot", {call("[5]", {integers({5}, 0, 3)}, [](const Tensors& in) { return one_hot(in[0], 3); })}, kExact}};
 }
 

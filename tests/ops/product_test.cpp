@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/ops/cases.h"
 
 namespace cairn::cases {
@@ -7,7 +9,10 @@ Row matmul_row() {
   Row row{"matmul", {}, {DType::f32, DType::f64, DType::bf16, DType::i32}};
   for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{
            {{1, 1}, {1, 1}}, {{2, 3}, {3, 4}}, {{5, 7}, {7, 3}}, {{3, 1}, {1, 4}}, {{1, 9}, {9, 1}}, {{0, 3}, {3, 2}}, {{2, 0}, {0, 3}}, {{2, 3}, {3, 0}},
-           {{2, 3, 4}, {2, 4, 5}}, {{1, 3, 4}, {5, 4, 2}}, {{3, 2, 2}, {1, 2, 3}}, {{2, 1, 3, 2}, {1, 3, 2, 2}}, {{17, 5}, {5, 33}}, {{0, 2, 3}, {0, 3, 2}}})
+           {{2, 3, 4}, {2, 4, 5}}, {{1, 3, 4}, {5, 4, 2}}, {{3, 2, 2}, {1, 2, 3}}, {{2, 1, 3, 2}, {1, 3, 2, 2}}, {{17, 5}, {5, 33}}, {{0, 2, 3}, {0, 3, 2}},
+           {{1, 1}, {1, 33}}, {{1, 17}, {17, 33}}, {{6, 8}, {8, 16}}, {{7, 9}, {9, 17}}, {{13, 1}, {1, 15}}, {{33, 2}, {2, 1}}, {{8, 130}, {130, 3}},
+           {{2, 7, 1}, {2, 1, 9}}, {{3, 1, 5}, {3, 5, 1}}, {{1, 2, 3}, {4, 3, 2}}, {{2, 2, 3, 4}, {2, 2, 4, 3}}, {{2, 1, 2, 3}, {1, 1, 3, 2}},
+           {{2, 0, 3}, {2, 3, 2}}, {{2, 1, 2, 1, 3}, {1, 2, 1, 3, 2}}, {{9, 17}, {17, 9}}})
     row.cases.push_back(of("matmul", {numbers(a), numbers(b)}));
   return row;
 }
@@ -25,20 +30,27 @@ Row matmul_add_row() {
 }
 Row linear_row() {
   Row row{"linear", {}};
-  for (const Shape& x : {Shape{3}, {2, 3}, {2, 4, 3}, {0, 3}})
-    row.cases.push_back(call(to_string(x), {numbers(x), numbers({5, 3}), numbers({5})}, [](const Tensors& in) { return linear(in[0], in[1], in[2]); }));
+  for (const Shape& x : {Shape{3}, {2, 3}, {2, 4, 3}, {0, 3}, {1, 1}, {1, 17}, {9, 33}, {2, 0}, {2, 1, 2, 3}, {17, 8}})
+    for (const int64_t outputs : {5, 16, 33}) {
+      const std::vector<Arg> args = {numbers(x), numbers({outputs, x.back()}), numbers({outputs})};
+      const std::string title = to_string(x) + " to " + std::to_string(outputs);
+      row.cases.push_back(call(title, args, [](const Tensors& in) { return linear(in[0], in[1], in[2]); }));
+      row.cases.push_back(call(title + ", no bias", {args[0], args[1]}, [](const Tensors& in) { return linear(in[0], in[1]); }));
+    }
   return row;
 }
 Row linear_int8_row() {
   Row row{"linear_int8", {}, {DType::f32, DType::f64, DType::bf16}};
   row.tolerance = 1e-4;
-  for (const auto& [rows, outputs, depth] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 1}, {1, 7, 9}, {3, 5, 4}, {17, 6, 5}, {0, 3, 2}, {2, 3, 0}})
+  for (const auto& [rows, outputs, depth] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 1}, {1, 7, 9}, {3, 5, 4}, {17, 6, 5}, {0, 3, 2}, {2, 3, 0},
+                                                                                              {1, 64, 32}, {1, 65, 33}, {2, 130, 17}, {8, 16, 64}, {9, 33, 31}, {4, 3, 130}, {1, 3, 257}})
     row.cases.push_back(of("linear_int8", {numbers({rows, depth}), integers({outputs, depth}, -127, 128, DType::i8), positive({outputs})}));
   return row;
 }
 Row matmul_function_row() {
   Row row{"matmul_of_ranks", {}};
-  for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{{{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{4, 2, 3}, {3, 5}}, {{4, 2, 3}, {3}}, {{3}, {2, 3, 2}}, {{2, 3}, {4, 3, 2}}})
+  for (const auto& [a, b] : std::vector<std::pair<Shape, Shape>>{{{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{4, 2, 3}, {3, 5}}, {{4, 2, 3}, {3}}, {{3}, {2, 3, 2}}, {{2, 3}, {4, 3, 2}},
+           {{17}, {17}}, {{1}, {1, 33}}, {{33, 2}, {2}}, {{2, 4, 2, 3}, {3}}, {{5, 2, 3}, {1, 3, 2}}, {{2, 1, 2, 3}, {4, 3, 2}}, {{0, 3}, {3}}, {{3}, {0, 3, 2}}})
     row.cases.push_back(call(to_string(a) + " " + to_string(b), {numbers(a), numbers(b)}, [](const Tensors& in) { return matmul(in[0], in[1]); }));
   return row;
 }
@@ -46,7 +58,10 @@ Row einsum_row() {
   struct Item { const char* equation; std::vector<Shape> shapes; };
   Row row{"einsum", {}};
   for (const Item& item : std::vector<Item>{{"ij,jk->ik", {{2, 3}, {3, 4}}}, {"bij,bjk->bik", {{2, 2, 3}, {2, 3, 2}}}, {"ij->ji", {{2, 3}}}, {"ij->", {{2, 3}}}, {"ii->i", {{3, 3}}},
-                                            {"bhqd,bhkd->bhqk", {{1, 2, 3, 2}, {1, 2, 2, 2}}}, {"i,j->ij", {{2}, {3}}}, {"ij,jk,kl->il", {{2, 2}, {2, 3}, {3, 2}}}, {"ij,ij->j", {{2, 3}, {2, 3}}}, {"ii", {{2, 2}}}}) {
+                                            {"bhqd,bhkd->bhqk", {{1, 2, 3, 2}, {1, 2, 2, 2}}}, {"i,j->ij", {{2}, {3}}}, {"ij,jk,kl->il", {{2, 2}, {2, 3}, {3, 2}}}, {"ij,ij->j", {{2, 3}, {2, 3}}}, {"ii", {{2, 2}}},
+                                            {"i,i->", {{5}, {5}}}, {"ij,j->i", {{3, 17}, {17}}}, {"ijk->kij", {{2, 3, 4}}}, {"ijk->j", {{2, 3, 4}}}, {"bij,jk->bik", {{2, 3, 4}, {4, 5}}},
+                                            {"bi,bj->bij", {{2, 3}, {2, 4}}}, {"abc,bd->acd", {{2, 3, 2}, {3, 4}}}, {"ij,kj->ik", {{3, 5}, {4, 5}}}, {"ij,ij->ij", {{2, 3}, {2, 3}}},
+                                            {"ij,ik,il->jkl", {{2, 2}, {2, 3}, {2, 2}}}, {"iij->j", {{2, 2, 3}}}, {"ij,jk->ki", {{9, 8}, {8, 7}}}}) {
     std::vector<Arg> args;
     for (const Shape& s : item.shapes) args.push_back(numbers(s));
     row.cases.push_back(call(item.equation, args, [e = std::string(item.equation)](const Tensors& in) { return einsum(e, in); }));
@@ -82,10 +97,43 @@ const std::vector<Geometry> kGeometries = {
     {{0, 2, 4, 4}, {3, 2, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
     {{1, 17, 5, 5}, {9, 17, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
 };
+// Kernels, strides, padding, dilation and groups crossed, with channel counts around a block of 8 or 16.
+std::vector<Geometry> crossed_geometries() {
+  std::vector<Geometry> list;
+  const std::vector<std::tuple<int64_t, int64_t, int64_t>> channels = {{3, 4, 1}, {8, 16, 1}, {4, 6, 2}, {9, 9, 9}, {1, 17, 1}};
+  size_t turn = 0;
+  for (const int64_t kernel : {1, 2, 3, 5})
+    for (const int64_t stride : {1, 2, 3})
+      for (const int64_t dilation : {1, 2}) {
+        if (dilation > 1 && (kernel == 1 || kernel == 5)) continue;
+        for (int64_t padding = 0; padding <= std::min<int64_t>(kernel - 1, 2); ++padding) {
+          const auto& [in, out, groups] = channels[turn++ % channels.size()];
+          const int64_t size = dilation * (kernel - 1) + 1 + static_cast<int64_t>(turn % 3);
+          list.push_back({{1 + static_cast<int64_t>(turn % 2), in, size, size + 1}, {out, in / groups, kernel, kernel}, {stride, stride},
+                          {padding, padding, padding, padding}, {dilation, dilation}, groups});
+        }
+      }
+  // One dimension, uneven padding; kernels that are longer one way.
+  for (const auto& [in, out, groups] : channels)
+    for (const int64_t stride : {1, 2}) {
+      list.push_back({{2, in, 9}, {out, in / groups, 3}, {stride}, {2, 0}, {1}, groups});
+      list.push_back({{1, in, 4, 6}, {out, in / groups, 1, 3}, {1, stride}, {0, 1, 0, 1}, {1, 1}, groups});
+      list.push_back({{1, in, 6, 4}, {out, in / groups, 3, 1}, {stride, 1}, {1, 0, 1, 0}, {1, 1}, groups});
+    }
+  list.push_back({{1, 2, 3, 3, 3}, {4, 1, 2, 2, 2}, {2, 1, 2}, {1, 0, 1, 0, 1, 0}, {1, 1, 1}, 2});
+  list.push_back({{1, 2, 3, 4, 3}, {2, 2, 1, 2, 1}, {1, 2, 1}, {0, 0, 0, 0, 0, 0}, {1, 2, 1}});
+  return list;
+}
+std::vector<Geometry> all_geometries() {
+  std::vector<Geometry> list = kGeometries, more = crossed_geometries();
+  list.insert(list.end(), more.begin(), more.end());
+  return list;
+}
+
 Row conv_row(const char* name, int which) {
   Row row{name, {}};
   row.tolerance = 1e-4;
-  for (const Geometry& g : kGeometries) {
+  for (const Geometry& g : all_geometries()) {
     Attrs attrs = g.attrs();
     if (which == 0) row.cases.push_back(of(name, {numbers(g.x), numbers(g.w)}, attrs));
     if (which == 1) {
@@ -102,7 +150,7 @@ Row conv_row(const char* name, int which) {
 Row conv_fused_row() {
   Row row{"conv_fused", {}};
   row.tolerance = 1e-4;
-  for (const Geometry& g : kGeometries)
+  for (const Geometry& g : all_geometries())
     for (int64_t relu : {0, 1}) {
       Attrs attrs = g.attrs();
       attrs.set("relu", relu);
@@ -122,6 +170,26 @@ Row conv_transpose_row() {
            [](const Tensors& in) { return conv_transpose(in[0], in[1], in[2], {.stride = {2}, .padding = {1}, .output_padding = {1}, .groups = 2}); }),
       call("3d", {numbers({1, 2, 2, 2, 2}), numbers({2, 1, 2, 2, 2})}, [](const Tensors& in) { return conv_transpose(in[0], in[1]); }),
   };
+  const std::vector<std::tuple<Shape, Shape, ConvTransposeOptions>> more = {
+      {{1, 1, 1}, {1, 1, 1}, {}},
+      {{2, 3, 5}, {3, 4, 3}, {.stride = {3}, .padding = {1}, .output_padding = {2}}},
+      {{1, 8, 3, 3}, {8, 16, 4, 4}, {.stride = {2}, .padding = {1}}},
+      {{1, 9, 2, 3}, {9, 17, 3, 3}, {.padding = {1}}},
+      {{1, 4, 3, 2}, {4, 1, 3, 3}, {.stride = {2}, .padding = {1}, .output_padding = {1}, .groups = 4}},
+      {{1, 4, 3, 2}, {4, 3, 2, 3}, {.stride = {1, 2}, .padding = {0, 1}, .groups = 2}},
+      {{2, 2, 3, 3}, {2, 3, 3, 3}, {.dilation = {2}}},
+      {{2, 2, 3, 3}, {2, 3, 2, 2}, {.stride = {2}, .padding = {1}, .dilation = {2}}},
+      {{2, 3, 4, 4}, {3, 2, 1, 1}, {.stride = {2}}},
+      {{1, 3, 4, 4}, {3, 2, 5, 5}, {.padding = {2}}},
+      {{0, 3, 4, 4}, {3, 2, 2, 2}, {.stride = {2}}},
+      {{1, 2, 2, 3, 2}, {2, 2, 2, 1, 3}, {.stride = {2, 1, 1}, .padding = {0, 0, 1}}},
+  };
+  for (const auto& [x, w, options] : more) {
+    const std::string title = to_string(x) + to_string(w);
+    row.cases.push_back(call(title, {numbers(x), numbers(w)}, [o = options](const Tensors& in) { return conv_transpose(in[0], in[1], {}, o); }));
+    row.cases.push_back(call(title + ", bias", {numbers(x), numbers(w), numbers({w[1] * options.groups})},
+                             [o = options](const Tensors& in) { return conv_transpose(in[0], in[1], in[2], o); }));
+  }
   return row;
 }
 Row conv_bias_row() {
@@ -129,6 +197,14 @@ Row conv_bias_row() {
   row.tolerance = 1e-4;
   row.cases = {call("2d", {numbers({2, 3, 4, 4}), numbers({2, 3, 3, 3}), numbers({2})}, [](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.padding = {1}}); }),
                call("1d", {numbers({2, 3, 5}), numbers({2, 3, 3}), numbers({2})}, [](const Tensors& in) { return conv1d(in[0], in[1], in[2]); })};
+  size_t turn = 0;
+  for (const Geometry& g : crossed_geometries()) {
+    if (turn++ % 3) continue;
+    const ConvOptions options = {.stride = g.stride, .padding = g.pads, .dilation = g.dilation, .groups = g.groups};
+    // As a network has it: bias, then an activation that the product may take along.
+    row.cases.push_back(call(to_string(g.x) + to_string(g.w) + to_string(g.attrs()), {numbers(g.x), numbers(g.w), numbers({g.w[0]})},
+                             [options](const Tensors& in) { return relu(conv(in[0], in[1], in[2], options)); }));
+  }
   return row;
 }
 

@@ -48,6 +48,25 @@ double replayed_node_us(double seconds) {
   return (chain_us(2 * kNodes) - chain_us(kNodes)) / kNodes;
 }
 
+// A step over a long sequence: what it holds beyond its inputs and outputs.
+Json long_attention_row() {
+  const Shape shape = {1, 8, 8192, 64};
+  const Tensor q = parameter(randn(shape)), k = parameter(randn(shape)), v = parameter(randn(shape)), g = randn(shape);
+  auto step = compile([&](Tensor weight) -> Tensors {
+    const Tensor y = attention(q, k, v);
+    Tensors all = grad({y}, {q, k, v}, {.grad_outputs = {weight}});
+    all.push_back(y);
+    return all;
+  });
+  step(g);
+  const auto start = Clock::now();
+  step(g);
+  return {{"name", "attention with gradients, 8 heads of 64, 8192 positions, compiled"},
+          {"system", "cairn"},
+          {"us", std::chrono::duration<double>(Clock::now() - start).count() * 1e6},
+          {"mb_beyond_inputs_and_outputs", static_cast<double>(step.last()->stats().arena_bytes) / (1 << 20)}};
+}
+
 }  // namespace
 
 Json op_rows(double seconds) {
@@ -67,6 +86,7 @@ Json op_rows(double seconds) {
   rows.push_back({{"name", "replayed node, one float"},
                   {"system", "cairn"},
                   {"us", replayed_node_us(seconds)}});
+  rows.push_back(long_attention_row());
 
   const NoGrad no_grad;
   const Tensor large = randn({1 << 22});

@@ -51,7 +51,8 @@ double replayed_node_us(double seconds) {
 // A step over a long sequence: what it holds beyond its inputs and outputs.
 Json long_attention_row() {
   const Shape shape = {1, 8, 8192, 64};
-  const Tensor q = parameter(randn(shape)), k = parameter(randn(shape)), v = parameter(randn(shape)), g = randn(shape);
+  const Tensor q = parameter(randn(shape)), k = parameter(randn(shape)),
+               v = parameter(randn(shape)), g = randn(shape);
   auto step = compile([&](Tensor weight) -> Tensors {
     const Tensor y = attention(q, k, v);
     Tensors all = grad({y}, {q, k, v}, {.grad_outputs = {weight}});
@@ -64,7 +65,8 @@ Json long_attention_row() {
   return {{"name", "attention with gradients, 8 heads of 64, 8192 positions, compiled"},
           {"system", "cairn"},
           {"us", std::chrono::duration<double>(Clock::now() - start).count() * 1e6},
-          {"mb_beyond_inputs_and_outputs", static_cast<double>(step.last()->stats().arena_bytes) / (1 << 20)}};
+          {"mb_beyond_inputs_and_outputs",
+           static_cast<double>(step.last()->stats().arena_bytes) / (1 << 20)}};
 }
 
 }  // namespace

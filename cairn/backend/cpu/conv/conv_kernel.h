@@ -45,7 +45,8 @@ std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& r
 // packed one it takes.
 std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles& roles);
 std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
-// A matrix product over gathered pixels, forward, for a weight that is fixed or packed; nullptr: it does not fit.
+// A matrix product over gathered pixels, forward, for a weight that is fixed or packed; nullptr: it
+// does not fit.
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles);
 std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call);
 
@@ -54,7 +55,9 @@ std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
 
 // Which kernel a packed weight is for: the first number of its form.
 constexpr int64_t kImplicitGemmForm = 1;
-inline bool packed_for_gemm(const Layout& layout) { return layout.packed() && layout.strides[1] == kImplicitGemmForm; }
+inline bool packed_for_gemm(const Layout& layout) {
+  return layout.packed() && layout.strides[1] == kImplicitGemmForm;
+}
 // CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
 std::string_view conv_choice();
 // The kernel will be given, or may ask for, a weight that was packed beforehand.
@@ -66,7 +69,8 @@ int preferred_block();
 // The bias in whole blocks of channels, the last padded with zeros.
 class WholeBias {
  public:
-  WholeBias(const ConvRoles& roles, int block, size_t& scratch_bytes);  // takes room there if it needs to
+  WholeBias(const ConvRoles& roles, int block,
+            size_t& scratch_bytes);  // takes room there if it needs to
   const float* operator()(const float* bias, void* scratch) const;
 
  private:

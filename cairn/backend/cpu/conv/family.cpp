@@ -199,7 +199,8 @@ bool layouts(OpCall& call) {
 }  // namespace
 
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call) {
-  return packed_for_gemm(call.out().layout) ? make_implicit_gemm_pack(call) : make_winograd_pack(call);
+  return packed_for_gemm(call.out().layout) ? make_implicit_gemm_pack(call)
+                                            : make_winograd_pack(call);
 }
 
 std::string_view conv_choice() {

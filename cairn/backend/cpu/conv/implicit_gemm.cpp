@@ -7,10 +7,8 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/implicit_gemm.cpp"
 #include "cairn/backend/cpu/winograd/targets.h"
-
-#include "hwy/foreach_target.h"  // IWYU pragma: keep
-
 #include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
 #ifndef CAIRN_IMPLICIT_GEMM_TILE_  // once, not once for each instruction set
@@ -22,24 +20,26 @@ constexpr int kMostRows = 12;  // of a tile, on any instruction set
 // A few pixels by one panel of output channels, over one piece of the depth.
 struct Tile {
   int rows;
-  int64_t groups;           // of the depth: each a block of input channels at one tap
-  const float* a;           // [group][row][lane]
-  const float* b;           // [group][lane][panel]
-  const float* ahead;       // of b, to be fetched meanwhile
-  int lines_ahead;          // cache lines a group
-  float* y[kMostRows];      // each pixel's first block of the panel
-  int64_t block_stride;     // floats to the second
-  bool second;              // is there one?
-  const float* bias;        // of the panel, or null
-  int64_t residual;         // floats from y to the residual, where has_residual
-  bool first, last, has_residual, relu;  // first, last: of the pieces of the depth; y holds the sum of those before
+  int64_t groups;        // of the depth: each a block of input channels at one tap
+  const float* a;        // [group][row][lane]
+  const float* b;        // [group][lane][panel]
+  const float* ahead;    // of b, to be fetched meanwhile
+  int lines_ahead;       // cache lines a group
+  float* y[kMostRows];   // each pixel's first block of the panel
+  int64_t block_stride;  // floats to the second
+  bool second;           // is there one?
+  const float* bias;     // of the panel, or null
+  int64_t residual;      // floats from y to the residual, where has_residual
+  bool first, last, has_residual,
+      relu;  // first, last: of the pieces of the depth; y holds the sum of those before
 };
 
 // Of an instruction set: floats in a vector, rows of a tile.
 struct Kernels {
   int64_t lanes, rows;
   void (*multiply)(const Tile&);
-  // Groups of a tile: `count` blocks of channels of each pixel, `plane` floats apart; null: a pixel in the padding.
+  // Groups of a tile: `count` blocks of channels of each pixel, `plane` floats apart; null: a pixel
+  // in the padding.
   void (*gather)(const float* const* pixels, int rows, int64_t plane, int64_t count, float* to);
 };
 
@@ -141,8 +141,9 @@ const Kernels& kernels() {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-constexpr int64_t kDepth = 256;   // of a piece: a panel of it stays in the L1 cache
-constexpr int64_t kBlockRows = 128;  // gathered at a time: a piece of so many rows stays in the L2 cache
+constexpr int64_t kDepth = 256;  // of a piece: a panel of it stays in the L1 cache
+constexpr int64_t kBlockRows =
+    128;  // gathered at a time: a piece of so many rows stays in the L2 cache
 
 // How the product is cut up. Sums are taken in an order that only the weight's shape fixes.
 struct Cut {
@@ -169,7 +170,7 @@ struct Window {
   const float* x;
   int64_t image;  // floats of one input
   int rows = 0;
-  const float* first[kMostRows];  // of the pixel's image
+  const float* first[kMostRows];           // of the pixel's image
   ImplicitGemmShape::Sizes at[kMostRows];  // of the first tap, in the padding perhaps
 
   void place(int64_t row, int count) {
@@ -177,7 +178,8 @@ struct Window {
     for (int r = 0; r < count; ++r, ++row) {
       int64_t rest = row % s.pixels();
       first[r] = x + row / s.pixels() * image;
-      for (int d = 2; d >= 0; rest /= s.out[d], --d) at[r][d] = rest % s.out[d] * s.stride[d] - s.pad[d];
+      for (int d = 2; d >= 0; rest /= s.out[d], --d)
+        at[r][d] = rest % s.out[d] * s.stride[d] - s.pad[d];
     }
   }
   // `offset`: of the block of channels.
@@ -224,7 +226,8 @@ void gather_tiles(const Job& job, int64_t begin, int64_t end, int64_t piece, flo
   for (int64_t tile = begin; tile < end; ++tile) {
     const int height = job.height(tile);
     window.place(job.row(tile), height);
-    for (int64_t group = first, count; group < last; group += count, to += count * height * job.lanes()) {
+    for (int64_t group = first, count; group < last;
+         group += count, to += count * height * job.lanes()) {
       count = std::min(in_blocks - group % in_blocks, last - group);
       window.under(group / in_blocks, group % in_blocks * plane, job.lanes(), pixels);
       kernels().gather(pixels, height, plane, count, to);
@@ -233,8 +236,8 @@ void gather_tiles(const Job& job, int64_t begin, int64_t end, int64_t piece, flo
 }
 
 // The gathered tiles [begin, end) by panels [first, last).
-void multiply_tiles(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last, int64_t piece,
-                    const float* gathered) {
+void multiply_tiles(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last,
+                    int64_t piece, const float* gathered) {
   const int64_t lanes = job.lanes(), groups = job.cut.group(piece + 1) - job.cut.group(piece);
   const int64_t panel_floats = groups * lanes * 2 * lanes;
   Tile t{};
@@ -266,10 +269,12 @@ size_t gathered_floats() {
   return static_cast<size_t>(block_tiles() * kernels().rows * (kDepth + kernels().lanes));
 }
 
-void run_part(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last, float* gathered) {
+void run_part(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last,
+              float* gathered) {
   const int64_t blocks = ceil_div(end - begin, block_tiles());
   for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t from = begin + (end - begin) * i / blocks, to = begin + (end - begin) * (i + 1) / blocks;
+    const int64_t from = begin + (end - begin) * i / blocks,
+                  to = begin + (end - begin) * (i + 1) / blocks;
     for (int64_t piece = 0; piece < job.cut.pieces; ++piece) {
       gather_tiles(job, from, to, piece, gathered);
       multiply_tiles(job, from, to, first, last, piece, gathered);
@@ -281,13 +286,15 @@ void run_part(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t
 
 using namespace implicit_gemm;
 
-ImplicitGemm::ImplicitGemm(const ImplicitGemmShape& shape, int threads) : shape_(shape), threads_(threads) {}
+ImplicitGemm::ImplicitGemm(const ImplicitGemmShape& shape, int threads)
+    : shape_(shape), threads_(threads) {}
 
 int ImplicitGemm::block() { return kernels().lanes >= 8 ? static_cast<int>(kernels().lanes) : 0; }
 
 size_t ImplicitGemm::weight_bytes() const {
   const Cut cut(shape_, kernels().lanes);
-  return static_cast<size_t>(packed_at(cut, kernels().lanes, cut.pieces - 1, cut.panels)) * sizeof(float);
+  return static_cast<size_t>(packed_at(cut, kernels().lanes, cut.pieces - 1, cut.panels)) *
+         sizeof(float);
 }
 
 size_t ImplicitGemm::workspace_bytes() const {
@@ -304,8 +311,11 @@ void ImplicitGemm::pack_weights(const float* w, float* packed) const {
         for (int64_t group = cut.group(piece); group < cut.group(piece + 1); ++group)
           for (int64_t lane = 0; lane < lanes; ++lane)
             for (int64_t column = 0; column < 2 * lanes; ++column, ++to) {
-              const int64_t o = panel * 2 * lanes + column, i = group % cut.in_blocks * lanes + lane;
-              *to = o < shape_.out_channels && i < in ? w[(o * in + i) * taps + group / cut.in_blocks] : 0;
+              const int64_t o = panel * 2 * lanes + column,
+                            i = group % cut.in_blocks * lanes + lane;
+              *to = o < shape_.out_channels && i < in
+                        ? w[(o * in + i) * taps + group / cut.in_blocks]
+                        : 0;
             }
       }
   });
@@ -318,7 +328,8 @@ void ImplicitGemm::run(const float* x, const float* packed, float* y, const Conv
   const bool by_panels = job.cut.panels >= 2 * threads_ && shape_.out_channels >= job.rows();
   parallel_region(
       [&](int thread, int threads) {
-        float* gathered = static_cast<float*>(workspace) + static_cast<size_t>(thread) * gathered_floats();
+        float* gathered =
+            static_cast<float*>(workspace) + static_cast<size_t>(thread) * gathered_floats();
         const int64_t count = by_panels ? job.cut.panels : job.tiles();
         const int64_t begin = count * thread / threads, end = count * (thread + 1) / threads;
         if (by_panels) run_part(job, 0, job.tiles(), begin, end, gathered);

@@ -1,10 +1,12 @@
-// Convolution as a matrix product, for weights that stay fixed (inference): rows are output pixels, columns output
-// channels, and the depth runs over the kernel's taps and the input's channels. The input is gathered a block at a time
-// into a buffer that stays in the L2 cache ("implicit GEMM": Chetlur et al. (2014), "cuDNN: Efficient Primitives for Deep
-// Learning"), so any size, stride, dilation and padding runs at the speed of a product.
+// Convolution as a matrix product, for weights that stay fixed (inference): rows are output pixels,
+// columns output channels, and the depth runs over the kernel's taps and the input's channels. The
+// input is gathered a block at a time into a buffer that stays in the L2 cache ("implicit GEMM":
+// Chetlur et al. (2014), "cuDNN: Efficient Primitives for Deep Learning"), so any size, stride,
+// dilation and padding runs at the speed of a product.
 //
-// Activations: f32, channel-blocked [N][C/b][spatial][b], b the lanes of a vector; padded lanes are written as zero.
-// Nothing here allocates after construction. A plan is immutable: several threads may run one at a time.
+// Activations: f32, channel-blocked [N][C/b][spatial][b], b the lanes of a vector; padded lanes are
+// written as zero. Nothing here allocates after construction. A plan is immutable: several threads
+// may run one at a time.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -15,9 +17,11 @@
 namespace cairn::cpu {
 
 struct ImplicitGemmShape {
-  using Sizes = std::array<int64_t, 3>;  // depth, height, width; what the convolution lacks is 1 (padding: 0)
+  using Sizes =
+      std::array<int64_t, 3>;  // depth, height, width; what the convolution lacks is 1 (padding: 0)
   int64_t batch = 1, in_channels = 1, out_channels = 1;
-  Sizes in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, pad{0, 0, 0};  // pad: in front
+  Sizes in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1},
+      pad{0, 0, 0};  // pad: in front
 
   int64_t pixels() const { return out[0] * out[1] * out[2]; }  // of one output
   int64_t plane() const { return in[0] * in[1] * in[2]; }      // pixels of one input
@@ -35,7 +39,8 @@ class ImplicitGemm {
   void pack_weights(const float* w, float* packed) const;
   size_t workspace_bytes() const;
   // y = relu(convolution + bias + residual), see ConvEpilogue.
-  void run(const float* x, const float* packed, float* y, const ConvEpilogue& epilogue, void* workspace) const;
+  void run(const float* x, const float* packed, float* y, const ConvEpilogue& epilogue,
+           void* workspace) const;
 
  private:
   ImplicitGemmShape shape_;

@@ -1,4 +1,5 @@
-// The product over gathered pixels as a kernel of the family: where it fits, and weights packed once.
+// The product over gathered pixels as a kernel of the family: where it fits, and weights packed
+// once.
 #include <algorithm>
 #include <optional>
 
@@ -19,17 +20,19 @@ int block_of(const ConvRoles& r) {
 bool fits(const OpCall& call, const ConvRoles& r) {
   const int spatial = r.x->shape.ssize() - 2, block = block_of(r);
   // Few input channels would be mostly padding.
-  return r.direction == ConvDirection::forward && takes_packed(call, r) && call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 && spatial <= 3 &&
+  return r.direction == ConvDirection::forward && takes_packed(call, r) &&
+         call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 && spatial <= 3 &&
          block == ImplicitGemm::block() && 2 * r.x->shape[1] >= block;
 }
 
-// The library's kernels are as quick or quicker, but where they step over pixels, where rows are shorter than their
-// tiles, and where weights are most of what is read.
+// The library's kernels are as quick or quicker, but where they step over pixels, where rows are
+// shorter than their tiles, and where weights are most of what is read.
 bool pays(const OpCall& call, const ConvRoles& r) {
   constexpr int64_t kShortRow = 7, kFewPixels = 64;
   const Ints& stride = call.attrs->ints("stride");
   const bool steps = std::any_of(stride.begin(), stride.end(), [](int64_t s) { return s > 1; });
-  const int64_t pixels = numel(r.y->shape) / r.y->shape[1], taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
+  const int64_t pixels = numel(r.y->shape) / r.y->shape[1],
+                taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
   return taps == 1 ? pixels <= kFewPixels : steps || r.y->shape.back() <= kShortRow;
 }
 
@@ -57,7 +60,8 @@ ImplicitGemmShape shape_of(const OpCall& call, const ConvRoles& r) {
 
 class ImplicitGemmKernel : public ConvKernel {
  public:
-  ImplicitGemmKernel(const OpCall& call, const ConvRoles& r) : relu_(r.relu), gemm_(shape_of(call, r), num_threads()) {
+  ImplicitGemmKernel(const OpCall& call, const ConvRoles& r)
+      : relu_(r.relu), gemm_(shape_of(call, r), num_threads()) {
     const int block = block_of(r);
     auto blocked = [&](TensorDesc d) {
       d.layout = Layout::channel_blocked(block);
@@ -70,7 +74,8 @@ class ImplicitGemmKernel : public ConvKernel {
   }
   void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras& extras,
            void* scratch) override {
-    const ConvEpilogue epilogue{(*bias_)(extras.bias, scratch), static_cast<const float*>(extras.residual), relu_};
+    const ConvEpilogue epilogue{(*bias_)(extras.bias, scratch),
+                                static_cast<const float*>(extras.residual), relu_};
     gemm_.run(static_cast<const float*>(x_data), static_cast<const float*>(w_data),
               static_cast<float*>(const_cast<void*>(y_data)), epilogue, scratch);
   }
@@ -85,7 +90,8 @@ class ImplicitGemmPack : public Plan {
  public:
   explicit ImplicitGemmPack(const OpCall& call) : gemm_(weight_shape(call.shape()), 1) {}
   void launch(const Launch& args) const override {
-    gemm_.pack_weights(static_cast<const float*>(args.inputs[0]), static_cast<float*>(args.outputs[0]));
+    gemm_.pack_weights(static_cast<const float*>(args.inputs[0]),
+                       static_cast<float*>(args.outputs[0]));
   }
 
  private:
@@ -96,11 +102,13 @@ class ImplicitGemmPack : public Plan {
 
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles) {
   const std::string_view choice = conv_choice();
-  const bool use = packed_for_gemm(roles.w->layout) ||
-                   (choice != "direct" && fits(call, roles) && (choice == "gemm" || pays(call, roles)));
+  const bool use = packed_for_gemm(roles.w->layout) || (choice != "direct" && fits(call, roles) &&
+                                                        (choice == "gemm" || pays(call, roles)));
   return use ? std::make_unique<ImplicitGemmKernel>(call, roles) : nullptr;
 }
 
-std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call) { return std::make_unique<ImplicitGemmPack>(call); }
+std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call) {
+  return std::make_unique<ImplicitGemmPack>(call);
+}
 
 }  // namespace cairn::cpu

@@ -38,10 +38,11 @@ double winograd_gain(const WinogradShape& shape, const WinogradOptions& options)
       points * (static_cast<double>(d.in_depth) * in * kInputPoint + depth * out * kOutputPoint) /
       8;
   const double filter_bytes = filters * sizeof(float);
-  // Weights transformed once come from memory while others are multiplied: a network does not stay in a cache.
-  const double multiplying = options.transformed
-                                 ? std::max(products, filter_bytes / kMemory)
-                                 : products + filters / 8 * kFilterPoint + read_cycles(filter_bytes);
+  // Weights transformed once come from memory while others are multiplied: a network does not stay
+  // in a cache.
+  const double multiplying =
+      options.transformed ? std::max(products, filter_bytes / kMemory)
+                          : products + filters / 8 * kFilterPoint + read_cycles(filter_bytes);
   const double winograd = multiplying + transforms;
 
   const double weights =

@@ -227,7 +227,8 @@ class ForwardWorker {
   // Weights that were transformed once come from memory: the next point's, by `products` calls.
   FetchAhead next_filter(const float* u, int64_t point, int64_t products) const {
     if (!args_.u || point + 1 == kPoints * kPoints) return {};
-    const int64_t lines = plan_.d.contracted() * plan_.d.taps * kPanel / 16, calls = products * vectors();
+    const int64_t lines = plan_.d.contracted() * plan_.d.taps * kPanel / 16,
+                  calls = products * vectors();
     return {u + (point + 1) * plan_.filter_plane, (lines + calls - 1) / calls};
   }
   int64_t slab_stride() const { return plan_.chunk_groups * kRows * kPanel; }

@@ -51,6 +51,7 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
+    hwy::Prefetch(c + r * c_row);  // else the stores wait for memory
     hwy::Prefetch(init + r * init_row);
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);

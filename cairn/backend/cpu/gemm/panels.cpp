@@ -107,8 +107,9 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
                 float* sums) {
   const D d;
   constexpr int64_t kVectors = (kTileRows + kLanes - 1) / kLanes;
-  for (int64_t t = 0, tiles = tile_count(columns); t < tiles; ++t) {
-    const int64_t begin = tile_begin(columns, t), height = tile_begin(columns, t + 1) - begin;
+  const Tiles tiles(columns);
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const int64_t begin = tiles.begin(t), height = tiles.height_of(t);
     V sum[kVectors];
     for (V& s : sum) s = hn::Zero(d);
     for (int64_t k = 0; k < depth; ++k, out += height)
@@ -128,16 +129,18 @@ void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
   constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
   constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
   const D d;
-  const int64_t tiles = tile_count(columns);
+  const Tiles cut(columns);
+  const int64_t tiles = cut.count;
   int64_t begin[kMostTiles + 1];
   float* target[kMostTiles];
-  for (int64_t t = 0; t <= tiles; ++t) begin[t] = tile_begin(columns, t);
+  for (int64_t t = 0; t <= tiles; ++t) begin[t] = cut.begin(t);
   for (int64_t t = 0; t < tiles; ++t) target[t] = out + begin[t] * depth;
   for (int64_t k = 0; k < depth; ++k, w += ld) {
     if (k + kAhead < depth)
       for (int64_t i = 0; i < columns; i += kLine) hwy::Prefetch(w + kAhead * ld + i);
-    // Tiles that may write past their row: the next rows overwrite it.
-    const int64_t whole = (depth - k) * (columns / tiles) >= kWritten ? tiles - 1 : 0;
+    // Tiles that may read past themselves, into the next one, and write past their row: the next rows overwrite it.
+    const bool within = 2 * cut.height >= kWritten && (depth - k) * cut.height >= kWritten;
+    const int64_t whole = within ? tiles - 1 : 0;
     for (int64_t t = 0; t < whole; ++t) {
       const int64_t height = begin[t + 1] - begin[t];
       for (int64_t v = 0; v < kTileRows; v += kLanes) hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);

@@ -114,41 +114,46 @@ void few_rows_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
   return tile<3, 2>(p, a_row, a_depth);
 }
 
-// Rows are cut into tiles of nearly equal height.
-HWY_INLINE int64_t tile_count(int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
-HWY_INLINE int64_t tile_begin(int64_t rows, int64_t t) { return rows * t / tile_count(rows); }
+// Rows are cut into the fewest tiles, of nearly equal height.
+struct Tiles {
+  int64_t count, height, taller;  // the first `taller` are one row taller
+  explicit Tiles(int64_t rows)
+      : count((rows + kTileRows - 1) / kTileRows), height(count ? rows / count : 0), taller(rows - count * height) {}
+  int64_t begin(int64_t t) const { return t * height + std::min(t, taller); }
+  int64_t height_of(int64_t t) const { return height + (t < taller); }
+};
 
-// All rows of `p` by its first panel (or the several that few rows take).
-void panel_product(const Product& p, int64_t at_once) {
+// All rows of `p` by its first panel (or the several that few rows take). Moves p's a, init and c past them.
+void panel_product(Product& p, const Tiles& tiles, int64_t at_once) {
   const bool packed = p.a_row == kPackedSlice;  // tile after tile, each [depth][height]
-  Product q = p;
-  for (int64_t t = 0, tiles = tile_count(p.rows); t < tiles; ++t) {
-    const int rows = static_cast<int>(tile_begin(p.rows, t + 1) - tile_begin(p.rows, t));
+  for (int64_t t = 0; t < tiles.count; ++t) {
+    const int rows = static_cast<int>(tiles.height_of(t));
     const int64_t a_row = packed ? 1 : p.a_row, a_depth = packed ? rows : 1;
-    if (at_once > 1) few_rows_tile(rows, q, a_row, a_depth);
-    else if (q.columns < kPanel) part_tile(rows, q, a_row, a_depth);
-    else tile_of_rows<kTileRows>(rows, q, a_row, a_depth);
-    q.a += packed ? rows * p.depth : rows * p.a_row;
-    q.init += rows * q.init_row;
-    q.c += rows * q.c_row;
+    if (at_once > 1) few_rows_tile(rows, p, a_row, a_depth);
+    else if (p.columns < kPanel) part_tile(rows, p, a_row, a_depth);
+    else tile_of_rows<kTileRows>(rows, p, a_row, a_depth);
+    p.a += packed ? rows * p.depth : rows * p.a_row;
+    p.init += rows * p.init_row;
+    p.c += rows * p.c_row;
   }
 }
 
 void multiply(const Product& p) {
+  const Tiles tiles(p.rows);
   for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
     Product q = p;
-    q.a += k;  // a packed slice is never deeper than one block
     q.depth = std::min(kDepthBlock, p.depth - k);
     if (k > 0) q.init = p.c, q.init_row = p.c_row, q.bias = nullptr;
     for (int64_t column = 0, at_once; column < p.columns; column += at_once * kPanel) {
       q.columns = p.columns - column;
       at_once = panels_at_once(p.rows);
       if (q.columns < at_once * kPanel) at_once = 1;
+      q.a = p.a + k;  // a packed slice is never deeper than one block
       q.packed = p.packed + column / kPanel * p.panel_stride + k * kPanel;
       q.init = (k > 0 ? p.c : p.init) + column;
       q.c = p.c + column;
       if (q.bias) q.bias = p.bias + column;
-      panel_product(q, at_once);
+      panel_product(q, tiles, at_once);
     }
   }
 }

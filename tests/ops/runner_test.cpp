@@ -406,12 +406,27 @@ TEST(OpTable, EveryOpHasACaseAndAGradientOrAReason) {
   }
 }
 
-TEST(OpTable, ThousandsOfChecks) {
+// A case is its function, its arguments and, in its name, its attributes.
+TEST(OpTable, NoCaseTwice) {
+  for (const Row& row : all_rows()) {
+    std::set<std::string> seen;
+    for (const Case& c : row.cases) {
+      std::string text = c.name;
+      for (const Arg& a : c.args) {
+        text += fmt::format("; {} {} {} {} {}", static_cast<int>(a.kind), to_string(a.shape), a.low, a.high, name_of(a.dtype));
+        for (double v : a.given) text += fmt::format(" {}", v);
+      }
+      EXPECT_TRUE(seen.insert(text).second) << row.op << " (" << text << ")";
+    }
+  }
+}
+
+TEST(OpTable, ThousandsOfCases) {
   size_t cases = 0, checks = 0;
   for (const Row& row : all_rows())
     for (const Case& c : row.cases) ++cases, checks += checks_of(row, c).size();
   std::printf("%zu ops and functions, %zu cases, %zu checks\n", all_rows().size(), cases, checks);
-  EXPECT_GE(checks, 4000u);
+  EXPECT_GE(cases, 4000u);
 }
 
 }  // namespace cairn::cases

@@ -13,6 +13,15 @@ Tensors forward_of(const char* name, std::span<const Tensor> in, const Attrs& at
   return out;
 }
 
+// The first ones, then one in so many: third derivatives take long, and the forward op has had all of them.
+template <class T>
+std::vector<T> thinned(const std::vector<T>& list, size_t first, size_t one_in) {
+  std::vector<T> kept;
+  for (size_t i = 0; i < list.size(); ++i)
+    if (i < first || (i - first) % one_in == 0) kept.push_back(list[i]);
+  return kept;
+}
+
 struct Attended {
   Shape q, k;
   Attrs attrs;
@@ -37,6 +46,28 @@ const std::vector<Attended> kAttended = {
     {{0, 2, 3, 4}, {0, 2, 3, 4}, attention_attrs(false, false, false)},
     {{1, 2, 3, 4}, {1, 2, 0, 4}, attention_attrs(false, false, false), {}, {}, true},
 };
+// Masks, lengths, causal order and shared key heads crossed, on a few sizes; then sizes around the kernels' blocks
+// (8 query rows that decode, 64 and 96 keys) and widths around a vector.
+std::vector<Attended> crossed_attention() {
+  std::vector<Attended> list = kAttended;
+  for (const int64_t kv_heads : {1, 2, 4})
+    for (const bool mask : {false, true})
+      for (const bool lengths : {false, true})
+        for (const int causal : {0, 1, 2}) {
+          if (causal == 2 && !lengths) continue;  // from the length
+          Attended a{{2, 4, 3, 5}, {2, kv_heads, 7, 5}, attention_attrs(mask, lengths, causal == 1, causal == 2)};
+          if (mask) a.mask = kv_heads == 1 ? Shape{2, 4, 3, 7} : kv_heads == 2 ? Shape{3, 7} : Shape{2, 1, 1, 7};
+          if (lengths) a.lengths = {7, 5};
+          if (mask && a.mask.ssize() < 4) a.mask = {1, 1, 3, 7};
+          list.push_back(a);
+        }
+  for (const auto& [queries, keys] : std::vector<std::pair<int64_t, int64_t>>{{1, 17}, {1, 65}, {8, 33}, {9, 33}, {65, 65}, {2, 97}, {33, 66}})
+    for (const int64_t width : {4, 17})
+      list.push_back({{1, 2, queries, width}, {1, 1, keys, width}, attention_attrs(false, false, width == 4)});
+  return list;
+}
+const std::vector<Attended> kCrossed = crossed_attention();
+
 std::vector<Arg> attention_args(const Attended& a) {
   std::vector<Arg> args = {numbers(a.q), numbers(a.k), numbers(a.k)};
   if (!a.mask.empty()) args.push_back(numbers(a.mask));
@@ -45,7 +76,11 @@ std::vector<Arg> attention_args(const Attended& a) {
   return args;
 }
 const std::vector<Attended> kDropped = {{{2, 2, 3, 4}, {2, 2, 5, 4}, attention_attrs(false, false, false, false, 0.3)},
-                                        {{1, 4, 9, 3}, {1, 2, 9, 3}, attention_attrs(false, false, true, false, 0.5)}};
+                                        {{1, 4, 9, 3}, {1, 2, 9, 3}, attention_attrs(false, false, true, false, 0.5)},
+                                        {{2, 2, 2, 4}, {2, 2, 5, 4}, attention_attrs(false, true, false, false, 0.2), {}, {5, 3}},
+                                        {{1, 2, 3, 17}, {1, 1, 9, 17}, attention_attrs(true, false, false, false, 0.4), {1, 1, 3, 9}},
+                                        {{1, 1, 17, 8}, {1, 1, 33, 8}, attention_attrs(false, false, false, false, 0.9)},
+                                        {{2, 4, 3, 3}, {2, 1, 3, 3}, attention_attrs(false, true, true, false, 0.3), {}, {3, 2}}};
 Row attention_row(const char* name, const std::vector<Attended>& list) {
   Row row{name, {}, {DType::f32, DType::f64}};
   for (const Attended& a : list) {
@@ -61,8 +96,8 @@ Row attention_row(const char* name, const std::vector<Attended>& list) {
 }
 Row attention_backward_row() {
   Row row{"attention_backward", {}, {DType::f32, DType::f64}};
-  for (const auto* list : {&kAttended, &kDropped})
-    for (const Attended& a : *list) {
+  for (const auto& list : {thinned(kCrossed, kAttended.size(), 3), kDropped})
+    for (const Attended& a : list) {
       std::vector<Arg> args = attention_args(a);
       const size_t count = args.size();
       args.push_back(numbers({a.q[0], a.q[2], a.q[1], a.q[3]}));
@@ -87,6 +122,12 @@ Row attention_function_row() {
   };
   with("bool mask", truths({3, 5}), [](const Tensor& t) { return AttentionOptions{.mask = t}; });
   with("float mask", numbers({2, 1, 1, 1}), [](const Tensor& t) { return AttentionOptions{.mask = t, .causal = true}; });
+  with("bool mask of each head", truths({2, 3, 5}), [](const Tensor& t) { return AttentionOptions{.mask = t}; });
+  with("bool mask of keys", truths({2, 1, 1, 5}), [](const Tensor& t) { return AttentionOptions{.mask = t, .scale = 1.5}; });
+  with("float mask of all", numbers({2, 2, 3, 5}), [](const Tensor& t) { return AttentionOptions{.mask = t}; });
+  with("float mask of keys", numbers({5}), [](const Tensor& t) { return AttentionOptions{.mask = t}; });
+  with("i32 lengths, causal", fixed({2}, {4, 5}, DType::i32), [](const Tensor& t) { return AttentionOptions{.lengths = t, .causal = true}; });
+  with("causal from the length", fixed({2}, {4, 5}), [](const Tensor& t) { return AttentionOptions{.lengths = t, .causal_from_length = true}; });
   with("i64 lengths", fixed({2}, {2, 5}), [](const Tensor& t) { return AttentionOptions{.lengths = t, .scale = 0.3}; });
   return row;
 }
@@ -100,6 +141,25 @@ const std::vector<Layer> kLayers = {
     {1, 1, 1, 1, 1, true, false}, {3, 2, 3, 4, 1, true, false},           {4, 3, 2, 3, 2, true, true},
     {2, 2, 3, 2, 1, false, true}, {4, 3, 2, 3, 1, true, false, {4, 1, 0}}, {3, 3, 2, 2, 2, false, true, {2, 3, 1}},
     {5, 1, 4, 17, 1, true, false}, {0, 2, 3, 2, 1, true, false}};
+// Directions, biases, order of the axes and lengths crossed.
+std::vector<Layer> crossed_layers() {
+  std::vector<Layer> list = kLayers;
+  int64_t turn = 0;
+  for (const int64_t directions : {1, 2})
+    for (const bool bias : {false, true})
+      for (const bool batch_first : {false, true})
+        for (const bool lengths : {false, true}) {
+          Layer l{2 + turn % 2, 2, 2 + turn % 3, 2 + turn % 2, directions, bias, batch_first};
+          if (lengths) l.lengths = {static_cast<double>(l.steps), 1};
+          list.push_back(l), ++turn;
+        }
+  list.push_back({1, 9, 2, 3, 1, true, false});
+  list.push_back({2, 17, 1, 1, 1, true, true});
+  list.push_back({2, 1, 17, 3, 2, true, false});
+  list.push_back({1, 2, 3, 33, 1, false, false});
+  return list;
+}
+const std::vector<Layer> kCrossedLayers = crossed_layers();
 struct CellKind {
   const char* name;
   int64_t gates;
@@ -130,7 +190,7 @@ std::string title_of(const Layer& l) {
 }
 Row layer_row(const CellKind& cell) {
   Row row{cell.name, {}, {DType::f32, DType::f64}};
-  for (const Layer& l : kLayers)
+  for (const Layer& l : kCrossedLayers)
     row.cases.push_back({title_of(l), layer_args(cell, l), [=](const Tensors& in) {
                            Tensors out(cell.states + 2);
                            apply(op_named(cell.name), in, layer_attrs(l), out);
@@ -141,7 +201,7 @@ Row layer_row(const CellKind& cell) {
 }
 Row layer_backward_row(const CellKind& cell, const char* name) {
   Row row{name, {}, {DType::f32, DType::f64}};
-  for (const Layer& l : kLayers) {
+  for (const Layer& l : thinned(kCrossedLayers, kLayers.size(), 5)) {
     std::vector<Arg> args = layer_args(cell, l);
     const size_t count = args.size();
     args.push_back(numbers(sequence_shape(l, l.directions * l.hidden)));
@@ -172,6 +232,12 @@ const std::vector<Alignment> kAlignments = {
     {6, 1, 4, 2, {0, 1}, {6}, {2}, 3},
     {2, 2, 3, 0, {}, {2, 2}, {0, 0}},
     {3, 1, 3, 3, {1, 1, 2}, {3}, {3}},  // fits no alignment: counts zero
+    {1, 1, 2, 1, {1}, {1}, {1}},
+    {1, 2, 3, 1, {2, 1}, {1, 1}, {1, 0}},
+    {7, 1, 3, 3, {1, 1, 1}, {7}, {3}},
+    {6, 2, 5, 2, {3, 3, 1, 4}, {6, 3}, {2, 2}, 2},
+    {4, 3, 3, 2, {1, 2, 2, 2, 1, 1}, {4, 2, 3}, {2, 1, 2}},
+    {9, 1, 17, 4, {16, 1, 16, 3}, {8}, {4}},
 };
 std::vector<Arg> alignment_args(const Alignment& a) {
   return {numbers({a.steps, a.batch, a.classes}, -3, 0), fixed({a.batch, a.labels}, a.targets, DType::i32),
@@ -211,7 +277,7 @@ Row ctc_function_row() {
 }  // namespace
 
 std::vector<Row> sequence_rows() {
-  std::vector<Row> rows = {attention_row("attention", kAttended), attention_row("attention_dropout", kDropped), attention_backward_row(),
+  std::vector<Row> rows = {attention_row("attention", kCrossed), attention_row("attention_dropout", kDropped), attention_backward_row(),
                            attention_function_row(), ctc_row(), ctc_backward_row(), ctc_function_row()};
   static const char* const backward[] = {"lstm_backward", "gru_backward", "rnn_tanh_backward", "rnn_relu_backward"};
   for (int i = 0; i < 4; ++i) rows.push_back(layer_row(kCells[i])), rows.push_back(layer_backward_row(kCells[i], backward[i]));

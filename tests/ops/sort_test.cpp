@@ -1,4 +1,5 @@
 #include <cmath>
+#include <set>
 
 #include "cairn/base/error.h"
 #include "tests/ops/cases.h"
@@ -8,9 +9,10 @@ namespace {
 
 Row argsort_row() {
   Row row{"argsort", {}, {DType::f32, DType::f64, DType::i32}};
-  for (const auto& [shape, axis] : std::vector<std::pair<Shape, int64_t>>{{{1}, 0}, {{7}, 0}, {{0}, 0}, {{3, 5}, 0}, {{3, 5}, 1}, {{2, 3, 4}, 1}, {{0, 3}, 1}})
+  for (const auto& [shape, axis] : std::vector<std::pair<Shape, int64_t>>{{{1}, 0}, {{7}, 0}, {{0}, 0}, {{3, 5}, 0}, {{3, 5}, 1}, {{2, 3, 4}, 1}, {{0, 3}, 1},
+           {{33}, 0}, {{17, 2}, 0}, {{2, 33}, 1}, {{2, 3, 4}, 0}, {{2, 3, 4}, 2}, {{3, 1, 2}, 1}, {{130}, 0}, {{2, 2, 3, 1, 2}, 2}})
     for (const int64_t descending : {0, 1})
-      for (const int64_t count : {shape[axis], shape[axis] / 2})
+      for (const int64_t count : std::set<int64_t>{shape[axis], shape[axis] / 2})
         row.cases.push_back(of("argsort", {numbers(shape)}, {{"axis", axis}, {"descending", descending}, {"count", count}}));
   for (const int64_t descending : {0, 1})
     row.cases.push_back(of("argsort", {fixed({6}, {1, NAN, 0, 1, INFINITY, 0}, DType::f32)}, {{"axis", int64_t{0}}, {"descending", descending}, {"count", int64_t{6}}}));
@@ -19,7 +21,7 @@ Row argsort_row() {
 template <class F>
 Row values(const char* name, F f) {
   Row row{name, {}};
-  for (const Shape& shape : {Shape{5}, {3, 4}, {2, 3, 5}})
+  for (const Shape& shape : {Shape{5}, {3, 4}, {2, 3, 5}, {2}, {33}, {2, 17}, {2, 1, 3, 4}, {0, 3}})
     row.cases.push_back(call(to_string(shape), {distinct(shape)}, [f](const Tensors& in) { return f(in[0]).values; }));
   return row;
 }
@@ -28,7 +30,8 @@ Row resample_row(const char* name, bool back) {
   Row row{name, {}};
   struct Resized { Shape shape; int64_t axis, to; };
   for (const char* mode : {"nearest", "nearest_exact", "linear", "cubic", "area"})
-    for (const auto& [shape, axis, to] : std::vector<Resized>{{{1, 1, 3}, 2, 7}, {{1, 2, 5}, 2, 2}, {{2, 1, 3, 2}, 2, 5}, {{1, 2, 3, 4}, 3, 8}, {{1, 1, 1}, 2, 3}, {{0, 1, 4}, 2, 2}})
+    for (const auto& [shape, axis, to] : std::vector<Resized>{{{1, 1, 3}, 2, 7}, {{1, 2, 5}, 2, 2}, {{2, 1, 3, 2}, 2, 5}, {{1, 2, 3, 4}, 3, 8}, {{1, 1, 1}, 2, 3}, {{0, 1, 4}, 2, 2},
+              {{1, 1, 4}, 2, 4}, {{1, 2, 9}, 2, 1}, {{1, 1, 17}, 2, 5}, {{1, 1, 5}, 2, 33}, {{1, 9, 3, 4}, 2, 4}, {{1, 1, 2, 3, 4}, 2, 5}, {{1, 1, 2, 3, 4}, 4, 3}})
       for (const int64_t corners : {0, 1}) {
         const bool used = std::string_view(mode) == "linear" || std::string_view(mode) == "cubic";
         if (corners && !used) continue;
@@ -43,6 +46,16 @@ Row interpolate_row() {
   for (const Interpolation mode : {Interpolation::nearest, Interpolation::linear, Interpolation::cubic, Interpolation::area})
     row.cases.push_back(call("to 5 x 2, mode " + std::to_string(static_cast<int>(mode)), {numbers({1, 2, 3, 4})},
                              [=](const Tensors& in) { return interpolate(in[0], {.size = {5, 2}, .mode = mode}); }));
+  for (const Interpolation mode : {Interpolation::nearest_exact, Interpolation::linear, Interpolation::cubic, Interpolation::nearest})
+    for (const double factor : {0.5, 1.7, 3.0}) {
+      const std::string title = fmt::format("by {}, mode {}", factor, static_cast<int>(mode));
+      row.cases.push_back(call(title, {numbers({1, 2, 4, 5})}, [=](const Tensors& in) { return interpolate(in[0], {.scale = {factor}, .mode = mode}); }));
+      row.cases.push_back(call(title + ", one dimension", {numbers({2, 1, 7})}, [=](const Tensors& in) { return interpolate(in[0], {.scale = {factor}, .mode = mode}); }));
+      if (mode != Interpolation::linear && mode != Interpolation::cubic) continue;
+      row.cases.push_back(call(title + ", corners", {numbers({1, 2, 4, 5})}, [=](const Tensors& in) {
+        return interpolate(in[0], {.scale = {factor}, .mode = mode, .align_corners = true});
+      }));
+    }
   row.cases.push_back(call("twice as large", {numbers({2, 1, 3})}, [](const Tensors& in) { return interpolate(in[0], {.scale = {2}}); }));
   row.cases.push_back(call("by 1.5 in 3d", {numbers({1, 1, 2, 3, 2})}, [](const Tensors& in) { return interpolate(in[0], {.scale = {1.5}, .mode = Interpolation::linear}); }));
   return row;

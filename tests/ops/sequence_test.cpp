@@ -96,7 +96,7 @@ Row attention_row(const char* name, const std::vector<Attended>& list) {
 }
 Row attention_backward_row() {
   Row row{"attention_backward", {}, {DType::f32, DType::f64}};
-  for (const auto& list : {thinned(kCrossed, kAttended.size(), 3), kDropped})
+  for (const auto& list : {thinned(kCrossed, kAttended.size(), 5), kDropped})
     for (const Attended& a : list) {
       std::vector<Arg> args = attention_args(a);
       const size_t count = args.size();

@@ -10,7 +10,7 @@
 
 #include "cairn/backend/cpu/attention/attention.h"
 #include "cairn/backend/cpu/attention/layout.h"
-#include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -6,9 +6,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/implicit_gemm.cpp"
-#include "cairn/backend/cpu/winograd/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "cairn/backend/cpu/registers-inl.h"
 #include "hwy/highway.h"
 
 #ifndef CAIRN_IMPLICIT_GEMM_TILE_  // once, not once for each instruction set
@@ -50,21 +51,13 @@ HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::implicit_gemm::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::keep_in_register;
 
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr int64_t kLanes = HWY_LANES(float);
 constexpr int kRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;  // sums fill the registers: 2 vectors a row
 static_assert(kRows <= kMostRows);
-
-// Else GCC loads the vector again as an operand of each multiply-add.
-HWY_INLINE void keep_in_register(V& v) {
-#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  asm("" : "+v"(v.raw));
-#else
-  (void)v;
-#endif
-}
 
 // One block of the panel's channels of one pixel.
 HWY_INLINE void finish(const Tile& t, V sum, const float* bias, float* y) {

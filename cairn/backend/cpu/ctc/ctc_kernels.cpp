@@ -1,7 +1,7 @@
 #include "cairn/backend/cpu/ctc/ctc_kernels.h"
 
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#include "cairn/backend/cpu/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/ctc/ctc_kernels.cpp"
 #include <hwy/foreach_target.h>

@@ -13,10 +13,12 @@
 #include <cstring>
 
 #include "cairn/backend/cpu/gemm/panels.h"
+#include "cairn/backend/cpu/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::panels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::keep_in_register;
 
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
@@ -26,16 +28,6 @@ constexpr int64_t kPanel = 2 * kLanes;
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 constexpr int64_t kDepthBlock = 512;  // a panel's block and a tile's rows stay in the L1 cache
 static_assert(kSliceDepth <= kDepthBlock);
-
-// Keeps a loaded vector in a register: GCC would load it again as an operand of each multiply-add,
-// and the load ports would bind.
-HWY_INLINE void keep_in_register(V& v) {
-#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  asm("" : "+v"(v.raw));
-#else
-  (void)v;
-#endif
-}
 
 // kRows x kPanels panels of the product; columns are whole panels; a(r, k) = a[r * a_row + k *
 // a_depth]. Not inlined: within a large function GCC spills the sums.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
 #include "hwy/cache_control.h"
 

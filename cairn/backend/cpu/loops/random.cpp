@@ -1,7 +1,7 @@
 // Random numbers, bit for bit those of the reference back end, eight Philox counters at a time.
 #include <algorithm>
 
-#include "cairn/backend/cpu/region/simd_targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/loops/random.cpp"

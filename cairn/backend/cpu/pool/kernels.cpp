@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cairn/backend/cpu/region/simd_targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/pool/kernels.cpp"

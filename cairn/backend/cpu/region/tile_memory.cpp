@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "cairn/backend/cpu/region/simd_targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/region/tile_memory.cpp"

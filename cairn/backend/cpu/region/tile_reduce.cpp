@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "cairn/backend/cpu/region/simd_targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/region/tile_reduce.cpp"

@@ -1,6 +1,6 @@
 // Winograd backward weights: transform inputs and output gradients, multiply over tiles, transform
 // back.
-#include "cairn/backend/cpu/winograd/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/winograd/backward_weights.cpp"
 #include "hwy/foreach_target.h"

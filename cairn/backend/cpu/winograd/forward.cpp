@@ -1,5 +1,5 @@
 // Winograd forward and backward data: transform tiles, multiply, transform back with the epilogue.
-#include "cairn/backend/cpu/winograd/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/winograd/forward.cpp"
 #include "hwy/foreach_target.h"

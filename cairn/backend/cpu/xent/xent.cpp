@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "cairn/backend/cpu/attention/targets.h"
+#include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/backend/cpu/gemm/gemm.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"

@@ -214,21 +214,23 @@ class ForwardWorker {
               v_ + point * plan_.input_plane + (depth + tap - p.pad_front) * plan_.input_depth;
           const float* b = u + point * plan_.filter_plane + tap * channels * kPanel;
           float* out = m_ + point * plan_.product_plane + (depth - depth_begin) * slab_stride();
-          FetchAhead ahead = next_filter(u, point, (stop + kRows - 1) / kRows - first);
+          const int64_t groups = (stop + kRows - 1) / kRows - first;
+          FetchAhead ahead = depth == depth_begin ? next_filter(u, point, groups) : FetchAhead{};
           for (int64_t g = first; g * kRows < stop; ++g) {
             multiply_group(std::min<int64_t>(kRows, stop - g * kRows),
                            std::max<int64_t>(0, tap_end - tap), a + g * kRows * channels, b,
                            out + g * kRows * kPanel, ahead);
-            ahead.from += ahead.lines * vectors() * 16;
+            ahead.from += ahead.lines * p.taps * vectors() * 16;
           }
         }
       }
   }
-  // Weights that were transformed once come from memory: the next point's, by `products` calls.
+  // Weights that were transformed once come from memory: the next point's, during `products`
+  // products of this one.
   FetchAhead next_filter(const float* u, int64_t point, int64_t products) const {
     if (!args_.u || point + 1 == kPoints * kPoints) return {};
     const int64_t lines = plan_.d.contracted() * plan_.d.taps * kPanel / 16,
-                  calls = products * vectors();
+                  calls = products * plan_.d.taps * vectors();
     return {u + (point + 1) * plan_.filter_plane, (lines + calls - 1) / calls};
   }
   int64_t slab_stride() const { return plan_.chunk_groups * kRows * kPanel; }

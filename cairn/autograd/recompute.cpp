@@ -53,13 +53,12 @@ struct Region {
   std::function<Tensors(const Tensors&)> fn;
   Tensors inputs, wanted;  // wanted: inputs and captured tensors that require a gradient, as edges of the node
   std::vector<RandomKey> keys;
-  bool autocast;
-  DType autocast_dtype;
+  DType products;  // under autocast; f32: none
   int id;
 
   Tensors again() {
     const CloneScope clone(id);
-    const AutocastScope cast(autocast_dtype, autocast);
+    const AutocastScope cast(products);
     const RandomKeys same(keys, RandomKeys::replay);
     return fn(inputs);
   }
@@ -79,7 +78,7 @@ struct Region {
 
 Tensors recompute(const std::function<Tensors(const Tensors&)>& fn, const Tensors& inputs) {
   const Context& ctx = context();
-  auto region = std::make_shared<Region>(Region{fn, inputs, {}, {}, ctx.autocast, ctx.autocast_dtype, next_region++});
+  auto region = std::make_shared<Region>(Region{fn, inputs, {}, {}, ctx.autocast ? ctx.autocast_dtype : DType::f32, next_region++});
   Tensors outputs, captured;
   {
     const NoGrad no_grad;

@@ -14,6 +14,7 @@
 #include "cairn/bench/workloads.h"
 #include "cairn/compile/profile.h"
 #include "cairn/io/file.h"
+#include "cairn/ops/context.h"
 #include "cairn/ops/random.h"
 
 namespace cairn::bench {
@@ -71,7 +72,7 @@ Json row_of(const Workload& workload, const Mode& mode, double seconds) {
   Json row = {{"name", workload.name},
               {"system", "cairn"},
               {"mode", mode.int8 ? "compiled, int8 weights" : "compiled"},
-              {"dtype", name_of(mode.dtype)}};
+              {"dtype", name_of(mode.products)}};
   try {
     row.update(measured(workload, mode, seconds));
   } catch (const std::exception& e) {
@@ -112,9 +113,19 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
   if (!row.is_discarded()) return row;
   return {{"name", workload.name},
           {"system", "cairn"},
-          {"dtype", name_of(mode.dtype)},
+          {"dtype", name_of(mode.products)},
           {"error", WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status))
                                         : "ended without a row"}};
+}
+
+DType product_dtype_named(const std::string& name) {
+  if (name == "f32") return DType::f32;
+  if (name == "bf16-always") return DType::bf16;
+  if (name != "bf16") throw UsageError("bench: --dtype is f32, bf16 or bf16-always, not " + name);
+  const DType products = product_dtype(DType::bf16);
+  if (products != DType::bf16)
+    fmt::print(stderr, "bf16: this processor multiplies none (it has no AVX-512 BF16), so products are in f32; --dtype bf16-always insists\n");
+  return products;
 }
 
 }  // namespace
@@ -122,8 +133,6 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,
               double seconds, const std::string& json_path, bool profile,
               const std::string& quantize) {
-  if (dtype != "f32" && dtype != "bf16")
-    throw UsageError("bench: --dtype is f32 or bf16, not " + dtype);
   if (!quantize.empty() && quantize != "int8")
     throw UsageError("bench: --quantize is int8, not " + quantize);
   if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
@@ -136,7 +145,7 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
       for (const Workload& w : workloads()) chosen.push_back(&w);
   }
   if (chosen.empty() && !ops) throw UsageError("bench: name a workload, all, or ops");
-  const Mode mode{dtype_from_name(dtype), !quantize.empty()};
+  const Mode mode{product_dtype_named(dtype), !quantize.empty()};
   const auto refuse_int8 = [&](const std::string& name) {
     if (mode.int8 && name != "gpt2_decode")
       throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", name));

@@ -10,7 +10,8 @@ namespace cairn::bench {
 // resident memory of a process that ran this workload alone), compile_s. A workload that fails is a
 // row with "error". With json_path not empty the rows are also written there, as a list. With
 // `profile` a table of where time goes follows on standard error. names: "all", workloads, or "ops"
-// (see ops_bench.h); dtype "f32" or "bf16"; timed for `seconds` after warm-up, at least 5 steps.
+// (see ops_bench.h); dtype "f32", "bf16" (where the processor multiplies it: elsewhere f32,
+// which a line on standard error and the rows say) or "bf16-always"; timed for `seconds` after warm-up, at least 5 steps.
 // quantize "int8": 8-bit weights, gpt2_decode only.
 // Returns the exit status: 0, or 1 when a workload failed. Throws UsageError on wrong arguments.
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,

@@ -31,7 +31,7 @@ Running supervised(const Mode& mode, const nn::Module& net, const Tensor& x, con
   auto body = [=](const Tensor& x, const Tensor& y) -> Tensor {
     Tensor l;
     {
-      const AutocastScope scope(DType::bf16, mode.dtype == DType::bf16);
+      const AutocastScope scope(mode.products);
       l = f32(loss(x, y));
     }
     optimizer->step(l);
@@ -109,12 +109,12 @@ Running dcgan32(const Mode& mode) {
   auto opt_g = std::make_shared<optim::Adam>(g.parameters(), kGanAdam),
        opt_d = std::make_shared<optim::Adam>(d.parameters(), kGanAdam);
   const Tensor real = images(), z = randn({64, 128});
-  const bool low = mode.dtype == DType::bf16;
+  const DType products = mode.products;
   auto body = [=](const Tensor& real, const Tensor& z) -> Tensor {
     const Tensor one = ones({64}), zero = zeros({64});
     Tensor fake, on_real, on_fake, again;
     {
-      const AutocastScope scope(DType::bf16, low);
+      const AutocastScope scope(products);
       fake = g(z);
       on_real = d(real);
       on_fake = d(fake.detach());
@@ -123,7 +123,7 @@ Running dcgan32(const Mode& mode) {
                         binary_cross_entropy_with_logits(f32(on_fake), zero);
     opt_d->step(loss);
     {
-      const AutocastScope scope(DType::bf16, low);
+      const AutocastScope scope(products);
       again = d(fake);
     }
     opt_g->step(binary_cross_entropy_with_logits(f32(again), one));
@@ -140,11 +140,11 @@ Running wgan_gp32(const Mode& mode) {
   models::Discriminator32 d(64, false);
   auto opt_d = std::make_shared<optim::Adam>(d.parameters(), kGanAdam);
   const Tensor real = images(), z = randn({64, 128}), eps = rand({64, 1, 1, 1});
-  const bool low = mode.dtype == DType::bf16;
+  const DType products = mode.products;
   auto body = [=](const Tensor& real, const Tensor& z, const Tensor& eps) -> Tensor {
     Tensor loss;
     {
-      const AutocastScope scope(DType::bf16, low);
+      const AutocastScope scope(products);
       Tensor fake;
       {
         const NoGrad no_grad;
@@ -197,7 +197,7 @@ Running inference(const Mode& mode, M net, const Tensor& x) {
   net.eval();
   auto body = [=](const Tensor& x) -> Tensor {
     const NoGrad no_grad;
-    const AutocastScope scope(DType::bf16, mode.dtype == DType::bf16);
+    const AutocastScope scope(mode.products);
     return sum(f32(net(x)));
   };
   const double gflop = gflop_of([&] { body(x); });
@@ -227,7 +227,7 @@ Running gpt2_decode(const Mode& mode) {
   // logits.
   auto body = [=](const Tensor& tokens, const Tensor& start) -> std::tuple<Tensor, Tensor, Tensor> {
     const NoGrad no_grad;
-    const AutocastScope scope(DType::bf16, mode.dtype == DType::bf16);
+    const AutocastScope scope(mode.products);
     const Tensor logits = f32(net->decode(tokens, start, caches));
     return {argmax(logits, 1, true),
             start + full({}, static_cast<double>(tokens.size(1)), DType::i64), sum(logits)};

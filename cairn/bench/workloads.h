@@ -11,8 +11,8 @@
 namespace cairn::bench {
 
 struct Mode {
-  DType dtype = DType::f32;  // bf16: products in bf16, everything else in f32
-  bool int8 = false;         // linear layers with 8-bit weights; inference only
+  DType products = DType::f32;  // of matmul and convolution; everything else is f32
+  bool int8 = false;            // linear layers with 8-bit weights; inference only
 };
 
 // A workload that is ready to run: model, data from a fixed seed, optimizer, compiled step.

@@ -38,7 +38,7 @@ int run() {
       machine.instructions);
   fmt::print("  bf16         {}\n\n",
              machine.bf16 ? "computed in hardware"
-                          : "stored as bf16, computed in f32 (no AVX-512 BF16 here)");
+                          : "no AVX-512 BF16: mixed precision keeps products in f32");
   fmt::print(
       "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this "
       "build)\n\n",

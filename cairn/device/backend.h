@@ -13,6 +13,7 @@
 namespace cairn {
 
 struct OpCall;  // ops/op.h: an op with the descriptions of its inputs and outputs
+enum class DType : uint8_t;
 
 // Set by kernels that meet a value they cannot use; read by the host between kernels and commit.
 struct Fault {
@@ -50,6 +51,9 @@ class Backend {
   virtual void synchronize() {}
   virtual bool host_readable() const { return true; }
 
+  // Whether its processor multiplies numbers of a narrow type. Elsewhere such a product widens every operand and is slower than
+  // one in f32.
+  virtual bool multiplies(DType dtype) const { return true; }
   // Whether the op, in some layout, has a kernel here; otherwise it is decomposed.
   virtual bool supports(const OpCall& call) const = 0;
   // The kernel for the call as described. Throws Error where supports() said no.

@@ -31,9 +31,11 @@ std::string Context::path_text() const {
   return text;
 }
 
-AutocastScope::AutocastScope(DType dtype, bool on)
+DType product_dtype(DType wanted) { return current_backend().multiplies(wanted) ? wanted : DType::f32; }
+
+AutocastScope::AutocastScope(DType dtype)
     : saved_(context().autocast), saved_dtype_(context().autocast_dtype) {
-  context().autocast = on;
+  context().autocast = dtype != DType::f32;
   context().autocast_dtype = dtype;
 }
 AutocastScope::~AutocastScope() {

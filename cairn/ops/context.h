@@ -57,9 +57,11 @@ class NoGrad {  // no tape while alive
   bool saved_;
 };
 
-class AutocastScope {  // mixed precision while alive: matmul and convolution in `dtype`
+// Mixed precision while alive: matmul and convolution in `dtype`; f32: none. AutocastScope(product_dtype(DType::bf16)) is
+// never slower than f32.
+class AutocastScope {
  public:
-  explicit AutocastScope(DType dtype, bool on = true);
+  explicit AutocastScope(DType dtype);
   ~AutocastScope();
   AutocastScope(const AutocastScope&) = delete;
   AutocastScope& operator=(const AutocastScope&) = delete;
@@ -68,6 +70,9 @@ class AutocastScope {  // mixed precision while alive: matmul and convolution in
   bool saved_;
   DType saved_dtype_;
 };
+
+// The type in which the current back end's products are quickest: `wanted`, or f32 where the processor does not multiply it.
+DType product_dtype(DType wanted);
 
 class RecorderScope {
  public:

@@ -88,6 +88,22 @@ TEST(BadUsage, Numbers) {
   expect_failure(cairn({"bench", "lenet", "--dtype", "f31"}), 2, {"--dtype", "f31"});
 }
 
+TEST(Bench, SaysWhatItMultipliesIn) {
+  const auto row = [](const char* dtype, bool* told) {
+    const Outcome o = cairn({"bench", "lenet_infer_b1", "--seconds", "0.01", "--dtype", dtype});
+    EXPECT_EQ(o.status, 0) << o.err;
+    *told = o.says("this processor multiplies none");
+    return o.json();
+  };
+  bool told = false;
+  EXPECT_EQ(row("f32", &told)["dtype"], "f32");
+  EXPECT_FALSE(told);
+  const Json low = row("bf16", &told);
+  EXPECT_EQ(low["dtype"], told ? "f32" : "bf16");
+  EXPECT_EQ(row("bf16-always", &told)["dtype"], "bf16");
+  EXPECT_FALSE(told);
+}
+
 TEST(BadData, MissingAndEmpty) {
   const TemporaryFolder empty;
   expect_failure(train_on("/nowhere/at/all"), 1,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cairn/device/backend.h"
+#include "cairn/tensor/dtype.h"
 
 namespace cairn::testing {
 
@@ -34,6 +35,7 @@ class FakeDevice : public Backend {
   void copy_within(void* target, const void* source, size_t bytes) override;
   void synchronize() override;
   bool host_readable() const override { return false; }
+  bool multiplies(DType dtype) const override { return dtype != DType::bf16; }
   bool supports(const OpCall& call) const override;
   std::unique_ptr<Plan> prepare(const OpCall& call) override;
   bool preferred_layouts(OpCall& call) const override;

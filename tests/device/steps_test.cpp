@@ -6,6 +6,7 @@
 
 #include "cairn/compile/compile.h"
 #include "cairn/models/models.h"
+#include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/optim/optim.h"
 #include "fake_device.h"
@@ -162,6 +163,18 @@ const OpDef& tripled() {
   static const bool registered = (register_op(row), true);
   (void)registered;
   return row;
+}
+
+TEST(FakeDevice, MixedPrecisionKeepsToTheTypesThatADeviceMultiplies) {
+  const auto product = [](Backend& device, DType low) {
+    const BackendScope on(device);
+    const AutocastScope mixed(product_dtype(low));
+    const Tensor x = ones({2, 2});
+    return matmul(x, x).dtype();
+  };
+  EXPECT_EQ(product(FakeDevice::instance(), DType::bf16), DType::f32);
+  EXPECT_EQ(product(FakeDevice::instance(), DType::f16), DType::f16);
+  EXPECT_EQ(product(backend_named("reference"), DType::bf16), DType::bf16);
 }
 
 TEST(FakeDevice, AUsersHostKernelWorksOnCopies) {

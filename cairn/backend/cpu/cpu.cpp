@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/machine.h"
 #include "cairn/backend/cpu/region/composer.h"
 #include "cairn/device/pool.h"
 
@@ -21,6 +22,7 @@ class CpuBackend : public Backend {
     if (bytes > 0) std::memcpy(target, source, bytes);  // of no bytes, the target may be null
   }
 
+  bool multiplies(DType dtype) const override { return dtype == DType::bf16 ? multiplies_bf16() : dtype != DType::f16; }
   bool supports(const OpCall& call) const override {
     for (const Family& family : families())
       if (family.supports(call)) return true;

@@ -20,6 +20,14 @@ const char* name_of(dnnl::cpu_isa isa) {
 
 }  // namespace
 
+bool multiplies_bf16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 Machine describe_machine() {
   Machine m;
 #if defined(__x86_64__)
@@ -32,11 +40,11 @@ Machine describe_machine() {
   note(__builtin_cpu_supports("avx512f"), "AVX-512");
   note(__builtin_cpu_supports("avx512bf16"), "AVX-512-BF16");
   m.usable = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  m.bf16 = __builtin_cpu_supports("avx512bf16");
   m.targets = "AVX2, AVX-512 (chosen at run time)";
 #else
   m.instructions = "generic", m.usable = true, m.targets = "this architecture";
 #endif
+  m.bf16 = multiplies_bf16();
   const dnnl_version_t* v = dnnl_version();
   m.onednn = fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch, name_of(dnnl::get_effective_cpu_isa()));
   return m;

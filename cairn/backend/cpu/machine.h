@@ -12,5 +12,6 @@ struct Machine {
   bool usable = false;       // AVX2 and FMA at least
 };
 Machine describe_machine();
+bool multiplies_bf16();  // Machine::bf16 alone
 
 }  // namespace cairn::cpu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cairn/backend/cpu/team.h"
 #include "cairn/base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -135,8 +136,9 @@ const Kernels& kernels() {
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kDepth = 256;  // of a piece: a panel of it stays in the L1 cache
-constexpr int64_t kBlockRows =
-    128;  // gathered at a time: a piece of so many rows stays in the L2 cache
+// Gathered at a time, so that a piece of so many rows stays in the L2 cache: by one thread for itself, by all for all.
+constexpr int64_t kBlockRows = 128, kSharedRows = 252;
+constexpr int64_t kItems = 4;  // of work for a thread: what slows one down is shared by all
 
 // How the product is cut up. Sums are taken in an order that only the weight's shape fixes.
 struct Cut {
@@ -228,9 +230,13 @@ void gather_tiles(const Job& job, int64_t begin, int64_t end, int64_t piece, flo
   }
 }
 
-// The gathered tiles [begin, end) by panels [first, last).
-void multiply_tiles(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last,
-                    int64_t piece, const float* gathered) {
+// Some panels of the weights, [begin, end).
+struct Panels {
+  int64_t begin, end;
+};
+
+// The gathered tiles [begin, end) by some panels.
+void multiply_tiles(const Job& job, int64_t begin, int64_t end, Panels panels, int64_t piece, const float* gathered) {
   const int64_t lanes = job.lanes(), groups = job.cut.group(piece + 1) - job.cut.group(piece);
   const int64_t panel_floats = groups * lanes * 2 * lanes;
   Tile t{};
@@ -239,13 +245,14 @@ void multiply_tiles(const Job& job, int64_t begin, int64_t end, int64_t first, i
   t.has_residual = job.epilogue.residual != nullptr;
   if (t.has_residual) t.residual = job.epilogue.residual - job.y;
   t.lines_ahead = static_cast<int>(ceil_div(panel_floats / 16, groups * (end - begin)));
-  int64_t outputs[kBlockRows];
+  int64_t outputs[kSharedRows];
   const int64_t row = job.row(begin), rows = job.row(end) - row;
   for (int64_t r = 0; r < rows; ++r) outputs[r] = job.output(row + r);
-  for (int64_t panel = first; panel < last; ++panel) {
+  for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
     float* y = job.y + 2 * panel * t.block_stride;
     t.b = job.packed + packed_at(job.cut, lanes, piece, panel), t.a = gathered;
-    t.ahead = t.b + panel_floats;
+    t.ahead = panel + 1 < panels.end || t.last ? t.b + panel_floats
+                                               : job.packed + packed_at(job.cut, lanes, piece + 1, panels.begin);
     t.second = 2 * panel + 1 < job.cut.out_blocks;
     t.bias = job.epilogue.bias ? job.epilogue.bias + 2 * panel * lanes : nullptr;
     for (int64_t tile = begin; tile < end; ++tile) {
@@ -257,21 +264,48 @@ void multiply_tiles(const Job& job, int64_t begin, int64_t end, int64_t first, i
   }
 }
 
-int64_t block_tiles() { return kBlockRows / kernels().rows; }
-size_t gathered_floats() {
-  return static_cast<size_t>(block_tiles() * kernels().rows * (kDepth + kernels().lanes));
+// Blocks of at most `rows` rows, `at_least` of them if there are so many tiles.
+struct Blocks {
+  int64_t tiles, count;
+  Blocks(const Job& job, int64_t rows, int64_t at_least)
+      : tiles(job.tiles()), count(std::clamp(ceil_div(tiles, rows / kernels().rows), std::min(at_least, tiles), tiles)) {}
+  int64_t begin(int64_t block) const { return tiles * block / count; }
+};
+
+size_t own_floats() { return static_cast<size_t>(kBlockRows * (kDepth + kernels().lanes)); }
+
+// Pixels are most of what is read: a block of them at a time to whichever thread asks first, by all panels.
+void run_by_pixels(const Job& job, Team& team, int thread, int threads, float* workspace) {
+  float* gathered = workspace + static_cast<size_t>(thread) * own_floats();
+  const Blocks blocks(job, kBlockRows, kItems * threads);
+  for (int64_t i; (i = team.next[0].fetch_add(1)) < blocks.count;) {
+    const int64_t begin = blocks.begin(i), end = blocks.begin(i + 1);
+    for (int64_t piece = 0; piece < job.cut.pieces; ++piece) {
+      gather_tiles(job, begin, end, piece, gathered);
+      multiply_tiles(job, begin, end, {0, job.cut.panels}, piece, gathered);
+    }
+  }
 }
 
-void run_part(const Job& job, int64_t begin, int64_t end, int64_t first, int64_t last,
-              float* gathered) {
-  const int64_t blocks = ceil_div(end - begin, block_tiles());
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t from = begin + (end - begin) * i / blocks,
-                  to = begin + (end - begin) * (i + 1) / blocks;
+// Weights are: all threads gather a block of pixels, then some panels go to whichever thread asks first.
+void run_by_panels(const Job& job, Team& team, int thread, int threads, float* gathered) {
+  const int64_t lanes = job.lanes(), panels = job.cut.panels, items = std::min(panels, kItems * threads);
+  const Blocks blocks(job, kSharedRows, 1);
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const int64_t begin = blocks.begin(block), tiles = blocks.begin(block + 1) - begin;
+    const int64_t first = job.row(begin), rows = job.row(begin + tiles) - first;
+    const auto piece_at = [&](int64_t piece) { return gathered + job.cut.group(piece) * lanes * rows; };
+    if (block > 0) team.barrier.wait();
+    if (thread == 0) team.next[(block + 1) % 2] = 0;  // nobody counts there until two barriers on
+    const int64_t from = begin + tiles * thread / threads, to = begin + tiles * (thread + 1) / threads;
     for (int64_t piece = 0; piece < job.cut.pieces; ++piece) {
-      gather_tiles(job, from, to, piece, gathered);
-      multiply_tiles(job, from, to, first, last, piece, gathered);
+      const int64_t depth = (job.cut.group(piece + 1) - job.cut.group(piece)) * lanes;
+      gather_tiles(job, from, to, piece, piece_at(piece) + (job.row(from) - first) * depth);
     }
+    team.barrier.wait();
+    for (int64_t i; (i = team.next[block % 2].fetch_add(1)) < items;)
+      for (int64_t piece = 0; piece < job.cut.pieces; ++piece)
+        multiply_tiles(job, begin, begin + tiles, {panels * i / items, panels * (i + 1) / items}, piece, piece_at(piece));
   }
 }
 
@@ -291,7 +325,13 @@ size_t ImplicitGemm::weight_bytes() const {
 }
 
 size_t ImplicitGemm::workspace_bytes() const {
-  return gathered_floats() * static_cast<size_t>(threads_) * sizeof(float);
+  const Cut cut(shape_, kernels().lanes);
+  const size_t shared = static_cast<size_t>(std::min(kSharedRows, shape_.batch * shape_.pixels()) * cut.groups * kernels().lanes);
+  return sizeof(float) * (by_panels() ? shared : own_floats() * static_cast<size_t>(threads_));
+}
+
+bool ImplicitGemm::by_panels() const {
+  return Cut(shape_, kernels().lanes).panels >= 2 * threads_ && shape_.out_channels >= shape_.batch * shape_.pixels();
 }
 
 void ImplicitGemm::pack_weights(const float* w, float* packed) const {
@@ -317,18 +357,9 @@ void ImplicitGemm::pack_weights(const float* w, float* packed) const {
 void ImplicitGemm::run(const float* x, const float* packed, float* y, const ConvEpilogue& epilogue,
                        void* workspace) const {
   const Job job{shape_, Cut(shape_, kernels().lanes), x, packed, y, epilogue};
-  // What is larger, weights or pixels, is read by one thread only.
-  const bool by_panels = job.cut.panels >= 2 * threads_ && shape_.out_channels >= job.rows();
-  parallel_region(
-      [&](int thread, int threads) {
-        float* gathered =
-            static_cast<float*>(workspace) + static_cast<size_t>(thread) * gathered_floats();
-        const int64_t count = by_panels ? job.cut.panels : job.tiles();
-        const int64_t begin = count * thread / threads, end = count * (thread + 1) / threads;
-        if (by_panels) run_part(job, 0, job.tiles(), begin, end, gathered);
-        else run_part(job, begin, end, 0, job.cut.panels, gathered);
-      },
-      threads_);
+  run_as_team(threads_, [&](Team& team, int thread, int threads) {
+    (by_panels() ? run_by_panels : run_by_pixels)(job, team, thread, threads, static_cast<float*>(workspace));
+  });
 }
 
 }  // namespace cairn::cpu

@@ -43,6 +43,7 @@ class ImplicitGemm {
            void* workspace) const;
 
  private:
+  bool by_panels() const;  // weights, not pixels, are most of what is read
   ImplicitGemmShape shape_;
   int threads_;
 };

@@ -7,10 +7,10 @@
 // Highway first.
 #include <atomic>
 
+#include "cairn/backend/cpu/team.h"
 #include "cairn/backend/cpu/winograd/filter-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
-#include "cairn/backend/cpu/winograd/team.h"
 #include "cairn/backend/cpu/winograd/tile-inl.h"
 #include "cairn/base/parallel.h"
 
@@ -24,7 +24,7 @@ template <class D, class F>
 class BackwardWeightsWorker {
  public:
   BackwardWeightsWorker(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args,
-                        WinogradTeam& team, int thread, int threads)
+                        Team& team, int thread, int threads)
       : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
     char* base = args.workspace;
     const int owner = plan.sliced ? thread : 0;
@@ -202,7 +202,7 @@ class BackwardWeightsWorker {
 
   const BackwardWeightsPlan& plan_;
   const BackwardWeightsArgs& args_;
-  WinogradTeam& team_;
+  Team& team_;
   const int thread_, threads_;
   Tile* tiles_;
   float *v_, *d_;
@@ -212,7 +212,7 @@ class BackwardWeightsWorker {
 
 template <class D, class F>
 void run_team(const BackwardWeightsPlan& plan, const BackwardWeightsArgs& args) {
-  run_as_team(plan.threads, [&](WinogradTeam& team, int thread, int threads) {
+  run_as_team(plan.threads, [&](Team& team, int thread, int threads) {
     BackwardWeightsWorker<D, F>(plan, args, team, thread, threads).run();
   });
 }

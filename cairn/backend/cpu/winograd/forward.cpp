@@ -7,10 +7,10 @@
 #include <atomic>
 #include <cmath>
 
+#include "cairn/backend/cpu/team.h"
 #include "cairn/backend/cpu/winograd/filter-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
-#include "cairn/backend/cpu/winograd/team.h"
 #include "cairn/backend/cpu/winograd/tile-inl.h"
 #include "cairn/base/parallel.h"
 
@@ -27,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class D, class F>
 class ForwardWorker {
  public:
-  ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, WinogradTeam& team, int thread,
+  ForwardWorker(const ForwardPlan& plan, const ForwardArgs& args, Team& team, int thread,
                 int threads)
       : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
     char* base = args.workspace;
@@ -289,7 +289,7 @@ class ForwardWorker {
 
   const ForwardPlan& plan_;
   const ForwardArgs& args_;
-  WinogradTeam& team_;
+  Team& team_;
   const int thread_, threads_;
   Tile *tiles_, *upcoming_;
   float *v_, *m_, *u_;
@@ -299,7 +299,7 @@ class ForwardWorker {
 
 template <class D, class F>
 void run_team(const ForwardPlan& plan, const ForwardArgs& args) {
-  run_as_team(plan.threads, [&](WinogradTeam& team, int thread, int threads) {
+  run_as_team(plan.threads, [&](Team& team, int thread, int threads) {
     ForwardWorker<D, F>(plan, args, team, thread, threads).run();
   });
 }

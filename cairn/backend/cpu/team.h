@@ -1,4 +1,4 @@
-// What the threads of one run share.
+// What the threads of one run share that take items of work from counters and meet at a barrier.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -8,8 +8,8 @@
 
 namespace cairn::cpu {
 
-struct WinogradTeam {
-  explicit WinogradTeam(int threads) : barrier(threads) {}
+struct Team {
+  explicit Team(int threads) : barrier(threads) {}
   Barrier barrier;
   std::atomic<int64_t> next[2] = {0, 0};  // counters from which the threads take items of work
 };
@@ -19,7 +19,7 @@ struct WinogradTeam {
 template <class Run>
 void run_as_team(int most, const Run& run) {
   const int threads = std::min(most, num_threads());
-  WinogradTeam team(threads), single(1);
+  Team team(threads), single(1);
   parallel_region(
       [&](int thread, int started) {
         if (started == threads) run(team, thread, threads);

@@ -1,0 +1,50 @@
+// What the steps of the fuse pass share: groups of nodes, each of which becomes one region.
+#pragma once
+#include <set>
+#include <vector>
+
+#include "cairn/compile/passes.h"
+
+namespace cairn::fusing {
+
+constexpr int kMostSteps = 90;       // of a group: a tile program has room for some more
+constexpr int64_t kLarge = 1 << 15;  // elements: below, storing a value costs nothing worth saving
+
+struct Group {
+  Shape domain;
+  Layout layout;      // of values over the whole domain
+  int row_rank = 0;
+  std::vector<int> members;  // nodes, ascending
+  std::vector<int> clones;   // elementwise nodes of other groups, computed here again
+  bool dead = false;
+};
+
+struct Fusion {
+  explicit Fusion(const Graph& graph);
+
+  const Graph& graph;
+  std::vector<Group> groups;
+  std::vector<int> group_of;               // of each node; -1: none
+  std::vector<std::vector<int>> readers;   // of each value: nodes, ascending
+  std::set<ValueId> results;
+
+  const Node& node(int i) const { return graph.nodes[i]; }
+  const TensorDesc& desc(ValueId v) const { return graph.desc(v); }
+  int producer(ValueId v) const { return graph.values[v].producer; }
+  bool constant(ValueId v) const;
+
+  // A reduction with its axes kept, over the last dimensions, whose result may be used in the same row: how many. Else 0.
+  int row_rank_of(int i) const;
+  // Whether a path through nodes outside `inside` leads from one of its groups into inputs of these nodes.
+  bool outside_path(const std::set<int>& inside, const std::vector<int>& nodes) const;
+
+ private:
+  int closed_below(int i) const;
+};
+
+// The steps, in this order.
+void grow_groups(Fusion& fusion, const Backend& backend);
+void compute_again(Fusion& fusion);  // fills Group::clones
+Graph write_regions(const Fusion& fusion);
+
+}  // namespace cairn::fusing

@@ -82,6 +82,19 @@ TEST(Conv, Winograd) {
   unsetenv("CAIRN_CONV");
 }
 
+// Pictures and sound: the weight's gradient has a kernel of its own.
+TEST(Conv, FewChannels) {
+  compare_all({{5, 1, 28, 28}, {32, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});
+  compare_all({{2, 3, 15, 17}, {20, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}});          // an odd number of blocks
+  compare_all({{1, 4, 6, 9}, {5, 4, 2, 3}, {1, 2}, {0, 3, 4, 0}, {2, 1}});             // uneven padding, dilation
+  compare_all({{2, 2, 3, 450}, {9, 2, 2, 5}, {1, 1}, {0, 0, 2, 2}, {1, 1}});           // rows of several blocks
+  compare_all({{2, 1, 1000}, {16, 1, 80}, {4}, {38, 38}, {1}});                        // sound
+  compare_all({{2, 3, 5, 7, 6}, {8, 3, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}});
+  compare_all({{1, 3, 4, 4}, {1, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});
+  compare_all({{1, 1, 2, 2}, {8, 1, 2, 2}, {1, 1}, {7, 0, 0, 7}, {1, 1}});             // more padding than picture
+  compare_all({{2, 3, 8, 8}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
+}
+
 TEST(Reorder, BetweenAllLayouts) {
   for (DType t : {DType::f32, DType::bf16, DType::f16, DType::i32, DType::boolean, DType::i64})
     for (Shape shape : {Shape{2, 13, 3, 5}, Shape{16, 8, 3, 3}, Shape{2, 5, 4}, Shape{1, 9, 2, 2, 2}, Shape{0, 8, 2, 2}})

@@ -49,6 +49,8 @@ std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
 // does not fit.
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles);
 std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call);
+// The gradient of a weight over few input channels; nullptr: it does not fit.
+std::unique_ptr<ConvKernel> few_channels_kernel(const OpCall& call, const ConvRoles& roles);
 
 // The copy of a plain weight into the packed layout of `call`'s output.
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
@@ -64,7 +66,8 @@ std::string_view conv_choice();
 inline bool takes_packed(const OpCall& call, const ConvRoles& r) {
   return r.direction != ConvDirection::weight && (r.w->layout.packed() || call.is_fixed(r.w_at));
 }
-// Channels a block where the operands leave the choice.
+// Channels a block: of the operands, or where they leave the choice.
+int block_of(const ConvRoles& roles);
 int preferred_block();
 // The bias in whole blocks of channels, the last padded with zeros.
 class WholeBias {

@@ -1,6 +1,6 @@
 // Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits
 // the kernel (3x3 of stride 1, 4x4 of stride 2) and pays; else a product over gathered pixels where
-// the weight is fixed; else the library's direct kernels.
+// the weight is fixed; the gradient of a weight over few channels; else the library's direct kernels.
 // Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
 // plain tensors); in the layouts that `layouts` asks for there are none.
 //
@@ -122,6 +122,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
+  if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
 }
 
@@ -209,6 +210,12 @@ std::string_view conv_choice() {
   for (const char* known : {"auto", "direct", "gemm", "f2", "f4"})
     if (choice == known) return choice;
   fail("CAIRN_CONV is '{}'; it can be auto, direct, gemm, f2 or f4", choice);
+}
+
+int block_of(const ConvRoles& r) {
+  return r.x->layout.blocked()   ? r.x->layout.block
+         : r.y->layout.blocked() ? r.y->layout.block
+                                 : preferred_block();
 }
 
 int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }

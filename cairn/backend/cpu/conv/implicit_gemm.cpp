@@ -144,7 +144,7 @@ constexpr int64_t kItems = 4;  // of work for a thread: what slows one down is s
 struct Cut {
   int64_t in_blocks, out_blocks, panels, groups, pieces;
 
-  Cut(const ImplicitGemmShape& s, int64_t lanes)
+  Cut(const ConvGeometry& s, int64_t lanes)
       : in_blocks(ceil_div(s.in_channels, lanes)),
         out_blocks(ceil_div(s.out_channels, lanes)),
         panels(ceil_div(out_blocks, 2)),
@@ -161,12 +161,12 @@ int64_t packed_at(const Cut& cut, int64_t lanes, int64_t piece, int64_t panel) {
 
 // The pixels of the input under one tap, for the rows of a tile.
 struct Window {
-  const ImplicitGemmShape& s;
+  const ConvGeometry& s;
   const float* x;
   int64_t image;  // floats of one input
   int rows = 0;
   const float* first[kMostRows];           // of the pixel's image
-  ImplicitGemmShape::Sizes at[kMostRows];  // of the first tap, in the padding perhaps
+  ConvGeometry::Sizes at[kMostRows];  // of the first tap, in the padding perhaps
 
   void place(int64_t row, int count) {
     rows = count;
@@ -179,7 +179,7 @@ struct Window {
   }
   // `offset`: of the block of channels.
   void under(int64_t tap, int64_t offset, int64_t lanes, const float** pixels) const {
-    ImplicitGemmShape::Sizes shift;
+    ConvGeometry::Sizes shift;
     for (int d = 2; d >= 0; tap /= s.kernel[d], --d) shift[d] = tap % s.kernel[d] * s.dilation[d];
     for (int r = 0; r < rows; ++r) {
       int64_t pixel = 0;
@@ -195,7 +195,7 @@ struct Window {
 };
 
 struct Job {
-  const ImplicitGemmShape& s;
+  const ConvGeometry& s;
   const Cut cut;
   const float *x, *packed;
   float* y;
@@ -313,7 +313,7 @@ void run_by_panels(const Job& job, Team& team, int thread, int threads, float* g
 
 using namespace implicit_gemm;
 
-ImplicitGemm::ImplicitGemm(const ImplicitGemmShape& shape, int threads)
+ImplicitGemm::ImplicitGemm(const ConvGeometry& shape, int threads)
     : shape_(shape), threads_(threads) {}
 
 int ImplicitGemm::block() { return kernels().lanes >= 8 ? static_cast<int>(kernels().lanes) : 0; }

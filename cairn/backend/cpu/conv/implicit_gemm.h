@@ -8,29 +8,17 @@
 // written as zero. Nothing here allocates after construction. A plan is immutable: several threads
 // may run one at a time.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "cairn/backend/cpu/conv/geometry.h"
 #include "cairn/backend/cpu/winograd/winograd.h"
 
 namespace cairn::cpu {
 
-struct ImplicitGemmShape {
-  using Sizes =
-      std::array<int64_t, 3>;  // depth, height, width; what the convolution lacks is 1 (padding: 0)
-  int64_t batch = 1, in_channels = 1, out_channels = 1;
-  Sizes in{1, 1, 1}, out{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1},
-      pad{0, 0, 0};  // pad: in front
-
-  int64_t pixels() const { return out[0] * out[1] * out[2]; }  // of one output
-  int64_t plane() const { return in[0] * in[1] * in[2]; }      // pixels of one input
-  int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
-};
-
 class ImplicitGemm {
  public:
-  ImplicitGemm(const ImplicitGemmShape& shape, int threads);
+  ImplicitGemm(const ConvGeometry& shape, int threads);
   // Channels a block, as the instruction set in use wants them; 0: there is no kernel for it.
   static int block();
   // Of the packed weights: the same for images of any size.
@@ -44,7 +32,7 @@ class ImplicitGemm {
 
  private:
   bool by_panels() const;  // weights, not pixels, are most of what is read
-  ImplicitGemmShape shape_;
+  ConvGeometry shape_;
   int threads_;
 };
 

@@ -4,18 +4,13 @@
 #include <optional>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
+#include "cairn/backend/cpu/conv/geometry.h"
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/base/parallel.h"
 
 namespace cairn::cpu {
 namespace {
-
-int block_of(const ConvRoles& r) {
-  return r.x->layout.blocked()   ? r.x->layout.block
-         : r.y->layout.blocked() ? r.y->layout.block
-                                 : preferred_block();
-}
 
 bool fits(const OpCall& call, const ConvRoles& r) {
   const int spatial = r.x->shape.ssize() - 2, block = block_of(r);
@@ -36,32 +31,10 @@ bool pays(const OpCall& call, const ConvRoles& r) {
   return taps == 1 ? pixels <= kFewPixels : steps || r.y->shape.back() <= kShortRow;
 }
 
-// What the packed weight's form depends on alone.
-ImplicitGemmShape weight_shape(const Shape& w) {
-  ImplicitGemmShape s{.in_channels = w[1], .out_channels = w[0]};
-  const int spatial = w.ssize() - 2;
-  for (int d = 0; d < spatial; ++d) s.kernel[d + 3 - spatial] = w[d + 2];
-  return s;
-}
-
-ImplicitGemmShape shape_of(const OpCall& call, const ConvRoles& r) {
-  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"),
-             &pads = call.attrs->ints("pads");
-  ImplicitGemmShape s = weight_shape(r.w->shape);
-  s.batch = r.x->shape[0];
-  const int spatial = r.x->shape.ssize() - 2;
-  for (int d = 0; d < spatial; ++d) {
-    const int at = d + 3 - spatial;
-    s.in[at] = r.x->shape[d + 2], s.out[at] = r.y->shape[d + 2];
-    s.stride[at] = stride[d], s.dilation[at] = dilation[d], s.pad[at] = pads[2 * d];
-  }
-  return s;
-}
-
 class ImplicitGemmKernel : public ConvKernel {
  public:
   ImplicitGemmKernel(const OpCall& call, const ConvRoles& r)
-      : relu_(r.relu), gemm_(shape_of(call, r), num_threads()) {
+      : relu_(r.relu), gemm_(geometry_of(call, r), num_threads()) {
     const int block = block_of(r);
     auto blocked = [&](TensorDesc d) {
       d.layout = Layout::channel_blocked(block);
@@ -88,7 +61,7 @@ class ImplicitGemmKernel : public ConvKernel {
 
 class ImplicitGemmPack : public Plan {
  public:
-  explicit ImplicitGemmPack(const OpCall& call) : gemm_(weight_shape(call.shape()), 1) {}
+  explicit ImplicitGemmPack(const OpCall& call) : gemm_(weight_geometry(call.shape()), 1) {}
   void launch(const Launch& args) const override {
     gemm_.pack_weights(static_cast<const float*>(args.inputs[0]),
                        static_cast<float*>(args.outputs[0]));

@@ -35,9 +35,7 @@ WinogradShape winograd_shape(const OpCall& call, const ConvRoles& r) {
   const Ints& pads = call.attrs->ints("pads");
   const int rank = r.x->shape.ssize(), last = pads.ssize() - 4;
   WinogradShape s;
-  s.block = r.x->layout.blocked()   ? r.x->layout.block
-            : r.y->layout.blocked() ? r.y->layout.block
-                                    : preferred_block();
+  s.block = block_of(r);
   s.batch = r.x->shape[0], s.in_channels = r.x->shape[1], s.out_channels = r.y->shape[1];
   s.height = r.x->shape[rank - 2], s.width = r.x->shape[rank - 1];
   s.pad_top = pads[last], s.pad_bottom = pads[last + 1], s.pad_left = pads[last + 2],

@@ -33,7 +33,7 @@ void check_product(const Case& c, int threads) {
   const GemmOperand left = c.a_transposed ? GemmOperand{a.floats(), 1, lda} : GemmOperand{a.floats(), lda, 1};
   const GemmOperand right = c.b_transposed ? GemmOperand{b.floats(), 1, ldb} : GemmOperand{b.floats(), ldb, 1};
   const GemmShape shape{c.m, c.n, c.k};
-  Guarded workspace(gemm_workspace(shape));
+  Guarded workspace(gemm_workspace(shape, !c.a_transposed));
   const bool adds_row = c.start & 1, adds_itself = c.start & 2;
   const GemmStart start{adds_itself ? out.floats() : nullptr, ldc, adds_row ? bias.floats() : nullptr};
   if (c.packed_before) {

@@ -38,7 +38,10 @@ void for_blocks(int64_t n, int64_t k, Body body) {
       body(Block{i, std::min(columns, n - i), k * j / pieces, k * (j + 1) / pieces - k * j / pieces});
 }
 
-constexpr int64_t kSliceFloats = kRows * kDepth;
+// What a thread packs of A at a time: nothing where rows are dense.
+int64_t slice_floats(const GemmShape& s, bool dense_rows) {
+  return dense_rows ? 0 : rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) * std::min(s.k, kDepth), 16);
+}
 
 struct Product {
   const GemmShape& shape;
@@ -103,7 +106,7 @@ void multiply_block(const Product& p, const Block& block, const float* packed) {
   const int64_t m = p.shape.m, wanted = num_threads(), blocks = (m + kRows - 1) / kRows;
   WorkQueue rows(m, (blocks + wanted - 1) / wanted * wanted, panels::kernels().tile_rows);
   parallel_region([&](int thread, int threads) {
-    float* slice = p.slices + thread * kSliceFloats;
+    float* slice = p.slices + thread * slice_floats(p.shape, p.a.column == 1);
     if (p.a.column != 1) return multiply_rows(p, m * thread / threads, m * (thread + 1) / threads, block, packed, slice);
     while (const WorkQueue::Piece piece = rows.take()) multiply_rows(p, piece.begin, piece.end, block, packed, slice);
   });
@@ -113,27 +116,29 @@ void multiply_block(const Product& p, const Block& block, const float* packed) {
 Product product_of(const GemmShape& s, const GemmOperand& a, const GemmStart& start, float* c, int64_t c_row, float* scratch) {
   Product p{s, a, start, c, c_row, scratch};
   if (!start.from) {
-    float* zeros = scratch + num_threads() * kSliceFloats;
+    float* zeros = scratch + num_threads() * slice_floats(s, a.column == 1);
     p.start.from = std::fill_n(zeros, s.n, 0.0f) - s.n, p.start.row = 0;
   }
   return p;
 }
-int64_t scratch_floats(int64_t n) { return num_threads() * kSliceFloats + rounded_up(n, 16); }
+int64_t scratch_floats(const GemmShape& s, bool dense_rows) {
+  return num_threads() * slice_floats(s, dense_rows) + rounded_up(s.n, 16);
+}
 
 }  // namespace
 
-size_t gemm_workspace(const GemmShape& s) {
+size_t gemm_workspace(const GemmShape& s, bool dense_rows) {
   int64_t most = 0;
   for_blocks(s.n, s.k, [&](const Block& b) { most = std::max(most, b.floats()); });
-  return sizeof(float) * static_cast<size_t>(most + scratch_floats(s.n));
+  return sizeof(float) * static_cast<size_t>(most + scratch_floats(s, dense_rows));
 }
 
-bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 96 && s.m * s.n * s.k >= 1 << 24; }
+bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 8 && s.m * s.n * s.k >= 1 << 14; }
 
 void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
           int64_t c_row, void* workspace) {
   float* scratch = static_cast<float*>(workspace);
-  float* packed = scratch + scratch_floats(s.n);
+  float* packed = scratch + scratch_floats(s, a.column == 1);
   const Product p = product_of(s, a, start, c, c_row, scratch);
   for_blocks(s.n, s.k, [&](const Block& block) {
     pack_block(b, block, packed);
@@ -154,7 +159,7 @@ void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
   });
 }
 
-size_t gemm_packed_workspace(int64_t n) { return sizeof(float) * static_cast<size_t>(scratch_floats(n)); }
+size_t gemm_packed_workspace(int64_t n) { return sizeof(float) * static_cast<size_t>(scratch_floats({kRows, n, kDepth}, false)); }
 
 void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed, const GemmStart& start, float* c,
                  int64_t c_row, void* workspace) {

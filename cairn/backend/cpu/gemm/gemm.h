@@ -18,10 +18,11 @@ struct GemmShape {
   int64_t m, n, k;  // C [m, n], A [m, k], B [k, n]
 };
 
-// Bytes that gemm() needs on num_threads() threads.
-size_t gemm_workspace(const GemmShape& shape);
-// Whether it beats oneDNN's sgemm: where the product is not small. Most of all for weight gradients and where rows lie a
-// multiple of a page apart, so that a column's elements meet in few places of the caches.
+// Bytes that gemm() needs on num_threads() threads; dense_rows: A's column is 1.
+size_t gemm_workspace(const GemmShape& shape, bool dense_rows);
+// Whether it beats oneDNN's sgemm, which allocates in every call: where the product is not tiny and has a few rows and columns.
+// Most of all for weight gradients and where rows lie a multiple of a page apart, so that a column's elements meet in few
+// places of the caches.
 bool gemm_pays(const GemmShape& shape);
 
 // What the product is added to.

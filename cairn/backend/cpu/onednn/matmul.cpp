@@ -1,4 +1,4 @@
-// Matrix product by Cairn's own kernels, large ones (gemm/, with what is added to them) and those of a few rows
+// Matrix product by Cairn's own kernels, all but tiny ones (gemm/, with what is added to them) and those of a few rows
 // (gemv/), else by oneDNN's sgemm. Operands are read through their strides where one of the two matrix dimensions lies dense (so a
 // transposed view costs no copy), batches are spread over the threads.
 #include <algorithm>
@@ -107,7 +107,7 @@ class MatmulPlan : public Plan {
     if (m_ <= kFewRows && n_ * k_ >= kManyWeights && a_.order == 'N' && b_.order == 'T' && b_.leading == k_) kernel_ = Kernel::few_rows;
     else if (gemm_pays(shape)) {
       kernel_ = Kernel::packed;
-      workspace_bytes = gemm_workspace(shape);
+      workspace_bytes = gemm_workspace(shape, a_.order == 'N');
     }
   }
   std::pair<int64_t, int64_t> places(int64_t index) const {

@@ -26,7 +26,7 @@ std::string data_folder() {
   return "../shared/data";
 }
 
-int run() {
+int print_report() {
   const cpu::Machine machine = cpu::describe_machine();
   fmt::print("cairn 0.1.0, {} ops\n\n", all_ops().size());
   fmt::print(
@@ -62,7 +62,7 @@ void add_doctor(const Command& app) {
       app.add_command("doctor", "Tell what this machine and build offer, and what is missing");
   command.examples("  cairn doctor\n  cairn doctor --threads 2\n");
   add_threads(command);
-  command.runs(run);
+  command.runs(print_report);
 }
 
 }  // namespace cairn::cli

@@ -8,7 +8,7 @@
 namespace cairn::cli {
 namespace {
 
-struct Options {
+struct EvalOptions {
   std::string run, data, split, features, samples;
   bool json = false;
 };
@@ -26,7 +26,7 @@ void print_confusion(const tasks::image_classification::Json& result) {
   }
 }
 
-int image_classification(const Options& o) {
+int image_classification(const EvalOptions& o) {
   const std::string split = o.split.empty() ? "test" : o.split;
   const auto result =
       tasks::image_classification::evaluate(o.run, o.data, data::split_from_name(split));
@@ -41,7 +41,7 @@ int image_classification(const Options& o) {
   return 0;
 }
 
-int language_model(const Options& o) {
+int language_model(const EvalOptions& o) {
   const std::string split = o.split.empty() ? "validation" : o.split;
   const auto result = tasks::language_model::evaluate(o.run, o.data, split);
   if (o.json) fmt::print("{}\n", result.dump());
@@ -54,7 +54,7 @@ int language_model(const Options& o) {
   return 0;
 }
 
-int image_gan(const Options& o) {
+int image_gan(const EvalOptions& o) {
   namespace task = tasks::image_gan;
   const std::string split = o.split.empty() ? "test" : o.split;
   const auto result = task::evaluate(o.run, {.data = o.data,
@@ -82,7 +82,7 @@ void add_eval(const Command& app) {
   command.examples(
       "  cairn eval runs/mnist --data mnist/\n"
       "  cairn eval runs/mnist --split train --json\n");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvalOptions>();
   command.option("run", o->run, "Run folder, or the model.safetensors of one").required();
   command.option("--data", o->data, "Data set (default: the one of the training)");
   command.option(

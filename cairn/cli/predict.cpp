@@ -6,14 +6,14 @@
 namespace cairn::cli {
 namespace {
 
-struct Options {
+struct PredictOptions {
   std::string run;
   std::vector<std::string> images;
   int top = 5;
   bool json = false;
 };
 
-int run(const Options& o) {
+int predict(const PredictOptions& o) {
   using namespace tasks::image_classification;
   const Classifier classifier(o.run);
   for (const std::string& file : o.images) {
@@ -37,13 +37,13 @@ int run(const Options& o) {
 void add_predict(const Command& app) {
   const Command command = app.add_command("predict", "Say what pictures show");
   command.examples("  cairn predict runs/mnist picture.png --top 3\n");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PredictOptions>();
   command.option("run", o->run, "Run folder, or the model.safetensors of one").required();
   command.option("images", o->images, "PNG, JPEG, PPM or PGM files").required();
   command.option("--top", o->top, "How many classes to print").whole(1, 1'000'000).shows_default();
   command.flag("--json", o->json, "Print one JSON object a line");
   add_threads(command);
-  command.runs([o] { return run(*o); });
+  command.runs([o] { return predict(*o); });
 }
 
 }  // namespace cairn::cli

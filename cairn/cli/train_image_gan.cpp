@@ -6,9 +6,9 @@
 namespace cairn::cli {
 namespace {
 
-namespace task = tasks::image_gan;
+namespace gan = tasks::image_gan;
 
-void add_sizes(const Command& command, task::TrainOptions& o) {
+void add_sizes(const Command& command, gan::TrainOptions& o) {
   constexpr int64_t kLargest = 65536;
   const auto add = [&](const char* name, int64_t& value, const char* what, int64_t largest) {
     command.option(name, value, what).whole(1, largest);
@@ -30,7 +30,7 @@ void add_sizes(const Command& command, task::TrainOptions& o) {
       .whole(1, kLargest);
 }
 
-void add_learning(const Command& command, task::TrainOptions& o) {
+void add_learning(const Command& command, gan::TrainOptions& o) {
   command.option("--loss", o.loss,
                  "minimax, non-saturating, least-squares, hinge or wasserstein (default: "
                  "non-saturating; wgan-gp: wasserstein)");
@@ -57,12 +57,12 @@ void print(const train::Json& result) {
 
 void add_train_image_gan(const Command& train) {
   const Command command =
-      train.add_command(task::kTask, "Draw new pictures like those of a folder");
+      train.add_command(gan::kTask, "Draw new pictures like those of a folder");
   command.examples(
       "  cairn train image-gan --conditional --out runs/gan\n"
       "  cairn train image-gan --model wgan-gp --data mnist/ --out runs/wgan\n"
       "  cairn generate runs/gan --label 7 --count 64 --out sevens.png\n");
-  auto o = std::make_shared<task::TrainOptions>();
+  auto o = std::make_shared<gan::TrainOptions>();
   command
       .option("--data", o->data,
               "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder of "
@@ -73,10 +73,10 @@ void add_train_image_gan(const Command& train) {
   add_sizes(command, *o);
   add_learning(command, *o);
   add_training({.command = command,
-                .task = task::kTask,
+                .task = gan::kTask,
                 .saves = "with each grid of samples",
                 .options = o,
-                .train = [o] { return task::train(*o); },
+                .train = [o] { return gan::train(*o); },
                 .print = print});
 }
 

@@ -49,7 +49,7 @@ Recipe recipe_for(const std::string& wanted, const data::ImageDataset& dataset) 
   r.model = !wanted.empty() ? wanted : grey && lenet_fits ? "lenet" : "resnet9";
   r.batch = 64, r.weight_decay = 1e-2, r.label_smoothing = 0, r.ema = 0.998;
   if (r.model == "lenet") {
-    r.epochs = dataset.size() > 40000 ? 14 : 8, r.lr = 2.5e-3;
+    r.epochs = dataset.size() > 40000 ? 12 : 8, r.lr = 2.5e-3, r.label_smoothing = 0.1;
   } else {
     r.epochs = 10, r.lr = 4e-3, r.weight_decay = 5e-2, r.label_smoothing = 0.1;
   }

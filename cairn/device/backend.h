@@ -51,8 +51,8 @@ class Backend {
   virtual void synchronize() {}
   virtual bool host_readable() const { return true; }
 
-  // Whether its processor multiplies numbers of a narrow type. Elsewhere such a product widens every operand and is slower than
-  // one in f32.
+  // Whether its processor multiplies floating-point numbers of this type. Where not, such a product widens every operand and is
+  // slower than one in f32.
   virtual bool multiplies(DType dtype) const { return true; }
   // Whether the op, in some layout, has a kernel here; otherwise it is decomposed.
   virtual bool supports(const OpCall& call) const = 0;

@@ -132,8 +132,8 @@ TEST(Fold, WinogradKeepsItsTransformedWeightsUntilTheyAreAssigned) {
 }
 
 // Convolutions of every kind: steps, dilation, padding of one side, one to three dimensions, a depth of several pieces,
-// a single pixel, more panels than pixels (of one block, of two)
-// and the other way round.
+// a single pixel, more panels than pixels (of one block, of two) and the
+// other way round.
 const FixedWeight kGathered[] = {
     {{1, 13, 7, 7}, {70, 13, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
     {{3, 520, 3, 5}, {40, 520, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},

@@ -22,7 +22,7 @@ class CpuBackend : public Backend {
     if (bytes > 0) std::memcpy(target, source, bytes);  // of no bytes, the target may be null
   }
 
-  bool multiplies(DType dtype) const override { return dtype == DType::bf16 ? multiplies_bf16() : dtype != DType::f16; }
+  bool multiplies(DType dtype) const override { return dtype == DType::f32 || dtype == DType::f64 || (dtype == DType::bf16 && multiplies_bf16()); }
   bool supports(const OpCall& call) const override {
     for (const Family& family : families())
       if (family.supports(call)) return true;

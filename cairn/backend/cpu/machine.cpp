@@ -2,6 +2,7 @@
 
 #include <dnnl.hpp>
 
+#include "cairn/backend/cpu/onednn/compat.h"
 #include "cairn/base/error.h"
 
 namespace cairn::cpu {
@@ -20,13 +21,7 @@ const char* name_of(dnnl::cpu_isa isa) {
 
 }  // namespace
 
-bool multiplies_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
+bool multiplies_bf16() { return onednn::has_bf16_products(); }
 
 Machine describe_machine() {
   Machine m;

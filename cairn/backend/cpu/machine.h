@@ -12,6 +12,6 @@ struct Machine {
   bool usable = false;       // AVX2 and FMA at least
 };
 Machine describe_machine();
-bool multiplies_bf16();  // Machine::bf16 alone
+bool multiplies_bf16();  // Machine::bf16 alone: whether the kernels of matmul and convolution do
 
 }  // namespace cairn::cpu

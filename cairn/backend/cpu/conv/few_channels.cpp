@@ -187,8 +187,7 @@ FewChannelsGradient::FewChannelsGradient(const ConvGeometry& geometry, int threa
   const int64_t rows = std::clamp<int64_t>(kBlockPixels / width, 1, g_.out[1]);
   blocks_ = {g_.out[0], ceil_div(g_.out[1], rows), ceil_div(g_.out[2], width)};
   for (int d = 0; d < 3; ++d) {
-    block_[d] = ceil_div(g_.out[d], blocks_[d]);
-    window_[d] = (block_[d] - 1) * g_.stride[d] + (g_.kernel[d] - 1) * g_.dilation[d] + 1;
+    window_[d] = (ceil_div(g_.out[d], blocks_[d]) - 1) * g_.stride[d] + (g_.kernel[d] - 1) * g_.dilation[d] + 1;
   }
   for (int64_t c = 0; c < g_.in_channels; ++c)
     for (int64_t z = 0; z < g_.kernel[0]; ++z)

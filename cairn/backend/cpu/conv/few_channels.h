@@ -27,7 +27,7 @@ class FewChannelsGradient {
   ConvGeometry g_;
   int threads_;
   // Pixels are taken in blocks, of whole rows where they are short; a block's window of the input is copied with its padding.
-  ConvGeometry::Sizes block_, blocks_, window_;  // depth, height, width; block_[0] is 1
+  ConvGeometry::Sizes blocks_, window_;          // depth, height, width: how many; of the largest
   int64_t out_blocks_, sum_row_;                 // blocks of channels; floats of a row of sums, whole panels
   int64_t slices_;                               // of all pixels, each with sums of its own
   std::vector<int64_t> taps_;                    // of each channel and tap: where in the window

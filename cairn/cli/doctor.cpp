@@ -2,11 +2,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "cairn/backend/cpu/machine.h"
+#include "cairn/base/cgroup.h"
 #include "cairn/base/parallel.h"
 #include "cairn/cli/commands.h"
 #include "cairn/ops/op.h"
@@ -26,6 +28,12 @@ std::string data_folder() {
   return "../shared/data";
 }
 
+double gigabytes_of_memory() {
+  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                           static_cast<double>(sysconf(_SC_PAGESIZE));
+  return std::min(installed, cgroup_limits().memory_bytes) / 1e9;
+}
+
 int print_report() {
   const cpu::Machine machine = cpu::describe_machine();
   fmt::print("cairn 0.1.0, {} ops\n\n", all_ops().size());
@@ -33,9 +41,7 @@ int print_report() {
       "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  "
       "instructions {}\n",
       processor(), num_threads(), std::thread::hardware_concurrency(),
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) /
-          1e9,
-      machine.instructions);
+      gigabytes_of_memory(), machine.instructions);
   fmt::print("  bf16         {}\n\n",
              machine.bf16 ? "computed in hardware"
                           : "no AVX-512 BF16: mixed precision keeps products in f32");

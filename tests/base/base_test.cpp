@@ -1,28 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
 #include <vector>
 
 #include "cairn/base/error.h"
-#include "cairn/base/parallel.h"
 #include "cairn/tensor/dtype.h"
 #include "cairn/tensor/shape.h"
 
 namespace cairn {
-
-TEST(Parallel, CoversEveryIndexOnce) {
-  for (int64_t count : {0, 1, 7, 1000}) {
-    std::vector<std::atomic<int>> seen(count);
-    parallel_for(count, 3, [&](int64_t b, int64_t e) { for (; b < e; ++b) seen[b]++; });
-    for (auto& s : seen) EXPECT_EQ(s, 1);
-  }
-}
-
-TEST(Parallel, SerialScopeStaysOnOneThread) {
-  SerialScope serial;
-  EXPECT_EQ(num_threads(), 1);
-}
 
 TEST(Errors, NearestNameIsSuggested) {
   const std::vector<std::string> names = {"lenet", "resnet18"};

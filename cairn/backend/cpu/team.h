@@ -20,7 +20,7 @@ template <class Run>
 void run_as_team(int most, const Run& run) {
   const int threads = std::min(most, num_threads());
   Team team(threads), single(1);
-  parallel_region(
+  parallel_team(
       [&](int thread, int started) {
         if (started == threads) run(team, thread, threads);
         else if (thread == 0) run(single, 0, 1);

@@ -182,6 +182,7 @@ bool layouts(OpCall& call) {
     call.fixed = 0;  // weights are widened in every run, so they cannot be packed
   }
   bool found = false;
+  onednn::ThreadScope scope(num_threads());
   try {
     if (const auto kernel = kernel_for(call, r)) {
       adopt(*r.x, kernel->x, 1, {LayoutKind::channel_block});

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "cairn/backend/cpu/onednn/compat.h"
+#include "cairn/backend/cpu/onednn/openmp.h"
 #include "cairn/base/small_vector.h"
 
 namespace cairn::cpu::onednn {
@@ -18,7 +19,7 @@ MemoryDesc any_layout(const TensorDesc& desc, int64_t groups = 1);
 dnnl::memory::data_type type_of(DType dtype);
 bool has_type(DType dtype);  // the library knows it
 
-// The library's primitives use this many threads while alive (it reads OpenMP's setting).
+// The library's primitives use this many threads of Cairn's pool while alive (it reads OpenMP's setting).
 class ThreadScope {
  public:
   explicit ThreadScope(int threads);
@@ -27,6 +28,7 @@ class ThreadScope {
   ThreadScope& operator=(const ThreadScope&) = delete;
 
  private:
+  LibraryOnPool on_pool_;
   int saved_;
 };
 

@@ -39,7 +39,7 @@ template <class Pass>
 void run_teams(const RnnPlan& p, const Pass& pass) {
   Barrier teams[2] = {Barrier(p.team_size), Barrier(p.team_size)};
   Barrier everyone(p.threads);
-  parallel_region(
+  parallel_team(
       [&](int thread, int started) {
         const int team = thread / p.team_size;
         if (started == p.threads)

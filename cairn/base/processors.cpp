@@ -1,0 +1,27 @@
+// How many processors this process may use.
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "cairn/base/cgroup.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn {
+namespace {
+
+int by_affinity() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+int available_processors() {
+  const double quota = cgroup_limits().processors;
+  return std::max(1, static_cast<int>(std::ceil(std::min<double>(by_affinity(), quota))));
+}
+
+}  // namespace cairn

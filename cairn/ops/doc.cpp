@@ -56,7 +56,7 @@ std::string ops_markdown() {
   for (const Family& f : {Family{"Elementwise", elementwise_ops()}, {"Reductions and running sums", reduce_ops()}, {"Shapes and places", view_ops()},
                           {"Matrix products", matmul_ops()}, {"Convolution", conv_ops()}, {"Pooling", pool_ops()}, {"Resizing", interpolate_ops()},
                           {"Indexing", index_ops()}, {"Order", sort_ops()}, {"Softmax and normalisation", norm_ops()}, {"Attention", attention_ops()},
-                          {"Recurrent layers", rnn_ops()}, {"Losses", ctc_ops()}, {"Linear layer and loss", linear_cross_entropy_ops()}, {"8-bit weights", quantize_ops()}, {"Random numbers", random_ops()}})
+                          {"Recurrent layers", rnn_ops()}, {"Losses", ctc_ops()}, {"Linear layer and loss", linear_cross_entropy_ops()}, {"8-bit weights", quantize_ops()}, {"8-bit inference", qlinear_ops()}, {"Random numbers", random_ops()}})
     text += table_of(f.title, f.rows);
   return text;
 }

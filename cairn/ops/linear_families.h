@@ -8,5 +8,6 @@ namespace cairn {
 
 std::span<const OpDef> linear_cross_entropy_ops();
 std::span<const OpDef> quantize_ops();
+std::span<const OpDef> qlinear_ops();
 
 }  // namespace cairn

@@ -1,3 +1,4 @@
+#include "cairn/backend/cpu/int8/family.h"
 #include "cairn/backend/cpu/more_families.h"
 
 namespace cairn::cpu {
@@ -10,6 +11,8 @@ std::span<const Family> families() {
       pieces_family(),
       dynamic_slice_family(),
       linear_int8_family(),
+      qlinear_conv_family(),
+      qlinear_family(),
       elementwise_family(),
       matmul_family(),
       conv_family(),

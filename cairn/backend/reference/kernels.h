@@ -60,6 +60,7 @@ std::span<const Row> pool_kernels();
 std::span<const Row> index_kernels();
 std::span<const Row> random_kernels();
 std::span<const Row> sort_kernels();  // also resampling
+std::span<const Row> qlinear_kernels();
 Kernel find_kernel(const char* op);  // nullptr: none
 
 // Coordinates of a flat row-major index and back.

@@ -2,6 +2,7 @@
 // becomes zero.
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/int8/family.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/base/parallel.h"
@@ -42,6 +43,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
   if (!from_blocked && !call.in(0).contiguous()) return nullptr;
+  if (packed_for_int8(call.out().layout)) return make_int8_pack(call);
   if (call.out().layout.packed()) return make_conv_pack(call);
   try {
     return std::make_unique<ReorderPlan>(call);

@@ -1,0 +1,282 @@
+// u8 times s8 on each instruction set:
+//  - AVX-512 VNNI: VPDPBUSD adds four products a lane to i32, exactly.
+//  - AVX2, AVX-512 without VNNI: VPMADDUBSW would be the instruction, but the sum of its two
+//  products saturates at i16
+//    (255 * 127 * 2 > 32767). So weights are packed as i16, activations are widened by a mask and a
+//    shift, and VPMADDWD multiplies: two products of 16 bits a lane, summed in i32, exactly.
+//  - elsewhere plain loops.
+// Sums are integers, so their order does not matter; the floats that follow are the same operations
+// in each.
+#include "cairn/backend/cpu/int8/tile.h"
+
+#include <cstring>
+
+#include "cairn/backend/cpu/x86_extensions.h"
+#include "cairn/ops/qlinear_math.h"
+
+// clang-format off: Highway wants this order
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/int8/tile.cpp"
+#include "cairn/backend/cpu/simd_targets.h"
+#include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::int8::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+using DI = hn::ScalableTag<int32_t>;
+using DF = hn::ScalableTag<float>;
+using VI = hn::Vec<DI>;
+using VF = hn::Vec<DF>;
+constexpr int64_t kLanes = HWY_LANES(int32_t);
+
+HWY_INLINE VI four_terms(const uint8_t* a) {  // of one pixel, in every lane
+  int32_t word;
+  std::memcpy(&word, a, sizeof word);
+  return hn::Set(DI(), word);
+}
+
+HWY_INLINE void store_bytes(VF v, uint8_t* y) {
+  const VI q = hn::NearestInt(hn::Min(v, hn::Set(DF(), qlinear::kTop)));  // in 0 to 255
+#if HWY_TARGET == HWY_AVX3
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(q.raw));
+#else
+  const hn::Rebind<uint8_t, DI> d8;
+  hn::StoreU(hn::DemoteTo(d8, q), d8, y);
+#endif
+}
+
+// What follows the sums of a panel; its constants stay in registers from pixel to pixel.
+class Finish {
+ public:
+  explicit Finish(const Tile& t)
+      : first_{hn::LoadU(DF(), t.then.factor), hn::LoadU(DF(), t.then.offset)},
+        second_{hn::LoadU(DF(), t.then.factor + kLanes), hn::LoadU(DF(), t.then.offset + kLanes)},
+        low_(hn::Set(DF(), t.then.low)),
+        residual_factor_(hn::Set(DF(), t.then.residual_factor)) {}
+
+  HWY_INLINE void bytes(const int32_t* sums, const uint8_t* residual, uint8_t* y) const {
+    store_bytes(value(first_, sums, residual), y);
+    store_bytes(value(second_, sums + kLanes, residual ? residual + kLanes : nullptr), y + kLanes);
+  }
+  HWY_INLINE void floats(const int32_t* sums, const uint8_t* residual, float* y) const {
+    hn::StoreU(value(first_, sums, residual), DF(), y);
+    hn::StoreU(value(second_, sums + kLanes, residual ? residual + kLanes : nullptr), DF(),
+               y + kLanes);
+  }
+
+ private:
+  struct Line {
+    VF factor, offset;
+  };
+  HWY_INLINE VF value(const Line& line, const int32_t* sums, const uint8_t* residual) const {
+    VF v = hn::MulAdd(hn::ConvertTo(DF(), hn::LoadU(DI(), sums)), line.factor, line.offset);
+    if (residual) {
+      const hn::Rebind<uint8_t, DI> d8;
+      v = hn::MulAdd(hn::ConvertTo(DF(), hn::PromoteTo(DI(), hn::LoadU(d8, residual))),
+                     residual_factor_, v);
+    }
+    return hn::Max(v, low_);
+  }
+  Line first_, second_;
+  VF low_, residual_factor_;
+};
+
+// Where the panel is not whole, or floats are wanted: by way of copies.
+HWY_NOINLINE void finish_any(const Tile& t, const int32_t* sums) {
+  constexpr int64_t kPanel = 2 * kLanes;
+  const Finish finish(t);
+  const size_t columns = static_cast<size_t>(t.columns);
+  uint8_t others[kPanel] = {}, bytes[kPanel];
+  float floats[kPanel];
+  for (int row = 0; row < t.rows; ++row, sums += kPanel) {
+    const int64_t at = row * t.row_stride;
+    if (t.residual) std::memcpy(others, t.residual + at, columns);
+    if (t.floats) {
+      finish.floats(sums, t.residual ? others : nullptr, floats);
+      std::memcpy(static_cast<float*>(t.y) + at, floats, sizeof(float) * columns);
+    } else {
+      finish.bytes(sums, t.residual ? others : nullptr, bytes);
+      std::memcpy(static_cast<uint8_t*>(t.y) + at, bytes, columns);
+    }
+  }
+}
+
+HWY_NOINLINE void finish_rows(const Tile& t, const int32_t* sums) {
+  constexpr int64_t kPanel = 2 * kLanes;
+  if (t.floats || t.columns != kPanel) return finish_any(t, sums);
+  const Finish finish(t);
+  const int64_t stride = t.row_stride;
+  auto* y = static_cast<uint8_t*>(t.y);
+  if (const uint8_t* residual = t.residual)
+    for (int left = t.rows; left > 0; --left, sums += kPanel, y += stride, residual += stride)
+      finish.bytes(sums, residual, y);
+  else
+    for (int left = t.rows; left > 0; --left, sums += kPanel, y += stride)
+      finish.bytes(sums, nullptr, y);
+}
+
+// Both loops below: rows of a chunk lie kChunk bytes apart, so that one pointer reaches all.
+constexpr int64_t kChunkSteps = kChunk / kStep;
+// Weights come from far away once a pass; beyond a panel lies the next.
+constexpr int64_t kBytesAhead = 2048;
+
+template <int kRows>
+HWY_NOINLINE void tile_of_pairs(const Tile& t) {
+  const DI d;
+  const hn::Repartition<int16_t, DI> d16;
+  const hn::Repartition<uint16_t, DI> du16;
+  VI first[kRows], second[kRows], unused = hn::Zero(d);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+    first[r] = hn::LoadU(d, t.then.start), second[r] = hn::LoadU(d, t.then.start + kLanes);
+  const VI low_bytes = hn::Set(d, 0x00FF00FF);
+  const uint8_t* a = t.a;
+  const auto* w = static_cast<const int16_t*>(t.b);
+  for (int64_t left = t.steps; left > 0; left -= kChunkSteps, a += (kRows - 1) * kChunk)
+#pragma GCC unroll 1
+    for (int64_t s = left < kChunkSteps ? left : kChunkSteps; s > 0;
+         --s, a += kStep, w += 8 * kLanes)
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const VI word = four_terms(a + r * kChunk);
+        const auto even = hn::BitCast(d16, hn::And(word, low_bytes));
+        const auto odd = hn::BitCast(d16, hn::ShiftRight<8>(hn::BitCast(du16, word)));
+        first[r] = hn::ReorderWidenMulAccumulate(d, even, hn::LoadU(d16, w), first[r], unused);
+        second[r] = hn::ReorderWidenMulAccumulate(d, even, hn::LoadU(d16, w + 2 * kLanes),
+                                                  second[r], unused);
+        first[r] =
+            hn::ReorderWidenMulAccumulate(d, odd, hn::LoadU(d16, w + 4 * kLanes), first[r], unused);
+        second[r] = hn::ReorderWidenMulAccumulate(d, odd, hn::LoadU(d16, w + 6 * kLanes), second[r],
+                                                  unused);
+      }
+  alignas(64) int32_t sums[kRows * 2 * kLanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+    hn::StoreU(first[r], d, sums + 2 * r * kLanes),
+        hn::StoreU(second[r], d, sums + (2 * r + 1) * kLanes);
+  finish_rows(t, sums);
+}
+
+#if HWY_TARGET == HWY_AVX3
+template <int kRows>
+HWY_NOINLINE CAIRN_TARGET_VNNI void tile_of_bytes(const Tile& t) {
+  const DI d;
+  __m512i first[kRows], second[kRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+    first[r] = hn::LoadU(d, t.then.start).raw, second[r] = hn::LoadU(d, t.then.start + kLanes).raw;
+  const uint8_t* a = t.a;
+  const auto* w = static_cast<const int8_t*>(t.b);
+  for (int64_t left = t.steps; left > 0; left -= kChunkSteps, a += (kRows - 1) * kChunk)
+#pragma GCC unroll 2
+    for (int64_t s = left < kChunkSteps ? left : kChunkSteps; s > 0;
+         --s, a += kStep, w += 2 * kLanes * kStep) {
+      hwy::Prefetch(w + kBytesAhead), hwy::Prefetch(w + kBytesAhead + 64);
+      __m512i left_w = _mm512_loadu_si512(w), right_w = _mm512_loadu_si512(w + kLanes * kStep);
+      asm("" : "+v"(left_w), "+v"(right_w));  // stay in registers
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const __m512i word = four_terms(a + r * kChunk).raw;
+        first[r] = _mm512_dpbusd_epi32(first[r], word, left_w);
+        second[r] = _mm512_dpbusd_epi32(second[r], word, right_w);
+      }
+    }
+  alignas(64) int32_t sums[kRows * 2 * kLanes];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r)
+    hn::StoreU(VI{first[r]}, d, sums + 2 * r * kLanes),
+        hn::StoreU(VI{second[r]}, d, sums + (2 * r + 1) * kLanes);
+  finish_rows(t, sums);
+}
+template <int kRows>
+void rows_of_bytes(const Tile& t) {
+  if (t.rows == kRows) return tile_of_bytes<kRows>(t);
+  if constexpr (kRows > 1) rows_of_bytes<kRows - 1>(t);
+}
+#endif
+
+template <int kRows>
+void rows_of_pairs(const Tile& t) {
+  if (t.rows == kRows) return tile_of_pairs<kRows>(t);
+  if constexpr (kRows > 1) rows_of_pairs<kRows - 1>(t);
+}
+
+constexpr int kPairRows =
+    HWY_TARGET == HWY_AVX3 ? 12 : 5;  // sums, operands and temporaries fill the registers
+
+Kernels table() {
+#if HWY_TARGET == HWY_AVX3
+  if (x86_extensions().vnni) return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>};
+#endif
+  return {Form::pairs, kPairRows, 2 * kLanes, rows_of_pairs<kPairRows>};
+}
+
+#else  // plain loops
+
+constexpr int64_t kPanel = 16;
+
+void multiply(const Tile& t) {
+  const auto* b = static_cast<const int8_t*>(t.b);
+  for (int r = 0; r < t.rows; ++r) {
+    int32_t sums[kPanel];
+    std::memcpy(sums, t.then.start, sizeof sums);
+    for (int64_t s = 0; s < t.steps; ++s) {
+      const uint8_t* a = t.a + (s * kStep / kChunk * t.rows + r) * kChunk + s * kStep % kChunk;
+      for (int64_t n = 0; n < kPanel; ++n)
+        for (int64_t k = 0; k < kStep; ++k) sums[n] += a[k] * b[(s * kPanel + n) * kStep + k];
+    }
+    const int64_t at = r * t.row_stride;
+    for (int64_t n = 0; n < t.columns; ++n) {
+      float v = std::fma(static_cast<float>(sums[n]), t.then.factor[n], t.then.offset[n]);
+      if (t.residual)
+        v = std::fma(static_cast<float>(t.residual[at + n]), t.then.residual_factor, v);
+      if (t.floats) static_cast<float*>(t.y)[at + n] = std::max(v, t.then.low);
+      else static_cast<uint8_t*>(t.y)[at + n] = qlinear::to_u8(v, t.then.low);
+    }
+  }
+}
+
+Kernels table() { return {Form::bytes, 4, kPanel, multiply}; }
+
+#endif
+
+}  // namespace
+}  // namespace cairn::cpu::int8::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu::int8 {
+
+HWY_EXPORT(table);
+
+Kernels kernels() { return HWY_DYNAMIC_DISPATCH(table)(); }
+
+void pack(Form form, int64_t panel, const int8_t* weights, int64_t count, int64_t depth, void* to,
+          int32_t* sums) {
+  const int64_t steps = (depth + kStep - 1) / kStep;
+  auto weight = [&](int64_t n, int64_t k) -> int8_t {
+    return n < count && k < depth ? weights[n * depth + k] : 0;
+  };
+  for (int64_t n = 0; n < panel; ++n) {
+    sums[n] = 0;
+    for (int64_t k = 0; k < depth; ++k) sums[n] += weight(n, k);
+  }
+  auto* bytes = static_cast<int8_t*>(to);
+  auto* pairs = static_cast<int16_t*>(to);
+  for (int64_t s = 0; s < steps; ++s)
+    for (int64_t n = 0; n < panel; ++n)
+      for (int64_t k = 0; k < kStep; ++k) {
+        const int8_t w = weight(n, s * kStep + k);
+        if (form == Form::bytes) bytes[(s * panel + n) * kStep + k] = w;
+        else pairs[((s * 2 + k % 2) * panel + n) * 2 + k / 2] = w;
+      }
+}
+
+}  // namespace cairn::cpu::int8
+#endif

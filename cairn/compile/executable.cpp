@@ -91,6 +91,7 @@ void Executable::prepare_steps() {
       step.plan = make_host_plan(call, backend_);
     } else {
       step.plan = backend_.prepare(call);
+      if (!step.plan) call.error("back end '{}' has no kernel for these layouts", backend_.name());
     }
     step.node = static_cast<int>(i);
     step.may_fault = may_fault(graph_, step.node);

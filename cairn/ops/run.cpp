@@ -91,7 +91,8 @@ class EntryCache {
 };
 
 std::unique_ptr<Plan> make_plan(const OpCall& call, Backend& backend) {
-  if (backend.supports(call)) return backend.prepare(call);
+  if (backend.supports(call))
+    if (auto plan = backend.prepare(call)) return plan;
   if (call.op->decompose) return nullptr;
   if (call.op->host_kernel) return make_host_plan(call, backend);
   call.error("back end '{}' has no kernel for this op", backend.name());

@@ -129,7 +129,8 @@ class ReferencePlan : public Plan {
 std::atomic<bool> fusion{false};
 
 std::unique_ptr<Plan> prepare_op(const OpCall& call) {
-  return std::make_unique<ReferencePlan>(call, find_kernel(call.op->name));
+  const Kernel kernel = find_kernel(call.op->name);
+  return kernel ? std::make_unique<ReferencePlan>(call, kernel) : nullptr;
 }
 
 class ReferenceBackend : public Backend {

@@ -13,6 +13,20 @@ bool starts_with(Bytes bytes, std::string_view magic) {
   return text_of(bytes).substr(0, magic.size()) == magic;
 }
 
+// What another format's first bytes are called, "" for unknown ones.
+std::string_view other_format(Bytes bytes) {
+  if (starts_with(bytes, "RIFF") && text_of(bytes).substr(0, 12).ends_with("WEBP")) return "WebP";
+  if (text_of(bytes).substr(0, 12).substr(std::min<size_t>(4, bytes.size())).starts_with("ftyp"))
+    return "HEIF, AVIF or MP4";
+  static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
+      {"GIF8", "GIF"}, {"BM", "BMP"},     {"II*", "TIFF"},
+      {"MM", "TIFF"},  {"%PDF", "PDF"},   {"<svg", "SVG"},
+      {"<!", "HTML"},  {"<html", "HTML"}, {"version https://git-lfs", "Git LFS pointer"}};
+  for (const auto& [magic, format] : kKnown)
+    if (starts_with(bytes, magic)) return format;
+  return "";
+}
+
 // One number of a PNM header: blanks and comments before it are skipped.
 int64_t pnm_number(ByteReader& reader, int64_t limit, const char* what) {
   int64_t value = -1;
@@ -98,7 +112,9 @@ Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits) {
   if (starts_with(bytes, "\xff\xd8\xff")) return decode_jpeg(bytes, name, limits);
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, limits);
   if (starts_with(bytes, "P5") || starts_with(bytes, "P6")) return decode_pnm(bytes, name, limits);
-  fail("'{}' is no image that is read here (JPEG, PNG, binary PPM or PGM); convert it first", name);
+  const std::string_view other = other_format(bytes);
+  fail("'{}' is {}, no image that is read here (JPEG, PNG, binary PPM or PGM); convert it first",
+       name, other.empty() ? "of an unknown format" : fmt::format("{} by its first bytes", other));
 }
 
 Image read_image(const std::string& path, ImageLimits limits) {

@@ -1,5 +1,4 @@
 #include "cairn/backend/cpu/gemm/gemm.h"
-#include "cairn/backend/cpu/gemm/gemm_i8.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +6,10 @@
 #include <random>
 #include <vector>
 
+#include "cairn/backend/cpu/gemm/gemm_i8.h"
 #include "cairn/base/parallel.h"
 #include "tests/guarded.h"
+#include "tests/targets.h"
 
 namespace cairn::cpu {
 namespace {
@@ -21,11 +22,14 @@ struct Case {
   bool a_transposed, b_transposed;
   int start;  // 0 nothing, 1 one row, 2 C itself, 3 both
   bool packed_before = false;
+  bool pages_apart = false;  // rows of A begin a multiple of a page apart
 };
 
 void check_product(const Case& c, int threads) {
   set_num_threads(threads);
-  const int64_t lda = (c.a_transposed ? c.m : c.k) + 3, ldb = (c.b_transposed ? c.k : c.n) + 5, ldc = c.n + 1;
+  const int64_t page = 1024, row = (c.a_transposed ? c.m : c.k) + 3;
+  const int64_t lda = c.pages_apart ? (row + page - 1) / page * page : row,
+                ldb = (c.b_transposed ? c.k : c.n) + 5, ldc = c.n + 1;
   const auto floats = [](int64_t count) { return static_cast<size_t>(count); };
   Floats a(floats((c.a_transposed ? c.k : c.m) * lda), 1, 1), b(floats((c.b_transposed ? c.n : c.k) * ldb), 1, 2);
   Floats out(floats(c.m * ldc), 1, 3), bias(floats(c.n), 1, 4);
@@ -57,30 +61,44 @@ void check_product(const Case& c, int threads) {
 }
 
 TEST(gemm, products_of_any_shape_and_order) {
-  for (const int threads : {1, 2, 3})
-    for (const bool a : {false, true})
-      for (const bool b : {false, true})
-        for (const int start : {0, 1, 2, 3}) {
-          check_product({1, 1, 1, a, b, start}, threads);
-          check_product({7, 17, 5, a, b, start}, threads);
-          check_product({151, 33, 400, a, b, start}, threads);
-        }
-  set_num_threads(2);
+  test::for_each_target([] {
+    for (const int threads : {1, 2, 3})
+      for (const bool a : {false, true})
+        for (const bool b : {false, true})
+          for (const int start : {0, 1, 2, 3}) {
+            check_product({1, 1, 1, a, b, start}, threads);
+            check_product({7, 17, 5, a, b, start}, threads);
+            check_product({151, 33, 400, a, b, start}, threads);
+          }
+  });
 }
 TEST(gemm, several_blocks_of_columns_and_of_depth) {
-  check_product({13, 4100, 20, false, true, 1}, 2);
-  check_product({13, 40, 30000, true, false, 3}, 2);
-  check_product({300, 520, 2100, true, false, 0}, 2);
+  test::for_each_target([] {
+    check_product({13, 4100, 20, false, true, 1}, 2);
+    check_product({13, 40, 30000, true, false, 3}, 2);
+    check_product({300, 120, 2100, true, false, 0}, 2);
+    check_product({300, 120, 1100, true, true, 2}, 2);
+  });
+}
+TEST(gemm, rows_that_meet_in_one_set_of_the_cache) {
+  test::for_each_target([] {
+    for (const bool packed : {false, true})
+      for (const int64_t depth : {20, 390, 1021}) {
+        check_product({151, 70, depth, false, false, 3, packed, true}, 2);
+        check_product({5, 131, depth, false, true, 0, packed, true}, 2);
+      }
+  });
 }
 TEST(gemm, b_packed_once) {
-  for (const int threads : {1, 3})
-    for (const bool b : {false, true})
-      for (const int start : {0, 3}) {
-        check_product({7, 17, 5, false, b, start, true}, threads);
-        check_product({37, 4100, 400, true, b, start, true}, threads);
-        check_product({20, 33, 30000, false, b, start, true}, threads);
-      }
-  set_num_threads(2);
+  test::for_each_target([] {
+    for (const int threads : {1, 3})
+      for (const bool b : {false, true})
+        for (const int start : {0, 3}) {
+          check_product({7, 17, 5, false, b, start, true}, threads);
+          check_product({37, 4100, 400, true, b, start, true}, threads);
+          check_product({20, 33, 7000, false, b, start, true}, threads);
+        }
+  });
 }
 
 // y = x W^T with 8-bit W, against loops in double.
@@ -105,15 +123,16 @@ void check_i8(int64_t rows, int64_t outputs, int64_t depth, int threads) {
 }
 
 TEST(gemm, weights_of_8_bits) {
-  for (const int threads : {1, 2, 3}) {
-    check_i8(1, 1, 1, threads);
-    check_i8(17, 5, 7, threads);
-    check_i8(19, 33, 16, threads);
-    check_i8(200, 67, 401, threads);
-    check_i8(400, 130, 800, threads);
-    check_i8(3, 4, 0, threads);
-  }
-  set_num_threads(2);
+  test::for_each_target([] {
+    for (const int threads : {1, 2, 3}) {
+      check_i8(1, 1, 1, threads);
+      check_i8(17, 5, 7, threads);
+      check_i8(19, 33, 16, threads);
+      check_i8(200, 67, 401, threads);
+      check_i8(400, 130, 800, threads);
+      check_i8(3, 4, 0, threads);
+    }
+  });
 }
 
 }  // namespace

@@ -163,10 +163,7 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu::panels {
 HWY_EXPORT(table);
 
-const Kernels& kernels() {
-  static const Kernels* const chosen = HWY_DYNAMIC_DISPATCH(table)();
-  return *chosen;
-}
+const Kernels& kernels() { return *HWY_DYNAMIC_DISPATCH(table)(); }
 
 }  // namespace cairn::cpu::panels
 #endif

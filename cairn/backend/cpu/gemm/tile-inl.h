@@ -26,6 +26,7 @@ constexpr int64_t kLanes = HWY_LANES(float);
 constexpr int64_t kPanel = 2 * kLanes;
 // Sums of a tile in registers: 12 of 16, or 24 of the 32 that AVX-512 has.
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
+constexpr int64_t kLineFloats = 16;   // of a cache line
 constexpr int64_t kDepthBlock = 512;  // a panel's block and a tile's rows stay in the L1 cache
 static_assert(kSliceDepth <= kDepthBlock);
 
@@ -43,8 +44,12 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    hwy::Prefetch(c + r * c_row);  // else the stores wait for memory
-    hwy::Prefetch(init + r * init_row);
+#pragma GCC unroll 8
+    for (int64_t line = 0; line < kPanels * kPanel;
+         line += kLineFloats) {  // else the stores wait for memory
+      hwy::Prefetch(c + r * c_row + line);
+      if (init != c) hwy::Prefetch(init + r * init_row + line);
+    }
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
@@ -115,12 +120,32 @@ struct Tiles {
   int64_t height_of(int64_t t) const { return height + (t < taller); }
 };
 
+// Fetches what comes next into the L2 cache, spread over the tiles of a product.
+class Fetcher {
+ public:
+  Fetcher(const Product& p, int64_t tiles) : left_{p.ahead[0], p.ahead[1]} {
+    each_ = tiles ? (left_[0].rows + left_[1].rows + tiles - 1) / tiles : 0;
+  }
+  void step() {
+    int64_t rows = each_;
+    for (Ahead& left : left_)
+      for (; rows > 0 && left.rows > 0; --rows, --left.rows, left.data += left.stride)
+        for (int64_t at = 0; at < left.bytes; at += kLine) __builtin_prefetch(left.data + at, 0, 2);
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  Ahead left_[2];
+  int64_t each_;
+};
+
 // All rows of `p` by its first panel (or the several that few rows take). Moves p's a, init and c past them.
-void panel_product(Product& p, const Tiles& tiles, int64_t at_once) {
+void panel_product(Product& p, const Tiles& tiles, int64_t at_once, Fetcher& fetcher) {
   const bool packed = p.a_row == kPackedSlice;  // tile after tile, each [depth][height]
   for (int64_t t = 0; t < tiles.count; ++t) {
     const int rows = static_cast<int>(tiles.height_of(t));
     const int64_t a_row = packed ? 1 : p.a_row, a_depth = packed ? rows : 1;
+    fetcher.step();
     if (at_once > 1) few_rows_tile(rows, p, a_row, a_depth);
     else if (p.columns < kPanel) part_tile(rows, p, a_row, a_depth);
     else tile_of_rows<kTileRows>(rows, p, a_row, a_depth);
@@ -132,6 +157,8 @@ void panel_product(Product& p, const Tiles& tiles, int64_t at_once) {
 
 void multiply(const Product& p) {
   const Tiles tiles(p.rows);
+  const int64_t blocks = std::max<int64_t>(1, (p.depth + kDepthBlock - 1) / kDepthBlock);
+  Fetcher fetcher(p, blocks * tiles.count * ((p.columns + kPanel - 1) / kPanel));
   for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
     Product q = p;
     q.depth = std::min(kDepthBlock, p.depth - k);
@@ -145,7 +172,7 @@ void multiply(const Product& p) {
       q.init = (k > 0 ? p.c : p.init) + column;
       q.c = p.c + column;
       if (q.bias) q.bias = p.bias + column;
-      panel_product(q, tiles, at_once);
+      panel_product(q, tiles, at_once, fetcher);
     }
   }
 }

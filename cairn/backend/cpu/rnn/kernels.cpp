@@ -155,10 +155,7 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu::rnn {
 HWY_EXPORT(table);
 
-const CellKernels& cell_kernels() {
-  static const CellKernels* const chosen = HWY_DYNAMIC_DISPATCH(table)();
-  return *chosen;
-}
+const CellKernels& cell_kernels() { return *HWY_DYNAMIC_DISPATCH(table)(); }
 
 }  // namespace cairn::cpu::rnn
 #endif

@@ -1,0 +1,30 @@
+// Runs a test's body for each instruction set that Cairn's kernels are compiled for and this processor has.
+#pragma once
+#include <gtest/gtest.h>
+#include <hwy/highway.h>
+
+#include "cairn/base/parallel.h"
+
+namespace cairn::test {
+
+// 0: what the processor has.
+inline void choose_target(int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+template <class Body>
+void for_each_target(const Body& body) {
+  const int threads = num_threads();
+  for (const int64_t target : {HWY_AVX3, HWY_AVX2, HWY_NEON}) {
+    choose_target(0);
+    if (!(hwy::SupportedTargets() & target)) continue;
+    SCOPED_TRACE(hwy::TargetName(target));
+    choose_target(target);
+    body();
+    set_num_threads(threads);
+  }
+  choose_target(0);
+}
+
+}  // namespace cairn::test

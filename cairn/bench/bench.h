@@ -11,7 +11,8 @@ namespace cairn::bench {
 // row with "error". With json_path not empty the rows are also written there, as a list. With
 // `profile` a table of where time goes follows on standard error. names: "all", workloads, or "ops"
 // (see ops_bench.h); dtype "f32", "bf16" (where the processor multiplies it: elsewhere f32,
-// which a line on standard error and the rows say) or "bf16-always"; timed for `seconds` after warm-up, at least 5 steps.
+// which a line on standard error and the rows say), "bf16-always" or "int8" (inference only: 8-bit
+// convolutions and linear layers); timed for `seconds` after warm-up, at least 5 steps.
 // quantize "int8": 8-bit weights, gpt2_decode only.
 // Returns the exit status: 0, or 1 when a workload failed. Throws UsageError on wrong arguments.
 int run_bench(const std::vector<std::string>& names, int threads, const std::string& dtype,

@@ -7,6 +7,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/ctc.h"
 #include "cairn/optim/optim.h"
+#include "cairn/quantize/quantize.h"
 
 namespace cairn::bench {
 namespace {
@@ -192,17 +193,29 @@ Running bert_qa(const Mode& mode) {
 
 // ---- inference
 
-template <class M>
-Running inference(const Mode& mode, M net, const Tensor& x) {
-  net.eval();
+Running forward_pass(const Mode& mode, const nn::AnyModule& net, int64_t params, double gflop, const Tensor& x) {
   auto body = [=](const Tensor& x) -> Tensor {
     const NoGrad no_grad;
     const AutocastScope scope(mode.products);
-    return sum(f32(net(x)));
+    return sum(f32((*net)(x)));
   };
-  const double gflop = gflop_of([&] { body(x); });
   auto step = std::make_shared<decltype(compile(body))>(compile(body));
-  return {[=] { return (*step)(x).item(); }, net.num_parameters(), gflop};
+  return {[=] { return (*step)(x).item(); }, params, gflop};
+}
+
+// In 8 bits it is calibrated on noise like the input.
+Running inference(const Mode& mode, const nn::AnyModule& net, const Tensor& x) {
+  (*net).eval();
+  const int64_t params = (*net).num_parameters();
+  const double gflop = gflop_of([&] {
+    const NoGrad no_grad;
+    (*net)(x);
+  });
+  if (!mode.int8) return forward_pass(mode, net, params, gflop, x);
+  Tensors batches;
+  for (int i = 0; i < 4; ++i) batches.push_back(randn({1, x.size(1), x.size(2), x.size(3)}));
+  const quantize::QuantizedNetwork quantized(net, quantize::quantize(net, batches));
+  return forward_pass(mode, quantized, params, gflop, x);
 }
 
 Running lenet_infer_b1(const Mode& mode) {

@@ -16,6 +16,7 @@ void add_predict(const Command& app);
 void add_bench(const Command& app);
 void add_info(const Command& app);
 void add_doctor(const Command& app);
+void add_quantize(const Command& app);
 void add_report(const Command& app);
 void add_tour(const Command& app);
 

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
                                    add_bench(app);
                                    add_info(app);
                                    add_doctor(app);
+                                   add_quantize(app);
                                    add_report(app);
         add_tour(app);
                                  });

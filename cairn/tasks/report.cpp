@@ -10,6 +10,7 @@ namespace cairn::tasks {
 
 std::string write_report(const std::string& run, const std::string& out) {
   const auto folder = train::RunFolder::open(run, "");
+  folder.wants_training("report on");
   const std::string task = folder.config().value("task", "");
   train::report::Page page(run, "What this training learned.");
   if (task == image_classification::kTask) {

@@ -56,10 +56,17 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   return run;
 }
 
+void RunFolder::wants_training(const char* verb) const {
+  if (config_.contains("quantization"))
+    fail("{}: is a run in 8 bits and has no training to {}; give the run that it was made of", path_, verb);
+}
+
 Json RunFolder::choose(const std::string& task, std::string& out, bool resume) {
   if (resume) {
     if (out.empty()) throw UsageError("--resume: say which run with --out DIR");
-    return open(out, task).config();
+    const RunFolder run = open(out, task);
+    run.wants_training("resume");
+    return run.config();
   }
   if (out.empty()) out = fresh_name(task);
   else if (holds_run(out)) fail_holds_run(out);

@@ -28,6 +28,9 @@ class RunFolder {
   static RunFolder begin(const std::string& task, const std::string& out, bool resume,
                          const Json& config);
 
+  // Throws Error for a run that "cairn quantize" made.
+  void wants_training(const char* verb) const;
+
   // Temporary files of a process that was killed while it wrote.
   void remove_leftovers() const;
 

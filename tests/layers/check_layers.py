@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 # A layer's folders share a line and may include each other.
-LAYERS = ["base", "device", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim", "io", "data",
+LAYERS = ["base", "device", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io", "data",
           "train", "models tasks bench", "serve cli"]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}
 

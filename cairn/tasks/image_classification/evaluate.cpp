@@ -9,7 +9,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/network.h"
-#include "cairn/train/saved_model.h"
+#include "cairn/train/quantized_run.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
@@ -68,14 +68,14 @@ Classifier::Classifier(const std::string& path) {
   } catch (const nlohmann::json::exception& e) {
     fail("{}: the run's configuration is damaged: {}", path, e.what());
   }
-  net_ = std::make_unique<Net>(
-      Net{make_network(model_, shape_, static_cast<int64_t>(classes_.size()))});
-  train::load_weights(saved, *net_->module);
+  net_ = std::make_unique<Net>(Net{train::with_weights(
+      saved, make_network(model_, shape_, static_cast<int64_t>(classes_.size())))});
   net_->module->eval();
 }
 Classifier::~Classifier() = default;
 
 const nn::Module& Classifier::network() const { return *net_->module; }
+const nn::AnyModule& Classifier::module() const { return net_->module; }
 
 Tensor Classifier::logits(const Tensor& images) const {
   NoGrad no_grad;

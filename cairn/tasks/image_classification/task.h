@@ -51,6 +51,7 @@ class Classifier {
   const std::string& data() const { return data_; }
 
   const nn::Module& network() const;
+  const nn::AnyModule& module() const;
 
   // logits of a normalised batch [N, C, H, W], in evaluation mode.
   Tensor logits(const Tensor& images) const;

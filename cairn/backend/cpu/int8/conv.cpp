@@ -97,12 +97,13 @@ Conv::Constants Conv::constants(const ConvOperands& in, void* workspace) const {
   return {start, factor, offset, residual_factor, low};
 }
 
-// Copies that are mostly a few dozen bytes long.
-void copy_run(const uint8_t* from, int64_t bytes, uint8_t* to) {
+// Copies that are mostly a few dozen bytes long: 16 at a time, the last of them again over what is there.
+inline void copy_run(const uint8_t* from, int64_t bytes, uint8_t* to) {
   constexpr int64_t kMove = 16;
   if (bytes < kMove || bytes > 8 * kMove)
     return static_cast<void>(std::memcpy(to, from, static_cast<size_t>(bytes)));
-  for (int64_t i = 0; i < bytes - kMove; i += kMove) std::memcpy(to + i, from + i, kMove);
+  std::memcpy(to, from, kMove);
+  for (int64_t i = kMove; i < bytes - kMove; i += kMove) std::memcpy(to + i, from + i, kMove);
   std::memcpy(to + bytes - kMove, from + bytes - kMove, kMove);
 }
 
@@ -124,24 +125,22 @@ struct Conv::Pixel {
 
 // The bytes under the window of one output pixel, in the order of the weights.
 void Conv::gather_row(const uint8_t* x, int64_t group, const Pixel& pixel, uint8_t* row) const {
-  const int64_t depth = s_.group_channels(), left = pixel.left(s_), taps = s_.kernel[1],
-                line = taps * depth;
-  const uint8_t* image = x + pixel.image * s_.height * s_.width * s_.channels + group * depth;
-  const auto fill = [&](uint8_t* to, int64_t bytes) {
-    std::memset(to, static_cast<int>(p_.x_zero), static_cast<size_t>(bytes));
-  };
-  for (int64_t i = 0; i < s_.kernel[0]; ++i, row += line) {
-    const int64_t h = pixel.above(s_) + i * s_.dilation[0];
-    const bool side_by_side = s_.dilation[1] == 1 && s_.groups == 1;
-    if (h < 0 || h >= s_.height) {
-      fill(row, line);
-    } else if (side_by_side && left >= 0 && left + taps <= s_.width) {
-      copy_run(image + (h * s_.width + left) * depth, line, row);
+  const int64_t depth = s_.group_channels(), taps = s_.kernel[1], line = taps * depth;
+  const int64_t left = pixel.left(s_), above = pixel.above(s_), height = s_.height, width = s_.width;
+  const int64_t image_row = width * s_.channels, step = s_.dilation[0], across = s_.dilation[1];
+  const int zero = static_cast<int>(p_.x_zero);
+  const uint8_t* image = x + pixel.image * height * image_row + group * depth;
+  const bool side_by_side = across == 1 && s_.groups == 1 && left >= 0 && left + taps <= width;
+  uint8_t* const end = row + s_.kernel[0] * line;
+  for (int64_t h = above; row < end; h += step, row += line) {
+    if (h < 0 || h >= height) {
+      std::memset(row, zero, static_cast<size_t>(line));
+    } else if (side_by_side) {
+      copy_run(image + h * image_row + left * depth, line, row);
     } else {
-      for (int64_t j = 0; j < taps; ++j) {
-        const int64_t w = left + j * s_.dilation[1];
-        if (w < 0 || w >= s_.width) fill(row + j * depth, depth);
-        else copy_run(image + (h * s_.width + w) * s_.channels, depth, row + j * depth);
+      for (int64_t j = 0, w = left; j < taps; ++j, w += across) {
+        if (w < 0 || w >= width) std::memset(row + j * depth, zero, static_cast<size_t>(depth));
+        else copy_run(image + h * image_row + w * s_.channels, depth, row + j * depth);
       }
     }
   }
@@ -149,16 +148,18 @@ void Conv::gather_row(const uint8_t* x, int64_t group, const Pixel& pixel, uint8
 
 // Where channels fill chunks: straight to their places, `rows` chunks apart.
 void Conv::gather_chunks(const uint8_t* x, const Pixel& pixel, int64_t rows, uint8_t* to) const {
-  const uint8_t* image = x + pixel.image * s_.height * s_.width * s_.channels;
-  for (int64_t i = 0; i < s_.kernel[0]; ++i)
-    for (int64_t j = 0; j < s_.kernel[1]; ++j) {
-      const int64_t h = pixel.above(s_) + i * s_.dilation[0],
-                    w = pixel.left(s_) + j * s_.dilation[1];
-      const bool inside = h >= 0 && h < s_.height && w >= 0 && w < s_.width;
-      const uint8_t* from = image + (h * s_.width + w) * s_.channels;
-      for (int64_t c = 0; c < s_.channels; c += kChunk, to += rows * kChunk) {
+  const int64_t channels = s_.channels, height = s_.height, width = s_.width, next = rows * kChunk;
+  const int64_t left = pixel.left(s_), above = pixel.above(s_), step = s_.dilation[0], across = s_.dilation[1];
+  const int64_t bottom = above + s_.kernel[0] * step, right = left + s_.kernel[1] * across;
+  const uint8_t* image = x + pixel.image * height * width * channels;
+  const int zero = static_cast<int>(p_.x_zero);
+  for (int64_t h = above; h < bottom; h += step)
+    for (int64_t w = left; w < right; w += across) {
+      const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+      const uint8_t* from = image + (h * width + w) * channels;
+      for (int64_t c = 0; c < channels; c += kChunk, to += next) {
         if (inside) std::memcpy(to, from + c, kChunk);
-        else std::memset(to, static_cast<int>(p_.x_zero), kChunk);
+        else std::memset(to, zero, kChunk);
       }
     }
 }

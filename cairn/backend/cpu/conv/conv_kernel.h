@@ -49,17 +49,18 @@ std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
 // does not fit.
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles);
 std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call);
-// The gradient of a weight over few input channels; nullptr: it does not fit.
+// Few input channels: forward, and the gradient of the weight; nullptr: it does not fit.
+std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call, const ConvRoles& roles);
+std::unique_ptr<Plan> make_few_channels_pack(const OpCall& call);
 std::unique_ptr<ConvKernel> few_channels_kernel(const OpCall& call, const ConvRoles& roles);
 
 // The copy of a plain weight into the packed layout of `call`'s output.
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
 
-// Which kernel a packed weight is for: the first number of its form.
-constexpr int64_t kImplicitGemmForm = 1;
-inline bool packed_for_gemm(const Layout& layout) {
-  return layout.packed() && layout.strides[1] == kImplicitGemmForm;
-}
+// Which kernel a packed weight is for: the first number of its form. Winograd's is its tile, 2
+// or 4.
+constexpr int64_t kImplicitGemmForm = 1, kFewChannelsForm = 3;
+inline int64_t packed_form(const Layout& packed) { return packed.strides[1]; }
 // CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
 std::string_view conv_choice();
 // The kernel will be given, or may ask for, a weight that was packed beforehand.

@@ -1,6 +1,6 @@
 // Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits
-// the kernel (3x3 of stride 1, 4x4 of stride 2) and pays; else a product over gathered pixels where
-// the weight is fixed; the gradient of a weight over few channels; else the library's direct kernels.
+// the kernel (3x3 of stride 1, 4x4 of stride 2) and pays; over few channels kernels of their own;
+// else a product over pixels where the weight is fixed; else the library's direct kernels.
 // Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
 // plain tensors); in the layouts that `layouts` asks for there are none.
 //
@@ -121,6 +121,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 
 std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
+  if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
@@ -201,8 +202,14 @@ bool layouts(OpCall& call) {
 }  // namespace
 
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call) {
-  return packed_for_gemm(call.out().layout) ? make_implicit_gemm_pack(call)
-                                            : make_winograd_pack(call);
+  switch (packed_form(call.out().layout)) {
+    case kImplicitGemmForm:
+      return make_implicit_gemm_pack(call);
+    case kFewChannelsForm:
+      return make_few_channels_pack(call);
+    default:
+      return make_winograd_pack(call);
+  }
 }
 
 std::string_view conv_choice() {

@@ -2,7 +2,7 @@
 // columns output channels, and the depth runs over the kernel's taps and the input's channels. The
 // input is gathered a block at a time into a buffer that stays in the L2 cache ("implicit GEMM":
 // Chetlur et al. (2014), "cuDNN: Efficient Primitives for Deep Learning"), so any size, stride,
-// dilation and padding runs at the speed of a product.
+// dilation and padding runs at the speed of a product. 1x1 kernels read it where it lies.
 //
 // Activations: f32, channel-blocked [N][C/b][spatial][b], b the lanes of a vector; padded lanes are
 // written as zero. Nothing here allocates after construction. A plan is immutable: several threads

@@ -20,15 +20,14 @@ bool fits(const OpCall& call, const ConvRoles& r) {
          block == ImplicitGemm::block() && 2 * r.x->shape[1] >= block;
 }
 
-// The library's kernels are as quick or quicker, but where they step over pixels, where rows are
-// shorter than their tiles, and where weights are most of what is read.
+// 1x1 kernels are a product over pixels as they lie. Else the library's kernels are as quick or
+// quicker, but where they step over pixels, and where rows are shorter than their tiles.
 bool pays(const OpCall& call, const ConvRoles& r) {
-  constexpr int64_t kShortRow = 7, kFewPixels = 64;
+  constexpr int64_t kShortRow = 7;
   const Ints& stride = call.attrs->ints("stride");
   const bool steps = std::any_of(stride.begin(), stride.end(), [](int64_t s) { return s > 1; });
-  const int64_t pixels = numel(r.y->shape) / r.y->shape[1],
-                taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
-  return taps == 1 ? pixels <= kFewPixels : steps || r.y->shape.back() <= kShortRow;
+  const int64_t taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
+  return taps == 1 || steps || r.y->shape.back() <= kShortRow;
 }
 
 class ImplicitGemmKernel : public ConvKernel {
@@ -75,8 +74,9 @@ class ImplicitGemmPack : public Plan {
 
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles) {
   const std::string_view choice = conv_choice();
-  const bool use = packed_for_gemm(roles.w->layout) || (choice != "direct" && fits(call, roles) &&
-                                                        (choice == "gemm" || pays(call, roles)));
+  const bool use = roles.w->layout.packed() ? packed_form(roles.w->layout) == kImplicitGemmForm
+                                            : choice != "direct" && fits(call, roles) &&
+                                                  (choice == "gemm" || pays(call, roles));
   return use ? std::make_unique<ImplicitGemmKernel>(call, roles) : nullptr;
 }
 

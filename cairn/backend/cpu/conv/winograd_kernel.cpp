@@ -76,8 +76,11 @@ struct PackedForm {
 
 // Which tile to use; none: direct convolution.
 std::optional<WinogradTile> winograd_tile(const OpCall& call, const ConvRoles& r) {
-  if (packed_for_gemm(r.w->layout)) return {};
-  if (r.w->layout.packed()) return PackedForm(r.w->layout).tile;
+  if (r.w->layout.packed()) {
+    const int64_t form = packed_form(r.w->layout);
+    if (form == kImplicitGemmForm || form == kFewChannelsForm) return {};
+    return PackedForm(r.w->layout).tile;
+  }
   if (!winograd_fits(call, r)) return {};
   const std::string_view choice = conv_choice();
   if (choice == "direct" || choice == "gemm") return {};

@@ -85,6 +85,7 @@ void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* inde
     float* to = y + p * s.out_places() * s.lanes;
     int32_t* at = index + p * s.out_places() * s.lanes;
     if (s.lanes == 1) max_plane(s, hn::CappedTag<float, 1>(), from, to, at);
+    else if (s.lanes % 16 == 0) max_plane(s, hn::CappedTag<float, 16>(), from, to, at);
     else max_plane(s, hn::CappedTag<float, 8>(), from, to, at);
     if (!is_ragged(s, p)) continue;
     for (int64_t o = 0; o < s.out_places(); ++o)
@@ -109,6 +110,7 @@ void avg_pool_planes(const PoolShape& s, const float* x, float* y, int64_t first
     const float* from = x + p * s.in_places() * s.lanes;
     float* to = y + p * s.out_places() * s.lanes;
     if (s.lanes == 1) avg_plane(s, hn::CappedTag<float, 1>(), from, to);
+    else if (s.lanes % 16 == 0) avg_plane(s, hn::CappedTag<float, 16>(), from, to);
     else avg_plane(s, hn::CappedTag<float, 8>(), from, to);
   }
 }
@@ -133,6 +135,7 @@ void avg_pool_spread_planes(const PoolShape& s, const float* g, float* gx, int64
     const float* from = g + p * s.out_places() * s.lanes;
     float* to = gx + p * s.in_places() * s.lanes;
     if (s.lanes == 1) spread_plane(s, hn::CappedTag<float, 1>(), from, to);
+    else if (s.lanes % 16 == 0) spread_plane(s, hn::CappedTag<float, 16>(), from, to);
     else spread_plane(s, hn::CappedTag<float, 8>(), from, to);
   }
 }

@@ -1,0 +1,269 @@
+// The kernels of conv/ by themselves, over generated geometries and on every instruction set that
+// this processor has, against a sum in double.
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include "../guarded.h"
+#include "cairn/backend/cpu/conv/few_channels_forward.h"
+#include "cairn/backend/cpu/conv/implicit_gemm.h"
+#include "cairn/base/caches.h"
+#include "cairn/base/parallel.h"
+
+namespace cairn::cpu {
+namespace {
+
+using test::Floats;
+using test::Guarded;
+using Random = std::mt19937;
+
+int64_t draw(Random& random, int64_t low, int64_t high) {
+  return std::uniform_int_distribution<int64_t>(low, high)(random);
+}
+
+struct Case {
+  ConvGeometry g;
+  bool bias = false, residual = false, relu = false;
+};
+
+void set_out(ConvGeometry& g, const ConvGeometry::Sizes& pad_end) {
+  for (int d = 0; d < 3; ++d)
+    g.out[d] =
+        (g.in[d] + g.pad[d] + pad_end[d] - (g.kernel[d] - 1) * g.dilation[d] - 1) / g.stride[d] + 1;
+}
+
+// One to three dimensions; sizes of which some need tails, channels that fill no block.
+Case generated(Random& random, int64_t most_channels, int64_t most_kernel, int64_t most_step) {
+  Case c;
+  ConvGeometry& g = c.g;
+  g.batch = draw(random, 1, 3);
+  g.in_channels = draw(random, 1, most_channels), g.out_channels = draw(random, 1, 70);
+  ConvGeometry::Sizes pad_end{0, 0, 0};
+  for (int d = static_cast<int>(draw(random, 0, 2)); d < 3; ++d) {
+    g.kernel[d] = draw(random, 1, most_kernel), g.dilation[d] = draw(random, 1, 2);
+    g.stride[d] = draw(random, 1, most_step);
+    const int64_t span = (g.kernel[d] - 1) * g.dilation[d];
+    g.pad[d] = draw(random, 0, span), pad_end[d] = draw(random, 0, span);
+    g.in[d] = draw(random, std::max<int64_t>(1, span + 1 - g.pad[d]), 17);
+  }
+  set_out(g, pad_end);
+  c.bias = draw(random, 0, 1), c.residual = draw(random, 0, 1), c.relu = draw(random, 0, 1);
+  return c;
+}
+
+// Logical values of all operands.
+struct Values {
+  std::vector<float> x, w, bias, residual;
+  Values(const Case& c, Random& random) {
+    const ConvGeometry& g = c.g;
+    std::uniform_real_distribution<float> value(-1, 1);
+    const auto fill = [&](std::vector<float>& to, int64_t count) {
+      to.resize(static_cast<size_t>(count));
+      for (float& v : to) v = value(random);
+    };
+    fill(x, g.batch * g.in_channels * g.plane());
+    fill(w, g.out_channels * g.in_channels * g.taps());
+    if (c.bias) fill(bias, g.out_channels);
+    if (c.residual) fill(residual, g.batch * g.out_channels * g.pixels());
+  }
+};
+
+std::vector<double> reference(const Case& c, const Values& v) {
+  const ConvGeometry& g = c.g;
+  std::vector<double> y;
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t o = 0; o < g.out_channels; ++o)
+      for (int64_t p = 0; p < g.pixels(); ++p) {
+        const ConvGeometry::Sizes at{p / (g.out[1] * g.out[2]), p / g.out[2] % g.out[1],
+                                     p % g.out[2]};
+        double sum = c.bias ? v.bias[static_cast<size_t>(o)] : 0;
+        if (c.residual) sum += v.residual[y.size()];
+        for (int64_t tap = 0; tap < g.taps(); ++tap) {
+          const ConvGeometry::Sizes k{tap / (g.kernel[1] * g.kernel[2]),
+                                      tap / g.kernel[2] % g.kernel[1], tap % g.kernel[2]};
+          int64_t pixel = 0;
+          bool inside = true;
+          for (int d = 0; d < 3; ++d) {
+            const int64_t i = at[d] * g.stride[d] - g.pad[d] + k[d] * g.dilation[d];
+            inside &= i >= 0 && i < g.in[d];
+            pixel = pixel * g.in[d] + i;
+          }
+          for (int64_t i = 0; inside && i < g.in_channels; ++i)
+            sum += static_cast<double>(
+                       v.x[static_cast<size_t>((n * g.in_channels + i) * g.plane() + pixel)]) *
+                   v.w[static_cast<size_t>((o * g.in_channels + i) * g.taps() + tap)];
+        }
+        y.push_back(c.relu && sum < 0 ? 0 : sum);
+      }
+  return y;
+}
+
+// Where a logical value lies in blocks of channels.
+size_t blocked_at(int64_t index, int64_t channels, int64_t pixels, int64_t block) {
+  const int64_t pixel = index % pixels, channel = index / pixels % channels,
+                image = index / pixels / channels, blocks = (channels + block - 1) / block;
+  return static_cast<size_t>(((image * blocks + channel / block) * pixels + pixel) * block +
+                             channel % block);
+}
+size_t blocked_floats(int64_t batch, int64_t channels, int64_t pixels, int64_t block) {
+  return static_cast<size_t>(batch * ((channels + block - 1) / block * block) * pixels);
+}
+void fill_blocked(Floats& to, const std::vector<float>& from, int64_t channels, int64_t pixels,
+                  int64_t block) {
+  std::fill_n(to.floats(), to.size(), 0.0f);
+  for (size_t i = 0; i < from.size(); ++i)
+    to.floats()[blocked_at(static_cast<int64_t>(i), channels, pixels, block)] = from[i];
+}
+
+// What a kernel makes of the case: logical values. Padded lanes must come out as zero.
+template <class Kernel>
+std::vector<float> result(const Case& c, const Values& v, bool blocked_input, int threads) {
+  const ConvGeometry& g = c.g;
+  const int64_t block = Kernel::block();
+  const Kernel kernel(g, threads);
+  Floats packed(kernel.weight_bytes() / sizeof(float));
+  kernel.pack_weights(v.w.data(), packed.floats());
+  const size_t outputs = blocked_floats(g.batch, g.out_channels, g.pixels(), block);
+  Floats x(blocked_input ? blocked_floats(g.batch, g.in_channels, g.plane(), block) : v.x.size());
+  if (blocked_input) fill_blocked(x, v.x, g.in_channels, g.plane(), block);
+  else std::copy(v.x.begin(), v.x.end(), x.floats());
+  Floats y(outputs), residual(outputs), bias(blocked_floats(1, g.out_channels, 1, block));
+  if (c.residual) fill_blocked(residual, v.residual, g.out_channels, g.pixels(), block);
+  if (c.bias) fill_blocked(bias, v.bias, g.out_channels, 1, block);
+  Guarded workspace(kernel.workspace_bytes());
+  kernel.run(x.floats(), packed.floats(), y.floats(),
+             {c.bias ? bias.floats() : nullptr, c.residual ? residual.floats() : nullptr, c.relu},
+             workspace.get());
+  std::vector<float> logical(static_cast<size_t>(g.batch * g.out_channels * g.pixels()));
+  for (size_t i = 0; i < logical.size(); ++i) {
+    float& value =
+        y.floats()[blocked_at(static_cast<int64_t>(i), g.out_channels, g.pixels(), block)];
+    logical[i] = value, value = 0;
+  }
+  EXPECT_TRUE(std::all_of(y.floats(), y.floats() + outputs, [](float f) { return f == 0; }))
+      << "padded lanes are not zero";
+  return logical;
+}
+
+std::string describe(const Case& c) {
+  const auto text = [](const ConvGeometry::Sizes& s) {
+    return fmt::format("{}x{}x{}", s[0], s[1], s[2]);
+  };
+  const ConvGeometry& g = c.g;
+  return fmt::format(
+      "batch {} channels {} to {} in {} out {} kernel {} stride {} dilation {} pad {}", g.batch,
+      g.in_channels, g.out_channels, text(g.in), text(g.out), text(g.kernel), text(g.stride),
+      text(g.dilation), text(g.pad));
+}
+
+template <class Kernel>
+void check_case(const Case& c, bool blocked_input, Random& random) {
+  SCOPED_TRACE(describe(c));
+  const Values v(c, random);
+  const std::vector<double> want = reference(c, v);
+  const std::vector<float> got = result<Kernel>(c, v, blocked_input, 1);
+  double largest = 1, worst = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double error = std::abs(got[i] - want[i]);
+    largest = std::max(largest, std::abs(want[i]));
+    if (!(error <= worst)) worst = error;
+  }
+  EXPECT_LE(worst, 1e-5 * largest);
+  for (int threads : {2, 5})
+    EXPECT_EQ(result<Kernel>(c, v, blocked_input, threads), got) << threads << " threads";
+}
+
+template <class Check>
+void on_every_target(const Check& check) {
+  const int threads = num_threads();
+  set_num_threads(5);
+  const int64_t supported = hwy::SupportedTargets();
+  for (const int64_t target : {int64_t{HWY_AVX3}, int64_t{HWY_AVX2}, int64_t{HWY_NEON}}) {
+    if (!(supported & target)) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    SCOPED_TRACE(hwy::TargetName(target));
+    check();
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  }
+  set_num_threads(threads);
+}
+
+TEST(ConvKernels, ImplicitGemm) {
+  on_every_target([] {
+    Random random(1);
+    if (ImplicitGemm::block() == 0) GTEST_SKIP();
+    for (int i = 0; i < 60; ++i)
+      check_case<ImplicitGemm>(generated(random, 40, 3, 3), true, random);
+  });
+}
+
+// 1x1 kernels read the input where it lies, but where a step or padding forbids it.
+TEST(ConvKernels, Pointwise) {
+  on_every_target([] {
+    Random random(2);
+    if (ImplicitGemm::block() == 0) GTEST_SKIP();
+    for (int i = 0; i < 60; ++i)
+      check_case<ImplicitGemm>(generated(random, 90, 1, 3), true, random);
+    ConvGeometry deep{.batch = 2, .in_channels = 1100, .out_channels = 40, .in = {1, 7, 7}};
+    set_out(deep, {0, 0, 0});
+    check_case<ImplicitGemm>({deep, true, true, true}, true, random);  // pieces of the depth
+    ConvGeometry wide{.in_channels = 540, .out_channels = 300, .in = {1, 5, 5}};
+    set_out(wide, {0, 0, 0});
+    check_case<ImplicitGemm>({wide, true, true, false}, true, random);  // by panels of weights
+    ConvGeometry padded{.in_channels = 20, .out_channels = 20, .in = {1, 5, 5}, .pad = {0, 1, 2}};
+    set_out(padded, {0, 2, 1});
+    check_case<ImplicitGemm>({padded, true, false, true}, true, random);
+    ConvGeometry line{.in_channels = 20, .out_channels = 9, .in = {1, 9, 1}, .stride = {1, 1, 2}};
+    set_out(line, {0, 0, 0});
+    check_case<ImplicitGemm>({line}, true, random);  // a step along a dimension of one pixel
+  });
+}
+
+TEST(ConvKernels, FewChannelsForward) {
+  on_every_target([] {
+    Random random(3);
+    if (FewChannelsForward::block() == 0) GTEST_SKIP();
+    for (int i = 0; i < 60; ++i)
+      check_case<FewChannelsForward>(generated(random, 4, 5, 2), false, random);
+    ConvGeometry stem{.in_channels = 3,
+                      .out_channels = 64,
+                      .in = {1, 61, 63},
+                      .kernel = {1, 7, 7},
+                      .stride = {1, 2, 2},
+                      .pad = {0, 3, 3}};
+    set_out(stem, {0, 3, 3});
+    check_case<FewChannelsForward>({stem, true, false, true}, false, random);
+  });
+}
+
+// Outputs that no cache holds bypass it.
+TEST(ConvKernels, LargeOutputs) {
+  on_every_target([] {
+    Random random(4);
+    if (ImplicitGemm::block() == 0) GTEST_SKIP();
+    const int64_t pixels = caches().l3 / 3 / static_cast<int64_t>(sizeof(float)) / 48 + 5;
+    ConvGeometry g{.in_channels = 2, .out_channels = 48, .in = {1, 1, pixels}};
+    set_out(g, {0, 0, 0});
+    check_case<ImplicitGemm>({g, true, true, true}, true, random);
+    check_case<FewChannelsForward>({g, true, true, true}, false, random);
+  });
+}
+
+TEST(ConvKernels, ReluKeepsNaN) {
+  on_every_target([] {
+    Random random(5);
+    if (ImplicitGemm::block() == 0) GTEST_SKIP();
+    ConvGeometry g{.in_channels = 3, .out_channels = 32, .in = {1, 4, 4}};
+    set_out(g, {0, 0, 0});
+    const Case c{g, true, false, true};
+    Values v(c, random);
+    v.x[5] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(std::isnan(result<ImplicitGemm>(c, v, true, 1)[5]));
+    EXPECT_TRUE(std::isnan(result<FewChannelsForward>(c, v, false, 1)[5]));
+  });
+}
+
+}  // namespace
+}  // namespace cairn::cpu

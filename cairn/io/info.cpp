@@ -50,15 +50,22 @@ void describe_safetensors(FileInfo& info, Bytes bytes) {
   uint64_t elements = 0, data_bytes = 0;
   std::map<std::string, uint64_t> by_dtype;
   info.table.push_back({"name", "dtype", "shape", "elements", "bytes"});
-  for (const NamedTensor& tensor : content.tensors) {
-    const auto count = static_cast<uint64_t>(numel(tensor.shape));
-    elements += count, data_bytes += tensor.data.size();
-    by_dtype[name_of(tensor.dtype)] += count;
-    info.table.push_back({tensor.name, name_of(tensor.dtype), to_string(tensor.shape),
-                          std::to_string(count), std::to_string(tensor.data.size())});
-  }
+  const auto add = [&](const std::string& name, const std::string& type, const Shape& shape,
+                       size_t size) {
+    const auto count = static_cast<uint64_t>(numel(shape));
+    elements += count, data_bytes += size;
+    by_dtype[type] += count;
+    info.table.push_back(
+        {name, type, to_string(shape), std::to_string(count), std::to_string(size)});
+  };
+  for (const NamedTensor& tensor : content.tensors)
+    add(tensor.name, name_of(tensor.dtype), tensor.shape, tensor.data.size());
+  for (const UnreadTensor& tensor : content.unread)
+    add(tensor.name, tensor.type, tensor.shape, tensor.data.size());
   std::sort(info.table.begin() + 1, info.table.end());
-  info.facts.emplace_back("tensors", with_commas(content.tensors.size()));
+  info.facts.emplace_back("tensors", with_commas(content.tensors.size() + content.unread.size()));
+  if (!content.unread.empty())
+    info.facts.emplace_back("of types not read here", with_commas(content.unread.size()));
   info.facts.emplace_back("elements", with_commas(elements));
   for (const auto& [dtype, count] : by_dtype)
     info.facts.emplace_back("of " + dtype, with_commas(count));
@@ -67,15 +74,15 @@ void describe_safetensors(FileInfo& info, Bytes bytes) {
     info.facts.emplace_back("metadata " + key, value);
 }
 
-void describe_array(FileInfo& info, DType dtype, const Shape& shape) {
-  info.facts.emplace_back("dtype", name_of(dtype));
+void describe_array(FileInfo& info, const std::string& type, const Shape& shape) {
+  info.facts.emplace_back("dtype", type);
   info.facts.emplace_back("shape", to_string(shape));
   info.facts.emplace_back("elements", with_commas(static_cast<uint64_t>(numel(shape))));
 }
 
 void describe_idx(FileInfo& info, Bytes bytes) {
   const IdxArray array = parse_idx(bytes, info.path);
-  describe_array(info, DType::u8, array.shape);
+  describe_array(info, name_of(DType::u8), array.shape);
   if (array.shape.size() == 1 && !array.data.empty()) {
     std::map<int, uint64_t> counts;
     for (uint8_t label : array.data) ++counts[label];
@@ -87,7 +94,8 @@ void describe_idx(FileInfo& info, Bytes bytes) {
 
 void describe_npy(FileInfo& info, Bytes bytes) {
   const NpyHeader header = parse_npy_header(bytes, info.path);
-  describe_array(info, header.dtype, header.shape);
+  const std::string unread = fmt::format("{} (of NumPy, not read here)", header.type);
+  describe_array(info, header.dtype ? name_of(*header.dtype) : unread, header.shape);
   info.facts.emplace_back("order",
                           header.fortran_order ? "Fortran (column-major)" : "C (row-major)");
 }
@@ -144,10 +152,14 @@ void describe(FileInfo& info, Bytes bytes) {
     case FileKind::tensorboard:
       return;
     case FileKind::unknown:
+      check(!text_of(bytes).starts_with("PK\x03\x04"),
+            "'{}' is a zip archive, as numpy.savez and torch.save write: save its arrays as .npy, "
+            "or its "
+            "tensors with safetensors.torch.save_file",
+            info.path);
       fail(
           "'{}' is none of the files that are read here: safetensors, npy, PNG, JPEG, PPM, PGM, "
-          "IDX, "
-          "JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
+          "IDX, JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
           info.path);
   }
 }

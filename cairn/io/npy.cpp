@@ -37,7 +37,7 @@ class HeaderParser {
     while (!accept('}')) {
       const std::string key = quoted();
       expect(':');
-      if (key == "descr" && !std::exchange(descr, true)) header.dtype = dtype();
+      if (key == "descr" && !std::exchange(descr, true)) header.type = type();
       else if (key == "fortran_order" && !std::exchange(order, true))
         header.fortran_order = boolean();
       else if (key == "shape" && !std::exchange(shape, true)) header.shape = sizes();
@@ -87,16 +87,22 @@ class HeaderParser {
     if (accept_word("False")) return false;
     wrong("True or False expected");
   }
-  DType dtype() {
+  // A text, or the list of a structured type, which stands here as it is written.
+  std::string type() {
     skip_blanks();
-    if (at_ < text_.size() && text_[at_] == '[') wrong("a structured type, which is not read here");
-    const std::string descr = quoted();
-    for (const Descr& known : kDescrs)
-      if (descr == known.name) return known.dtype;
-    wrong(fmt::format(
-        "type '{}' is not read here (<f4 <f8 <f2 |i1 |u1 <i4 <i8 |b1 are); convert it with "
-        "numpy.ascontiguousarray(a, dtype='<f4')",
-        descr));
+    if (at_ >= text_.size() || text_[at_] != '[') return quoted();
+    const size_t begin = at_;
+    int depth = 0;
+    do {
+      if (at_ >= text_.size()) wrong("a list without end");
+      if (text_[at_] == '\'' || text_[at_] == '"') {
+        quoted();
+        continue;
+      }
+      depth += text_[at_] == '[' ? 1 : text_[at_] == ']' ? -1 : 0;
+      ++at_;
+    } while (depth > 0);
+    return std::string(text_.substr(begin, at_ - begin));
   }
   Shape sizes() {
     Shape shape;
@@ -119,6 +125,7 @@ class HeaderParser {
       if (value > int64_t{1} << 56) wrong("a size that is out of range");
     }
     if (value < 0) wrong("a size expected");
+    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // a long of Python 2
     return value;
   }
 
@@ -126,6 +133,37 @@ class HeaderParser {
   const std::string& name_;
   size_t at_ = 0;
 };
+
+std::optional<DType> dtype_of(std::string_view type) {
+  for (const Descr& known : kDescrs)
+    if (type == known.name) return known.dtype;
+  return {};
+}
+
+// Bytes of an element of a type that is written as one letter and a width; 0: it does not say.
+uint64_t width_of(std::string_view type) {
+  if (!type.empty() && std::string_view("<>|=").find(type[0]) != type.npos) type.remove_prefix(1);
+  if (type.empty() || std::string_view("biufcSVUMm").find(type[0]) == type.npos) return 0;
+  const char kind = type[0];
+  uint64_t width = 0;
+  for (const char c : type.substr(1)) {
+    if (!std::isdigit(static_cast<unsigned char>(c))) break;  // a date's unit follows
+    width = width * 10 + static_cast<uint64_t>(c - '0');
+    if (width > uint64_t{1} << 32) return 0;
+  }
+  return kind == 'U' ? 4 * width : width;
+}
+
+// How to write an array of this type so that it can be read here.
+std::string way_out(std::string_view type) {
+  if (type.starts_with('[')) return "save each of its fields as an array of its own";
+  const char kind = type.size() > 1 ? type[1] : ' ';
+  const char* to = kind == 'i' || kind == 'u' || kind == 'M' || kind == 'm' ? "'<i8'" : "'<f4'";
+  if (std::string_view("SUOV").find(kind) != std::string_view::npos)
+    return "save numbers instead, of type <f4 <f8 <f2 |i1 |u1 <i4 <i8 or |b1";
+  if (kind == 'c') return "save a.real and a.imag";
+  return fmt::format("convert it with a.astype({})", to);
+}
 
 // out[row-major index] = in[column-major index]
 ByteVector to_row_major(Bytes in, const Shape& shape, size_t element) {
@@ -161,19 +199,25 @@ NpyHeader parse_npy_header(Bytes bytes, const std::string& name) {
                                      : reader.little<uint32_t>("the header's length");
   NpyHeader header = HeaderParser(text_of(reader.take(length, "the header")), name).parse();
   header.data_offset = reader.offset();
-  const auto wanted = checked_bytes(header.shape, header.dtype);
-  check(wanted == reader.remaining(), "'{}': shape {} of {} does not fit the {} bytes of data; {}",
-        name, to_string(header.shape), name_of(header.dtype), reader.remaining(),
-        wanted && *wanted > reader.remaining() ? "truncated?" : "damaged?");
+  header.dtype = dtype_of(header.type);
+  const auto elements = checked_bytes(header.shape, DType::u8);
+  const uint64_t width = width_of(header.type), there = reader.remaining();
+  const bool fits = elements && (width == 0 || (there % width == 0 && there / width == *elements));
+  check(fits, "'{}': shape {} of {} does not fit the {} bytes of data; {}", name,
+        to_string(header.shape), header.type, there,
+        !elements || there / std::max<uint64_t>(width, 1) < *elements ? "truncated?" : "damaged?");
   return header;
 }
 
 NpyArray parse_npy(Bytes bytes, const std::string& name) {
   const NpyHeader header = parse_npy_header(bytes, name);
+  check(header.dtype.has_value(), "'{}': type '{}' is not read here; {}", name, header.type,
+        way_out(header.type));
+  const DType dtype = *header.dtype;
   const Bytes data = bytes.subspan(header.data_offset);
   if (header.fortran_order && header.shape.size() > 1)
-    return {header.dtype, header.shape, to_row_major(data, header.shape, size_of(header.dtype))};
-  return {header.dtype, header.shape, ByteVector(data.begin(), data.end())};
+    return {dtype, header.shape, to_row_major(data, header.shape, size_of(dtype))};
+  return {dtype, header.shape, ByteVector(data.begin(), data.end())};
 }
 
 NpyArray read_npy(const std::string& path, uint64_t limit) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 namespace cairn::io {
@@ -31,6 +32,16 @@ constexpr std::array<DTypeName, kDTypeCount> kNames{{{"I64", DType::i64},
                                                      {"I8", DType::i8},
                                                      {"U8", DType::u8},
                                                      {"BOOL", DType::boolean}}};
+
+// What else version 0.8 of the format has, with bits an element.
+struct UnreadType {
+  std::string_view name;
+  uint64_t bits;
+};
+constexpr UnreadType kUnreadTypes[] = {{"I16", 16},        {"U16", 16},        {"U32", 32},
+                                       {"U64", 64},        {"C64", 64},        {"F8_E8M0", 8},
+                                       {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6},
+                                       {"F6_E3M2", 6},     {"F4", 4}};
 
 size_t place_of(DType dtype) {
   return std::find_if(kNames.begin(), kNames.end(), [&](auto& n) { return n.dtype == dtype; }) -
@@ -90,23 +101,13 @@ Shape shape_of(const Json& entry, const std::string& where) {
   return shape;
 }
 
-DType dtype_of(const Json& entry, const std::string& where) {
+const std::string& type_name_of(const Json& entry, const std::string& where) {
   check(entry.contains("dtype") && entry["dtype"].is_string(), "{}: no 'dtype' text", where);
-  const auto& name = entry["dtype"].get_ref<const std::string&>();
-  for (const DTypeName& known : kNames)
-    if (name == known.name) return known.dtype;
-  fail(
-      "{}: dtype '{}' is not one that is read here (BOOL, U8, I8, F8_E5M2, F8_E4M3, F16, BF16, "
-      "I32, "
-      "F32, I64, F64); convert the tensor first",
-      where, name);
+  return entry["dtype"].get_ref<const std::string&>();
 }
 
-NamedTensor parse_entry(const std::string& name, const Json& entry, Bytes data,
-                        const std::string& file) {
-  const std::string where = fmt::format("'{}', tensor '{}'", file, name);
-  check(entry.is_object(), "{}: its entry is not an object", where);
-  NamedTensor tensor{name, dtype_of(entry, where), shape_of(entry, where), {}};
+// The bytes that the entry states, inside the data.
+Bytes data_of(const Json& entry, Bytes data, const std::string& where) {
   check(entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
             entry["data_offsets"].size() == 2,
         "{}: no 'data_offsets' pair", where);
@@ -116,20 +117,53 @@ NamedTensor parse_entry(const std::string& name, const Json& entry, Bytes data,
       begin <= end && end <= data.size(),
       "{}: its data [{}, {}) is not inside the {} bytes of data; the file is truncated or damaged",
       where, begin, end, data.size());
-  const auto bytes = checked_bytes(tensor.shape, tensor.dtype);
-  check(bytes == end - begin, "{}: shape {} of {} does not fill its {} bytes", where,
-        to_string(tensor.shape), name_of(tensor.dtype), end - begin);
-  tensor.data = data.subspan(begin, end - begin);
-  return tensor;
+  return data.subspan(begin, end - begin);
+}
+
+void parse_entry(const std::string& name, const Json& entry, Bytes data, const std::string& file,
+                 SafetensorsContent& content) {
+  const std::string where = fmt::format("'{}', tensor '{}'", file, name);
+  check(entry.is_object(), "{}: its entry is not an object", where);
+  const std::string& type = type_name_of(entry, where);
+  const Shape shape = shape_of(entry, where);
+  const Bytes own = data_of(entry, data, where);
+  const auto fits = [&](std::optional<uint64_t> bytes) {
+    check(bytes == own.size(), "{}: shape {} of {} does not fill its {} bytes", where,
+          to_string(shape), type, own.size());
+  };
+  for (const DTypeName& known : kNames)
+    if (type == known.name) {
+      fits(checked_bytes(shape, known.dtype));
+      content.tensors.push_back({name, known.dtype, shape, own});
+      return;
+    }
+  for (const UnreadType& known : kUnreadTypes)
+    if (type == known.name) {
+      const auto elements = checked_bytes(shape, DType::u8);
+      const bool counts = elements && *elements < uint64_t{1} << 57;
+      fits(counts ? std::optional((*elements * known.bits + 7) / 8) : std::nullopt);
+      content.unread.push_back({name, type, shape, own});
+      return;
+    }
+  fail("{}: dtype '{}' is none of safetensors 0.8", where, type);
 }
 
 // The tensors, by position, must tile the data: no overlap, no gap, nothing after the last.
-void check_tiling(std::vector<NamedTensor>& tensors, Bytes data, const std::string& file) {
-  std::stable_sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
+void check_tiling(SafetensorsContent& content, Bytes data, const std::string& file) {
+  const auto before = [](const auto& a, const auto& b) {
     return std::pair(a.data.data(), a.data.size()) < std::pair(b.data.data(), b.data.size());
-  });
+  };
+  std::stable_sort(content.tensors.begin(), content.tensors.end(), before);
+  struct Piece {
+    std::string_view name;
+    Bytes data;
+  };
+  std::vector<Piece> pieces;
+  for (const NamedTensor& tensor : content.tensors) pieces.push_back({tensor.name, tensor.data});
+  for (const UnreadTensor& tensor : content.unread) pieces.push_back({tensor.name, tensor.data});
+  std::stable_sort(pieces.begin(), pieces.end(), before);
   uint64_t position = 0;
-  for (const NamedTensor& tensor : tensors) {
+  for (const Piece& tensor : pieces) {
     const uint64_t begin = static_cast<uint64_t>(tensor.data.data() - data.data());
     check(begin >= position, "'{}', tensor '{}': its data overlaps the tensor before it at byte {}",
           file, tensor.name, begin);
@@ -142,8 +176,9 @@ void check_tiling(std::vector<NamedTensor>& tensors, Bytes data, const std::stri
 }
 
 Metadata parse_metadata(const Json& entry, const std::string& file) {
-  check(entry.is_object(), "'{}': '__metadata__' is not an object", file);
   Metadata metadata;
+  if (entry.is_null()) return metadata;  // as the reference implementation reads it
+  check(entry.is_object(), "'{}': '__metadata__' is not an object", file);
   for (const auto& [key, value] : entry.items()) {
     check(value.is_string(), "'{}': metadata '{}' is not text", file, key);
     metadata[key] = value.get<std::string>();
@@ -212,14 +247,21 @@ SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name) {
   SafetensorsContent content;
   for (const auto& [key, entry] : header.items()) {
     if (key == "__metadata__") content.metadata = parse_metadata(entry, name);
-    else content.tensors.push_back(parse_entry(key, entry, data, name));
+    else parse_entry(key, entry, data, name, content);
   }
-  check_tiling(content.tensors, data, name);
+  check_tiling(content, data, name);
   return content;
 }
 
 SafetensorsFile::SafetensorsFile(const std::string& path)
-    : path_(path), file_(path), content_(parse_safetensors(file_.bytes(), path)) {}
+    : path_(path), file_(path), content_(parse_safetensors(file_.bytes(), path)) {
+  if (content_.unread.empty()) return;
+  const UnreadTensor& first = content_.unread.front();
+  fail(
+      "'{}', tensor '{}': dtype '{}' is not one that is read here (BOOL, U8, I8, F8_E5M2, F8_E4M3, "
+      "F16, BF16, I32, F32, I64, F64); convert the tensor first",
+      path, first.name, first.type);
+}
 
 const NamedTensor* SafetensorsFile::find(const std::string& name) const {
   for (const NamedTensor& tensor : content_.tensors)

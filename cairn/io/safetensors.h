@@ -19,10 +19,18 @@ struct NamedTensor {
   Bytes data;  // row-major; not necessarily aligned for its dtype
 };
 
+// One of a type that safetensors has and Cairn has not (I16, U64, C64, F8_E8M0, ...).
+struct UnreadTensor {
+  std::string name, type;
+  Shape shape;
+  Bytes data;
+};
+
 using Metadata = std::map<std::string, std::string>;
 
 struct SafetensorsContent {
   std::vector<NamedTensor> tensors;  // by position in the file
+  std::vector<UnreadTensor> unread;  // by name; `tensors` has none of them
   Metadata metadata;
 };
 
@@ -33,7 +41,8 @@ SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name);
 
 class SafetensorsFile {
  public:
-  explicit SafetensorsFile(const std::string& path);  // maps the file and parses the header
+  // Maps the file and parses the header. Throws Error also for a tensor of a type that is not read.
+  explicit SafetensorsFile(const std::string& path);
 
   const std::string& path() const { return path_; }
   const std::vector<NamedTensor>& tensors() const { return content_.tensors; }

@@ -145,7 +145,8 @@ TEST(Npy, MalformedHeaders) {
   EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(2,)"), 9), "a"), "does not fit");
   EXPECT_ERROR(parse_npy(npy_of(header("'|O'", "(2,)"), 9), "a"), "type '|O' is not read");
   EXPECT_ERROR(parse_npy(npy_of(header("'>f4'", "(2,)"), 8), "a"), "type '>f4' is not read");
-  EXPECT_ERROR(parse_npy(npy_of(header("[('x', '<f4')]", "(2,)"), 8), "a"), "structured type");
+  EXPECT_ERROR(parse_npy(npy_of(header("[('x', '<f4')]", "(2,)"), 8), "a"), "each of its fields");
+  EXPECT_ERROR(parse_npy(npy_of(header("[('x', '<f4'", "(2,)"), 8), "a"), "a list without end");
   EXPECT_ERROR(parse_npy(npy_of(header("'<f4'", "(99999999999999999999,)"), 8), "a"),
                "out of range");
   EXPECT_ERROR(parse_npy(npy_of(header("'<f8'", "(72057594037927936, 256)"), 8), "a"),
@@ -159,6 +160,31 @@ TEST(Npy, MalformedHeaders) {
   ByteVector cut = npy_of("{}", 0);
   cut[8] = 200;
   EXPECT_ERROR(parse_npy(cut, "a"), "the header needs 200 bytes, 2 are left");
+}
+
+// What else NumPy writes is described, and refused only where its numbers are wanted.
+TEST(Npy, TypesThatAreNotRead) {
+  const auto file = [](const char* type, size_t width) {
+    return npy_of(fmt::format("{{'descr': {}, 'fortran_order': False, 'shape': (2L, 3)}}", type),
+                  6 * width);
+  };
+  const std::tuple<const char*, size_t, const char*> kTypes[] = {
+      {"'<u2'", 2, "a.astype('<i8')"},
+      {"'>f4'", 4, "a.astype('<f4')"},
+      {"'<c16'", 16, "a.real"},
+      {"'|S3'", 3, "save numbers"},
+      {"'<U3'", 12, "save numbers"},
+      {"'<M8[s]'", 8, "a.astype('<i8')"},
+      {"'<V2'", 2, "save numbers"},
+      {"'|O'", 5, "save numbers"},
+      {"[('x', '<f4'), ('y', '<i4', (2,))]", 12, "fields"}};
+  for (const auto& [type, width, way_out] : kTypes) {
+    const NpyHeader header = parse_npy_header(file(type, width), "a");
+    EXPECT_FALSE(header.dtype.has_value()) << type;
+    EXPECT_EQ(header.shape, (Shape{2, 3}));
+    EXPECT_ERROR(parse_npy(file(type, width), "a"), way_out);
+  }
+  EXPECT_ERROR(parse_npy_header(file("'<u2'", 1), "a"), "truncated?");
 }
 
 ByteVector idx_of(std::initializer_list<uint8_t> magic, std::vector<uint32_t> sizes, size_t data) {

@@ -1,6 +1,7 @@
 // Runs a test's body for each instruction set that Cairn's kernels are compiled for and this processor has.
 #pragma once
 #include <gtest/gtest.h>
+#include "cairn/backend/cpu/simd_targets.h"  // before Highway
 #include <hwy/highway.h>
 
 #include "cairn/base/parallel.h"

@@ -1,5 +1,6 @@
 // The kernels of conv/ by themselves, over generated geometries and on every instruction set that
 // this processor has, against a sum in double.
+#include "cairn/backend/cpu/simd_targets.h"  // before Highway
 #include <hwy/highway.h>
 
 #include <cmath>

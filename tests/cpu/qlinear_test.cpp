@@ -2,6 +2,7 @@
 // processor has.
 #include "cairn/ops/qlinear.h"
 
+#include "cairn/backend/cpu/simd_targets.h"  // before Highway
 #include <hwy/targets.h>
 
 #include "cairn/backend/cpu/x86_extensions.h"

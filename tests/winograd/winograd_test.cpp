@@ -14,6 +14,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/backend/cpu/simd_targets.h"  // before Highway
 #include "hwy/highway.h"
 
 namespace cairn::cpu {

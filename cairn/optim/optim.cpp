@@ -5,46 +5,38 @@
 
 #include "cairn/base/error.h"
 #include "cairn/ops/functions.h"
+#include "cairn/optim/corrections.h"
 
 namespace cairn::optim {
-namespace {
-
-template <class Options>
-Clip clip_of(const char* name, const std::vector<Group<Options>>& groups) {
-  check(!groups.empty(), "{}: no parameters", name);
-  return groups[0].options.clip;
-}
-
-// 1 - beta^count [], without cancellation at the first steps.
-Tensor correction(double beta, const Tensor& count) { return -expm1(count * std::log(beta)); }
-
-}  // namespace
 
 // ---- SGD
 
 SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : Optimizer("SGD", clip_of("SGD", groups)) {
-  bool momentum = false;
+  bool momentum = false, dampened = false;
   for (const auto& [parameters, o] : groups) {
     check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
           "SGD: nesterov wants momentum and no dampening");
     add_group(parameters, o.lr);
     options_.push_back(o);
     momentum |= o.momentum != 0;
+    dampened |= o.momentum != 0 && o.dampening != 0;
   }
   add_slot("momentum_buffer", momentum);
+  if (dampened) add_counts();
 }
 
 void SGD::update(const Update& u) {
   const SgdOptions& o = options_[u.group];
-  // PyTorch does not dampen the first gradient.
+  // PyTorch does not dampen a parameter's first gradient.
+  const bool dampened = o.momentum != 0 && o.dampening != 0;
   const Tensor fresh =
-      o.dampening != 0 ? where(eq(u.count, 1.0), full({}, 1), full({}, 1 - o.dampening)) : Tensor();
+      dampened ? where(eq(u.counts, 1.0), full({}, 1), full({}, 1 - o.dampening)) : Tensor();
   for (const auto& [i, gradient] : u.gradients) {
     const Tensor& p = at(i);
     Tensor g = o.weight_decay != 0 ? gradient + p * o.weight_decay : gradient;
     if (o.momentum != 0) {
       const Tensor& buffer = slot("momentum_buffer", i);
-      const Tensor moved = buffer * o.momentum + (fresh.defined() ? g * fresh : g);
+      const Tensor moved = buffer * o.momentum + (dampened ? g * of(fresh, i) : g);
       assign(buffer, moved);
       g = o.nesterov ? g + moved * o.momentum : moved;
     }
@@ -57,27 +49,33 @@ void SGD::update(const Update& u) {
 Adam::Adam(const std::vector<Group<AdamOptions>>& groups) : Adam("Adam", clip_of("Adam", groups)) {
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr);
-    rules_.push_back({o.betas, o.eps, o.weight_decay, false});
+    rules_.push_back({o.betas, o.eps, o.weight_decay, false, o.amsgrad});
   }
-  add_slot("exp_avg");
-  add_slot("exp_avg_sq");
+  add_slots();
 }
 
 AdamW::AdamW(const std::vector<Group<AdamWOptions>>& groups)
     : Adam("AdamW", clip_of("AdamW", groups)) {
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr);
-    rules_.push_back({o.betas, o.eps, o.weight_decay, true});
+    rules_.push_back({o.betas, o.eps, o.weight_decay, true, o.amsgrad});
   }
+  add_slots();
+}
+
+void Adam::add_slots() {
+  add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");
+  add_slot("max_exp_avg_sq",
+           std::any_of(rules_.begin(), rules_.end(), [](const Rule& r) { return r.amsgrad; }));
 }
 
 void Adam::update(const Update& u) {
-  const auto& [betas, eps, weight_decay, decoupled] = rules_[u.group];
-  // Scalars, once for the group: what multiplies m, what multiplies sqrt(v), what is left of p.
-  const Tensor rate = u.lr / correction(betas.first, u.count);
-  const Tensor root = rsqrt(correction(betas.second, u.count));
+  const auto& [betas, eps, weight_decay, decoupled, amsgrad] = rules_[u.group];
+  // One for each parameter, by its own count: what multiplies m, what multiplies sqrt(v); then what is left of p.
+  const Tensor rates = u.lr / correction(betas.first, u.counts);
+  const Tensor roots = rsqrt(correction(betas.second, u.counts));
   const Tensor kept = decoupled && weight_decay != 0 ? 1.0 - u.lr * weight_decay : Tensor();
   for (const auto& [i, gradient] : u.gradients) {
     const Tensor &p = at(i), &m = slot("exp_avg", i), &v = slot("exp_avg_sq", i);
@@ -85,7 +83,13 @@ void Adam::update(const Update& u) {
     const Tensor m1 = m + (g - m) * (1 - betas.first);
     const Tensor v1 = v * betas.second + square(g) * (1 - betas.second);
     const Tensor before = kept.defined() ? p * kept : p;
-    const Tensor after = before - rate * m1 / (sqrt(v1) * root + eps);
+    Tensor spread = v1;
+    if (amsgrad) {
+      const Tensor& most = slot("max_exp_avg_sq", i);
+      spread = maximum(most, v1);
+      assign(most, spread);
+    }
+    const Tensor after = before - of(rates, i) * m1 / (sqrt(spread) * of(roots, i) + eps);
     assign(m, m1);
     assign(v, v1);
     assign(p, after);

@@ -1,7 +1,9 @@
 // The optimizers, with PyTorch's names, defaults and update formulas.
 #pragma once
+#include "cairn/optim/adaptive.h"
 #include "cairn/optim/clip.h"
 #include "cairn/optim/ema.h"
+#include "cairn/optim/matrix.h"
 #include "cairn/optim/optimizer.h"
 #include "cairn/optim/schedule.h"
 
@@ -12,7 +14,7 @@ struct SgdOptions {
   bool nesterov = false;
   Clip clip = {};  // of the first group: for all
 };
-// g += wd p;  m = momentum m + (1 - dampening) g;  p -= lr m  (nesterov: lr (g + momentum m)).
+// g += wd p;  m = momentum m + (1 - dampening) g, a parameter's first g undampened;  p -= lr m  (nesterov: lr (g + momentum m)).
 class SGD : public Optimizer {
  public:
   explicit SGD(const Tensors& parameters, const SgdOptions& options = {})
@@ -24,19 +26,18 @@ class SGD : public Optimizer {
   std::vector<SgdOptions> options_;
 };
 
-struct Betas {
-  double first = 0.9, second = 0.999;
-};
 struct AdamOptions {
   double lr = 1e-3;
   Betas betas = {};
   double eps = 1e-8, weight_decay = 0;  // added to the gradient
+  bool amsgrad = false;                 // divides by the largest v so far (Reddi et al. 2018)
   Clip clip = {};
 };
 struct AdamWOptions {
   double lr = 1e-3;
   Betas betas = {};
   double eps = 1e-8, weight_decay = 1e-2;  // shrinks the weights by lr * weight_decay
+  bool amsgrad = false;
   Clip clip = {};
 };
 // Kingma & Ba 2015: m and v are running means of g and g^2, corrected for their start from zero;
@@ -51,9 +52,10 @@ class Adam : public Optimizer {
   struct Rule {
     Betas betas;
     double eps, weight_decay;
-    bool decoupled;
+    bool decoupled, amsgrad;
   };
   Adam(const char* name, Clip clip) : Optimizer(name, clip) {}
+  void add_slots();
   std::vector<Rule> rules_;
 
  private:

@@ -10,6 +10,8 @@
 namespace cairn::optim {
 namespace {
 
+constexpr const char* kCounts = "param_steps";
+
 // Whether the parameter is trained; a trace that asks depends on the answer.
 bool trained(const Tensor& parameter) {
   if (Recorder* recorder = context().recorder)
@@ -43,6 +45,48 @@ void Optimizer::add_slot(const char* name, bool used) {
   Slot slot{name, {}};
   for (const Tensor& p : parameters_) slot.states.push_back(state(zeros(p.shape(), p.dtype())));
   slots_.push_back(std::move(slot));
+}
+
+void Optimizer::add_slot(const char* name, Shape (*shape)(const Shape& of), bool (*wanted)(const Tensor& parameter)) {
+  Slot slot{name, {}};
+  for (const Tensor& p : parameters_)
+    slot.states.push_back(wanted(p) ? state(zeros(shape(p.shape()), p.dtype())) : Tensor());
+  slots_.push_back(std::move(slot));
+}
+
+void Optimizer::add_vector(const char* name, double initial) {
+  vectors_.emplace_back(name, state(full({static_cast<int64_t>(parameters_.size())}, initial)));
+}
+
+void Optimizer::add_counts() { add_vector(kCounts, 0); }
+
+const Tensor& Optimizer::vector(const char* name) const {
+  for (const auto& [own, state] : vectors_)
+    if (own == name) return state;
+  static const Tensor none;
+  return none;
+}
+
+// Made outside a trace and kept: compiled steps read it like any other tensor.
+const Tensor& Optimizer::mask_of(const std::vector<bool>& present) {
+  Tensor& mask = masks_[present];
+  if (!mask.defined()) {
+    RecorderScope eager(nullptr);
+    const std::vector<float> values(present.begin(), present.end());
+    mask = from_host(values.data(), {static_cast<int64_t>(values.size())}, DType::f32);
+  }
+  return mask;
+}
+
+Tensor Optimizer::advance_vector(const char* name, const Update& u,
+                                 const std::function<Tensor(const Tensor& old)>& next) {
+  const Tensor& old = vector(name);
+  std::vector<bool> present(parameters_.size(), false);
+  for (const auto& [i, gradient] : u.gradients) present[i] = true;
+  const bool all = u.gradients.size() == parameters_.size();
+  const Tensor value = all ? next(old) : where(mask_of(present), next(old), old);
+  assign(old, value);
+  return value;
 }
 
 const Tensor& Optimizer::slot(const char* name, size_t parameter) const {
@@ -79,11 +123,13 @@ void Optimizer::step(const Tensors& given) {
   if (clip_.norm > 0) gradients = clip_grad_norm(gradients, clip_.norm).gradients;
   assign(count_, count_ + 1.0);
   for (size_t group = 0; group < rates_.size(); ++group) {
-    Update u{group, rates_[group], count_, {}};
+    Update u{group, rates_[group], {}, {}};
     for (size_t i = 0; i < gradients.size(); ++i)
       if (group_of_[i] == group && gradients[i].defined())
         u.gradients.emplace_back(i, gradients[i]);
-    if (!u.gradients.empty()) update(u);
+    if (u.gradients.empty()) continue;
+    if (vector(kCounts).defined()) u.counts = advance_vector(kCounts, u, [](const Tensor& old) { return old + 1.0; });
+    update(u);
   }
 }
 
@@ -104,12 +150,15 @@ NamedTensors Optimizer::state_dict() const {
     all.emplace_back("lr." + std::to_string(group), rates_[group]);
   for (const Slot& s : slots_)
     for (size_t i = 0; i < s.states.size(); ++i)
-      all.emplace_back(std::to_string(i) + "." + s.name, s.states[i]);
+      if (s.states[i].defined()) all.emplace_back(std::to_string(i) + "." + s.name, s.states[i]);
+  all.insert(all.end(), vectors_.begin(), vectors_.end());
   return all;
 }
 
 void Optimizer::load_state_dict(const NamedTensors& values) {
   std::map<std::string, Tensor> given(values.begin(), values.end());
+  if (const Tensor& counts = vector(kCounts); counts.defined() && given.count("step") && !given.count(kCounts))
+    given[kCounts] = expand(reshape(given["step"], {1}), counts.shape());  // of before: one count for all
   const NamedTensors own = state_dict();
   std::string wrong;
   for (const auto& [name, target] : own) {

@@ -7,6 +7,8 @@
 // The update is written with ops, so that a compiled step contains and fuses it. Slots, step count
 // and learning rates are States: a replay sees what schedules and checkpoints assign to them.
 #pragma once
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,10 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 struct Clip {
   double norm = 0;   // largest Euclidean norm of all gradients
   double value = 0;  // largest absolute value of an element
+};
+
+struct Betas {
+  double first = 0.9, second = 0.999;
 };
 
 // Parameters with hyperparameters of their own.
@@ -49,7 +55,8 @@ class Optimizer {
   void set_lr(size_t group, double lr);
   int64_t steps() const;  // updates done; reads the State
 
-  // "step", "lr.0", "0.exp_avg", ...: the States themselves.
+  // "step", "lr.0", "0.exp_avg", ...: the States themselves; "param_steps" [parameters] where an optimizer counts the
+  // updates of each parameter (a checkpoint from before it did loads too: all have the one count).
   NamedTensors state_dict() const;
   void load_state_dict(const NamedTensors& values);  // throws Error that lists what does not fit
 
@@ -58,24 +65,38 @@ class Optimizer {
   void add_group(const Tensors& parameters, double lr);
   // A slot for every parameter, zero at first.
   void add_slot(const char* name, bool used = true);
+  // Of a shape made from the parameter's, and only for those that want one.
+  void add_slot(const char* name, Shape (*shape)(const Shape& of), bool (*wanted)(const Tensor& parameter));
+  // One number a parameter, in one State [parameters].
+  void add_vector(const char* name, double initial);
+  void add_counts();  // the updates of each parameter: Update::counts
 
   // The update of one group, without a tape. Called once a step for each group.
   struct Update {
     size_t group;
     Tensor lr;                                         // [] of this group
-    Tensor count;                                      // [] f32, number of this update, from 1
+    // [parameters] f32, after add_counts(): the number of a parameter's update, from 1; 0 where it has had no gradient.
+    Tensor counts;
     std::vector<std::pair<size_t, Tensor>> gradients;  // index of the parameter, its gradient
   };
   virtual void update(const Update& u) = 0;
 
+  // The vector's next value, assigned where a parameter of this update has a gradient.
+  Tensor advance_vector(const char* name, const Update& u, const std::function<Tensor(const Tensor& old)>& next);
+
   const Tensor& slot(const char* name, size_t parameter) const;
+  size_t group_of(size_t parameter) const { return group_of_[parameter]; }
   const Tensor& at(size_t parameter) const { return parameters_[parameter]; }
 
  private:
   struct Slot {
     std::string name;
-    Tensors states;  // one a parameter
+    Tensors states;  // one a parameter; undefined: it has none
   };
+  const Tensor& vector(const char* name) const;
+  // f32 [parameters]: 1 where `present` is.
+  const Tensor& mask_of(const std::vector<bool>& present);
+
   const char* name_;
   Clip clip_;
   Tensor count_;
@@ -83,6 +104,8 @@ class Optimizer {
   std::vector<double> initial_rates_;
   std::vector<size_t> group_of_;
   std::vector<Slot> slots_;
+  std::vector<std::pair<std::string, Tensor>> vectors_;
+  std::map<std::vector<bool>, Tensor> masks_;
 };
 
 }  // namespace cairn::optim

@@ -41,11 +41,12 @@ class Scheduler {
 struct PlateauOptions {
   double factor = 0.1;
   int patience = 10;        // bad evaluations that are let pass
-  double threshold = 1e-4;  // relative improvement that counts
+  double threshold = 1e-4;  // improvement that counts, relative to the best metric's size
   double least = 0;         // lowest rate
   bool larger_is_better = false;
 };
-// Lowers the rates when a metric stops improving (PyTorch's ReduceLROnPlateau).
+// Lowers the rates when a metric stops improving: PyTorch's ReduceLROnPlateau, but for metrics below 0, where PyTorch
+// takes any value up to (1 + threshold) times the best for an improvement.
 class Plateau {
  public:
   explicit Plateau(Optimizer& optimizer, const PlateauOptions& options = {})

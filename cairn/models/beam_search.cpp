@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/models/sampling.h"
+
 namespace cairn::models {
 namespace {
 
@@ -19,8 +21,7 @@ std::vector<double> log_probabilities(const Tensor& logits) {
   std::vector<double> result(values.size());
   for (size_t at = 0; at < values.size(); at += vocab) {
     const std::span<const float> row(values.data() + at, vocab);
-    for (const float v : row)
-      check(!std::isnan(v), "beam search: a logit is NaN: the weights are damaged");
+    check_logits("beam search", row);
     const double largest = *std::max_element(row.begin(), row.end());
     double sum = 0;
     for (const float v : row) sum += std::exp(v - largest);

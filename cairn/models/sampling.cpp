@@ -60,11 +60,20 @@ void check_sampling(const SamplingOptions& o) {
     throw UsageError(fmt::format("--top-p: {} is not above 0 and at most 1", o.top_p));
 }
 
+void check_logits(const char* what, std::span<const float> logits) {
+  check(!logits.empty(), "{}: no logits", what);
+  bool any = false;
+  for (float logit : logits) {
+    check(!std::isnan(logit) && logit < INFINITY, "{}: a logit is {}: the weights are damaged", what,
+          std::isnan(logit) ? "NaN" : "infinite");
+    any |= std::isfinite(logit);
+  }
+  check(any, "{}: all logits are minus infinity: the weights are damaged, or every token is ruled out", what);
+}
+
 int64_t sample_token(std::span<const float> logits, const SamplingOptions& options,
                      PhiloxStream& random) {
-  check(!logits.empty(), "sampling: no logits");
-  for (float logit : logits)
-    check(!std::isnan(logit), "sampling: a logit is NaN: the weights are damaged");
+  check_logits("sampling", logits);
   if (options.temperature == 0)
     return std::max_element(logits.begin(), logits.end()) - logits.begin();
   Candidates c = candidates(logits, options);

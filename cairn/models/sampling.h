@@ -17,6 +17,10 @@ struct SamplingOptions {
 };
 void check_sampling(const SamplingOptions& options);  // throws UsageError that names the option
 
+// Throws Error where no token can be drawn: a logit is NaN or infinite, or all are minus infinity
+// (one that is, is a token that is ruled out).
+void check_logits(const char* what, std::span<const float> logits);
+
 // One token. Equal logits: the lower number first.
 int64_t sample_token(std::span<const float> logits, const SamplingOptions& options,
                      PhiloxStream& random);

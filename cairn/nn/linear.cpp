@@ -36,8 +36,8 @@ Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options)
 Tensor Embedding::forward(Tensor indices) {
   const Tensor rows = embedding(weight, indices);
   if (padding_idx_ < 0) return rows;
-  const Tensor kept = cast(ne(indices, static_cast<double>(padding_idx_)), rows.dtype());
-  return rows * unsqueeze(kept, -1);  // the row is zero already: this stops its gradient
+  // The row is what was loaded; only its gradient stops.
+  return where(eq(unsqueeze(indices, -1), static_cast<double>(padding_idx_)), rows.detach(), rows);
 }
 
 Tensor locked_dropout(const Tensor& x, double p, bool training, bool batch_first) {

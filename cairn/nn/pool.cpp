@@ -18,27 +18,12 @@ const cairn::PoolOptions& PoolNd::checked(const Tensor& x) const {
   return options_;
 }
 
-// One axis at a time: equal bins are one pooling, uneven ones a mean of slices each.
-Tensor AdaptiveAvgPool::forward(Tensor x) {
-  check(x.rank() >= 3, "AdaptiveAvgPool: wants [N, C, spatial...], not {}{}", to_string(x.shape()),
-        where(context().loc));
-  const int dims = x.rank() - 2;
-  const Ints out = output_.for_dims("AdaptiveAvgPool", dims);
-  Ints whole;
-  for (int d = 0; d < dims; ++d)
-    if (out[d] == 1) whole.push_back(d + 2);
-  if (!whole.empty()) x = mean(x, whole, true);
-  for (int d = 0; d < dims; ++d) {
-    const int64_t n = x.shape()[d + 2];
-    if (out[d] == n || out[d] == 1) continue;
-    Tensors bins;
-    for (int64_t i = 0; i < out[d]; ++i) {
-      const int64_t from = i * n / out[d], to = ((i + 1) * n + out[d] - 1) / out[d];
-      bins.push_back(mean(slice(x, d + 2, from, to - from), {d + 2}, true));
-    }
-    x = cat(bins, d + 2);
-  }
-  return x;
+Tensor AdaptivePoolNd::pooled(const Tensor& x, Tensor (*pool)(In x, const Ints& size)) const {
+  check(x.rank() == dims_ + 2 || x.rank() == dims_ + 1,
+        "{}{}d: wants [N, C, {} spatial] or [C, {} spatial], not {}{}", layer_, dims_, dims_, dims_,
+        to_string(x.shape()), where(context().loc));
+  if (x.rank() == dims_ + 2) return pool(x, output_);
+  return squeeze(pool(unsqueeze(x, 0), output_), {0});
 }
 
 }  // namespace cairn::nn

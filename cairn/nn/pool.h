@@ -41,16 +41,36 @@ using AvgPool3d = AvgPool<3>;
 
 // Averages to a given size, whatever the input's: bins as PyTorch's, floor(i n / out) to ceil((i +
 // 1) n / out).
-class AdaptiveAvgPool : public Module {
- public:
-  explicit AdaptiveAvgPool(Sizes output) : output_(output) {}
-  Tensor forward(Tensor x) override;
+//
+// x [N, C, spatial...], or [C, spatial...] without a batch.
+class AdaptivePoolNd : public Module {
+ protected:
+  AdaptivePoolNd(const char* layer, int dims, const Sizes& output)
+      : layer_(layer), dims_(dims), output_(output.for_dims(layer, dims)) {}
+  Tensor pooled(const Tensor& x, Tensor (*pool)(In x, const Ints& size)) const;
 
  private:
-  Sizes output_;
+  const char* layer_;
+  int dims_;
+  Ints output_;
 };
-using AdaptiveAvgPool1d = AdaptiveAvgPool;
-using AdaptiveAvgPool2d = AdaptiveAvgPool;
-using AdaptiveAvgPool3d = AdaptiveAvgPool;
+template <int kDims>
+class AdaptiveAvgPool : public AdaptivePoolNd {
+ public:
+  explicit AdaptiveAvgPool(Sizes output) : AdaptivePoolNd("AdaptiveAvgPool", kDims, output) {}
+  Tensor forward(Tensor x) override { return pooled(x, adaptive_avg_pool); }
+};
+using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
+using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
+using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
+template <int kDims>
+class AdaptiveMaxPool : public AdaptivePoolNd {
+ public:
+  explicit AdaptiveMaxPool(Sizes output) : AdaptivePoolNd("AdaptiveMaxPool", kDims, output) {}
+  Tensor forward(Tensor x) override { return pooled(x, adaptive_max_pool); }
+};
+using AdaptiveMaxPool1d = AdaptiveMaxPool<1>;
+using AdaptiveMaxPool2d = AdaptiveMaxPool<2>;
+using AdaptiveMaxPool3d = AdaptiveMaxPool<3>;
 
 }  // namespace cairn::nn

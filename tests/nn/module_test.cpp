@@ -217,6 +217,11 @@ TEST(Layers, AdaptivePoolingCoversUnevenBins) {
   const Tensor x = reshape(arange(0, 10, 1, DType::f32), {1, 1, 1, 10});
   EXPECT_EQ(AdaptiveAvgPool2d({1, 4})(x).to_vector<float>(), (std::vector<float>{1, 3, 6, 8}));
   EXPECT_EQ(AdaptiveAvgPool2d(1)(x).to_vector<float>(), (std::vector<float>{4.5}));
+  const Tensor alone = AdaptiveAvgPool2d(1)(reshape(x, {2, 1, 5}));  // without a batch
+  EXPECT_EQ(alone.shape(), (Shape{2, 1, 1}));
+  EXPECT_EQ(alone.to_vector<float>(), (std::vector<float>{2, 7}));
+  EXPECT_EQ(AdaptiveMaxPool1d(2)(reshape(x, {1, 1, 10})).to_vector<float>(), (std::vector<float>{4, 9}));
+  EXPECT_THROW(AdaptiveAvgPool2d(1)(reshape(x, {2, 5})), Error);
 }
 
 TEST(Layers, EmbeddingPaddingGetsNoGradient) {
@@ -225,6 +230,8 @@ TEST(Layers, EmbeddingPaddingGetsNoGradient) {
   EXPECT_EQ(select(y, 0, 0).to_vector<float>(), std::vector<float>(3, 0));
   const std::vector<float> g = grad({sum(y)}, {table.weight})[0].to_vector<float>();
   EXPECT_EQ(g, (std::vector<float>{0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0}));
+  assign(table.weight, full({4, 3}, 5));  // a row that was loaded is read as it is
+  EXPECT_EQ(table(tensor<int64_t>({2}, {1})).to_vector<float>(), std::vector<float>(3, 5));
 }
 
 TEST(Layers, RecurrentLengthsAreAsIfCut) {

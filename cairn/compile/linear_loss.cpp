@@ -87,7 +87,9 @@ class Finder {
   // hit[m, c]: class c is the target of row m.
   bool match_hit(ValueId hit, ValueId kept, ValueId target) const {
     const Node* equal = made_by(hit, "eq");
-    const Node* checked = equal ? made_by(behind(equal->inputs[0]), "check_index") : nullptr;
+    const Node* index = equal ? made_by(behind(equal->inputs[0]), "where") : nullptr;  // -1 where it is ignored
+    if (!index || index->inputs[0] != kept || !is_full(index->inputs[2], -1)) return false;
+    const Node* checked = made_by(index->inputs[1], "check_index");
     const Node* label = checked ? made_by(checked->inputs[0], "where") : nullptr;
     if (!label || label->inputs[0] != kept || label->inputs[1] != target) return false;
     ValueId classes = behind(equal->inputs[1]);

@@ -34,10 +34,13 @@ Tensor prelu(In x, const Tensor& weight) {
   return where(gt(x, 0), x, mul(x, w));
 }
 Tensor threshold(In x, double limit, double otherwise) {
-  return where(gt(x, limit), x, full({}, otherwise, x.t.dtype()));
+  return where(le(x, limit), full({}, otherwise, x.t.dtype()), x);  // NaN stays
 }
-Tensor hardshrink(In x, double lambda) { return where(gt(abs(x), lambda), x, full({}, 0, x.t.dtype())); }
-Tensor softshrink(In x, double lambda) { return x - clamp(x, -lambda, lambda); }
+Tensor hardshrink(In x, double lambda) { return where(le(abs(x), lambda), full({}, 0, x.t.dtype()), x); }
+Tensor softshrink(In x, double lambda) {
+  check(lambda >= 0, "softshrink: lambda {} is negative{}", lambda, where(x.loc));
+  return where(le(abs(x), lambda), full({}, 0, x.t.dtype()), x - mul(sign(x), lambda));
+}
 Tensor tanhshrink(In x) { return x - tanh(x); }
 Tensor softmin(In x, int64_t axis) { return softmax(In(neg(x), x.loc), axis); }
 

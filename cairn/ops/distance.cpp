@@ -1,5 +1,7 @@
 #include "cairn/ops/distance.h"
 
+#include <cmath>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -7,10 +9,13 @@ namespace cairn {
 namespace {
 
 Tensor norm_of(const In& x, double p, int64_t axis, bool keepdim) {
-  check(p >= 1, "norm: p is {}, wants 1 or more{}", p, where(x.loc));
+  check(p >= 1, "norm: p is {}, wants 1 or more, or infinity{}", p, where(x.loc));
   if (p == 2) return norm(x, {axis}, keepdim);
   if (p == 1) return sum(abs(x), {axis}, keepdim);
-  return pow(sum(pow(abs(x), p), {axis}, keepdim), 1 / p);
+  if (std::isinf(p)) return amax(abs(x), {axis}, keepdim);
+  // As in norm(): at 0 the root has no slope, the norm's subgradient is 0.
+  const Tensor total = sum(pow(abs(x), p), {axis}, keepdim), zero = eq(total, 0);
+  return where(zero, full({}, 0, total.dtype()), pow(where(zero, full({}, 1, total.dtype()), total), 1 / p));
 }
 
 }  // namespace
@@ -20,10 +25,14 @@ Tensor normalize(In x, double p, int64_t axis, double eps) {
 }
 
 Tensor cosine_similarity(In a, const Tensor& b, int64_t axis, double eps) {
-  const Tensor product = mul(a, b);
-  const int d = normalize_axis("cosine_similarity", axis, product.rank(), a.loc) - product.rank();  // from the end: both may broadcast
-  const Tensor length_a = clamp_min(norm(a, {d}), eps), length_b = clamp_min(norm(b, {d}), eps);
-  return sum(product, {d}) / (length_a * length_b);
+  // Broadcast first, so that both have the axis whole; divided first, so that the product neither over- nor underflows.
+  const Shape shape = broadcast_shapes("cosine_similarity", a.t.shape(), b.shape());
+  const int d = normalize_axis("cosine_similarity", axis, shape.ssize(), a.loc);
+  const auto unit = [&](const Tensor& t) {
+    const Tensor whole = expand(t, shape);
+    return whole / clamp_min(norm(whole, {d}, true), eps);
+  };
+  return sum(unit(a) * unit(b), {d});
 }
 
 Tensor pairwise_distance(In a, const Tensor& b, double p, double eps, bool keepdim) {

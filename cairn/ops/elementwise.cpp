@@ -41,6 +41,14 @@ void infer_float(OpCall& c) {
   if (!is_float(c.dtype(0))) c.error("wants floats");
   infer_map(c);
 }
+void infer_pow(OpCall& c) {
+  if (c.dtype(0) == DType::boolean) c.error("wants numbers");
+  infer_map(c);
+}
+void infer_number(OpCall& c) {  // what truth values have none of
+  if (c.dtype(0) == DType::boolean) c.error("wants numbers, not bool: logical_xor, logical_not and cast say what is meant");
+  infer_map(c);
+}
 void infer_test(OpCall& c) {  // bool result
   same_dtype(c, 0);
   c.set(0, DType::boolean, broadcast_all(c));
@@ -58,6 +66,8 @@ void give(VjpCall& c, int i, const Tensor& gradient) { c.results[i] = sum_to(gra
 Tensor x(VjpCall& c, int i = 0) { return c.inputs[i]; }
 Tensor y(VjpCall& c) { return c.outputs[0]; }
 Tensor as(const Tensor& mask, const Tensor& like) { return cast(mask, like.dtype()); }
+// The gradient, or exactly 0 where the mask is true, whatever the gradient is there.
+Tensor zero_where(const Tensor& mask, const Tensor& g) { return where(mask, full({}, 0, g.dtype()), g); }
 Tensor map(const char* op, const Tensor& x) { return apply(op_named(op), {x}); }
 Tensor map(const char* op, const Tensor& x, const Tensor& y) { return apply(op_named(op), {x, y}); }
 
@@ -76,7 +86,7 @@ const OpDef kOps[] = {
      [](VjpCall& c) {
        for (int i : {0, 1}) if (c.needs[i]) give(c, i, c.grad());
      }}.with_onnx("Add"),
-    OpDef{"sub", "a - b", 2, 1, infer_map, kMap,
+    OpDef{"sub", "a - b", 2, 1, infer_number, kMap,
      [](VjpCall& c) {
        if (c.needs[0]) give(c, 0, c.grad());
        if (c.needs[1]) give(c, 1, neg(c.grad()));
@@ -89,28 +99,29 @@ const OpDef kOps[] = {
     OpDef{"div", "a / b", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
        if (c.needs[0]) give(c, 0, c.grad() / x(c, 1));
-       if (c.needs[1]) give(c, 1, neg(c.grad() * x(c, 0) / square(x(c, 1))));
+       if (c.needs[1]) give(c, 1, neg(c.grad() * (x(c, 0) / x(c, 1) / x(c, 1))));  // its square overflows early
      }}.with_onnx("Div"),
-    OpDef{"pow", "a to the power b", 2, 1, infer_float, kIn,
+    OpDef{"pow", "a to the power b", 2, 1, infer_pow, kIn,
      [](VjpCall& c) {
-       if (c.needs[0]) give(c, 0, c.grad() * x(c, 1) * pow(x(c, 0), x(c, 1) - 1.0));
-       if (c.needs[1]) {
-         const Tensor zero = full({}, 0, x(c, 0).dtype());
-         const Tensor slope = pow(x(c, 0), x(c, 1)) * log(where(gt(x(c, 0), 0), x(c, 0), full({}, 1, x(c).dtype())));
-         give(c, 1, c.grad() * where(gt(x(c, 0), 0), slope, zero));
+       const Tensor a = x(c, 0), b = x(c, 1);
+       if (c.needs[0]) give(c, 0, zero_where(eq(b, 0), c.grad() * (b * pow(a, b - 1.0))));
+       if (c.needs[1]) {  // 0^b is 0 for all b around; 0 * log(0) would be NaN
+         const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
+         const Tensor base = where(flat, full({}, 1, a.dtype()), a);
+         give(c, 1, zero_where(flat, c.grad() * (pow(a, b) * log(base))));
        }
      }}.with_onnx("Pow"),
     OpDef{"maximum", "the larger of a and b; NaN wins", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
-       const Tensor tie = as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;
-       if (c.needs[0]) give(c, 0, c.grad() * (as(gt(x(c, 0), x(c, 1)), c.grad()) + tie));
-       if (c.needs[1]) give(c, 1, c.grad() * (as(lt(x(c, 0), x(c, 1)), c.grad()) + tie));
+       const Tensor part = 1.0 - as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;  // ties share; NaN passes to both
+       if (c.needs[0]) give(c, 0, zero_where(lt(x(c, 0), x(c, 1)), c.grad() * part));
+       if (c.needs[1]) give(c, 1, zero_where(gt(x(c, 0), x(c, 1)), c.grad() * part));
      }}.with_onnx("Max"),
     OpDef{"minimum", "the smaller of a and b; NaN wins", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
-       const Tensor tie = as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;
-       if (c.needs[0]) give(c, 0, c.grad() * (as(lt(x(c, 0), x(c, 1)), c.grad()) + tie));
-       if (c.needs[1]) give(c, 1, c.grad() * (as(gt(x(c, 0), x(c, 1)), c.grad()) + tie));
+       const Tensor part = 1.0 - as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;
+       if (c.needs[0]) give(c, 0, zero_where(gt(x(c, 0), x(c, 1)), c.grad() * part));
+       if (c.needs[1]) give(c, 1, zero_where(lt(x(c, 0), x(c, 1)), c.grad() * part));
      }}.with_onnx("Min"),
     OpDef{"fmod", "a - b trunc(a / b)", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
@@ -124,9 +135,31 @@ const OpDef kOps[] = {
      }}.with_onnx("Mod"),
     OpDef{"atan2", "the angle of (b, a)", 2, 1, infer_float, kIn,
      [](VjpCall& c) {
-       const Tensor scaled = c.grad() / (square(x(c, 0)) + square(x(c, 1)));
+       const Tensor size = square(x(c, 0)) + square(x(c, 1)), origin = eq(size, 0);
+       const Tensor scaled = zero_where(origin, c.grad() / where(origin, full({}, 1, size.dtype()), size));
        if (c.needs[0]) give(c, 0, scaled * x(c, 1));
        if (c.needs[1]) give(c, 1, neg(scaled * x(c, 0)));
+     }},
+    OpDef{"logaddexp", "log(e^a + e^b)", 2, 1, infer_float, kIn,
+     [](VjpCall& c) {  // infinity less itself is no difference
+       const Tensor zero = full({}, 0, x(c).dtype());
+       const Tensor both = logical_and(eq(x(c, 0), x(c, 1)), isinf(x(c, 0)));
+       const Tensor ahead = where(both, zero, x(c, 0) - x(c, 1));
+       if (c.needs[0]) give(c, 0, c.grad() * sigmoid(ahead));
+       if (c.needs[1]) give(c, 1, c.grad() * sigmoid(neg(ahead)));
+     }},
+    OpDef{"binary_cross_entropy", "-(t log p + (1 - t) log(1 - p)) of a probability p and a target t, logarithms from -100 on",
+     2, 1, infer_float, kIn,
+     [](VjpCall& c) {
+       const Tensor p = x(c, 0), t = x(c, 1);
+       if (c.needs[0]) give(c, 0, c.grad() * ((p - t) / clamp_min((1.0 - p) * p, 1e-12)));
+       if (c.needs[1]) give(c, 1, c.grad() * (clamp_min(log1p(neg(p)), -100) - clamp_min(log(p), -100)));
+     }},
+    OpDef{"binary_cross_entropy_with_logits", "binary cross-entropy of sigmoid(x) and a target t, without computing sigmoid(x)",
+     2, 1, infer_float, kIn,
+     [](VjpCall& c) {
+       if (c.needs[0]) give(c, 0, c.grad() * (sigmoid(x(c, 0)) - x(c, 1)));
+       if (c.needs[1]) give(c, 1, neg(c.grad() * x(c, 0)));
      }},
     OpDef{"add_scalar", "x + value", 1, 1, infer_map, kMap, [](VjpCall& c) { c.results[0] = c.grad(); }},
     OpDef{"mul_scalar", "x value", 1, 1, infer_map, kMap,
@@ -136,7 +169,7 @@ const OpDef kOps[] = {
        const double p = c.attrs.number("value");
        c.results[0] = p == 0 ? mul(c.grad(), 0.0) : mul(c.grad() * pow(x(c), p - 1), p);
      }}.with_onnx("Pow"),
-    OpDef{"neg", "-x", 1, 1, infer_map, kMap, [](VjpCall& c) { c.results[0] = neg(c.grad()); }}.with_onnx("Neg"),
+    OpDef{"neg", "-x", 1, 1, infer_number, kMap, [](VjpCall& c) { c.results[0] = neg(c.grad()); }}.with_onnx("Neg"),
     OpDef{"abs", "|x|", 1, 1, infer_map, kIn, [](VjpCall& c) { c.results[0] = c.grad() * sign(x(c)); }}.with_onnx("Abs"),
     OpDef{"sign", "-1, 0 or 1", 1, 1, infer_map, kMap, nullptr, kStep}.with_onnx("Sign"),
     OpDef{"square", "x x", 1, 1, infer_map, kIn, [](VjpCall& c) { c.results[0] = mul(c.grad() * x(c), 2); }},
@@ -154,6 +187,8 @@ const OpDef kOps[] = {
     OpDef{"log1p", "log(1 + x)", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() / (x(c) + 1.0); }},
     OpDef{"log2", "logarithm to base 2", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = mul(c.grad() / x(c), 1 / std::log(2.0)); }},
+    OpDef{"log10", "logarithm to base 10", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = mul(c.grad() / x(c), 1 / std::log(10.0)); }},
     OpDef{"sin", "sine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * cos(x(c)); }}.with_onnx("Sin"),
     OpDef{"cos", "cosine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = neg(c.grad() * sin(x(c))); }}.with_onnx("Cos"),
     OpDef{"tan", "tangent", 1, 1, infer_float, kOut,
@@ -166,25 +201,36 @@ const OpDef kOps[] = {
      [](VjpCall& c) { c.results[0] = c.grad() / (square(x(c)) + 1.0); }}.with_onnx("Atan"),
     OpDef{"sinh", "hyperbolic sine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * cosh(x(c)); }}.with_onnx("Sinh"),
     OpDef{"cosh", "hyperbolic cosine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * sinh(x(c)); }}.with_onnx("Cosh"),
+    OpDef{"asinh", "inverse hyperbolic sine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * rsqrt(square(x(c)) + 1.0); }}.with_onnx("Asinh"),
+    OpDef{"acosh", "inverse hyperbolic cosine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * rsqrt(square(x(c)) - 1.0); }}.with_onnx("Acosh"),
+    OpDef{"atanh", "inverse hyperbolic tangent", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() / (1.0 - square(x(c))); }}.with_onnx("Atanh"),
     OpDef{"tanh", "hyperbolic tangent", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = c.grad() * (1.0 - square(y(c))); }}.with_onnx("Tanh"),
     OpDef{"erf", "error function", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), 2 / std::sqrt(M_PI)); }}.with_onnx("Erf"),
+    OpDef{"erfc", "1 - erf(x)", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), -2 / std::sqrt(M_PI)); }},
+    OpDef{"erfinv", "the inverse of erf", 1, 1, infer_float, kOut,
+     [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(square(y(c))), std::sqrt(M_PI) / 2); }},
     OpDef{"floor", "largest integer <= x", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Floor"),
     OpDef{"ceil", "smallest integer >= x", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Ceil"),
     OpDef{"round", "nearest integer, half to even", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Round"),
     OpDef{"trunc", "integer part", 1, 1, infer_float, kMap, nullptr, kStep},
+    // At a bound the gradient is 0, as in PyTorch since 2.15.
     OpDef{"clamp", "x limited to [low, high]", 1, 1, infer_map, kIn,
      [](VjpCall& c) {
-       const Tensor inside = logical_and(ge(x(c), c.attrs.number("low")), le(x(c), c.attrs.number("high")));
-       c.results[0] = c.grad() * as(inside, c.grad());
+       const Tensor outside = logical_or(le(x(c), c.attrs.number("low")), ge(x(c), c.attrs.number("high")));
+       c.results[0] = zero_where(outside, c.grad());
      }}.with_onnx("Clip"),
     OpDef{"clamp_min", "max(x, low)", 1, 1, infer_map, kIn,
-     [](VjpCall& c) { c.results[0] = c.grad() * as(ge(x(c), c.attrs.number("low")), c.grad()); }}.with_onnx("Clip"),
+     [](VjpCall& c) { c.results[0] = zero_where(le(x(c), c.attrs.number("low")), c.grad()); }}.with_onnx("Clip"),
     OpDef{"clamp_max", "min(x, high)", 1, 1, infer_map, kIn,
-     [](VjpCall& c) { c.results[0] = c.grad() * as(le(x(c), c.attrs.number("high")), c.grad()); }}.with_onnx("Clip"),
+     [](VjpCall& c) { c.results[0] = zero_where(ge(x(c), c.attrs.number("high")), c.grad()); }}.with_onnx("Clip"),
     OpDef{"relu", "max(x, 0)", 1, 1, infer_map, kOut,
-     [](VjpCall& c) { c.results[0] = c.grad() * as(gt(y(c).detach(), 0), c.grad()); }}.with_onnx("Relu"),
+     [](VjpCall& c) { c.results[0] = zero_where(le(y(c).detach(), 0), c.grad()); }}.with_onnx("Relu"),
     OpDef{"leaky_relu", "x, or slope x below 0", 1, 1, infer_float, kIn,
      [](VjpCall& c) {
        const double slope = c.attrs.number("negative_slope");
@@ -245,9 +291,8 @@ const OpDef kOps[] = {
      }}.with_onnx("HardSigmoid"),
     OpDef{"hardswish", "x hardsigmoid(x)", 1, 1, infer_float, kIn,
      [](VjpCall& c) {
-       const Tensor middle = as(logical_and(gt(x(c), -3), lt(x(c), 3)), c.grad());
-       const Tensor above = as(ge(x(c), 3), c.grad());
-       c.results[0] = c.grad() * (middle * add(mul(x(c), 1.0 / 3), 0.5) + above);
+       const Tensor slope = where(ge(x(c), 3), full({}, 1, x(c).dtype()), add(mul(x(c), 1.0 / 3), 0.5));
+       c.results[0] = zero_where(le(x(c), -3), c.grad() * slope);
      }}.with_onnx("HardSwish"),
     OpDef{"eq", "a == b", 2, 1, infer_test, kMap, nullptr, kTest}.with_onnx("Equal"),
     OpDef{"ne", "a != b", 2, 1, infer_test, kMap, nullptr, kTest},
@@ -368,10 +413,12 @@ CAIRN_UNARY(sinh)
 CAIRN_UNARY(cosh)
 CAIRN_UNARY(tanh)
 CAIRN_UNARY(erf)
-CAIRN_UNARY(floor)
-CAIRN_UNARY(ceil)
-CAIRN_UNARY(round)
-CAIRN_UNARY(trunc)
+CAIRN_UNARY(log10)
+CAIRN_UNARY(asinh)
+CAIRN_UNARY(acosh)
+CAIRN_UNARY(atanh)
+CAIRN_UNARY(erfc)
+CAIRN_UNARY(erfinv)
 CAIRN_UNARY(softsign)
 CAIRN_UNARY(sigmoid)
 CAIRN_UNARY(log_sigmoid)
@@ -397,6 +444,10 @@ Tensor div(In a, In b) {
 }
 Tensor pow(In a, In b) {
   static const OpDef& op = op_named("pow");
+  return binary(op, a, b);
+}
+Tensor logaddexp(In a, In b) {
+  static const OpDef& op = op_named("logaddexp");
   return binary(op, In(as_float(a.t), a.loc), b);
 }
 Tensor atan2(In y, In x) {
@@ -415,6 +466,8 @@ Tensor mul(In a, double b) {
 }
 Tensor pow(In a, double exponent) {
   if (exponent == 2) return square(a);
+  const bool whole = is_integer(a.t.dtype()) && exponent >= 0 && exponent == std::floor(exponent);
+  if (whole) return pow(a, In(full({}, exponent, a.t.dtype()), a.loc));  // integers stay integers
   return unary(op_named("pow_scalar"), a, {{"value", exponent}});
 }
 Tensor operator-(In a) { return neg(a); }
@@ -428,12 +481,18 @@ Tensor neg(In x) { return keep_dtype("neg", x); }
 Tensor abs(In x) { return keep_dtype("abs", x); }
 Tensor sign(In x) { return keep_dtype("sign", x); }
 Tensor square(In x) { return keep_dtype("square", x); }
-Tensor logaddexp(In a, In b) {
-  Tensor top = maximum(a, b).detach();
-  top = where(isfinite(top), top, full({}, 0, top.dtype()));
-  return log(exp(a - top) + exp(b - top)) + top;
+namespace {
+// Integers are round already.
+Tensor rounded(const char* name, const In& x) { return is_integer(x.t.dtype()) ? x.t : unary(op_named(name), x); }
+}  // namespace
+Tensor floor(In x) { return rounded("floor", x); }
+Tensor ceil(In x) { return rounded("ceil", x); }
+Tensor round(In x) { return rounded("round", x); }
+Tensor trunc(In x) { return rounded("trunc", x); }
+// From the nearer end, so that the weights 0 and 1 give the ends themselves.
+Tensor lerp(In a, const Tensor& b, double weight) {
+  return weight < 0.5 ? add(a, mul(b - a, weight)) : sub(b, mul(b - a, 1 - weight));
 }
-Tensor lerp(In a, const Tensor& b, double weight) { return add(a, mul(b - a, weight)); }
 Tensor masked_fill(In x, const Tensor& mask, double value) { return where(In(mask, x.loc), full({}, value, x.t.dtype()), x); }
 Tensor relu(In x) {
   static const OpDef& op = op_named("relu");
@@ -454,7 +513,10 @@ Tensor softplus(In x, double beta, double threshold) {
 Tensor gelu(In x, Gelu approximate) {
   return unary(op_named(approximate == Gelu::exact ? "gelu" : "gelu_tanh"), x);
 }
-Tensor hardtanh(In x, double low, double high) { return clamp(x, low, high); }
+Tensor hardtanh(In x, double low, double high) {
+  check(low <= high, "hardtanh: low {} lies above high {}{}", low, high, where(x.loc));
+  return clamp(x, low, high);
+}
 Tensor relu6(In x) { return clamp(x, 0, 6); }
 
 Tensor logical_and(In a, In b) { return binary(op_named("logical_and"), boolean(a), boolean(b)); }
@@ -470,9 +532,11 @@ Tensor where(In condition, In a, In b) {
   return apply(op_named("where"), {boolean(condition).t, cast(a, dtype), cast(b, dtype)}, {}, condition.loc);
 }
 
-Tensor cast(In x, DType dtype) {
+Tensor cast(In x, DType dtype, F8Overflow overflow) {
   static const OpDef& op = op_named("cast");
   if (x.t.dtype() == dtype) return x.t;
+  if (dtype == DType::f8e4m3 && overflow == F8Overflow::nan)
+    return apply(op, {x.t}, {{"dtype", static_cast<int64_t>(dtype)}, {"overflow_nan", int64_t{1}}}, x.loc);
   return apply(op, {x.t}, {{"dtype", static_cast<int64_t>(dtype)}}, x.loc);
 }
 

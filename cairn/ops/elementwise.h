@@ -9,7 +9,7 @@ Tensor add(In a, In b);
 Tensor sub(In a, In b);
 Tensor mul(In a, In b);
 Tensor div(In a, In b);
-Tensor pow(In a, In b);
+Tensor pow(In a, In b);  // integers stay integers and wrap; a negative power of one is 0 (of 1 and -1: itself)
 Tensor maximum(In a, In b);
 Tensor minimum(In a, In b);
 Tensor fmod(In a, In b);       // sign of the dividend
@@ -36,7 +36,7 @@ inline Tensor& operator+=(Tensor& a, const Tensor& b) { return a = add(a, b); }
 inline Tensor& operator-=(Tensor& a, const Tensor& b) { return a = sub(a, b); }
 inline Tensor& operator*=(Tensor& a, const Tensor& b) { return a = mul(a, b); }
 
-// Functions of one tensor; integers compute in f32.
+// Functions of one tensor; integers compute in f32. neg and sub have no bool.
 Tensor neg(In x);
 Tensor abs(In x);
 Tensor sign(In x);
@@ -50,6 +50,7 @@ Tensor expm1(In x);
 Tensor log(In x);
 Tensor log1p(In x);
 Tensor log2(In x);
+Tensor log10(In x);
 Tensor sin(In x);
 Tensor cos(In x);
 Tensor tan(In x);
@@ -59,13 +60,18 @@ Tensor atan(In x);
 Tensor sinh(In x);
 Tensor cosh(In x);
 Tensor tanh(In x);
+Tensor asinh(In x);
+Tensor acosh(In x);
+Tensor atanh(In x);
 Tensor erf(In x);
-Tensor floor(In x);
+Tensor erfc(In x);    // 1 - erf(x)
+Tensor erfinv(In x);
+Tensor floor(In x);  // of integers: they themselves, as ceil, round and trunc
 Tensor ceil(In x);
 Tensor round(In x);  // half to even
 Tensor trunc(In x);
 Tensor logaddexp(In a, In b);                       // log(e^a + e^b)
-Tensor lerp(In a, const Tensor& b, double weight);  // a + weight (b - a)
+Tensor lerp(In a, const Tensor& b, double weight);  // a + weight (b - a), exact at 0 and 1
 Tensor masked_fill(In x, const Tensor& mask, double value);
 Tensor clamp(In x, double low, double high);
 Tensor clamp_min(In x, double low);
@@ -112,7 +118,10 @@ Tensor isinf(In x);
 Tensor isfinite(In x);
 Tensor where(In condition, In a, In b);  // condition ? a : b
 
-Tensor cast(In x, DType dtype);
+// Floats become integers by cutting off, limited to what the type holds, NaN 0; integers keep their low bits. Numbers
+// beyond f8e4m3 (and infinity) become +-448, as in PyTorch since 2.12, or NaN, as in ml_dtypes.
+enum class F8Overflow { saturate, nan };
+Tensor cast(In x, DType dtype, F8Overflow overflow = F8Overflow::saturate);
 DType promote(DType a, DType b);  // the dtype of a + b
 
 }  // namespace cairn

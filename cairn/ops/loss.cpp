@@ -1,5 +1,7 @@
 #include "cairn/ops/loss.h"
 
+#include <algorithm>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -38,7 +40,9 @@ Tensor class_loss(const char* name, const In& logits, const Tensor& target, cons
                              {{"low", int64_t{0}}, {"high", classes}}, logits.loc);
   Shape along(rank - 1, 1);
   along[0] = classes;
-  const Tensor hit = eq(unsqueeze(label, 1), reshape(cast(arange(0, classes), target.dtype()), along));
+  // What is ignored is no class: where nothing else is left, the mean is NaN but the gradient 0.
+  const Tensor nothing = full({}, -1, target.dtype()), each = reshape(cast(arange(0, classes), target.dtype()), along);
+  Tensor hit = eq(unsqueeze(where(kept, label, nothing), 1), each);
   const Tensor log_p = normalized ? logits.t : log_softmax(logits, 1);
   Tensor row_weight = cast(kept, log_p.dtype());
   Tensor class_weight;
@@ -46,12 +50,14 @@ Tensor class_loss(const char* name, const In& logits, const Tensor& target, cons
     check(o.weight.shape() == Shape{classes}, "{}: weight {} for {} classes{}", name, to_string(o.weight.shape()), classes, where(logits.loc));
     class_weight = reshape(o.weight, along);
     row_weight = row_weight * sum(where(hit, class_weight, full({}, 0, log_p.dtype())), {1});
+    hit = eq(unsqueeze(where(ne(row_weight, 0), label, nothing), 1), each);
   }
   const Tensor picked = sum(where(hit, log_p, full({}, 0, log_p.dtype())), {1});
   Tensor loss = neg(picked) * row_weight;
   if (o.label_smoothing > 0) {
     const Tensor weighted = class_weight.defined() ? log_p * class_weight : log_p;
-    const Tensor smooth = neg(sum(weighted, {1})) * cast(kept, log_p.dtype()) * (1.0 / static_cast<double>(classes));
+    const Tensor zero = full({}, 0, log_p.dtype());
+    const Tensor smooth = where(kept, neg(sum(weighted, {1})), zero) * (1.0 / static_cast<double>(classes));
     loss = loss * (1 - o.label_smoothing) + smooth * o.label_smoothing;
   }
   if (o.reduction == Reduction::mean) return div(In(sum(loss), logits.loc), sum(row_weight));
@@ -77,7 +83,7 @@ Tensor l1_loss(In x, const Tensor& target, Reduction reduction) {
 Tensor huber_loss(In x, const Tensor& target, double delta, Reduction reduction) {
   same_shape("huber_loss", x, target);
   check(delta > 0, "huber_loss: delta {} must be positive{}", delta, where(x.loc));
-  const Tensor distance = abs(x - target), near = clamp_max(distance, delta);
+  const Tensor distance = x - target, near = clamp(distance, -delta, delta);
   return reduced(near * (distance - near * 0.5), reduction);
 }
 Tensor smooth_l1_loss(In x, const Tensor& target, double beta, Reduction reduction) {
@@ -86,9 +92,8 @@ Tensor smooth_l1_loss(In x, const Tensor& target, double beta, Reduction reducti
 }
 Tensor binary_cross_entropy(In p, const Tensor& target, Reduction reduction) {
   same_shape("binary_cross_entropy", p, target);
-  // As in PyTorch, logarithms end at -100, so that a certain mistake costs much but not everything.
-  const Tensor yes = clamp_min(log(p), -100), no = clamp_min(log1p(neg(p)), -100);
-  return reduced(neg(target * yes + (1.0 - target) * no), reduction);
+  const DType dtype = promote(p.t.dtype(), target.dtype());
+  return reduced(apply(op_named("binary_cross_entropy"), {cast(p, dtype), cast(target, dtype)}, {}, p.loc), reduction);
 }
 Tensor kl_div(In log_q, const Tensor& target, Reduction reduction, bool log_target) {
   same_shape("kl_div", log_q, target);
@@ -99,11 +104,14 @@ Tensor kl_div(In log_q, const Tensor& target, Reduction reduction, bool log_targ
 }
 Tensor cosine_embedding_loss(In a, const Tensor& b, const Tensor& target, double margin, Reduction reduction) {
   same_shape("cosine_embedding_loss", a, b);
-  const Tensor cosine = cosine_similarity(a, b, -1);
+  // PyTorch adds to the squared lengths here; cosine_similarity() limits them from below.
+  const auto squared = [](const Tensor& t) { return sum(square(t), {-1}) + 1e-12; };
+  const Tensor cosine = sum(a * b, {-1}) / sqrt(squared(a) * squared(b));
   check(target.defined() && target.shape() == cosine.shape(), "cosine_embedding_loss: wants targets {}{}", to_string(cosine.shape()), where(a.loc));
   return reduced(where(gt(target, 0), 1.0 - cosine, relu(cosine - margin)), reduction);
 }
 Tensor triplet_margin_loss(In anchor, const Tensor& positive, const Tensor& negative, double margin, double p, Reduction reduction) {
+  check(margin > 0, "triplet_margin_loss: the margin {} must be positive{}", margin, where(anchor.loc));
   same_shape("triplet_margin_loss", anchor, positive);
   same_shape("triplet_margin_loss", anchor, negative);
   return reduced(relu(pairwise_distance(anchor, positive, p) - pairwise_distance(anchor, negative, p) + margin), reduction);
@@ -122,17 +130,22 @@ Tensor soft_margin_loss(In x, const Tensor& target, Reduction reduction) {
 }
 Tensor gaussian_nll_loss(In x, const Tensor& target, const Tensor& variance, double eps, Reduction reduction) {
   same_shape("gaussian_nll_loss", x, target);
-  const Tensor v = clamp_min(variance, eps);
+  check(variance.defined() && eps > 0, "gaussian_nll_loss: wants a variance and an eps above 0{}", where(x.loc));
+  const Shape &shape = x.t.shape(), rows(shape.begin(), shape.begin() + std::max(0, shape.ssize() - 1));
+  // [N] for x [N, D] is one variance a row, as in PyTorch; other shapes broadcast.
+  Tensor v = !shape.empty() && variance.shape() != shape && variance.shape() == rows ? unsqueeze(variance, -1) : variance;
+  // Limited from below, but a variance that was too small still learns.
+  v = v + where(lt(v, eps), eps - v, full({}, 0, v.dtype())).detach();
   return reduced((log(v) + square(x - target) / v) * 0.5, reduction);
 }
 Tensor poisson_nll_loss(In log_rate, const Tensor& target, Reduction reduction) {
   same_shape("poisson_nll_loss", log_rate, target);
   return reduced(exp(log_rate) - target * log_rate, reduction);
 }
-// max(x, 0) - x t + log(1 + e^-|x|): stable for large |x|.
 Tensor binary_cross_entropy_with_logits(In x, const Tensor& target, Reduction reduction) {
   same_shape("binary_cross_entropy_with_logits", x, target);
-  return reduced(softplus(x, 1.0, 1e30) - x * target, reduction);
+  const DType dtype = promote(x.t.dtype(), target.dtype());
+  return reduced(apply(op_named("binary_cross_entropy_with_logits"), {cast(x, dtype), cast(target, dtype)}, {}, x.loc), reduction);
 }
 
 }  // namespace cairn

@@ -32,7 +32,8 @@ Tensor triplet_margin_loss(In anchor, const Tensor& positive, const Tensor& nega
 Tensor margin_ranking_loss(In a, const Tensor& b, const Tensor& target, double margin = 0, Reduction reduction = Reduction::mean);
 Tensor hinge_embedding_loss(In x, const Tensor& target, double margin = 1, Reduction reduction = Reduction::mean);
 Tensor soft_margin_loss(In x, const Tensor& target, Reduction reduction = Reduction::mean);
-// 1/2 (log var + (x - target)^2 / var), var at least eps.
+// 1/2 (log var + (x - target)^2 / var), var at least eps; the variance is of x's shape, of x's without its last
+// dimension (one a row), or broadcasts.
 Tensor gaussian_nll_loss(In x, const Tensor& target, const Tensor& variance, double eps = 1e-6, Reduction reduction = Reduction::mean);
 Tensor poisson_nll_loss(In log_rate, const Tensor& target, Reduction reduction = Reduction::mean);
 Tensor binary_cross_entropy_with_logits(In logits, const Tensor& target, Reduction reduction = Reduction::mean);

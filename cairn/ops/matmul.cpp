@@ -141,7 +141,8 @@ Tensor matmul(In a, In b) {
   if (rb == 2 && ra > 2) {
     Shape shape = a.t.shape();
     shape[ra - 1] = b.t.shape()[1];
-    return reshape(apply(op, {reshape(a, {-1, a.t.size(-1)}), b.t}, {}, a.loc), shape);
+    const int64_t rows = numel(Shape(a.t.shape().begin(), a.t.shape().end() - 1));
+    return reshape(apply(op, {reshape(a, {rows, a.t.size(-1)}), b.t}, {}, a.loc), shape);
   }
   const int rank = std::max(ra, rb);
   return apply(op, {with_rank(a, rank), with_rank(b, rank)}, {}, a.loc);

@@ -17,11 +17,15 @@ void infer_axis(OpCall& c) {
 }
 Ints axis_of(const Attrs& a) { return {a.integer("axis")}; }
 
+// An empty axis has no largest element, and nothing to compute.
+bool empty_along(const Tensor& x, const Attrs& a) { return x.shape().ssize() > 0 && x.shape()[a.integer("axis")] == 0; }
 void softmax_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  if (empty_along(in[0], a)) return void(out[0] = exp(in[0]));
   const Tensor e = exp(in[0] - amax(in[0], axis_of(a), true).detach());
   out[0] = e / sum(e, axis_of(a), true);
 }
 void log_softmax_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  if (empty_along(in[0], a)) return void(out[0] = exp(in[0]));
   const Tensor shifted = in[0] - amax(in[0], axis_of(a), true).detach();
   out[0] = shifted - log(sum(exp(shifted), axis_of(a), true));
 }
@@ -169,9 +173,11 @@ Tensor rms_norm(In x, const Tensor& weight, double eps) {
 }
 
 Tensor group_norm(In x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
-  check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] % groups == 0,
+  check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] > 0 && x.t.shape()[1] % groups == 0,
         "group_norm: channels of {} do not divide into {} groups{}", to_string(x.t.shape()), groups, where(x.loc));
-  const Tensor grouped = reshape(x, {x.t.shape()[0], groups, -1});
+  int64_t each = x.t.shape()[1] / groups;
+  for (int d = 2; d < x.t.rank(); ++d) each *= x.t.shape()[d];
+  const Tensor grouped = reshape(x, {x.t.shape()[0], groups, each});
   return channel_affine(reshape(normalized(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight, bias, x.loc);
 }
 Tensor instance_norm(In x, const Tensor& weight, const Tensor& bias, double eps) {

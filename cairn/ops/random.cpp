@@ -102,7 +102,16 @@ Tensor uniform(const Shape& shape, double low, double high) {
 Tensor normal(const Shape& shape, double mean, double deviation) {
   return draw("random_normal", shape, DType::f32, deviation, mean);
 }
-Tensor exponential(const Shape& shape, double rate) { return log1p(neg(rand(shape))) * (-1 / rate); }
+namespace {
+// The numbers, after a check (at launch: also in a compiled step) that they can be probabilities or weights.
+Tensor checked(const Tensor& x, const Tensor& good) {
+  return check_finite(where(good, x, full({}, NAN, x.dtype())));
+}
+}  // namespace
+Tensor exponential(const Shape& shape, double rate) {
+  check(rate > 0, "exponential: the rate {} must be positive", rate);
+  return log1p(neg(rand(shape))) * (-1 / rate);
+}
 Tensor gumbel(const Shape& shape) { return neg(log(clamp_min(exponential(shape), 1e-30))); }
 Tensor permutation(int64_t n) {
   // Two draws in one key: 48 bits, so that ties (which would keep their order) do not occur in practice.
@@ -112,7 +121,10 @@ Tensor multinomial(In weights, int64_t count, bool replacement) {
   check(weights.t.rank() >= 1 && is_float(weights.t.dtype()), "multinomial: wants float weights of one dimension or more{}", where(weights.loc));
   const int64_t classes = weights.t.size(-1);
   check(count >= 0 && (replacement || count <= classes), "multinomial: {} of {} places without replacement{}", count, classes, where(weights.loc));
-  const Tensor w = weights.t.detach();
+  check(count == 0 || classes > 0, "multinomial: no place to draw in {}{}", to_string(weights.t.shape()), where(weights.loc));
+  Tensor w = weights.t.detach();
+  // Neither negative, NaN or infinite, nor all zero.
+  w = checked(w, logical_and(logical_and(ge(w, 0), isfinite(w)), gt(sum(w, {-1}, true), 0)));
   if (!replacement) return topk(log(w) + cast(gumbel(w.shape()), w.dtype()), count).indices;
   const Tensor bounds = cumsum(w, -1);
   Shape shape = w.shape();
@@ -122,7 +134,10 @@ Tensor multinomial(In weights, int64_t count, bool replacement) {
   const Tensor place = sum(ge(unsqueeze(level, -1), unsqueeze(bounds, -2)), {-1});
   return clamp_max(place, static_cast<double>(classes - 1));
 }
-Tensor bernoulli(In probability) { return cast(lt(rand(probability.t.shape()), probability), probability.t.dtype()); }
+Tensor bernoulli(In probability) {
+  const Tensor p = checked(probability.t.detach(), logical_and(ge(probability, 0), le(probability, 1)));
+  return cast(lt(rand(p.shape()), p), p.dtype());
+}
 Tensor randint(int64_t high, const Shape& shape) {
   check(high > 0, "randint: the bound {} must be positive", high);
   return cast(floor(rand(shape, high > (1 << 24) ? DType::f64 : DType::f32) * static_cast<double>(high)), DType::i64);

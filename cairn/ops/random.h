@@ -39,12 +39,13 @@ Tensor rand(const Shape& shape, DType dtype = DType::f32);   // uniform in [0, 1
 Tensor randn(const Shape& shape, DType dtype = DType::f32);  // standard normal
 Tensor uniform(const Shape& shape, double low, double high);
 Tensor normal(const Shape& shape, double mean, double deviation);
-Tensor exponential(const Shape& shape, double rate = 1);
+Tensor exponential(const Shape& shape, double rate = 1);  // rate > 0
 Tensor gumbel(const Shape& shape);  // -log(-log(u)): adding it to logits and taking the largest draws from softmax
-Tensor bernoulli(In probability);                            // 0 or 1, of probability's shape
+Tensor bernoulli(In probability);                            // 0 or 1, of probability's shape; an error where one is not in [0, 1]
 Tensor randint(int64_t high, const Shape& shape);            // i64 in [0, high)
 Tensor permutation(int64_t n);                               // 0 ... n - 1 in random order, i64
-// `count` places along the last axis, each drawn with a probability in proportion to its weight (>= 0): i64
+// `count` places along the last axis, each drawn with a probability in proportion to its weight (finite, >= 0, not all 0:
+// otherwise an error, also from a compiled step): i64
 // [..., count]. Without replacement no place is drawn twice.
 Tensor multinomial(In weights, int64_t count, bool replacement = false);
 // Zeroes elements with probability p and scales the rest by 1 / (1 - p); the input itself when not training.

@@ -151,11 +151,15 @@ Tensor var(In x, const Ints& axes, double correction, bool keepdim) {
   return mul(In(sum(square(x - mean(x, all_axes, true)), all_axes, keepdim), x.loc), 1.0 / count);
 }
 Tensor stddev(In x, const Ints& axes, double correction, bool keepdim) {
-  return sqrt(In(var(x, axes, correction, keepdim), x.loc));
+  // As in norm(): at equal values the root has no slope, the deviation's subgradient is 0.
+  const Tensor variance = var(x, axes, correction, keepdim), zero = eq(variance, 0);
+  return where(zero, full({}, 0, variance.dtype()), sqrt(where(zero, full({}, 1, variance.dtype()), variance)));
 }
 
-Tensor logsumexp(In x, const Ints& axes, bool keepdim) {
+Tensor logsumexp(In given, const Ints& axes, bool keepdim) {
+  const In x(is_float(given.t.dtype()) ? given.t : cast(given, DType::f32), given.loc);
   const Ints all_axes = normalized("logsumexp", x, axes);
+  if (count_of(x, all_axes) == 0) return log(sum(x, all_axes, keepdim));  // of nothing: log 0
   const Tensor top = amax(x, all_axes, true).detach();
   const Tensor shift = where(isfinite(top), top, full({}, 0, top.dtype()));
   const Tensor result = log(sum(exp(x - shift), all_axes, true)) + shift;
@@ -166,7 +170,7 @@ Tensor norm(In x, const Ints& axes, bool keepdim) {
   const Tensor squared = sum(square(x), axes, keepdim);
   // The root's slope at 0 is infinite; the norm's subgradient there is 0.
   const Tensor zero = eq(squared, 0);
-  return where(zero, squared, sqrt(where(zero, full({}, 1, squared.dtype()), squared)));
+  return where(zero, full({}, 0, squared.dtype()), sqrt(where(zero, full({}, 1, squared.dtype()), squared)));
 }
 
 Tensor argmax(In x, int64_t axis, bool keepdim) {

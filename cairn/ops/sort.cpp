@@ -46,6 +46,8 @@ Sorted median(In x, int64_t axis, bool keepdim) {
   check(size > 0, "median: axis {} of {} is empty{}", axis, to_string(x.t.shape()), where(x.loc));
   const int64_t middle = (size - 1) / 2;
   Tensor index = slice(ordered("median", x, axis, false, middle + 1).indices, axis, middle, 1);
+  // NaN comes last in order, but no row with one has a middle: its first NaN stands for it (argmax lets NaN win).
+  if (is_float(x.t.dtype())) index = where(any(isnan(x), {axis}, true), argmax(x, axis, true), index);
   Tensor value = gather(x, axis, index);
   if (!keepdim) index = squeeze(index, {axis}), value = squeeze(value, {axis});
   return {value, index};

@@ -48,7 +48,7 @@ Tensor unfold(In x, const UnfoldOptions& options) {
     parts.push_back(part);
   } while (w.next(k));
   const Tensor all = stack(parts, 2);  // [N, C, kernel elements, windows...]
-  return reshape(all, {all.shape()[0], all.shape()[1] * all.shape()[2], -1});
+  return reshape(all, {all.shape()[0], all.shape()[1] * all.shape()[2], numel(w.counts)});
 }
 
 Tensor fold(In columns, const Ints& spatial, const UnfoldOptions& options) {

@@ -111,7 +111,10 @@ void vjp_cat(VjpCall& c) {
   }
 }
 void infer_same(OpCall& c) { c.set(0, c.dtype(), c.shape()); }
-void infer_full(OpCall& c) { c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape")); }
+void infer_full(OpCall& c) {
+  for (int64_t size : c.attrs->ints("shape"))
+    if (size < 0) c.error("a size of {}", size);
+ c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape")); }
 void infer_reorder(OpCall& c) {  // compile()'s layout pass puts it where kernels want blocks
   c.set(0, c.dtype(), c.shape());
   const auto kind = static_cast<LayoutKind>(c.attrs->integer("kind"));
@@ -169,7 +172,8 @@ Tensor reshape(In x, const Shape& shape) {
     else if (unknown >= 0) fail("reshape: two sizes of {} are -1{}", to_string(shape), where(x.loc));
     else unknown = d;
   }
-  if (unknown >= 0) wanted[unknown] = known ? x.t.numel() / known : 0;
+  check(unknown < 0 || known != 0, "reshape: any size fits the -1 of {}: none is left of {}{}", to_string(shape), to_string(x.t.shape()), where(x.loc));
+  if (unknown >= 0) wanted[unknown] = x.t.numel() / known;
   if (wanted == x.t.shape()) return x.t;
   return apply(op_named("reshape"), {x.t}, {{"shape", wanted}}, x.loc);
 }
@@ -304,6 +308,7 @@ Tensor roll(In x, int64_t shift, int64_t axis) {
 Tensor repeat(In x, const Ints& times) {
   const int extra = times.ssize() - x.t.rank();
   check(extra >= 0, "repeat: {} counts for {} dimensions{}", times.size(), x.t.rank(), where(x.loc));
+  for (int64_t n : times) check(n >= 0, "repeat: a count of {}{}", n, where(x.loc));
   Shape apart, spread, joined;
   for (int d = 0; d < times.ssize(); ++d) {
     const int64_t size = d < extra ? 1 : x.t.shape()[d - extra];
@@ -353,6 +358,19 @@ Tensor triu(In x, int64_t diagonal) { return triangle(x, diagonal, false); }
 namespace {
 // One axis of a padding that repeats elements: pieces of the input joined.
 Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMode mode, Loc loc) {
+  const auto positive = [](int64_t n) { return std::max<int64_t>(0, n); };
+  if ((before < 0 || after < 0) && mode == PadMode::circular) {  // as PyTorch: wraps what the crop leaves
+    const int64_t left = x.size(axis) - positive(-before) - positive(-after);
+    check(left >= 0, "pad: {} and {} leave nothing of dimension {} of {}{}", before, after, axis, to_string(x.shape()), where(loc));
+    return pad_axis(slice(x, axis, positive(-before), left), axis, positive(before), positive(after), mode, loc);
+  }
+  if (before < 0 || after < 0) {  // negative padding crops; what is padded repeats the whole of x
+    const Tensor padded = pad_axis(x, axis, positive(before), positive(after), mode, loc);
+    const int64_t left = padded.size(axis) - positive(-before) - positive(-after);
+    check(left >= 0, "pad: {} and {} leave nothing of dimension {} of {}{}", before, after, axis, to_string(x.shape()), where(loc));
+    return slice(padded, axis, positive(-before), left);
+  }
+  if (before == 0 && after == 0) return x;
   const int64_t size = x.size(axis);
   const char* name = mode == PadMode::reflect ? "reflect" : mode == PadMode::circular ? "circular" : "replicate";
   const int64_t most = mode == PadMode::reflect ? size - 1 : size;
@@ -379,8 +397,9 @@ Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMod
 Tensor pad_constant(const Tensor& x, int axis, int64_t before, int64_t after, double value) {
   Tensor t = x;
   if (before < 0 || after < 0) {  // negative padding crops
-    const int64_t start = std::max<int64_t>(0, -before);
-    t = slice(x, axis, start, x.size(axis) - start - std::max<int64_t>(0, -after));
+    const int64_t start = std::max<int64_t>(0, -before), length = x.size(axis) - start - std::max<int64_t>(0, -after);
+    check(length >= 0, "pad: {} and {} leave nothing of dimension {} of {}", before, after, axis, to_string(x.shape()));
+    t = slice(x, axis, start, length);
     before = std::max<int64_t>(0, before), after = std::max<int64_t>(0, after);
   }
   if (before == 0 && after == 0) return t;

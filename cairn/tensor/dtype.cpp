@@ -1,9 +1,11 @@
 #include "cairn/tensor/dtype.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "cairn/base/error.h"
 
@@ -64,6 +66,16 @@ uint32_t encode(double value, Format f) {
   return sign | (code >= overflow ? overflow : static_cast<uint32_t>(code));
 }
 
+// Cut off and limited to what the type holds; NaN is 0.
+template <class T>
+T integer_from(double value) {
+  if (std::isnan(value)) return 0;
+  constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
+  constexpr double high = static_cast<double>(std::numeric_limits<T>::max());  // of i64: may round up
+  if (value <= low) return std::numeric_limits<T>::min();
+  return value >= high ? std::numeric_limits<T>::max() : static_cast<T>(value);
+}
+
 uint16_t bf16_from(double value) {
   const uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(value));
   if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>((bits >> 16) | 0x40);
@@ -118,12 +130,13 @@ void store_element(void* p, DType dtype, double value) {
     case DType::f64: return write(p, value);
     case DType::bf16: return write(p, bf16_from(value));
     case DType::f16: return write(p, static_cast<uint16_t>(encode(value, kF16)));
-    case DType::f8e4m3: return write(p, static_cast<uint8_t>(encode(value, kE4M3)));
+    case DType::f8e4m3:  // it has no infinity: its largest, as PyTorch gives since 2.12
+      return write(p, static_cast<uint8_t>(encode(std::isnan(value) ? value : std::clamp(value, -448.0, 448.0), kE4M3)));
     case DType::f8e5m2: return write(p, static_cast<uint8_t>(encode(value, kE5M2)));
-    case DType::i8: return write(p, static_cast<int8_t>(value));
-    case DType::u8: return write(p, static_cast<uint8_t>(static_cast<int>(value)));
-    case DType::i32: return write(p, static_cast<int32_t>(value));
-    case DType::i64: return write(p, static_cast<int64_t>(value));
+    case DType::i8: return write(p, integer_from<int8_t>(value));
+    case DType::u8: return write(p, integer_from<uint8_t>(value));
+    case DType::i32: return write(p, integer_from<int32_t>(value));
+    case DType::i64: return write(p, integer_from<int64_t>(value));
     case DType::boolean: return write(p, static_cast<uint8_t>(value != 0));
   }
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/compile/compile.h"
 #include "tests/ops/cases.h"
 
 namespace cairn::cases {
@@ -55,6 +57,20 @@ TEST(Random, MultinomialFollowsTheWeights) {
   std::sort(three.begin(), three.end());
   EXPECT_EQ(three, (std::vector<int64_t>{0, 2, 3}));
   EXPECT_THROW(multinomial(weights, 5), Error);
+}
+
+TEST(Random, ImpossibleWeightsAreRefused) {
+  for (const std::vector<float>& weights : std::vector<std::vector<float>>{{1, -1}, {1, NAN}, {1, INFINITY}, {0, 0}}) {
+    const Tensor w = from_host(weights.data(), {2}, DType::f32);
+    for (const bool replacement : {false, true}) {
+      EXPECT_THROW(multinomial(w, 1, replacement).to_vector<int64_t>(), Error) << weights[1];
+      auto compiled = compile([=](Tensor t) { return multinomial(t, 1, replacement); });
+      EXPECT_THROW(compiled(w).to_vector<int64_t>(), Error) << weights[1];
+    }
+  }
+  for (const float p : {1.5f, -0.5f, NAN}) EXPECT_THROW(bernoulli(full({3}, p)).to_vector<float>(), Error) << p;
+  EXPECT_EQ(bernoulli(tensor({0, 1})).to_vector<float>(), (std::vector<float>{0, 1}));
+  EXPECT_THROW(exponential({3}, 0), Error);
 }
 
 TEST(Random, FeatureDropoutTakesWholeChannels) {

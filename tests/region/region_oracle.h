@@ -104,6 +104,15 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
       {"sigmoid", [](Args v) { return sigmoid(v.a); }},
       {"logsigmoid", [](Args v) { return -softplus(-v.a); }},
       {"softplus", [](Args v) { return v.a * v.p0 > v.p1 ? v.a : softplus(v.a * v.p0) / v.p0; }},
+      {"logaddexp", [](Args v) {
+         const double apart = v.a == v.b ? 0 : std::fabs(v.a - v.b);
+         return std::isnan(v.a) || std::isnan(v.b) ? NAN : std::max(v.a, v.b) + std::log1p(std::exp(-apart));
+       }},
+      {"binary_cross_entropy", [](Args v) {
+         const auto limited = [](double x) { return x < -100 ? -100 : x; };
+         return -(v.b * limited(std::log(v.a)) + (1 - v.b) * limited(std::log1p(-v.a)));
+       }},
+      {"binary_cross_entropy_with_logits", [](Args v) { return v.a * ((v.a > 0) - v.b) + std::log1p(std::exp(-std::fabs(v.a))); }},
       {"softsign", [](Args v) { return v.a / (1 + std::fabs(v.a)); }},
       {"silu", [](Args v) { return v.a * sigmoid(v.a); }},
       {"gelu", [](Args v) { return v.a * 0.5 * std::erfc(-v.a * 0.70710678118654752); }},

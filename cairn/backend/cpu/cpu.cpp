@@ -44,6 +44,7 @@ class CpuBackend : public Backend {
     return false;
   }
   bool can_fuse(const OpCall& call) const override {
+    if (!is_float(call.out().dtype) && !holds_in_f32(call)) return false;
     for (const auto* list : {&call.inputs, &call.outputs})
       for (const TensorDesc* d : *list)
         if (!region_dtype(d->dtype)) return false;
@@ -56,6 +57,15 @@ class CpuBackend : public Backend {
   }
 
  private:
+  // Regions compute in f32, where integers do not wrap and truth values are no numbers: they hold what picks, compares
+  // or is a truth value.
+  static bool holds_in_f32(const OpCall& call) {
+    const std::string_view op = call.op->name;
+    if (op == "cast") return call.out().dtype != DType::i8 && call.out().dtype != DType::u8;
+    for (std::string_view picks : {"where", "copy", "maximum", "minimum", "amax", "amin"})
+      if (op == picks) return true;
+    return call.out().dtype == DType::boolean && op != "add" && op != "mul" && op != "square" && op != "prod";
+  }
   static Backend& reference() { return backend_named("reference"); }
 };
 

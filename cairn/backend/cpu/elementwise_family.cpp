@@ -25,6 +25,7 @@ bool float_or_truth(DType t) { return is_f32_or_narrow(t) || t == DType::boolean
 
 bool supports_cast(const OpCall& call) {
   const DType from = call.dtype(), to = static_cast<DType>(call.attrs->integer("dtype"));
+  if (is_integer(from) && is_integer(to)) return false;  // low bits are kept: whole.cpp
   if (exact(from) && exact(to)) return true;
   const bool from_integer = from == DType::i32 || from == DType::i64, to_integer = to == DType::i32 || to == DType::i64;
   return (from_integer && is_f32_or_narrow(to)) || (exact(from) && to_integer);

@@ -18,7 +18,7 @@ class View {
   double get(int64_t flat) const { return load_element(at(offset(flat)), desc_->dtype); }
   void set(int64_t flat, double value) const { store_element(at(offset(flat)), desc_->dtype, value); }
   int64_t get_integer(int64_t flat) const;  // exact for i64
-  void set_integer(int64_t flat, int64_t value) const;
+  void set_integer(int64_t flat, int64_t value) const;  // narrow integers keep the low bits
   // By coordinates.
   double get(const Ints& where) const { return load_element(at(offset(where)), desc_->dtype); }
   void set(const Ints& where, double value) const { store_element(at(offset(where)), desc_->dtype, value); }

@@ -54,8 +54,9 @@ int64_t View::get_integer(int64_t flat) const {
   return value;
 }
 void View::set_integer(int64_t flat, int64_t value) const {
-  if (desc_->dtype != DType::i64) return set(flat, static_cast<double>(value));
-  std::memcpy(at(offset(flat)), &value, sizeof value);
+  // Little-endian: the low bytes of the number are its value in a narrow type.
+  if (!is_integer(desc_->dtype)) return set(flat, static_cast<double>(value));
+  std::memcpy(at(offset(flat)), &value, size_);
 }
 void View::fill_zero() const {
   if (count_ > 0) std::memset(data_, 0, desc_->bytes());

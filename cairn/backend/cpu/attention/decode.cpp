@@ -140,7 +140,7 @@ void decode_part(const AttentionPlan& plan, const AttentionInputs& in, int64_t b
       if (in.mask) {
         const TokenStrides& ms = in.mask_strides;
         const float* mask = in.mask + b * ms.batch + h * ms.head + t * ms.token + key;
-        for (int64_t j = 0; j < keys; ++j) row[j] += kLog2E * mask[j];
+        for (int64_t j = 0; j < keys; ++j) row[j] += scaled_mask(mask[j]);
       }
       const float rescale = softmax_row(row, keys, part[0], part[1]);
       weigh_values(row, v + key * in.v_strides.token, in.v_strides.token, keys, rescale, part + 2, dim);

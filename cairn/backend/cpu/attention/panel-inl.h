@@ -62,17 +62,26 @@ struct PanelPlace {
   int64_t queries, keys;  // how many of each
 };
 
+// log2(e) * mask, finite where the mask is: -3.4e38 hides a key only as long as there are others.
+constexpr float kLowestScore = -3e38f;
+inline float scaled_mask(float mask) {
+  return mask > kMinusInfinity && mask * kLog2E < kLowestScore ? kLowestScore : mask * kLog2E;
+}
+
 // scores += log2(e) * mask, through a transposed copy of the mask's part.
 HWY_INLINE void add_mask(const AttentionInputs& in, const PanelPlace& at, float* scratch, float* scores,
                          int64_t stride) {
   const F32 d;
   const TokenStrides& s = in.mask_strides;
   const float* mask = in.mask + at.batch * s.batch + at.head * s.head + at.query * s.token + at.key;
-  transpose(mask, s.token, at.queries, at.keys, kLog2E, scratch, kPanel);
+  transpose(mask, s.token, at.queries, at.keys, 1.0f, scratch, kPanel);
+  const VF lowest = hn::Set(d, kLowestScore), nowhere = hn::Set(d, kMinusInfinity), factor = hn::Set(d, kLog2E);
   for (int64_t j = 0; j < at.keys; ++j)
     for (int64_t v = 0; v < kPanel; v += kLanes) {
       float* to = scores + j * stride + v;
-      hn::StoreU(hn::Add(hn::LoadU(d, to), hn::LoadU(d, scratch + j * kPanel + v)), d, to);
+      const VF m = hn::LoadU(d, scratch + j * kPanel + v), scaled = hn::Mul(m, factor);
+      const VF seen = hn::IfThenElse(hn::Gt(m, nowhere), hn::Max(scaled, lowest), scaled);
+      hn::StoreU(hn::Add(hn::LoadU(d, to), seen), d, to);
     }
 }
 

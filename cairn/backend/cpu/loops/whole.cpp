@@ -68,7 +68,7 @@ bool run_binary(std::string_view op, const Loop2& l, const void* a, const void* 
 template <class T>
 bool run_unary(std::string_view op, const Loop1& l, double value, const void* a, void* y) {
   using U = Wrapping<T>;
-  const T v = static_cast<T>(value);
+  const T v = std::is_integral_v<T> ? static_cast<T>(static_cast<int64_t>(value)) : static_cast<T>(value);
   if (op == "neg") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(0) - U(p)); }), true;
   if (op == "abs") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(p < 0 ? U(0) - U(p) : U(p)); }), true;
   if (op == "square") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(p) * U(p)); }), true;
@@ -99,11 +99,16 @@ bool with_type(DType t, F f) {
 }
 bool here(DType t) { return t == DType::f64 || t == DType::i32 || t == DType::i64 || t == DType::u8 || t == DType::i8; }
 
+// Floats are cut off and limited to what an integer holds, NaN is 0; integers keep their low bits.
 template <class R, class T>
 R converted(T value) {
   if constexpr (std::is_same_v<R, bool>) return value != 0;
-  else if constexpr (std::is_same_v<R, uint8_t>) return static_cast<uint8_t>(static_cast<int>(value));
-  else return static_cast<R>(value);
+  else if constexpr (std::is_floating_point_v<T> && std::is_integral_v<R>) {
+    constexpr T low = static_cast<T>(std::numeric_limits<R>::min()), high = static_cast<T>(std::numeric_limits<R>::max());
+    if (!(value == value)) return 0;
+    if (value <= low) return std::numeric_limits<R>::min();
+    return value >= high ? std::numeric_limits<R>::max() : static_cast<R>(value);
+  } else return static_cast<R>(value);
 }
 bool run_cast(DType from, DType to, const Loop1& l, const void* a, void* y) {
   auto onto = [&](auto source) {

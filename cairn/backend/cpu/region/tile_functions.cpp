@@ -135,7 +135,21 @@ HWY_INLINE Vec number(float value) { return hn::Set(D(), value); }
 HWY_INLINE Vec flag(Mask m) { return hn::IfThenElseZero(m, number(1)); }
 HWY_INLINE Mask truth(Vec v) { return hn::Not(hn::Eq(v, zero())); }  // NaN is true
 HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) { return at_most(at_least(x, lo), hi); }
-HWY_INLINE Vec softplus(Vec x) { return log1p(exp(x)); }
+HWY_INLINE Vec log1p_exp_minus(Vec size) { return log1p(exp(hn::Neg(size))); }  // of size >= 0: from log 2 down to 0
+HWY_INLINE Vec softplus(Vec x) { return hn::Add(at_least(x, zero()), log1p_exp_minus(hn::Abs(x))); }
+HWY_INLINE Vec logaddexp(Vec a, Vec b) {  // infinity less itself is no difference
+  const Vec apart = hn::IfThenZeroElse(hn::Eq(a, b), hn::Abs(hn::Sub(a, b)));
+  return hn::Add(nan_max(a, b), log1p_exp_minus(apart));
+}
+HWY_INLINE Vec binary_cross_entropy(Vec p, Vec t) {
+  const Vec least = number(-100);
+  const Vec yes = at_least(log(p), least), no = at_least(log1p(hn::Neg(p)), least);
+  return hn::Neg(hn::MulAdd(t, yes, hn::Mul(hn::Sub(number(1), t), no)));
+}
+HWY_INLINE Vec binary_cross_entropy_with_logits(Vec x, Vec t) {
+  const Vec wrong = hn::Mul(x, hn::Sub(flag(hn::Gt(x, zero())), t));
+  return hn::Add(wrong, log1p_exp_minus(hn::Abs(x)));
+}
 HWY_INLINE Vec elu(Vec x, Vec alpha) {
   return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(alpha, expm1(x)));
 }
@@ -198,6 +212,9 @@ const TileFunction* table(size_t& count) {
       map1("log2", [](V x) { return log2(x); }),
       map1("log10", [](V x) { return log10(x); }),
       map1("log1p", [](V x) { return log1p(x); }),
+      map2("logaddexp", [](V a, V b) { return logaddexp(a, b); }),
+      map2("binary_cross_entropy", [](V p, V t) { return binary_cross_entropy(p, t); }),
+      map2("binary_cross_entropy_with_logits", [](V x, V t) { return binary_cross_entropy_with_logits(x, t); }),
       scalar2("pow", [](float a, float b) { return std::pow(a, b); }),
       {"pow_scalar", 1, run_pow_scalar},
       // trigonometry and special functions
@@ -243,7 +260,7 @@ const TileFunction* table(size_t& count) {
       map1("selu", [](V x) { return hn::Mul(number(1.05070099f), elu(x, number(1.67326324f))); }),
       map1("sigmoid", [](V x) { return sigmoid(x); }),
       map1("logsigmoid", [](V x) {
-        return hn::Sub(at_most(x, zero()), softplus(hn::Neg(hn::Abs(x))));
+        return hn::Sub(at_most(x, zero()), log1p_exp_minus(hn::Abs(x)));
       }),
       map1("softplus", [](P p, V x) {  // p0: beta, p1: threshold
         const V scaled = hn::Mul(x, p.p0);

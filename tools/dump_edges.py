@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Writes what PyTorch gives at the edges of functions to tests/ops/data/edges.safetensors.
+
+Zero, tiny and huge numbers, infinity, NaN, bounds, all equal, all ignored: for each function its inputs, its
+value, its gradients, and the gradients of a weighted sum of those. tests/ops/edges_test.cpp walks the same names.
+Needs torch (2.15 wrote the file that is there) and safetensors.
+"""
+
+import os
+import sys
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+inf, nan = float("inf"), float("nan")
+out, cases = {}, {}
+
+
+def place_of(x):
+    """Many functions share their inputs: each is kept once."""
+    x = x.contiguous()
+    same = lambda a: a.dtype == x.dtype and a.shape == x.shape and a.numpy().tobytes() == x.numpy().tobytes()
+    for k in range(1000):
+        old = out.setdefault(f"input.{k}", x)
+        if old is x or same(old):
+            return k
+
+
+def weights(like, first):
+    """0.5 to 1.5 by place: the test computes the same."""
+    k = torch.arange(like.numel(), dtype=torch.float32) + first
+    return (0.5 + 0.125 * (k % 9)).reshape(like.shape)
+
+
+def case(name, f, *inputs, fixed=(), second=True):
+    """Gradients by the inputs that are floats and not among the places of `fixed`."""
+    assert f"{name}.out" not in out, name
+    inputs = [x.clone() for x in inputs]
+    leaves = [
+        x.requires_grad_()
+        for i, x in enumerate(inputs)
+        if x.is_floating_point() and i not in fixed
+    ]
+    y = f(*inputs)
+    places = (f"{place_of(x.detach())}{'' if any(x is l for l in leaves) else '*'}" for x in inputs)
+    cases[name] = " ".join(places)  # * has no gradient
+    out[f"{name}.out"] = y.detach()
+    if not y.requires_grad:
+        return
+    slopes = torch.autograd.grad((y * weights(y, 0)).sum(), leaves, create_graph=second)
+    total = 0
+    for i, g in enumerate(slopes):
+        out[f"{name}.first.{i}"] = g.detach()
+        if second and g.requires_grad:
+            total = total + (g * weights(g, 1 + i)).sum()
+    if not second or not torch.is_tensor(total):
+        return
+    try:
+        curves = torch.autograd.grad(total, leaves, allow_unused=True)
+    except RuntimeError as e:  # PyTorch has no second derivative of some
+        if "not implemented" not in str(e):
+            raise
+        return
+    for i, (g, x) in enumerate(zip(curves, leaves)):
+        out[f"{name}.second.{i}"] = torch.zeros_like(x) if g is None else g.detach()
+
+
+tiny, lowest = torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).min
+sizes = (tiny, 1e-20, 1e-3, 0.5, 1, 2, 3, 6, 10, 16, 17, 20.5, 88, 89, 104, 1e10, 1e30, inf)
+edges = torch.tensor([0.0, -0.0] + [s * v for v in sizes for s in (1, -1)] + [nan])
+few = torch.tensor([0, 1e-20, -1e-20, 0.5, 1, -1, 2, -16, 89, -89, 1e30, -1e30, inf, -inf, nan])
+pairs = torch.cartesian_prod(few, few).unbind(1)
+pairs = [p.contiguous() for p in pairs]
+
+for name in (
+    "neg abs sign square sqrt rsqrt reciprocal exp exp2 expm1 log log1p log2 log10 sin cos tan asin acos atan sinh "
+    "cosh tanh asinh acosh atanh erf erfc erfinv floor ceil round trunc"
+).split():
+    case(name, getattr(torch, name), edges)
+for name in (
+    "relu leaky_relu elu selu celu softplus softsign sigmoid silu mish gelu hardtanh relu6 "
+    "hardsigmoid hardswish hardshrink softshrink tanhshrink"
+).split():
+    case(name, getattr(F, name), edges)
+case("log_sigmoid", F.logsigmoid, edges)
+case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), edges)
+case("elu_half", lambda x: F.elu(x, 0.5), edges)
+case("celu_half", lambda x: F.celu(x, 0.5), edges)
+case("softplus_steep", lambda x: F.softplus(x, 2, 30), edges)
+case("threshold", lambda x: F.threshold(x, 1, 7), edges)
+case("clamp", lambda x: x.clamp(-1, 2), edges)
+case("clamp_min", lambda x: x.clamp_min(1), edges)
+case("clamp_max", lambda x: x.clamp_max(1), edges)
+for p in (0, 0.5, 1, 2, 3, -1, -0.5, 2.5):
+    case(f"pow_{p}", lambda x: x.pow(p), edges)
+case("prelu", F.prelu, edges, torch.tensor([0.25]))
+for name in (
+    "add sub mul div pow maximum minimum fmod remainder atan2 logaddexp"
+).split():
+    case(name, getattr(torch, name), *pairs)
+for w in (0, 0.25, 1):
+    case(f"lerp_{w}", lambda a, b: torch.lerp(a, b, w), *pairs)
+for name in "eq ne lt le gt ge".split():
+    case(name, getattr(torch, name), *pairs)
+
+# Rows that are reduced, normalised or measured along their last axis.
+rows = torch.tensor(
+    [
+        [1, -2, 3, 0.5],
+        [5, 5, 5, 5],
+        [0, 0, 0, 0],
+        [tiny, -tiny, tiny, tiny],
+        [1e-20, 2e-20, 0, -1e-20],
+        [16, -16, 16, 16],
+        [89, 88, -89, 89],
+        [100, 0, -100, 100],
+        [1e18, -1e18, 2e18, 0],
+        [1e30, -1e30, 1e30, 1],
+        [1e38, 1e38, 1, 0],
+        [inf, 1, 2, 3],
+        [-inf, 1, 2, 3],
+        [inf, inf, 0, 0],
+        [inf, -inf, 0, 1],
+        [-inf, -inf, -inf, -inf],
+        [inf, inf, inf, inf],
+        [nan, 1, 2, 3],
+        [3, nan, 1, 2],
+        [nan, inf, 0, 1],
+        [nan, nan, nan, nan],
+        [0, 1, 2, 3],
+        [0, 0, 2, 3],
+    ]
+)
+along = dict(
+    sum=lambda x: x.sum(1),
+    mean=lambda x: x.mean(1),
+    var=lambda x: x.var(1),
+    stddev=lambda x: x.std(1),
+    norm=lambda x: x.norm(dim=1),
+    amax=lambda x: x.amax(1),
+    amin=lambda x: x.amin(1),
+    prod=lambda x: x.prod(1),
+    logsumexp=lambda x: x.logsumexp(1),
+    median=lambda x: x.median(1).values,
+    cumsum=lambda x: x.cumsum(1),
+    cumprod=lambda x: x.cumprod(1),
+    softmax=lambda x: x.softmax(1),
+    log_softmax=lambda x: x.log_softmax(1),
+    softmin=lambda x: F.softmin(x, 1),
+    glu=lambda x: F.glu(x, 1),
+    normalize_1=lambda x: F.normalize(x, 1, 1),
+    normalize_2=lambda x: F.normalize(x, 2, 1),
+    normalize_3=lambda x: F.normalize(x, 3, 1),
+    normalize_inf=lambda x: F.normalize(x, inf, 1),
+    layer_norm=lambda x: F.layer_norm(x, (4,)),
+    rms_norm=lambda x: F.rms_norm(x, (4,), eps=1e-6),
+    group_norm=lambda x: F.group_norm(x.reshape(-1, 2, 2), 1),
+    instance_norm=lambda x: F.instance_norm(x.reshape(1, -1, 4)),
+    batch_norm=lambda x: F.batch_norm(x.t().reshape(4, -1), None, None, training=True),
+)
+for name, f in along.items():
+    case(name, f, rows)
+case("argmax", lambda x: x.argmax(1), rows)
+case("argmin", lambda x: x.argmin(1), rows)
+for name in "sum mean prod amax".split():
+    case(f"{name}_all", getattr(torch, name), rows[0])
+for name in ("sum", "prod", "any", "all"):
+    case(f"{name}_of_bool", getattr(torch, name), torch.tensor([True, False, True]))
+case("logsumexp_of_bool", lambda x: x.logsumexp(0), torch.tensor([True, False, True]))
+other = torch.cat([rows[1:], rows[:1]])
+for p in (1, 2, 3, inf):
+    case(f"pairwise_distance_{p}", lambda a, b: F.pairwise_distance(a, b, p), rows, other)
+case("pairwise_distance_equal", lambda a, b: F.pairwise_distance(a, b, eps=0), rows[:3], rows[:3])
+case("cosine_similarity", lambda a, b: F.cosine_similarity(a, b, 1), rows, other)
+case("cosine_similarity_equal", lambda a, b: F.cosine_similarity(a, b, 1), rows, rows)
+
+# Losses.
+for t in (0, 0.25, 1):
+    case(f"binary_cross_entropy_with_logits_{t}",
+         lambda x, y: F.binary_cross_entropy_with_logits(x, y, reduction="none"),
+         edges, torch.full_like(edges, t), fixed=(1,))
+chances = torch.tensor([0, tiny, 1e-20, 1e-7, 0.25, 0.5, 1 - 2**-24, 1])
+for t in (0, 0.25, 1):
+    case(f"binary_cross_entropy_{t}", lambda x, y: F.binary_cross_entropy(x, y, reduction="none"),
+         chances, torch.full_like(chances, t), fixed=(1,))
+none = dict(reduction="none")
+on_pairs = dict(
+    mse_loss=lambda x, t: F.mse_loss(x, t, **none),
+    l1_loss=lambda x, t: F.l1_loss(x, t, **none),
+    huber_loss=lambda x, t: F.huber_loss(x, t, delta=0.5, **none),
+    smooth_l1_loss=lambda x, t: F.smooth_l1_loss(x, t, beta=0.5, **none),
+    soft_margin_loss=lambda x, t: F.soft_margin_loss(x, t, **none),
+    poisson_nll_loss=lambda x, t: F.poisson_nll_loss(x, t, **none),
+)
+for name, f in on_pairs.items():
+    case(name, f, *pairs, fixed=(1,))
+steps = torch.tensor([-2, -1, -0.5, 0, 0.5, 1, 2.0])
+case("huber_loss_kinks", lambda x: F.huber_loss(x, torch.zeros_like(x), **none), steps)
+case("smooth_l1_loss_kinks", lambda x: F.smooth_l1_loss(x, torch.zeros_like(x), **none), steps)
+above = [p[pairs[1] >= 0].contiguous() for p in pairs]
+case("kl_div", lambda x, t: F.kl_div(x, t, **none), *above, fixed=(1,))
+case("kl_div_of_logarithms", lambda x, t: F.kl_div(x, t, log_target=True, **none), *pairs, fixed=(1,))
+case("hinge_embedding_loss", lambda x, t: F.hinge_embedding_loss(x, t, **none),
+     torch.cat([edges, edges]), torch.cat([torch.ones_like(edges), -torch.ones_like(edges)]), fixed=(1,))
+case("margin_ranking_loss", lambda a, b, t: F.margin_ranking_loss(a, b, t, margin=0.5, **none),
+     *pairs, torch.where(torch.arange(len(pairs[0])) % 2 == 0, 1.0, -1.0), fixed=(2,))
+spread = torch.tensor([0, 1e-20, 1e-6, 0.5, 1, 89, 1e30, inf, nan])
+grid = [p.contiguous() for p in torch.cartesian_prod(few, spread).unbind(1)]
+case("gaussian_nll_loss", lambda x, v: F.gaussian_nll_loss(x, torch.ones_like(x), v, **none), *grid)
+some = torch.tensor([[1, 2, 3], [3, 2, 1], [0, 0, 0], [1, 1, 1.0]])
+turned = torch.cat([some[1:], some[:1]])
+signs = torch.tensor([1, -1, 1, -1.0])
+case("cosine_embedding_loss", lambda a, b, t: F.cosine_embedding_loss(a, b, t, margin=0.1, **none),
+     some, turned, signs, fixed=(2,))
+case("cosine_embedding_loss_equal", lambda a, b, t: F.cosine_embedding_loss(a, b, t, **none),
+     some, some, signs, fixed=(2,))
+for p in (1, 2, inf):
+    case(f"triplet_margin_loss_{p}", lambda a, b, c: F.triplet_margin_loss(a, b, c, p=p, **none),
+         some, turned, some.flip(0))
+targets = torch.arange(len(rows)) % 4
+for reduction in ("none", "mean", "sum"):
+    for smoothing in (0, 0.25):
+        case(f"cross_entropy_{reduction}_{smoothing}",
+             lambda x, t: F.cross_entropy(x, t, reduction=reduction, label_smoothing=smoothing),
+             rows if reduction == "none" else rows[:8], targets if reduction == "none" else targets[:8])
+    case(f"nll_loss_{reduction}", lambda x, t: F.nll_loss(x, t, reduction=reduction),
+         rows if reduction == "none" else rows[:8], targets if reduction == "none" else targets[:8])
+    ignored = torch.full((8,), -100)
+    case(f"cross_entropy_ignored_{reduction}", lambda x, t: F.cross_entropy(x, t, reduction=reduction), rows[:8], ignored)
+    case(f"nll_loss_ignored_{reduction}", lambda x, t: F.nll_loss(x, t, reduction=reduction), rows[:8], ignored)
+    case(f"cross_entropy_weightless_{reduction}",
+         lambda x, t, w: F.cross_entropy(x, t, w, reduction=reduction, label_smoothing=0.25 if reduction == "sum" else 0),
+         rows[:8], torch.full((8,), 1), torch.tensor([1.0, 0, 2, 1]), fixed=(2,))
+
+# Attention whose mask is a number instead of infinity; a row that sees nothing.
+torch.manual_seed(0)
+q, k, v = (torch.randn(1, 1, n, 4) for n in (3, 5, 5))
+for name, low in (("lowest", lowest), ("infinite", -inf), ("large", -1e30)):
+    mask = torch.zeros(1, 1, 3, 5)
+    mask[..., 0, 2:] = low
+    mask[..., 1, :] = low
+    case(f"attention_{name}", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m), q, k, v, mask,
+         fixed=(3,) if low == -inf else (0, 1, 2, 3), second=False)  # PyTorch's own gradients take low + log(5) for low
+
+folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "ops", "data")
+path = os.path.join(sys.argv[1] if len(sys.argv) > 1 else folder, "edges.safetensors")
+save_file({k: t.clone(memory_format=torch.contiguous_format) for k, t in out.items()}, path, metadata=cases)
+print(f"{path}: {len(out)} tensors, {os.path.getsize(path)} bytes")

@@ -43,7 +43,7 @@ int print_report() {
       processor(), num_threads(), std::thread::hardware_concurrency(),
       gigabytes_of_memory(), machine.instructions);
   fmt::print("  bf16         {}\n\n",
-             machine.bf16 ? "computed in hardware"
+             machine.bf16 ? "computed in hardware: " + machine.bf16_kernels
                           : "no AVX-512 BF16: mixed precision keeps products in f32");
   fmt::print(
       "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this "

@@ -29,6 +29,7 @@ Graph optimize(Graph graph, const Backend& backend) {
   };
   pass("linear_loss", [&](const Graph& g) { return fuse_linear_losses(g, backend); });
   pass("expand", [&](const Graph& g) { return expand_composites(g, backend); });
+  pass("casts", [&](const Graph& g) { return move_casts(g); });
   pass("simplify", [&](const Graph& g) { return simplify(g); });
   pass("turn", [&](const Graph& g) { return turn_products(g); });
   pass("fold", [&](const Graph& g) { return fold(g); });

@@ -11,6 +11,10 @@ namespace cairn {
 // back end has no kernel. Exact.
 Graph expand_composites(const Graph& graph, const Backend& backend);
 
+// Moves casts over reshapes and permutations: to smaller types towards the value's producer, to larger ones towards its
+// readers. Exact.
+Graph move_casts(const Graph& graph);
+
 // Drops what nobody reads, computes equal things once, removes identities (x * 1, copies, casts to the
 // same type, broadcasts that the next op does anyway). Exact.
 Graph simplify(const Graph& graph);

@@ -108,6 +108,13 @@ class Simplifier {
     if (is_named(node, "mul_scalar") && node.attrs.number("value") == 1) return node.inputs[0];
     if (is_named(node, "cast") && graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
       return node.inputs[0];
+    if (is_named(node, "cast")) {  // to a larger float and back
+      const Node* before = producer(node.inputs[0]);
+      const DType dtype = static_cast<DType>(node.attrs.integer("dtype")), wide = graph().desc(node.inputs[0]).dtype;
+      if (before && is_named(*before, "cast") && graph().desc(before->inputs[0]).dtype == dtype && is_float(dtype) && is_float(wide) &&
+          size_of(wide) > size_of(dtype))
+        return before->inputs[0];
+    }
     if (is_named(node, "reshape")) {
       if (graph().desc(node.inputs[0]).shape == node.attrs.ints("shape")) return node.inputs[0];
       const Node* before = producer(node.inputs[0]);

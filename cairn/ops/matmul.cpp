@@ -35,26 +35,30 @@ void vjp_matmul(VjpCall& c) {
   if (c.needs[1]) c.results[1] = sum_to(matmul(transpose(c.inputs[0], -1, -2), c.grad()), c.input_shapes[1]);
 }
 
-// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each.
+// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each. Of bf16 matrices the sum, and what is
+// added, are f32; nothing need be added then.
 void infer_matmul_add(OpCall& c) {
-  if (c.inputs.size() != 3 && c.inputs.size() != 4) c.error("wants two matrices and one or two tensors to add");
+  const bool wide = c.dtype(0) == DType::bf16;
+  if (c.inputs.size() < (wide ? 2 : 3) || c.inputs.size() > 4) c.error("wants two matrices and one or two tensors to add");
   infer_matmul(c);
-  const Shape& out = c.out().shape;
+  const Shape out = c.out().shape;
+  if (wide) c.set(0, DType::f32, out);
   if (out.size() != 2) c.error("wants matrices, not {}", to_string(out));
   for (size_t i = 2; i < c.inputs.size(); ++i) {
     const int input = static_cast<int>(i);
-    if (c.dtype(input) != c.dtype(0)) c.error("inputs differ in dtype");
+    if (c.dtype(input) != (wide ? DType::f32 : c.dtype(0))) c.error("inputs differ in dtype");
     if (c.shape(input) != out && c.shape(input) != Shape{out[1]}) c.error("cannot add {} to {}", to_string(c.shape(input)), to_string(out));
   }
   if (c.inputs.size() == 4 && c.shape(2).size() == c.shape(3).size()) c.error("wants a matrix and a row to add");
 }
 void matmul_add_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Tensor> out) {
-  out[0] = matmul(in[0], in[1]);
+  const bool wide = in[0].dtype() == DType::bf16;
+  out[0] = wide ? matmul(cast(in[0], DType::f32), cast(in[1], DType::f32)) : matmul(in[0], in[1]);
   for (const Tensor& t : in.subspan(2)) out[0] = add(out[0], t);
 }
 
 const OpDef kOps[] = {
-    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both", -1, 1, infer_matmul_add, 0, nullptr,
+    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both; of bf16 matrices, a sum in f32", -1, 1, infer_matmul_add, 0, nullptr,
           "made after differentiation", matmul_add_in_basics},
     OpDef{"matmul", "matrix product, batched over leading dimensions", 2, 1, infer_matmul, kSaveInputs, vjp_matmul}.with_autocast(Autocast::low).with_onnx("MatMul"),
 };

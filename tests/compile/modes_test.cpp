@@ -117,7 +117,7 @@ struct Without {
 
 TEST(Passes, EachCanBeLeftOut) {
   const Trained all = train(true);
-  for (const char* pass : {"simplify", "turn", "layout", "fuse", "schedule"}) {  // "expand" gives ops that have kernels
+  for (const char* pass : {"casts", "simplify", "turn", "layout", "fuse", "schedule"}) {  // "expand" gives ops that have kernels
     const Without scope({pass});
     const Trained without = train(true);
     for (size_t i = 0; i < all.losses.size(); ++i)

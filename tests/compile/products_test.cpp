@@ -63,5 +63,47 @@ TEST(Products, WhatIsReadElsewhereOrBroadcastStays) {
   expect_near(two_rows(x), y + row * 4.0);
 }
 
+TEST(Products, OfBf16KeepTheirSumsInF32) {
+  if (product_dtype(DType::bf16) != DType::bf16) GTEST_SKIP() << "this processor multiplies no bf16";
+  manual_seed(4);
+  const Tensor x = randn({2, 128, 256}), w = randn({256, 256}) * (1.0 / 16), bias = randn({256});
+  auto f = compile([&](Tensor t) {
+    AutocastScope scope(DType::bf16);
+    return t + linear(t, w, bias);
+  });
+  const auto found = f(x).to_vector<float>(), expected = (x + linear(x, w, bias)).to_vector<float>();
+  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 3e-2) << i;
+  EXPECT_EQ(count_of(f.last()->graph(), "matmul_add"), 1);
+  EXPECT_EQ(count_of(f.last()->graph(), "matmul"), 0);
+  EXPECT_EQ(count_of(f.last()->graph(), "region"), 3);  // x and w in bf16, and the copy that is returned
+}
+
+// Gradients of a linear layer's weight come out in f32, as the weight lies.
+TEST(Products, GradientsOfBf16WeightsAreInF32) {
+  if (product_dtype(DType::bf16) != DType::bf16) GTEST_SKIP() << "this processor multiplies no bf16";
+  manual_seed(5);
+  const Tensor x = randn({2, 64, 128}), w = randn({192, 128}) * 0.1, v = randn({128, 192}) * 0.1;
+  auto f = compile([&](Tensor t, Tensor a, Tensor b) {
+    Tensor u = a.detach(), s = b.detach();
+    u.set_requires_grad(), s.set_requires_grad();
+    AutocastScope scope(DType::bf16);
+    return grad({sum(square(linear(tanh(linear(t * 0.1, u)), s)))}, {u, s});
+  });
+  const Tensors found = f(x, w, v);
+  Tensor u = w.detach(), s = v.detach();
+  u.set_requires_grad(), s.set_requires_grad();
+  const Tensors expected = grad({sum(square(linear(tanh(linear(x * 0.1, u)), s)))}, {u, s});
+  for (size_t i = 0; i < 2; ++i) {
+    const double scale = amax(abs(expected[i])).item();
+    const auto a = found[i].to_vector<float>(), b = expected[i].to_vector<float>();
+    for (size_t j = 0; j < a.size(); ++j) ASSERT_NEAR(a[j], b[j], 2e-2 * scale) << i << ", " << j;
+  }
+  for (const Node& node : f.last()->graph().nodes)
+    if (std::string(node.op->name) == "matmul_add") {
+      EXPECT_EQ(f.last()->graph().desc(node.outputs[0]).dtype, DType::f32);
+    }
+  EXPECT_GE(count_of(f.last()->graph(), "matmul_add"), 2);
+}
+
 }  // namespace
 }  // namespace cairn

@@ -65,6 +65,29 @@ TEST(Conv, DirectShapes) {
   unsetenv("CAIRN_CONV");
 }
 
+// Taps that only ever meet padding have a gradient of zero, whatever was in memory.
+TEST(Conv, Bf16GradientsOfTapsThatMissTheImage) {
+  const auto check = [](const Conv& c) { compare_all(c, 3e-2, DType::bf16); };
+  for (const int64_t size : {1, 2, 3})
+    for (const int64_t stride : {1, 2, 3})
+      for (const int64_t kernel : {2, 3, 4, 5, 7})
+        for (const int64_t dilation : {1, 2}) {
+          const int64_t pad = dilation * (kernel - 1) / 2 + (kernel % 2 == 0);
+          if (size + 2 * pad < dilation * (kernel - 1) + 1) continue;
+          check({{2, 16, size, size}, {16, 16, kernel, kernel}, {stride, stride}, {pad, pad, pad, pad}, {dilation, dilation}});
+        }
+  check({{2, 16, 1, 4}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
+  check({{2, 5, 4, 1}, {7, 5, 3, 5}, {1, 2}, {1, 1, 2, 2}, {1, 1}});
+  check({{2, 16, 1}, {16, 16, 5}, {2}, {2, 2}, {1}});
+  check({{1, 16, 1, 2, 1}, {16, 16, 3, 3, 3}, {2, 2, 2}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}});
+}
+TEST(Conv, Bf16Winograd) {
+  setenv("CAIRN_CONV", "f4", 1);
+  for (const Shape& x : {Shape{2, 32, 8, 8}, Shape{3, 20, 7, 9}, Shape{1, 48, 14, 5}})
+    compare_all({x, {40, x[1], 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
+  setenv("CAIRN_CONV", "auto", 1);
+  compare_all({{4, 32, 16, 16}, {32, 32, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
+}
 TEST(Conv, Winograd) {
   for (const char* choice : {"f2", "f4"}) {
     setenv("CAIRN_CONV", choice, 1);

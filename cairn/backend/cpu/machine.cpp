@@ -2,6 +2,7 @@
 
 #include <dnnl.hpp>
 
+#include "cairn/backend/cpu/gemm/gemm_bf16.h"
 #include "cairn/backend/cpu/onednn/compat.h"
 #include "cairn/base/error.h"
 
@@ -40,6 +41,8 @@ Machine describe_machine() {
   m.instructions = "generic", m.usable = true, m.targets = "this architecture";
 #endif
   m.bf16 = multiplies_bf16();
+  if (m.bf16)
+    m.bf16_kernels = has_gemm_bf16() ? "Cairn's AVX-512 BF16 for products and 3x3 convolutions (Winograd), oneDNN for the rest" : "oneDNN";
   const dnnl_version_t* v = dnnl_version();
   m.onednn = fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch, name_of(dnnl::get_effective_cpu_isa()));
   return m;

@@ -9,6 +9,7 @@ struct Machine {
   std::string onednn;        // version and the instruction set that it uses
   std::string targets;       // instruction sets that Cairn's kernels are built for
   bool bf16 = false;         // multiplies bf16 in hardware
+  std::string bf16_kernels;  // by which kernels; empty where it does not
   bool usable = false;       // AVX2 and FMA at least
 };
 Machine describe_machine();

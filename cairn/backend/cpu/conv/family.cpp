@@ -122,6 +122,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
+  if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
@@ -133,6 +134,30 @@ bool describable(const TensorDesc& w, int64_t groups) {
   return (w.shape[0] / groups) % w.layout.block == 0 && w.shape[1] % w.layout.block == 0;
 }
 
+// Some row of the kernel, in some dimension, lies on padding wherever it is put: a 3x3 kernel over 1x1 pixels.
+bool taps_miss(const OpCall& call, const ConvRoles& r) {
+  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"),
+             &pads = call.attrs->ints("pads");
+  for (int d = 0; d < stride.ssize(); ++d)
+    for (int64_t tap = 0; tap < r.w->shape[d + 2]; ++tap) {
+      bool meets = false;
+      for (int64_t o = 0; o < r.y->shape[d + 2] && !meets; ++o) {
+        const int64_t i = o * stride[d] + tap * dilation[d] - pads[2 * d];
+        meets = i >= 0 && i < r.x->shape[d + 2];
+      }
+      if (!meets) return true;
+    }
+  return false;
+}
+
+// Whether the call's type is multiplied as it is. oneDNN 2.6 leaves in its gradient of a bf16 weight, where taps miss the
+// image, what was in memory before.
+bool multiplied_as_is(const OpCall& call, const ConvRoles& r) {
+  if (call.dtype() == DType::f32) return true;
+  if (call.dtype() != DType::bf16 || !onednn::has_bf16_products()) return false;
+  return r.direction != ConvDirection::weight || !taps_miss(call, r);
+}
+
 std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call)) return nullptr;
   const ConvRoles roles = roles_of(call);
@@ -141,9 +166,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   for (const TensorDesc* d : {roles.x, roles.w, roles.y, roles.bias, roles.residual})
     if (d && !d->layout.blocked() && !d->contiguous()) return nullptr;
   if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
-  const bool native =
-      call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && onednn::has_bf16_products());
-  if (!native) return widened(call, prepare);
+  if (!multiplied_as_is(call, roles)) return widened(call, prepare);
   onednn::ThreadScope scope(num_threads());
   try {
     auto kernel = kernel_for(call, roles);
@@ -178,7 +201,7 @@ bool layouts(OpCall& call) {
   const int64_t groups = call.attrs->integer("groups");
   SmallVector<DType, 3> types;
   for (TensorDesc* d : {r.x, r.w, r.y}) types.push_back(d->dtype);
-  if (is_narrow(call.dtype()) && !onednn::has_bf16_products()) {
+  if (!multiplied_as_is(call, r)) {
     for (TensorDesc* d : {r.x, r.w, r.y}) d->dtype = DType::f32;
     call.fixed = 0;  // weights are widened in every run, so they cannot be packed
   }

@@ -6,6 +6,7 @@
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/gemm/gemm.h"
+#include "cairn/backend/cpu/gemm/gemm_bf16.h"
 #include "cairn/backend/cpu/gemv/gemv.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -129,7 +130,45 @@ class MatmulPlan : public Plan {
   Kernel kernel_ = Kernel::library;
 };
 
-// bf16 on processors that multiply it.
+// bf16 by Cairn's own kernel: one product that is not tiny.
+class MatmulBf16Plan : public Plan {
+ public:
+  explicit MatmulBf16Plan(const OpCall& call) : a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
+    const int rank = call.rank();
+    shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
+    const MatrixRead a = read_of(call.in(0)), b = read_of(call.in(1));
+    const Batch batch = batch_of(call);
+    a_ = operand(nullptr, a), b_ = operand(nullptr, b);
+    // A matrix on the right that all of the batch shares: one tall product.
+    const bool tall = batch.sizes.size() == 1 && batch.b[0] == 0 && a.order == 'N' && batch.a[0] == shape_.m * a.leading;
+    if (tall) shape_.m *= batch.sizes[0];
+    fits_ = (tall || batch.count() == 1) && has_gemm_bf16() && gemm_pays(shape_);
+    wide_ = call.out().dtype == DType::f32;
+    if (fits_) workspace_bytes = gemm_bf16_workspace(shape_, a_, b_, wide_);
+    for (size_t i = 2; i < call.inputs.size(); ++i)
+      (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
+  }
+  bool fits() const { return fits_; }
+  void launch(const Launch& args) const override {
+    Bf16Operand a = a_, b = b_;
+    a.data = static_cast<const uint16_t*>(args.inputs[0]) + a_offset_;
+    b.data = static_cast<const uint16_t*>(args.inputs[1]) + b_offset_;
+    const auto added = [&](int input) { return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]); };
+    gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)}, args.outputs[0], wide_, shape_.n, args.workspace);
+  }
+
+ private:
+  static Bf16Operand operand(const void* data, const MatrixRead& read) {
+    return read.order == 'N' ? Bf16Operand{data, false, read.leading, 1} : Bf16Operand{data, false, 1, read.leading};
+  }
+  int64_t a_offset_, b_offset_;
+  GemmShape shape_;
+  Bf16Operand a_, b_;
+  bool fits_, wide_;
+  int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
+};
+
+// bf16 on processors that multiply it: tiny products and batches.
 class MatmulPrimitivePlan : public Plan {
  public:
   explicit MatmulPrimitivePlan(const OpCall& call)
@@ -158,7 +197,9 @@ class MatmulPrimitivePlan : public Plan {
 // matmul_add: where Cairn's own kernel would multiply.
 bool supports(const OpCall& call) {
   if (is_op(call, "matmul")) return is_f32_or_narrow(call.dtype());
-  if (!is_op(call, "matmul_add") || call.dtype() != DType::f32 || call.rank() != 2) return false;
+  if (!is_op(call, "matmul_add") || call.rank() != 2) return false;
+  const bool bf16 = call.dtype() == DType::bf16 && onednn::has_bf16_products() && has_gemm_bf16();
+  if (call.dtype() != DType::f32 && !bf16) return false;
   return gemm_pays({call.shape(0)[0], call.shape(1)[1], call.shape(0)[1]});
 }
 
@@ -168,6 +209,11 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
     if (!call.inputs[i]->contiguous()) return nullptr;
   const bool empty = numel(call.out().shape) == 0 || call.shape(0).back() == 0;
   const bool strides_work = readable(call.in(0)) && readable(call.in(1));
+  if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty) {
+    auto plan = std::make_unique<MatmulBf16Plan>(call);
+    if (plan->fits()) return plan;
+  }
+  if (is_op(call, "matmul_add") && call.dtype() != DType::f32) return nullptr;
   if (call.dtype() == DType::bf16 && onednn::has_bf16_products() && strides_work && !empty) try {
       return std::make_unique<MatmulPrimitivePlan>(call);
     } catch (const dnnl::error&) {  // strides that the primitive refuses

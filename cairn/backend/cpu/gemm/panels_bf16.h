@@ -1,0 +1,49 @@
+// The register tile of products of bf16 with sums in f32, and what packs its operands. Numbers lie
+// in pairs along the depth: that is what one instruction multiplies. Only where the processor has
+// AVX-512 BF16.
+#pragma once
+#include <cstdint>
+
+namespace cairn::cpu::panels_bf16 {
+
+// C = init + A B + bias. B is packed in panels of kPanel columns, each [pair of the
+// depth][column][2].
+struct Product {
+  const uint16_t* a;      // element k of row r: a[r * a_row + k / 2 * a_pair + k % 2]
+  int64_t a_row, a_pair;  // a_row of kPackedTiles: A is what pack_tiles left
+  int64_t rows, pairs;    // an odd depth is filled up with zeros
+  const uint16_t* packed;
+  int64_t panel_stride;  // elements from panel to panel
+  int64_t columns;       // of C; the last panel may be part
+  const float* init;     // null: nothing; c itself adds to C
+  int64_t init_row;
+  const float* bias;  // one row, null: none
+  void* c;            // f32, or bf16 where `narrow`
+  int64_t c_row;      // elements
+  bool narrow;
+};
+
+inline constexpr int64_t kPackedTiles = -1;
+inline constexpr int64_t kPanel = 32, kTileRows = 12;
+inline constexpr int64_t kMostTileColumns = 144;  // rows of A that are packed at a time
+
+struct Kernels {
+  void (*multiply)(const Product& product);
+  // to[j] = from[j] in bf16, and a zero behind an odd number of them.
+  void (*narrow_row)(const float* from, int64_t count, uint16_t* to);
+  void (*copy_row)(const uint16_t* from, int64_t count, uint16_t* to);
+  // Two rows of a matrix, the second perhaps null (zeros), as one row of pairs of all its panels;
+  // the last panel is filled up with zeros.
+  void (*pair_rows_f32)(const float* first, const float* second, int64_t columns, uint16_t* to,
+                        int64_t panel_stride);
+  void (*pair_rows)(const uint16_t* first, const uint16_t* second, int64_t columns, uint16_t* to,
+                    int64_t panel_stride);
+  // Packs the transpose of `depth` rows of at most kMostTileColumns elements as A of a product.
+  void (*pack_tiles_f32)(const float* w, int64_t ld, int64_t columns, int64_t depth, uint16_t* to);
+  void (*pack_tiles)(const uint16_t* w, int64_t ld, int64_t columns, int64_t depth, uint16_t* to);
+};
+
+// Null where the processor, or the instruction set that Highway was left, has no AVX-512 BF16.
+const Kernels* kernels();
+
+}  // namespace cairn::cpu::panels_bf16

@@ -35,10 +35,10 @@ void vjp_matmul(VjpCall& c) {
   if (c.needs[1]) c.results[1] = sum_to(matmul(transpose(c.inputs[0], -1, -2), c.grad()), c.input_shapes[1]);
 }
 
-// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each. Of bf16 matrices the sum, and what is
-// added, are f32; nothing need be added then.
+// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each. To bf16 matrices f32 may be added, or
+// nothing: then the sum is f32.
 void infer_matmul_add(OpCall& c) {
-  const bool wide = c.dtype(0) == DType::bf16;
+  const bool wide = c.dtype(0) == DType::bf16 && (c.inputs.size() == 2 || c.dtype(2) == DType::f32);
   if (c.inputs.size() < (wide ? 2 : 3) || c.inputs.size() > 4) c.error("wants two matrices and one or two tensors to add");
   infer_matmul(c);
   const Shape out = c.out().shape;
@@ -52,13 +52,13 @@ void infer_matmul_add(OpCall& c) {
   if (c.inputs.size() == 4 && c.shape(2).size() == c.shape(3).size()) c.error("wants a matrix and a row to add");
 }
 void matmul_add_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Tensor> out) {
-  const bool wide = in[0].dtype() == DType::bf16;
+  const bool wide = in[0].dtype() == DType::bf16 && (in.size() == 2 || in[2].dtype() == DType::f32);
   out[0] = wide ? matmul(cast(in[0], DType::f32), cast(in[1], DType::f32)) : matmul(in[0], in[1]);
   for (const Tensor& t : in.subspan(2)) out[0] = add(out[0], t);
 }
 
 const OpDef kOps[] = {
-    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both; of bf16 matrices, a sum in f32", -1, 1, infer_matmul_add, 0, nullptr,
+    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both; of bf16 matrices, perhaps in f32", -1, 1, infer_matmul_add, 0, nullptr,
           "made after differentiation", matmul_add_in_basics},
     OpDef{"matmul", "matrix product, batched over leading dimensions", 2, 1, infer_matmul, kSaveInputs, vjp_matmul}.with_autocast(Autocast::low).with_onnx("MatMul"),
 };

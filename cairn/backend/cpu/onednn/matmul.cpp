@@ -198,7 +198,7 @@ class MatmulPrimitivePlan : public Plan {
 bool supports(const OpCall& call) {
   if (is_op(call, "matmul")) return is_f32_or_narrow(call.dtype());
   if (!is_op(call, "matmul_add") || call.rank() != 2) return false;
-  const bool bf16 = call.dtype() == DType::bf16 && onednn::has_bf16_products() && has_gemm_bf16();
+  const bool bf16 = call.dtype() == DType::bf16 && call.out().dtype == DType::f32 && onednn::has_bf16_products() && has_gemm_bf16();
   if (call.dtype() != DType::f32 && !bf16) return false;
   return gemm_pays({call.shape(0)[0], call.shape(1)[1], call.shape(0)[1]});
 }

@@ -1,9 +1,10 @@
 #include "fuzz/fuzz.h"
 
-#include "cairn/io/tokenizer.h"
+#include "cairn/text/tokenizer.h"
 #include "cairn/io/utf8.h"
 
 using namespace cairn::io;
+using namespace cairn::text;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Bytes input(data, size);

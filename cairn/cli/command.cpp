@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 
 namespace cairn::cli {
 namespace {
+
+constexpr const char* kOf = "of ";  // begins what is_about() says
 
 void collect_names(const CLI::App& app, std::vector<std::string>& names) {
   for (const CLI::Option* option : app.get_options())
@@ -32,6 +34,11 @@ std::string path_of(const CLI::App* command) {
   return parent ? path_of(parent) + " " + command->get_name() : command->get_name();
 }
 
+int say_wrong(const std::string& message, const CLI::App& command) {
+  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(&command));
+  return kWrongUsage;
+}
+
 // What is wrong, with the nearest name that exists, and where the right ones are listed.
 int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
@@ -47,8 +54,9 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
     message += fmt::format("; did you mean {}?", near);
     break;
   }
-  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(command));
-  return kWrongUsage;
+  if (!unknown.empty() && command->get_description().starts_with(kOf))
+    message += fmt::format("; it is no option {}", command->get_description());
+  return say_wrong(message, *command);
 }
 
 std::string wrong_whole(const std::string& text, int64_t low, int64_t high) {
@@ -109,6 +117,10 @@ Option Option::one_of(const std::vector<std::string>& names) const {
   option_->check(CLI::IsMember(names));
   return *this;
 }
+Option Option::group(const std::string& heading) const {
+  option_->group(heading);
+  return *this;
+}
 bool Option::given() const { return option_->count() > 0; }
 std::string Option::name() const { return option_->get_name(); }
 
@@ -149,8 +161,34 @@ Option Command::flag(const std::string& name, bool& value, const std::string& he
   return Option(app_->add_flag(name, value, help));
 }
 
-int run_program(int argc, char** argv, const std::string& about, const std::string& version,
-                const std::function<void(const Command&)>& describe) {
+Option Command::value(const std::string& name, Take take, const std::string& help) const {
+  // Each text is checked before they are counted.
+  return Option(app_->add_option_function<std::string>(
+                        name, [](const std::string&) {}, help)
+                    ->each(take));
+}
+Option Command::choice(const std::string& name, Take take, const std::string& help,
+                       bool has_opposite) const {
+  const auto given = [take](int64_t count) { take(count > 0 ? "true" : "false"); };
+  const std::string opposite = has_opposite ? ",!--no-" + name.substr(2) : "";
+  return Option(app_->add_flag_function(name + opposite, given, help));
+}
+Option Command::list(const std::string& name, Take take, const std::string& help) const {
+  const auto each = [take](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) take(text);
+  };
+  return Option(app_->add_option_function<std::vector<std::string>>(name, each, help));
+}
+void Command::is_about(const std::string& what) const { app_->description(kOf + what); }
+
+std::string in_flags(const InvalidOption& error) {
+  std::string flag = error.option();
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return "--" + flag + ": " + error.reason();
+}
+
+int run_program(const std::vector<std::string>& arguments, const std::string& about,
+                const std::string& version, const std::function<void(const Command&)>& describe) {
   CLI::App app{about, "cairn"};
   app.footer(
       "Every command and task has a --help with examples: cairn train image-classification "
@@ -160,7 +198,7 @@ int run_program(int argc, char** argv, const std::string& about, const std::stri
   Action action;
   describe(Command(&app, &action));
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp& e) {
     return app.exit(e);
   } catch (const CLI::CallForAllHelp& e) {
@@ -169,6 +207,8 @@ int run_program(int argc, char** argv, const std::string& about, const std::stri
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     return wrong_usage(app, e);
+  } catch (const InvalidOption& e) {
+    return say_wrong(in_flags(e), *deepest(app));
   }
   return action ? action() : kWrongUsage;
 }

@@ -11,6 +11,10 @@ class App;
 class Option;
 }  // namespace CLI
 
+namespace cairn {
+class InvalidOption;
+}
+
 namespace cairn::cli {
 
 using Action = std::function<int()>;  // returns the exit status
@@ -25,6 +29,7 @@ class Option {
   Option positive() const;  // finite and above 0
   Option between(double low, double high) const;
   Option one_of(const std::vector<std::string>& names) const;
+  Option group(const std::string& heading) const;  // in the help
 
   bool given() const;        // after parsing
   std::string name() const;  // "--seed"
@@ -53,6 +58,17 @@ class Command {
                 const std::string& help) const;
   Option flag(const std::string& name, bool& value, const std::string& help) const;
 
+  // Options that check themselves: `take` gets the text, "true" or "false" of a choice, and
+  // every entry of a list; it may throw InvalidOption.
+  using Take = std::function<void(const std::string& text)>;
+  Option value(const std::string& name, Take take, const std::string& help) const;
+  Option choice(const std::string& name, Take take, const std::string& help,
+                bool has_opposite) const;  // --no-NAME
+  Option list(const std::string& name, Take take, const std::string& help) const;
+
+  // What its options belong to, said when one is unknown.
+  void is_about(const std::string& what) const;
+
  private:
   CLI::App* app_;
   Action* action_;
@@ -60,8 +76,11 @@ class Command {
 
 // Describes the program by `describe`, parses the arguments and runs the chosen action. Wrong usage
 // is explained on standard error, with the nearest name that exists.
-int run_program(int argc, char** argv, const std::string& about, const std::string& version,
-                const std::function<void(const Command&)>& describe);
+int run_program(const std::vector<std::string>& arguments, const std::string& about,
+                const std::string& version, const std::function<void(const Command&)>& describe);
+
+// "--lr-discriminator: ..." of an option named lr_discriminator.
+std::string in_flags(const InvalidOption& error);
 
 inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 

@@ -6,30 +6,27 @@
 #include <vector>
 
 #include "cairn/cli/command.h"
+#include "cairn/train/options.h"
 
 namespace cairn::cli {
 
 void add_train(const Command& app);
-void add_eval(const Command& app);
-void add_generate(const Command& app);
-void add_predict(const Command& app);
+// eval, predict, generate, ...: the verbs of all tasks; the one that the arguments call gets the
+// options of its run's task.
+void add_verbs(const Command& app, const std::vector<std::string>& arguments);
 void add_bench(const Command& app);
 void add_info(const Command& app);
 void add_doctor(const Command& app);
 void add_quantize(const Command& app);
 void add_report(const Command& app);
 void add_tour(const Command& app);
+void add_sample(const Command& app);
 
-// What a command does with a run of one task.
-struct TaskAction {
-  std::string task;
-  std::function<int()> action;
-  std::vector<Option> options = {};  // those that only this task knows
-};
-// Runs the action of the task that made the run (or weights file) at `path`. Throws Error when none
-// can, and UsageError when options of another task were given.
-int dispatch(const std::string& verb, const std::string& path,
-             const std::vector<TaskAction>& actions);
+// `cairn train --resume RUN`: the run says which task it is of.
+void name_task_of_resumed(std::vector<std::string>& arguments);
+
+// All options of a task or verb; `options` must live until the action has run.
+void add_options(const Command& command, train::OptionSet& options);
 
 // While alive, with a file given, every op is timed; at the end a table goes to standard error and
 // a Chrome trace to the file.

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -21,11 +20,6 @@ std::string processor() {
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "unknown";
-}
-
-std::string data_folder() {
-  if (const char* given = std::getenv("CAIRN_DATA")) return given;
-  return "../shared/data";
 }
 
 double gigabytes_of_memory() {
@@ -49,11 +43,7 @@ int print_report() {
       "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this "
       "build)\n\n",
       machine.onednn, machine.targets);
-  const std::string data = data_folder();
-  fmt::print("data\n  {} {}\n", data,
-             std::filesystem::is_directory(data)
-                 ? "is there"
-                 : "is missing: set CAIRN_DATA, or train on --data digits, which needs no files");
+  fmt::print("data\n  digits and a text come with the program; of your own: --data FOLDER\n");
   if (!machine.usable) {
     fmt::print("\nmissing: this processor lacks AVX2; kernels run in plain code, slowly\n");
     return 1;

@@ -6,7 +6,7 @@
 #include <new>
 #include <system_error>
 
-#include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
 #include "cairn/train/signals.h"
 
@@ -14,22 +14,27 @@ namespace cairn::cli {
 namespace {
 
 int run(int argc, char** argv) {
-  const int status = run_program(argc, argv,
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == "help") {  // cairn help train -> cairn train --help
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
+  name_task_of_resumed(arguments);
+  const int status = run_program(arguments,
                                  "Cairn trains, evaluates, explains and ships neural networks.\n\n"
                                  "  cairn train image-classification --out runs/digits\n"
                                  "  cairn eval runs/digits\n"
                                  "  cairn predict runs/digits picture.png\n",
-                                 "cairn 0.1.0", [](const Command& app) {
+                                 "cairn 0.1.0", [&](const Command& app) {
                                    add_train(app);
-                                   add_eval(app);
-                                   add_predict(app);
-                                   add_generate(app);
+                                   add_verbs(app, arguments);
                                    add_bench(app);
                                    add_info(app);
                                    add_doctor(app);
                                    add_quantize(app);
                                    add_report(app);
-        add_tour(app);
+                                   add_tour(app);
+                                   add_sample(app);
                                  });
   errno = 0;
   const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);
@@ -47,6 +52,9 @@ int main(int argc, char** argv) {
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
   try {
     return cli::run(argc, argv);
+  } catch (const InvalidOption& e) {
+    fmt::print(stderr, "cairn: {}\n", cli::in_flags(e));
+    return cli::kWrongUsage;
   } catch (const UsageError& e) {
     fmt::print(stderr, "cairn: {}\n", e.what());
     return cli::kWrongUsage;

@@ -1,10 +1,9 @@
-#include "cairn/tasks/report.h"
-
 #include <fmt/format.h>
 
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/tasks/task.h"
 
 namespace cairn::cli {
 

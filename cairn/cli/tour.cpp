@@ -15,7 +15,9 @@ void add_tour(const Command& app) {
       "  cairn tour --only transformer gan --out runs/two\n");
   auto o = std::make_shared<tasks::tour::TourOptions>();
   auto json = std::make_shared<bool>(false);
-  command.option("--only", o->stops, "Some of cnn, rnn, transformer, gan (default: all)");
+  command.option(
+      "--only", o->stops,
+      fmt::format("Some of {} (default: all)", fmt::join(tasks::tour::stop_names(), ", ")));
   command.option("--out", o->out, "Folder of the tour").shows_default();
   command.flag("--resume", o->resume, "Go on with the tour in --out");
   command.option("--seed", o->seed, "Seed of all trainings").whole(0, INT64_MAX).shows_default();

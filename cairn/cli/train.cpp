@@ -1,58 +1,92 @@
 #include <memory>
 
-#include "cairn/base/parallel.h"
-#include "cairn/cli/training.h"
+#include "cairn/cli/commands.h"
+#include "cairn/io/file.h"
+#include "cairn/tasks/task.h"
 
 namespace cairn::cli {
+namespace {
 
-void add_threads(const Command& command) {
-  constexpr int64_t kMostThreads = 1024;
-  command
-      .option(
-          "--threads", [](int n) { set_num_threads(n); },
-          "Threads to compute with (default: all processors)")
-      .whole(1, kMostThreads);
+struct Chosen {
+  std::unique_ptr<train::RunOptions> options;
+  std::string config, profile;
+  bool print_config = false, json = false;
+};
+
+train::Json read_json(const std::string& path) {
+  try {
+    return train::Json::parse(io::read_text_file(path));
+  } catch (const nlohmann::json::exception& e) {
+    fail("'{}' is no JSON: {}", path, e.what());
+  }
 }
 
-void add_training(const Training& t) {
-  const Command& command = t.command;
-  train::RunOptions& o = *t.options;
-  command.option("--seed", o.seed, "Seed of initial weights and of all that is random")
-      .whole(0, INT64_MAX)
-      .shows_default();
+void take_file(const tasks::Task& task, Chosen& chosen) {
+  const train::Json config = read_json(chosen.config);
+  const std::string of = config.is_object() ? config.value("task", task.name) : task.name;
+  check(of == task.name, "'{}': task: is '{}', not '{}'", chosen.config, of, task.name);
+  chosen.options->read_file(config, chosen.config);
+}
+
+int run(const tasks::Task& task, Chosen& chosen) {
+  if (!chosen.config.empty()) take_file(task, chosen);
+  if (chosen.print_config) {
+    train::Json config = {{"task", task.name}, {"format", train::kConfigFormat}};
+    config.update(chosen.options->to_json());
+    fmt::print("{}\n", config.dump(2));
+    return kDone;
+  }
+  const ProfileScope scope(chosen.profile);
+  const train::Json result = task.train(*chosen.options);
+  if (chosen.json) fmt::print("{}\n", result.dump());
+  else fmt::print("{}\n", task.summary(result));
+  return kDone;
+}
+
+void add_task(const Command& train, const tasks::Task& task) {
+  const Command command = train.add_command(task.name, task.what);
+  command.examples(task.examples);
+  const auto chosen = std::make_shared<Chosen>();
+  chosen->options = task.options();
+  add_options(command, *chosen->options);
   command
-      .option("--save-every", o.save_every,
-              fmt::format("Save a checkpoint also after so many steps (default: {})", t.saves))
-      .whole(1, INT64_MAX);
-  command.option("--out", o.out, fmt::format("Folder of the run (default: runs/{}-N)", t.task));
-  command.flag("--resume", o.resume, "Go on with the run in --out");
-  command.flag("--quiet", o.quiet, "No progress on standard error");
-  auto json = std::make_shared<bool>(false);
-  command.flag("--json", *json,
-               "Print the result as one JSON object, the last line of standard output");
+      .option("--config", chosen->config,
+              "JSON file of options, as a run's config.json; those given here come first")
+      .group("Run");
+  command.flag("--print-config", chosen->print_config, "Print what was chosen so far, and end")
+      .group("Run");
+  command
+      .flag("--json", chosen->json,
+            "Print the result as one JSON object, the last line of standard output")
+      .group("Run");
   add_threads(command);
-  auto profile = std::make_shared<std::string>();
-  command.option("--profile", *profile,
-                 "Time every op: prints a table and writes a Chrome trace to this file");
-  command.runs([t, json, profile] {
-    const ProfileScope scope(*profile);
-    const train::Json result = t.train();
-    if (*json) fmt::print("{}\n", result.dump());
-    else t.print(result);
-    return 0;
-  });
+  command
+      .option("--profile", chosen->profile,
+              "Time every op: prints a table and writes a Chrome trace to this file")
+      .group("Run");
+  command.runs([&task, chosen] { return run(task, *chosen); });
 }
+
+}  // namespace
 
 void add_train(const Command& app) {
   const Command train = app.add_command("train", "Train a network");
   train.needs_command();
   train.examples(
       "  cairn train image-classification --out runs/digits\n"
-      "  cairn train language-model --model lstm --out runs/lstm\n"
+      "  cairn train --resume runs/digits\n"
       "  cairn train image-classification --help\n");
-  add_train_image_classification(train);
-  add_train_image_gan(train);
-  add_train_language_model(train);
+  for (const tasks::Task& task : tasks::all_tasks()) add_task(train, task);
+}
+
+// cairn train --resume RUN ... -> cairn train TASK --out RUN --resume ...
+void name_task_of_resumed(std::vector<std::string>& arguments) {
+  if (arguments.size() < 3 || arguments[0] != "train" || arguments[1] != "--resume") return;
+  const std::string run = arguments[2];
+  const auto folder = train::RunFolder::open(run, "");
+  arguments.erase(arguments.begin() + 1, arguments.begin() + 3);
+  arguments.insert(arguments.begin() + 1,
+                   {folder.config()["task"].get<std::string>(), "--out", run, "--resume"});
 }
 
 }  // namespace cairn::cli

@@ -4,11 +4,12 @@
 #include <cstring>
 #include <filesystem>
 
-#include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/data/cifar.h"
 #include "cairn/data/digits.h"
 #include "cairn/data/folder.h"
 #include "cairn/data/idx.h"
+#include "cairn/data/picture.h"
 
 namespace cairn::data {
 namespace {
@@ -39,7 +40,7 @@ const char* name_of(Split split) { return split == Split::train ? "train" : "tes
 Split split_from_name(const std::string& name) {
   if (name == "train") return Split::train;
   if (name == "test") return Split::test;
-  throw UsageError(fmt::format("no split '{}'; there are 'train' and 'test'", name));
+  throw InvalidOption("split", no_such_name(name, {"train", "test"}));
 }
 
 std::string to_string(const ImageShape& shape) {
@@ -67,15 +68,24 @@ void MemoryImages::image(int64_t index, uint8_t* chw) const {
   std::memcpy(chw, &pixels_[static_cast<size_t>(index) * size], size);
 }
 
-ImageDatasetPtr open_image_dataset(const std::string& source, Split split, OpenOptions options) {
+namespace {
+
+ImageDatasetPtr open_as_it_is(const std::string& source, Split split, const OpenOptions& options) {
   if (source == "digits" && !fs::exists(source)) return open_digits(split);
   check(fs::exists(source), "no such data: '{}'; {}", source, kAccepted);
   check(fs::is_directory(source), "'{}' is a file, data is a folder; {}", source, kAccepted);
   check(!fs::is_empty(source), "the folder '{}' is empty; {}", source, kAccepted);
   if (has_idx_files(source)) return open_idx(source, split);
   if (has_cifar_files(source)) return open_cifar(source, split);
-  if (has_image_files(source)) return open_image_folder(source, split, options.image_size);
+  if (has_image_files(source)) return open_image_folder(source, split, options);
   fail("no image data is known in '{}' (it holds {}); {}", source, contents_of(source), kAccepted);
+}
+
+}  // namespace
+
+ImageDatasetPtr open_image_dataset(const std::string& source, Split split, OpenOptions options) {
+  ImageDatasetPtr set = open_as_it_is(source, split, options);
+  return options.shape ? fitted(std::move(set), *options.shape) : set;
 }
 
 }  // namespace cairn::data

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@ namespace cairn::data {
 
 enum class Split { train, test };
 const char* name_of(Split split);
-Split split_from_name(const std::string& name);  // throws UsageError, naming the two
+Split split_from_name(const std::string& name);  // throws InvalidOption, naming the two
 
 struct ImageShape {
   int channels = 0, height = 0, width = 0;
@@ -61,7 +62,11 @@ class MemoryImages : public ImageDataset {
 };
 
 struct OpenOptions {
-  int image_size = 0;  // of class folders: square of this side; 0: the images' own size, at most 96
+  // Of class folders: square of this side; 0: as a look at many of them suggests, at most 96.
+  int image_size = 0;
+  // What a trained network takes: pictures of other sizes and colours are fitted to it, as a single
+  // one is that it is shown (picture.h).
+  std::optional<ImageShape> shape = {};
 };
 
 // `source` is "digits", or a folder with IDX files, with CIFAR's binary batches, or with a folder

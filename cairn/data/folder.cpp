@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/data/picture.h"
 #include "cairn/io/image.h"
 
 namespace cairn::data {
@@ -17,6 +18,7 @@ constexpr int kLargestDefaultSide = 96, kLargestSide = 1024;
 constexpr int64_t kCacheBytes = int64_t{1} << 30;
 constexpr size_t kMaxClasses = 100000;
 constexpr int kTestEvery = 10;
+constexpr size_t kLooks = 5, kMostLooks = 200;
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
@@ -150,12 +152,7 @@ class FolderImages : public ImageDataset {
   enum : uint8_t { kEmpty, kFilling, kReady };
 
   void decode(int64_t index, uint8_t* chw) const {
-    const auto [channels, height, width] = shape();
-    const io::Image raw = io::with_channels(io::read_image(paths_[index]), channels);
-    const io::Image image = io::resize(io::center_crop(raw, width, height), width, height);
-    const size_t plane = size_t(height) * width;
-    for (size_t i = 0; i < plane; ++i)
-      for (int c = 0; c < channels; ++c) chw[c * plane + i] = image.pixels[i * channels + c];
+    planes_of(fit_picture(io::read_image(paths_[index]), shape()), chw);
   }
 
   std::vector<std::string> paths_;
@@ -164,21 +161,31 @@ class FolderImages : public ImageDataset {
   mutable std::vector<std::atomic<uint8_t>> states_;
 };
 
+int median(std::vector<int> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+// Of what is seen in the first kLooks pictures of every class, at most kMostLooks in all.
 ImageShape shape_for(const Listing& listing, int image_size) {
   ImageShape shape{1, image_size, image_size};
-  for (size_t i = 0; i < listing.paths.size(); ++i) {
-    if (i > 0 && listing.labels[i] == listing.labels[i - 1]) continue;
+  std::vector<int> heights, widths;
+  size_t place = 0;
+  for (size_t i = 0; i < listing.paths.size() && heights.size() < kMostLooks; ++i) {
+    place = i > 0 && listing.labels[i] == listing.labels[i - 1] ? place + 1 : 0;
+    if (place >= kLooks) continue;
     const io::Image image = io::read_image(listing.paths[i]);
     shape.channels = std::max(shape.channels, image.channels);
-    if (shape.height > 0) continue;
-    const bool small = image.width <= kLargestDefaultSide && image.height <= kLargestDefaultSide;
-    shape.height = small ? image.height : kLargestDefaultSide;
-    shape.width = small ? image.width : kLargestDefaultSide;
+    heights.push_back(std::min(image.height, kLargestDefaultSide));
+    widths.push_back(std::min(image.width, kLargestDefaultSide));
   }
+  if (image_size == 0) shape.height = median(heights), shape.width = median(widths);
   return shape;
 }
 
 }  // namespace
+
+bool is_image_file(const std::string& path) { return has_image_ending(path) && !is_hidden(path); }
 
 bool has_image_files(const std::string& folder) {
   std::string root = split_folder(folder, Split::train);
@@ -189,15 +196,18 @@ bool has_image_files(const std::string& folder) {
   return false;
 }
 
-ImageDatasetPtr open_image_folder(const std::string& folder, Split split, int image_size) {
-  check(image_size >= 0 && image_size <= kLargestSide, "image size {}: 1 to {} are possible",
-        image_size, kLargestSide);
+ImageDatasetPtr open_image_folder(const std::string& folder, Split split,
+                                  const OpenOptions& options) {
+  check(options.image_size >= 0 && options.image_size <= kLargestSide,
+        "image size {}: 1 to {} are possible", options.image_size, kLargestSide);
   Listing listing = listing_for(folder, split);
   check(!listing.paths.empty(), "'{}' has no images for the {} split; add more images", folder,
         name_of(split));
   // Both splits take their shape from the training images.
   const ImageShape shape =
-      shape_for(split == Split::train ? listing : listing_for(folder, Split::train), image_size);
+      options.shape ? *options.shape
+                    : shape_for(split == Split::train ? listing : listing_for(folder, Split::train),
+                                options.image_size);
   return std::make_shared<FolderImages>(folder, shape, std::move(listing));
 }
 

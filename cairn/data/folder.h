@@ -7,10 +7,13 @@
 namespace cairn::data {
 
 bool has_image_files(const std::string& folder);
+bool is_image_file(const std::string& path);  // by its ending: .png, .jpg, .jpeg, .ppm, .pgm
 
-// Images are decoded when they are first asked for, cut to their middle, resized to image_size x
-// image_size (0: the first image's own size, at most 96) and kept while they take less than 1 GB
-// together. Grey when the first image of every class is grey.
-ImageDatasetPtr open_image_folder(const std::string& folder, Split split, int image_size);
+// Images are decoded when they are first asked for, fitted to the shape (picture.h) and kept while
+// they take less than 1 GB together. The shape: as asked for; else square of image_size; else what
+// a look at some of every class suggests (their median, at most 96). Grey when all of those are
+// grey.
+ImageDatasetPtr open_image_folder(const std::string& folder, Split split,
+                                  const OpenOptions& options);
 
 }  // namespace cairn::data

@@ -2,11 +2,9 @@
 // (seed, epoch) alone: the same with any number of threads, and when a run goes on from the middle
 // of an epoch.
 #pragma once
-#include <map>
 #include <memory>
-#include <mutex>
 
-#include "cairn/data/prefetch.h"
+#include "cairn/data/batch_loader.h"
 #include "cairn/data/transform.h"
 #include "cairn/tensor/tensor.h"
 
@@ -21,9 +19,9 @@ struct LoaderOptions {
   Augment augment{};
   Normalization normalization{};  // empty: measured on the dataset itself
   int threads = 2;
-  int ahead = 4;            // batches made before they are asked for
-  int64_t start_epoch = 0;  // where to go on
-  int64_t start_batch = 0;
+  int ahead = 4;                  // batches made before they are asked for
+  int64_t start_step = 0;         // where to go on: batches that were taken before
+  int64_t shard = 0, shards = 1;  // of several processes: see Order
 };
 
 struct Batch {
@@ -46,7 +44,7 @@ class Loader {
 
   // Fills `batch`, whose old memory is used again; false at the end. Throws what reading the data
   // threw, at the batch that it belongs to.
-  bool next(Batch& batch) { return prefetcher_->next(batch); }
+  bool next(Batch& batch) { return batches_->next(batch); }
 
   // for (const data::Batch& batch : loader): one way through all epochs; batch is used again.
   class Iterator {
@@ -67,24 +65,16 @@ class Loader {
   Iterator begin() { return Iterator(this); }
   Iterator end() { return Iterator(nullptr); }
 
-  int64_t batches_per_epoch() const { return batches_per_epoch_; }
+  int64_t batches_per_epoch() const { return batches_->order().steps_per_epoch(); }
   const Normalization& normalization() const { return options_.normalization; }
 
  private:
-  using Order = std::shared_ptr<const std::vector<int64_t>>;
-  Order order_of(int64_t epoch);
-  void make(int64_t number, Batch& batch);
+  void make(const BatchPlan& plan, Batch& batch) const;
 
   ImageDatasetPtr dataset_;
   LoaderOptions options_;
-  int64_t batches_per_epoch_ = 0;
   Batch current_;  // of an iteration
-  std::mutex orders_mutex_;
-  std::map<int64_t, Order> orders_;  // of the epochs that are being made
-  std::unique_ptr<Prefetcher<Batch>> prefetcher_;
+  std::unique_ptr<BatchLoader<Batch>> batches_;
 };
-
-// The order of `count` samples in this epoch: a permutation drawn from (seed, epoch).
-std::vector<int64_t> shuffled_order(int64_t count, uint64_t seed, int64_t epoch);
 
 }  // namespace cairn::data

@@ -1,12 +1,11 @@
-// Text for language models: read, turned into tokens, split, cut into windows.
+// Text for language models: read, turned into tokens, split.
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "cairn/io/tokenizer.h"
+#include "cairn/text/tokenizer.h"
 
 namespace cairn::data {
 
@@ -15,7 +14,7 @@ namespace cairn::data {
 std::string read_text(const std::string& source);
 
 struct TextTokens {
-  std::shared_ptr<const io::Tokenizer> tokenizer;
+  std::shared_ptr<const text::Tokenizer> tokenizer;
   std::vector<int64_t> train, validation;
 };
 
@@ -24,33 +23,6 @@ struct TextTokens {
 // characters that it lacks.
 TextTokens tokenize_text(const std::string& text, const std::string& name,
                          const std::string& tokens, double validation_part = 0.1,
-                         std::shared_ptr<const io::Tokenizer> tokenizer = nullptr);
-
-// Windows of a batch: inputs and targets, the same one token later, each [batch, length].
-struct Windows {
-  std::vector<int64_t> inputs, targets;
-};
-
-// At places drawn from (seed, step), for models without a memory between windows (GPT). Throws
-// Error when the text is shorter than one window and its target.
-Windows random_windows(std::span<const int64_t> tokens, int64_t batch, int64_t length,
-                       uint64_t seed, int64_t step);
-
-// The text in `batch` streams side by side, read on window by window, for models whose state is
-// carried from one to the next (truncated backpropagation through time).
-class TextStreams {
- public:
-  // Throws Error when a stream would be shorter than one window and its target.
-  TextStreams(std::span<const int64_t> tokens, int64_t batch, int64_t length);
-
-  int64_t windows() const { return windows_; }  // in one pass; the rest of the text is left out
-  Windows window(int64_t number) const;         // number is taken modulo windows()
-  // The state begins anew with this window.
-  bool starts_pass(int64_t number) const { return number % windows_ == 0; }
-
- private:
-  std::span<const int64_t> tokens_;
-  int64_t batch_, length_, stride_, windows_;
-};
+                         std::shared_ptr<const text::Tokenizer> tokenizer = nullptr);
 
 }  // namespace cairn::data

@@ -1,5 +1,4 @@
-// Texts that a language model has read, and what it expects next: one face for the memory of
-// recurrent networks and the caches of attention. Generation and beam search look at it.
+// How the networks read a text token by token: with a memory, or with caches.
 #pragma once
 #include <memory>
 #include <span>
@@ -7,21 +6,12 @@
 
 #include "cairn/models/decoder.h"
 #include "cairn/models/recurrent.h"
+#include "cairn/text/reader.h"
 
 namespace cairn::models {
 
-class Reader {
- public:
-  virtual ~Reader() = default;
-  virtual int64_t texts() const = 0;  // side by side, of one length
-  // Appends tokens [texts, T], T > 0; returns the logits that follow them [texts, vocab].
-  virtual Tensor read(std::span<const int64_t> tokens) = 0;
-  // Text i goes on from what text rows[i] was; there may be more or fewer of them than before.
-  virtual void select(std::span<const int64_t> rows) = 0;
-};
-
 // One compiled step carries the memory on, token by token.
-class RecurrentReader : public Reader {
+class RecurrentReader : public text::Reader {
  public:
   explicit RecurrentReader(const RecurrentLm& net, int64_t texts = 1);
   int64_t texts() const override { return memory_[0].size(1); }
@@ -38,7 +28,7 @@ class RecurrentReader : public Reader {
 
 // A Decoder for texts of any length: when the network's context is full, its second half is read
 // anew from position 0.
-class GptReader : public Reader {
+class GptReader : public text::Reader {
  public:
   explicit GptReader(const Gpt& net, int64_t texts = 1);
   int64_t texts() const override { return static_cast<int64_t>(held_.size()); }

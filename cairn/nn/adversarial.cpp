@@ -1,6 +1,9 @@
 #include "cairn/nn/adversarial.h"
 
+#include <algorithm>
+
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/ops/functions.h"
 
 namespace cairn::nn {
@@ -23,15 +26,9 @@ const std::vector<std::string>& gan_loss_names() {
 
 GanLoss gan_loss_from_name(const std::string& name) {
   const auto& names = gan_loss_names();
-  std::string known;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) return static_cast<GanLoss>(i);
-    known += (i ? ", " : "") + names[i];
-  }
-  const std::string near = nearest_name(name, names);
-  throw UsageError(fmt::format("--loss: no loss '{}'{}; there are {}", name,
-                               near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                               known));
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) throw InvalidOption("loss", no_such_name(name, names));
+  return static_cast<GanLoss>(it - names.begin());
 }
 
 const std::string& name_of(GanLoss loss) { return gan_loss_names()[static_cast<size_t>(loss)]; }

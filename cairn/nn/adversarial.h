@@ -18,7 +18,7 @@ namespace cairn::nn {
 // Minimax gives a generator almost no gradient where the discriminator is sure; the others do.
 enum class GanLoss { minimax, non_saturating, least_squares, hinge, wasserstein };
 const std::vector<std::string>& gan_loss_names();  // "minimax", "non-saturating", ...
-GanLoss gan_loss_from_name(const std::string& name);  // throws UsageError, naming the nearest
+GanLoss gan_loss_from_name(const std::string& name);  // throws InvalidOption, naming the nearest
 const std::string& name_of(GanLoss loss);
 
 Tensor discriminator_loss(GanLoss loss, const Tensor& real, const Tensor& fake);  // []

@@ -2,19 +2,19 @@
 
 #include <filesystem>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/io/file.h"
 
 namespace cairn::train {
 namespace fs = std::filesystem;
-namespace {
-
-[[noreturn]] void fail_holds_run(const std::string& path) {
-  fail("{}: this folder already holds a run; go on with --resume, or choose another --out", path);
-}
-
-}  // namespace
 
 bool RunFolder::holds_run(const std::string& path) { return fs::exists(path + "/config.json"); }
+
+void RunFolder::refuse_held(const std::string& path) {
+  check(!holds_run(path),
+        "{}: this folder already holds a run; go on with it (resume), or choose another (out)",
+        path);
+}
 
 std::string RunFolder::fresh_name(const std::string& task) {
   for (int number = 1;; ++number) {
@@ -24,16 +24,16 @@ std::string RunFolder::fresh_name(const std::string& task) {
 }
 
 RunFolder RunFolder::create(const std::string& path, const Json& config) {
-  if (holds_run(path)) fail_holds_run(path);
+  refuse_held(path);
   if (fs::exists(path) && !fs::is_directory(path))
-    fail("{}: is a file, not a folder; choose another --out", path);
+    throw InvalidOption("out", fmt::format("'{}' is a file, not a folder; choose another", path));
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) fail("{}: cannot make the folder: {}; choose another --out", path, error.message());
+  check(!error, "out: cannot make the folder '{}': {}; choose another", path, error.message());
   RunFolder run;
   run.path_ = path;
   run.config_ = config;
-  io::write_file_atomically(run.file("config.json"), std::string_view(config.dump(2) + "\n"));
+  run.save_config();
   return run;
 }
 
@@ -50,34 +50,17 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   } catch (const nlohmann::json::exception& e) {
     fail("{}: not valid JSON: {}", file, e.what());
   }
-  const std::string found = run.config_.value("task", "");
+  const auto name = run.config_.is_object() ? run.config_.find("task") : run.config_.end();
+  check(name != run.config_.end() && name->is_string(),
+        "'{}' does not say which task the run is of: it is damaged", file);
+  const std::string found = *name;
   if (!task.empty() && found != task)
     fail("{}: is a run of task '{}', not '{}'", path, found, task);
   return run;
 }
 
-void RunFolder::wants_training(const char* verb) const {
-  if (config_.contains("quantization"))
-    fail("{}: is a run in 8 bits and has no training to {}; give the run that it was made of", path_, verb);
-}
-
-Json RunFolder::choose(const std::string& task, std::string& out, bool resume) {
-  if (resume) {
-    if (out.empty()) throw UsageError("--resume: say which run with --out DIR");
-    const RunFolder run = open(out, task);
-    run.wants_training("resume");
-    return run.config();
-  }
-  if (out.empty()) out = fresh_name(task);
-  else if (holds_run(out)) fail_holds_run(out);
-  return nullptr;
-}
-
-RunFolder RunFolder::begin(const std::string& task, const std::string& out, bool resume,
-                           const Json& config) {
-  RunFolder run = resume ? open(out, task) : create(out, config);
-  run.remove_leftovers();
-  return run;
+void RunFolder::save_config() const {
+  io::write_file_atomically(file("config.json"), std::string_view(config_.dump(2) + "\n"));
 }
 
 void RunFolder::remove_leftovers() const {

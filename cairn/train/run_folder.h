@@ -20,13 +20,12 @@ class RunFolder {
   // "runs/<task>-<number>": the first that is free.
   static std::string fresh_name(const std::string& task);
 
-  // Where a training goes, before it reads or writes anything: `out` ("": a fresh name), which must
-  // hold a run of the task when `resume`, and must not otherwise. Returns the configuration to take
-  // over; null for a new run.
-  static Json choose(const std::string& task, std::string& out, bool resume);
-  // The chosen folder: the run to resume, or a new one of this configuration.
-  static RunFolder begin(const std::string& task, const std::string& out, bool resume,
-                         const Json& config);
+  // Throws Error when the folder holds a run already.
+  static void refuse_held(const std::string& path);
+
+  // What config.json is to say; written by save_config(), and inside the weights.
+  void set_config(const Json& config) { config_ = config; }
+  void save_config() const;
 
   // Throws Error for a run that "cairn quantize" made.
   void wants_training(const char* verb) const;

@@ -1,21 +1,20 @@
 #include "cairn/train/saved_model.h"
 
 #include "cairn/ops/functions.h"
-#include "cairn/train/checkpoint.h"
 
 namespace cairn::train {
 
 SavedModel open_saved_model(const std::string& path, const std::string& task) {
   if (!path.ends_with(".safetensors")) {
     const auto run = RunFolder::open(path, task);
-    return {run.weights(), run.config()};
+    return {path, run.weights(), run.config()};
   }
   const io::SafetensorsFile file(path);
   const auto it = file.metadata().find("cairn.config");
   if (it == file.metadata().end())
     fail("{}: these weights do not say which network they are of; give the run folder instead",
          path);
-  SavedModel model{path, Json::parse(it->second, nullptr, false)};
+  SavedModel model{path, path, Json::parse(it->second, nullptr, false)};
   if (!model.config.is_object())
     fail("{}: the configuration in its metadata is not valid JSON", path);
   if (!task.empty() && model.task() != task)
@@ -23,15 +22,24 @@ SavedModel open_saved_model(const std::string& path, const std::string& task) {
   return model;
 }
 
-void load_weights(const SavedModel& saved, const nn::Module& network) {
-  const Loaded loaded = load_tensors(saved.weights);
+std::string SavedModel::config_file() const {
+  return path == weights ? path : path + "/config.json";
+}
+
+NamedTensors read_weights(const std::string& path) {
+  Loaded loaded = load_tensors(path);
   for (const auto& [name, tensor] : loaded.tensors)
     if (is_float(tensor.dtype()) && all(isfinite(tensor)).item() == 0)
       fail(
           "'{}': the weights are not finite: '{}' holds NaN or infinity; use an earlier checkpoint",
-          saved.weights, name);
+          path, name);
+  return std::move(loaded.tensors);
+}
+
+void load_weights(const SavedModel& saved, const nn::Module& network) {
+  const NamedTensors weights = read_weights(saved.weights);
   try {
-    network.load_state_dict(loaded.tensors);
+    network.load_state_dict(weights);
   } catch (const Error& e) {
     fail("'{}': {}", saved.weights, e.what());
   }

@@ -3,14 +3,17 @@
 #include <string>
 
 #include "cairn/nn/module.h"
+#include "cairn/train/checkpoint.h"
 #include "cairn/train/run_folder.h"
 
 namespace cairn::train {
 
 struct SavedModel {
+  std::string path;     // as it was given: a run folder, or a weights file
   std::string weights;  // path of the safetensors file
   Json config;
   std::string task() const { return config.value("task", ""); }
+  std::string config_file() const;  // for messages: where the configuration stands
 };
 // `path`: a run folder, or the model.safetensors of one. Throws Error when it is neither, or of
 // another task than `task` ("": any).
@@ -19,15 +22,8 @@ SavedModel open_saved_model(const std::string& path, const std::string& task = "
 // not fit or are not finite.
 void load_weights(const SavedModel& saved, const nn::Module& network);
 
-// Calls `read` with a configuration; what is missing in it or of the wrong type becomes an Error
-// that names the file.
-template <class F>
-void read_config(const Json& config, const std::string& run, const F& read) {
-  try {
-    read(config);
-  } catch (const nlohmann::json::exception& e) {
-    fail("'{}/config.json' is damaged: {}", run, e.what());
-  }
-}
+// The tensors of a weights file, which must be finite; throws Error that names the first that is
+// not.
+NamedTensors read_weights(const std::string& path);
 
 }  // namespace cairn::train

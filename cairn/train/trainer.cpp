@@ -50,6 +50,10 @@ class Notes {
       fail("no checkpoint of a training: '{}' is '{}', no number", key, text(key));
     }
   }
+  bool flag(const char* key) const {
+    const auto it = metadata_.find(key);
+    return it != metadata_.end() && it->second == "true";
+  }
   // What was summed since the last line; none in checkpoints of earlier versions.
   Json running() const {
     const auto it = metadata_.find("running");
@@ -109,7 +113,7 @@ class Trainer::Output {
                  trainer.step_ > 0 ? std::optional<int64_t>(trainer.step_) : std::nullopt),
         events_(trainer.run_.path(), trainer.step_),
         progress_(trainer.options_.label, trainer.options_.total, trainer.step_,
-                  trainer.options_.options.quiet) {}
+                  trainer.options_.quiet) {}
 
   // A line of metrics.jsonl, and each value as a scalar for TensorBoard.
   void write(int64_t step, const Json& note, const Scalars& values, const std::string& folder) {
@@ -136,9 +140,7 @@ Trainer::Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts)
   parts_.push_back(generator_part());
 }
 
-double Trainer::seconds() const {
-  return seconds_before_ + since(began_);
-}
+double Trainer::seconds() const { return seconds_before_ + since(began_); }
 
 void Trainer::restore() {
   const std::string path = run_.checkpoint();
@@ -164,6 +166,7 @@ void Trainer::restore_from(const Loaded& loaded) {
   for (const Part& part : parts_) part.load(loaded.part(part.prefix));
   step_ = static_cast<int64_t>(step);
   seconds_before_ = notes.number("seconds");
+  ended_ = notes.flag("ended");
   if (const Json running = notes.running(); !running.is_null())
     for (const auto& [name, value] : running.items()) {
       if (name == "count") running_.count = value.get<int64_t>();
@@ -178,14 +181,12 @@ void Trainer::restore_from(const Loaded& loaded) {
 }
 
 void Trainer::run(const TrainerHooks& hooks) {
+  if (finished()) return announce();
   SignalScope signals;
+  run_.save_config();
+  announce();
   Output output(*this);
-  if (step_ >= options_.total) {  // resumed at its end
-    if (hooks.evaluate) hooks.evaluate();
-    if (hooks.save_weights) hooks.save_weights();
-    return;
-  }
-  for (bool first = true; step_ < options_.total; first = false) {
+  for (bool first = true; !finished(); first = false) {
     take_step(hooks);
     if (first) output.write(step_, {{"seconds_to_first_step", since(program_began)}}, {}, "");
     const bool evaluates = step_ == options_.total ||
@@ -197,6 +198,15 @@ void Trainer::run(const TrainerHooks& hooks) {
   }
 }
 
+void Trainer::announce() const {
+  if (finished())
+    fmt::print(stderr, "cairn: {} is finished, after {} of {} steps{}\n", run_.path(), step_,
+               options_.total,
+               ended_ ? " without improvement at the end" : "; it goes on when more are asked for");
+  else if (!options_.quiet && !options_.about.empty())
+    fmt::print(stderr, "{}; {} steps; {}\n", options_.about, options_.total, run_.path());
+}
+
 void Trainer::take_step(const TrainerHooks& hooks) {
   if (hooks.load) hooks.load();
   Scalars values;
@@ -205,9 +215,10 @@ void Trainer::take_step(const TrainerHooks& hooks) {
   } catch (const Error& e) {
     fail("step {}: {}. {}", step_ + 1, e.what(),
          std::filesystem::exists(run_.checkpoint())
-             ? fmt::format("The last good checkpoint is {}; start again with a lower --lr",
-                           run_.checkpoint())
-             : "No checkpoint was written yet; try a lower --lr");
+             ? fmt::format(
+                   "The last good checkpoint is {}; start again with a lower learning rate (lr)",
+                   run_.checkpoint())
+             : "No checkpoint was written yet; try a lower learning rate (lr)");
   }
   ++step_;
   ++running_.count;
@@ -228,6 +239,7 @@ void Trainer::log(const TrainerHooks& hooks, Output& output) {
 
 void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
   const Evaluation result = hooks.evaluate();
+  ended_ = result.stop;
   Json note = hooks.note ? hooks.note() : Json::object();
   note["seconds"] = seconds();
   output.write(step_, note, result.values, "");
@@ -236,14 +248,14 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
 }
 
 void Trainer::save_or_stop(const TrainerHooks& hooks, bool evaluated) {
-  const RunOptions& o = options_.options;
+  const TrainerOptions& o = options_;
   const int signal = SignalScope::caught();
   const bool stop = signal || (o.stop_after_steps && step_ >= o.stop_after_steps);
   if (stop || evaluated || (o.save_every && step_ % o.save_every == 0)) save(hooks);
-  if (stop)
-    throw Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train {} "
-                                      "--out {} --resume",
-                                      step_, options_.total, options_.task, run_.path()));
+  if (stop && !finished())
+    throw Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train "
+                                      "--resume {}",
+                                      step_, options_.total, run_.path()));
 }
 
 void Trainer::save(const TrainerHooks& hooks) {
@@ -256,13 +268,18 @@ void Trainer::save(const TrainerHooks& hooks) {
                {{"step", std::to_string(step_)},
                 {"seconds", fmt::format("{}", seconds())},
                 {"threads", std::to_string(num_threads())},
+                {"ended", ended_ ? "true" : "false"},
                 {"running", running.dump()}},
                true);
   if (hooks.save_weights) hooks.save_weights();
 }
 
 void Trainer::write_weights(const NamedTensors& weights) const {
-  save_tensors(run_.weights(), weights, {{"cairn.config", run_.config().dump()}});
+  write_weights("model.safetensors", weights);
+}
+
+void Trainer::write_weights(const std::string& file, const NamedTensors& weights) const {
+  save_tensors(run_.file(file), weights, {{"cairn.config", run_.config().dump()}});
 }
 
 }  // namespace cairn::train

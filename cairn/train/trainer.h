@@ -3,7 +3,7 @@
 // bits.
 //
 //   train::Trainer trainer(std::move(run), {.task = kTask, .label = "lstm", .total = 5000,
-//                                           .evaluate_every = 250, .options = options},
+//                                           .evaluate_every = 250},
 //                          {train::part("model", network), train::part("optimizer", optimizer)});
 //   if (options.resume) trainer.restore();
 //   optim::Scheduler schedule(optimizer, optim::cosine(5000), trainer.step());
@@ -44,8 +44,9 @@ Part part(const std::string& prefix, NamedTensors states);  // e.g. a recurrent 
 using Scalars = std::vector<std::pair<std::string, double>>;
 
 struct Evaluation {
-  Scalars values;    // "test/accuracy": its TensorBoard tag; "test_accuracy" in metrics.jsonl
-  std::string line;  // printed, followed by the time; "": none
+  Scalars values;     // "test/accuracy": its TensorBoard tag; "test_accuracy" in metrics.jsonl
+  std::string line;   // printed, followed by the time; "": none
+  bool stop = false;  // this was the last step (early stopping)
 };
 
 struct TrainerHooks {
@@ -59,23 +60,16 @@ struct TrainerHooks {
   std::function<void()> save_weights = {};
 };
 
-// What the tasks' options have in common.
-struct RunOptions {
-  std::string out;  // folder of the run; "": runs/<task>-N
-  bool resume = false;
-  uint64_t seed = 0;
-  int64_t save_every = 0;        // steps between checkpoints; 0: only with evaluations
-  bool quiet = false;            // no progress on standard error
-  int64_t stop_after_steps = 0;  // ends early, saved, as a signal would; for tests; 0: does not
-};
-
 struct TrainerOptions {
   std::string task;   // for the message that says how to go on
   std::string label;  // of the progress bar
   int64_t total = 0;  // steps
   int64_t log_every = 50;
-  int64_t evaluate_every = 0;  // 0: after the last step only
-  RunOptions options = {};
+  int64_t evaluate_every = 0;    // 0: after the last step only
+  int64_t save_every = 0;        // steps between checkpoints; 0: only with evaluations
+  bool quiet = false;            // no progress on standard error
+  int64_t stop_after_steps = 0;  // ends early, saved, as a signal would; 0: does not
+  std::string about = {};        // printed at the start: data, sizes, network; "": nothing
 };
 
 class Trainer {
@@ -90,6 +84,7 @@ class Trainer {
   void run(const TrainerHooks& hooks);
 
   int64_t step() const { return step_; }  // steps done
+  bool finished() const { return ended_ || step_ >= options_.total; }
   int64_t total() const { return options_.total; }
   double seconds() const;  // of training, those before a stop included
   const RunFolder& folder() const { return run_; }
@@ -97,6 +92,8 @@ class Trainer {
   const std::string& last_logged() const { return last_logged_; }
   // model.safetensors, with the configuration that says what the weights are of.
   void write_weights(const NamedTensors& weights) const;
+  // The same beside it, in the run's folder.
+  void write_weights(const std::string& file, const NamedTensors& weights) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -111,6 +108,7 @@ class Trainer {
   void take_step(const TrainerHooks& hooks);
   void log(const TrainerHooks& hooks, Output& output);
   void evaluate(const TrainerHooks& hooks, Output& output);
+  void announce() const;
   void save(const TrainerHooks& hooks);
   void save_or_stop(const TrainerHooks& hooks, bool evaluated);
 
@@ -118,6 +116,7 @@ class Trainer {
   TrainerOptions options_;
   std::vector<Part> parts_;
   int64_t step_ = 0;
+  bool ended_ = false;  // before the last step, by an evaluation
   double seconds_before_ = 0;
   Running running_;
   std::string last_logged_;

@@ -9,10 +9,11 @@ TEST(Contract, VersionAndHelpOnEveryLevel) {
   const std::vector<Arguments> levels = {{},
                                          {"train"},
                                          {"train", "image-classification"},
+                                         {"train", "image-gan"},
+                                         {"train", "language-model"},
                                          {"eval"},
                                          {"predict"},
                                          {"generate"},
-                                         {"train", "language-model"},
                                          {"bench"},
                                          {"info"},
                                          {"doctor"},
@@ -112,6 +113,101 @@ TEST(Contract, DoctorDescribesTheMachine) {
     EXPECT_NE(o.out.find(part), o.out.npos) << part;
 }
 
+TEST(Contract, AVerbShowsTheOptionsOfItsRun) {
+  const Outcome o = cairn({"eval", Trained::get().run(), "--help"});
+  EXPECT_EQ(o.status, 0);
+  EXPECT_NE(o.out.find("--split"), o.out.npos) << o.out;
+  EXPECT_EQ(o.out.find("--features"), o.out.npos) << "of another task";
+  EXPECT_EQ(cairn({"help", "train"}).out, cairn({"train", "--help"}).out);
+}
+
+TEST(Contract, OptionsComeFromAFileToo) {
+  const Trained& t = Trained::get();
+  const TemporaryFolder folder;
+  const std::string file = folder / "options.json";
+  const auto chosen = [&](const std::string& options, Arguments more = {}) {
+    write(file, options);
+    Arguments all{"train", "image-classification", "--config", file, "--print-config"};
+    all.insert(all.end(), more.begin(), more.end());
+    return cairn(all);
+  };
+  const Outcome o = chosen(R"({"batch": 7, "lr": 0.5})", {"--lr", "0.25"});
+  ASSERT_EQ(o.status, 0) << o.err;
+  const Json config = Json::parse(o.out);
+  EXPECT_EQ(config["batch"], 7);
+  EXPECT_EQ(config["lr"], 0.25);  // the command line comes first
+  EXPECT_FALSE(config.contains("epochs"));
+  // What a run was made with makes one like it.
+  EXPECT_EQ(chosen(content_of(t.run() + "/config.json")).status, 0);
+
+  expect_failure(chosen(R"({"batsch": 7})"), 1, {file, "batsch", "did you mean batch?"});
+  expect_failure(chosen(R"({"batch": "x"})"), 1, {file, "batch", "no whole number"});
+  expect_failure(chosen(R"({"batch": 0})"), 1, {file, "batch", "out of range"});
+  expect_failure(chosen(R"({"task": "image-gan"})"), 1, {file, "task", "image-gan"});
+  expect_failure(chosen(R"({"format": 99})"), 1, {file, "format", "newer"});
+  expect_failure(chosen("[1]"), 1, {file, "no JSON object"});
+  expect_failure(chosen("{"), 1, {file, "no JSON"});
+}
+
+TEST(Contract, PredictGoesOnAfterABadFileAndReadsFolders) {
+  const Trained& t = Trained::get();
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "pictures/more");
+  std::filesystem::copy_file(t.picture(), folder / "pictures/a.pgm");
+  std::filesystem::copy_file(t.picture(), folder / "pictures/more/c.pgm");
+  write(folder / "pictures/b.png", "no picture");
+  const Outcome o =
+      cairn({"predict", t.run(), folder / "pictures", "--csv", folder / "names.csv", "--json"});
+  expect_failure(o, 1, {"b.png", "2 pictures named, 1 could not be read"});
+  EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 2);
+  const std::string csv = content_of(folder / "names.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3) << csv;
+}
+
+TEST(Contract, AResumedRunKeepsWhatItWasStartedWith) {
+  const Trained& t = Trained::get();
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  std::filesystem::copy(t.run(), run, std::filesystem::copy_options::recursive);
+  expect_failure(cairn({"train", "--resume", run, "--batch", "8"}), 2,
+                 {"--batch", "started with 16, not 8"});
+  expect_failure(cairn({"train", "--resume", run, "--weight-decay", "3"}), 2, {"--weight-decay"});
+  const Outcome finished = cairn({"train", "--resume", run, "--json"});
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_TRUE(finished.says("is finished, after 12 of 12 steps")) << finished.err;
+  EXPECT_EQ(finished.json()["accuracy"], t.outcome().json()["accuracy"]);
+  // More epochs go on.
+  const Outcome more =
+      cairn({"train", "--resume", run, "--epochs", "3", "--threads", "1", "--json"});
+  ASSERT_EQ(more.status, 0) << more.err;
+  EXPECT_EQ(more.json()["steps"], 18);
+  EXPECT_EQ(Json::parse(content_of(run + "/config.json"))["epochs"], 3);
+}
+
+TEST(BadRun, FoldersWithoutWeightsOrWithADamagedConfiguration) {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  std::filesystem::copy(Trained::get().run(), run, std::filesystem::copy_options::recursive);
+  std::filesystem::remove(run + "/model.safetensors");
+  expect_failure(cairn({"eval", run}), 1, {run + "/model.safetensors", "no such file"});
+  const std::string config = content_of(run + "/config.json");
+  const auto with = [&](const std::string& key, const Json& value) {
+    Json changed = Json::parse(config);
+    changed[key] = value;
+    write(run + "/config.json", changed.dump());
+    return cairn({"eval", run});
+  };
+  expect_failure(with("batch", -4), 1, {"config.json", "batch", "-4"});
+  expect_failure(with("shape", "wide"), 1, {"config.json", "shape", "no list"});
+  expect_failure(with("shape", Json::array({1})), 1, {"shape has 1 numbers"});
+  expect_failure(with("stranger", 1), 1, {"config.json", "stranger", "no such option"});
+  expect_failure(with("format", 99), 1, {"config.json", "format", "newer"});
+  expect_failure(with("task", "speech"), 1, {run, "speech"});
+  expect_failure(with("task", 3), 1, {run, "damaged"});
+  write(run + "/config.json", "{");
+  expect_failure(cairn({"eval", run}), 1, {"config.json", "not valid JSON"});
+}
+
 // A long run, stopped by a signal once it has trained a little.
 void expect_saved_on(int signal) {
   const Trained& t = Trained::get();
@@ -123,8 +219,7 @@ void expect_saved_on(int signal) {
       training.wait_for([&] { return std::filesystem::exists(run + "/checkpoint.safetensors"); }));
   training.send(signal);
   const Outcome o = training.wait();
-  expect_failure(o, 128 + signal,
-                 {"saved", "cairn train image-classification --out " + run + " --resume"});
+  expect_failure(o, 128 + signal, {"saved", "cairn train --resume " + run});
   EXPECT_EQ(cairn({"eval", run, "--json"}).status, 0);
 }
 TEST(Contract, SavesOnInterrupt) { expect_saved_on(SIGINT); }

@@ -58,7 +58,7 @@ TEST(LanguageModel, BeamsSearchInsteadOfDrawing) {
   for (const char* value : {"0", "-2", "x"})
     expect_failure(generate({"--beams", value}), 2, {"--beams", value});
   for (const char* flag : {"--temperature", "--top-k", "--top-p"})
-    expect_failure(generate({"--beams", "2", flag, "1"}), 2, {flag, "--beams", "leave out"});
+    expect_failure(generate({"--beams", "2", flag, "1"}), 2, {flag, "beams", "leave out"});
 }
 
 TEST(LanguageModel, WritesWithEightBitWeights) {

@@ -13,10 +13,17 @@ std::string small_text() {
 std::string page_of(const TemporaryFolder& folder, const std::string& model) {
   write(folder / "text.txt", small_text());
   const std::string run = folder / model;
-  const Outcome trained = cairn({"train", "language-model", "--model", model, "--data",
-                                 folder / "text.txt", "--layers", "1", "--width", "16", "--context",
-                                 "16", "--batch", "4", "--steps", "6", "--eval-every", "2", "--out",
-                                 run, "--threads", "1"});
+  const Outcome trained = cairn({"train",        "language-model",
+                                 "--model",      model,
+                                 "--data",       folder / "text.txt",
+                                 "--layers",     "1",
+                                 "--width",      "16",
+                                 "--context",    "16",
+                                 "--batch",      "4",
+                                 "--steps",      "6",
+                                 "--eval-every", "2",
+                                 "--out",        run,
+                                 "--threads",    "1"});
   EXPECT_EQ(trained.status, 0) << trained.err;
   EXPECT_TRUE(std::filesystem::exists(run + "/samples/step-000006.txt"));
   const Outcome o = cairn({"report", run, "--threads", "1"});
@@ -30,13 +37,14 @@ void expect_parts(const std::string& html, const std::vector<std::string>& parts
 
 TEST(Report, OfARecurrentLanguageModel) {
   const TemporaryFolder folder;
-  expect_parts(page_of(folder, "lstm"), {"validation loss", "after step 2", "after step 6",
+  expect_parts(page_of(folder, "lstm"), {"validation loss", "after 2 steps", "after 6 steps",
                                          "What surprises it", "What one of its cells remembers"});
 }
 
 TEST(Report, OfATransformer) {
   const TemporaryFolder folder;
-  expect_parts(page_of(folder, "gpt"), {"What surprises it", "Where its heads look", "class=\"heat"});
+  expect_parts(page_of(folder, "gpt"),
+               {"What surprises it", "Where its heads look", "class=\"heat"});
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST(Dataset, UnknownSourcesListWhatIsAccepted) {
                "is a file, data is a folder");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train),
                "(it holds notes.txt); accepted are");
-  EXPECT_ERROR(split_from_name("tset"), "no split 'tset'");
+  EXPECT_ERROR(split_from_name("tset"), "split: there is no 'tset' (did you mean test?)");
 }
 
 TEST(Idx, OpensBothSplitsPlainAndPacked) {

@@ -85,12 +85,12 @@ TEST(Loader, ResultsDoNotDependOnThreads) {
 TEST(Loader, GoesOnFromTheMiddle) {
   LoaderOptions options{.batch = 7, .epochs = 4, .seed = 5, .augment = kEverything};
   auto whole = all_batches(numbered(60), options);
-  options.start_epoch = 2, options.start_batch = 3;
+  options.start_step = 2 * 9 + 3;
   whole.erase(whole.begin(), whole.begin() + 2 * 9 + 3);
   expect_equal(whole, all_batches(numbered(60), options));
-  options.start_batch = 9;  // after the last of an epoch: the next one
+  options.start_step = 3 * 9;  // after the last of an epoch: the next one
   EXPECT_EQ(all_batches(numbered(60), options)[0].epoch, 3);
-  options.start_epoch = 4;
+  options.start_step = 4 * 9;
   EXPECT_TRUE(all_batches(numbered(60), options).empty());
 }
 
@@ -158,7 +158,8 @@ TEST(Loader, NonsenseIsRefused) {
   EXPECT_ERROR(with({.normalization = {{0, 0}, {1, 1}}}), "have 1");
   EXPECT_ERROR(with({.normalization = {{std::nanf("")}, {1}}}), "mean nan");
   EXPECT_ERROR(with({.normalization = {{0}, {0}}}), "deviation 0");
-  EXPECT_ERROR(with({.start_batch = 2}), "start at batch 2 of an epoch of 1");
+  EXPECT_ERROR(with({.start_step = -2}), "start at step -2");
+  EXPECT_ERROR(with({.shard = 2, .shards = 2}), "shard 2 of 2");
   EXPECT_ERROR(with({.epochs = -1}), "none may be negative");
   EXPECT_ERROR(with({.augment = {.crop_padding = -1}}), "a padding of -1");
   EXPECT_ERROR(with({.augment = {.shift_pixels = std::nanf("")}}), "shift by nan pixels");

@@ -10,8 +10,9 @@ import sys
 import tempfile
 
 # A layer's folders share a line and may include each other.
-LAYERS = ["base", "device", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io", "data",
-          "train", "models tasks bench", "serve cli"]
+# dist, onnx and serve are places for what is to come.
+LAYERS = ["base", "device", "dist", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io",
+          "onnx", "text", "data", "metrics", "train", "models", "tasks bench", "serve cli"]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"cairn/([^/"]+)/[^"]*"')

@@ -1,5 +1,7 @@
 // Beam search against all sequences there are, over caches and over recurrent memory.
-#include "cairn/models/beam_search.h"
+#include "cairn/models/reader.h"
+#include "cairn/ops/functions.h"
+#include "cairn/text/beam_search.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "cairn/ops/context.h"
 
 namespace cairn::models {
+using namespace text;
 namespace {
 
 constexpr int64_t kVocab = 4, kDepth = 4, kPrompt = 3;

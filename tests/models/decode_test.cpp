@@ -6,7 +6,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/models/decoder.h"
 #include "cairn/models/models.h"
-#include "cairn/models/sampling.h"
+#include "cairn/text/sampling.h"
 #include "cairn/ops/context.h"
 
 namespace cairn {
@@ -74,7 +74,7 @@ TEST(Decode, GrowingChangesNoToken) {
     std::vector<int64_t> text = {1};
     while (text.size() < 300) {
       const Tensor logits = decoder(from_host(&text.back(), {1, 1}, DType::i64));
-      text.push_back(models::sample_tokens(logits, {}, random)[0]);
+      text.push_back(text::sample_tokens(logits, {}, random)[0]);
     }
     EXPECT_EQ(decoder.capacity(), 300);
     return text;

@@ -7,9 +7,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
-#include "cairn/tasks/language_model/evaluate.h"
 #include "cairn/tasks/language_model/task.h"
-#include "cairn/train/saved_model.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
@@ -27,8 +25,8 @@ class Text : public testing::Test {
  protected:
   Text() { std::ofstream(folder_ / "text.txt") << verse(); }
 
-  TrainOptions options(const std::string& model, const std::string& out) const {
-    TrainOptions o;
+  Options options(const std::string& model, const std::string& out) const {
+    Options o;
     o.data = folder_ / "text.txt";
     o.model = model;
     o.layers = 2, o.width = 16, o.heads = 2, o.context = 12, o.batch = 4;
@@ -39,9 +37,12 @@ class Text : public testing::Test {
     o.out = folder_ / out;
     return o;
   }
+  Json evaluated(const std::string& data = "", const std::string& split = "validation") const {
+    return Writer(folder_ / "run").evaluate(data, split);
+  }
   std::string written(const std::string& run, const GenerateOptions& options) const {
     std::string text;
-    generate(folder_ / run, options, [&](std::string_view piece) { text += piece; });
+    Writer(folder_ / run).generate(options, [&](std::string_view piece) { text += piece; });
     return text;
   }
 
@@ -53,7 +54,7 @@ class EveryModel : public Text, public testing::WithParamInterface<const char*> 
 TEST_P(EveryModel, StoppedAndResumedEndsWithTheSameBits) {
   const Json whole = train(options(GetParam(), "whole"));
   EXPECT_EQ(whole["steps"], 60);
-  TrainOptions parts = options(GetParam(), "parts");
+  Options parts = options(GetParam(), "parts");
   for (int64_t stop : {17, 43}) {  // in the middle of a pass over the streams
     parts.stop_after_steps = stop;
     EXPECT_THROW(train(parts), train::Stopped);
@@ -77,31 +78,32 @@ TEST_P(EveryModel, StoppedAndResumedEndsWithTheSameBits) {
 }
 
 TEST_P(EveryModel, LearnsAndEvaluatesToTheSameLoss) {
-  TrainOptions o = options(GetParam(), "run");
+  Options o = options(GetParam(), "run");
   o.dropout = 0;
   o.steps = 150;
   const Json trained = train(o);
   EXPECT_LT(trained["loss"].get<double>(), 1.5);  // 3.2 is the logarithm of the vocabulary
-  const Json measured = evaluate(folder_ / "run", "", "validation");
+  const Json measured = evaluated();
   EXPECT_EQ(measured["loss"], trained["loss"]);
   EXPECT_EQ(measured["examples"], trained["examples"]);
   EXPECT_DOUBLE_EQ(measured["perplexity"], std::exp(measured["loss"].get<double>()));
   EXPECT_DOUBLE_EQ(measured["bits_per_char"], measured["loss"].get<double>() / std::log(2));
-  const Json all = evaluate(folder_ / "run", folder_ / "text.txt", "all");
+  const Json all = evaluated(folder_ / "text.txt", "all");
   EXPECT_EQ(all["examples"], static_cast<int64_t>(verse().size()) - 1);
 }
 
 TEST_P(EveryModel, SameSeedSameText) {
-  TrainOptions o = options(GetParam(), "run");
+  Options o = options(GetParam(), "run");
   o.steps = 20;
   train(o);
-  GenerateOptions g{.prompt = "3 green", .max_tokens = 60, .seed = 5};
+  GenerateOptions g;
+  g.prompt = "3 green", g.max_tokens = 60, g.seed = 5;
   const std::string first = written("run", g);
   EXPECT_EQ(first.size(), 60u);
   EXPECT_EQ(written("run", g), first);
   g.seed = 6;
   EXPECT_NE(written("run", g), first);
-  g.sampling.temperature = 0;
+  g.temperature = 0;
   const std::string greedy = written("run", g);
   g.seed = 7;
   EXPECT_EQ(written("run", g), greedy);
@@ -113,11 +115,12 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryModel, testing::Values("rnn", "lstm", "gru
 // Token by token over the carried state or the cache = the whole text at once.
 TEST_F(Text, GenerationReadsAsEvaluationDoes) {
   for (const char* model : {"lstm", "gpt"}) {
-    TrainOptions o = options(model, std::string("run-") + model);
+    Options o = options(model, std::string("run-") + model);
     o.steps = 150;
     o.dropout = 0;
     train(o);
-    GenerateOptions g{.prompt = "2 green bott", .max_tokens = 20, .sampling = {.temperature = 0}};
+    GenerateOptions g;
+    g.prompt = "2 green bott", g.max_tokens = 20, g.temperature = 0;
     EXPECT_EQ(written(std::string("run-") + model, g).substr(0, 3), "les") << model;
   }
 }
@@ -125,14 +128,14 @@ TEST_F(Text, GenerationReadsAsEvaluationDoes) {
 // One beam is greedy; more find what is likely too, the same every time.
 TEST_F(Text, BeamsWriteTheMostLikelyText) {
   for (const char* model : {"gru", "gpt"}) {
-    TrainOptions o = options(model, std::string("run-") + model);
+    Options o = options(model, std::string("run-") + model);
     o.steps = 150;
     o.dropout = 0;
     train(o);
     const std::string run = std::string("run-") + model;
-    const GenerateOptions greedy{
-        .prompt = "2 gre", .max_tokens = 40, .sampling = {.temperature = 0}};
-    GenerateOptions beams{.prompt = "2 gre", .max_tokens = 40, .beams = 1};
+    GenerateOptions greedy, beams;
+    greedy.prompt = "2 gre", greedy.max_tokens = 40, greedy.temperature = 0;
+    beams.prompt = "2 gre", beams.max_tokens = 40, beams.beams = 1;
     EXPECT_EQ(written(run, beams), written(run, greedy)) << model;  // past the context of 12
     beams.beams = 4;
     const std::string found = written(run, beams);
@@ -144,19 +147,21 @@ TEST_F(Text, BeamsWriteTheMostLikelyText) {
 
 TEST_F(Text, BytesTakeAnyText) {
   std::ofstream(folder_ / "text.txt") << std::string(600, '\xff') + verse();
-  TrainOptions o = options("gpt", "run");
+  Options o = options("gpt", "run");
   o.steps = 5;
   EXPECT_THROW(train(o), Error);  // characters: not UTF-8
   o.tokens = "byte";
   train(o);
-  EXPECT_FALSE(written("run", {.prompt = "äöü", .max_tokens = 30}).empty());
+  GenerateOptions g;
+  g.prompt = "äöü", g.max_tokens = 30;
+  EXPECT_FALSE(written("run", g).empty());
   // Bits a character, not a byte: the validation text is all ASCII, training has bytes of no
   // character.
-  const Json m = evaluate(folder_ / "run", "", "validation");
+  const Json m = evaluated();
   EXPECT_DOUBLE_EQ(m["bits_per_char"], m["loss"].get<double>() / std::log(2));
 }
 
-void expect_error(const TrainOptions& o, std::initializer_list<const char*> parts) {
+void expect_error(const Options& o, std::initializer_list<const char*> parts) {
   try {
     train(o);
     FAIL() << "trained";
@@ -165,31 +170,31 @@ void expect_error(const TrainOptions& o, std::initializer_list<const char*> part
       EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
           << "'" << part << "' is not in: " << e.what();
   }
-  EXPECT_FALSE(std::filesystem::exists(o.out)) << "something was written";
+  EXPECT_FALSE(std::filesystem::exists(*o.out)) << "something was written";
 }
 
 TEST_F(Text, WrongSizes) {
-  TrainOptions o = options("gpt", "run");
+  Options o = options("gpt", "run");
   o.heads = 3;
-  expect_error(o, {"--heads", "3 heads", "16"});
+  expect_error(o, {"heads: ", "3 heads", "16"});
   o = options("gpt", "run"), o.width = 2;
-  expect_error(o, {"--width", "even"});
+  expect_error(o, {"width: ", "even"});
   o = options("lstm", "run"), o.layers = -1;
-  expect_error(o, {"--layers", "-1"});
+  expect_error(o, {"layers: ", "-1"});
   o = options("lstm", "run"), o.steps = -1;
-  expect_error(o, {"--steps", "-1"});
+  expect_error(o, {"steps: ", "-1"});
   o = options("lstm", "run"), o.batch = -4;
-  expect_error(o, {"--batch", "-4"});
+  expect_error(o, {"batch: ", "-4"});
   o = options("lstm", "run"), o.dropout = 1;
-  expect_error(o, {"--dropout", "1"});
+  expect_error(o, {"dropout: ", "1"});
   expect_error(options("lsmt", "run"), {"lsmt", "did you mean lstm?"});
   o = options("lstm", "run"), o.tokens = "word";
-  expect_error(o, {"--tokens", "word", "char and byte"});
+  expect_error(o, {"tokens: ", "word", "char and byte"});
 }
 
 TEST_F(Text, WrongTexts) {
-  TrainOptions o = options("gpt", "run");
-  const auto with = [&](const std::string& text) { std::ofstream(o.data) << text; };
+  Options o = options("gpt", "run");
+  const auto with = [&](const std::string& text) { std::ofstream(*o.data) << text; };
   with("");
   expect_error(o, {"text.txt", "is empty"});
   with("good \xe4\xf6 bad");
@@ -206,11 +211,13 @@ TEST_F(Text, WrongTexts) {
 }
 
 TEST_F(Text, WrongPrompts) {
-  TrainOptions o = options("gpt", "run");
+  Options o = options("gpt", "run");
   o.steps = 2;
   train(o);
-  const auto expect_refused = [&](const GenerateOptions& g,
+  const auto expect_refused = [&](const std::function<void(GenerateOptions&)>& choose,
                                   std::initializer_list<const char*> parts) {
+    GenerateOptions g;
+    choose(g);
     try {
       written("run", g);
       FAIL() << "generated";
@@ -219,32 +226,34 @@ TEST_F(Text, WrongPrompts) {
         EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
     }
   };
-  expect_refused({.prompt = "gré"}, {"the prompt", "é"});
-  expect_refused({.prompt = "gr\xe9"}, {"the prompt", "UTF-8"});
-  expect_refused({.prompt = "3 green bottles"}, {"15 tokens", "context 12", "shorter prompt"});
-  expect_refused({.prompt = ""}, {"--prompt", "empty"});
-  expect_refused({.sampling = {.temperature = -1}}, {"--temperature", "-1"});
-  expect_refused({.sampling = {.top_k = -1}}, {"--top-k", "-1"});
-  expect_refused({.sampling = {.top_p = 0}}, {"--top-p", "0"});
-  expect_refused({.beams = -1}, {"--beams", "-1"});
+  expect_refused([](auto& g) { g.prompt = "gré"; }, {"the prompt", "é"});
+  expect_refused([](auto& g) { g.prompt = "gr\xe9"; }, {"the prompt", "UTF-8"});
+  expect_refused([](auto& g) { g.prompt = "3 green bottles"; },
+                 {"15 tokens", "context 12", "shorter prompt"});
+  expect_refused([](auto& g) { g.prompt = ""; }, {"prompt: ", "empty"});
+  expect_refused([](auto& g) { g.temperature = -1; }, {"temperature: ", "-1"});
+  expect_refused([](auto& g) { g.top_k = -1; }, {"top_k: ", "-1"});
+  expect_refused([](auto& g) { g.top_p = 0; }, {"top_p: ", "0"});
+  expect_refused([](auto& g) { g.beams = -1; }, {"beams: ", "-1"});
 }
 
 TEST_F(Text, CheckpointOfAnotherTraining) {
-  TrainOptions o = options("lstm", "run");
+  Options o = options("lstm", "run");
   o.steps = 2;
   train(o);
-  TrainOptions other = options("gpt", "other");
+  Options other = options("gpt", "other");
   other.steps = 2;
   train(other);
-  std::filesystem::copy_file(o.out + "/checkpoint.safetensors",
-                             other.out + "/checkpoint.safetensors",
+  std::filesystem::copy_file(*o.out + "/checkpoint.safetensors",
+                             *other.out + "/checkpoint.safetensors",
                              std::filesystem::copy_options::overwrite_existing);
   other.resume = true;
   try {
     train(other);
     FAIL() << "resumed";
   } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find(other.out + "/checkpoint.safetensors"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find(*other.out + "/checkpoint.safetensors"),
+              std::string::npos);
     EXPECT_NE(std::string(e.what()).find("another model"), std::string::npos) << e.what();
   }
 }
@@ -253,13 +262,14 @@ TEST_F(Text, CheckpointOfAnotherTraining) {
 TEST(Measure, CountsEachTokenOnce) {
   set_num_threads(1);
   for (const char* model : {"gpt", "gru"}) {
-    const Architecture a{
-        .model = model, .vocab = 5, .layers = 1, .width = 8, .heads = 2, .context = 7};
-    Network network(a);
+    Options o;
+    o.model = model, o.vocab = 5, o.layers = 1, o.width = 8, o.heads = 2, o.context = 7;
+    Network network(o);
+    Meter meter(network, o.is_recurrent(), 7);
     for (const Tensor& p : network.module().parameters()) assign(p, zeros(p.shape()));
     for (int64_t count : {2, 7, 8, 9, 100, 700}) {
       const std::vector<int64_t> tokens(static_cast<size_t>(count), 3);
-      const Measured m = measure(network, a, tokens);
+      const Measured m = meter.measure(tokens);
       EXPECT_EQ(m.tokens, count - 1);
       EXPECT_NEAR(m.loss, std::log(5.0), 1e-6) << model << " " << count;
     }

@@ -1,47 +1,20 @@
-#include "cairn/tasks/image_classification/report.h"
-
 #include <algorithm>
 #include <cmath>
 
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/image_classification/task.h"
 #include "cairn/train/report/curves.h"
-#include "cairn/train/run_folder.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
 
 using namespace train::report;
 
-constexpr int64_t kLooked = 2000;   // test pictures looked at for mistakes
-constexpr size_t kMistakes = 12;    // shown
+constexpr size_t kMistakes = 12;     // shown
 constexpr size_t kMostClasses = 30;  // of a confusion matrix that is readable
 constexpr int kTile = 56;            // pixels of a small picture
-
-Tensor batch_of(const data::ImageDataset& set, int64_t first, int64_t count,
-                const data::Normalization& n) {
-  const auto& s = set.shape();
-  std::vector<uint8_t> chw(s.size());
-  std::vector<float> pixels(count * s.size());
-  for (int64_t i = 0; i < count; ++i) {
-    set.image(first + i, chw.data());
-    data::normalize_image(chw.data(), s, n, &pixels[i * s.size()]);
-  }
-  return from_host(pixels.data(), {count, s.channels, s.height, s.width}, DType::f32);
-}
-
-io::Image picture(const data::ImageDataset& set, int64_t index) {
-  const auto& s = set.shape();
-  std::vector<uint8_t> chw(s.size());
-  set.image(index, chw.data());
-  io::Image image(s.width, s.height, s.channels == 1 ? 1 : 3);
-  for (int y = 0; y < s.height; ++y)
-    for (int x = 0; x < s.width; ++x)
-      for (int c = 0; c < image.channels; ++c)
-        image.at(x, y)[c] = chw[(size_t(c) * s.height + y) * s.width + x];
-  return image;
-}
 
 // [count, height, width] values as grey tiles, each from its own smallest to its largest value.
 io::Image tiles(const Tensor& maps, int columns) {
@@ -50,7 +23,8 @@ io::Image tiles(const Tensor& maps, int columns) {
   const auto v = contiguous(maps).to_vector<float>();
   std::vector<io::Image> all;
   for (int i = 0; i < count; ++i) {
-    const auto [low, high] = std::minmax_element(v.begin() + i * h * w, v.begin() + (i + 1) * h * w);
+    const auto [low, high] =
+        std::minmax_element(v.begin() + i * h * w, v.begin() + (i + 1) * h * w);
     const float range = std::max(*high - *low, 1e-12f);
     io::Image tile(w, h, 1);
     for (int k = 0; k < h * w; ++k)
@@ -63,7 +37,8 @@ io::Image tiles(const Tensor& maps, int columns) {
 void confusion(Page& page, const Json& result, const std::vector<std::string>& classes) {
   if (classes.size() > kMostClasses) return;
   const auto counts = result["confusion"].get<std::vector<std::vector<int64_t>>>();
-  HeatMap map{"Which class is taken for which", "true class", "guess", classes, classes, {}, {}, 34};
+  HeatMap map{
+      "Which class is taken for which", "true class", "guess", classes, classes, {}, {}, 34};
   for (const auto& row : counts) {
     int64_t all = 0;
     for (int64_t c : row) all += c;
@@ -72,8 +47,9 @@ void confusion(Page& page, const Json& result, const std::vector<std::string>& c
       map.print.push_back(c ? std::to_string(c) : "");
     }
   }
-  page.figures({figure(map, "Each row holds all test pictures of one class; what is off the "
-                            "diagonal was taken for something else.")});
+  page.figures({figure(map,
+                       "Each row holds all test pictures of one class; what is off the "
+                       "diagonal was taken for something else.")});
 }
 
 // The first convolution of a network in the order of its modules.
@@ -83,7 +59,7 @@ std::string first_convolution(const nn::Module& network) {
   return "";
 }
 
-void features(Page& page, const Classifier& classifier, const data::ImageDataset& set) {
+void features(Page& page, Classifier& classifier, const data::ImageDataset& set) {
   const std::string name = first_convolution(classifier.network());
   if (name.empty() || set.size() == 0) return;
   const nn::Module conv = classifier.network().find(name);
@@ -92,14 +68,14 @@ void features(Page& page, const Classifier& classifier, const data::ImageDataset
     seen = out;
     return Tensor();
   });
-  classifier.logits(batch_of(set, 0, 1, classifier.normalization()));
+  classifier.activations(classifier.batch_of(set, 0, 1));  // not compiled: hooks see values
   conv.remove_hook(hook);
   const Tensor weights = mean(conv.named_parameters(false)[0].second, {1});
   const int64_t shown = std::min<int64_t>(32, weights.size(0));
   const int across = std::max(1, 448 / set.shape().width);
   page.heading("What the first layer looks for");
   page.figures(
-      {figure(picture(set, 0), "A test picture", std::max(1, 140 / set.shape().width)),
+      {figure(data::picture_of(set, 0), "A test picture", std::max(1, 140 / set.shape().width)),
        figure(tiles(slice(weights, 0, 0, shown), 8), fmt::format("{} learned filters", shown), 9),
        figure(tiles(slice(select(relu(seen), 0, 0), 0, 0, shown), std::min(8, across)),
               "The picture through each of them: where a filter answers, it is bright", 2)});
@@ -111,14 +87,14 @@ struct Mistake {
   float probability;
 };
 
-std::vector<Mistake> mistakes_of(const Classifier& classifier, const data::ImageDataset& set) {
+std::vector<Mistake> mistakes_of(Classifier& classifier, const data::ImageDataset& set) {
   std::vector<Mistake> all;
   constexpr int64_t kBatch = 250;
   const int64_t classes = static_cast<int64_t>(set.classes().size());
-  for (int64_t first = 0; first < std::min(kLooked, set.size()); first += kBatch) {
+  for (int64_t first = 0; first < set.size(); first += kBatch) {
     const int64_t count = std::min(kBatch, set.size() - first);
-    const auto p = softmax(classifier.logits(batch_of(set, first, count, classifier.normalization())), 1)
-                       .to_vector<float>();
+    const auto p =
+        softmax(classifier.logits(classifier.batch_of(set, first, count)), 1).to_vector<float>();
     for (int64_t i = 0; i < count; ++i) {
       const auto row = p.begin() + i * classes;
       const auto best = std::max_element(row, row + classes);
@@ -133,14 +109,14 @@ std::vector<Mistake> mistakes_of(const Classifier& classifier, const data::Image
   return all;
 }
 
-void mistakes(Page& page, const Classifier& classifier, const data::ImageDataset& set) {
+void mistakes(Page& page, Classifier& classifier, const data::ImageDataset& set) {
   const auto all = mistakes_of(classifier, set);
-  const int64_t looked = std::min(kLooked, set.size());
+  const int64_t looked = set.size();
   page.heading("Its surest mistakes");
   if (all.empty()) return page.paragraph(fmt::format("None among {} test pictures.", looked));
   std::vector<Figure> shown;
   for (size_t i = 0; i < std::min(kMistakes, all.size()); ++i)
-    shown.push_back(figure(picture(set, all[i].index),
+    shown.push_back(figure(data::picture_of(set, all[i].index),
                            fmt::format("{}, taken for {} ({:.0f} %)", set.classes()[all[i].label],
                                        set.classes()[all[i].guess], all[i].probability * 100),
                            std::max(1, kTile / set.shape().width)));
@@ -150,23 +126,25 @@ void mistakes(Page& page, const Classifier& classifier, const data::ImageDataset
 
 }  // namespace
 
-void report(Page& page, const std::string& run) {
-  const auto folder = train::RunFolder::open(run, kTask);
-  const Classifier classifier(run);
-  const auto set = data::open_image_dataset(classifier.data(), data::Split::test);
-  const Json result = evaluate(run, "", data::Split::test);
+void report(Page& page, Classifier& classifier) {
+  const auto folder = train::RunFolder::open(classifier.path(), kTask);
+  const auto set = classifier.open("", data::Split::test);
+  const Json result = classifier.evaluate("", data::Split::test);
   const auto lines = io::read_jsonl(folder.metrics());
   const Series accuracy = curve_of(lines, "test_accuracy", "test accuracy");
-  page.facts({{"network", classifier.model_name()},
+  page.facts({{"network", *classifier.options().model},
               {"parameters", with_thousands(classifier.network().num_parameters())},
               {"test accuracy", fmt::format("{:.2f} %", result["accuracy"].get<double>() * 100)},
               {"training", seconds_of(lines)}});
-  page.figures({figure(LineChart{"Loss while training", "step", "cross-entropy",
-                                 {curve_of(lines, "loss", "training"),
-                                  curve_of(lines, "test_loss", "test")},
-                                 0, ""}),
-                figure(LineChart{"Accuracy on pictures it never saw", "step", "share right",
-                                 {accuracy}, 0, ""})});
+  page.figures(
+      {figure(LineChart{"Loss while training",
+                        "step",
+                        "cross-entropy",
+                        {curve_of(lines, "loss", "training"), curve_of(lines, "test_loss", "test")},
+                        0,
+                        ""}),
+       figure(LineChart{
+           "Accuracy on pictures it never saw", "step", "share right", {accuracy}, 0, ""})});
   confusion(page, result, classifier.classes());
   features(page, classifier, *set);
   mistakes(page, classifier, *set);

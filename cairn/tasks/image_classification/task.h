@@ -1,74 +1,134 @@
-// Image classification: train a network on a folder of pictures, evaluate it, name what a picture
-// shows.
+// Image classification: learn what pictures show, measure how often it is right, name what a
+// picture shows.
 #pragma once
-#include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
 
-#include "cairn/data/dataset.h"
+#include "cairn/compile/compile.h"
+#include "cairn/data/picture.h"
 #include "cairn/data/transform.h"
 #include "cairn/nn/nn.h"
-#include "cairn/train/trainer.h"
+#include "cairn/tasks/task.h"
+#include "cairn/train/supervised.h"
 
 namespace cairn::tasks::image_classification {
 
-using Json = nlohmann::ordered_json;
+using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "image-classification";
 
-std::vector<std::string> model_names();  // lenet, resnet9, resnet18
+struct Options : train::SupervisedOptions {
+  Option<std::string> data{this,
+                           "data",
+                           "digits",
+                           {},
+                           "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or "
+                           "one folder of images a class; 'digits' draws its own"};
+  Option<int64_t> image_size{this, "image_size", Open{"as most of them, at most 96"},
+                             whole(1, 1024), "Class folders: square pictures of this side"};
+  Option<std::string> model{this, "model", Open{"what suits the pictures"},
+                            one_of({"lenet", "resnet9", "resnet18"}), "Network"};
+  Option<int64_t> epochs{this,
+                         "epochs",
+                         Open{"8 to 12, by model and data"},
+                         whole(1, train::kMostSteps),
+                         "Passes over the data",
+                         Use::changeable};
+  Option<int64_t> steps{this,
+                        "steps",
+                        Open{"as many as the epochs have"},
+                        whole(1, train::kMostSteps),
+                        "Updates, instead of epochs",
+                        Use::changeable};
+  Option<double> label_smoothing{this, "label_smoothing", Open{"0.1"}, between(0, 0.99),
+                                 "Part of a target that is spread over all classes"};
+  // Random changes of the pictures.
+  Option<int64_t> crop{this, "crop", Open{"colour 4, grey 0"}, whole(0, 1024),
+                       "Random crops: pixels of black added around first"};
+  Option<bool> flip{this, "flip", Open{"colour true"}, {}, "Mirror half of the pictures"};
+  Option<double> rotate{this, "rotate", Open{"grey 10, colour 0"}, between(0, 360),
+                        "Turn by up to so many degrees"};
+  Option<double> shift{this, "shift", Open{"grey 2, colour 0"}, between(0, 1024),
+                       "Shift by up to so many pixels"};
+  Option<double> scale{this, "scale", Open{"grey 0.1, colour 0"}, between(0, 0.9),
+                       "Make larger or smaller by up to this part"};
+  Option<double> shear{this, "shear", Open{"grey 0.1, colour 0"}, between(0, 10),
+                       "Slant by up to this part of the height"};
+  // What the data are.
+  Option<std::vector<std::string>> classes{this, "classes"};
+  Option<std::vector<int64_t>> shape{this, "shape"};  // channels, height, width
+  Option<std::vector<float>> mean{this, "mean"}, deviation{this, "deviation"};
+  Option<int64_t> examples{this, "examples"};  // of the training split
 
-struct TrainOptions : train::RunOptions {
-  std::string data = "digits";  // see data::open_image_dataset
-  std::string model;            // "": lenet for grey images, resnet9 for colour
-  int64_t epochs = 0;           // 0 here and below: what suits the model and the data
-  int64_t batch = 0;
-  double lr = 0;  // the peak of a one-cycle schedule
+  data::ImageShape image_shape() const;
+  data::Normalization normalization() const { return {mean, deviation}; }
+  data::Augment augment() const;
 };
-// Trains and returns {run, accuracy, loss, seconds, ...} of the test split. Throws train::Stopped
-// on a signal.
-Json train(const TrainOptions& options);
 
-// {task, split, examples, accuracy, loss, confusion} of a run or its weights on a data set.
-Json evaluate(const std::string& run, const std::string& data, data::Split split);
+// Throws Error when the network cannot take images of this shape.
+nn::AnyModule make_network(const std::string& model, const data::ImageShape& shape,
+                           int64_t classes);
+// Fills what is open with what suits the pictures; `images`: in the training split.
+void fill_recipe(Options& options, const data::ImageShape& shape, int64_t images);
+
+// Trains and returns {task, split, examples, accuracy, loss, confusion, run, model, ...} of the
+// test split.
+Json train(Options options);
+
+// Measures a network on pictures: compiled once, used again and again.
+class Meter {
+ public:
+  Meter(const nn::AnyModule& network, const data::Normalization& normalization);
+  // {examples, accuracy, loss, confusion[true][predicted]}, in evaluation mode.
+  Json measure(const data::ImageDatasetPtr& set);
+
+ private:
+  nn::AnyModule network_;
+  data::Normalization normalization_;
+  CompiledFunction forward_;
+};
 
 struct Prediction {
   std::string label;
   double probability;
 };
 // A trained network with all it needs to read a picture.
-class Classifier {
+class Classifier : public Model {
  public:
+  explicit Classifier(const train::SavedModel& saved);
   // `path`: a run folder, or the model.safetensors of one.
-  explicit Classifier(const std::string& path);
-  ~Classifier();
+  explicit Classifier(const std::string& path) : Classifier(train::open_saved_model(path, kTask)) {}
+
+  nn::Module& network() override { return *network_; }
+  std::vector<Tensor> inputs(int64_t examples) override;
+
+  const Options& options() const { return options_; }
+  const std::vector<std::string>& classes() const { return options_.classes; }
+  data::ImageShape shape() const { return options_.image_shape(); }
+  // Pictures as the network takes them, with its classes. `source` "": those of the training.
+  data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
+  // {task, split, examples, accuracy, loss, confusion} of a data set.
+  Json evaluate(const std::string& source, data::Split split);
   // The `top` most probable classes of a picture file. Throws Error naming the file.
-  std::vector<Prediction> predict(const std::string& image_path, int top) const;
-  const std::vector<std::string>& classes() const { return classes_; }
-  const std::string& model_name() const { return model_; }
-  const data::ImageShape& shape() const { return shape_; }
-  const std::string& data() const { return data_; }
+  std::vector<Prediction> predict(const std::string& image_path, int64_t top);
 
-  const nn::Module& network() const;
-  const nn::AnyModule& module() const;
-
-  // logits of a normalised batch [N, C, H, W], in evaluation mode.
-  Tensor logits(const Tensor& images) const;
+  Tensor batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const;
+  // logits of a normalised batch [N, C, H, W]; compiled once.
+  Tensor logits(const Tensor& images);
   // With what the last linear layer gets: [N, features] or [N, channels, 1, 1].
-  struct Look {
+  struct Activations {
     Tensor features, logits;
   };
-  Look look(const Tensor& images) const;
-  const data::Normalization& normalization() const { return normalization_; }
+  Activations activations(const Tensor& images) const;
 
  private:
-  std::string model_, data_;
-  std::vector<std::string> classes_;
-  data::ImageShape shape_;
-  data::Normalization normalization_;
-  struct Net;
-  std::unique_ptr<Net> net_;
+  Options options_;
+  nn::AnyModule network_;
+  Meter meter_;
+  CompiledFunction forward_;
 };
+
+// Curves, confusion matrix, first filters and what they see, the surest mistakes.
+void report(train::report::Page& page, Classifier& classifier);
+
+extern const Task kRow;
 
 }  // namespace cairn::tasks::image_classification

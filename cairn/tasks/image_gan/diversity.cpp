@@ -1,7 +1,7 @@
-#include "cairn/tasks/image_gan/diversity.h"
-
 #include <algorithm>
 #include <cmath>
+
+#include "cairn/tasks/image_gan/task.h"
 
 namespace cairn::tasks::image_gan {
 namespace {

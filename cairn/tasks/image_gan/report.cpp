@@ -1,14 +1,10 @@
-#include "cairn/tasks/image_gan/report.h"
-
 #include <algorithm>
-#include <filesystem>
 
 #include "cairn/io/jsonl.h"
-#include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/image_gan/sampler.h"
+#include "cairn/tasks/image_gan/task.h"
 #include "cairn/train/report/curves.h"
-#include "cairn/train/run_folder.h"
+#include "cairn/train/samples.h"
 
 namespace cairn::tasks::image_gan {
 namespace {
@@ -23,22 +19,10 @@ constexpr int64_t kPictures = 32;
 
 int scale_of(const data::ImageShape& shape) { return shape.width <= 40 ? 2 : 1; }
 
-// step-000400.png -> "step 400"
-std::string moment(const std::filesystem::path& file) {
-  const std::string name = file.stem().string();
-  const size_t dash = name.find('-');
-  if (dash == name.npos) return name;
-  const size_t digits = std::min(name.find_first_not_of('0', dash + 1), name.size() - 1);
-  return name.substr(0, dash) + " " + name.substr(digits);
-}
-
-void over_time(Page& page, const std::string& run, const Recipe& recipe) {
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::is_directory(run + "/samples")) return;
-  for (const auto& entry : std::filesystem::directory_iterator(run + "/samples"))
-    if (entry.path().extension() == ".png") files.push_back(entry.path());
+void over_time(Page& page, const Sampler& sampler) {
+  const auto files = train::samples_of(sampler.path(), "png");
   if (files.empty()) return;
-  std::sort(files.begin(), files.end());
+  const data::ImageShape shape = sampler.options().image_shape();
   page.heading("The same noise, drawn again and again while it learned");
   std::vector<Figure> figures;
   const size_t shown = std::min(kGrids, files.size());
@@ -47,36 +31,34 @@ void over_time(Page& page, const std::string& run, const Recipe& recipe) {
     const double part = shown == 1 ? 1 : static_cast<double>(i) / static_cast<double>(shown - 1);
     const auto& file =
         files[static_cast<size_t>(part * part * static_cast<double>(files.size() - 1))];
-    const io::Image grid = io::read_image(file.string());
+    const io::Image grid = io::read_image(file.path);
     // The upper half of a square grid is enough.
-    const int height = std::min(grid.height, 4 * (recipe.shape.height + 2) + 2);
+    const int height = std::min(grid.height, 4 * (shape.height + 2) + 2);
     io::Image top(grid.width, height, grid.channels);
     std::copy_n(grid.pixels.begin(), top.pixels.size(), top.pixels.begin());
-    figures.push_back(figure(top, moment(file), 1 + (recipe.shape.width <= 32 && shown <= 4)));
+    figures.push_back(figure(top, fmt::format("step {}", with_thousands(file.step)),
+                             1 + (shape.width <= 32 && shown <= 4)));
   }
   page.figures(figures);
 }
 
 // Rows of pictures, each from one noise to another in even steps.
-Pictures walks(const Sampler& s) {
-  const NoGrad no_grad;
-  const Recipe& r = s.recipe;
-  const int64_t classes = std::max<int64_t>(r.labels(), 1);
-  const Tensor from = noise_rows(r.seed + 1, 0, kWalks, r.z),
-               to = noise_rows(r.seed + 1, kWalks, kWalks, r.z);
-  Pictures all{r.shape, {}};
+Pictures walks(Sampler& s) {
+  const Options& o = s.options();
+  const int64_t classes = std::max<int64_t>(o.labels(), 1);
+  const Tensor from = noise_rows(o.seed + 1, 0, kWalks, o.z),
+               to = noise_rows(o.seed + 1, kWalks, kWalks, o.z);
+  Tensors noise;
+  std::vector<int64_t> labels;
   for (int64_t row = 0; row < kWalks; ++row) {
     const Tensor a = slice(from, 0, row, 1), b = slice(to, 0, row, 1);
     for (int64_t i = 0; i < kWalk; ++i) {
       const double part = static_cast<double>(i) / (kWalk - 1);
-      const Tensor z = a * (1 - part) + b * part;
-      const Tensor x =
-          r.labels() ? s.generator(z, full({1}, static_cast<double>(row * 2 % classes), DType::i64))
-                     : s.generator(z);
-      for (float v : x.to_vector<float>()) all.pixels.push_back(pixel_of(v));
+      noise.push_back(a * (1 - part) + b * part);
+      labels.push_back(row * 2 % classes);
     }
   }
-  return all;
+  return s.painter().draw(contiguous(cat(noise, 0)), labels);
 }
 
 Pictures real_ones(const data::ImageDataset& set, int64_t count) {
@@ -103,23 +85,22 @@ void signals(Page& page, const Lines& lines) {
 
 }  // namespace
 
-void report(Page& page, const std::string& run) {
-  const Sampler sampler = load_sampler(run);
-  const Recipe& recipe = sampler.recipe;
-  const auto lines = io::read_jsonl(run + "/metrics.jsonl");
-  page.facts({{"model", recipe.model + (recipe.conditional ? ", conditional" : "")},
-              {"generator's parameters", with_thousands(sampler.generator.num_parameters())},
-              {"steps", with_thousands(recipe.steps)},
+void report(Page& page, Sampler& sampler) {
+  const Options& o = sampler.options();
+  const auto lines = io::read_jsonl(sampler.path() + "/metrics.jsonl");
+  page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
+              {"generator's parameters", with_thousands(sampler.network().num_parameters())},
+              {"steps", with_thousands(o.steps)},
               {"training", seconds_of(lines)}});
-  over_time(page, run, recipe);
-  const auto set = data::open_image_dataset(recipe.data, data::Split::train, {recipe.image_size});
-  const int scale = scale_of(recipe.shape);
+  over_time(page, sampler);
+  const auto set = sampler.open("", data::Split::train);
+  const int scale = scale_of(o.image_shape());
   page.heading("Drawn, and real");
-  page.figures({figure(grid_of(draw(sampler.generator, recipe.seed + 2, 0,
-                                    labels_in_turn(kPictures, recipe.labels())),
-                               kColumns),
-                       "by the generator, none chosen by hand", scale),
-                figure(grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
+  page.figures(
+      {figure(grid_of(sampler.painter().draw(o.seed + 2, 0, labels_in_turn(kPictures, o.labels())),
+                      kColumns),
+              "by the generator, none chosen by hand", scale),
+       figure(grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
   page.heading("A walk through the noise");
   page.figures(
       {figure(grid_of(walks(sampler), kWalk),

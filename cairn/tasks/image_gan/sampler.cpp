@@ -1,14 +1,12 @@
-#include "cairn/tasks/image_gan/sampler.h"
-
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "cairn/base/philox.h"
-#include "cairn/compile/compile.h"
+#include "cairn/data/picture.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/image_gan/game.h"
-#include "cairn/train/saved_model.h"
+#include "cairn/tasks/image_gan/task.h"
 
 namespace cairn::tasks::image_gan {
 namespace {
@@ -33,24 +31,6 @@ uint8_t pixel_of(float value) {
   return static_cast<uint8_t>(std::lround(std::clamp((value + 1) * 127.5f, 0.0f, 255.0f)));
 }
 
-Pictures draw(const models::Generator& g, uint64_t seed, int64_t first,
-              const std::vector<int64_t>& labels) {
-  const NoGrad no_grad;
-  const bool conditional = g.size.classes > 0;
-  auto images = compile([&](Tensor z, Tensor y) { return conditional ? g(z, y) : g(z); });
-  Pictures all{{static_cast<int>(g.size.channels), static_cast<int>(g.size.side),
-                static_cast<int>(g.size.side)},
-               {}};
-  const int64_t total = static_cast<int64_t>(labels.size());
-  for (int64_t at = 0; at < total; at += kDrawBatch) {
-    const int64_t count = std::min(kDrawBatch, total - at);
-    const Tensor x = images(noise_rows(seed, first + at, count, g.size.z),
-                            from_host(&labels[static_cast<size_t>(at)], {count}, DType::i64));
-    for (float value : x.to_vector<float>()) all.pixels.push_back(pixel_of(value));
-  }
-  return all;
-}
-
 std::vector<int64_t> labels_in_turn(int64_t count, int64_t classes) {
   std::vector<int64_t> labels(static_cast<size_t>(count), 0);
   if (classes > 0)
@@ -59,25 +39,89 @@ std::vector<int64_t> labels_in_turn(int64_t count, int64_t classes) {
 }
 
 io::Image grid_of(const Pictures& pictures, int columns) {
-  const data::ImageShape& s = pictures.shape;
   std::vector<io::Image> images;
-  for (int64_t i = 0; i < pictures.count(); ++i) {
-    io::Image& image = images.emplace_back(s.width, s.height, s.channels);
-    const uint8_t* plane = &pictures.pixels[static_cast<size_t>(i * s.size())];
-    for (int c = 0; c < s.channels; ++c)
-      for (int y = 0; y < s.height; ++y)
-        for (int x = 0; x < s.width; ++x) image.at(x, y)[c] = *plane++;
-  }
+  for (int64_t i = 0; i < pictures.count(); ++i)
+    images.push_back(data::picture_of(
+        &pictures.pixels[static_cast<size_t>(i * pictures.shape.size())], pictures.shape));
   return io::grid(images, columns);
 }
 
-Sampler load_sampler(const std::string& run) {
-  const train::SavedModel saved = train::open_saved_model(run, kTask);
-  const Recipe recipe = recipe_from(saved.config, run);
-  Sampler sampler{recipe, make_generator(recipe)};
-  train::load_weights(saved, sampler.generator);
-  sampler.generator.eval();
-  return sampler;
+Painter::Painter(const models::Generator& generator)
+    : generator_(generator), images_([generator](std::span<const Tensor> in) -> Tensors {
+        return {generator.size.classes > 0 ? generator(in[0], in[1]) : generator(in[0])};
+      }) {}
+
+Pictures Painter::draw(const Tensor& noise, const std::vector<int64_t>& labels) {
+  const NoGrad no_grad;
+  const auto& size = generator_.size;
+  const int side = static_cast<int>(size.side);
+  Pictures drawn{{static_cast<int>(size.channels), side, side}, {}};
+  const Tensor in[] = {noise, from_host(labels.data(), {noise.size(0)}, DType::i64)};
+  for (float value : images_.call(in)[0].to_vector<float>())
+    drawn.pixels.push_back(pixel_of(value));
+  return drawn;
+}
+
+Pictures Painter::draw(uint64_t seed, int64_t first, const std::vector<int64_t>& labels) {
+  const auto total = static_cast<int64_t>(labels.size());
+  Pictures all;
+  for (int64_t at = 0; at < total; at += kDrawBatch) {
+    const int64_t count = std::min(kDrawBatch, total - at);
+    const Pictures some =
+        draw(noise_rows(seed, first + at, count, generator_.size.z),
+             std::vector<int64_t>(labels.begin() + at, labels.begin() + at + count));
+    all.shape = some.shape;
+    all.pixels.insert(all.pixels.end(), some.pixels.begin(), some.pixels.end());
+  }
+  return all;
+}
+
+Sampler::Sampler(const train::SavedModel& saved)
+    : Model(saved),
+      options_(options_of<Options>(saved)),
+      generator_((check(!options_.shape.is_open() && !options_.classes.is_open(),
+                        "'{}' is damaged: shape or classes are missing", saved.config_file()),
+                  options_.size())),
+      painter_(generator_) {
+  train::load_weights(saved, generator_);
+  generator_.eval();
+}
+
+std::vector<Tensor> Sampler::inputs(int64_t examples) {
+  return {noise_rows(options_.seed, 0, examples, options_.z)};
+}
+
+data::ImageDatasetPtr Sampler::open(const std::string& source, data::Split split) const {
+  return data::open_image_dataset(source.empty() ? *options_.data : source, split,
+                                  {.shape = options_.image_shape()});
+}
+
+int64_t Sampler::class_of(const std::string& label) const {
+  const auto& names = *options_.classes;
+  const auto it = std::find(names.begin(), names.end(), label);
+  if (it != names.end()) return it - names.begin();
+  int64_t number = -1;
+  const char* end = label.data() + label.size();
+  if (std::from_chars(label.data(), end, number).ptr == end && number >= 0 &&
+      number < static_cast<int64_t>(names.size()))
+    return number;
+  throw InvalidOption("label", no_such_name(label, names));
+}
+
+void generate(Sampler& sampler, const GenerateOptions& o) {
+  o.validate();
+  if (o.out->empty()) throw InvalidOption("out", "say which PNG file to write");
+  const Options& run = sampler.options();
+  if (!o.label->empty() && !run.conditional)
+    throw InvalidOption("label", fmt::format("'{}' draws without labels; train with the option "
+                                             "conditional to choose them",
+                                             sampler.path()));
+  std::vector<int64_t> labels = labels_in_turn(o.count, run.labels());
+  if (!o.label->empty()) std::fill(labels.begin(), labels.end(), sampler.class_of(o.label));
+  const bool by_class = run.conditional && o.label->empty() && run.labels() <= o.count;
+  const int columns =
+      by_class ? static_cast<int>(run.labels()) : static_cast<int>(std::ceil(std::sqrt(*o.count)));
+  io::write_png(o.out, grid_of(sampler.painter().draw(o.seed, 0, labels), columns));
 }
 
 }  // namespace cairn::tasks::image_gan

@@ -1,64 +1,182 @@
-// Image generation: a generator and a discriminator learn from each other (Goodfellow et al. 2014).
-// Train a pair on a folder of pictures, draw new ones, measure how near they are to the real ones.
+// Image generation: a generator and a discriminator learn from each other. Train a pair on a folder
+// of pictures, draw new ones, measure how near they are to the real ones.
 #pragma once
-#include <cstdint>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
+#include "cairn/compile/compile.h"
 #include "cairn/data/dataset.h"
-#include "cairn/train/trainer.h"
+#include "cairn/io/image.h"
+#include "cairn/models/gan.h"
+#include "cairn/nn/adversarial.h"
+#include "cairn/tasks/task.h"
 
 namespace cairn::tasks::image_gan {
 
-using Json = nlohmann::ordered_json;
+using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "image-gan";
 
-std::vector<std::string> model_names();  // dcgan, wgan-gp
-std::vector<std::string> norm_names();   // of the discriminator: batch, spectral, none
+struct Options : train::RunOptions {
+  Option<std::string> data{this,
+                           "data",
+                           "digits",
+                           {},
+                           "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or "
+                           "one folder of images a class; 'digits' draws its own"};
+  Option<int64_t> image_size{this, "image_size", Open{"as most of them, at most 96"},
+                             whole(1, 1024), "Class folders: square pictures of this side"};
+  Option<std::string> model{this, "model", "dcgan", one_of({"dcgan", "wgan-gp"}), "Networks"};
+  Option<bool> conditional{this, "conditional", false, {}, "Learn to draw what a label asks for"};
+  Option<int64_t> steps{this,
+                        "steps",
+                        Open{"dcgan 5000, wgan-gp 3000"},
+                        whole(1, train::kMostSteps),
+                        "Updates of the generator",
+                        Use::changeable};
+  Option<int64_t> epochs{this,
+                         "epochs",
+                         Open{"as many as the steps need"},
+                         whole(1, train::kMostSteps),
+                         "Passes over the data, instead of steps",
+                         Use::changeable};
+  Option<int64_t> batch{this, "batch", 64, whole(1, train::kLargestBatch), "Pictures a step"};
+  Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
+  Option<int64_t> z{this, "z", 64, whole(1, 65536), "Numbers of noise a picture is drawn from"};
+  Option<int64_t> critic_steps{this, "critic_steps", Open{"dcgan 1, wgan-gp 5"}, whole(1, 65536),
+                               "Updates of the discriminator for each of the generator"};
+  Option<int64_t> sample_every{this, "sample_every", Open{"a 20th of all"},
+                               whole(1, train::kMostSteps), "Steps between grids of samples"};
+  Option<std::string> loss{this, "loss", Open{"non-saturating; wgan-gp: wasserstein"},
+                           one_of(nn::gan_loss_names()), "Loss of the two"};
+  Option<std::string> norm{this, "norm", Open{"batch; wgan-gp: none"},
+                           one_of({"none", "batch", "spectral"}), "Of the discriminator"};
+  Option<double> lr{this,
+                    "lr",
+                    Open{"dcgan 0.0004, wgan-gp 0.0002"},
+                    train::positive(),
+                    "Learning rate of Adam",
+                    Use::changeable};
+  Option<double> lr_discriminator{this,
+                                  "lr_discriminator",
+                                  Open{"as --lr"},
+                                  train::positive(),
+                                  "Of the discriminator",
+                                  Use::changeable};
+  Option<std::vector<double>> betas{this, "betas", Open{"dcgan 0.5 0.999, wgan-gp 0 0.9"},
+                                    between(0, 0.999999), "Of Adam"};
+  Option<double> r1{this, "r1", Open{"1 for a conditional dcgan, else 0"}, between(0, 1e9),
+                    "Weight of the penalty R1; 0: none"};
+  Option<double> gradient_penalty{this, "gradient_penalty", Open{"wgan-gp 10, dcgan 0"},
+                                  between(0, 1e9), "Weight of WGAN-GP's penalty; 0: none"};
+  Option<double> ema{this, "ema", 0.999, between(0, 0.9999999),
+                     "Decay of the generator's averaged weights"};
+  // What the data are.
+  Option<std::vector<std::string>> classes{this, "classes"};
+  Option<std::vector<int64_t>> shape{this, "shape"};  // channels, height, width
 
-struct TrainOptions : train::RunOptions {
-  std::string data = "digits";  // see data::open_image_dataset; the training split is used
-  int image_size = 0;           // of class folders: square of this side; 0: their own
-  std::string model = "dcgan";
-  bool conditional = false;  // draws what a label asks for
-  std::string loss, norm;    // "": what suits the model
-  int64_t steps = 0;         // updates of the generator; 0 here and below: what suits the model
-  int64_t epochs = 0;        // instead of steps
-  int64_t batch = 0, width = 0, z = 0, critic_steps = 0;
-  double lr = 0, lr_discriminator = 0;  // the second 0: as the first
-  double r1 = -1;                       // weight of the R1 penalty, 0: none; -1: what suits
-  int64_t sample_every = 0;             // steps between grids of samples
+  data::ImageShape image_shape() const;
+  int64_t labels() const { return conditional ? static_cast<int64_t>(classes->size()) : 0; }
+  models::GanSize size() const;
 };
-// Trains and returns {run, model, steps, seconds, loss_discriminator, loss_generator, diversity,
-// signals}. Writes RUN/samples/step-NNNNNN.png on the way. Throws train::Stopped on a signal, Error
-// naming the network and the step when a loss is not finite.
-Json train(const TrainOptions& options);
 
-struct GenerateOptions {
-  int64_t count = 64;
-  std::string label;  // name or number of a class; "": all in turn, of a conditional run
-  uint64_t seed = 0;  // sample i of a seed is the same picture, however many are asked for
-};
-// Draws pictures in a grid, as a PNG. `run`: a run folder, or the model.safetensors of one.
-void generate(const std::string& run, const GenerateOptions& options, const std::string& png);
+// Fills what is open with what suits the model and the data, and refuses what does not belong
+// together.
+void fill_recipe(Options& options, const data::ImageDataset& set);
 
-struct EvaluateOptions {
-  std::string data;  // "": of the training
-  data::Split split = data::Split::test;
-  // A run of image-classification whose features are compared; "": RUN/features, which is trained
-  // on the same data when it is not there yet (kFeatureEpochs epochs, seed 1).
-  std::string features;
-  // Samples from elsewhere: .npy of u8 [N, C, H, W] or [N, H, W], or of floats in [-1, 1]; those of
-  // a conditional run are of the classes in turn. "": drawn by the run.
-  std::string samples;
-  int64_t count = 10000;
-  uint64_t seed = 1;
-  bool quiet = false;
+// Trains and returns {task, run, model, steps, seconds, loss_discriminator, loss_generator,
+// diversity, signals}. Writes RUN/samples/step-NNNNNN.png on the way. Throws train::Stopped on a
+// signal, Error naming the network and the step when a loss is not finite.
+Json train(Options options);
+
+// Pixels, count x channels x height x width.
+struct Pictures {
+  data::ImageShape shape;
+  std::vector<uint8_t> pixels;
+  int64_t count() const { return static_cast<int64_t>(pixels.size()) / shape.size(); }
 };
-inline constexpr int64_t kFeatureEpochs = 3;
+io::Image grid_of(const Pictures& pictures, int columns);
+uint8_t pixel_of(float value);  // [-1, 1] -> 0 ... 255
+
+// Rows first ... first + count - 1 of the endless noise of a seed: [count, z].
+Tensor noise_rows(uint64_t seed, int64_t first, int64_t count, int64_t z);
+// 0, 1, ..., classes - 1, 0, ... ; zeros without classes.
+std::vector<int64_t> labels_in_turn(int64_t count, int64_t classes);
+
+// Draws with a generator that is in evaluation mode; compiled once. Sample i of a seed is a
+// function of both alone.
+class Painter {
+ public:
+  explicit Painter(const models::Generator& generator);
+  Pictures draw(uint64_t seed, int64_t first, const std::vector<int64_t>& labels);
+  Pictures draw(const Tensor& noise, const std::vector<int64_t>& labels);
+
+ private:
+  models::Generator generator_;
+  CompiledFunction images_;
+};
+
+// How much pictures differ: the square root of the mean variance of a pixel. 0: all the same.
+double spread(const Pictures& pictures);
+// Of the images of each class, or with `together` of all, as one number.
+std::vector<double> spreads_of(const data::ImageDataset& set, bool together);
+
+// A trained generator.
+class Sampler : public Model {
+ public:
+  explicit Sampler(const train::SavedModel& saved);
+  explicit Sampler(const std::string& path) : Sampler(train::open_saved_model(path, kTask)) {}
+
+  nn::Module& network() override { return generator_; }
+  std::vector<Tensor> inputs(int64_t examples) override;  // noise
+  const Options& options() const { return options_; }
+  Painter& painter() { return painter_; }
+  data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
+  int64_t class_of(const std::string& label) const;  // by name, or else by number
+
+ private:
+  Options options_;
+  models::Generator generator_;
+  Painter painter_;
+};
+
+struct GenerateOptions : train::OptionSet {
+  Option<int64_t> count{this, "count", 64, whole(1, 100000), "Pictures to draw, in one grid"};
+  Option<std::string> label{this,
+                            "label",
+                            "",
+                            {},
+                            "Class to draw, by name or number, of a conditional run (default: all "
+                            "in turn)"};
+  Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed makes the same"};
+  Option<std::string> out{this, "out", "", {}, "PNG file to write"};
+};
+// Draws pictures in a grid, as a PNG.
+void generate(Sampler& sampler, const GenerateOptions& options);
+
+struct EvaluateOptions : train::OptionSet {
+  Option<std::string> data{
+      this, "data", Open{"those of the training"}, {}, "Pictures to compare with"};
+  Option<std::string> split{this, "split", "test", one_of({"train", "test"}), "Part of them"};
+  Option<std::string> features{this,
+                               "features",
+                               Open{"the run's own, trained once"},
+                               {},
+                               "Image-classification run whose features are compared"};
+  // .npy of u8 [N, C, H, W] or [N, H, W], or of floats in [-1, 1]; those of a conditional run are
+  // of the classes in turn.
+  Option<std::string> samples{
+      this, "samples", Open{"drawn by the run"}, {}, "A .npy file of pictures to measure instead"};
+  Option<int64_t> count{this, "count", 10000, whole(1, 10'000'000), "Samples to draw"};
+  Option<uint64_t> seed{this, "seed", 1, whole(0, INT64_MAX), "Of the samples"};
+  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+  Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error"};
+};
 // {task, examples, real_examples, frechet, precision, recall, label_accuracy} of samples against a
-// split of the data; label_accuracy of conditional runs only.
-Json evaluate(const std::string& run, const EvaluateOptions& options);
+// split of the data; label_accuracy of conditional runs only. The classifier is one of
+// image-classification: RUN/features, when no other is named, is trained on the same data first.
+Json evaluate(Sampler& sampler, const EvaluateOptions& options);
+inline constexpr int64_t kFeatureEpochs = 3;
+
+// Curves, grids over time, a walk through the noise, real pictures beside the generated ones.
+void report(train::report::Page& page, Sampler& sampler);
+
+extern const Task kRow;
 
 }  // namespace cairn::tasks::image_gan

@@ -1,17 +1,14 @@
-#include <unistd.h>
-
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/loader.h"
-#include "cairn/tasks/image_gan/diversity.h"
-#include "cairn/tasks/image_gan/game.h"
-#include "cairn/tasks/image_gan/sampler.h"
-#include "cairn/train/gan_signals.h"
-#include "cairn/train/saved_model.h"
+#include "cairn/data/picture.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/adversarial/monitor.h"
+#include "cairn/tasks/image_gan/task.h"
+#include "cairn/train/samples.h"
 
 namespace cairn::tasks::image_gan {
 namespace {
@@ -19,235 +16,186 @@ namespace {
 constexpr int64_t kLogEvery = 50, kProbeImages = 64, kGridRows = 8;
 constexpr uint64_t kProbePurpose = 0x70726f6265;
 
-// A State of doubles, for numbers of the host that a checkpoint keeps.
-train::Part numbers_part(const std::string& prefix, std::function<std::vector<double>()> save,
-                         std::function<void(const std::vector<double>&)> load) {
-  return {prefix,
-          [save] {
-            const std::vector<double> values = save();
-            return train::NamedTensors{
-                {"numbers", tensor(values, {static_cast<int64_t>(values.size())})}};
-          },
-          [prefix, load](const train::NamedTensors& saved) {
-            check(saved.size() == 1 && saved[0].second.dtype() == DType::f64,
-                  "the checkpoint has no '{}'", prefix);
-            load(saved[0].second.to_vector<double>());
-          }};
+template <class Network>
+Network initialized(Network network) {
+  models::init_dcgan(network);
+  return network;
 }
 
-// Looks at the moves of each stretch of kLogEvery steps for signs of trouble.
-class Watch {
- public:
-  Watch(const Recipe& recipe, const data::ImageDataset& set, bool quiet)
-      : recipe_(recipe), quiet_(quiet), real_(spreads_of(set, !recipe.conditional)) {}
-
-  void add(const Move& m) {
-    ++count_;
-    told_apart_ += m.told_apart;
-    discriminator_ += m.gradient_discriminator, generator_ += m.gradient_generator;
-  }
-
-  // At the end of a stretch: {diversity, signals} for the log.
-  Json look(Game& game, int64_t step) {
-    diversity_ = measure(game, step);
-    const double n = static_cast<double>(std::max<int64_t>(1, count_));
-    const bool wasserstein = recipe_.loss == nn::GanLoss::wasserstein;
-    Json names = Json::array();
-    for (const train::GanSignal& s : signals_.observe({.diversity = diversity_,
-                                     .told_apart = wasserstein ? NAN : told_apart_ / n,
-                                     .discriminator_gradient = discriminator_ / n,
-                                     .generator_gradient = generator_ / n})) {
-      names.push_back(s.name);
-      if (!quiet_)
-        fmt::print(stderr, "{}cairn: step {}: {}\n", isatty(2) ? "\r\033[K" : "", step, s.text);
-      all_.push_back({{"step", step}, {"signal", s.name}, {"text", s.text}});
-    }
-    count_ = 0, told_apart_ = 0, discriminator_ = 0, generator_ = 0;
-    Json seen = {{"diversity", diversity_}};
-    if (!names.empty()) seen["signals"] = names;
-    return seen;
-  }
-  double diversity() const { return diversity_; }
-  const Json& all() const { return all_; }
-
-  train::Part part() {
-    return numbers_part(
-        "watch",
-        [this] {
-          std::vector<double> all = {diversity_, static_cast<double>(count_), told_apart_,
-                                     discriminator_, generator_};
-          for (double number : signals_.state()) all.push_back(number);
-          return all;
-        },
-        [this](const std::vector<double>& v) {
-          check(v.size() > 5, "the checkpoint's 'watch' has {} numbers", v.size());
-          diversity_ = v[0], count_ = static_cast<int64_t>(v[1]), told_apart_ = v[2];
-          discriminator_ = v[3], generator_ = v[4];
-          signals_.restore({v.begin() + 5, v.end()});
-        });
-  }
-
- private:
-  // Of samples of one class, which changes each time, against the images of that class.
-  double measure(Game& game, int64_t step) const {
-    const auto classes = static_cast<int64_t>(real_.size());
-    const int64_t label = step / kLogEvery % classes;
-    const std::vector<int64_t> labels(kProbeImages, label);
-    const double drawn = game.with_generator(false, [&](const models::Generator& g) {
-      return spread(draw(g, philox_derive(recipe_.seed, kProbePurpose), step, labels));
-    });
-    const double real = real_[static_cast<size_t>(label)];
-    return real > 0 ? drawn / real : 1;
-  }
-
-  const Recipe& recipe_;
-  bool quiet_;
-  std::vector<double> real_;
-  train::GanSignals signals_;
-  int64_t count_ = 0;
-  double diversity_ = 0, told_apart_ = 0, discriminator_ = 0, generator_ = 0;
-  Json all_ = Json::array();
-};
+models::GanNorm norm_of(const Options& o) {
+  return o.norm == "none"    ? models::GanNorm::none
+         : o.norm == "batch" ? models::GanNorm::batch
+                             : models::GanNorm::spectral;
+}
 
 class Session {
  public:
-  Session(const TrainOptions& options, const Recipe& recipe, data::ImageDatasetPtr set,
-          train::RunFolder run)
-      : recipe_(recipe),
-        options_(options),
+  Session(const Options& options, data::ImageDatasetPtr set, train::RunFolder run)
+      : options_(options),
         set_(std::move(set)),
-        game_(recipe_),
-        watch_(recipe_, *set_, options.quiet),
+        generator_((manual_seed(options.seed), initialized(models::Generator(options.size())))),
+        discriminator_(initialized(models::Discriminator(options.size(), norm_of(options)))),
+        painter_(generator_),
+        real_spreads_(spreads_of(*set_, !options.conditional)),
+        training_(networks(), training_options()),
+        monitor_([this](int64_t step) { return diversity_at(step); }, options.loss != "wasserstein",
+                 options.quiet),
         trainer_(std::move(run), trainer_options(), parts()) {}
 
   Json run() {
     if (options_.resume) trainer_.restore();
-    const int64_t per_epoch = set_->size() / recipe_.batch;
-    const int64_t taken = trainer_.step() * recipe_.critic_steps;
-    const std::vector<float> middle(static_cast<size_t>(recipe_.shape.channels), 0.5f);
-    data::Loader loader(set_, {.batch = recipe_.batch,
-                               .epochs = recipe_.steps * recipe_.critic_steps / per_epoch + 1,
+    const std::vector<float> middle(static_cast<size_t>(set_->shape().channels), 0.5f);
+    const int64_t per_epoch = set_->size() / options_.batch;
+    data::Loader loader(set_, {.batch = options_.batch,
+                               .epochs = options_.steps * options_.critic_steps / per_epoch + 1,
                                .drop_last = true,
-                               .seed = recipe_.seed,
+                               .seed = options_.seed,
                                .normalization = {middle, middle},
                                .threads = std::max(1, num_threads() - 1),
-                               .start_epoch = taken / per_epoch,
-                               .start_batch = taken % per_epoch});
+                               .start_step = trainer_.step() * options_.critic_steps});
     if (trainer_.step() == 0) write_samples();
-    std::vector<data::Batch> batches(static_cast<size_t>(recipe_.critic_steps));
+    std::vector<data::Batch> batches(static_cast<size_t>(*options_.critic_steps));
     trainer_.run({.load =
                       [&] {
                         for (data::Batch& b : batches) loader.next(b);
                       },
                   .step = [&] { return take_step(batches); },
                   .note = [&] { return note(batches.back().epoch); },
-                  .evaluate =
+                  .evaluate = [&] { return evaluation(); },
+                  .save_weights =
                       [&] {
-                        write_samples();
-                        return train::Evaluation{
-                            {{"samples/diversity", watch_.diversity()}},
-                            fmt::format("step {:6}/{}  {}  diversity {:.0f} %", trainer_.step(),
-                                        recipe_.steps, trainer_.last_logged(),
-                                        watch_.diversity() * 100)};
-                      },
-                  .save_weights = [&] { save_weights(); }});
+                        const adversarial::AdversarialTraining::Use use(training_, true);
+                        trainer_.write_weights(generator_.state_dict());
+                      }});
     return {{"task", kTask},
             {"run", trainer_.folder().path()},
-            {"model", recipe_.model},
+            {"model", *options_.model},
             {"steps", trainer_.step()},
             {"seconds", trainer_.seconds()},
             {"loss_discriminator", last_.loss_discriminator},
             {"loss_generator", last_.loss_generator},
-            {"diversity", watch_.diversity()},
-            {"signals", watch_.all()}};
+            {"diversity", monitor_.diversity()},
+            {"signals", monitor_.all()}};
   }
 
  private:
+  adversarial::Networks networks() {
+    const auto noise = [z = *options_.z](const Tensor& labels) {
+      return randn({labels.size(0), z});
+    };
+    if (options_.conditional)
+      return {generator_, discriminator_,
+              [this, noise](const Tensor& labels) { return generator_(noise(labels), labels); },
+              [this](const Tensor& x, const Tensor& labels) { return discriminator_(x, labels); }};
+    return {generator_, discriminator_,
+            [this, noise](const Tensor& labels) { return generator_(noise(labels)); },
+            [this](const Tensor& x, const Tensor&) { return discriminator_(x); }};
+  }
+  adversarial::TrainingOptions training_options() const {
+    const Options& o = options_;
+    return {.loss = nn::gan_loss_from_name(o.loss),
+            .lr = o.lr,
+            .lr_discriminator = o.lr_discriminator,
+            .betas = {(*o.betas)[0], (*o.betas)[1]},
+            .r1 = o.r1,
+            .gradient_penalty = o.gradient_penalty,
+            .ema = o.ema};
+  }
   train::TrainerOptions trainer_options() const {
+    const Options& o = options_;
     return {.task = kTask,
-            .label = recipe_.model,
-            .total = recipe_.steps,
+            .label = o.model,
+            .total = o.steps,
             .log_every = kLogEvery,
-            .evaluate_every = recipe_.sample_every,
-            .options = options_};
+            .evaluate_every = o.sample_every,
+            .save_every = o.save_every,
+            .quiet = o.quiet,
+            .stop_after_steps = o.stop_after_steps,
+            .about = fmt::format("{}: {} pictures, {}, {} classes{}; {}, {} + {} parameters",
+                                 *o.data, set_->size(), data::to_string(set_->shape()),
+                                 o.classes->size(), o.conditional ? " (conditional)" : "", *o.model,
+                                 generator_.num_parameters(), discriminator_.num_parameters())};
   }
   std::vector<train::Part> parts() {
-    std::vector<train::Part> all = game_.parts();
-    all.push_back(watch_.part());
+    std::vector<train::Part> all = training_.parts();
+    all.push_back(monitor_.part());
     return all;
   }
 
   train::Scalars take_step(const std::vector<data::Batch>& batches) {
     for (size_t i = 0; i + 1 < batches.size(); ++i)
-      game_.critic_move(batches[i].x(), batches[i].y());
-    last_ = game_.move(batches.back().x(), batches.back().y());
-    watch_.add(last_);
+      training_.discriminator_step(batches[i].x(), batches[i].y());
+    last_ = training_.step(batches.back().x(), batches.back().y());
+    monitor_.add(last_);
     train::Scalars values = {{"loss_discriminator", last_.loss_discriminator},
                              {"loss_generator", last_.loss_generator},
                              {"gradient_discriminator", last_.gradient_discriminator},
                              {"gradient_generator", last_.gradient_generator}};
-    if (recipe_.loss != nn::GanLoss::wasserstein)
-      values.emplace_back("told_apart", last_.told_apart);
+    if (options_.loss != "wasserstein") values.emplace_back("told_apart", last_.told_apart);
     return values;
   }
 
   // Asked for each line of the log, and once more where an evaluation follows it.
   Json note(int64_t epoch) {
-    if (noted_ != trainer_.step()) seen_ = watch_.look(game_, trainer_.step());
+    if (noted_ != trainer_.step()) seen_ = monitor_.look(trainer_.step());
     noted_ = trainer_.step();
     Json all = {{"epoch", epoch}};
     all.update(seen_);
     return all;
   }
 
+  // Of samples of one class, which changes each time, against the images of that class.
+  double diversity_at(int64_t step) {
+    const auto classes = static_cast<int64_t>(real_spreads_.size());
+    const int64_t label = step / kLogEvery % classes;
+    const adversarial::AdversarialTraining::Use use(training_, false);
+    const double drawn = spread(painter_.draw(philox_derive(options_.seed, kProbePurpose), step,
+                                              std::vector<int64_t>(kProbeImages, label)));
+    const double real = real_spreads_[static_cast<size_t>(label)];
+    return real > 0 ? drawn / real : 1;
+  }
+
+  train::Evaluation evaluation() {
+    write_samples();
+    return {{{"samples/diversity", monitor_.diversity()}},
+            fmt::format("step {:6}/{}  {}  diversity {:.0f} %", trainer_.step(), *options_.steps,
+                        trainer_.last_logged(), monitor_.diversity() * 100)};
+  }
+
   // The same noise each time: how the same pictures become better. A column a class.
   void write_samples() {
-    const int64_t columns = recipe_.conditional ? recipe_.labels() : kGridRows;
-    const Pictures pictures = game_.with_generator(true, [&](const models::Generator& g) {
-      return draw(g, recipe_.seed, 0, labels_in_turn(columns * kGridRows, recipe_.labels()));
-    });
-    const std::string folder = trainer_.folder().file("samples");
-    std::filesystem::create_directories(folder);
-    io::write_png(fmt::format("{}/step-{:06}.png", folder, trainer_.step()),
+    const int64_t columns = options_.conditional ? options_.labels() : kGridRows;
+    const adversarial::AdversarialTraining::Use use(training_, true);
+    const Pictures pictures =
+        painter_.draw(options_.seed, 0, labels_in_turn(columns * kGridRows, options_.labels()));
+    io::write_png(train::sample_file(trainer_.folder().path(), trainer_.step(), "png"),
                   grid_of(pictures, static_cast<int>(columns)));
   }
 
-  void save_weights() {
-    game_.with_generator(
-        true, [&](const models::Generator& g) { trainer_.write_weights(g.state_dict()); });
-  }
-
-  const Recipe recipe_;
-  const TrainOptions options_;
+  const Options& options_;
   data::ImageDatasetPtr set_;
-  Game game_;
-  Watch watch_;
+  models::Generator generator_;
+  models::Discriminator discriminator_;
+  Painter painter_;
+  std::vector<double> real_spreads_;
+  adversarial::AdversarialTraining training_;
+  adversarial::Monitor monitor_;
   train::Trainer trainer_;
-  Move last_{};
+  adversarial::StepResult last_{};
   int64_t noted_ = -1;
   Json seen_;
 };
 
 }  // namespace
 
-Json train(const TrainOptions& given) {
-  TrainOptions options = given;
-  const Json config = train::RunFolder::choose(kTask, options.out, options.resume);
-  Recipe recipe;
-  if (options.resume) {
-    recipe = recipe_from(config, options.out);
-    if (!options.save_every) options.save_every = recipe.save_every;
-    options.data = recipe.data, options.image_size = recipe.image_size;
-  }
-  const auto set = data::open_image_dataset(options.data, data::Split::train,
-                                            {.image_size = options.image_size});
-  if (!options.resume) recipe = recipe_for(options, *set);
-  if (!(set->shape() == recipe.shape) || set->classes() != recipe.classes)
-    fail("'{}': images of {} in {} classes, the run was trained on {} in {}", options.data,
-         data::to_string(set->shape()), set->classes().size(), data::to_string(recipe.shape),
-         recipe.classes.size());
-  auto run = train::RunFolder::begin(kTask, options.out, options.resume, to_json(recipe));
-  return Session(options, recipe, set, std::move(run)).run();
+Json train(Options o) {
+  train::choose_run(kTask, o);
+  data::OpenOptions how{.image_size = static_cast<int>(*o.image_size)};
+  if (!o.shape.is_open()) how.shape = o.image_shape();
+  auto set = data::open_image_dataset(o.data, data::Split::train, how);
+  if (!o.classes.is_open()) set = data::with_classes(set, o.classes);
+  fill_recipe(o, *set);
+  return Session(o, set, train::begin_run(kTask, o)).run();
 }
 
 }  // namespace cairn::tasks::image_gan

@@ -1,23 +1,20 @@
-#include "cairn/tasks/language_model/generate.h"
-
 #include <algorithm>
 
-#include "cairn/io/tokenizer.h"
 #include "cairn/io/utf8.h"
-#include "cairn/models/beam_search.h"
 #include "cairn/ops/context.h"
-#include "cairn/train/saved_model.h"
+#include "cairn/tasks/language_model/task.h"
+#include "cairn/text/beam_search.h"
 
 namespace cairn::tasks::language_model {
 namespace {
 
 // Shows text as soon as its characters are whole.
-class Writer {
+class Shown {
  public:
-  Writer(const io::Tokenizer& tokenizer, const std::function<void(std::string_view)>& show)
+  Shown(const text::Tokenizer& tokenizer, const std::function<void(std::string_view)>& show)
       : tokenizer_(tokenizer), show_(show) {}
   void write(int64_t token) {
-    pending_ += tokenizer_.decode({static_cast<int>(token)});
+    pending_ += tokenizer_.decode({token});
     // Bytes that can be no character are shown as they are.
     const size_t whole = pending_.size() > 3 ? pending_.size() : io::complete_utf8_prefix(pending_);
     if (whole == 0) return;
@@ -29,81 +26,82 @@ class Writer {
   }
 
  private:
-  const io::Tokenizer& tokenizer_;
+  const text::Tokenizer& tokenizer_;
   const std::function<void(std::string_view)>& show_;
   std::string pending_;
 };
 
-std::vector<int64_t> prompt_tokens(const io::Tokenizer& tokenizer, const std::string& prompt,
-                                   const Architecture& a) {
-  if (prompt.empty()) throw UsageError("--prompt: is empty; give at least one character");
-  const std::vector<int> numbers = tokenizer.encode(prompt, "the prompt");
-  const auto count = static_cast<int64_t>(numbers.size());
-  check(is_recurrent(a.model) || count <= a.context,
-        "the prompt has {} tokens, the model's context {}; give a shorter prompt", count,
-        a.context);
-  return {numbers.begin(), numbers.end()};
+std::vector<int64_t> prompt_tokens(const text::Tokenizer& tokenizer, const std::string& prompt,
+                                   const Options& o) {
+  if (prompt.empty()) throw InvalidOption("prompt", "is empty; give at least one character");
+  std::vector<int64_t> tokens = tokenizer.encode(prompt, "the prompt");
+  check(o.is_recurrent() || static_cast<int64_t>(tokens.size()) <= o.context,
+        "the prompt has {} tokens, the model's context {}; give a shorter prompt", tokens.size(),
+        *o.context);
+  return tokens;
+}
+
+void check_together(const GenerateOptions& o) {
+  o.validate();
+  if (o.beams.is_open()) return;
+  for (const train::AnyOption* drawing : {static_cast<const train::AnyOption*>(&o.temperature),
+                                          static_cast<const train::AnyOption*>(&o.top_k),
+                                          static_cast<const train::AnyOption*>(&o.top_p)})
+    if (drawing->given())
+      throw InvalidOption(drawing->name(),
+                          "beams search for the most likely text and draw nothing; "
+                          "leave out one of both");
 }
 
 // The most likely text that the search finds; nothing is certain before its end.
-void write_best(models::Reader& reader, const std::vector<int64_t>& prompt,
-                const GenerateOptions& options, Writer& writer) {
-  const auto found = models::beam_search(
-      reader, prompt, {.beams = options.beams, .max_tokens = options.max_tokens});
+void write_best(text::Reader& reader, const std::vector<int64_t>& prompt,
+                const GenerateOptions& options, Shown& shown) {
+  const auto found =
+      text::beam_search(reader, prompt, {.beams = options.beams, .max_tokens = options.max_tokens});
   check(!found[0].empty(),
         "beam search: no token has a finite probability; the weights are damaged");
-  for (const int64_t token : found[0][0].tokens) writer.write(token);
+  for (const int64_t token : found[0][0].tokens) shown.write(token);
 }
 
-void write_drawn(models::Reader& reader, const std::vector<int64_t>& prompt,
-                 const GenerateOptions& options, Writer& writer) {
+void write_drawn(text::Reader& reader, const std::vector<int64_t>& prompt,
+                 const GenerateOptions& options, Shown& shown) {
+  const text::SamplingOptions sampling{options.temperature, options.top_k, options.top_p};
   PhiloxStream random(options.seed);
   std::vector<int64_t> next = prompt;
   for (int64_t i = 0; i < options.max_tokens; ++i) {
-    next = models::sample_tokens(reader.read(next), options.sampling, random);
-    writer.write(next[0]);
+    next = text::sample_tokens(reader.read(next), sampling, random);
+    shown.write(next[0]);
   }
 }
 
 }  // namespace
 
-void write_on(Network& network, const io::Tokenizer& tokenizer, const std::vector<int64_t>& prompt,
-              const GenerateOptions& options, const std::function<void(std::string_view)>& show) {
+void write_on(Network& network, const text::Tokenizer& tokenizer,
+              const std::vector<int64_t>& prompt, const GenerateOptions& options,
+              const std::function<void(std::string_view)>& show) {
   const NoGrad no_grad;
   const bool was_training = network.module().training();
   network.module().eval();
   const auto reader = network.reader();
-  Writer writer(tokenizer, show);
-  if (options.beams) write_best(*reader, prompt, options, writer);
-  else write_drawn(*reader, prompt, options, writer);
-  writer.finish();
+  Shown shown(tokenizer, show);
+  if (options.beams > 0) write_best(*reader, prompt, options, shown);
+  else write_drawn(*reader, prompt, options, shown);
+  shown.finish();
   network.module().train(was_training);
 }
 
-void generate(const std::string& run, const GenerateOptions& options,
-              const std::function<void(std::string_view)>& show) {
-  models::check_sampling(options.sampling);
-  if (options.max_tokens < 0)
-    throw UsageError(fmt::format("--max-tokens: {} is negative", options.max_tokens));
-  if (options.beams < 0) throw UsageError(fmt::format("--beams: {} is negative", options.beams));
-  const auto saved = train::open_saved_model(run, kTask);
-  Architecture a;
-  std::shared_ptr<const io::Tokenizer> tokenizer;
-  train::read_config(saved.config, run, [&](const Json& c) {
-    a = architecture_from(c);
-    tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
-  });
-  if (options.int8 && is_recurrent(a.model))
-    throw UsageError(
-        fmt::format("--quantize: '{}' holds a network of kind {}, whose weights are not in linear "
-                    "layers; it is "
-                    "for gpt",
-                    run, a.model));
-  const std::vector<int64_t> prompt = prompt_tokens(*tokenizer, options.prompt, a);
-  Network network(a);
-  train::load_weights(saved, network.module());
-  if (options.int8) nn::quantize_int8(network.module());
-  write_on(network, *tokenizer, prompt, options, show);
+void Writer::generate(const GenerateOptions& o, const std::function<void(std::string_view)>& show) {
+  check_together(o);
+  if (!o.quantize.is_open() && options_.is_recurrent())
+    throw InvalidOption("quantize", fmt::format("'{}' holds a network of kind {}, whose weights "
+                                                "are not in linear layers; it is for gpt",
+                                                path(), *options_.model));
+  const auto prompt = prompt_tokens(*tokenizer_, o.prompt.is_open() ? "\n" : *o.prompt, options_);
+  if (o.quantize.is_open()) return write_on(network_, *tokenizer_, prompt, o, show);
+  Network small(options_);  // the opened one keeps its weights
+  train::load_weights(saved(), small.module());
+  nn::quantize_int8(small.module());
+  write_on(small, *tokenizer_, prompt, o, show);
 }
 
 }  // namespace cairn::tasks::language_model

@@ -83,17 +83,15 @@ std::vector<float> surprises(Network& network, std::span<const int64_t> tokens) 
 }
 
 Cell line_counting_cell(Network& network, std::span<const int64_t> tokens,
-                        const io::Tokenizer& tokenizer) {
+                        const text::Tokenizer& tokenizer) {
   const Tensors memory = network.make_memory(1);
-  const Tensor h = input_of(network.module().find("head"),
-                            [&] { network.logits(ids(tokens), memory); });
+  const Tensor h =
+      input_of(network.module().find("head"), [&] { network.logits(ids(tokens), memory); });
   const int64_t width = h.size(-1);
   const auto values = contiguous(h).to_vector<float>();
   std::vector<double> place;
   for (int64_t t : tokens)
-    place.push_back(tokenizer.decode({static_cast<int>(t)}) == "\n" || place.empty()
-                        ? 0
-                        : place.back() + 1);
+    place.push_back(tokenizer.decode({t}) == "\n" || place.empty() ? 0 : place.back() + 1);
   Cell best{0, 0, {}};
   for (int64_t c = 0; c < width; ++c) {
     std::vector<double> column;
@@ -114,8 +112,8 @@ std::vector<AttentionMap> attention_maps(models::Gpt& gpt, std::span<const int64
     const models::Attention& layer = gpt.blocks[l].a1;
     const Tensor weights = weights_of(layer, input_of(layer, [&] { gpt(ids(tokens)); }));
     for (int64_t head = 0; head < layer.heads; ++head)
-      maps.push_back({static_cast<int64_t>(l), head,
-                      contiguous(select(weights, 0, head)).to_vector<float>()});
+      maps.push_back(
+          {static_cast<int64_t>(l), head, contiguous(select(weights, 0, head)).to_vector<float>()});
   }
   return maps;
 }

@@ -3,8 +3,7 @@
 #pragma once
 #include <span>
 
-#include "cairn/io/tokenizer.h"
-#include "cairn/tasks/language_model/network.h"
+#include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
 
@@ -20,7 +19,7 @@ struct Cell {
   std::vector<double> values;  // one a token
 };
 Cell line_counting_cell(Network& network, std::span<const int64_t> tokens,
-                        const io::Tokenizer& tokenizer);
+                        const text::Tokenizer& tokenizer);
 
 struct AttentionMap {
   int64_t layer, head;

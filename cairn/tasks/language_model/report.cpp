@@ -1,52 +1,23 @@
-#include "cairn/tasks/language_model/report.h"
-
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
-#include "cairn/data/text.h"
 #include "cairn/io/file.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/language_model/evaluate.h"
 #include "cairn/tasks/language_model/look.h"
 #include "cairn/train/report/curves.h"
-#include "cairn/train/saved_model.h"
+#include "cairn/train/samples.h"
 
 namespace cairn::tasks::language_model {
 namespace {
 
 using namespace train::report;
 
-constexpr int64_t kShown = 400;     // characters of validation text that are coloured
-constexpr int64_t kAttended = 28;   // tokens of an attention map
-constexpr size_t kSamples = 3;      // texts from the training
-constexpr double kSurprised = 6;    // nats that get the full colour
-
-struct Opened {
-  Architecture architecture;
-  std::string source;
-  data::TextTokens text;
-  Network network;
-};
-
-Opened open(const std::string& run) {
-  const auto saved = train::open_saved_model(run, kTask);
-  Architecture a;
-  std::string source;
-  std::shared_ptr<const io::Tokenizer> tokenizer;
-  train::read_config(saved.config, run, [&](const Json& c) {
-    a = architecture_from(c), source = c.at("data");
-    tokenizer = io::parse_tokenizer(c.at("tokenizer").dump(), run);
-  });
-  Opened o{a, source,
-           data::tokenize_text(data::read_text(source), source, tokenizer->kind(), 0.1, tokenizer),
-           Network(a)};
-  train::load_weights(saved, o.network.module());
-  o.network.module().eval();
-  return o;
-}
+constexpr int64_t kShown = 400;    // characters of validation text that are coloured
+constexpr int64_t kAttended = 28;  // tokens of an attention map
+constexpr size_t kSamples = 3;     // texts from the training
+constexpr double kSurprised = 6;   // nats that get the full colour
 
 // Nats a token when only the tokens' frequencies are known.
 double entropy_of_frequencies(std::span<const int64_t> train, std::span<const int64_t> validation,
@@ -59,8 +30,8 @@ double entropy_of_frequencies(std::span<const int64_t> train, std::span<const in
   return sum / static_cast<double>(std::max<size_t>(validation.size(), 1));
 }
 
-std::string one(const io::Tokenizer& tokenizer, int64_t token) {
-  return tokenizer.decode({static_cast<int>(token)});
+std::string one(const text::Tokenizer& tokenizer, int64_t token) {
+  return tokenizer.decode({token});
 }
 
 std::string visible(const std::string& token) {
@@ -68,28 +39,22 @@ std::string visible(const std::string& token) {
 }
 
 void samples(Page& page, const std::string& run) {
-  std::vector<std::filesystem::path> files;
-  if (!std::filesystem::is_directory(run + "/samples")) return;
-  for (const auto& entry : std::filesystem::directory_iterator(run + "/samples"))
-    if (entry.path().extension() == ".txt") files.push_back(entry.path());
+  const auto files = train::samples_of(run, "txt");
   if (files.empty()) return;
-  std::sort(files.begin(), files.end());
   page.heading("What it wrote while it learned");
   const size_t shown = std::min(kSamples, files.size());
   for (size_t i = 0; i < shown; ++i) {
     const auto& file = files[shown == 1 ? files.size() - 1 : i * (files.size() - 1) / (shown - 1)];
-    const std::string name = file.stem().string();
-    page.writing("after " + name.substr(0, name.find('-')) + " " +
-                     std::to_string(std::stoll("0" + name.substr(name.find('-') + 1))),
-                 "", io::read_text_file(file.string()));
+    page.writing(fmt::format("after {} steps", with_thousands(file.step)), "",
+                 io::read_text_file(file.path));
   }
 }
 
-void surprise(Page& page, Opened& o, std::span<const int64_t> tokens) {
-  const std::vector<float> nats = surprises(o.network, tokens);
-  std::vector<std::pair<std::string, double>> pieces = {{one(*o.text.tokenizer, tokens[0]), 0}};
+void surprise(Page& page, Writer& o, std::span<const int64_t> tokens) {
+  const std::vector<float> nats = surprises(o.net(), tokens);
+  std::vector<std::pair<std::string, double>> pieces = {{one(o.tokenizer(), tokens[0]), 0}};
   for (size_t i = 1; i < tokens.size(); ++i)
-    pieces.emplace_back(one(*o.text.tokenizer, tokens[i]), nats[i - 1] / kSurprised);
+    pieces.emplace_back(one(o.tokenizer(), tokens[i]), nats[i - 1] / kSurprised);
   page.heading("What surprises it");
   page.paragraph(
       "Text that it never saw. The stronger a character's colour, the less likely the model held "
@@ -97,23 +62,23 @@ void surprise(Page& page, Opened& o, std::span<const int64_t> tokens) {
   page.shaded("validation text", pieces);
 }
 
-void cells(Page& page, Opened& o, std::span<const int64_t> tokens) {
-  const auto cell = line_counting_cell(o.network, tokens, *o.text.tokenizer);
+void cells(Page& page, Writer& o, std::span<const int64_t> tokens) {
+  const auto cell = line_counting_cell(o.net(), tokens, o.tokenizer());
   std::vector<std::pair<std::string, double>> pieces;
   for (size_t i = 0; i < tokens.size(); ++i)
-    pieces.emplace_back(one(*o.text.tokenizer, tokens[i]), cell.values[i]);
+    pieces.emplace_back(one(o.tokenizer(), tokens[i]), cell.values[i]);
   page.heading("What one of its cells remembers");
   page.paragraph(fmt::format(
       "Nobody told the network what a line is. Of the {} outputs of its last layer, number {} goes "
       "most closely with the distance from the beginning of the line (correlation {:.2f}).",
-      o.architecture.width, cell.number, cell.correlation));
+      *o.options().width, cell.number, cell.correlation));
   page.shaded(fmt::format("output {}: blue below its mean, orange above", cell.number), pieces);
 }
 
-void attention(Page& page, Opened& o, std::span<const int64_t> tokens) {
-  const auto maps = attention_maps(*o.network.gpt(), tokens);
+void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
+  const auto maps = attention_maps(*o.net().gpt(), tokens);
   std::vector<std::string> names;
-  for (int64_t t : tokens) names.push_back(visible(one(*o.text.tokenizer, t)));
+  for (int64_t t : tokens) names.push_back(visible(one(o.tokenizer(), t)));
   page.heading("Where its heads look");
   page.paragraph(
       "Each row is a character, each column one before it; the darker a cell, the more that "
@@ -137,14 +102,14 @@ void attention(Page& page, Opened& o, std::span<const int64_t> tokens) {
 
 }  // namespace
 
-void report(Page& page, const std::string& run) {
-  NoGrad no_grad;
-  Opened o = open(run);
-  const Json result = evaluate(run, "", "validation");
-  const auto lines = io::read_jsonl(run + "/metrics.jsonl");
-  const std::span<const int64_t> validation = o.text.validation;
-  page.facts({{"network", o.architecture.model},
-              {"parameters", with_thousands(o.network.module().num_parameters())},
+void report(Page& page, Writer& writer) {
+  const NoGrad no_grad;
+  const Json result = writer.evaluate("", "validation");
+  const auto text = writer.open_own();
+  const auto lines = io::read_jsonl(writer.path() + "/metrics.jsonl");
+  const std::span<const int64_t> validation = text.validation;
+  page.facts({{"network", *writer.options().model},
+              {"parameters", with_thousands(writer.network().num_parameters())},
               {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
               {"perplexity", fmt::format("{:.2f}", result["perplexity"].get<double>())},
               {"training", seconds_of(lines)}});
@@ -153,14 +118,15 @@ void report(Page& page, const std::string& run) {
       "step",
       "nats a token",
       {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
-      entropy_of_frequencies(o.text.train, validation, o.architecture.vocab),
+      entropy_of_frequencies(text.train, validation, writer.options().vocab),
       "knowing only how often each character comes"})});
-  samples(page, run);
+  samples(page, writer.path());
   if (validation.size() < 3) return;
   const auto shown = validation.first(std::min<size_t>(validation.size(), kShown));
-  surprise(page, o, shown);
-  if (o.network.gpt()) attention(page, o, shown.first(std::min<size_t>(shown.size(), kAttended)));
-  else cells(page, o, shown);
+  surprise(page, writer, shown);
+  if (writer.net().gpt())
+    attention(page, writer, shown.first(std::min<size_t>(shown.size(), kAttended)));
+  else cells(page, writer, shown);
 }
 
 }  // namespace cairn::tasks::language_model

@@ -1,54 +1,179 @@
 // Language models: learn a text token by token, measure how well another is predicted, write on.
 #pragma once
-#include <cstdint>
 #include <functional>
-#include <memory>
-#include <string>
+#include <map>
+#include <optional>
 #include <string_view>
-#include <vector>
 
-#include "cairn/models/sampling.h"
-#include "cairn/train/trainer.h"
+#include "cairn/compile/compile.h"
+#include "cairn/data/text.h"
+#include "cairn/models/models.h"
+#include "cairn/models/reader.h"
+#include "cairn/tasks/task.h"
+#include "cairn/text/sampling.h"
+#include "cairn/train/supervised.h"
 
 namespace cairn::tasks::language_model {
 
-using Json = nlohmann::ordered_json;
+using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "language-model";
 
-std::vector<std::string> model_names();  // rnn, lstm, gru, gpt
+struct Options : train::SupervisedOptions {
+  Option<std::string> data{this,
+                           "data",
+                           "",
+                           {},
+                           "A text file (also .gz) or a folder of .txt files (nothing: plays by "
+                           "Shakespeare that come with the program)"};
+  Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
+  Option<std::string> tokens{this, "tokens", "char", one_of({"char", "byte"}), "Unit of text"};
+  Option<int64_t> layers{this, "layers", Open{"gpt 4, others 2"}, whole(1, 1000), "Layers"};
+  Option<int64_t> width{this, "width", Open{"gpt 192, others 512"}, whole(1, 1 << 20),
+                        "Features of a token"};
+  Option<int64_t> heads{this, "heads", Open{"one for 64 features"}, whole(1, 1 << 20),
+                        "Attention heads, gpt only"};
+  Option<int64_t> context{this, "context", Open{"gpt 256, others 64"}, whole(1, 1 << 20),
+                          "Tokens of a window: what a gpt sees, how far back the others learn"};
+  Option<double> dropout{this, "dropout", Open{"gpt 0.1, others 0.3"}, between(0, 0.99),
+                         "Part of the features that is dropped"};
+  Option<int64_t> steps{
+      this,      "steps",        Open{"some ten passes over the text"}, whole(1, train::kMostSteps),
+      "Updates", Use::changeable};
+  Option<int64_t> epochs{this,
+                         "epochs",
+                         Open{"as many as the steps need"},
+                         whole(1, train::kMostSteps),
+                         "Passes over the text, instead of steps",
+                         Use::changeable};
+  // What the text is.
+  Option<int64_t> vocab{this, "vocab"}, characters{this, "characters"};
+  Option<Json> tokenizer{this, "tokenizer"};
 
-struct TrainOptions : train::RunOptions {
-  std::string data;  // a file, a folder of .txt files, or "": the text that comes with the program
-  std::string model = "gpt", tokens = "char";
-  // 0 (dropout: negative) here and below: what suits the model and the length of the text.
-  int64_t layers = 0, width = 0, heads = 0;
-  int64_t context =
-      0;  // tokens of a window: what a GPT sees, how far gradients reach back in the others
-  double dropout = -1;
-  int64_t steps = 0, batch = 0;
-  double lr = 0;  // the highest, after a warm-up; a cosine leads down from it
-  int64_t eval_every = 0;
+  bool is_recurrent() const { return !(model == "gpt"); }
 };
-// Learns the first 90 % of the text and returns {task, split, examples, loss, perplexity,
-// bits_per_char, run, ...} of the last 10 %. The weights that did best there are kept. Throws
-// train::Stopped on a signal.
-Json train(const TrainOptions& options);
 
-// {task, split, examples, loss, perplexity, bits_per_char} of a run or its weights; loss is in nats
-// a token. data "": the text of the training; split: train, validation or all.
-Json evaluate(const std::string& run, const std::string& data, const std::string& split);
+// Fills what is open with what suits the model and the length of the training text, and refuses
+// sizes that do not belong together.
+void fill_recipe(Options& options, int64_t tokens);
+// Throws InvalidOption; sizes that are open are passed over.
+void check_sizes(const Options& options);
 
-struct GenerateOptions {
-  std::string prompt = "\n";
-  int64_t max_tokens = 500;
-  models::SamplingOptions sampling;
-  uint64_t seed = 0;
-  int64_t beams = 0;  // so many are kept in view to find the most likely text; 0: it is drawn
-  bool int8 = false;  // 8-bit weights in the linear layers; a GPT only
+// Any of the networks: token ids [N, T] -> logits [N, T, vocab].
+class Network {
+ public:
+  explicit Network(const Options& options);
+
+  nn::Module& module();
+  // A recurrent network goes on from its memory, and leaves the new one there.
+  Tensor logits(const Tensor& x, const Tensors& memory);
+  Tensors make_memory(int64_t batch) const;      // zeros; none for a GPT
+  std::unique_ptr<text::Reader> reader() const;  // of one text
+  models::Gpt* gpt() { return gpt_ ? &*gpt_ : nullptr; }
+
+ private:
+  std::optional<models::RecurrentLm> recurrent_;
+  std::optional<models::Gpt> gpt_;
 };
-// Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
-// Error when the prompt has characters that the model never saw, or is longer than its context.
-void generate(const std::string& run, const GenerateOptions& options,
+
+// Learns the first part of the text and returns {task, split, examples, loss, perplexity,
+// bits_per_char, run, ...} of the last part. Throws train::Stopped on a signal.
+Json train(Options options);
+
+struct Measured {
+  double loss = 0;  // nats a token
+  int64_t tokens = 0;
+};
+// Measures a network on texts; compiled once for each number of streams, used again and again.
+class Meter {
+ public:
+  Meter(Network& network, bool recurrent, int64_t context)
+      : network_(network), recurrent_(recurrent), context_(context) {}
+  // The mean loss over all tokens but the first, in evaluation mode. A recurrent network reads the
+  // text in up to 16 streams side by side, each from its beginning to its end with the memory
+  // carried on. A GPT sees windows of its context that overlap by half: each token is predicted
+  // from at least half a context (the first ones from what there is).
+  Measured measure(std::span<const int64_t> tokens);
+
+ private:
+  struct Streams {
+    Tensors memory;
+    CompiledFunction loss;
+  };
+  Streams& streams_of(int64_t rows);
+
+  Network& network_;
+  bool recurrent_;
+  int64_t context_;
+  std::map<int64_t, Streams> by_rows_;
+};
+
+// {loss, perplexity, bits_per_char} in this order.
+Json describe(const Measured& m, int64_t characters);
+// How many characters (code points) the tokens are: bytes are fewer.
+int64_t count_characters(const text::Tokenizer& tokenizer, std::span<const int64_t> tokens);
+
+struct GenerateOptions : train::OptionSet {
+  Option<std::string> prompt{
+      this, "prompt", Open{"a new line"}, {}, "Text to go on from; it is not repeated"};
+  Option<int64_t> max_tokens{this, "max_tokens", 500, whole(1, INT64_MAX),
+                             "How many tokens to write"};
+  Option<double> temperature{this, "temperature", 1, between(0, 1e9),
+                             "Below 1: more likely text; 0: always the most likely token"};
+  Option<int64_t> top_k{this, "top_k", 0, whole(0, INT64_MAX),
+                        "Choose among the k most likely (0: all)"};
+  Option<double> top_p{this,
+                       "top_p",
+                       1,
+                       {.least = 0, .most = 1, .above = true},
+                       "Choose among the fewest that have this probability together"};
+  Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed writes the same"};
+  Option<std::string> quantize{this, "quantize", Open{"not"}, one_of({"int8"}),
+                               "int8: 8-bit weights, a quarter of the memory to read (gpt)"};
+  Option<int64_t> beams{this, "beams", Open{"draws"}, whole(1, 1000),
+                        "Do not draw: search for the most likely text with so many in view (it is "
+                        "shown at the end)"};
+};
+
+// Draws options.max_tokens tokens after `prompt` (at least one, for a GPT at most its context) in
+// evaluation mode and shows them in whole characters as they come; with beams, when the search has
+// ended. options.prompt is not read.
+void write_on(Network& network, const text::Tokenizer& tokenizer,
+              const std::vector<int64_t>& prompt, const GenerateOptions& options,
               const std::function<void(std::string_view)>& show);
+
+// A trained network with its tokens.
+class Writer : public Model {
+ public:
+  explicit Writer(const train::SavedModel& saved);
+  // `path`: a run folder, or the model.safetensors of one.
+  explicit Writer(const std::string& path) : Writer(train::open_saved_model(path, kTask)) {}
+
+  nn::Module& network() override { return network_.module(); }
+  std::vector<Tensor> inputs(int64_t examples) override;  // token ids [8, context]
+  const Options& options() const { return options_; }
+  Network& net() { return network_; }
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+
+  // The text of the training ("") or another, cut as it was for the training.
+  data::TextTokens open(const std::string& source, double validation_part) const;
+  data::TextTokens open_own() const { return open("", options_.val_split); }
+  // {task, split, examples, loss, perplexity, bits_per_char}; split: train, validation or all.
+  Json evaluate(const std::string& source, const std::string& split);
+  // Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
+  // Error when the prompt has characters that the model never saw, or is longer than its context.
+  void generate(const GenerateOptions& options, const std::function<void(std::string_view)>& show);
+
+ private:
+  Options options_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  Network network_;
+  Meter meter_;
+};
+
+// Curves, what it wrote while it learned, which characters surprise it, what its memory cells or
+// attention heads look at.
+void report(train::report::Page& page, Writer& writer);
+
+extern const Task kRow;
 
 }  // namespace cairn::tasks::language_model

@@ -9,7 +9,7 @@ namespace cairn::tasks::tour {
 
 using Json = nlohmann::ordered_json;
 
-std::vector<std::string> stop_names();  // cnn, rnn, transformer, gan
+std::vector<std::string> stop_names();  // of all tasks, in the order of their table
 
 struct TourOptions {
   std::string out = "runs/tour";
@@ -19,7 +19,7 @@ struct TourOptions {
   double part = 1;  // of each training's usual length; for a quick look and for tests
 };
 // Writes out/report.html and one run folder a stop beside it. Returns {report, seconds of training,
-// and the result of each stop's training by its name}. Throws UsageError for an unknown stop, Error
+// and the result of each stop's training by its name}. Throws InvalidOption for an unknown stop or
 // when `out` holds a tour already and resume is off, train::Stopped on a signal.
 Json run(const TourOptions& options);
 

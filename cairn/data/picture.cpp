@@ -1,0 +1,119 @@
+#include "cairn/data/picture.h"
+
+#include <algorithm>
+
+#include "cairn/base/error.h"
+
+namespace cairn::data {
+namespace {
+
+class Fitted : public ImageDataset {
+ public:
+  Fitted(ImageDatasetPtr set, const ImageShape& shape)
+      : ImageDataset(set->name(), shape, set->classes()), set_(std::move(set)) {}
+  int64_t size() const override { return set_->size(); }
+  int label(int64_t index) const override { return set_->label(index); }
+  void image(int64_t index, uint8_t* chw) const override {
+    planes_of(fit_picture(picture_of(*set_, index), shape()), chw);
+  }
+
+ private:
+  ImageDatasetPtr set_;
+};
+
+class Chosen : public ImageDataset {
+ public:
+  Chosen(ImageDatasetPtr set, std::vector<int64_t> places)
+      : ImageDataset(set->name(), set->shape(), set->classes()),
+        set_(std::move(set)),
+        places_(std::move(places)) {
+    for (int64_t p : places_)
+      check(p >= 0 && p < set_->size(), "'{}': picture {} of {}", name(), p, set_->size());
+  }
+  int64_t size() const override { return static_cast<int64_t>(places_.size()); }
+  int label(int64_t index) const override { return set_->label(places_[index]); }
+  void image(int64_t index, uint8_t* chw) const override { set_->image(places_[index], chw); }
+
+ private:
+  ImageDatasetPtr set_;
+  std::vector<int64_t> places_;
+};
+
+class Renumbered : public ImageDataset {
+ public:
+  Renumbered(ImageDatasetPtr set, const std::vector<std::string>& classes, std::vector<int> numbers)
+      : ImageDataset(set->name(), set->shape(), classes),
+        set_(std::move(set)),
+        numbers_(std::move(numbers)) {}
+  int64_t size() const override { return set_->size(); }
+  int label(int64_t index) const override { return numbers_[set_->label(index)]; }
+  void image(int64_t index, uint8_t* chw) const override { set_->image(index, chw); }
+  const uint8_t* pixels() const override { return set_->pixels(); }
+
+ private:
+  ImageDatasetPtr set_;
+  std::vector<int> numbers_;
+};
+
+bool are_numbers(const std::vector<std::string>& classes) {
+  for (size_t i = 0; i < classes.size(); ++i)
+    if (classes[i] != std::to_string(i)) return false;
+  return true;
+}
+
+}  // namespace
+
+io::Image fit_picture(const io::Image& image, const ImageShape& shape) {
+  const io::Image right = io::with_channels(image, shape.channels);
+  if (right.width == shape.width && right.height == shape.height) return right;
+  return io::resize(io::center_crop(right, shape.width, shape.height), shape.width, shape.height);
+}
+
+void planes_of(const io::Image& image, uint8_t* chw) {
+  const size_t plane = size_t(image.height) * image.width, channels = image.channels;
+  for (size_t i = 0; i < plane; ++i)
+    for (size_t c = 0; c < channels; ++c) chw[c * plane + i] = image.pixels[i * channels + c];
+}
+
+io::Image picture_of(const uint8_t* chw, const ImageShape& shape) {
+  io::Image image(shape.width, shape.height, shape.channels);
+  const size_t plane = size_t(shape.height) * shape.width, channels = shape.channels;
+  for (size_t i = 0; i < plane; ++i)
+    for (size_t c = 0; c < channels; ++c) image.pixels[i * channels + c] = chw[c * plane + i];
+  return image;
+}
+
+io::Image picture_of(const ImageDataset& set, int64_t index) {
+  std::vector<uint8_t> chw(static_cast<size_t>(set.shape().size()));
+  set.image(index, chw.data());
+  return picture_of(chw.data(), set.shape());
+}
+
+ImageDatasetPtr fitted(ImageDatasetPtr set, const ImageShape& shape) {
+  if (set->shape() == shape) return set;
+  return std::make_shared<Fitted>(std::move(set), shape);
+}
+
+ImageDatasetPtr chosen(ImageDatasetPtr set, std::vector<int64_t> places) {
+  return std::make_shared<Chosen>(std::move(set), std::move(places));
+}
+
+ImageDatasetPtr with_classes(ImageDatasetPtr set, const std::vector<std::string>& classes) {
+  const auto& own = set->classes();
+  if (own == classes) return set;
+  std::vector<int> numbers;
+  if ((are_numbers(own) || are_numbers(classes)) && own.size() <= classes.size()) {
+    for (size_t i = 0; i < own.size(); ++i) numbers.push_back(static_cast<int>(i));
+  } else {
+    for (const std::string& name : own) {
+      const auto it = std::find(classes.begin(), classes.end(), name);
+      check(it != classes.end(),
+            "'{}': its {} classes are not those of the training ({}): it has '{}'", set->name(),
+            own.size(), classes.size(), name);
+      numbers.push_back(static_cast<int>(it - classes.begin()));
+    }
+  }
+  return std::make_shared<Renumbered>(std::move(set), classes, std::move(numbers));
+}
+
+}  // namespace cairn::data

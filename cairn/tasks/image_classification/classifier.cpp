@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cairn/data/loader.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/image_classification/task.h"
+
+namespace cairn::tasks::image_classification {
+namespace {
+
+constexpr int64_t kBatch = 256;
+
+nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
+  check(!o.shape.is_open() && !o.classes.is_open() && !o.mean.is_open() && !o.model.is_open(),
+        "'{}' is damaged: model, shape, classes or mean is missing", saved.config_file());
+  nn::AnyModule network =
+      make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size()));
+  train::load_weights(saved, *network);
+  network->eval();
+  return network;
+}
+
+}  // namespace
+
+Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalization)
+    : network_(network),
+      normalization_(normalization),
+      forward_([network](std::span<const Tensor> in) -> Tensors {
+        const Tensor logits = (*network)(in[0]);
+        return {argmax(logits, 1), cross_entropy(logits, in[1], {.reduction = Reduction::sum})};
+      }) {}
+
+Json Meter::measure(const data::ImageDatasetPtr& set) {
+  const NoGrad no_grad;
+  const size_t classes = set->classes().size();
+  std::vector<std::vector<int64_t>> confusion(classes, std::vector<int64_t>(classes, 0));
+  data::Loader loader(
+      set, {.batch = kBatch, .shuffle = false, .normalization = normalization_, .threads = 1});
+  data::Batch batch;
+  double loss = 0;
+  int64_t right = 0;
+  while (loader.next(batch)) {
+    const Tensor in[] = {batch.x(), batch.y()};
+    const Tensors seen = forward_.call(in);
+    loss += seen[1].item();
+    const auto guesses = seen[0].to_vector<int64_t>();
+    for (int64_t i = 0; i < batch.count; ++i) {
+      right += guesses[i] == batch.labels[i];
+      ++confusion[batch.labels[i]][guesses[i]];
+    }
+  }
+  const double n = static_cast<double>(set->size());
+  return {{"examples", set->size()},
+          {"accuracy", static_cast<double>(right) / n},
+          {"loss", loss / n},
+          {"confusion", confusion}};
+}
+
+Classifier::Classifier(const train::SavedModel& saved)
+    : Model(saved),
+      options_(options_of<Options>(saved)),
+      network_(network_of(saved, options_)),
+      meter_(network_, options_.normalization()),
+      forward_([network = network_](std::span<const Tensor> in) -> Tensors {
+        return {(*network)(in[0])};
+      }) {}
+
+data::ImageDatasetPtr Classifier::open(const std::string& source, data::Split split) const {
+  const auto set =
+      data::open_image_dataset(source.empty() ? *options_.data : source, split, {.shape = shape()});
+  return with_classes(set, classes());
+}
+
+std::vector<Tensor> Classifier::inputs(int64_t examples) {
+  const auto set = open("", data::Split::train);
+  std::vector<Tensor> batches;
+  for (int64_t at = 0; at < std::min(examples, set->size()); at += kBatch)
+    batches.push_back(batch_of(*set, at, std::min(kBatch, set->size() - at)));
+  return batches;
+}
+
+Tensor Classifier::batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const {
+  const auto s = set.shape();
+  std::vector<uint8_t> chw(s.size());
+  std::vector<float> pixels(count * s.size());
+  for (int64_t i = 0; i < count; ++i) {
+    set.image(first + i, chw.data());
+    data::normalize_image(chw.data(), s, options_.normalization(), &pixels[i * s.size()]);
+  }
+  return from_host(pixels.data(), {count, s.channels, s.height, s.width}, DType::f32);
+}
+
+Tensor Classifier::logits(const Tensor& images) {
+  const NoGrad no_grad;
+  return forward_.call({&images, 1})[0];
+}
+
+Classifier::Activations Classifier::activations(const Tensor& images) const {
+  const NoGrad no_grad;
+  std::string last;
+  for (const auto& [name, module] : network_->named_modules())
+    if (module.type() == "Linear") last = name;
+  const nn::Module head = network_->find(last);
+  Activations seen;
+  const int hook = head.on_forward([&](const Tensors& inputs, const Tensor&) {
+    seen.features = inputs[0];
+    return Tensor();
+  });
+  seen.logits = (*network_)(images);
+  head.remove_hook(hook);
+  return seen;
+}
+
+std::vector<Prediction> Classifier::predict(const std::string& image_path, int64_t top) {
+  const auto s = shape();
+  std::vector<uint8_t> chw(s.size());
+  data::planes_of(data::fit_picture(io::read_image(image_path), s), chw.data());
+  std::vector<float> pixels(chw.size());
+  data::normalize_image(chw.data(), s, options_.normalization(), pixels.data());
+  const Tensor x = from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32);
+  const auto p = softmax(logits(x), 1).to_vector<float>();
+  std::vector<Prediction> all;
+  for (size_t i = 0; i < p.size(); ++i) all.push_back({classes()[i], p[i]});
+  std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) {
+    return a.probability > b.probability;
+  });
+  all.resize(std::min<size_t>(all.size(), static_cast<size_t>(std::max<int64_t>(1, top))));
+  return all;
+}
+
+Json Classifier::evaluate(const std::string& source, data::Split split) {
+  const auto set = open(source, split);
+  Json result = {{"task", kTask}, {"split", data::name_of(split)}};
+  result.update(meter_.measure(set));
+  check(std::isfinite(result["loss"].get<double>()),
+        "'{}': the loss on '{}' is not finite: the weights hold NaN or infinity, or overflow; use "
+        "an earlier checkpoint",
+        path(), set->name());
+  return result;
+}
+
+}  // namespace cairn::tasks::image_classification

@@ -1,0 +1,88 @@
+#include <cstdio>
+
+#include "cairn/tasks/language_model/task.h"
+
+namespace cairn::tasks::language_model {
+namespace {
+
+struct EvalOptions : train::OptionSet {
+  Option<std::string> data{this, "data", "", {}, "Text to measure (nothing: of the training)"};
+  Option<std::string> split{this, "split", "validation", one_of({"train", "validation", "all"}),
+                            "Part of it"};
+  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+};
+
+std::string measured(const Json& result) {
+  return fmt::format("loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character",
+                     result["loss"].get<double>(), result["perplexity"].get<double>(),
+                     result["bits_per_char"].get<double>());
+}
+
+int eval(Writer& writer, const EvalOptions& o) {
+  const Json result = writer.evaluate(o.data, o.split);
+  if (o.json) fmt::print("{}\n", result.dump());
+  else
+    fmt::print("{}, {} tokens: {}\n", result["split"].get<std::string>(),
+               result["examples"].get<int64_t>(), measured(result));
+  return 0;
+}
+
+// Text as it comes: each piece is on the screen before the next is computed.
+void show(std::string_view piece) {
+  std::fwrite(piece.data(), 1, piece.size(), stdout);
+  std::fflush(stdout);
+}
+
+int write(Writer& writer, const GenerateOptions& o) {
+  writer.generate(o, show);
+  show("\n");
+  return 0;
+}
+
+std::string summary(const Json& result) {
+  return fmt::format("validation {}, run in {}", measured(result),
+                     result["run"].get<std::string>());
+}
+
+}  // namespace
+
+const Task kRow{
+    .name = kTask,
+    .title = "Language model",
+    .what = "Learn a text, to write on in its manner",
+    .examples =
+        "  cairn train language-model --model lstm --out runs/lstm\n"
+        "  cairn train language-model --model gpt --data book.txt --out runs/book\n"
+        "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary = summary,
+    .open = open_as<Writer>,
+    .verbs = {verb<Writer, EvalOptions, eval>("eval", "Measure how well it predicts a text",
+                                              "  cairn eval runs/gpt --split train --json\n"),
+              verb<Writer, GenerateOptions, write>(
+                  "generate", "Write on from a prompt",
+                  "  cairn generate runs/lstm --prompt \"ROMEO:\" --temperature 0.8\n"
+                  "  cairn generate runs/gpt --top-p 0.9 --seed 7\n"
+                  "  cairn generate runs/gpt --prompt \"ROMEO:\" --beams 4 --max-tokens 100\n")},
+    .report = report_as<Writer, report>,
+    .smallest = R"({"model": "lstm", "layers": 1, "width": 16, "context": 16, "batch": 4,
+                    "steps": 6, "eval_every": 3})",
+    .stops = {
+        {"rnn", "Recurrence: a memory that reads letter by letter",
+         "A recurrent network reads one character at a time and keeps a vector as its memory. In "
+         "an LSTM, gates decide at each step what to forget, what to write and what to show, so "
+         "that errors can flow back over many steps. After each character it predicts the next; "
+         "feeding its own guesses back makes it write. This one learned from Shakespeare's verse "
+         "alone what words, lines and speakers look like.",
+         R"({"model": "lstm", "layers": 1, "width": 256, "dropout": 0.1, "context": 64,
+              "batch": 32, "steps": 1100, "eval_every": 110})"},
+        {"transformer", "Attention: every character looks at all before it",
+         "A Transformer keeps no running memory. In every layer each character asks a question "
+         "(its query), all characters before it offer a key and a value, and it takes a weighted "
+         "mean of the values whose keys fit. All places are computed at once, which is why this "
+         "architecture trains fast on long texts. The maps below are such weights.",
+         R"({"model": "gpt", "layers": 3, "width": 128, "heads": 4, "context": 128, "batch": 16,
+              "dropout": 0.05, "steps": 1100, "eval_every": 110})"}}};
+
+}  // namespace cairn::tasks::language_model

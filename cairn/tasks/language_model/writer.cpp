@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/language_model/task.h"
+#include "cairn/text/windows.h"
+
+namespace cairn::tasks::language_model {
+namespace {
+
+Options options_from(const train::SavedModel& saved, Options o) {
+  check(!o.vocab.is_open() && !o.tokenizer.is_open() && !o.width.is_open() && !o.layers.is_open() &&
+            !o.heads.is_open() && !o.context.is_open(),
+        "'{}' is damaged: a size of the network or the tokenizer is missing", saved.config_file());
+  check_sizes(o);
+  o.val_split.fill(0.1);  // what versions before the option had
+  return o;
+}
+
+}  // namespace
+
+Writer::Writer(const train::SavedModel& saved)
+    : Model(saved),
+      options_(options_from(saved, options_of<Options>(saved))),
+      tokenizer_(text::parse_tokenizer(options_.tokenizer->dump(), saved.config_file())),
+      network_(options_),
+      meter_(network_, options_.is_recurrent(), options_.context) {
+  check(tokenizer_->size() == options_.vocab, "'{}': the tokenizer has {} tokens, the network {}",
+        saved.config_file(), tokenizer_->size(), *options_.vocab);
+  train::load_weights(saved, network_.module());
+  network_.module().eval();
+}
+
+data::TextTokens Writer::open(const std::string& source, double validation_part) const {
+  const std::string& from = source.empty() ? *options_.data : source;
+  return data::tokenize_text(data::read_text(from), from.empty() ? "the embedded text" : from,
+                             tokenizer_->kind(), validation_part, tokenizer_);
+}
+
+std::vector<Tensor> Writer::inputs(int64_t examples) {
+  const auto text = open_own();
+  const int64_t rows = 8, context = options_.context;
+  std::vector<Tensor> batches;
+  for (int64_t step = 0; step * rows < examples; ++step)
+    batches.push_back(from_host(
+        text::random_windows(text.train, rows, context, options_.seed, step).inputs.data(),
+        {rows, context}, DType::i64));
+  return batches;
+}
+
+Json Writer::evaluate(const std::string& source, const std::string& split) {
+  const auto text = open(source, split == "all" ? 0 : *options_.val_split);
+  const std::span<const int64_t> tokens = split == "validation" ? text.validation : text.train;
+  const Measured m = meter_.measure(tokens);
+  check(std::isfinite(m.loss), "'{}': the loss on '{}' is not finite: the weights overflow", path(),
+        source);
+  Json result = {{"task", kTask}, {"split", split}, {"examples", m.tokens}};
+  result.update(describe(m, count_characters(*tokenizer_, tokens.subspan(1))));
+  return result;
+}
+
+}  // namespace cairn::tasks::language_model

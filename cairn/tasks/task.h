@@ -1,0 +1,88 @@
+// A task is a row: what it learns, its options, how it trains, how a trained model is opened, and
+// what can then be done with it. The command line, the tour, the reports, the docs and a test that
+// tries every task walk the table and name none.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cairn/tasks/model.h"
+#include "cairn/train/report/page.h"
+#include "cairn/train/run_options.h"
+
+namespace cairn::tasks {
+
+// What can be done with a trained model: eval, predict, generate, ... `run` prints and returns the
+// exit status.
+struct Verb {
+  const char *name, *what;
+  const char* examples;  // lines with their newlines
+  std::unique_ptr<train::OptionSet> (*options)();
+  int (*run)(Model& model, const train::OptionSet& options);
+};
+// A row of functions that know their types.
+template <class M, class Options, int (*run)(M&, const Options&)>
+Verb verb(const char* name, const char* what, const char* examples) {
+  return {name, what, examples,
+          []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
+          [](Model& model, const train::OptionSet& options) {
+            return run(static_cast<M&>(model), static_cast<const Options&>(options));
+          }};
+}
+
+// A small training for the tour through what the program can do.
+struct TourStop {
+  const char *name, *title, *text;  // text: how the architecture works
+  const char* options;              // JSON, as --config takes it; steps are scaled
+};
+
+struct Task {
+  const char *name, *title, *what;
+  const char* examples;
+  std::unique_ptr<train::RunOptions> (*options)();
+  // The result for programs: {task, run, seconds, ...}. Throws train::Stopped on a signal.
+  Json (*train)(const train::RunOptions& options);
+  std::string (*summary)(const Json& result);  // the same in a line for people
+  std::unique_ptr<Model> (*open)(const train::SavedModel& saved);
+  std::vector<Verb> verbs;  // "eval" is one of them
+  void (*report)(train::report::Page& page, Model& model);
+  // The least training on what comes with the program, as --config takes it: for tests.
+  const char* smallest;
+  // Writes a few inputs to try a trained model on, and returns their paths; none: there are none.
+  std::vector<std::string> (*write_inputs)(const std::string& folder) = nullptr;
+  std::vector<TourStop> stops = {};
+};
+template <class Options, Json (*train_with)(Options)>
+Json train_as(const train::RunOptions& options) {
+  return train_with(static_cast<const Options&>(options));
+}
+template <class Options>
+std::unique_ptr<train::RunOptions> options_as() {
+  return std::make_unique<Options>();
+}
+template <class M>
+std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
+  return std::make_unique<M>(saved);
+}
+template <class M, void (*write)(train::report::Page&, M&)>
+void report_as(train::report::Page& page, Model& model) {
+  write(page, static_cast<M&>(model));
+}
+
+const std::vector<Task>& all_tasks();
+std::vector<std::string> task_names();
+const Task& task_named(const std::string& name);  // throws UsageError, naming the nearest
+const Verb* find_verb(const Task& task, const std::string& name);
+
+// `path`: a run folder, or the model.safetensors of one. Throws Error naming what is missing or
+// damaged.
+std::unique_ptr<Model> open_model(const std::string& path);
+
+// One page about a run; returns its path ("" for `out`: report.html in the run folder).
+std::string write_report(const std::string& run, const std::string& out = "");
+
+// The options of every task and verb as a page: docs/tasks.md.
+std::string document_tasks();
+
+}  // namespace cairn::tasks

@@ -1,0 +1,139 @@
+#include "cairn/text/tokenizer.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cairn/io/file.h"
+#include "cairn/io/utf8.h"
+
+namespace cairn::text {
+
+using namespace io;
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxVocabulary = 65536;
+constexpr uint64_t kMaxFile = 16 << 20;
+
+// How a character is shown in an error: itself and its number.
+std::string shown(char32_t point) {
+  std::string text;
+  if (point >= 0x20 && point != 0x7F) append_utf8(text, point);
+  return fmt::format("'{}' (U+{:04X})", text, static_cast<uint32_t>(point));
+}
+
+int64_t checked(int64_t token, int64_t size) {
+  check(token >= 0 && token < size, "decode: token {} is not among 0 .. {}", token, size - 1);
+  return token;
+}
+
+Json parse_flat(std::string_view text, const std::string& name) {
+  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
+    check(depth < 4, "'{}': nested deeper than a tokenizer file is", name);
+    return true;
+  };
+  try {
+    return Json::parse(text, shallow);
+  } catch (const Json::exception& error) {
+    fail("'{}' is no tokenizer file: {}", name, error.what());
+  }
+}
+
+}  // namespace
+
+void Tokenizer::save(const std::string& path) const {
+  write_file_atomically(path, to_json() + "\n");
+}
+
+std::vector<int64_t> ByteTokenizer::encode(std::string_view text, const std::string&) const {
+  std::vector<int64_t> tokens(text.size());
+  for (size_t i = 0; i < text.size(); ++i) tokens[i] = static_cast<unsigned char>(text[i]);
+  return tokens;
+}
+
+std::string ByteTokenizer::decode(const std::vector<int64_t>& tokens) const {
+  std::string text;
+  for (int64_t token : tokens) text += static_cast<char>(checked(token, 256));
+  return text;
+}
+
+std::string ByteTokenizer::to_json() const { return Json{{"type", "byte"}}.dump(); }
+
+CharTokenizer CharTokenizer::from_text(std::string_view text, const std::string& name) {
+  check(!text.empty(), "'{}' is empty; a vocabulary needs text", name);
+  const std::u32string points = decode_utf8(text, name);
+  const std::set<char32_t> distinct(points.begin(), points.end());
+  check(distinct.size() <= kMaxVocabulary,
+        "'{}' has {} different characters, at most {} are possible; use byte tokens", name,
+        distinct.size(), kMaxVocabulary);
+  return CharTokenizer(std::u32string(distinct.begin(), distinct.end()));
+}
+
+CharTokenizer::CharTokenizer(std::u32string vocabulary) : vocabulary_(std::move(vocabulary)) {
+  check(!vocabulary_.empty(), "tokenizer: the vocabulary is empty");
+  for (size_t i = 0; i < vocabulary_.size(); ++i)
+    if (!numbers_.emplace(vocabulary_[i], static_cast<int64_t>(i)).second)
+      fail("tokenizer: {} occurs twice", shown(vocabulary_[i]));
+}
+
+std::vector<int64_t> CharTokenizer::encode(std::string_view text, const std::string& name) const {
+  const std::u32string points = decode_utf8(text, name);
+  std::vector<int64_t> tokens(points.size());
+  for (size_t i = 0; i < points.size(); ++i) {
+    const auto found = numbers_.find(points[i]);
+    if (found == numbers_.end())
+      fail(
+          "'{}', character {}: {} is not among the {} characters that the model was trained on; "
+          "leave it out",
+          name, i, shown(points[i]), vocabulary_.size());
+    tokens[i] = found->second;
+  }
+  return tokens;
+}
+
+std::string CharTokenizer::decode(const std::vector<int64_t>& tokens) const {
+  std::string text;
+  for (int64_t token : tokens) append_utf8(text, vocabulary_[static_cast<size_t>(checked(token, size()))]);
+  return text;
+}
+
+std::string CharTokenizer::to_json() const {
+  Json entries = Json::array();
+  for (char32_t point : vocabulary_) entries.push_back(encode_utf8({&point, 1}));
+  return Json{{"type", "char"}, {"vocabulary", std::move(entries)}}.dump();
+}
+
+std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& name) {
+  const Json root = parse_flat(json, name);
+  const std::string type = root.is_object() && root.contains("type") && root["type"].is_string()
+                               ? root["type"].get<std::string>()
+                               : std::string();
+  if (type == "byte") return std::make_unique<ByteTokenizer>();
+  check(type == "char", "'{}' is no tokenizer file: its \"type\" is neither \"char\" nor \"byte\"",
+        name);
+  check(root.contains("vocabulary") && root["vocabulary"].is_array() &&
+            root["vocabulary"].size() <= kMaxVocabulary,
+        "'{}': no \"vocabulary\" list of at most {} characters", name, kMaxVocabulary);
+  std::u32string vocabulary;
+  for (const Json& entry : root["vocabulary"]) {
+    const std::u32string points = entry.is_string()
+                                      ? decode_utf8(entry.get_ref<const std::string&>(), name)
+                                      : std::u32string();
+    check(points.size() == 1, "'{}': entry {} of the vocabulary is not one character", name,
+          vocabulary.size());
+    vocabulary += points;
+  }
+  try {
+    return std::make_unique<CharTokenizer>(std::move(vocabulary));
+  } catch (const Error& error) {
+    fail("'{}': {}", name, error.what());
+  }
+}
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
+  return parse_tokenizer(read_text_file(path, kMaxFile), path);
+}
+
+}  // namespace cairn::text

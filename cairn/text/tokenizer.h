@@ -1,0 +1,61 @@
+// Text to token numbers and back: one token a character (code point), or one a byte.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cairn::text {
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  virtual std::string kind() const = 0;  // "char" or "byte"
+  virtual int64_t size() const = 0;          // tokens are 0 .. size() - 1
+  // `name` says in errors where the text came from ("the prompt", a file name).
+  virtual std::vector<int64_t> encode(std::string_view text, const std::string& name) const = 0;
+  virtual std::string decode(
+      const std::vector<int64_t>& tokens) const = 0;  // throws Error on unknown numbers
+  virtual std::string to_json() const = 0;
+  void save(const std::string& path) const;  // atomically
+};
+
+// The 256 bytes: takes any text.
+class ByteTokenizer : public Tokenizer {
+ public:
+  std::string kind() const override { return "byte"; }
+  int64_t size() const override { return 256; }
+  std::vector<int64_t> encode(std::string_view text, const std::string& name) const override;
+  std::string decode(const std::vector<int64_t>& tokens) const override;
+  std::string to_json() const override;
+};
+
+// The code points of a text, in their order.
+class CharTokenizer : public Tokenizer {
+ public:
+  // Throws Error when the text is empty, is not UTF-8 (with the byte offset) or has over 65,536
+  // characters.
+  static CharTokenizer from_text(std::string_view text, const std::string& name);
+  explicit CharTokenizer(std::u32string vocabulary);  // without repeats
+
+  std::string kind() const override { return "char"; }
+  int64_t size() const override { return static_cast<int64_t>(vocabulary_.size()); }
+  // Throws Error naming the first character that is not in the vocabulary, and its place.
+  std::vector<int64_t> encode(std::string_view text, const std::string& name) const override;
+  std::string decode(const std::vector<int64_t>& tokens) const override;
+  std::string to_json() const override;
+
+  const std::u32string& vocabulary() const { return vocabulary_; }
+
+ private:
+  std::u32string vocabulary_;
+  std::unordered_map<char32_t, int64_t> numbers_;
+};
+
+// From what save() wrote: {"type": "char", "vocabulary": ["\n", " ", ...]} or {"type": "byte"}.
+std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& name);
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
+
+}  // namespace cairn::text

@@ -1,0 +1,330 @@
+#include "cairn/train/options.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <type_traits>
+
+namespace cairn::train {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+inline constexpr bool kIsNumber = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+template <class T>
+struct ListOf {
+  using Entry = void;
+};
+template <class T>
+struct ListOf<std::vector<T>> {
+  using Entry = T;
+};
+
+// "from 1 to 9", "above 0", "of at least 0"; "" when anything goes.
+std::string described(const Range& r) {
+  const auto shown = [](double v) { return fmt::format("{}", v); };
+  if (std::isfinite(r.least) && std::isfinite(r.most))
+    return fmt::format("from {} to {}", shown(r.least), shown(r.most));
+  if (std::isfinite(r.least)) return (r.above ? "above " : "of at least ") + shown(r.least);
+  return std::isfinite(r.most) ? "of at most " + shown(r.most) : "";
+}
+
+template <class T>
+std::string out_of_range(const T& value, const Range& r) {
+  return fmt::format("{} is out of range; give a {} {}", value,
+                     std::is_floating_point_v<T> ? "finite number" : "whole number", described(r));
+}
+
+bool holds(const Range& r, double v) {
+  return std::isfinite(v) && v <= r.most && (r.above ? v > r.least : v >= r.least);
+}
+
+template <class T>
+T number_from(const std::string& text, const Range& r) {
+  char* end = nullptr;
+  errno = 0;
+  if constexpr (std::is_floating_point_v<T>) {
+    const double value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end) throw std::invalid_argument(fmt::format("'{}' is no number", text));
+    return value;
+  } else {
+    const long long value = std::strtoll(text.c_str(), &end, 10);
+    if (text.empty() || *end)
+      throw std::invalid_argument(fmt::format("'{}' is no whole number", text));
+    if (errno == ERANGE || (std::is_unsigned_v<T> && value < 0))
+      throw std::invalid_argument(
+          fmt::format("{} is out of range; give a whole number {}", text, described(r)));
+    return static_cast<T>(value);
+  }
+}
+
+template <class T>
+T text_to(const std::string& text, const Range& r) {
+  if constexpr (kIsNumber<T>) {
+    return number_from<T>(text, r);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (text != "true" && text != "false")
+      throw std::invalid_argument(fmt::format("'{}' is neither true nor false", text));
+    return text == "true";
+  } else if constexpr (std::is_same_v<T, Json>) {
+    return Json::parse(text);
+  } else {
+    return T(text);
+  }
+}
+
+// `value` when it is of the type; throws what it is instead.
+template <class T>
+T json_to(const Json& value) {
+  const auto expect = [&](bool right, const char* wanted) {
+    if (!right) throw std::invalid_argument(fmt::format("{} is {}", value.dump(), wanted));
+  };
+  using Entry = typename ListOf<T>::Entry;
+  if constexpr (std::is_same_v<T, bool>) expect(value.is_boolean(), "neither true nor false");
+  else if constexpr (std::is_floating_point_v<T>) expect(value.is_number(), "no number");
+  else if constexpr (std::is_unsigned_v<T>)
+    expect(value.is_number_unsigned(), "no whole number of at least 0");
+  else if constexpr (std::is_integral_v<T>) expect(value.is_number_integer(), "no whole number");
+  else if constexpr (std::is_same_v<T, std::string>) expect(value.is_string(), "no text");
+  else if constexpr (!std::is_void_v<Entry>) {
+    expect(value.is_array(), "no list");
+    T list;
+    for (const Json& entry : value) list.push_back(json_to<Entry>(entry));
+    return list;
+  }
+  if constexpr (std::is_void_v<Entry>) return value.get<T>();
+}
+
+[[noreturn]] void fail_at(const std::string& file, const std::string& key,
+                          const std::string& reason) {
+  fail("'{}': {}: {}", file, key, reason);
+}
+
+// What a configuration holds beside options.
+bool is_of_the_file(const std::string& key) {
+  return key == "task" || key == "format" || key == "threads";
+}
+
+void check_format(const Json& config, const std::string& file) {
+  check(config.is_object(), "'{}' is no JSON object of options", file);
+  const auto format = config.find("format");
+  if (format == config.end()) return;
+  if (!format->is_number_integer()) fail_at(file, "format", "is no whole number");
+  if (format->get<int64_t>() > kConfigFormat)
+    fail_at(file, "format",
+            fmt::format("is {}, written by a newer Cairn; this one reads up to {}",
+                        format->get<int64_t>(), kConfigFormat));
+}
+
+std::string unknown_key(const std::string& key, const std::vector<const AnyOption*>& options) {
+  std::vector<std::string> names;
+  for (const AnyOption* o : options) names.emplace_back(o->name());
+  const std::string near = nearest_name(key, names);
+  return "no such option" + (near.empty() ? "" : fmt::format("; did you mean {}?", near));
+}
+
+// Versions before "format" wrote 0 where nothing was chosen.
+bool was_not_chosen(const Json& config, const std::string& key, const Json& value) {
+  if (value.is_null()) return true;
+  return !config.contains("format") && value == 0 && (key == "save_every" || key == "image_size");
+}
+
+void read_key(AnyOption& option, const Json& value, const std::string& file) {
+  try {
+    option.read(value);
+  } catch (const InvalidOption& e) {
+    fail_at(file, option.name(), e.reason());
+  }
+}
+
+}  // namespace
+
+Range whole(int64_t least, int64_t most) {
+  return {static_cast<double>(least), most == INT64_MAX ? kInfinity : static_cast<double>(most)};
+}
+Range positive() { return {.least = 0, .above = true}; }
+Range between(double least, double most) { return {least, most}; }
+Range one_of(std::vector<std::string> names) { return {.names = std::move(names)}; }
+
+AnyOption::AnyOption(OptionSet* set, const char* name, std::string open, Range range,
+                     const char* help, Use use)
+    : name_(name),
+      help_(help),
+      open_(std::move(open)),
+      range_(std::move(range)),
+      use_(use),
+      state_(open_.empty() ? State::standard : State::open) {
+  set->places_.push_back(
+      {reinterpret_cast<const char*>(this) - reinterpret_cast<const char*>(set), ""});
+}
+
+std::string AnyOption::flag() const {
+  std::string flag = name_;
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return use_ == Use::positional ? flag : "--" + flag;
+}
+
+std::string AnyOption::standard() const {
+  if (is_open() || !open_.empty()) return open_;
+  const Json v = value();
+  return v.is_string() ? v.get<std::string>() : v.dump();
+}
+
+void AnyOption::refuse(const std::string& reason) const { throw InvalidOption(name_, reason); }
+
+void AnyOption::check() const {
+  if (!is_open()) check_range();
+}
+
+template <class T>
+void Option<T>::check_range() const {
+  if constexpr (kIsNumber<T>) {
+    if (!holds(range_, static_cast<double>(value_))) refuse(out_of_range(value_, range_));
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    const auto& names = range_.names;
+    if (!names.empty() && std::find(names.begin(), names.end(), value_) == names.end())
+      refuse(no_such_name(value_, names));
+  } else if constexpr (kIsNumber<typename ListOf<T>::Entry>) {
+    for (const auto& v : value_)
+      if (!holds(range_, static_cast<double>(v))) refuse(out_of_range(v, range_));
+  }
+}
+
+template <class T>
+void Option<T>::parse(const std::string& text) {
+  try {
+    if constexpr (std::is_void_v<typename ListOf<T>::Entry>) {
+      value_ = text_to<T>(text, range_);
+    } else {
+      if (state_ != State::given) value_.clear();
+      value_.push_back(text_to<typename ListOf<T>::Entry>(text, range_));
+    }
+  } catch (const std::invalid_argument& e) {
+    refuse(e.what());
+  }
+  state_ = State::given;
+  check_range();
+}
+
+template <class T>
+void Option<T>::read(const Json& value) {
+  try {
+    value_ = json_to<T>(value);
+  } catch (const std::invalid_argument& e) {
+    refuse(e.what());
+  }
+  state_ = State::given;
+  check_range();
+}
+
+template <class T>
+bool Option<T>::is_switch() const {
+  return std::is_same_v<T, bool>;
+}
+template <class T>
+bool Option<T>::is_list() const {
+  return !std::is_void_v<typename ListOf<T>::Entry>;
+}
+
+template class Option<bool>;
+template class Option<int64_t>;
+template class Option<uint64_t>;
+template class Option<double>;
+template class Option<std::string>;
+template class Option<std::vector<std::string>>;
+template class Option<std::vector<int64_t>>;
+template class Option<std::vector<double>>;
+template class Option<std::vector<float>>;
+template class Option<Json>;
+
+std::vector<OptionSet::Listed> OptionSet::all() {
+  std::vector<Listed> listed;
+  for (const Place& p : places_)
+    listed.push_back(
+        {reinterpret_cast<AnyOption*>(reinterpret_cast<char*>(this) + p.offset), p.group});
+  // Base classes come first in memory: their groups go behind, the most general last.
+  std::vector<Listed> ordered;
+  for (auto end = listed.end(); end != listed.begin();) {
+    auto begin = end - 1;
+    while (begin != listed.begin() && std::string((begin - 1)->group) == begin->group) --begin;
+    ordered.insert(ordered.end(), begin, end);
+    end = begin;
+  }
+  return ordered;
+}
+
+std::vector<const AnyOption*> OptionSet::all() const {
+  std::vector<const AnyOption*> options;
+  for (const Listed& l : const_cast<OptionSet*>(this)->all()) options.push_back(l.option);
+  return options;
+}
+
+AnyOption* OptionSet::find(const std::string& name) {
+  for (const Listed& l : all())
+    if (name == l.option->name()) return l.option;
+  return nullptr;
+}
+
+void OptionSet::group(const char* name) {
+  for (Place& p : places_)
+    if (!*p.group) p.group = name;
+}
+
+void OptionSet::validate() const {
+  for (const AnyOption* o : all()) o->check();
+}
+
+Json OptionSet::to_json() const {
+  Json config = Json::object();
+  for (const AnyOption* o : all())
+    if (o->stored() && !o->is_open()) config[o->name()] = o->value();
+  return config;
+}
+
+void OptionSet::read_file(const Json& config, const std::string& file) {
+  check_format(config, file);
+  for (const auto& [key, value] : config.items()) {
+    AnyOption* o = find(key);
+    if (is_of_the_file(key)) continue;
+    if (!o || !o->stored()) fail_at(file, key, unknown_key(key, std::as_const(*this).all()));
+    if (o->use() == Use::fact || o->given() || was_not_chosen(config, key, value)) continue;
+    read_key(*o, value, file);
+  }
+}
+
+std::vector<std::string> OptionSet::continue_from(const Json& config, const std::string& file) {
+  check_format(config, file);
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : config.items()) {
+    AnyOption* o = find(key);
+    if (is_of_the_file(key)) continue;
+    if (!o || !o->stored()) fail_at(file, key, unknown_key(key, std::as_const(*this).all()));
+    if (was_not_chosen(config, key, value)) continue;
+    if (!o->given()) {
+      read_key(*o, value, file);
+    } else if (const Json wanted = o->value(); wanted != value) {
+      if (o->use() != Use::changeable)
+        throw InvalidOption(key, fmt::format("the run was started with {}, not {}; a resumed run "
+                                             "keeps it: leave it out, or start a new run",
+                                             value.dump(), wanted.dump()));
+      changed.push_back(key);
+    }
+  }
+  for (const AnyOption* o : std::as_const(*this).all()) {
+    if (!o->given() || config.contains(o->name())) continue;
+    if (o->use() == Use::changeable) changed.emplace_back(o->name());
+    if (o->use() == Use::choice)
+      throw InvalidOption(o->name(),
+                          "the run was started without it; a resumed run keeps that: "
+                          "leave it out, or start a new run");
+  }
+  return changed;
+}
+
+void OptionSet::read_run(const Json& config, const std::string& file) {
+  continue_from(config, file);
+}
+
+}  // namespace cairn::train

@@ -1,0 +1,190 @@
+// The options of a training, or of what is done with a trained model: each is said once, as a
+// member, and the command line, its checks and help, config.json, --config, resuming and the docs
+// come from it.
+//
+//   struct Options : train::OptionSet {
+//     Option<std::string> data{this, "data", "digits", {}, "Pictures: a folder, or 'digits'"};
+//     Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
+//     Option<double> lr{this, "lr", Open{"suits the model"}, positive(), "Learning rate"};
+//   };
+//   Options o;
+//   o.width = 64;                          // as a number: o.width * 2; as text: fmt("{}",
+//   *o.width) o.lr.fill(o.width > 32 ? 1e-3 : 2e-3);  // only while it is open o.validate(); //
+//   throws InvalidOption naming the first wrong one
+//
+// Names are those of config.json ("lr_discriminator"); the command line writes --lr-discriminator.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cairn/base/invalid_option.h"
+
+namespace cairn::train {
+
+using Json = nlohmann::ordered_json;
+
+// What a value may be; {}: anything.
+struct Range {
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+  bool above = false;              // `least` itself is too small
+  std::vector<std::string> names;  // of a text: one of these
+};
+Range whole(int64_t least, int64_t most);
+Range positive();                          // finite and above 0
+Range between(double least, double most);  // both included
+Range one_of(std::vector<std::string> names);
+
+inline constexpr int64_t kMostSteps = 1'000'000'000, kLargestBatch = 1'000'000;
+
+// No value until a recipe fills it: what that depends on, in words for the help.
+struct Open {
+  explicit Open(std::string words) : words(std::move(words)) {}
+  std::string words;
+};
+
+// Where an option is seen.
+enum class Use {
+  choice,      // command line and config.json; a resumed run keeps it
+  changeable,  // the same, but may be given anew when a run is resumed
+  fact,        // config.json alone: what the data are (class names, means)
+  here,        // command line alone: where and how loudly, not what
+  positional   // command line alone, without a name before it
+};
+
+class OptionSet;
+
+class AnyOption {
+ public:
+  virtual ~AnyOption() = default;
+  const char* name() const { return name_; }
+  std::string flag() const;  // "--lr-discriminator"
+  const char* help() const { return help_; }
+  Use use() const { return use_; }
+  bool stored() const { return use_ <= Use::fact; }
+  bool is_open() const { return state_ == State::open; }
+  bool given() const { return state_ == State::given; }  // not the standard, not filled by a recipe
+  std::string standard() const;                          // for the help: "32", "suits the model"
+
+  // Throw InvalidOption for what cannot be read as the type, or is out of range.
+  virtual void parse(const std::string& text) = 0;  // of a list: one more entry
+  virtual void read(const Json& value) = 0;
+  virtual Json value() const = 0;
+  virtual bool is_switch() const { return false; }  // given by its name alone
+  virtual bool is_list() const { return false; }
+  void check() const;
+
+ protected:
+  AnyOption(OptionSet* set, const char* name, std::string open, Range range, const char* help,
+            Use use);
+  AnyOption(const AnyOption&) = default;
+  AnyOption& operator=(const AnyOption&) = default;
+  [[noreturn]] void refuse(const std::string& reason) const;
+  virtual void check_range() const = 0;
+
+  enum class State : uint8_t { open, standard, filled, given };
+  const char *name_, *help_;
+  std::string open_;
+  Range range_;
+  Use use_;
+  State state_;
+};
+
+template <class T>
+class Option : public AnyOption {
+ public:
+  Option(OptionSet* set, const char* name, T standard, Range range, const char* help,
+         Use use = Use::choice)
+      : AnyOption(set, name, "", std::move(range), help, use), value_(std::move(standard)) {}
+  Option(OptionSet* set, const char* name, Open open, Range range, const char* help,
+         Use use = Use::choice)
+      : AnyOption(set, name, std::move(open.words), std::move(range), help, use) {}
+  // A fact, which the data fill.
+  Option(OptionSet* set, const char* name) : AnyOption(set, name, "unknown", {}, "", Use::fact) {}
+
+  const T& operator*() const { return value_; }
+  const T* operator->() const { return &value_; }
+  operator const T&() const { return value_; }  // NOLINT: implicit
+  Option& operator=(T value) {
+    value_ = std::move(value), state_ = State::given;
+    return *this;
+  }
+  void fill(T value) {
+    if (is_open()) value_ = std::move(value), state_ = State::filled;
+  }
+  void leave_open() { value_ = T(), state_ = State::open; }
+
+  void parse(const std::string& text) override;
+  void read(const Json& value) override;
+  Json value() const override { return value_; }
+  bool is_switch() const override;
+  bool is_list() const override;
+
+  template <class U>
+  friend bool operator==(const Option& option, const U& other) {
+    return option.value_ == other;
+  }
+
+ private:
+  void check_range() const override;
+  T value_{};
+};
+extern template class Option<bool>;
+extern template class Option<int64_t>;
+extern template class Option<uint64_t>;
+extern template class Option<double>;
+extern template class Option<std::string>;
+extern template class Option<std::vector<std::string>>;
+extern template class Option<std::vector<int64_t>>;
+extern template class Option<std::vector<double>>;
+extern template class Option<std::vector<float>>;
+extern template class Option<Json>;
+
+// What a class of options derives from; its copies are wholes of their own (never copy a part).
+class OptionSet {
+ public:
+  virtual ~OptionSet() = default;
+  struct Listed {
+    AnyOption* option;
+    const char* group;  // a heading in the help; "": the task's own
+  };
+  std::vector<Listed> all();  // the task's own first
+  std::vector<const AnyOption*> all() const;
+  AnyOption* find(const std::string& name);
+
+  void validate() const;  // throws InvalidOption for the first value out of range
+
+  // All that is stored and not open: config.json.
+  Json to_json() const;
+  // A file of --config: sets what was not given yet. Facts are passed over. Throws Error naming
+  // file and key: unknown, of a wrong type, out of range.
+  void read_file(const Json& config, const std::string& file);
+  // A run's configuration, all of it; nothing else counts but what was given and may change.
+  // Returns the names of what changed. Throws InvalidOption for what was given and contradicts,
+  // Error naming file and key for what cannot be read.
+  std::vector<std::string> continue_from(const Json& config, const std::string& file);
+  // The same, where nothing was given: to use a trained model.
+  void read_run(const Json& config, const std::string& file);
+
+ protected:
+  OptionSet() = default;
+  OptionSet(const OptionSet&) = default;
+  OptionSet& operator=(const OptionSet&) = default;
+  void group(const char* name);  // of the options so far that have none
+
+ private:
+  friend class AnyOption;
+  struct Place {
+    std::ptrdiff_t offset;  // from here: so that copies know their own members
+    const char* group;
+  };
+  std::vector<Place> places_;
+};
+
+// Beside a run's options its configuration says what it is of: "task", and "format" of the file.
+inline constexpr int kConfigFormat = 2;
+
+}  // namespace cairn::train

@@ -1,0 +1,46 @@
+// What the options of all trainings have in common, and where a training goes.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cairn/train/options.h"
+#include "cairn/train/run_folder.h"
+
+namespace cairn::train {
+
+struct RunOptions : OptionSet {
+  RunOptions() { group("Run"); }
+  Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX),
+                        "Seed of initial weights and of all that is random"};
+  Option<int64_t> save_every{this,
+                             "save_every",
+                             Open{"with each evaluation"},
+                             whole(1, INT64_MAX),
+                             "Save a checkpoint also after so many steps",
+                             Use::changeable};
+  Option<std::string> out{this, "out", Open{"runs/TASK-N"}, {}, "Folder of the run", Use::here};
+  Option<bool> resume{this, "resume", false, {}, "Go on with the run in --out", Use::here};
+  Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error", Use::here};
+
+  int64_t stop_after_steps = 0;      // ends early, saved, as a signal would; for tests; 0: does not
+  std::vector<std::string> changed;  // options that were given anew beside `resume`
+};
+
+// Checks the options and chooses the folder before anything is read or written: `out` must hold a
+// run of the task when `resume`, whose configuration is then taken over, and must not otherwise.
+// Throws InvalidOption and Error.
+void choose_run(const std::string& task, RunOptions& options);
+
+// The folder that was chosen: a new one gets its configuration now; a resumed one when it goes on.
+// The options are checked again, since recipes filled them.
+RunFolder begin_run(const std::string& task, const RunOptions& options);
+
+// How long a training is: `steps`, or `epochs` times what an epoch has; one of both is given, or
+// what the recipe says is filled in. Where a resumed run is given the one, the other follows.
+// Throws InvalidOption when both are given and say different things.
+void fill_length(const RunOptions& options, Option<int64_t>& steps, Option<int64_t>& epochs,
+                 int64_t steps_per_epoch, std::optional<int64_t> epochs_of_recipe,
+                 std::optional<int64_t> steps_of_recipe = {});
+
+}  // namespace cairn::train

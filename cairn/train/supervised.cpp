@@ -1,0 +1,266 @@
+#include "cairn/train/supervised.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "cairn/autograd/autograd.h"
+#include "cairn/compile/compile.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/train/saved_model.h"
+
+namespace cairn::train {
+namespace {
+
+bool begins_with_any(const std::string& name, const std::vector<std::string>& beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](const std::string& b) { return name.starts_with(b); });
+}
+
+void check_together(const SupervisedOptions& o, bool validates) {
+  if (validates) return;
+  if (o.patience > 0)
+    throw InvalidOption("patience",
+                        "there is no validation to wait for; hold data back with "
+                        "val_split");
+  if (o.keep == "best")
+    throw InvalidOption("keep",
+                        "best: there is no validation to choose by; hold data back with "
+                        "val_split");
+}
+
+// Parameters that are trained. Throws InvalidOption for a beginning that none has.
+Tensors trained(const nn::Module& network, const std::vector<std::string>& frozen) {
+  Tensors parameters;
+  const auto named = network.named_parameters();
+  for (const std::string& beginning : frozen)
+    if (std::none_of(named.begin(), named.end(),
+                     [&](const auto& p) { return p.first.starts_with(beginning); }))
+      throw InvalidOption("freeze", fmt::format("no weight's name begins with '{}'; the first is "
+                                                "'{}'",
+                                                beginning, named.front().first));
+  for (const auto& [name, parameter] : named)
+    if (!begins_with_any(name, frozen)) parameters.push_back(parameter);
+  if (parameters.empty()) throw InvalidOption("freeze", "nothing is left to train");
+  return parameters;
+}
+
+template <class Optimizer, class Options>
+std::unique_ptr<optim::Optimizer> grouped(const Tensors& parameters, const Options& options,
+                                          bool decays_matrices_only) {
+  if (!decays_matrices_only) return std::make_unique<Optimizer>(parameters, options);
+  Options others = options;
+  others.weight_decay = 0;
+  std::vector<optim::Group<Options>> groups = {{{}, options}, {{}, others}};
+  for (const Tensor& p : parameters) groups[p.rank() < 2].parameters.push_back(p);
+  return std::make_unique<Optimizer>(groups);
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const Tensors& p, const SupervisedOptions& o,
+                                                 bool matrices) {
+  const optim::Betas betas{(*o.betas)[0], (*o.betas)[1]};
+  const optim::Clip clip{.norm = o.clip};
+  if (o.optimizer == "adam")
+    return grouped<optim::Adam>(p, optim::AdamOptions{o.lr, betas, 1e-8, o.weight_decay, clip},
+                                matrices);
+  if (o.optimizer == "sgd")
+    return grouped<optim::SGD>(
+        p,
+        optim::SgdOptions{
+            .lr = o.lr, .momentum = betas.first, .weight_decay = o.weight_decay, .clip = clip},
+        matrices);
+  if (o.optimizer == "rmsprop")
+    return grouped<optim::RMSprop>(
+        p, optim::RMSpropOptions{.lr = o.lr, .weight_decay = o.weight_decay, .clip = clip},
+        matrices);
+  return grouped<optim::AdamW>(p, optim::AdamWOptions{o.lr, betas, 1e-8, o.weight_decay, clip},
+                               matrices);
+}
+
+TrainerOptions trainer_options(const Supervised::Setup& s) {
+  return {
+      .task = s.task,
+      .label = s.label,
+      .total = s.steps,
+      .evaluate_every = s.evaluate_every,
+      .save_every = s.options.save_every,
+      .quiet = s.options.quiet,
+      .stop_after_steps = s.options.stop_after_steps,
+      .about = fmt::format("{}; {}, {} parameters", s.about, s.label, s.network.num_parameters())};
+}
+
+Tensor one_number(double value) { return state(full({1}, value, DType::f64)); }
+
+// Rows of every tensor of a batch: part `k` of `parts` nearly equal ones.
+Tensors part_of(std::span<const Tensor> batch, int64_t k, int64_t parts) {
+  Tensors some;
+  for (const Tensor& t : batch) {
+    const int64_t first = t.size(0) * k / parts, end = t.size(0) * (k + 1) / parts;
+    some.push_back(slice(t, 0, first, end - first));
+  }
+  return some;
+}
+
+}  // namespace
+
+void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
+  o.betas.fill({0.9, 0.999});
+  o.weight_decay.fill(0.01), o.clip.fill(0), o.ema.fill(0), o.val_split.fill(0);
+  o.keep.fill(validates ? "best" : "last");
+  if (o.betas->size() != 2)
+    throw InvalidOption("betas", fmt::format("{} numbers; give two", o.betas->size()));
+  check_together(o, validates);
+  trained(network, o.freeze);
+}
+
+Supervised::Supervised(RunFolder run, Setup setup)
+    : setup_(std::move(setup)),
+      optimizer_(make_optimizer(trained(setup_.network, setup_.options.freeze), setup_.options,
+                                setup_.decays_matrices_only)),
+      ema_(setup_.options.ema > 0
+               ? std::optional<optim::Ema>(std::in_place, setup_.network.parameters(),
+                                           *setup_.options.ema)
+               : std::nullopt),
+      best_(one_number(std::numeric_limits<double>::infinity())),
+      without_(one_number(0)),
+      trainer_(std::move(run), trainer_options(setup_), parts()) {}
+
+std::vector<Part> Supervised::parts() {
+  std::vector<Part> all = {part("model", setup_.network), part("optimizer", *optimizer_)};
+  if (ema_) all.push_back(part("ema", *ema_));
+  for (Part& p : setup_.parts) all.push_back(std::move(p));
+  if (setup_.validates) all.push_back(part("best", NamedTensors{{"loss", best_}}));
+  if (setup_.options.patience > 0)
+    all.push_back(part("patience", NamedTensors{{"without", without_}}));
+  return all;
+}
+
+void Supervised::restore() {
+  if (setup_.options.resume) trainer_.restore();
+  else if (!setup_.options.init->empty()) begin_with(setup_.options.init);
+  was_finished_ = trainer_.finished();
+}
+
+void Supervised::begin_with(const std::string& given) {
+  const std::string path =
+      given.ends_with(".safetensors") ? given : open_saved_model(given).weights;
+  const NamedTensors own = setup_.network.state_dict();
+  NamedTensors fitting;
+  for (auto& [name, value] : read_weights(path)) {
+    const auto it = std::find_if(own.begin(), own.end(),
+                                 [&, n = name](const auto& named) { return named.first == n; });
+    if (it != own.end() && it->second.shape() == value.shape()) fitting.emplace_back(name, value);
+  }
+  if (fitting.empty())
+    throw InvalidOption("init", fmt::format("no tensor of '{}' has a name and shape of this "
+                                            "network's",
+                                            path));
+  setup_.network.load_state_dict(fitting, false);
+  if (ema_) ema_.emplace(setup_.network.parameters(), *setup_.options.ema);
+  if (!setup_.options.quiet)
+    fmt::print(stderr, "begins with {} of {} tensors of {}\n", fitting.size(), own.size(), path);
+}
+
+Tensor Supervised::update(const Hooks& hooks, std::span<const Tensor> batch) {
+  const bool low = setup_.options.precision == "bf16";
+  const auto loss_of = [&](std::span<const Tensor> in) {
+    const AutocastScope cast(low ? product_dtype(DType::bf16) : DType::f32);
+    return check_finite(hooks.loss(in));
+  };
+  const int64_t parts = std::min<int64_t>(setup_.options.accumulate, batch[0].size(0));
+  Tensor loss;
+  if (parts <= 1) {
+    loss = loss_of(batch);
+    optimizer_->step(loss);
+  } else {
+    Tensors gradients;
+    for (int64_t k = 0; k < parts; ++k) {
+      const Tensors some = part_of(batch, k, parts);
+      const double share =
+          static_cast<double>(some[0].size(0)) / static_cast<double>(batch[0].size(0));
+      const Tensor one = loss_of(some) * share;
+      const Tensors slopes = grad({one}, optimizer_->parameters());
+      loss = k == 0 ? one : loss + one;
+      for (size_t i = 0; i < slopes.size(); ++i) {
+        if (k == 0) gradients.push_back(slopes[i]);
+        else gradients[i] = gradients[i] + slopes[i];
+      }
+    }
+    optimizer_->step(gradients);
+  }
+  if (ema_) ema_->update();
+  return loss;
+}
+
+void Supervised::run(const Hooks& hooks) {
+  optim::Scheduler schedule(*optimizer_, setup_.schedule, trainer_.step());
+  auto step = CompiledFunction(
+      [&](std::span<const Tensor> batch) -> Tensors { return {update(hooks, batch)}; });
+  Tensors batch;
+  setup_.network.train();
+  trainer_.run({.load = [&] { batch = hooks.next(); },
+                .step =
+                    [&] {
+                      const double loss = step.call(batch)[0].item();
+                      schedule.step();
+                      return Scalars{{"loss", loss}};
+                    },
+                .note =
+                    [&] {
+                      Json note = hooks.note ? hooks.note() : Json::object();
+                      note["lr"] = optimizer_->lr();
+                      return note;
+                    },
+                .evaluate = [&] { return evaluate(hooks); },
+                .save_weights = [&] { save_weights(); }});
+  if (was_finished_ || setup_.options.keep != "best") return;
+  const Use use(*this);
+  trainer_.write_weights("model-last.safetensors", setup_.network.state_dict());
+}
+
+Supervised::Use::Use(Supervised& session) : session_(session) {
+  if (session_.ema_) session_.ema_->swap();
+  session_.setup_.network.eval();
+}
+Supervised::Use::~Use() {
+  session_.setup_.network.train();
+  if (session_.ema_) session_.ema_->swap();
+}
+
+Evaluation Supervised::evaluate(const Hooks& hooks) {
+  const Use use(*this);
+  const Measured m = hooks.measure();
+  if (setup_.validates) take_best(m.loss);
+  const int64_t patience = setup_.options.patience;
+  const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);
+  return {
+      m.values,
+      fmt::format("step {}/{}  {}  {}{}", trainer_.step(), trainer_.total(), trainer_.last_logged(),
+                  m.line, enough ? ", no better for a while: ended" : ""),
+      enough};
+}
+
+void Supervised::take_best(double loss) {
+  const bool better = loss < best_.item();
+  assign(without_, full({1}, better ? 0 : without_.item() + 1, DType::f64));
+  if (!better) return;
+  assign(best_, full({1}, loss, DType::f64));
+  trainer_.write_weights(
+      setup_.options.keep == "best" ? "model.safetensors" : "model-best.safetensors",
+      setup_.network.state_dict());
+}
+
+// After a checkpoint; the best ones are written when they are found.
+void Supervised::save_weights() {
+  if (setup_.options.keep == "best" && std::isfinite(best_.item())) return;
+  const Use use(*this);
+  trainer_.write_weights(setup_.network.state_dict());
+}
+
+void Supervised::use_kept() const {
+  load_weights({folder().path(), folder().weights(), folder().config()}, setup_.network);
+  setup_.network.eval();
+}
+
+}  // namespace cairn::train

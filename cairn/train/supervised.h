@@ -1,0 +1,133 @@
+// Supervised training in one place: network, optimizer, schedule, averaged weights, clipping,
+// accumulation, mixed precision, validation, best and last weights, early stopping, and weights to
+// begin with. A task gives batches, `loss(batch)` and `measure()`.
+//
+//   train::Supervised session(train::begin_run(kTask, options),
+//                             {.task = kTask, .label = "mlp", .network = *network,
+//                              .options = options, .steps = options.steps,
+//                              .evaluate_every = per_epoch, .schedule = optim::one_cycle(steps)});
+//   session.run({.next = [&] { loader.next(batch); return Tensors{batch.x(), batch.y()}; },
+//                .loss = [&](auto in) { return cross_entropy((*network)(in[0]), in[1]); },
+//                .measure = [&] { return train::Measured{...}; }});
+#pragma once
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "cairn/optim/optim.h"
+#include "cairn/train/run_options.h"
+#include "cairn/train/trainer.h"
+
+namespace cairn::train {
+
+struct SupervisedOptions : RunOptions {
+  SupervisedOptions() { group("Training"); }
+  Option<int64_t> batch{this, "batch", Open{"suits the model"}, whole(1, kLargestBatch),
+                        "Examples a step"};
+  Option<double> lr{
+      this, "lr", Open{"suits the model"}, positive(), "Highest learning rate", Use::changeable};
+  Option<std::string> optimizer{this, "optimizer", "adamw",
+                                one_of({"adamw", "adam", "sgd", "rmsprop"}), "Rule of the updates"};
+  Option<std::vector<double>> betas{this, "betas", Open{"0.9 0.999, or what suits the model"},
+                                    between(0, 0.999999), "Of adamw and adam; the first: of sgd"};
+  Option<double> weight_decay{this, "weight_decay", Open{"suits the model"}, between(0, 1e9),
+                              "How strongly weights are drawn to 0"};
+  Option<double> clip{this, "clip", Open{"suits the model"}, between(0, 1e30),
+                      "Largest norm of all gradients together; 0: none"};
+  Option<double> ema{this, "ema", Open{"suits the model"}, between(0, 0.9999999),
+                     "Decay of the averaged weights, which are those to use; 0: none"};
+  Option<int64_t> accumulate{this, "accumulate", 1, whole(1, kLargestBatch),
+                             "Parts a batch is cut into, to need less memory; gradients are added"};
+  Option<std::string> precision{this, "precision", "f32", one_of({"f32", "bf16"}),
+                                "Of products; bf16: f32 where the processor multiplies no bf16"};
+  Option<double> val_split{this, "val_split", Open{"0"}, between(0, 0.9),
+                           "Part of the training data that is held back to choose by"};
+  Option<int64_t> patience{this, "patience", 0, whole(0, kMostSteps),
+                           "End after so many validations without improvement; 0: do not"};
+  Option<std::string> keep{this, "keep", Open{"best where there is validation, else last"},
+                           one_of({"best", "last"}), "Which weights model.safetensors holds"};
+  Option<int64_t> eval_every{this,
+                             "eval_every",
+                             Open{"each epoch, or a 20th of all"},
+                             whole(1, kMostSteps),
+                             "Steps between evaluations",
+                             Use::changeable};
+  Option<std::string> init{
+      this, "init", "", {}, "Run or weights to begin with, where names and shapes agree"};
+  Option<std::vector<std::string>> freeze{
+      this, "freeze", {}, {}, "Parts that stay as they are: beginnings of weights' names"};
+};
+
+// Fills what is still open with what suits any network, and refuses what does not belong together;
+// `validates`: measure() sees data that were held back. Throws InvalidOption. To be called before
+// the run's folder is made.
+void settle(SupervisedOptions& options, const nn::Module& network, bool validates);
+
+// What measure() saw.
+struct Measured {
+  Scalars values;                                          // see Evaluation
+  std::string line;                                        // what it says, for people
+  double loss = std::numeric_limits<double>::quiet_NaN();  // lower is better
+};
+
+class Supervised {
+ public:
+  struct Setup {
+    std::string task, label;  // label: of the progress bar
+    const nn::Module& network;
+    const SupervisedOptions& options;  // all filled; must live as long
+    int64_t steps = 0, evaluate_every = 0;
+    optim::Schedule schedule = optim::constant();
+    bool validates = false;             // measure() sees data that were held back: best, patience
+    bool decays_matrices_only = false;  // gains and biases have no reason to be small
+    std::vector<Part> parts = {};       // what else changes from step to step
+    std::string about = {};             // of the data, for the first line
+  };
+  Supervised(RunFolder run, Setup setup);
+
+  struct Hooks {
+    std::function<Tensors()> next;                        // the next batch
+    std::function<Tensor(std::span<const Tensor>)> loss;  // of a batch; traced once
+    std::function<Measured()> measure;  // in evaluation mode, with the weights to use
+    std::function<Json()> note = {};    // more for each line of the log
+  };
+  // Restores what a resumed run had; to be called before run(), when batches depend on step().
+  void restore();
+  void run(const Hooks& hooks);
+
+  int64_t step() const { return trainer_.step(); }
+  bool was_finished() const { return was_finished_; }  // before run(): no step was taken
+  double seconds() const { return trainer_.seconds(); }
+  const RunFolder& folder() const { return trainer_.folder(); }
+  // Gives the network the weights that model.safetensors holds, in evaluation mode.
+  void use_kept() const;
+  // The network with the weights to use, in evaluation mode; as before when it goes.
+  class Use {
+   public:
+    explicit Use(Supervised& session);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Supervised& session_;
+  };
+
+ private:
+  Evaluation evaluate(const Hooks& hooks);
+  void take_best(double loss);
+  void save_weights();
+  void begin_with(const std::string& weights);
+  Tensor update(const Hooks& hooks, std::span<const Tensor> batch);
+  std::vector<Part> parts();
+
+  Setup setup_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<optim::Ema> ema_;
+  Tensor best_;     // State [1] f64: the lowest validation loss so far
+  Tensor without_;  // State [1] f64: evaluations since then
+  Trainer trainer_;
+  bool was_finished_ = false;
+};
+
+}  // namespace cairn::train

@@ -1,0 +1,96 @@
+#include "cairn/tasks/adversarial/gan_signals.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cairn/base/error.h"
+
+namespace cairn::tasks::adversarial {
+namespace {
+
+const GanReading kHealthy = {
+    .diversity = 0.9, .told_apart = 0.8, .discriminator_gradient = 2, .generator_gradient = 1};
+
+// The names of what begins while `reading` is seen `times` times.
+std::vector<std::string> names(GanSignals& signals, const GanReading& reading, int times) {
+  std::vector<std::string> all;
+  for (int i = 0; i < times; ++i)
+    for (const GanSignal& s : signals.observe(reading)) all.push_back(s.name);
+  return all;
+}
+using Names = std::vector<std::string>;
+
+GanSignals healthy() {
+  GanSignals signals;
+  EXPECT_EQ(names(signals, kHealthy, 20), Names{});
+  return signals;
+}
+
+}  // namespace
+
+TEST(GanSignals, EachTroubleIsSaidOnceAndAgainAfterItHadGone) {
+  GanReading collapsed = kHealthy, winning = kHealthy, vanished = kHealthy, exploded = kHealthy;
+  collapsed.diversity = 0.1;
+  winning.told_apart = 0.999;
+  vanished.generator_gradient = 1e-6;
+  exploded.discriminator_gradient = 1e4;
+  const std::pair<GanReading, const char*> cases[] = {{collapsed, "collapse"},
+                                                      {winning, "discriminator-wins"},
+                                                      {vanished, "vanishing-gradients"},
+                                                      {exploded, "exploding-gradients"}};
+  for (const auto& [reading, name] : cases) {
+    GanSignals signals = healthy();
+    EXPECT_EQ(names(signals, reading, 10), Names{name});
+    EXPECT_EQ(names(signals, kHealthy, 5), Names{});
+    EXPECT_EQ(names(signals, reading, 10), Names{name});
+  }
+}
+
+TEST(GanSignals, DiversityThatFallsIsACollapseToo) {
+  GanSignals signals = healthy();
+  GanReading reading = kHealthy;
+  reading.diversity = 0.4;  // above the least, below half of the best
+  EXPECT_EQ(names(signals, reading, 3), Names{"collapse"});
+}
+
+TEST(GanSignals, TheBeginningIsNoTrouble) {
+  GanSignals signals;
+  EXPECT_EQ(names(signals,
+                  {.diversity = 0,
+                   .told_apart = 1,
+                   .discriminator_gradient = 1e3,
+                   .generator_gradient = 1e-9},
+                  4),
+            Names{});
+}
+
+TEST(GanSignals, AWassersteinCriticDoesNotWin) {
+  GanSignals signals = healthy();
+  GanReading reading = kHealthy;
+  reading.told_apart = NAN;
+  EXPECT_EQ(names(signals, reading, 20), Names{});
+}
+
+TEST(GanSignals, TheTextsSayWhatIsSeenAndWhatToTry) {
+  GanSignals signals = healthy();
+  GanReading reading = kHealthy;
+  reading.diversity = 0.12;
+  std::string text;
+  for (int i = 0; i < 3; ++i)
+    for (const GanSignal& s : signals.observe(reading)) text = s.text;
+  for (const char* part : {"collapses", "12 %", "90 %", "Try"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+}
+
+TEST(GanSignals, GoOnFromACheckpoint) {
+  GanSignals signals = healthy(), resumed;
+  GanReading reading = kHealthy;
+  reading.told_apart = 1;
+  EXPECT_EQ(names(signals, reading, 3), Names{});
+  resumed.restore(signals.state());
+  EXPECT_EQ(names(resumed, reading, 1), Names{"discriminator-wins"});
+  EXPECT_THROW(resumed.restore({1, 2}), Error);
+}
+
+}  // namespace cairn::tasks::adversarial

@@ -44,6 +44,7 @@ class Trained {
 
 class EveryTask : public testing::TestWithParam<std::string> {
  protected:
+  void SetUp() override { set_num_threads(1); }
   const Task& task() const { return task_named(GetParam()); }
   std::string run() const { return Trained::get().run(GetParam()); }
   Json config(const std::string& folder) const {

@@ -17,7 +17,6 @@ void add_verbs(const Command& app, const std::vector<std::string>& arguments);
 void add_bench(const Command& app);
 void add_info(const Command& app);
 void add_doctor(const Command& app);
-void add_quantize(const Command& app);
 void add_report(const Command& app);
 void add_tour(const Command& app);
 void add_sample(const Command& app);

@@ -9,6 +9,7 @@
 #include "cairn/backend/cpu/machine.h"
 #include "cairn/base/cgroup.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
 #include "cairn/ops/op.h"
 
@@ -30,7 +31,7 @@ double gigabytes_of_memory() {
 
 int print_report() {
   const cpu::Machine machine = cpu::describe_machine();
-  fmt::print("cairn 0.1.0, {} ops\n\n", all_ops().size());
+  fmt::print("cairn {}, {} ops\n\n", kVersion, all_ops().size());
   fmt::print(
       "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  "
       "instructions {}\n",

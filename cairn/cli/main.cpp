@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "cairn/base/invalid_option.h"
+#include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
 #include "cairn/train/signals.h"
 
@@ -25,13 +26,12 @@ int run(int argc, char** argv) {
                                  "  cairn train image-classification --out runs/digits\n"
                                  "  cairn eval runs/digits\n"
                                  "  cairn predict runs/digits picture.png\n",
-                                 "cairn 0.1.0", [&](const Command& app) {
+                                 std::string("cairn ") + kVersion, [&](const Command& app) {
                                    add_train(app);
                                    add_verbs(app, arguments);
                                    add_bench(app);
                                    add_info(app);
                                    add_doctor(app);
-                                   add_quantize(app);
                                    add_report(app);
                                    add_tour(app);
                                    add_sample(app);

@@ -44,7 +44,8 @@ std::string words_for(const tasks::Verb& verb) {
   static const std::map<std::string, std::string> known = {
       {"eval", "Measure a trained network on a data set"},
       {"predict", "Say what a trained network sees in files"},
-      {"generate", "Let a trained network make something new"}};
+      {"generate", "Let a trained network make something new"},
+      {"quantize", "Make a trained network compute in 8 bits"}};
   const auto it = known.find(verb.name);
   return it == known.end() ? verb.what : it->second;
 }

@@ -5,9 +5,9 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/metrics/symmetric_eigen.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/metrics/symmetric_eigen.h"
 
 namespace cairn::metrics {
 namespace {

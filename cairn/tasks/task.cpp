@@ -1,6 +1,11 @@
 #include "cairn/tasks/task.h"
 
 #include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include "cairn/base/version.h"
 
 namespace cairn::tasks {
 
@@ -28,16 +33,50 @@ std::unique_ptr<Model> open_model(const std::string& path) {
   const auto names = task_names();
   check(std::find(names.begin(), names.end(), task) != names.end(),
         "'{}': is a run of task '{}', which this program does not know", path, task);
+  check(std::filesystem::exists(saved.weights),
+        "'{}': holds no trained weights (model.safetensors); train until the first evaluation has "
+        "written them",
+        path);
   return task_named(task).open(saved);
 }
 
+namespace {
+
+std::string machine() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+// Where the page comes from, and how to make a run like it.
+void provenance(train::report::Page& page, const Model& model) {
+  const Json& config = model.saved().config;
+  const std::time_t now = std::time(nullptr);
+  char day[32] = "";
+  std::strftime(day, sizeof day, "%Y-%m-%d", std::localtime(&now));
+  page.heading("Where this comes from");
+  page.facts({{"data", config.value("data", "").empty() ? "comes with the program"
+                                                        : config.value("data", "")},
+              {"seed", config.contains("seed") ? config["seed"].dump() : ""},
+              {"threads", config.contains("threads") ? config["threads"].dump() : ""},
+              {"page written", day},
+              {"by", std::string("cairn ") + kVersion},
+              {"on", machine()}});
+  page.command(fmt::format("cairn train {} --config {}/config.json", model.task(), model.path()));
+}
+
+}  // namespace
+
 std::string write_report(const std::string& run, const std::string& out) {
   const auto folder = train::RunFolder::open(run, "");
+  folder.wants_training("report on");
   const auto model = open_model(run);
   const Task& task = task_named(model->task());
   train::report::Page page(run, "What this training learned.");
   page.section(task.title);
   task.report(page, *model);
+  provenance(page, *model);
   const std::string path = out.empty() ? folder.file("report.html") : out;
   page.write(path);
   return path;

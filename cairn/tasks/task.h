@@ -31,6 +31,29 @@ Verb verb(const char* name, const char* what, const char* examples) {
           }};
 }
 
+// What the options of "eval" begin with.
+struct EvalOptions : train::OptionSet {
+  train::Option<std::string> data{
+      this, "data", train::Open{"that of the training"}, {}, "What to measure on"};
+  train::Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+};
+// The verb "eval" of an evaluation and what it says in words.
+template <class M, class Options, Json (*evaluate)(M&, const Options&),
+          std::string (*in_words)(const Json&)>
+Verb eval_verb(const char* what, const char* examples) {
+  return {"eval", what, examples,
+          []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
+          [](Model& model, const train::OptionSet& options) {
+            const auto& o = static_cast<const Options&>(options);
+            const Json r = evaluate(static_cast<M&>(model), o);
+            fmt::print("{}\n", *o.json ? r.dump()
+                                       : fmt::format("{} of {} examples: {}",
+                                                     r["split"].template get<std::string>(),
+                                                     r["examples"].dump(), in_words(r)));
+            return 0;
+          }};
+}
+
 // A small training for the tour through what the program can do.
 struct TourStop {
   const char *name, *title, *text;  // text: how the architecture works

@@ -12,10 +12,13 @@ extern const Task kRow;
 namespace language_model {
 extern const Task kRow;
 }
+namespace tabular {
+extern const Task kRow;
+}
 
 const std::vector<Task>& all_tasks() {
   static const std::vector<Task> all = {image_classification::kRow, language_model::kRow,
-                                        image_gan::kRow};
+                                        image_gan::kRow, tabular::kRow};
   return all;
 }
 

@@ -104,7 +104,7 @@ T json_to(const Json& value) {
 
 // What a configuration holds beside options.
 bool is_of_the_file(const std::string& key) {
-  return key == "task" || key == "format" || key == "threads";
+  return key == "task" || key == "format" || key == "threads" || key == "quantization";
 }
 
 void check_format(const Json& config, const std::string& file) {

@@ -1,6 +1,7 @@
 #include "cairn/train/progress.h"
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,12 @@ namespace cairn::train {
 namespace {
 constexpr int kWidth = 24;
 constexpr double kTerminalSeconds = 0.1, kPlainSeconds = 15;
+
+int columns() {
+  winsize size{};
+  return ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 }  // namespace
 
 std::string readable_seconds(double seconds) {
@@ -60,9 +67,15 @@ void Progress::draw(int64_t done, const std::string& text) {
   const int filled = std::clamp(static_cast<int>(part * kWidth), 0, kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-  fmt::print(stderr, "\r\033[K{} {}{}{} {}/{}  {:.1f} steps/s  {} left  {}", label_,
-             color_ ? "\033[36m" : "", bar, color_ ? "\033[0m" : "", done, total_, rate, left,
-             text);
+  // What does not fit the window is cut, so that the line can be drawn over.
+  const std::string head = label_ + " ";
+  const std::string tail =
+      fmt::format(" {}/{}  {:.1f} steps/s  {} left  {}", done, total_, rate, left, text);
+  const auto room = static_cast<size_t>(std::max(columns() - 1, 20));
+  const size_t used = head.size() + kWidth;
+  const std::string shown = used < room ? tail.substr(0, room - used) : "";
+  fmt::print(stderr, "\r\033[K{}{}{}{}{}", head, color_ ? "\033[36m" : "", bar,
+             color_ ? "\033[0m" : "", shown);
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -59,6 +59,12 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   return run;
 }
 
+void RunFolder::wants_training(const char* verb) const {
+  check(!config_.contains("quantization"),
+        "{}: is a run in 8 bits and has no training to {}; give the run that it was made of", path_,
+        verb);
+}
+
 void RunFolder::save_config() const {
   io::write_file_atomically(file("config.json"), std::string_view(config_.dump(2) + "\n"));
 }

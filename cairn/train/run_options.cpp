@@ -19,6 +19,7 @@ void choose_run(const std::string& task, RunOptions& o) {
     if (o.out->empty())
       throw InvalidOption("resume", "say which run: cairn train --resume DIR, or out = DIR");
     const RunFolder run = RunFolder::open(o.out, task);
+    run.wants_training("resume");
     o.changed = o.continue_from(run.config(), run.file("config.json"));
     return;
   }
@@ -37,17 +38,16 @@ RunFolder begin_run(const std::string& task, const RunOptions& o) {
   return run;
 }
 
-void fill_length(const RunOptions& o, Option<int64_t>& steps, Option<int64_t>& epochs,
-                 int64_t steps_per_epoch, std::optional<int64_t> epochs_of_recipe,
+void fill_length(RunOptions& o, int64_t steps_per_epoch, std::optional<int64_t> epochs_of_recipe,
                  std::optional<int64_t> steps_of_recipe) {
   const int64_t per_epoch = std::max<int64_t>(1, steps_per_epoch);
-  if (has(o.changed, "epochs") && !has(o.changed, "steps")) steps.leave_open();
-  if (has(o.changed, "steps") && !has(o.changed, "epochs")) epochs.leave_open();
-  if (!o.resume && !steps.is_open() && !epochs.is_open())
+  if (has(o.changed, "epochs") && !has(o.changed, "steps")) o.steps.leave_open();
+  if (has(o.changed, "steps") && !has(o.changed, "epochs")) o.epochs.leave_open();
+  if (!o.resume && !o.steps.is_open() && !o.epochs.is_open())
     throw InvalidOption("steps", "and epochs: give one of them");
-  if (steps.is_open() && epochs.is_open() && epochs_of_recipe) epochs.fill(*epochs_of_recipe);
-  if (!epochs.is_open()) steps.fill(*epochs * per_epoch);
-  else if (steps_of_recipe) steps.fill(*steps_of_recipe);
+  if (o.steps.is_open() && o.epochs.is_open() && epochs_of_recipe) o.epochs.fill(*epochs_of_recipe);
+  if (!o.epochs.is_open()) o.steps.fill(*o.epochs * per_epoch);
+  else if (steps_of_recipe) o.steps.fill(*steps_of_recipe);
 }
 
 }  // namespace cairn::train

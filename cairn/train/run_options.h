@@ -11,6 +11,15 @@ namespace cairn::train {
 
 struct RunOptions : OptionSet {
   RunOptions() { group("Run"); }
+  Option<int64_t> steps{
+      this,      "steps",        Open{"suits model and data"}, whole(1, kMostSteps),
+      "Updates", Use::changeable};
+  Option<int64_t> epochs{this,
+                         "epochs",
+                         Open{"suits model and data"},
+                         whole(1, kMostSteps),
+                         "Passes over the data, instead of steps",
+                         Use::changeable};
   Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX),
                         "Seed of initial weights and of all that is random"};
   Option<int64_t> save_every{this,
@@ -37,10 +46,10 @@ void choose_run(const std::string& task, RunOptions& options);
 RunFolder begin_run(const std::string& task, const RunOptions& options);
 
 // How long a training is: `steps`, or `epochs` times what an epoch has; one of both is given, or
-// what the recipe says is filled in. Where a resumed run is given the one, the other follows.
-// Throws InvalidOption when both are given and say different things.
-void fill_length(const RunOptions& options, Option<int64_t>& steps, Option<int64_t>& epochs,
-                 int64_t steps_per_epoch, std::optional<int64_t> epochs_of_recipe,
+// the recipe's number of epochs (or else of steps) is filled in. Where a resumed run is given the
+// one, the other follows. Throws InvalidOption when both are given and say different things.
+void fill_length(RunOptions& options, int64_t steps_per_epoch,
+                 std::optional<int64_t> epochs_of_recipe,
                  std::optional<int64_t> steps_of_recipe = {});
 
 }  // namespace cairn::train

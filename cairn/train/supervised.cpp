@@ -62,8 +62,11 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Tensors& p, const Supervi
   const optim::Betas betas{(*o.betas)[0], (*o.betas)[1]};
   const optim::Clip clip{.norm = o.clip};
   if (o.optimizer == "adam")
-    return grouped<optim::Adam>(p, optim::AdamOptions{o.lr, betas, 1e-8, o.weight_decay, clip},
-                                matrices);
+    return grouped<optim::Adam>(
+        p,
+        optim::AdamOptions{
+            .lr = o.lr, .betas = betas, .weight_decay = o.weight_decay, .clip = clip},
+        matrices);
   if (o.optimizer == "sgd")
     return grouped<optim::SGD>(
         p,
@@ -74,16 +77,18 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Tensors& p, const Supervi
     return grouped<optim::RMSprop>(
         p, optim::RMSpropOptions{.lr = o.lr, .weight_decay = o.weight_decay, .clip = clip},
         matrices);
-  return grouped<optim::AdamW>(p, optim::AdamWOptions{o.lr, betas, 1e-8, o.weight_decay, clip},
-                               matrices);
+  return grouped<optim::AdamW>(
+      p,
+      optim::AdamWOptions{.lr = o.lr, .betas = betas, .weight_decay = o.weight_decay, .clip = clip},
+      matrices);
 }
 
 TrainerOptions trainer_options(const Supervised::Setup& s) {
   return {
       .task = s.task,
       .label = s.label,
-      .total = s.steps,
-      .evaluate_every = s.evaluate_every,
+      .total = s.options.steps,
+      .evaluate_every = s.options.eval_every,
       .save_every = s.options.save_every,
       .quiet = s.options.quiet,
       .stop_after_steps = s.options.stop_after_steps,
@@ -230,15 +235,32 @@ Supervised::Use::~Use() {
 
 Evaluation Supervised::evaluate(const Hooks& hooks) {
   const Use use(*this);
-  const Measured m = hooks.measure();
-  if (setup_.validates) take_best(m.loss);
+  const Json measured = hooks.measure();
+  if (setup_.validates) take_best(measured.at("loss"));
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);
-  return {
-      m.values,
-      fmt::format("step {}/{}  {}  {}{}", trainer_.step(), trainer_.total(), trainer_.last_logged(),
-                  m.line, enough ? ", no better for a while: ended" : ""),
-      enough};
+  Evaluation evaluation{.stop = enough};
+  for (const auto& [name, value] : measured.items()) {
+    const std::string tag = setup_.split + "/" + name;
+    if (value.is_number_float()) evaluation.values.emplace_back(tag, value);
+    if (value.is_string()) evaluation.texts.emplace_back(tag, value);
+  }
+  evaluation.line = fmt::format("step {}/{}  {}  {} {}{}", trainer_.step(), trainer_.total(),
+                                trainer_.last_logged(), setup_.split, hooks.words(measured),
+                                enough ? ", no better for a while: ended" : "");
+  return evaluation;
+}
+
+Json Supervised::result(const std::string& split, const Json& measured) const {
+  Json result = {{"task", setup_.task}, {"split", split}};
+  result.update(measured);
+  result.update({{"run", folder().path()},
+                 {"model", setup_.label},
+                 {"weights", *setup_.options.keep},
+                 {"parameters", setup_.network.num_parameters()},
+                 {"steps", step()},
+                 {"seconds", seconds()}});
+  return result;
 }
 
 void Supervised::take_best(double loss) {

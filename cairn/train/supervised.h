@@ -4,13 +4,13 @@
 //
 //   train::Supervised session(train::begin_run(kTask, options),
 //                             {.task = kTask, .label = "mlp", .network = *network,
-//                              .options = options, .steps = options.steps,
-//                              .evaluate_every = per_epoch, .schedule = optim::one_cycle(steps)});
+//                              .options = options, .schedule = optim::one_cycle(options.steps)});
+//   session.restore();
 //   session.run({.next = [&] { loader.next(batch); return Tensors{batch.x(), batch.y()}; },
 //                .loss = [&](auto in) { return cross_entropy((*network)(in[0]), in[1]); },
-//                .measure = [&] { return train::Measured{...}; }});
+//                .measure = [&] { return Json{{"loss", ...}, {"accuracy", ...}}; },
+//                .words = [](const Json& measured) { return std::string(...); }});
 #pragma once
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -63,22 +63,15 @@ struct SupervisedOptions : RunOptions {
 // the run's folder is made.
 void settle(SupervisedOptions& options, const nn::Module& network, bool validates);
 
-// What measure() saw.
-struct Measured {
-  Scalars values;                                          // see Evaluation
-  std::string line;                                        // what it says, for people
-  double loss = std::numeric_limits<double>::quiet_NaN();  // lower is better
-};
-
 class Supervised {
  public:
   struct Setup {
     std::string task, label;  // label: of the progress bar
     const nn::Module& network;
-    const SupervisedOptions& options;  // all filled; must live as long
-    int64_t steps = 0, evaluate_every = 0;
+    const SupervisedOptions& options;  // all filled, steps and eval_every too; must live as long
     optim::Schedule schedule = optim::constant();
     bool validates = false;             // measure() sees data that were held back: best, patience
+    std::string split = "validation";   // what measure() sees
     bool decays_matrices_only = false;  // gains and biases have no reason to be small
     std::vector<Part> parts = {};       // what else changes from step to step
     std::string about = {};             // of the data, for the first line
@@ -88,12 +81,18 @@ class Supervised {
   struct Hooks {
     std::function<Tensors()> next;                        // the next batch
     std::function<Tensor(std::span<const Tensor>)> loss;  // of a batch; traced once
-    std::function<Measured()> measure;  // in evaluation mode, with the weights to use
-    std::function<Json()> note = {};    // more for each line of the log
+    // What is measured in evaluation mode, with the weights to use: {"loss": lower is better, ...}.
+    // Its fractions go to the log as SPLIT/NAME, its texts to TensorBoard.
+    std::function<Json()> measure;
+    std::function<std::string(const Json& measured)> words;  // the same for people
+    std::function<Json()> note = {};                         // more for each line of the log
   };
   // Restores what a resumed run had; to be called before run(), when batches depend on step().
   void restore();
   void run(const Hooks& hooks);
+
+  // What a training gives back: what was measured on a split, with run, steps, seconds, ...
+  Json result(const std::string& split, const Json& measured) const;
 
   int64_t step() const { return trainer_.step(); }
   bool was_finished() const { return was_finished_; }  // before run(): no step was taken

@@ -119,6 +119,9 @@ class Trainer::Output {
   void write(int64_t step, const Json& note, const Scalars& values, const std::string& folder) {
     Json line = {{"step", step}};
     if (note.is_object()) line.update(note);
+    if (note.is_object() && !folder.empty())  // the learning rate
+      for (const auto& [name, value] : note.items())
+        if (value.is_number_float()) events_.add_scalar(folder + name, step, value.get<float>());
     for (const auto& [name, value] : values) {
       std::string key = name;
       std::replace(key.begin(), key.end(), '/', '_');
@@ -126,6 +129,10 @@ class Trainer::Output {
       events_.add_scalar(folder + name, step, static_cast<float>(value));
     }
     metrics_.write(line);
+  }
+  void show(int64_t step, const Evaluation& e) {
+    for (const auto& [tag, image] : e.images) events_.add_image(tag, step, image);
+    for (const auto& [tag, text] : e.texts) events_.add_text(tag, step, text);
   }
   Progress& progress() { return progress_; }
 
@@ -243,6 +250,7 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
   Json note = hooks.note ? hooks.note() : Json::object();
   note["seconds"] = seconds();
   output.write(step_, note, result.values, "");
+  output.show(step_, result);
   if (!result.line.empty())
     output.progress().line(fmt::format("{}  {}", result.line, readable_seconds(seconds())));
 }

@@ -44,8 +44,11 @@ Part part(const std::string& prefix, NamedTensors states);  // e.g. a recurrent 
 using Scalars = std::vector<std::pair<std::string, double>>;
 
 struct Evaluation {
-  Scalars values;     // "test/accuracy": its TensorBoard tag; "test_accuracy" in metrics.jsonl
-  std::string line;   // printed, followed by the time; "": none
+  Scalars values;    // "test/accuracy": its TensorBoard tag; "test_accuracy" in metrics.jsonl
+  std::string line;  // printed, followed by the time; "": none
+  // For TensorBoard, by tag.
+  std::vector<std::pair<std::string, io::Image>> images = {};
+  std::vector<std::pair<std::string, std::string>> texts = {};
   bool stop = false;  // this was the last step (early stopping)
 };
 

@@ -17,29 +17,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Every task's smallest training, once for all tests.
+// Every task's smallest training, once in a process, when it is asked for.
 class Trained {
  public:
   static const Trained& get() {
     static const Trained all;
     return all;
   }
-  std::string run(const std::string& task) const { return folder_ / task; }
-  const Json& result(const std::string& task) const { return results_.at(task); }
-  std::string at(const std::string& name) const { return folder_ / name; }
+  std::string run(const std::string& task) const {
+    result(task);
+    return folder_ / task;
+  }
+  const Json& result(const std::string& task) const {
+    Json& kept = results_[task];
+    if (!kept.is_null()) return kept;
+    const auto options = task_named(task).options();
+    options->read_file(Json::parse(task_named(task).smallest), "smallest");
+    options->out = folder_ / task, options->quiet = true;
+    return kept = task_named(task).train(*options);
+  }
 
  private:
-  Trained() {
-    set_num_threads(1);
-    for (const Task& task : all_tasks()) {
-      const auto options = task.options();
-      options->read_file(Json::parse(task.smallest), "smallest");
-      options->out = run(task.name), options->quiet = true;
-      results_[task.name] = task.train(*options);
-    }
-  }
   TemporaryFolder folder_;
-  std::map<std::string, Json> results_;
+  mutable std::map<std::string, Json> results_;
 };
 
 class EveryTask : public testing::TestWithParam<std::string> {
@@ -163,13 +163,14 @@ TEST_P(EveryTask, IsOpenedFromARunAndFromItsWeights) {
 
 // Gives a verb's options what they ask for: files to look at, a file to write, another run.
 void supply(train::OptionSet& options, const std::vector<std::string>& inputs,
-            const std::string& out, const std::string& classifier) {
+            const std::string& out) {
+  const auto classifier = [] { return Trained::get().run("image-classification"); };
   for (const auto& [option, group] : options.all()) {
     const std::string name = option->name();
     if (option->use() == train::Use::positional)
       for (const std::string& input : inputs) option->parse(input);
     if (name == "out") option->parse(out);
-    if (name == "features") option->parse(classifier);
+    if (name == "features") option->parse(classifier());
     if (name == "count" || name == "max_tokens") option->parse("20");
   }
 }
@@ -180,7 +181,7 @@ TEST_P(EveryTask, EveryVerbWorks) {
   if (task().write_inputs) inputs = task().write_inputs(folder_.path());
   for (const Verb& verb : task().verbs) {
     const auto options = verb.options();
-    supply(*options, inputs, folder_ / "out.png", Trained::get().run("image-classification"));
+    supply(*options, inputs, folder_ / "out.png");
     testing::internal::CaptureStdout();
     const int status = verb.run(*model, *options);
     std::fflush(stdout);
@@ -263,6 +264,22 @@ TEST(Docs, OfTasksAreTheTable) {
   if (std::getenv("CAIRN_UPDATE_DOCS")) std::ofstream(path) << document_tasks();
   EXPECT_TRUE(io::read_text_file(path) == document_tasks())
       << "docs/tasks.md is out of date; see the test's comment";
+}
+
+// Every piece of code that docs/adding-a-task.md quotes is in the task.
+TEST(Docs, TheTutorialQuotesItsExample) {
+  const std::string page = io::read_text_file(CAIRN_SOURCE_DIR "/docs/adding-a-task.md");
+  const std::string source =
+      io::read_text_file(CAIRN_SOURCE_DIR "/cairn/tasks/tabular/tabular.cpp");
+  const std::string begin = "```cpp\n", end = "```";
+  int pieces = 0;
+  for (size_t at = page.find(begin); at != page.npos; at = page.find(begin, at), ++pieces) {
+    at += begin.size();
+    const std::string piece = page.substr(at, page.find(end, at) - at);
+    EXPECT_NE(source.find(piece), source.npos) << piece;
+  }
+  EXPECT_GE(pieces, 5);
+  EXPECT_LE(std::count(source.begin(), source.end(), '\n'), 180);
 }
 
 }  // namespace

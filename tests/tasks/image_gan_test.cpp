@@ -135,15 +135,12 @@ TEST_F(ImageGan, IsMeasuredByTheFeaturesOfAClassifier) {
   const std::string images = cli_test::content_of(data() + "/train-images-idx3-ubyte");
   const io::ByteVector pixels(images.begin() + 16, images.end());
   io::write_npy(at("real.npy"), DType::u8, {96, 28, 28}, pixels);
-  const Json real =
-      measured(o.out, *o.out + "/features", at("real.npy"));
+  const Json real = measured(o.out, *o.out + "/features", at("real.npy"));
   EXPECT_LT(real["frechet"].get<double>(), own["frechet"].get<double>() / 4);
   EXPECT_GT(real["recall"].get<double>(), 0.5);
 
   io::write_npy(at("wrong.npy"), DType::u8, {147, 16, 32}, pixels);
-  EXPECT_NE(error_of([&] {
-              measured(o.out, "", at("wrong.npy"));
-            }).find("1x28x28"),
+  EXPECT_NE(error_of([&] { measured(o.out, "", at("wrong.npy")); }).find("1x28x28"),
             std::string::npos);
 }
 
@@ -252,8 +249,7 @@ TEST_F(ImageGan, RunsOfOtherTasksAndLabelsThatAreNotThere) {
   Options o = small("run");
   train(o);
   says(error_of([&] { measured(o.out, o.out); }), {"image-gan"});
-  says(error_of([&] { draw(o.out, 64, 0, at("x.png"), "3"); }),
-       {"label: ", "conditional"});
+  says(error_of([&] { draw(o.out, 64, 0, at("x.png"), "3"); }), {"label: ", "conditional"});
   says(error_of([&] { draw(o.out, 0, 0, at("x.png")); }), {"count: "});
 
   // The checkpoint of another run: wider networks.

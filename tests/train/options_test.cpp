@@ -13,9 +13,6 @@ struct Small : RunOptions {
   Option<std::string> kind{this, "kind", "plain", one_of({"plain", "odd"}), "Kind"};
   Option<bool> deep{this, "deep", false, {}, "Deep"};
   Option<std::vector<double>> betas{this, "betas", {0.9, 0.99}, between(0, 1), "Betas"};
-  Option<int64_t> steps{this, "steps", Open{"by data"}, whole(1, 1000), "Steps", Use::changeable};
-  Option<int64_t> epochs{this,           "epochs", Open{"by data"},
-                         whole(1, 1000), "Passes", Use::changeable};
   Option<std::vector<std::string>> names{this, "names"};  // a fact
 };
 
@@ -131,7 +128,7 @@ TEST(Options, LengthIsStepsOrPasses) {
   const auto length = [](auto choose) {
     Small o;
     choose(o);
-    fill_length(o, o.steps, o.epochs, 5, 3);
+    fill_length(o, 5, 3);
     return *o.steps;
   };
   EXPECT_EQ(length([](Small&) {}), 15);

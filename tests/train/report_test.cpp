@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json.hpp>
 
 #include "cairn/base/error.h"
 #include "cairn/train/report/curves.h"
@@ -99,4 +100,26 @@ TEST(Report, ThousandsAreSetApart) {
   EXPECT_EQ(with_thousands(999), "999");
   EXPECT_EQ(with_thousands(421642), "421 642");
   EXPECT_EQ(with_thousands(-1234567), "-1 234 567");
+}
+
+// Names that are wider than a cell stand aslant; nothing is cut off at the edges.
+TEST(Report, LongNamesOfAHeatMapDoNotOverlap) {
+  const std::vector<std::string> names = {"automobile", "aeroplane", "frog"};
+  HeatMap map{"Which class is taken for which", "true class", "guess", names, names, {}, {}, 34};
+  map.values.assign(9, 0.5);
+  const std::string aslant = svg(map);
+  EXPECT_EQ(count(aslant, "rotate(-60)"), 3u);
+  const size_t at = aslant.find("viewBox=\"0 0 ") + 13;
+  EXPECT_GT(std::stod(aslant.substr(at)), 7.0 * static_cast<double>(map.title.size()));
+  map.rows = map.columns = {"0", "1", "2"};
+  EXPECT_EQ(count(svg(map), "rotate(-60)"), 0u);
+}
+
+TEST(Report, AChartOfOnePointIsLeftOut) {
+  const LineChart one{"t", "x", "y", {{"a", {1}, {1}}}, 0, ""};
+  const LineChart two{"t", "x", "y", {{"a", {1, 2}, {1, 2}}}, 0, ""};
+  EXPECT_FALSE(has_curve(one));
+  EXPECT_EQ(charts({{one, ""}, {two, ""}}).size(), 1u);
+  const Lines lines = {nlohmann::ordered_json::parse(R"({"step": 1, "loss": 2.0})")};
+  EXPECT_TRUE(loss_charts(lines, "nats", "test").empty());
 }

@@ -2,9 +2,11 @@
 #include <cmath>
 
 #include "cairn/data/loader.h"
+#include "cairn/metrics/classification.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/train/quantized_run.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
@@ -14,9 +16,8 @@ constexpr int64_t kBatch = 256;
 nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
   check(!o.shape.is_open() && !o.classes.is_open() && !o.mean.is_open() && !o.model.is_open(),
         "'{}' is damaged: model, shape, classes or mean is missing", saved.config_file());
-  nn::AnyModule network =
-      make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size()));
-  train::load_weights(saved, *network);
+  const nn::AnyModule network = train::with_weights(
+      saved, make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size())));
   network->eval();
   return network;
 }
@@ -33,28 +34,27 @@ Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalizat
 
 Json Meter::measure(const data::ImageDatasetPtr& set) {
   const NoGrad no_grad;
-  const size_t classes = set->classes().size();
-  std::vector<std::vector<int64_t>> confusion(classes, std::vector<int64_t>(classes, 0));
+  metrics::Confusion confusion(set->classes().size());
   data::Loader loader(
       set, {.batch = kBatch, .shuffle = false, .normalization = normalization_, .threads = 1});
   data::Batch batch;
   double loss = 0;
-  int64_t right = 0;
   while (loader.next(batch)) {
     const Tensor in[] = {batch.x(), batch.y()};
     const Tensors seen = forward_.call(in);
     loss += seen[1].item();
     const auto guesses = seen[0].to_vector<int64_t>();
-    for (int64_t i = 0; i < batch.count; ++i) {
-      right += guesses[i] == batch.labels[i];
-      ++confusion[batch.labels[i]][guesses[i]];
-    }
+    for (int64_t i = 0; i < batch.count; ++i) confusion.add(batch.labels[i], guesses[i]);
   }
-  const double n = static_cast<double>(set->size());
   return {{"examples", set->size()},
-          {"accuracy", static_cast<double>(right) / n},
-          {"loss", loss / n},
-          {"confusion", confusion}};
+          {"accuracy", confusion.accuracy()},
+          {"loss", loss / static_cast<double>(set->size())},
+          {"confusion", confusion.counts()}};
+}
+
+std::string in_words(const Json& measured) {
+  return fmt::format("accuracy {:.2f} %, loss {:.4f}", measured["accuracy"].get<double>() * 100,
+                     measured["loss"].get<double>());
 }
 
 Classifier::Classifier(const train::SavedModel& saved)

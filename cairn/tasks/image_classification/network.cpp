@@ -38,7 +38,7 @@ void fill_recipe(Options& o, const data::ImageShape& shape, int64_t images) {
   o.crop.fill(grey ? 0 : 4), o.flip.fill(!grey), o.rotate.fill(grey ? 10 : 0);
   o.shift.fill(grey ? 2 : 0), o.scale.fill(grey ? 0.1 : 0), o.shear.fill(grey ? 0.1 : 0);
   const int64_t per_epoch = (images + o.batch - 1) / o.batch;
-  train::fill_length(o, o.steps, o.epochs, per_epoch, !small ? 10 : images > 40000 ? 12 : 8);
+  train::fill_length(o, per_epoch, !small ? 10 : images > 40000 ? 12 : 8);
   o.eval_every.fill(per_epoch);
 }
 

@@ -1,5 +1,3 @@
-#include "cairn/tasks/image_classification/quantize.h"
-
 #include <filesystem>
 
 #include "cairn/data/loader.h"
@@ -10,21 +8,19 @@
 namespace cairn::tasks::image_classification {
 namespace {
 
-constexpr int64_t kBatch = 64;  // at most
+constexpr int64_t kCalibrationBatch = 64;  // at most
 
 // The first images of a shuffled epoch, normalised; batches of one size.
 Tensors calibration_batches(const Classifier& classifier, const std::string& data,
                             int64_t examples) {
-  const auto set = data::open_image_dataset(data, data::Split::train);
-  if (!(set->shape() == classifier.shape()))
-    fail("{}: images are {}, but the run was trained on {}", set->name(),
-         data::to_string(set->shape()), data::to_string(classifier.shape()));
-  check(set->size() > 0, "{}: has no training images to calibrate on", set->name());
+  const auto set = classifier.open(data, data::Split::train);
   examples = std::min(examples, set->size());
-  const int64_t count = (examples + kBatch - 1) / kBatch, batch = examples / count;
-  data::Loader loader(
-      set,
-      {.batch = batch, .epochs = 1, .normalization = classifier.normalization(), .threads = 1});
+  const int64_t count = (examples + kCalibrationBatch - 1) / kCalibrationBatch,
+                batch = examples / count;
+  data::Loader loader(set, {.batch = batch,
+                            .epochs = 1,
+                            .normalization = classifier.options().normalization(),
+                            .threads = 1});
   Tensors batches;
   data::Batch next;
   while (static_cast<int64_t>(batches.size()) < count && loader.next(next))
@@ -34,30 +30,26 @@ Tensors calibration_batches(const Classifier& classifier, const std::string& dat
 
 }  // namespace
 
-Json quantize(const QuantizeOptions& o) {
-  const train::SavedModel saved = train::open_saved_model(o.run, kTask);
+Json quantize(Classifier& classifier, const QuantizeOptions& o) {
+  o.validate();
+  const train::SavedModel& saved = classifier.saved();
+  if (o.out->empty()) throw InvalidOption("out", "say which folder the 8-bit run goes to");
   if (train::is_quantized(saved.config))
-    fail("{}: is quantized already; give the run that it was made of", o.run);
-  if (train::RunFolder::holds_run(o.out))
-    fail("{}: this folder already holds a run; choose another --out", o.out);
-  if (!std::filesystem::exists(saved.weights))
-    fail(
-        "{}: holds no trained weights (model.safetensors); train until the first evaluation has "
-        "written them",
-        o.run);
-  const Classifier classifier(o.run);
-  const std::string data = o.data.empty() ? classifier.data() : o.data;
-  const Tensors batches = calibration_batches(classifier, data, o.examples);
+    fail("{}: is quantized already; give the run that it was made of", classifier.path());
+  train::RunFolder::refuse_held(o.out);
+  const std::string& data = o.data;
+  const Tensors batches = calibration_batches(classifier, data, o.calibrate);
   const int64_t examples = static_cast<int64_t>(batches.size()) * batches[0].size(0);
   const auto quantized =
       quantize::quantize(classifier.module(), batches, {.percentile = o.percentile});
-  const auto run = train::save_quantized(o.out, saved.config, quantized,
-                                         {{"from", o.run},
-                                          {"calibrated_on", data},
-                                          {"examples", examples},
-                                          {"percentile", o.percentile}});
-  const Json f32 = evaluate(o.run, data, data::Split::test),
-             int8 = evaluate(o.out, data, data::Split::test);
+  const auto run =
+      train::save_quantized(o.out, saved.config, quantized,
+                            {{"from", classifier.path()},
+                             {"calibrated_on", data.empty() ? *classifier.options().data : data},
+                             {"examples", examples},
+                             {"percentile", *o.percentile}});
+  const Json f32 = classifier.evaluate(data, data::Split::test),
+             int8 = Classifier(*o.out).evaluate(data, data::Split::test);
   const auto size = [](const std::string& file) {
     return static_cast<int64_t>(std::filesystem::file_size(file));
   };

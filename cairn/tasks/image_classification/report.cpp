@@ -16,20 +16,20 @@ constexpr size_t kMistakes = 12;     // shown
 constexpr size_t kMostClasses = 30;  // of a confusion matrix that is readable
 constexpr int kTile = 56;            // pixels of a small picture
 
-// [count, height, width] values as grey tiles, each from its own smallest to its largest value.
+// [count, channels, height, width] values as tiles, in colour where there are three channels, each
+// tile from its own smallest to its largest value.
 io::Image tiles(const Tensor& maps, int columns) {
-  const int count = static_cast<int>(maps.size(0)), h = static_cast<int>(maps.size(1)),
-            w = static_cast<int>(maps.size(2));
   const auto v = contiguous(maps).to_vector<float>();
+  const data::ImageShape shape{maps.size(1) == 3 ? 3 : 1, static_cast<int>(maps.size(2)),
+                               static_cast<int>(maps.size(3))};
   std::vector<io::Image> all;
-  for (int i = 0; i < count; ++i) {
-    const auto [low, high] =
-        std::minmax_element(v.begin() + i * h * w, v.begin() + (i + 1) * h * w);
+  std::vector<uint8_t> chw(static_cast<size_t>(shape.size()));
+  for (auto at = v.begin(); at != v.end(); at += shape.size()) {
+    const auto [low, high] = std::minmax_element(at, at + shape.size());
     const float range = std::max(*high - *low, 1e-12f);
-    io::Image tile(w, h, 1);
-    for (int k = 0; k < h * w; ++k)
-      tile.pixels[k] = static_cast<uint8_t>(std::lround((v[i * h * w + k] - *low) / range * 255));
-    all.push_back(std::move(tile));
+    for (size_t k = 0; k < chw.size(); ++k)
+      chw[k] = static_cast<uint8_t>(std::lround((at[k] - *low) / range * 255));
+    all.push_back(data::picture_of(chw.data(), shape));
   }
   return io::grid(all, columns, 1, 128);
 }
@@ -70,15 +70,17 @@ void features(Page& page, Classifier& classifier, const data::ImageDataset& set)
   });
   classifier.activations(classifier.batch_of(set, 0, 1));  // not compiled: hooks see values
   conv.remove_hook(hook);
-  const Tensor weights = mean(conv.named_parameters(false)[0].second, {1});
+  Tensor weights = conv.named_parameters(false)[0].second;
+  if (weights.size(1) != 1 && weights.size(1) != 3) weights = mean(weights, {1}, true);
   const int64_t shown = std::min<int64_t>(32, weights.size(0));
   const int across = std::max(1, 448 / set.shape().width);
   page.heading("What the first layer looks for");
   page.figures(
       {figure(data::picture_of(set, 0), "A test picture", std::max(1, 140 / set.shape().width)),
        figure(tiles(slice(weights, 0, 0, shown), 8), fmt::format("{} learned filters", shown), 9),
-       figure(tiles(slice(select(relu(seen), 0, 0), 0, 0, shown), std::min(8, across)),
-              "The picture through each of them: where a filter answers, it is bright", 2)});
+       figure(
+           tiles(unsqueeze(slice(select(relu(seen), 0, 0), 0, 0, shown), 1), std::min(8, across)),
+           "The picture through each of them: where a filter answers, it is bright", 2)});
 }
 
 struct Mistake {
@@ -131,20 +133,26 @@ void report(Page& page, Classifier& classifier) {
   const auto set = classifier.open("", data::Split::test);
   const Json result = classifier.evaluate("", data::Split::test);
   const auto lines = io::read_jsonl(folder.metrics());
-  const Series accuracy = curve_of(lines, "test_accuracy", "test accuracy");
+  const double right = result["accuracy"].get<double>() * 100;
+  const std::string took = seconds_of(lines);
+  page.headline(fmt::format("{:.2f} % right on {} pictures of {} that it never saw{}", right,
+                            with_thousands(set->size()), set->name(),
+                            took.empty() ? "" : ", learned in " + took));
   page.facts({{"network", *classifier.options().model},
               {"parameters", with_thousands(classifier.network().num_parameters())},
-              {"test accuracy", fmt::format("{:.2f} %", result["accuracy"].get<double>() * 100)},
-              {"training", seconds_of(lines)}});
-  page.figures(
-      {figure(LineChart{"Loss while training",
-                        "step",
-                        "cross-entropy",
-                        {curve_of(lines, "loss", "training"), curve_of(lines, "test_loss", "test")},
-                        0,
-                        ""}),
-       figure(LineChart{
-           "Accuracy on pictures it never saw", "step", "share right", {accuracy}, 0, ""})});
+              {"test accuracy", fmt::format("{:.2f} %", right)},
+              {"training", took}});
+  const std::string seen = curve_of(lines, "validation_loss", "").x.empty() ? "test" : "validation";
+  auto curves = loss_charts(lines, "cross-entropy", seen);
+  for (Figure& f : charts({{LineChart{"Accuracy on pictures it does not learn from",
+                                      "step",
+                                      "share right",
+                                      {curve_of(lines, seen + "_accuracy", seen)},
+                                      0,
+                                      ""},
+                            ""}}))
+    curves.push_back(std::move(f));
+  if (!curves.empty()) page.figures(curves);
   confusion(page, result, classifier.classes());
   features(page, classifier, *set);
   mistakes(page, classifier, *set);

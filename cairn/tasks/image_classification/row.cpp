@@ -5,6 +5,7 @@
 
 #include "cairn/data/digits.h"
 #include "cairn/data/folder.h"
+#include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/tasks/image_classification/task.h"
 
@@ -13,10 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct EvalOptions : train::OptionSet {
-  Option<std::string> data{this, "data", Open{"those of the training"}, {}, "Pictures to measure"};
-  Option<std::string> split{this, "split", "test", one_of({"train", "test"}), "Part of them"};
-  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+struct PictureEvalOptions : EvalOptions {
+  Option<std::string> split{this, "split", "test", one_of({"train", "test"}), "Part of the data"};
 };
 
 constexpr size_t kMostShown = 20;  // classes of a table that fits a terminal
@@ -37,16 +36,33 @@ void print_confusion(const Json& result, const std::vector<std::string>& classes
   }
 }
 
-int eval(Classifier& classifier, const EvalOptions& o) {
+int eval(Classifier& classifier, const PictureEvalOptions& o) {
   const Json result = classifier.evaluate(o.data, data::split_from_name(o.split));
   if (o.json) {
     fmt::print("{}\n", result.dump());
     return 0;
   }
   print_confusion(result, classifier.classes());
-  fmt::print("{} of {} examples: accuracy {:.2f} %, loss {:.4f}\n",
-             result["split"].get<std::string>(), result["examples"].get<int64_t>(),
-             result["accuracy"].get<double>() * 100, result["loss"].get<double>());
+  fmt::print("{} of {} examples: {}\n", *o.split, result["examples"].dump(), in_words(result));
+  return 0;
+}
+
+int make_int8(Classifier& classifier, const QuantizeOptions& o) {
+  const Json r = quantize(classifier, o);
+  for (const auto& kept : r["kept_f32"])
+    fmt::print(stderr, "stays f32: {}\n", kept.get<std::string>());
+  if (o.json) {
+    fmt::print("{}\n", r.dump());
+    return 0;
+  }
+  const double f32 = r["accuracy_f32"].get<double>() * 100,
+               int8 = r["accuracy_int8"].get<double>() * 100;
+  fmt::print("{} layers in 8 bits, calibrated on {} images\n", r["layers_int8"].dump(),
+             r["calibration_examples"].dump());
+  fmt::print("accuracy on {} test images: f32 {:.2f} %, int8 {:.2f} % ({:+.2f})\n",
+             r["examples"].dump(), f32, int8, int8 - f32);
+  fmt::print("{}: {:.2f} MB, f32 has {:.2f} MB\n", *o.out, r["bytes_int8"].get<double>() / 1e6,
+             r["bytes_f32"].get<double>() / 1e6);
   return 0;
 }
 
@@ -76,13 +92,6 @@ std::vector<std::string> files_of(const std::vector<std::string>& given) {
   return files;
 }
 
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n") == text.npos) return text;
-  std::string quoted = "\"";
-  for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + '"';
-}
-
 void print(const std::string& file, const std::vector<Prediction>& predictions, bool json) {
   if (json) {
     Json classes = Json::array();
@@ -105,7 +114,7 @@ int predict(Classifier& classifier, const PredictOptions& o) {
     try {
       const auto predictions = classifier.predict(file, o.top);
       print(file, predictions, o.json);
-      csv += fmt::format("{},{},{:.6f}\n", csv_cell(file), csv_cell(predictions[0].label),
+      csv += fmt::format("{},{},{:.6f}\n", io::csv_cell(file), io::csv_cell(predictions[0].label),
                          predictions[0].probability);
     } catch (const Error& e) {
       fmt::print(stderr, "cairn: {}\n", e.what());
@@ -137,9 +146,8 @@ std::vector<std::string> write_inputs(const std::string& folder) {
 }
 
 std::string summary(const Json& result) {
-  return fmt::format("test accuracy {:.2f} %, loss {:.4f}, run in {}",
-                     result["accuracy"].get<double>() * 100, result["loss"].get<double>(),
-                     result["run"].get<std::string>());
+  return fmt::format("test {}, {} weights in {}", in_words(result),
+                     result["weights"].get<std::string>(), result["run"].get<std::string>());
 }
 
 }  // namespace
@@ -157,13 +165,20 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .open = open_as<Classifier>,
-    .verbs = {verb<Classifier, EvalOptions, eval>("eval", "Measure how often it is right",
-                                                  "  cairn eval runs/mnist --data mnist/\n"
-                                                  "  cairn eval runs/mnist --split train --json\n"),
+    .verbs = {verb<Classifier, PictureEvalOptions, eval>(
+                  "eval", "Measure how often it is right",
+                  "  cairn eval runs/mnist --data mnist/\n"
+                  "  cairn eval runs/mnist --split train --json\n"),
               verb<Classifier, PredictOptions, predict>(
                   "predict", "Say what pictures show",
                   "  cairn predict runs/mnist picture.png --top 3\n"
-                  "  cairn predict runs/mnist photos/ --csv names.csv\n")},
+                  "  cairn predict runs/mnist photos/ --csv names.csv\n"),
+              verb<Classifier, QuantizeOptions, make_int8>(
+                  "quantize", "Make a run that computes in 8 bits",
+                  "  cairn quantize runs/mnist --out runs/mnist-int8\n"
+                  "  cairn quantize runs/mnist --out runs/mnist-int8 --calibrate 1024 "
+                  "--percentile 99.99\n"
+                  "  cairn eval runs/mnist-int8\n")},
     .report = report_as<Classifier, report>,
     .smallest = R"({"data": "digits", "steps": 6, "batch": 32, "eval_every": 3})",
     .write_inputs = write_inputs,

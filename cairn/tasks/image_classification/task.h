@@ -26,18 +26,6 @@ struct Options : train::SupervisedOptions {
                              whole(1, 1024), "Class folders: square pictures of this side"};
   Option<std::string> model{this, "model", Open{"what suits the pictures"},
                             one_of({"lenet", "resnet9", "resnet18"}), "Network"};
-  Option<int64_t> epochs{this,
-                         "epochs",
-                         Open{"8 to 12, by model and data"},
-                         whole(1, train::kMostSteps),
-                         "Passes over the data",
-                         Use::changeable};
-  Option<int64_t> steps{this,
-                        "steps",
-                        Open{"as many as the epochs have"},
-                        whole(1, train::kMostSteps),
-                        "Updates, instead of epochs",
-                        Use::changeable};
   Option<double> label_smoothing{this, "label_smoothing", Open{"0.1"}, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};
   // Random changes of the pictures.
@@ -69,6 +57,8 @@ nn::AnyModule make_network(const std::string& model, const data::ImageShape& sha
 // Fills what is open with what suits the pictures; `images`: in the training split.
 void fill_recipe(Options& options, const data::ImageShape& shape, int64_t images);
 
+std::string in_words(const Json& measured);  // "accuracy 99.20 %, loss 0.0312"
+
 // Trains and returns {task, split, examples, accuracy, loss, confusion, run, model, ...} of the
 // test split.
 Json train(Options options);
@@ -98,6 +88,7 @@ class Classifier : public Model {
   explicit Classifier(const std::string& path) : Classifier(train::open_saved_model(path, kTask)) {}
 
   nn::Module& network() override { return *network_; }
+  const nn::AnyModule& module() const { return network_; }
   std::vector<Tensor> inputs(int64_t examples) override;
 
   const Options& options() const { return options_; }
@@ -125,6 +116,21 @@ class Classifier : public Model {
   Meter meter_;
   CompiledFunction forward_;
 };
+
+struct QuantizeOptions : train::OptionSet {
+  Option<std::string> out{this, "out", "", {}, "Folder of the 8-bit run"};
+  Option<std::string> data{
+      this, "data", Open{"that of the training"}, {}, "Pictures to calibrate and measure on"};
+  Option<int64_t> calibrate{this, "calibrate", 512, whole(1, 1'000'000),
+                            "How many training pictures show the ranges of activations"};
+  Option<double> percentile{this, "percentile", 100, between(90, 100),
+                            "Share of an activation's values that its range holds, in percent; "
+                            "what lies outside is cut"};
+  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+};
+// Writes the run `out`, which computes in 8 bits, and measures both on the test split: {run,
+// layers_int8, kept_f32, accuracy_f32, accuracy_int8, bytes_f32, bytes_int8, ...}.
+Json quantize(Classifier& classifier, const QuantizeOptions& options);
 
 // Curves, confusion matrix, first filters and what they see, the surest mistakes.
 void report(train::report::Page& page, Classifier& classifier);

@@ -67,14 +67,14 @@ Json train(Options o) {
   const nn::AnyModule network =
       make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size()));
   train::settle(o, *network, splits.held_back != nullptr);
+  const bool validates = splits.held_back != nullptr;
   train::Supervised session(train::begin_run(kTask, o), {.task = kTask,
                                                          .label = o.model,
                                                          .network = *network,
                                                          .options = o,
-                                                         .steps = o.steps,
-                                                         .evaluate_every = o.eval_every,
                                                          .schedule = optim::one_cycle(o.steps),
-                                                         .validates = splits.held_back != nullptr,
+                                                         .validates = validates,
+                                                         .split = validates ? "validation" : "test",
                                                          .about = about(o, splits)});
   session.restore();
   const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;
@@ -87,8 +87,6 @@ Json train(Options o) {
                                      .start_step = session.step()});
   Meter meter(network, o.normalization());
   data::Batch batch;
-  const data::ImageDatasetPtr watched = splits.held_back ? splits.held_back : splits.test;
-  const std::string name = splits.held_back ? "validation" : "test";
   Json last;
   session.run(
       {.next =
@@ -100,30 +98,17 @@ Json train(Options o) {
            [&](std::span<const Tensor> in) {
              return cross_entropy((*network)(in[0]), in[1], {.label_smoothing = o.label_smoothing});
            },
-       .measure =
-           [&] {
-             last = meter.measure(watched);
-             const double accuracy = last["accuracy"], loss = last["loss"];
-             return train::Measured{{{name + "/accuracy", accuracy}, {name + "/loss", loss}},
-                                    fmt::format("{} accuracy {:.2f} %", name, accuracy * 100),
-                                    loss};
-           },
+       .measure = [&] { return last = meter.measure(validates ? splits.held_back : splits.test); },
+       .words = in_words,
        .note =
            [&] {
              return Json{{"epoch", batch.epoch}};
            }});
-  if (splits.held_back || last.is_null()) {  // the last one was not of the kept weights on test
+  if (validates || last.is_null()) {  // the last one was not of the kept weights on test
     session.use_kept();
     last = meter.measure(splits.test);
   }
-  Json result = {{"task", kTask}, {"split", "test"}};
-  result.update(last);
-  result.update({{"run", session.folder().path()},
-                 {"model", *o.model},
-                 {"weights", *o.keep},
-                 {"steps", session.step()},
-                 {"seconds", session.seconds()}});
-  return result;
+  return session.result("test", last);
 }
 
 }  // namespace cairn::tasks::image_classification

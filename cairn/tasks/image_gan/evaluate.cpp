@@ -119,7 +119,7 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
   o.validate();
   const Options& run = sampler.options();
   const data::ImageShape shape = run.image_shape();
-  const auto set = sampler.open(o.data.is_open() ? "" : *o.data, data::split_from_name(o.split));
+  const auto set = sampler.open(o.data, data::split_from_name(o.split));
   const std::string judge = classifier_run(sampler, o);
   const classification::Classifier classifier(judge);
   check_fits(classifier, run);

@@ -60,8 +60,7 @@ void fill_recipe(Options& o, const data::ImageDataset& set) {
   o.r1.fill(o.conditional && !wgan ? 1 : 0), o.gradient_penalty.fill(wgan ? 10 : 0);
   check_together(o, set.size());
   models::check_gan_image(s.height, s.width);
-  train::fill_length(o, o.steps, o.epochs, set.size() / o.batch / o.critic_steps, {},
-                     wgan ? 3000 : 5000);
+  train::fill_length(o, set.size() / o.batch / o.critic_steps, {}, wgan ? 3000 : 5000);
   o.sample_every.fill(std::max<int64_t>(50, o.steps / 20));
 }
 

@@ -88,6 +88,7 @@ void signals(Page& page, const Lines& lines) {
 void report(Page& page, Sampler& sampler) {
   const Options& o = sampler.options();
   const auto lines = io::read_jsonl(sampler.path() + "/metrics.jsonl");
+  page.headline(fmt::format("Pictures drawn from noise, like those of {}", *o.data));
   page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
               {"generator's parameters", with_thousands(sampler.network().num_parameters())},
               {"steps", with_thousands(o.steps)},

@@ -5,20 +5,13 @@
 namespace cairn::tasks::image_gan {
 namespace {
 
-int eval(Sampler& sampler, const EvaluateOptions& o) {
-  const Json result = evaluate(sampler, o);
-  if (o.json) {
-    fmt::print("{}\n", result.dump());
-    return 0;
-  }
-  fmt::print("{} samples against {} images: frechet {:.3f}, precision {:.3f}, recall {:.3f}",
-             result["examples"].get<int64_t>(), result["real_examples"].get<int64_t>(),
-             result["frechet"].get<double>(), result["precision"].get<double>(),
-             result["recall"].get<double>());
-  if (result.contains("label_accuracy"))
-    fmt::print(", label accuracy {:.2f} %", result["label_accuracy"].get<double>() * 100);
-  fmt::print("\n");
-  return 0;
+std::string in_words(const Json& r) {
+  const auto number = [&](const char* name) { return r[name].get<double>(); };
+  std::string text = fmt::format("frechet {:.3f}, precision {:.3f}, recall {:.3f}",
+                                 number("frechet"), number("precision"), number("recall"));
+  if (r.contains("label_accuracy"))
+    text += fmt::format(", label accuracy {:.2f} %", number("label_accuracy") * 100);
+  return text;
 }
 
 int write_png(Sampler& sampler, const GenerateOptions& o) {
@@ -46,8 +39,8 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .open = open_as<Sampler>,
-    .verbs = {verb<Sampler, EvaluateOptions, eval>(
-                  "eval", "Measure how near its pictures are to real ones",
+    .verbs = {eval_verb<Sampler, EvaluateOptions, evaluate, in_words>(
+                  "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),
               verb<Sampler, GenerateOptions, write_png>(
                   "generate", "Draw pictures in a grid, as a PNG",

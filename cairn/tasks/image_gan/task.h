@@ -24,18 +24,6 @@ struct Options : train::RunOptions {
                              whole(1, 1024), "Class folders: square pictures of this side"};
   Option<std::string> model{this, "model", "dcgan", one_of({"dcgan", "wgan-gp"}), "Networks"};
   Option<bool> conditional{this, "conditional", false, {}, "Learn to draw what a label asks for"};
-  Option<int64_t> steps{this,
-                        "steps",
-                        Open{"dcgan 5000, wgan-gp 3000"},
-                        whole(1, train::kMostSteps),
-                        "Updates of the generator",
-                        Use::changeable};
-  Option<int64_t> epochs{this,
-                         "epochs",
-                         Open{"as many as the steps need"},
-                         whole(1, train::kMostSteps),
-                         "Passes over the data, instead of steps",
-                         Use::changeable};
   Option<int64_t> batch{this, "batch", 64, whole(1, train::kLargestBatch), "Pictures a step"};
   Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
   Option<int64_t> z{this, "z", 64, whole(1, 65536), "Numbers of noise a picture is drawn from"};
@@ -150,9 +138,7 @@ struct GenerateOptions : train::OptionSet {
 // Draws pictures in a grid, as a PNG.
 void generate(Sampler& sampler, const GenerateOptions& options);
 
-struct EvaluateOptions : train::OptionSet {
-  Option<std::string> data{
-      this, "data", Open{"those of the training"}, {}, "Pictures to compare with"};
+struct EvaluateOptions : EvalOptions {
   Option<std::string> split{this, "split", "test", one_of({"train", "test"}), "Part of them"};
   Option<std::string> features{this,
                                "features",
@@ -165,7 +151,6 @@ struct EvaluateOptions : train::OptionSet {
       this, "samples", Open{"drawn by the run"}, {}, "A .npy file of pictures to measure instead"};
   Option<int64_t> count{this, "count", 10000, whole(1, 10'000'000), "Samples to draw"};
   Option<uint64_t> seed{this, "seed", 1, whole(0, INT64_MAX), "Of the samples"};
-  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
   Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error"};
 };
 // {task, examples, real_examples, frechet, precision, recall, label_accuracy} of samples against a

@@ -156,20 +156,22 @@ class Session {
   }
 
   train::Evaluation evaluation() {
-    write_samples();
-    return {{{"samples/diversity", monitor_.diversity()}},
-            fmt::format("step {:6}/{}  {}  diversity {:.0f} %", trainer_.step(), *options_.steps,
-                        trainer_.last_logged(), monitor_.diversity() * 100)};
+    return {
+        .values = {{"samples/diversity", monitor_.diversity()}},
+        .line = fmt::format("step {:6}/{}  {}  diversity {:.0f} %", trainer_.step(),
+                            *options_.steps, trainer_.last_logged(), monitor_.diversity() * 100),
+        .images = {{"samples", write_samples()}}};
   }
 
   // The same noise each time: how the same pictures become better. A column a class.
-  void write_samples() {
+  io::Image write_samples() {
     const int64_t columns = options_.conditional ? options_.labels() : kGridRows;
     const adversarial::AdversarialTraining::Use use(training_, true);
     const Pictures pictures =
         painter_.draw(options_.seed, 0, labels_in_turn(columns * kGridRows, options_.labels()));
-    io::write_png(train::sample_file(trainer_.folder().path(), trainer_.step(), "png"),
-                  grid_of(pictures, static_cast<int>(columns)));
+    io::Image grid = grid_of(pictures, static_cast<int>(columns));
+    io::write_png(train::sample_file(trainer_.folder().path(), trainer_.step(), "png"), grid);
+    return grid;
   }
 
   const Options& options_;

@@ -57,7 +57,7 @@ void fill_recipe(Options& o, int64_t tokens) {
   // A short text has no room for so many streams side by side.
   o.batch.fill(std::clamp<int64_t>((tokens - 1) / o.context, 1, gpt ? 8 : 32));
   const int64_t window = o.batch * o.context, passes = gpt ? 12 : 10;
-  train::fill_length(o, o.steps, o.epochs, tokens / window, {},
+  train::fill_length(o, tokens / window, {},
                      std::clamp<int64_t>(passes * tokens / window, 1, 50'000));
   o.eval_every.fill(std::max<int64_t>(o.steps / 20, 1));
 }

@@ -108,6 +108,8 @@ void report(Page& page, Writer& writer) {
   const auto text = writer.open_own();
   const auto lines = io::read_jsonl(writer.path() + "/metrics.jsonl");
   const std::span<const int64_t> validation = text.validation;
+  page.headline(fmt::format("{:.2f} likely ways to go on at each character, on text it never saw",
+                            result["perplexity"].get<double>()));
   page.facts({{"network", *writer.options().model},
               {"parameters", with_thousands(writer.network().num_parameters())},
               {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},

@@ -5,26 +5,17 @@
 namespace cairn::tasks::language_model {
 namespace {
 
-struct EvalOptions : train::OptionSet {
-  Option<std::string> data{this, "data", "", {}, "Text to measure (nothing: of the training)"};
+struct TextEvalOptions : EvalOptions {
   Option<std::string> split{this, "split", "validation", one_of({"train", "validation", "all"}),
-                            "Part of it"};
-  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+                            "Part of the text"};
 };
 
-std::string measured(const Json& result) {
+Json evaluate(Writer& writer, const TextEvalOptions& o) { return writer.evaluate(o.data, o.split); }
+
+std::string in_words(const Json& result) {
   return fmt::format("loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character",
                      result["loss"].get<double>(), result["perplexity"].get<double>(),
                      result["bits_per_char"].get<double>());
-}
-
-int eval(Writer& writer, const EvalOptions& o) {
-  const Json result = writer.evaluate(o.data, o.split);
-  if (o.json) fmt::print("{}\n", result.dump());
-  else
-    fmt::print("{}, {} tokens: {}\n", result["split"].get<std::string>(),
-               result["examples"].get<int64_t>(), measured(result));
-  return 0;
 }
 
 // Text as it comes: each piece is on the screen before the next is computed.
@@ -40,8 +31,8 @@ int write(Writer& writer, const GenerateOptions& o) {
 }
 
 std::string summary(const Json& result) {
-  return fmt::format("validation {}, run in {}", measured(result),
-                     result["run"].get<std::string>());
+  return fmt::format("validation {}, {} weights in {}", in_words(result),
+                     result["weights"].get<std::string>(), result["run"].get<std::string>());
 }
 
 }  // namespace
@@ -58,8 +49,9 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .open = open_as<Writer>,
-    .verbs = {verb<Writer, EvalOptions, eval>("eval", "Measure how well it predicts a text",
-                                              "  cairn eval runs/gpt --split train --json\n"),
+    .verbs = {eval_verb<Writer, TextEvalOptions, evaluate, in_words>(
+                  "Measure how well it predicts a text",
+                  "  cairn eval runs/gpt --split train --json\n"),
               verb<Writer, GenerateOptions, write>(
                   "generate", "Write on from a prompt",
                   "  cairn generate runs/lstm --prompt \"ROMEO:\" --temperature 0.8\n"

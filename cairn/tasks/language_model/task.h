@@ -36,15 +36,6 @@ struct Options : train::SupervisedOptions {
                           "Tokens of a window: what a gpt sees, how far back the others learn"};
   Option<double> dropout{this, "dropout", Open{"gpt 0.1, others 0.3"}, between(0, 0.99),
                          "Part of the features that is dropped"};
-  Option<int64_t> steps{
-      this,      "steps",        Open{"some ten passes over the text"}, whole(1, train::kMostSteps),
-      "Updates", Use::changeable};
-  Option<int64_t> epochs{this,
-                         "epochs",
-                         Open{"as many as the steps need"},
-                         whole(1, train::kMostSteps),
-                         "Passes over the text, instead of steps",
-                         Use::changeable};
   // What the text is.
   Option<int64_t> vocab{this, "vocab"}, characters{this, "characters"};
   Option<Json> tokenizer{this, "tokenizer"};

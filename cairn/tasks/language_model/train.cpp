@@ -67,8 +67,8 @@ class Windows {
 };
 
 // How it writes now: RUN/samples/step-NNNNNN.txt.
-void write_sample(Network& network, const data::TextTokens& text, const Options& o,
-                  const train::Supervised& session) {
+std::string write_sample(Network& network, const data::TextTokens& text, const Options& o,
+                         const train::Supervised& session) {
   GenerateOptions how;
   how.max_tokens = kSampleTokens, how.temperature = 0.8, how.seed = *o.seed;
   std::string written;
@@ -76,6 +76,7 @@ void write_sample(Network& network, const data::TextTokens& text, const Options&
            [&](std::string_view more) { written += more; });
   io::write_file_atomically(train::sample_file(session.folder().path(), session.step(), "txt"),
                             written);
+  return written;
 }
 
 train::NamedTensors named(const Tensors& memory) {
@@ -110,8 +111,6 @@ Json train(Options o) {
        .label = o.model,
        .network = network.module(),
        .options = o,
-       .steps = o.steps,
-       .evaluate_every = o.eval_every,
        .schedule = schedule_of(o.steps),
        .validates = true,
        .decays_matrices_only = true,
@@ -121,31 +120,27 @@ Json train(Options o) {
   session.restore();
   Meter meter(network, o.is_recurrent(), o.context);
   const std::span<const int64_t> all = text.validation;
-  session.run(
-      {.next = [&] { return windows.at(session.step()); },
-       .loss =
-           [&](std::span<const Tensor> in) {
-             const Tensor logits = network.logits(in[0], memory);
-             return cross_entropy(flatten(logits, 0, 1), flatten(in[1]));
-           },
-       .measure =
-           [&] {
-             const double loss = meter.measure(all.first(std::min(all.size(), kQuickTokens))).loss;
-             write_sample(network, text, o, session);
-             return train::Measured{
-                 {{"validation/loss", loss}}, fmt::format("validation loss {:.4f}", loss), loss};
-           }});
+  session.run({.next = [&] { return windows.at(session.step()); },
+               .loss =
+                   [&](std::span<const Tensor> in) {
+                     const Tensor logits = network.logits(in[0], memory);
+                     return cross_entropy(flatten(logits, 0, 1), flatten(in[1]));
+                   },
+               .measure =
+                   [&] {
+                     const std::string sample = write_sample(network, text, o, session);
+                     const auto quick = all.first(std::min(all.size(), kQuickTokens));
+                     return Json{{"loss", meter.measure(quick).loss}, {"sample", sample}};
+                   },
+               .words =
+                   [](const Json& measured) {
+                     return fmt::format("loss {:.4f}", measured["loss"].get<double>());
+                   }});
   session.use_kept();
   const Measured m = meter.measure(all);
-  Json result = {{"task", kTask}, {"split", "validation"}, {"examples", m.tokens}};
+  Json result = {{"examples", m.tokens}};
   result.update(describe(m, count_characters(*text.tokenizer, all.subspan(1))));
-  result.update({{"run", session.folder().path()},
-                 {"model", *o.model},
-                 {"weights", *o.keep},
-                 {"parameters", network.module().num_parameters()},
-                 {"steps", session.step()},
-                 {"seconds", session.seconds()}});
-  return result;
+  return session.result("validation", result);
 }
 
 }  // namespace cairn::tasks::language_model

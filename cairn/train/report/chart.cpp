@@ -9,7 +9,7 @@ namespace cairn::train::report {
 namespace {
 
 constexpr double kWidth = 560, kHeight = 300, kLeft = 62, kRight = 20, kTop = 38, kBottom = 46;
-constexpr int kColors = 5;  // --c0 .. --c4 of the page
+constexpr int kColors = 5;   // --c0 .. --c4 of the page
 constexpr size_t kFew = 12;  // points that are drawn as dots too
 
 struct Range {
@@ -80,12 +80,23 @@ std::string curve(const Series& s, size_t color, const Scale& x, const Scale& y)
       color % kColors, points, s.x.size() <= kFew ? " few" : "", dots);
 }
 
+// Code points, near enough to what is seen.
+size_t characters(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+double widest(const std::vector<std::string>& names) {
+  size_t most = 0;
+  for (const std::string& name : names) most = std::max(most, characters(name));
+  return static_cast<double>(most);
+}
+
 std::string legend(const std::vector<Series>& all) {
   if (all.size() < 2) return "";
   std::string out;
   double x = kWidth - kRight;
   for (size_t i = all.size(); i-- > 0;) {
-    x -= 7.0 * static_cast<double>(all[i].name.size());
+    x -= 7.0 * static_cast<double>(characters(all[i].name));
     out += text(x, 20, "start", "label", all[i].name);
     out += fmt::format(
         "<line style=\"--c:var(--c{})\" class=\"curve\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"16\" "
@@ -101,11 +112,20 @@ std::string legend(const std::vector<Series>& all) {
 std::string escape(const std::string& text) {
   std::string out;
   for (char c : text) switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   return out;
 }
@@ -136,9 +156,10 @@ std::string svg(const LineChart& chart) {
   const double margin = (ys.high - ys.low) * 0.06;
   ys.low = ys.low >= 0 && ys.low - margin < 0 ? 0 : ys.low - margin, ys.high += margin;
   const Scale x{xs, kLeft, kWidth - kRight}, y{ys, kHeight - kBottom, kTop};
-  std::string out = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" "
-                                "aria-label=\"{}\">\n",
-                                kWidth, kHeight, escape(chart.title));
+  std::string out = fmt::format(
+      "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" "
+      "aria-label=\"{}\">\n",
+      kWidth, kHeight, escape(chart.title));
   out += text(kLeft, 20, "start", "title", chart.title) + legend(chart.series) + axes(chart, x, y);
   if (!chart.reference_name.empty()) {
     out += fmt::format(
@@ -152,28 +173,37 @@ std::string svg(const LineChart& chart) {
 
 std::string svg(const HeatMap& map) {
   const size_t rows = map.rows.size(), columns = map.columns.size();
-  check(map.values.size() == rows * columns && (map.print.empty() || map.print.size() == rows * columns),
+  check(map.values.size() == rows * columns &&
+            (map.print.empty() || map.print.size() == rows * columns),
         "heat map '{}': {} values for {} x {} cells", map.title, map.values.size(), rows, columns);
-  size_t longest = 0;
-  for (const auto& r : map.rows) longest = std::max(longest, r.size());
   const double cell = map.cell, size = std::min(12.0, cell * 0.62);
-  const double left = 30 + static_cast<double>(longest) * size * 0.65, top = 62;
-  const double width = left + cell * static_cast<double>(columns) + 12,
-               height = top + cell * static_cast<double>(rows) + 8;
+  const double row_names = widest(map.rows) * size * 0.62;
+  const double column_names = widest(map.columns) * size * 0.62;
+  const bool slanted = column_names > cell - 3;  // side by side they would overlap
+  const double left = 34 + row_names, top = 62 + (slanted ? column_names * 0.87 - 8 : 0);
+  const double overhang = slanted ? column_names * 0.5 : 12;  // of the last name
+  const double width = std::max(left + cell * static_cast<double>(columns) + overhang,
+                                16 + 7.6 * static_cast<double>(characters(map.title)));
+  const double height = top + cell * static_cast<double>(rows) + 8;
   std::string out = fmt::format(
       "<svg class=\"chart heat\" style=\"max-width:{:.0f}px\" viewBox=\"0 0 {:.0f} {:.0f}\" "
       "role=\"img\" aria-label=\"{}\" font-size=\"{:.1f}\">\n",
       width, width, height, escape(map.title), size);
   out += text(8, 18, "start", "title", map.title);
-  out += text(left + cell * static_cast<double>(columns) / 2, 38, "middle", "label",
-              map.column_label);
+  out +=
+      text(left + cell * static_cast<double>(columns) / 2, 38, "middle", "label", map.column_label);
   out += fmt::format(
       "<text class=\"label\" text-anchor=\"middle\" transform=\"translate(14 {:.1f}) "
       "rotate(-90)\">{}</text>\n",
       top + cell * static_cast<double>(rows) / 2, escape(map.row_label));
-  for (size_t c = 0; c < columns; ++c)
-    out += text(left + cell * (static_cast<double>(c) + 0.5), top - 6, "middle", "cell",
-                map.columns[c]);
+  for (size_t c = 0; c < columns; ++c) {
+    const double x = left + cell * (static_cast<double>(c) + 0.5);
+    if (!slanted) out += text(x, top - 6, "middle", "cell", map.columns[c]);
+    else
+      out += fmt::format(
+          "<text class=\"cell\" transform=\"translate({:.1f} {:.1f}) rotate(-60)\">{}</text>\n",
+          x + size * 0.3, top - 5, escape(map.columns[c]));
+  }
   for (size_t r = 0; r < rows; ++r) {
     const double y = top + cell * static_cast<double>(r);
     out += text(left - 6, y + cell / 2 + size * 0.35, "end", "cell", map.rows[r]);
@@ -198,9 +228,8 @@ std::string svg(const HeatMap& map) {
 std::string bars(const std::vector<Bar>& all) {
   std::string out = "<table class=\"bars\">\n";
   for (const Bar& b : all)
-    out += fmt::format(
-        "<tr><th>{}</th><td><i style=\"width:{:.1f}%\"></i></td><td>{}</td></tr>\n", escape(b.name),
-        std::clamp(b.value, 0.0, 1.0) * 100, escape(b.text));
+    out += fmt::format("<tr><th>{}</th><td><i style=\"width:{:.1f}%\"></i></td><td>{}</td></tr>\n",
+                       escape(b.name), std::clamp(b.value, 0.0, 1.0) * 100, escape(b.text));
   return out + "</table>\n";
 }
 

@@ -1,5 +1,7 @@
 #include "cairn/train/report/curves.h"
 
+#include <algorithm>
+
 #include "cairn/train/progress.h"
 
 namespace cairn::train::report {
@@ -19,6 +21,30 @@ Series curve_of(const Lines& lines, const std::string& key, const std::string& n
 std::string seconds_of(const Lines& lines) {
   const Series s = curve_of(lines, "seconds", "");
   return s.y.empty() ? "" : readable_seconds(s.y.back());
+}
+
+bool has_curve(const LineChart& chart) {
+  return std::any_of(chart.series.begin(), chart.series.end(),
+                     [](const Series& s) { return s.x.size() >= 2; });
+}
+
+std::vector<Figure> charts(const std::vector<std::pair<LineChart, std::string>>& all) {
+  std::vector<Figure> figures;
+  for (const auto& [chart, caption] : all)
+    if (has_curve(chart)) figures.push_back(figure(chart, caption));
+  return figures;
+}
+
+std::vector<Figure> loss_charts(const Lines& lines, const std::string& unit,
+                                const std::string& split) {
+  const LineChart chart{
+      "Loss", "step",
+      unit,   {curve_of(lines, "loss", "training"), curve_of(lines, split + "_loss", split)},
+      0,      ""};
+  return charts({{chart, fmt::format("Training: the mean over the steps since the point before, "
+                                     "with what training adds (dropout, smoothed targets); {}: at "
+                                     "that step, without.",
+                                     split)}});
 }
 
 std::string with_thousands(int64_t number) {

@@ -21,6 +21,7 @@ h1{font-size:2.3em;line-height:1.15;margin:0 0 .3em;letter-spacing:-.02em}
 h2{font-size:1.55em;margin:0 0 .4em;letter-spacing:-.01em}
 h3{font-size:1.05em;margin:1.6em 0 .4em}
 p{max-width:68ch;margin:.5em 0}
+.headline{font-size:1.35em;line-height:1.35;font-weight:600;margin:.2em 0 .6em}
 .lead{color:var(--soft);font-size:1.08em}
 nav{display:flex;flex-wrap:wrap;gap:8px;margin:22px 0 8px}
 nav a{color:var(--c0);text-decoration:none;border:1px solid var(--line);border-radius:99px;padding:3px 14px;background:var(--paper)}
@@ -77,16 +78,20 @@ Figure figure(const io::Image& image, std::string caption, int scale) {
           std::move(caption)};
 }
 
-Page::Page(std::string title, std::string lead) : title_(std::move(title)), lead_(std::move(lead)) {}
+Page::Page(std::string title, std::string lead)
+    : title_(std::move(title)), lead_(std::move(lead)) {}
 
 void Page::section(const std::string& heading, const std::string& lead) {
-  body_ += fmt::format("{}<section id=\"s{}\"><h2>{}</h2>\n", sections_.empty() ? "" : "</section>\n",
-                       sections_.size(), escape(heading));
+  body_ += fmt::format("{}<section id=\"s{}\"><h2>{}</h2>\n",
+                       sections_.empty() ? "" : "</section>\n", sections_.size(), escape(heading));
   if (!lead.empty()) body_ += fmt::format("<p class=\"lead\">{}</p>\n", escape(lead));
   sections_.push_back(heading);
 }
 
 void Page::heading(const std::string& text) { body_ += fmt::format("<h3>{}</h3>\n", escape(text)); }
+void Page::headline(const std::string& text) {
+  body_ += fmt::format("<p class=\"headline\">{}</p>\n", escape(text));
+}
 void Page::paragraph(const std::string& text) { body_ += fmt::format("<p>{}</p>\n", escape(text)); }
 
 void Page::facts(const std::vector<std::pair<std::string, std::string>>& name_and_value) {
@@ -138,7 +143,8 @@ std::string Page::html() const {
     contents += fmt::format("<a href=\"#s{}\">{}</a>", i, escape(sections_[i]));
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style></head>"
+      "content=\"width=device-width,initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style></"
+      "head>"
       "<body>\n<header><h1>{0}</h1><p class=\"lead\">{2}</p><nav>{3}</nav></header>\n"
       "<main>\n{4}{5}</main>\n<footer>Written by cairn.</footer>\n</body></html>\n",
       escape(title_), kStyle, escape(lead_), contents, body_,

@@ -24,6 +24,7 @@ class Page {
   Page(std::string title, std::string lead);
 
   void section(const std::string& heading, const std::string& lead = "");  // is in the contents
+  void headline(const std::string& text);  // what a section says, in one sentence
   void heading(const std::string& text);
   void paragraph(const std::string& text);
   void facts(const std::vector<std::pair<std::string, std::string>>& name_and_value);

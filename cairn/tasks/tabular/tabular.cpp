@@ -1,0 +1,177 @@
+// Tables: learn one column of a CSV file from the others, a class or a number. The whole task, as
+// docs/adding-a-task.md explains it.
+#include <cmath>
+
+#include "cairn/data/order.h"
+#include "cairn/data/table.h"
+#include "cairn/io/file.h"
+#include "cairn/io/jsonl.h"
+#include "cairn/metrics/measures.h"
+#include "cairn/models/mlp.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/task.h"
+#include "cairn/train/report/curves.h"
+#include "cairn/train/supervised.h"
+
+namespace cairn::tasks::tabular {
+namespace {
+
+using data::Table, data::TableEncoding;
+using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
+constexpr const char* kTask = "tabular";
+
+struct Options : train::SupervisedOptions {
+  Option<std::string> data{this, "data", "fruits", {}, "A CSV file; 'fruits' is drawn"};
+  Option<std::string> target{this, "target", Open{"the last"}, {}, "Column to learn"};
+  Option<std::vector<int64_t>> hidden{this, "hidden", {64, 64}, whole(1, 65536), "Layers' widths"};
+  Option<double> dropout{this, "dropout", 0, between(0, 0.9), "Part of the features dropped"};
+  Option<Json> encoding{this, "encoding"};  // a fact: what the columns are
+};
+
+models::Mlp make_network(const Options& o, const TableEncoding& e) {
+  const auto outputs = e.classifies() ? static_cast<int64_t>(e.classes().size()) : 1;
+  return {e.inputs(), *o.hidden, outputs, o.dropout};
+}
+
+Tensor loss_of(const TableEncoding& e, const Tensor& out, const Tensor& y) {
+  return e.classifies() ? cross_entropy(out, y) : mse_loss(flatten(out), y);
+}
+
+// {examples, loss, accuracy, f1} or {examples, loss, mae, rmse, r2}, in evaluation mode.
+Json measure(const nn::Module& net, const TableEncoding& e, const Tensors& xy) {
+  const NoGrad no_grad;
+  const Tensor out = net(xy[0]);
+  Json result = {{"examples", xy[0].size(0)}, {"loss", loss_of(e, out, xy[1]).item()}};
+  if (e.classifies())
+    result.update(metrics::classification(xy[1].to_vector<int64_t>(),
+                                          argmax(out, 1).to_vector<int64_t>(), e.classes().size()));
+  else result.update(metrics::regression(e.in_units(xy[1]), e.in_units(flatten(out))));
+  return result;
+}
+
+std::string in_words(const Json& r) {
+  if (r.contains("accuracy"))
+    return fmt::format("accuracy {:.2f} %, loss {:.4f}", r["accuracy"].get<double>() * 100,
+                       r["loss"].get<double>());
+  return fmt::format("mean error {:.4g}, r2 {:.4f}", r["mae"].get<double>(), r["r2"].get<double>());
+}
+
+Json train(Options o) {
+  train::choose_run(kTask, o);
+  const Table table = data::open_table(o.data);
+  o.target.fill(table.cells.names.back()), o.val_split.fill(0.2);
+  o.encoding.fill(TableEncoding::of(table, o.target).to_json());
+  const auto e = TableEncoding::from_json(o.encoding, o.out);
+  const Tensors all = e.tensors(table, true);
+  const data::TwoParts parts = data::split_off(table.size(), o.val_split, o.seed);
+  if (parts.second.empty()) throw InvalidOption("val_split", "leaves no row to validate by");
+  const Tensors rows = data::rows_of(all, parts.first);
+  const Tensors held_back = data::rows_of(all, parts.second);
+  o.batch.fill(64), o.lr.fill(3e-3);
+  const data::Order order(rows[0].size(0), {.batch = o.batch, .seed = o.seed});
+  train::fill_length(o, order.steps_per_epoch(), 60);
+  o.eval_every.fill(order.steps_per_epoch());
+  manual_seed(o.seed);
+  models::Mlp net = make_network(o, e);
+  train::settle(o, net, true);
+  train::Supervised session(
+      train::begin_run(kTask, o),
+      {.task = kTask,
+       .label = "mlp",
+       .network = net,
+       .options = o,
+       .schedule = optim::one_cycle(o.steps),
+       .validates = true,
+       .about = fmt::format("{}: '{}' from {} inputs, {} rows to learn from, {} held back", *o.data,
+                            e.target(), e.inputs(), rows[0].size(0), held_back[0].size(0))});
+  session.restore();
+  session.run({.next = [&] { return data::rows_of(rows, order.samples(session.step())); },
+               .loss = [&](std::span<const Tensor> in) { return loss_of(e, net(in[0]), in[1]); },
+               .measure = [&] { return measure(net, e, held_back); },
+               .words = in_words});
+  session.use_kept();
+  return session.result("validation", measure(net, e, held_back));
+}
+
+struct Predictor : Model {
+  explicit Predictor(const train::SavedModel& saved)
+      : Model(saved),
+        options(options_of<Options>(saved)),
+        encoding(TableEncoding::from_json(options.encoding, saved.config_file())),
+        net(make_network(options, encoding)) {
+    train::load_weights(saved, net);
+    net.eval();
+  }
+  nn::Module& network() override { return net; }
+  std::vector<Tensor> inputs(int64_t) override {
+    return encoding.tensors(data::open_table(options.data), false);
+  }
+  Options options;
+  TableEncoding encoding;
+  models::Mlp net;
+};
+
+Json evaluate(Predictor& p, const EvalOptions& o) {
+  const bool own = o.data.is_open();
+  const Table table = data::open_table(own ? *p.options.data : *o.data);
+  Tensors rows = p.encoding.tensors(table, true);
+  if (own)
+    rows = data::rows_of(rows,
+                         data::split_off(table.size(), p.options.val_split, p.options.seed).second);
+  Json result = {{"task", kTask}, {"split", own ? "validation" : "all"}};
+  result.update(measure(p.net, p.encoding, rows));
+  return result;
+}
+
+struct PredictOptions : train::OptionSet {
+  Option<std::vector<std::string>> files{this, "files", {}, {}, "CSV files", Use::positional};
+  Option<std::string> out{this, "out", Open{"standard output"}, {}, "CSV file to write"};
+};
+// The rows with one more column: what the network says.
+int predict(Predictor& p, const PredictOptions& o) {
+  const NoGrad no_grad;
+  std::string text;
+  for (const std::string& file : *o.files) {
+    Table t = data::open_table(file);
+    const auto said = p.encoding.decode(p.net(p.encoding.tensors(t, false)[0]));
+    t.cells.names.push_back("predicted_" + p.encoding.target());
+    for (size_t r = 0; r < said.size(); ++r) t.cells.rows[r].push_back(said[r]);
+    text += io::to_csv(t.cells);
+  }
+  if (o.out.is_open()) fmt::print("{}", text);
+  else io::write_file_atomically(o.out, std::string_view(text));
+  return 0;
+}
+
+void report(train::report::Page& page, Predictor& p) {
+  using namespace train::report;
+  const auto lines = io::read_jsonl(p.path() + "/metrics.jsonl");
+  page.headline(fmt::format("'{}' of {}: {} on rows it never saw", p.encoding.target(),
+                            *p.options.data, in_words(evaluate(p, {}))));
+  page.facts({{"inputs", with_thousands(p.encoding.inputs())}, {"training", seconds_of(lines)}});
+  page.figures(loss_charts(lines, "loss", "validation"));
+}
+
+}  // namespace
+
+extern const Task kRow;
+const Task kRow{
+    .name = kTask,
+    .title = "Table",
+    .what = "Learn a column of a table from the others",
+    .examples = "  cairn train tabular --data houses.csv --target price\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary =
+        [](const Json& r) { return in_words(r) + ", run in " + r["run"].get<std::string>(); },
+    .open = open_as<Predictor>,
+    .verbs = {eval_verb<Predictor, EvalOptions, evaluate, in_words>(
+                  "Measure how right it is", "  cairn eval runs/houses --data more.csv\n"),
+              verb<Predictor, PredictOptions, predict>("predict", "Add what it says to CSV files",
+                                                       "  cairn predict runs/houses new.csv\n")},
+    .report = report_as<Predictor, report>,
+    .smallest = R"({"data": "fruits", "steps": 6, "eval_every": 3, "hidden": [8]})",
+    .write_inputs = data::write_fruits};
+
+}  // namespace cairn::tasks::tabular

@@ -1,0 +1,203 @@
+// Image classification: validation, best and last weights, weights to begin with, precision, and
+// data that changed.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cairn/base/parallel.h"
+#include "cairn/io/jsonl.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/image_classification/task.h"
+#include "cairn/train/checkpoint.h"
+#include "tests/cli/program.h"
+
+namespace cairn::tasks::image_classification {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Bars : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_num_threads(1);
+    fs::create_directory(data());
+    cli_test::write_bars(data(), "train", 160);
+    cli_test::write_bars(data(), "t10k", 32);
+  }
+  std::string data() const { return folder_ / "data"; }
+  Options small(const std::string& run) const {
+    Options o;
+    o.data = data(), o.out = folder_ / run, o.quiet = true, o.batch = 16, o.epochs = 3;
+    return o;
+  }
+  std::vector<Json> lines(const std::string& run) const {
+    std::vector<Json> all;
+    for (const auto& line : io::read_jsonl(folder_ / run + "/metrics.jsonl")) all.push_back(line);
+    return all;
+  }
+  std::string refused(const Options& o) const {
+    try {
+      train(o);
+    } catch (const Error& e) {
+      EXPECT_FALSE(fs::exists(*o.out) && !o.resume) << "something was written";
+      return e.what();
+    }
+    return "trained";
+  }
+  TemporaryFolder folder_;
+};
+
+void expect_says(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), text.npos) << text;
+}
+
+TEST_F(Bars, WhatIsHeldBackChoosesAndTestIsMeasuredAtTheEnd) {
+  Options o = small("run");
+  o.val_split = 0.25;
+  const Json result = train(o);
+  EXPECT_EQ(result["split"], "test");
+  EXPECT_EQ(result["examples"], 32);
+  EXPECT_EQ(result["weights"], "best");
+  EXPECT_EQ(result["steps"], 3 * 8);  // of 120 pictures
+  int validations = 0;
+  for (const Json& line : lines("run")) {
+    validations += line.contains("validation_loss");
+    EXPECT_FALSE(line.contains("test_loss")) << "looked at the test pictures while training";
+  }
+  EXPECT_EQ(validations, 3);
+  EXPECT_TRUE(fs::exists(*o.out + "/model-last.safetensors"));  // both are kept
+  // Held-back pictures are no part of what is learned: another part, other weights.
+  Options last = small("last");
+  last.val_split = 0.25, last.keep = "last";
+  EXPECT_EQ(train(last)["weights"], "last");
+  EXPECT_TRUE(fs::exists(*last.out + "/model-best.safetensors"));
+}
+
+TEST_F(Bars, PatienceEndsATraining) {
+  Options o = small("run");
+  o.val_split = 0.25, o.patience = 2, o.epochs = 50, o.lr = 1e-9;  // nothing improves
+  o.ema = 0;
+  const Json result = train(o);
+  EXPECT_LT(result["steps"].get<int64_t>(), 50 * 8);
+  Options again;
+  again.out = o.out, again.resume = true, again.quiet = true;
+  EXPECT_EQ(train(again)["steps"], result["steps"]);  // it is finished
+}
+
+TEST_F(Bars, ChoosingNeedsSomethingHeldBack) {
+  Options o = small("never");
+  o.patience = 3;
+  expect_says(refused(o), "patience: there is no validation");
+  o = small("never"), o.keep = "best";
+  expect_says(refused(o), "keep: best: there is no validation");
+  o = small("never"), o.freeze = std::vector<std::string>{"nothing."};
+  expect_says(refused(o), "freeze: no weight's name begins with 'nothing.'");
+  o = small("never"), o.betas = std::vector<double>{0.9};
+  expect_says(refused(o), "betas: 1 numbers");
+}
+
+TEST_F(Bars, BeginsWithOtherWeightsAndKeepsFrozenParts) {
+  Options first = small("first");
+  train(first);
+  Options o = small("second");
+  o.init = *first.out, o.freeze = std::vector<std::string>{"c1.", "c2."}, o.epochs = 1, o.seed = 9;
+  train(o);
+  const auto weights = [](const std::string& run) {
+    std::map<std::string, std::vector<float>> all;
+    for (const auto& [name, t] : train::load_tensors(run + "/model.safetensors").tensors)
+      all[name] = t.to_vector<float>();
+    return all;
+  };
+  const auto a = weights(first.out), b = weights(o.out);
+  EXPECT_EQ(a.at("c1.weight"), b.at("c1.weight"));
+  EXPECT_EQ(a.at("c2.bias"), b.at("c2.bias"));
+  EXPECT_NE(a.at("f2.weight"), b.at("f2.weight"));
+  o = small("third"), o.init = folder_ / "nowhere";
+  EXPECT_THROW(train(o), Error);
+}
+
+// Parts of a batch together are the batch: the network has no batch statistics.
+TEST_F(Bars, AccumulatedGradientsAreThoseOfTheBatch) {
+  Options o = small("whole");
+  o.steps = 4, o.epochs.leave_open();
+  const Json whole = train(o);
+  o = small("parts"), o.steps = 4, o.epochs.leave_open(), o.accumulate = 3;
+  EXPECT_NEAR(train(o)["loss"].get<double>(), whole["loss"].get<double>(), 1e-4);
+  o = small("low"), o.steps = 4, o.epochs.leave_open(), o.precision = "bf16";
+  EXPECT_NEAR(train(o)["loss"].get<double>(), whole["loss"].get<double>(), 0.2);
+}
+
+TEST_F(Bars, EveryOptimizerLearns) {
+  for (const char* name : {"adam", "sgd", "rmsprop"}) {
+    Options o = small(name);
+    o.optimizer = name, o.epochs = 4, o.lr = name == std::string("sgd") ? 0.05 : 2e-3;
+    EXPECT_GT(train(o)["accuracy"].get<double>(), 0.3) << name;
+  }
+}
+
+TEST_F(Bars, ClassesAreKnownByName) {
+  train(small("run"));
+  Classifier classifier(folder_ / "run");
+  EXPECT_EQ(classifier.evaluate("", data::Split::test)["examples"], 32);
+  // The same pictures under names, in another order.
+  const std::string named = folder_ / "named";
+  fs::copy(data(), named);
+  std::ofstream(named + "/classes.txt") << "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
+  Options o = small("letters");
+  o.data = named;
+  train(o);
+  Classifier letters(folder_ / "letters");
+  EXPECT_EQ(letters.classes()[2], "c");
+  std::ofstream(named + "/classes.txt") << "a\nb\nc\nd\ne\nf\ng\nh\ni\nstranger\n";
+  try {
+    letters.evaluate("", data::Split::test);
+    FAIL() << "measured classes that it does not know";
+  } catch (const Error& e) {
+    expect_says(e.what(), "'stranger'");
+  }
+  o.resume = true;
+  expect_says(refused(o), "'stranger'");
+}
+
+// A photograph is read for prediction as it was for training and evaluation.
+TEST_F(Bars, PredictsWhatEvaluationSees) {
+  const std::string photos = folder_ / "photos";
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < 40; ++i) {
+      io::Image wide(60, 30, 3, 20);  // what matters is in the middle
+      for (int y = 0; y < 30; ++y)
+        for (int x = 16; x < 44; ++x)
+          for (int k = 0; k < 3; ++k)
+            wide.at(x, y)[k] = static_cast<uint8_t>((c == 0 ? y : x) / 4 % 2 * 150 + i);
+      for (const char* split : {"train", "test"}) {
+        const std::string folder = fmt::format("{}/{}/{}", photos, split, c ? "bars" : "rows");
+        fs::create_directories(folder);
+        io::write_png(fmt::format("{}/{:02}.png", folder, i), wide);
+      }
+    }
+  Options o = small("run");
+  o.data = photos, o.model = "resnet18", o.image_size = 16, o.epochs = 4;
+  const Json result = train(o);
+  Classifier classifier(folder_ / "run");
+  int right = 0;
+  for (const char* name : {"bars", "rows"})
+    for (int i = 0; i < 40; ++i)
+      right +=
+          classifier.predict(fmt::format("{}/test/{}/{:02}.png", photos, name, i), 1)[0].label ==
+          name;
+  EXPECT_DOUBLE_EQ(right / 80.0, result["accuracy"].get<double>());
+  EXPECT_EQ(classifier.inputs(10)[0].shape(), (Shape{80, 3, 16, 16}));
+}
+
+TEST_F(Bars, OneClassIsNothingToTellApart) {
+  const std::string photos = folder_ / "photos/only";
+  fs::create_directories(photos);
+  for (int i = 0; i < 20; ++i)
+    io::write_png(fmt::format("{}/{}.png", photos, i), io::Image(28, 28, 1, 9));
+  Options o = small("never");
+  o.data = folder_ / "photos";
+  expect_says(refused(o), "one class");
+}
+
+}  // namespace
+}  // namespace cairn::tasks::image_classification

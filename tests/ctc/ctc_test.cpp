@@ -183,6 +183,12 @@ TEST(Ctc, ForbiddenLabelsAndNaN) {
   EXPECT_EQ(p.losses.floats()[0], std::numeric_limits<float>::infinity());
   EXPECT_TRUE(std::isnan(p.losses.floats()[1]));
   EXPECT_TRUE(std::isnan(p.at(p.dx, 0, 1, 0)));
+  // Infinite probabilities leave no number either.
+  Problem r({3, 2, 3, 1, 0}, {1, 1}, {3, 3}, {1, 1});
+  r.at(r.log_probs, 0, 0, 1) = r.at(r.log_probs, 2, 1, 0) = std::numeric_limits<float>::infinity();
+  r.run();
+  EXPECT_TRUE(std::isnan(r.losses.floats()[0]));
+  EXPECT_TRUE(std::isnan(r.losses.floats()[1]));
   // Forbidden at one frame only: the others carry it.
   Problem q({3, 1, 3, 1, 0}, {1}, {3}, {1});
   q.at(q.log_probs, 1, 0, 1) = -std::numeric_limits<float>::infinity();

@@ -64,7 +64,7 @@ struct Reference {
             save(t, n, 0, j) = r, save(t, n, 1, j) = z, save(t, n, 2, j) = v, save(t, n, 3, j) = q;
             h = (1 - z) * v + z * h;
           } else {
-            h = cell == RnnCell::kTanh ? std::tanh(sum(0)) : std::max(0.0, sum(0));
+            h = cell == RnnCell::kTanh ? std::tanh(sum(0)) : sum(0) <= 0 ? 0 : sum(0);
           }
           y[(t * N + n) * H + j] = h;
         }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "cairn/base/parallel.h"
 #include "tests/guarded.h"
 #include "tests/rnn/reference.h"
+#include "tests/targets.h"
 
 namespace cairn::cpu {
 namespace {
@@ -157,8 +159,18 @@ struct Call {
   }
 };
 
+// NaN where NaN is wanted, infinity where infinity is, else a number.
+void expect_same_kind(const Doubles& want, Floats& got, double, const char* name) {
+  ASSERT_EQ(want.size(), got.size()) << name;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double have = got.floats()[i];
+    const bool same = std::isnan(want[i]) ? std::isnan(have) : std::isinf(want[i]) ? have == want[i] : std::isfinite(have);
+    ASSERT_TRUE(same) << name << "[" << i << "]: " << have << ", expected " << want[i];
+  }
+}
+
 // Writes the references' parts where the kernel's lie, and compares.
-void expect_equal(Call& run) {
+void expect_equal(Call& run, void (*expect)(const Doubles&, Floats&, double, const char*) = expect_near) {
   const auto& c = run.c;
   const bool lstm = c.cell == RnnCell::kLstm;
   Doubles y(run.outputs()), dx(run.dx.size(), 0.0), h_final, c_final, dh0, dc0;
@@ -180,17 +192,17 @@ void expect_equal(Call& run) {
       }
     append(h_final, r.h_final), append(c_final, r.c_final);
     append(dh0, r.dh0), append(dc0, r.dc0);
-    expect_near(r.dw_ih, *run.dw_ih[d], tolerance, "dW_ih");
-    expect_near(r.dw_hh, *run.dw_hh[d], tolerance, "dW_hh");
-    expect_near(r.db_ih, *run.db_ih[d], tolerance, "db_ih");
-    expect_near(r.db_hh, *run.db_hh[d], tolerance, "db_hh");
+    expect(r.dw_ih, *run.dw_ih[d], tolerance, "dW_ih");
+    expect(r.dw_hh, *run.dw_hh[d], tolerance, "dW_hh");
+    expect(r.db_ih, *run.db_ih[d], tolerance, "db_ih");
+    expect(r.db_hh, *run.db_hh[d], tolerance, "db_hh");
   }
-  expect_near(y, run.y, tolerance, "y");
-  expect_near(dx, run.dx, tolerance, "dx");
-  expect_near(h_final, run.h_final, tolerance, "h_final");
-  expect_near(dh0, run.dh0, tolerance, "dh0");
-  if (lstm) expect_near(c_final, run.c_final, tolerance, "c_final");
-  if (lstm) expect_near(dc0, run.dc0, tolerance, "dc0");
+  expect(y, run.y, tolerance, "y");
+  expect(dx, run.dx, tolerance, "dx");
+  expect(h_final, run.h_final, tolerance, "h_final");
+  expect(dh0, run.dh0, tolerance, "dh0");
+  if (lstm) expect(c_final, run.c_final, tolerance, "c_final");
+  if (lstm) expect(dc0, run.dc0, tolerance, "dc0");
 }
 
 std::string describe(const Case& c) {
@@ -396,6 +408,30 @@ INSTANTIATE_TEST_SUITE_P(All, RnnCells, testing::ValuesIn(kCells), [](const auto
                      : info.param == RnnCell::kTanh ? "tanh"
                                                     : "relu");
 });
+
+// What is no number, or infinite, or saturates every gate, goes through as the equations say; so do its gradients.
+TEST_P(RnnCells, NaNAndInfinityPass) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  test::for_each_target([] {
+    for (const int threads : {1, 2})
+      for (const int64_t hidden : {7, 32})
+        for (const float value : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e30f})
+          for (const int place : {0, 1, 2}) {
+            if (place == 2 && GetParam() != RnnCell::kLstm) continue;
+            const Case c{GetParam(), 5, 9, 3, hidden, 2};
+            set_num_threads(threads);
+            SCOPED_TRACE(fmt::format("{}, {} in {}", describe(c), value, place == 0 ? "x" : place == 1 ? "h0" : "c0"));
+            Call run(c);
+            if (place == 0) run.x.floats()[(2 * c.batch + 4) * c.input + 1] = value;  // item 4 at step 2
+            else (place == 1 ? run.h0 : run.c0).floats()[4 * hidden + 3] = value;
+            run.forward_and_backward();
+            expect_equal(run, expect_same_kind);
+            if (std::isnan(value)) {
+              EXPECT_TRUE(std::isnan(run.y.floats()[(2 * c.batch + 4) * 2 * hidden + 3]));
+            }
+          }
+  });
+}
 
 // sigmoid and tanh as one step of a cell with no recurrence shows them, over the range of f32.
 TEST(RnnGates, RelativeErrorOfTanhAndSigmoid) {

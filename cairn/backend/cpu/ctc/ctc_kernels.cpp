@@ -59,10 +59,12 @@ void mark_skips(const Item& item) {
     if (item.target[i] != item.target[i - 1]) item.skip[kMargin + i] = 0;
 }
 
-bool any_nan(const Item& item, float blank) {
+// NaN or infinity (minus infinity is kImpossible by now): from then on nothing is a number, and the vectors' logarithm
+// and maximum would make one of it.
+bool no_numbers(const Item& item, float blank) {
   const float* emission = item.emission + kMargin;
-  bool found = std::isnan(blank);
-  for (int64_t i = 0; i < item.labels; ++i) found |= std::isnan(emission[i]);
+  bool found = !std::isfinite(blank);
+  for (int64_t i = 0; i < item.labels; ++i) found |= !std::isfinite(emission[i]);
   return found;
 }
 
@@ -108,7 +110,7 @@ float forward(const Item& item) {
   float shift = 0;
   for (int64_t t = 0; t < item.steps; ++t) {
     const float blank = gather_emissions(item, t);
-    if (any_nan(item, blank)) return std::numeric_limits<float>::quiet_NaN();
+    if (no_numbers(item, blank)) return std::numeric_limits<float>::quiet_NaN();
     float *blanks = alpha_row(item, t, 0), *labels = alpha_row(item, t, 1);
     clear(item, blanks);
     clear(item, labels);
@@ -162,6 +164,9 @@ float add_emissions(const Item& item, int64_t t, float blank_emission) {
   return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 
+// e^x; NaN stays (Highway's Exp makes 0 of it), infinity does not occur.
+HWY_INLINE V exponential(V x) { return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(D(), x)); }
+
 // The row of dx that the gradient of a step is taken from: zeros, or the probabilities.
 void start_gradient(const Item& item, const ItemGradient& g, int64_t t) {
   float* dx = g.dx + t * g.step_stride;
@@ -174,7 +179,7 @@ void start_gradient(const Item& item, const ItemGradient& g, int64_t t) {
   const V scale = hn::Set(d, g.scale);
   int64_t c = 0;
   for (; c + kLanes <= item.classes; c += kLanes)
-    hn::StoreU(hn::Mul(scale, hn::Exp(d, hn::LoadU(d, log_probs + c))), d, dx + c);
+    hn::StoreU(hn::Mul(scale, exponential(hn::LoadU(d, log_probs + c))), d, dx + c);
   for (; c < item.classes; ++c) dx[c] = g.scale * std::exp(log_probs[c]);
 }
 
@@ -235,10 +240,7 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu::ctc {
 HWY_EXPORT(table);
 
-const Kernels& kernels() {
-  static const Kernels* const chosen = HWY_DYNAMIC_DISPATCH(table)();
-  return *chosen;
-}
+const Kernels& kernels() { return *HWY_DYNAMIC_DISPATCH(table)(); }
 
 }  // namespace cairn::cpu::ctc
 #endif

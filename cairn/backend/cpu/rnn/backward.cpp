@@ -216,6 +216,13 @@ class BackwardPass {
             at;
     }
     cell_kernels().backward_row(c_.cell, row);
+    if (mine.end > c_.hidden) clear_padding(dgates);
+  }
+
+  // The products of dgates read its padding too, against zeros; a state that is no number must not reach them by it.
+  void clear_padding(float* dgates) const {
+    for (int b = 0; b < block_count(c_.cell); ++b)
+      std::fill(dgates + b * p_.padded_hidden + c_.hidden, dgates + (b + 1) * p_.padded_hidden, 0.0f);
   }
 
   // dx = dgates W_ih over the rows of a chunk.

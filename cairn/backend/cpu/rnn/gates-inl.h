@@ -1,4 +1,4 @@
-// Vector sigmoid and tanh, relative error below 3e-7 over all of f32 (re-included per target).
+// Vector sigmoid and tanh, relative error below 3e-7 where the result is no subnormal number (re-included per target).
 #if defined(CAIRN_RNN_GATES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_RNN_GATES_INL_H_
 #undef CAIRN_RNN_GATES_INL_H_
@@ -21,10 +21,20 @@ HWY_INLINE V horner(D d, V x, V sum, float next, Rest... rest) {
   return horner(d, x, hn::MulAdd(sum, x, hn::Set(d, next)), rest...);
 }
 
-// e^x for x clamped to [-87, 88]: x = n ln 2 + r, then 2^n times a polynomial in r (Cephes).
+// x within [low, high]; NaN stays: a network that has lost its numbers must say so.
+template <class D, class V>
+HWY_INLINE V clamp_numbers(D d, V x, float low, float high) {
+#if HWY_ARCH_X86  // minimum and maximum are their second operand where one is NaN
+  return hn::Min(hn::Set(d, high), hn::Max(hn::Set(d, low), x));
+#else
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Min(hn::Set(d, high), hn::Max(hn::Set(d, low), x)));
+#endif
+}
+
+// e^x, of x < -87 that of -87, of x > 88.37 infinity: x = n ln 2 + r, then 2^n times a polynomial in r (Cephes).
 template <class D, class V>
 HWY_INLINE V exponential(D d, V x) {
-  x = hn::Min(hn::Max(x, hn::Set(d, -87.0f)), hn::Set(d, 88.0f));
+  x = clamp_numbers(d, x, -87.0f, 89.0f);
   const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
   const V whole = hn::ConvertTo(d, n);
   V r = hn::MulAdd(whole, hn::Set(d, -0.693359375f), x);
@@ -45,7 +55,7 @@ HWY_INLINE V sigmoid(D d, V x) {
 // Odd rational function of degree 13/6 (the one Eigen uses); tanh is 1 in f32 past the clamp.
 template <class D, class V>
 HWY_INLINE V hyperbolic_tangent(D d, V x) {
-  x = hn::Min(hn::Max(x, hn::Set(d, -7.99881172f)), hn::Set(d, 7.99881172f));
+  x = clamp_numbers(d, x, -7.99881172f, 7.99881172f);
   const V y = hn::Mul(x, x);
   const V p = horner(d, y, hn::Set(d, -2.76076847742355e-16f), 2.00018790482477e-13f,
                      -8.60467152213735e-11f, 5.12229709037114e-08f, 1.48572235717979e-05f,

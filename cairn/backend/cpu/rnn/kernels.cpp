@@ -56,7 +56,7 @@ void vanilla_forward(const ForwardRow& row) {
   const D d;
   for (int64_t j = 0; j < row.count; j += kLanes) {
     const V x = hn::LoadU(d, row.gates + j);
-    hn::StoreU(kRelu ? hn::Max(x, hn::Zero(d)) : hyperbolic_tangent(d, x), d, row.h + j);
+    hn::StoreU(kRelu ? hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x) : hyperbolic_tangent(d, x), d, row.h + j);
   }
 }
 

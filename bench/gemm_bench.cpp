@@ -39,7 +39,7 @@ void row(const char* name, int64_t m, int64_t n, int64_t k, char order_a, char o
   const GemmShape shape{m, n, k};
   const GemmOperand x = order_a == 'N' ? GemmOperand{a.data, k, 1} : GemmOperand{a.data, 1, m};
   const GemmOperand y = order_b == 'N' ? GemmOperand{b.data, n, 1} : GemmOperand{b.data, 1, k};
-  Buffer workspace(gemm_workspace(shape, order_a == 'N') / 4);
+  Buffer workspace(gemm_workspace(shape) / 4);
   double library = 1e9, own = 1e9;
   Buffer others(16 << 20);  // what the rest of a training step leaves in the caches
   const auto forget = [&] {

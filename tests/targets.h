@@ -1,4 +1,5 @@
-// Runs a test's body for each instruction set that Cairn's kernels are compiled for and this processor has.
+// Runs a test's body for each instruction set that Cairn's kernels are compiled for and this
+// processor has.
 #pragma once
 #include <gtest/gtest.h>
 #include "cairn/backend/cpu/simd_targets.h"  // before Highway

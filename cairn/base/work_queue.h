@@ -10,7 +10,7 @@ namespace cairn {
 class WorkQueue {
  public:
   struct Piece {
-    int64_t begin, end, index;
+    int64_t begin, end;
     explicit operator bool() const { return begin < end; }
   };
 
@@ -19,16 +19,13 @@ class WorkQueue {
       : count_(count), unit_(unit), units_((count + unit - 1) / unit), pieces_(std::clamp<int64_t>(pieces, 1, std::max<int64_t>(1, units_))) {}
 
   // The next piece; an empty one when all are taken.
-  Piece take() { return piece(next_.fetch_add(1, std::memory_order_relaxed)); }
-  // The one that will most likely follow for who works on `now` while so many threads take pieces; it stays to be taken.
-  Piece likely_after(const Piece& now, int threads) const { return piece(now.index + threads); }
-
- private:
-  Piece piece(int64_t i) const {
-    if (i >= pieces_) return {0, 0, i};
-    return {units_ * i / pieces_ * unit_, std::min(count_, units_ * (i + 1) / pieces_ * unit_), i};
+  Piece take() {
+    const int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
+    if (i >= pieces_) return {0, 0};
+    return {units_ * i / pieces_ * unit_, std::min(count_, units_ * (i + 1) / pieces_ * unit_)};
   }
 
+ private:
   int64_t count_, unit_, units_, pieces_;
   alignas(64) std::atomic<int64_t> next_{0};
 };

@@ -7,291 +7,257 @@
 #include "cairn/base/parallel.h"
 #include "cairn/base/work_queue.h"
 
-// A block of B is packed by all threads; then they take rows of C, in blocks of A that stay in an L2 cache
-// while panels of B pass through the L1 cache. A with dense rows is read where it lies.
+// C is cut into parts, some columns by some rows, which go to whichever thread asks first: one that
+// something else slows down takes fewer. A thread packs what it needs of B itself, a piece of the
+// depth at a time, so that it stays in the thread's own L2 cache with a block of rows of A: what
+// one core packs and another reads takes longer on its way than packing it twice.
 namespace cairn::cpu {
 namespace {
 
-constexpr int64_t kMostFloats = 1 << 20;  // of a packed block of B: it stays in the L3 cache
-constexpr int64_t kMostColumns = 4096;    // of that block
-constexpr int64_t kDepth = 384;           // of a panel that stays in the L1 cache
-constexpr int64_t kPackedDepth = 376;     // where A is packed: its tiles begin in different sets of that cache
-constexpr int64_t kPadding = 16;          // of a packed panel: else the same row of all panels meets in one set
-constexpr int64_t kRows = panels::kMostTileColumns;  // of a block of A
+constexpr int64_t kDepth = 384;  // of a piece of B, and of the A that meets it
+constexpr int64_t kColumns =
+    192;  // of a part: a piece of B and the next one, as it lies, fill some half of an L2 cache
+constexpr int64_t kRows = 96;       // of a block of A
+constexpr int64_t kPartRows = 576;  // rows for which packing again pays
+constexpr int64_t kPadding =
+    16;  // of a packed panel: else the same row of all panels meets in one set
+constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
+int64_t pieces_of(int64_t count, int64_t most) {
+  return std::max<int64_t>(1, (count + most - 1) / most);
+}
+int64_t panel() { return panels::kernels().panel; }
+int64_t panels_of(int64_t columns) { return (columns + panel() - 1) / panel(); }
 
-// A block of B: columns [n, n + columns) of rows [k, k + depth), packed in panels.
-struct Block {
-  int64_t n, columns, k, depth;
-  int64_t panels() const { return (columns + panels::kernels().panel - 1) / panels::kernels().panel; }
-  int64_t stride() const { return panels::kernels().panel * depth + kPadding; }  // floats from panel to panel
-  int64_t floats() const { return panels() * stride(); }
+// A range of the depth: sums are made piece by piece, whatever the number of threads.
+struct Piece {
+  int64_t k, depth;
+  int64_t stride() const {
+    return panel() * depth + kPadding;
+  }  // floats from packed panel to panel
 };
+Piece piece_of(int64_t depth, int64_t index) {
+  const int64_t count = pieces_of(depth, kDepth), k = depth * index / count;
+  return {k, depth * (index + 1) / count - k};
+}
 
-// The blocks of B in their order.
-class Blocks {
- public:
-  // piecewise: a block is no deeper than what is multiplied at a time; while it is, the next one is
-  // fetched.
-  Blocks(int64_t n, int64_t k, bool piecewise) : n_(n), k_(k), columns_(std::min(n, kMostColumns)) {
-    const int64_t most =
-        piecewise ? kPackedDepth
-                  : std::max(kDepth, kMostFloats / rounded_up(columns_, 16) / kDepth * kDepth);
-    pieces_ = (k + most - 1) / most;
+// How C is cut.
+struct Cut {
+  explicit Cut(const GemmShape& s) : columns(s.n), rows(s.m) {
+    const int64_t most = num_threads(), work = s.m * s.n * std::max<int64_t>(1, s.k);
+    threads = static_cast<int>(std::clamp<int64_t>(work / kWorthAThread, 1, most));
+    const int64_t panels = panels_of(s.n);
+    column_parts = pieces_of(s.n, kColumns);
+    if (panels >= 2 * threads) column_parts = std::min(panels, rounded_up(column_parts, threads));
+    const int64_t wanted = threads == 1 ? 1 : (4 * threads + column_parts - 1) / column_parts;
+    row_parts = std::clamp<int64_t>(s.m / kPartRows, 1, wanted);
+    const int64_t tiles = std::max<int64_t>(1, s.m / panels::kernels().tile_rows);
+    if (column_parts % threads != 0) row_parts = std::min(tiles, rounded_up(row_parts, threads));
   }
-  int64_t count() const { return n_ == 0 ? 0 : (n_ + columns_ - 1) / columns_ * pieces_; }
-  Block at(int64_t index) const {
-    const int64_t n = index / pieces_ * columns_, j = index % pieces_, k = k_ * j / pieces_;
-    return {n, std::min(columns_, n_ - n), k, k_ * (j + 1) / pieces_ - k};
+  int64_t parts() const { return column_parts * row_parts; }
+  // Of part `index`: columns [n, n_end), whole panels but for the last, and rows [m, m_end).
+  int64_t n(int64_t column_part) const {
+    return std::min(columns, panels_of(columns) * column_part / column_parts * panel());
   }
+  int64_t m(int64_t row_part) const { return rows * row_part / row_parts; }
 
- private:
-  int64_t n_, k_, columns_, pieces_ = 0;
+  int64_t columns, rows;
+  int threads;
+  int64_t column_parts, row_parts;
 };
+int64_t most_panels(const Cut& cut) {
+  return (panels_of(cut.columns) + cut.column_parts - 1) / cut.column_parts;
+}
 
 // Rows a multiple of a page apart: all of a tile's would meet in one set of the L1 cache, so they
 // are copied.
-constexpr int64_t kWorthCopying = 64;  // columns that use it
 bool rows_meet(const GemmOperand& a) {
   constexpr int64_t kPage = 4096 / sizeof(float);
   return a.column == 1 && a.row % kPage == 0;
 }
 
-// What a thread packs or copies of A at a time.
-int64_t slice_floats(const GemmShape& s) {
-  return rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) *
-                        (std::min(s.k, kDepth) + kPadding),
-                    16);
+int64_t slice_floats(const GemmShape& s) {  // what a thread copies of A at a time
+  return rounded_up(std::min(s.m, kRows) * (std::min(s.k, kDepth) + kPadding), 16);
+}
+int64_t packed_floats(const GemmShape& s, const Cut& cut) {  // what it packs of B
+  return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, kDepth)}.stride(), 16);
 }
 
 struct Product {
   const GemmShape& shape;
   const GemmOperand& a;
+  const GemmOperand* b;  // null: packed before
+  const float* packed;
   GemmStart start;
   float* c;
   int64_t c_row;
-  float* slices;
 };
 
-// By all threads; rows that lie dense are cut at once for all panels.
-void pack_block(const GemmOperand& b, const Block& block, float* packed) {
-  const panels::Kernels& kernel = panels::kernels();
-  const int64_t panel = kernel.panel, stride = block.stride();
-  constexpr int64_t kGrain = 1 << 13;  // floats worth a thread
-  const float* data = b.data + block.k * b.row + block.n * b.column;
-  if (b.row == 1)
-    return parallel_for(block.panels(), 1 + kGrain / stride, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i)
-        kernel.pack_transposed(data + i * panel * b.column, b.column, std::min(panel, block.columns - i * panel), block.depth,
-                               packed + i * stride);
-    });
-  parallel_for(block.depth, 1 + kGrain / block.columns, [&](int64_t first, int64_t last) {
-    for (int64_t j = first; j < last; ++j) kernel.spread_row(data + j * b.row, block.columns, packed + j * panel, stride);
-  });
-}
-
-// Where a thread's part of a block of B lies before it is packed; no more than the L2 cache can
-// hold beside the rest.
-panels::Ahead part_of(const GemmOperand& b, const Block& block, int thread, int threads) {
-  constexpr int64_t kFloat = sizeof(float), kMostBytes = 384 << 10;
-  const int64_t panel = panels::kernels().panel;
-  const bool transposed = b.row == 1;
-  const int64_t rows = transposed ? block.columns : block.depth,
-                bytes = (transposed ? block.depth : block.columns) * kFloat;
-  const int64_t units = transposed ? block.panels() : rows, unit = transposed ? panel : 1,
-                step = transposed ? b.column : b.row;
-  const int64_t begin = units * thread / threads * unit,
-                end = std::min(rows, units * (thread + 1) / threads * unit);
-  const float* data = b.data + block.k * b.row + block.n * b.column + begin * step;
-  return {reinterpret_cast<const char*>(data), std::min(end - begin, kMostBytes / bytes),
-          step * kFloat, bytes};
-}
-
-// A block of rows of C by a piece of the depth of a packed block of B: what is multiplied at a
-// time.
-struct Step {
-  int64_t row, rows, j, depth;  // j: from the block's own depth
+// What one thread works with.
+struct Thread {
+  float *slice, *packed;
+  int64_t column_part = -1, piece = -1;  // what is packed
 };
 
-// The steps of a thread's rows [begin, end), in their order.
-class Steps {
- public:
-  Steps(int64_t begin, int64_t end, const Block& block, bool dense_rows)
-      : begin_(begin),
-        end_(end),
-        depth_(block.depth),
-        dense_rows_(dense_rows),
-        unit_(panels::kernels().tile_rows),
-        tiles_((end - begin + unit_ - 1) / unit_),
-        blocks_((end - begin + kRows - 1) / kRows) {
-    const int64_t most = dense_rows ? kDepth : kPackedDepth;
-    pieces_ = (depth_ + most - 1) / most;
-  }
-  int64_t count() const { return blocks_ * pieces_; }
-  Step at(int64_t step) const {
-    // C stays in the cache where A need not be packed; else A's rows are read where the last piece ended.
-    const int64_t i = dense_rows_ ? step / pieces_ : step % blocks_,
-                  piece = dense_rows_ ? step % pieces_ : step / blocks_;
-    const int64_t row =
-        begin_ + tiles_ * i / blocks_ * unit_;  // whole tiles, but for the last block
-    const int64_t j = depth_ * piece / pieces_;
-    return {row, std::min(end_, begin_ + tiles_ * (i + 1) / blocks_ * unit_) - row, j,
-            depth_ * (piece + 1) / pieces_ - j};
-  }
-
- private:
-  int64_t begin_, end_, depth_;
-  bool dense_rows_;
-  int64_t unit_, tiles_, blocks_, pieces_ = 0;
-};
-
-// Where A lies that a step reads.
-panels::Ahead operand_of(const Product& p, const Block& block, const Step& step) {
-  const float* data = p.a.data + step.row * p.a.row + (block.k + step.j) * p.a.column;
-  const bool dense_rows = p.a.column == 1;
+// Where a block of A, or what of B becomes a packed piece, lies.
+panels::Ahead place(const GemmOperand& from, int64_t row, int64_t rows, int64_t column,
+                    int64_t columns) {
+  const auto* data =
+      reinterpret_cast<const char*>(from.data + row * from.row + column * from.column);
   constexpr int64_t kFloat = sizeof(float);
-  return {reinterpret_cast<const char*>(data), dense_rows ? step.rows : step.depth,
-          (dense_rows ? p.a.row : p.a.column) * kFloat,
-          (dense_rows ? step.depth : step.rows) * kFloat};
+  if (from.column == 1) return {data, rows, from.row * kFloat, columns * kFloat};
+  return {data, columns, from.column * kFloat, rows * kFloat};
 }
 
-void multiply_step(const Product& p, const Step& step, const Block& block, const float* packed,
-                   float* slice, const panels::Ahead (&ahead)[2]) {
+// Columns [n, end) of a piece of B.
+void pack(const GemmOperand& b, const Piece& piece, int64_t n, int64_t end, float* packed) {
   const panels::Kernels& kernel = panels::kernels();
-  const int64_t row = step.row, k = block.k + step.j;
-  panels::Product q{};
-  q.rows = step.rows, q.depth = step.depth, q.columns = block.columns;
-  q.packed = packed + step.j * kernel.panel, q.panel_stride = block.stride();
-  q.c = p.c + row * p.c_row + block.n, q.c_row = p.c_row;
-  q.init = k == 0 ? p.start.from + row * p.start.row + block.n : q.c;
-  q.init_row = k == 0 ? p.start.row : p.c_row;
-  q.ahead[0] = ahead[0], q.ahead[1] = ahead[1];
-  if (k == 0 && p.start.bias) q.bias = p.start.bias + block.n;
-  const float* a = p.a.data + row * p.a.row + k * p.a.column;
-  if (rows_meet(p.a) && block.columns > kWorthCopying) {
-    const int64_t pitch = step.depth + kPadding;
-    for (int64_t i = 0; i < step.rows; ++i)
-      std::memcpy(slice + i * pitch, a + i * p.a.row, sizeof(float) * step.depth);
+  const float* data = b.data + piece.k * b.row + n * b.column;
+  if (b.row == 1) {
+    for (; n < end; n += kernel.panel, data += kernel.panel * b.column, packed += piece.stride())
+      kernel.pack_transposed(data, b.column, std::min(kernel.panel, end - n), piece.depth, packed);
+    return;
+  }
+  for (int64_t k = 0; k < piece.depth; ++k)
+    kernel.spread_row(data + k * b.row, end - n, packed + k * kernel.panel, piece.stride());
+}
+
+// The panels of B from column n on, packed by this thread unless they already are.
+const float* panels_from(const Product& p, const Cut& cut, int64_t column_part, int64_t index,
+                         const Piece& piece, Thread& thread) {
+  const int64_t n = cut.n(column_part);
+  if (!p.b)
+    return p.packed + panels_of(p.shape.n) * (panel() * piece.k + index * kPadding) +
+           n / panel() * piece.stride();
+  if (thread.column_part != column_part || thread.piece != index)
+    pack(*p.b, piece, n, cut.n(column_part + 1), thread.packed);
+  thread.column_part = column_part, thread.piece = index;
+  return thread.packed;
+}
+
+// A block of rows of A for the register tiles: as it lies, or the thread's copy.
+void read_block(const GemmOperand& a, int64_t row, const Piece& piece, float* slice,
+                panels::Product& q) {
+  const float* data = a.data + row * a.row + piece.k * a.column;
+  if (rows_meet(a)) {
+    const int64_t pitch = piece.depth + kPadding;
+    for (int64_t i = 0; i < q.rows; ++i)
+      std::memcpy(slice + i * pitch, data + i * a.row,
+                  sizeof(float) * static_cast<size_t>(piece.depth));
     q.a = slice, q.a_row = pitch;
-  } else if (p.a.column == 1) {
-    q.a = a, q.a_row = p.a.row;
   } else {
-    kernel.pack_tiles(a, p.a.column, step.rows, step.depth, slice);
-    q.a = slice, q.a_row = panels::kPackedSlice;
+    q.a = data, q.a_row = a.row, q.a_depth = a.column;
   }
-  kernel.multiply(q);
 }
 
-// Rows [begin, end) of C by a packed block of B; what is read after the last step is `after`.
-void multiply_rows(const Product& p, int64_t begin, int64_t end, const Block& block,
-                   const float* packed, float* slice, const panels::Ahead (&after)[2]) {
-  const Steps steps(begin, end, block, p.a.column == 1);
-  for (int64_t i = 0; i + 1 < steps.count(); ++i)
-    multiply_step(p, steps.at(i), block, packed, slice,
-                  {operand_of(p, block, steps.at(i + 1)), {}});
-  if (steps.count() > 0) multiply_step(p, steps.at(steps.count() - 1), block, packed, slice, after);
+// Rows [begin, end) by columns [n, n + columns) of one piece of the depth, in blocks of rows of
+// whole tiles but for the last. `after`: what is read when this is done.
+void multiply_piece(const Product& p, int64_t begin, int64_t end, int64_t n, int64_t columns,
+                    const Piece& piece, const float* packed, float* slice,
+                    const panels::Ahead (&after)[2]) {
+  const panels::Kernels& kernel = panels::kernels();
+  const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows,
+                blocks = pieces_of(end - begin, kRows);
+  const auto row_of = [&](int64_t block) {
+    return std::min(end, begin + tiles * block / blocks * kernel.tile_rows);
+  };
+  for (int64_t i = 0; i < blocks; ++i) {
+    const int64_t row = row_of(i);
+    panels::Product q{};
+    q.rows = row_of(i + 1) - row, q.depth = piece.depth, q.columns = columns;
+    q.packed = packed, q.panel_stride = piece.stride();
+    q.c = p.c + row * p.c_row + n, q.c_row = p.c_row;
+    q.init = piece.k == 0 ? p.start.from + row * p.start.row + n : q.c;
+    q.init_row = piece.k == 0 ? p.start.row : p.c_row;
+    if (piece.k == 0 && p.start.bias) q.bias = p.start.bias + n;
+    if (i + 1 < blocks)
+      q.ahead[0] =
+          place(p.a, row_of(i + 1), row_of(i + 2 < blocks ? i + 2 : blocks) - row_of(i + 1),
+                piece.k, piece.depth);
+    else q.ahead[0] = after[0], q.ahead[1] = after[1];
+    read_block(p.a, row, piece, slice, q);
+    kernel.multiply(q);
+  }
 }
 
-// Rows of A that lie dense go to whichever thread asks first: one that something else slows down
-// takes fewer, and nobody waits.
-void multiply_dense(const Product& p, const Block& block, const float* packed) {
-  const int64_t m = p.shape.m, wanted = num_threads(), blocks = (m + kRows - 1) / kRows;
-  WorkQueue rows(m, (blocks + wanted - 1) / wanted * wanted, panels::kernels().tile_rows);
-  parallel_region([&](int thread, int threads) {
-    float* slice = p.slices + thread * slice_floats(p.shape);
-    while (const WorkQueue::Piece piece = rows.take()) {
-      const WorkQueue::Piece next = rows.likely_after(piece, threads);
-      panels::Ahead after[2];
-      if (next) after[0] = operand_of(p, block, Steps(next.begin, next.end, block, true).at(0));
-      multiply_rows(p, piece.begin, piece.end, block, packed, slice, after);
-    }
-  });
-}
-
-// Where A is packed each thread has its own rows instead, for the caches and the order in which it
-// reads A. Meanwhile it fetches what it will read of the next block.
-void multiply_packed(const Product& p, const Block& block, const float* packed,
-                     const GemmOperand* b, const Block* next) {
-  const int64_t m = p.shape.m;
-  parallel_region([&](int thread, int threads) {
-    const int64_t begin = m * thread / threads, end = m * (thread + 1) / threads;
+void multiply_part(const Product& p, const Cut& cut, int64_t part, Thread& thread) {
+  const int64_t column_part = part % cut.column_parts, row_part = part / cut.column_parts;
+  const int64_t n = cut.n(column_part), columns = cut.n(column_part + 1) - n;
+  const int64_t begin = cut.m(row_part), end = cut.m(row_part + 1),
+                pieces = pieces_of(p.shape.k, kDepth);
+  if (columns == 0 || begin == end) return;
+  for (int64_t i = 0; i < pieces; ++i) {
+    const Piece piece = piece_of(p.shape.k, i);
+    const float* packed = panels_from(p, cut, column_part, i, piece, thread);
     panels::Ahead after[2];
-    if (next && begin < end) {
-      after[0] = operand_of(p, *next, Steps(begin, end, *next, false).at(0));
-      if (b) after[1] = part_of(*b, *next, thread, threads);
+    if (i + 1 < pieces) {
+      const Piece next = piece_of(p.shape.k, i + 1);
+      after[0] = place(p.a, begin, std::min(kRows, end - begin), next.k, next.depth);
+      if (p.b) after[1] = place(*p.b, next.k, next.depth, n, columns);
     }
-    multiply_rows(p, begin, end, block, packed, p.slices + thread * slice_floats(p.shape), after);
-  });
-}
-
-// b: what the next block will be packed from; null where it is packed.
-void multiply_block(const Product& p, const Block& block, const float* packed, const GemmOperand* b,
-                    const Block* next) {
-  if (p.a.column == 1) multiply_dense(p, block, packed);
-  else multiply_packed(p, block, packed, b, next);
-}
-
-// A product whose scratch memory lies at `scratch`.
-Product product_of(const GemmShape& s, const GemmOperand& a, const GemmStart& start, float* c, int64_t c_row, float* scratch) {
-  Product p{s, a, start, c, c_row, scratch};
-  if (!start.from) {
-    float* zeros = scratch + num_threads() * slice_floats(s);
-    p.start.from = std::fill_n(zeros, s.n, 0.0f) - s.n, p.start.row = 0;
+    multiply_piece(p, begin, end, n, columns, piece, packed, thread.slice, after);
   }
-  return p;
 }
-int64_t scratch_floats(const GemmShape& s) {
-  return num_threads() * slice_floats(s) + rounded_up(s.n, 16);
+
+// Scratch memory: for each thread a slice of A and a piece of B, then a row of zeros to start from.
+void multiply(Product p, float* scratch) {
+  const Cut cut(p.shape);
+  const int64_t slice = slice_floats(p.shape),
+                each = slice + (p.b ? packed_floats(p.shape, cut) : 0);
+  if (!p.start.from)
+    p.start.from = std::fill_n(scratch + cut.threads * each, p.shape.n, 0.0f) - p.shape.n,
+    p.start.row = 0;
+  WorkQueue parts(cut.parts(), cut.parts());
+  const auto work = [&](int index, int) {
+    Thread thread{scratch + index * each, scratch + index * each + slice};
+    while (const WorkQueue::Piece part = parts.take()) multiply_part(p, cut, part.begin, thread);
+  };
+  if (cut.threads == 1) work(0, 1);
+  else parallel_region(work, cut.threads);
 }
+
+size_t bytes_of(int64_t floats) { return sizeof(float) * static_cast<size_t>(floats); }
 
 }  // namespace
 
-size_t gemm_workspace(const GemmShape& s, bool dense_rows) {
-  const Blocks blocks(s.n, s.k, !dense_rows);
-  int64_t most = 0;
-  for (int64_t i = 0; i < blocks.count(); ++i) most = std::max(most, blocks.at(i).floats());
-  return sizeof(float) * static_cast<size_t>(most + scratch_floats(s));
+size_t gemm_workspace(const GemmShape& s) {
+  const Cut cut(s);
+  return bytes_of(cut.threads * (slice_floats(s) + packed_floats(s, cut)) + rounded_up(s.n, 16));
 }
 
-bool gemm_pays(const GemmShape& s) { return std::min({s.m, s.n, s.k}) >= 8 && s.m * s.n * s.k >= 1 << 14; }
+bool gemm_pays(const GemmShape& s) {
+  return std::min({s.m, s.n, s.k}) >= 8 && s.m * s.n * s.k >= 1 << 14;
+}
 
-void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
-          int64_t c_row, void* workspace) {
-  float* scratch = static_cast<float*>(workspace);
-  float* packed = scratch + scratch_floats(s);
-  const Product p = product_of(s, a, start, c, c_row, scratch);
-  const Blocks blocks(s.n, s.k, a.column != 1);
-  for (int64_t i = 0; i < blocks.count(); ++i) {
-    const Block block = blocks.at(i), next = i + 1 < blocks.count() ? blocks.at(i + 1) : Block{};
-    pack_block(b, block, packed);
-    multiply_block(p, block, packed, &b, i + 1 < blocks.count() ? &next : nullptr);
-  }
+void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const GemmStart& start,
+          float* c, int64_t c_row, void* workspace) {
+  if (s.m * s.n > 0) multiply({s, a, &b, nullptr, start, c, c_row}, static_cast<float*>(workspace));
 }
 
 size_t gemm_packed_bytes(int64_t n, int64_t k) {
-  const Blocks blocks(n, k, false);
-  int64_t floats = 0;
-  for (int64_t i = 0; i < blocks.count(); ++i) floats += blocks.at(i).floats();
-  return sizeof(float) * static_cast<size_t>(floats);
+  return bytes_of(panels_of(n) * (panel() * k + pieces_of(k, kDepth) * kPadding));
 }
 
 void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
-  const Blocks blocks(n, k, false);
-  for (int64_t i = 0; i < blocks.count(); packed += blocks.at(i++).floats())
-    pack_block(b, blocks.at(i), packed);
+  const int64_t panels = panels_of(n), pieces = pieces_of(k, kDepth);
+  parallel_for(panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = 0; i < pieces; ++i) {
+      const Piece piece = piece_of(k, i);
+      pack(b, piece, begin * panel(), std::min(n, end * panel()),
+           packed + panels * (panel() * piece.k + i * kPadding) + begin * piece.stride());
+    }
+  });
 }
 
 size_t gemm_packed_workspace(int64_t n) {
-  return sizeof(float) * static_cast<size_t>(scratch_floats({kRows, n, kDepth}));
+  return bytes_of(num_threads() * slice_floats({kRows, n, kDepth}) + rounded_up(n, 16));
 }
 
-void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed, const GemmStart& start, float* c,
-                 int64_t c_row, void* workspace) {
-  const Product p = product_of(s, a, start, c, c_row, static_cast<float*>(workspace));
-  const Blocks blocks(s.n, s.k, false);
-  for (int64_t i = 0; i < blocks.count(); packed += blocks.at(i++).floats())
-    multiply_block(p, blocks.at(i), packed, nullptr, nullptr);
+void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed,
+                 const GemmStart& start, float* c, int64_t c_row, void* workspace) {
+  if (s.m * s.n > 0)
+    multiply({s, a, nullptr, packed, start, c, c_row}, static_cast<float*>(workspace));
 }
 
 }  // namespace cairn::cpu

@@ -1,6 +1,5 @@
-// Large matrix products, f32: C = start + A B, with both operands packed into panels as the register tile
-// wants them. oneDNN's sgemm does as well where rows are long and dense; it loses half its speed where A is
-// transposed (weight gradients) or strides are powers of two. After Goto and van de Geijn (2008), "Anatomy of
+// Large matrix products, f32: C = start + A B, with B packed into panels as the register tile wants
+// them, and A where its rows are not dense. After Goto and van de Geijn (2008), "Anatomy of
 // High-Performance Matrix Multiplication".
 #pragma once
 #include <cstddef>
@@ -18,11 +17,9 @@ struct GemmShape {
   int64_t m, n, k;  // C [m, n], A [m, k], B [k, n]
 };
 
-// Bytes that gemm() needs on num_threads() threads; dense_rows: A's column is 1.
-size_t gemm_workspace(const GemmShape& shape, bool dense_rows);
-// Whether it beats oneDNN's sgemm, which allocates in every call: where the product is not tiny and has a few rows and columns.
-// Most of all for weight gradients and where rows lie a multiple of a page apart, so that a column's elements meet in few
-// places of the caches.
+// Bytes that gemm() needs on num_threads() threads.
+size_t gemm_workspace(const GemmShape& shape);
+// Whether the product is not tiny and has a few rows and columns.
 bool gemm_pays(const GemmShape& shape);
 
 // What the product is added to.

@@ -15,7 +15,7 @@ struct Ahead {
 
 // C = init + A * B. B is packed in panels of Kernels::panel columns, each [depth][panel].
 struct Product {
-  const float* a;  // row r begins at a + r * a_row
+  const float* a;  // element (r, k) lies at a + r * a_row + k * a_depth
   int64_t a_row;   // kPackedSlice: A is what pack_slice left
   int64_t rows, depth;
   const float* packed;
@@ -26,6 +26,8 @@ struct Product {
   float* c;
   int64_t c_row;
   const float* bias = nullptr;  // one more row to add to each row of C
+  int64_t a_depth = 1;
+  int64_t b_row = 0;  // floats from row to row of a panel; 0: it is packed
   Ahead ahead[2];
 };
 
@@ -47,14 +49,10 @@ struct Kernels {
   // product; sums[n] = sum over k of w[k * ld + n]. Reads up to kRowPadding floats past a row.
   void (*pack_slice)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
                      float* sums);
-  // The same without the sums, for slices of any depth and at most kMostTileColumns columns of a matrix
-  // with long rows; reads nothing past a row.
-  void (*pack_tiles)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
 };
 
 inline constexpr int64_t kSliceColumns = 48;  // a multiple of every tile height
 inline constexpr int64_t kSliceDepth = 256;
-inline constexpr int64_t kMostTileColumns = 144;
 inline constexpr int64_t kRowPadding = 16;
 
 const Kernels& kernels();

@@ -40,7 +40,8 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
   const float* b = p.packed;
   const float *init = p.init, *bias = p.bias;
   float* c = p.c;
-  const int64_t panel_stride = p.panel_stride, init_row = p.init_row, c_row = p.c_row;
+  const int64_t b_row = p.b_row, panel_stride = p.panel_stride, init_row = p.init_row,
+                c_row = p.c_row;
   V sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -58,7 +59,7 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
     V panel[kVectors];
 #pragma GCC unroll 16
     for (int v = 0; v < kVectors; ++v) {
-      panel[v] = hn::Load(d, b + (v / 2) * panel_stride + (v % 2) * kLanes);
+      panel[v] = hn::LoadU(d, b + (v / 2) * panel_stride + (v % 2) * kLanes);
       if (kRows > 1) keep_in_register(panel[v]);
     }
 #pragma GCC unroll 16
@@ -68,7 +69,7 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, panel[v], sum[r][v]);
     }
     a += a_depth;
-    b += kPanel;
+    b += b_row;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -144,7 +145,7 @@ void panel_product(Product& p, const Tiles& tiles, int64_t at_once, Fetcher& fet
   const bool packed = p.a_row == kPackedSlice;  // tile after tile, each [depth][height]
   for (int64_t t = 0; t < tiles.count; ++t) {
     const int rows = static_cast<int>(tiles.height_of(t));
-    const int64_t a_row = packed ? 1 : p.a_row, a_depth = packed ? rows : 1;
+    const int64_t a_row = packed ? 1 : p.a_row, a_depth = packed ? rows : p.a_depth;
     fetcher.step();
     if (at_once > 1) few_rows_tile(rows, p, a_row, a_depth);
     else if (p.columns < kPanel) part_tile(rows, p, a_row, a_depth);
@@ -162,13 +163,14 @@ void multiply(const Product& p) {
   for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
     Product q = p;
     q.depth = std::min(kDepthBlock, p.depth - k);
+    if (q.b_row == 0) q.b_row = kPanel;
     if (k > 0) q.init = p.c, q.init_row = p.c_row, q.bias = nullptr;
     for (int64_t column = 0, at_once; column < p.columns; column += at_once * kPanel) {
       q.columns = p.columns - column;
       at_once = panels_at_once(p.rows);
       if (q.columns < at_once * kPanel) at_once = 1;
-      q.a = p.a + k;  // a packed slice is never deeper than one block
-      q.packed = p.packed + column / kPanel * p.panel_stride + k * kPanel;
+      q.a = p.a + k * p.a_depth;  // a packed slice is never deeper than one block
+      q.packed = p.packed + column / kPanel * p.panel_stride + k * q.b_row;
       q.init = (k > 0 ? p.c : p.init) + column;
       q.c = p.c + column;
       if (q.bias) q.bias = p.bias + column;

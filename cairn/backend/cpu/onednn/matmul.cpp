@@ -1,22 +1,21 @@
-// Matrix product by Cairn's own kernels, all but tiny ones (gemm/, with what is added to them) and those of a few rows
-// (gemv/), else by oneDNN's sgemm. Operands are read through their strides where one of the two matrix dimensions lies dense (so a
-// transposed view costs no copy), batches are spread over the threads.
+// Matrix product by Cairn's own kernels (gemm/, gemv/), with what is added to it; bf16's tiny and batched ones by oneDNN. Operands are
+// read through their strides where one of the two matrix dimensions lies dense (so a transposed view costs no copy), batches are
+// spread over the threads.
 #include <algorithm>
-#include <cstring>
 
 #include "cairn/backend/cpu/families.h"
-#include "cairn/backend/cpu/gemm/gemm.h"
 #include "cairn/backend/cpu/gemm/gemm_bf16.h"
-#include "cairn/backend/cpu/gemv/gemv.h"
+#include "cairn/backend/cpu/gemm/product.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/work_queue.h"
 
 namespace cairn::cpu {
 namespace {
 
-// How sgemm reads a matrix: 'N' rows are dense, 'T' columns are.
+// How a matrix is read: 'N' rows are dense, 'T' columns are.
 struct MatrixRead {
   char order = 0;  // 0: neither
   int64_t leading = 1;
@@ -58,58 +57,66 @@ class MatmulPlan : public Plan {
  public:
   explicit MatmulPlan(const OpCall& call) : threads_(num_threads()) {
     const int rank = call.rank();
-    m_ = call.shape(0)[rank - 2], k_ = call.shape(0)[rank - 1], n_ = call.shape(1)[rank - 1];
+    shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
     a_ = read_of(call.in(0)), b_ = read_of(call.in(1));
     a_offset_ = call.in(0).layout.offset, b_offset_ = call.in(1).layout.offset;
     batch_ = batch_of(call);
     // A matrix on the right that all of the batch shares: one tall product.
-    if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' && batch_.a[0] == m_ * a_.leading)
-      m_ *= batch_.sizes[0], batch_ = {};
-    choose_kernel();
+    if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' &&
+        batch_.a[0] == shape_.m * a_.leading)
+      shape_.m *= batch_.sizes[0], batch_ = {};
     for (size_t i = 2; i < call.inputs.size(); ++i)
       (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
+    kernel_ =
+        choose_product(shape_, operand(nullptr, a_), operand(nullptr, b_), call.inputs.size() > 2);
+    plan_workspace();
   }
 
   void launch(const Launch& args) const override {
-    const float* a = static_cast<const float*>(args.inputs[0]) + a_offset_;
-    const float* b = static_cast<const float*>(args.inputs[1]) + b_offset_;
-    float* y = static_cast<float*>(args.outputs[0]);
     const int64_t count = batch_.count();
-    if (kernel_ == Kernel::few_rows) return gemv_f32(b, n_, k_, a, a_.leading, m_, {}, y, n_);
-    if (kernel_ == Kernel::packed)
-      return gemm({m_, n_, k_}, operand(a, a_), operand(b, b_), start(args), y, n_, args.workspace);
-    if (m_ * n_ * count == 0) return;
-    if (k_ == 0) return void(std::memset(y, 0, sizeof(float) * static_cast<size_t>(m_ * n_ * count)));
-    const bool spread = count >= threads_;
-    onednn::ThreadScope scope(spread ? 1 : threads_);
-    auto some = [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const auto [pa, pb] = places(i);
-        dnnl_sgemm(a_.order, b_.order, m_, n_, k_, 1.0f, a + pa, a_.leading, b + pb, b_.leading, 0.0f,
-                   y + i * m_ * n_, n_);
-      }
-    };
-    constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
-    if (spread && threads_ > 1) parallel_for(count, std::max<int64_t>(1, kWorthAThread / (m_ * n_ * k_)), some);
-    else some(0, count);
+    if (shape_.m * shape_.n * count == 0) return;
+    if (!spread_) {
+      for (int64_t i = 0; i < count; ++i) multiply(args, i, args.workspace);
+      return;
+    }
+    const int64_t work = std::max<int64_t>(1, shape_.m * shape_.n * shape_.k);
+    const int wanted =
+        static_cast<int>(std::clamp<int64_t>(count * work / kWorthAThread, 1, threads_));
+    WorkQueue items(count, std::min<int64_t>(count, 4 * wanted));
+    parallel_region(
+        [&](int thread, int) {
+          const SerialScope serial;
+          while (const WorkQueue::Piece piece = items.take())
+            for (int64_t i = piece.begin; i < piece.end; ++i)
+              multiply(args, i, at(args, thread * thread_bytes_));
+        },
+        wanted);
   }
 
  private:
-  enum class Kernel { library, packed, few_rows };
+  static constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
+
   static GemmOperand operand(const float* data, const MatrixRead& read) {
     return read.order == 'N' ? GemmOperand{data, read.leading, 1} : GemmOperand{data, 1, read.leading};
   }
-  GemmStart start(const Launch& args) const { return {added(args, matrix_), n_, added(args, row_)}; }
   static const float* added(const Launch& args, int input) { return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]); }
-  void choose_kernel() {
-    constexpr int64_t kFewRows = 8, kManyWeights = 1 << 14;  // memory sets the pace
-    if (batch_.count() != 1 || m_ * n_ * k_ == 0) return;
-    const GemmShape shape{m_, n_, k_};
-    if (m_ <= kFewRows && n_ * k_ >= kManyWeights && a_.order == 'N' && b_.order == 'T' && b_.leading == k_) kernel_ = Kernel::few_rows;
-    else if (gemm_pays(shape)) {
-      kernel_ = Kernel::packed;
-      workspace_bytes = gemm_workspace(shape, a_.order == 'N');
-    }
+
+  // As many products as there are threads, or more: each is one thread's.
+  void plan_workspace() {
+    spread_ = threads_ > 1 && batch_.count() >= threads_;
+    const auto bytes = [&] { return product_workspace(kernel_, shape_, operand(nullptr, a_)); };
+    if (!spread_) return void(workspace_bytes = bytes());
+    const SerialScope serial;
+    thread_bytes_ = whole_lines(bytes());
+    workspace_bytes = threads_ * thread_bytes_;
+  }
+  void multiply(const Launch& args, int64_t index, void* workspace) const {
+    const auto [pa, pb] = places(index);
+    const float *a = static_cast<const float*>(args.inputs[0]) + a_offset_ + pa,
+                *b = static_cast<const float*>(args.inputs[1]) + b_offset_ + pb;
+    float* y = static_cast<float*>(args.outputs[0]) + index * shape_.m * shape_.n;
+    product(kernel_, shape_, operand(a, a_), operand(b, b_),
+            {added(args, matrix_), shape_.n, added(args, row_)}, y, shape_.n, workspace);
   }
   std::pair<int64_t, int64_t> places(int64_t index) const {
     int64_t pa = 0, pb = 0;
@@ -122,12 +129,14 @@ class MatmulPlan : public Plan {
   }
 
   int threads_;
-  int64_t m_, n_, k_;
+  GemmShape shape_;
   MatrixRead a_, b_;
   int64_t a_offset_, b_offset_;
   Batch batch_;
   int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
-  Kernel kernel_ = Kernel::library;
+  ProductKernel kernel_;
+  bool spread_ = false;  // products of a batch over the threads, not each over all of them
+  size_t thread_bytes_ = 0;
 };
 
 // bf16 by Cairn's own kernel: one product that is not tiny.

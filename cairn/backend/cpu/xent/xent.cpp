@@ -80,9 +80,13 @@ namespace {
 // The weight is packed once for the logits of all blocks and once for the gradients of what they come from.
 struct Memory {
   explicit Memory(const LinearXentPlan& plan)
-      : v(plan.vocabulary), dim(plan.dim), logits(bytes(plan.row_block * v)), for_logits(gemm_packed_bytes(v, dim)),
+      : v(plan.vocabulary),
+        dim(plan.dim),
+        logits(bytes(plan.row_block * v)),
+        for_logits(gemm_packed_bytes(v, dim)),
         for_hidden(gemm_packed_bytes(dim, v)),
-        scratch(std::max({gemm_packed_workspace(v), gemm_packed_workspace(dim), gemm_workspace({v, dim, plan.row_block}, false)})) {}
+        scratch(std::max({gemm_packed_workspace(v), gemm_packed_workspace(dim),
+                          gemm_workspace({v, dim, plan.row_block})})) {}
   static size_t bytes(int64_t floats) { return sizeof(float) * static_cast<size_t>((floats + 15) / 16 * 16); }
   size_t total() const { return logits + for_logits + for_hidden + scratch; }
 

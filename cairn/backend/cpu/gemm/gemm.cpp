@@ -18,6 +18,7 @@ constexpr int64_t kDepth = 384;  // of a piece of B, and of the A that meets it
 constexpr int64_t kColumns =
     192;  // of a part: a piece of B and the next one, as it lies, fill some half of an L2 cache
 constexpr int64_t kRows = 96;       // of a block of A
+static_assert(kRows <= panels::kMostTileColumns);
 constexpr int64_t kPartRows = 576;  // rows for which packing again pays
 constexpr int64_t kPadding =
     16;  // of a packed panel: else the same row of all panels meets in one set
@@ -78,7 +79,7 @@ bool rows_meet(const GemmOperand& a) {
 }
 
 int64_t slice_floats(const GemmShape& s) {  // what a thread copies of A at a time
-  return rounded_up(std::min(s.m, kRows) * (std::min(s.k, kDepth) + kPadding), 16);
+  return rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) * (std::min(s.k, kDepth) + kPadding), 16);
 }
 int64_t packed_floats(const GemmShape& s, const Cut& cut) {  // what it packs of B
   return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, kDepth)}.stride(), 16);
@@ -93,6 +94,12 @@ struct Product {
   float* c;
   int64_t c_row;
 };
+
+// A tile that reads A's columns where they lie uses less than half of each line that it fetches: then A is packed.
+bool short_tiles() {
+  constexpr int64_t kLine = 16;
+  return 2 * panels::kernels().tile_rows < kLine;
+}
 
 // What one thread works with.
 struct Thread {
@@ -146,6 +153,9 @@ void read_block(const GemmOperand& a, int64_t row, const Piece& piece, float* sl
       std::memcpy(slice + i * pitch, data + i * a.row,
                   sizeof(float) * static_cast<size_t>(piece.depth));
     q.a = slice, q.a_row = pitch;
+  } else if (a.column != 1 && short_tiles()) {
+    panels::kernels().pack_tiles(data, a.column, q.rows, piece.depth, slice);
+    q.a = slice, q.a_row = panels::kPackedSlice;
   } else {
     q.a = data, q.a_row = a.row, q.a_depth = a.column;
   }

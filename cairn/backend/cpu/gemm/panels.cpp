@@ -132,10 +132,35 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
   }
 }
 
+// Row after row, as they lie: rows of a large matrix are pages apart, and nothing prefetches the next ones.
+void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
+  constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
+  constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
+  const D d;
+  const Tiles cut(columns);
+  const int64_t tiles = cut.count;
+  int64_t begin[kMostTiles + 1];
+  float* target[kMostTiles];
+  for (int64_t t = 0; t <= tiles; ++t) begin[t] = cut.begin(t);
+  for (int64_t t = 0; t < tiles; ++t) target[t] = out + begin[t] * depth;
+  for (int64_t k = 0; k < depth; ++k, w += ld) {
+    if (k + kAhead < depth)
+      for (int64_t i = 0; i < columns; i += kLine) hwy::Prefetch(w + kAhead * ld + i);
+    // Tiles that may read past themselves, into the next one, and write past their row: the next rows overwrite it.
+    const bool within = 2 * cut.height >= kWritten && (depth - k) * cut.height >= kWritten;
+    const int64_t whole = within ? tiles - 1 : 0;
+    for (int64_t t = 0; t < whole; ++t) {
+      const int64_t height = begin[t + 1] - begin[t];
+      for (int64_t v = 0; v < kTileRows; v += kLanes) hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);
+      target[t] += height;
+    }
+    for (int64_t t = whole; t < tiles; ++t) target[t] = std::copy_n(w + begin[t], begin[t + 1] - begin[t], target[t]);
+  }
+}
+
 const Kernels* table() {
-  static const Kernels kTable = {kPanel,          kTileRows,          multiply,
-                                 pack_transposed, pack_transposed_i8, pack_plain,
-                                 spread_row,      pack_slice};
+  static const Kernels kTable = {kPanel,     kTileRows,  multiply,   pack_transposed, pack_transposed_i8,
+                                 pack_plain, spread_row, pack_slice, pack_tiles};
   return &kTable;
 }
 

@@ -49,10 +49,14 @@ struct Kernels {
   // product; sums[n] = sum over k of w[k * ld + n]. Reads up to kRowPadding floats past a row.
   void (*pack_slice)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
                      float* sums);
+  // The same without the sums, for slices of any depth and at most kMostTileColumns columns of a matrix
+  // with long rows; reads nothing past a row.
+  void (*pack_tiles)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
 };
 
 inline constexpr int64_t kSliceColumns = 48;  // a multiple of every tile height
 inline constexpr int64_t kSliceDepth = 256;
+inline constexpr int64_t kMostTileColumns = 96;
 inline constexpr int64_t kRowPadding = 16;
 
 const Kernels& kernels();

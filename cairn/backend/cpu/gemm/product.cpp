@@ -79,12 +79,14 @@ ProductKernel choose_product(const GemmShape& s, const GemmOperand& a, const Gem
       (s.m <= kFewRows || s.n <= panel / 3))
     return ProductKernel::few_rows;
   if (!product_works(ProductKernel::unpacked, s, a, b, adds)) return ProductKernel::packed;
+  if (s.m * s.n * s.k <= kWorthAThread) return ProductKernel::unpacked;
   // Rows that lie a multiple of a page apart meet in few sets of the caches, and many tiles would
-  // read them.
+  // read them; low tiles use little of each line of A's columns.
   constexpr int64_t kPage = 4096 / sizeof(float);
   const bool rows_meet = b.row % kPage == 0 || (a.column == 1 && a.row % kPage == 0);
-  const bool enough_panels = s.n >= panel * num_threads() || s.m * s.n * s.k <= kWorthAThread;
-  const int64_t most = rows_meet || !enough_panels ? kRowsWorthPacking : kMostUnpacked;
+  const bool low_tiles = a.column != 1 && 2 * panels::kernels().tile_rows < kLine;
+  const bool enough_panels = s.n >= panel * num_threads();
+  const int64_t most = rows_meet || low_tiles || !enough_panels ? kRowsWorthPacking : kMostUnpacked;
   return s.m <= most ? ProductKernel::unpacked : ProductKernel::packed;
 }
 

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "cairn/io/tensors.h"
+
 namespace cairn::train {
 
 NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors) {
@@ -12,19 +14,10 @@ NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors)
 
 void save_tensors(const std::string& path, const NamedTensors& tensors,
                   const io::Metadata& metadata, bool keep_previous) {
-  std::vector<std::vector<uint8_t>> copies;
-  std::vector<io::NamedTensor> list;
-  copies.reserve(tensors.size());
-  for (const auto& [name, tensor] : tensors) {
-    auto& bytes =
-        copies.emplace_back(static_cast<size_t>(tensor.numel()) * size_of(tensor.dtype()));
-    copy_to_host(tensor, bytes.data());
-    list.push_back({name, tensor.dtype(), tensor.shape(), bytes});
-  }
   io::SafetensorsWriteOptions options;
   options.checksum = true;
   options.keep_previous = keep_previous;
-  io::write_safetensors(path, std::move(list), metadata, options);
+  io::save_tensors(path, tensors, metadata, options);
 }
 
 NamedTensors Loaded::part(const std::string& prefix) const {
@@ -35,12 +28,8 @@ NamedTensors Loaded::part(const std::string& prefix) const {
 }
 
 Loaded load_tensors(const std::string& path) {
-  const io::SafetensorsFile file(path);
-  file.verify_checksum();
   Loaded loaded;
-  loaded.metadata = file.metadata();
-  for (const io::NamedTensor& t : file.tensors())
-    loaded.tensors.emplace_back(t.name, from_host(t.data.data(), t.shape, t.dtype));
+  loaded.tensors = io::load_tensors(path, &loaded.metadata);
   return loaded;
 }
 

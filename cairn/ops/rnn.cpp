@@ -8,7 +8,7 @@
 
 // Inputs: x, h0, c0 (LSTM), then weight_ih, weight_hh and, with "bias", bias_ih, bias_hh of each direction, and
 // with "lengths" i32 [N]. Outputs: the sequence, h, c (LSTM), and what the back end's kernel keeps for its
-// backward kernel (bytes; none unless "training").
+// backward kernel (bytes; none unless "training"). "bf16": products may round what they multiply to bf16.
 namespace cairn {
 namespace {
 
@@ -205,11 +205,13 @@ Tensors run_layer(Cell cell, const In& x, const std::vector<RecurrentWeights>& w
   bool training = false;
   for (const Tensor& t : inputs) training |= context().grad_mode && t.defined() && t.requires_grad();
   if (o.lengths.defined()) inputs.push_back(cast(o.lengths, DType::i32));
-  const Attrs attrs = {{"directions", directions},
+  Attrs attrs = {{"directions", directions},
                        {"bias", int64_t{bias}},
                        {"lengths", int64_t{o.lengths.defined()}},
                        {"batch_first", int64_t{o.batch_first}},
                        {"training", int64_t{training}}};
+  // States and sums stay in f32; the products need not.
+  if (context().autocast && context().autocast_dtype == DType::bf16) attrs.set("bf16", int64_t{1});
   Tensors out(states.size() + 2);
   apply(op_named(name), inputs, attrs, out, x.loc);
   return out;

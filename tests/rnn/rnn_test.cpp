@@ -27,6 +27,7 @@ struct Case {
   int64_t steps, batch, input, hidden;
   int directions = 1;
   bool reverse = false, batch_first = false, lengths = false, states = true, bias = true;
+  bool bf16 = false;  // products
 };
 
 // All buffers of one call, the kernels' results in them.
@@ -40,7 +41,7 @@ struct Call {
 
   explicit Call(const Case& k)
       : c(k),
-        plan(plan_rnn({k.cell, k.steps, k.batch, k.input, k.hidden, k.directions, k.reverse})),
+        plan(plan_rnn({k.cell, k.steps, k.batch, k.input, k.hidden, k.directions, k.reverse, true, false, k.bf16})),
         G(gates_of(k.cell)),
         D(k.directions),
         x(k.steps * k.batch * k.input, 1, 1),
@@ -177,7 +178,7 @@ void expect_equal(Call& run, void (*expect)(const Doubles&, Floats&, double, con
   const auto append = [](Doubles& to, const Doubles& from) {
     to.insert(to.end(), from.begin(), from.end());
   };
-  const double tolerance = 1e-5;
+  const double tolerance = c.bf16 ? 3e-2 : 1e-5;
   for (int d = 0; d < run.D; ++d) {
     Reference r = run.reference(d);
     r.forward();
@@ -259,6 +260,19 @@ TEST_P(RnnCells, SeveralChunksOfTime) {
     compare({GetParam(), 110, 5, 3, 48, 2, false, true, true});
     compare({GetParam(), 260, 2, 3, 40, 1, true, true, true});
     compare({GetParam(), 40, 70, 50, 49, 1, false, false, false, false});
+  }
+}
+
+TEST_P(RnnCells, ProductsInBf16) {
+  if (!rnn_multiplies_bf16()) GTEST_SKIP() << "this processor has no AVX-512 BF16";
+  if (GetParam() == RnnCell::kRelu) GTEST_SKIP() << "a sum near zero rounds to relu's other side: gradients jump";
+  for (int threads : {1, 2, 3}) {
+    const Threads scope(threads);
+    for (int64_t hidden : {1, 7, 33, 128})
+      for (int64_t batch : {1, 3, 33}) compare({GetParam(), 5, batch, 7, hidden, 1, batch == 3, false, false, true, true, true});
+    compare({GetParam(), 9, 33, 20, 40, 2, false, true, true, true, true, true});
+    compare({GetParam(), 13, 150, 33, 24, 2, false, false, true, true, true, true});
+    compare({GetParam(), 9, 3, 20, 33, 1, true, false, true, false, false, true});
   }
 }
 

@@ -1,4 +1,4 @@
-// LSTM, GRU and RNN layers, f32: the whole-sequence kernels of rnn/ as rows of the op table.
+// LSTM, GRU and RNN layers, f32 (under autocast with products in bf16): the whole-sequence kernels of rnn/ as rows of the op table.
 #include <algorithm>
 
 #include "cairn/backend/cpu/families.h"
@@ -48,6 +48,7 @@ RnnConfig config_of(const OpCall& call, const Kind& kind) {
   c.hidden = call.shape(1)[2];
   c.directions = static_cast<int>(call.attrs->integer("directions"));
   c.training = kind.backward || call.attrs->integer("training");
+  c.bf16 = call.attrs->integer_or("bf16", 0) && rnn_multiplies_bf16();
   return c;
 }
 

@@ -72,11 +72,9 @@ const uint16_t* narrow_at(const Bf16Operand& m, int64_t i, int64_t j) {
   return static_cast<const uint16_t*>(m.data) + i * m.row + j * m.column;
 }
 
-// One panel of a B whose columns lie dense, as W^T does: pairs of bf16 are moved like floats, f32 a
-// few rows at a time.
+// One panel of a B whose columns lie dense, as W^T does: pairs of bf16 are moved like floats.
 void pack_dense_columns(const Bf16Operand& b, const Block& block, int64_t panel, uint16_t* to) {
   const panels::Kernels& words = panels::kernels();
-  const panels_bf16::Kernels& kernel = *panels_bf16::kernels();
   const int64_t n = block.n + panel * kPanel,
                 columns = std::min(kPanel, block.columns - panel * kPanel);
   if (!b.wide && b.column % 2 == 0 && block.depth % 2 == 0 &&
@@ -84,24 +82,13 @@ void pack_dense_columns(const Bf16Operand& b, const Block& block, int64_t panel,
     return words.pack_transposed(reinterpret_cast<const float*>(narrow_at(b, block.k, n)),
                                  b.column / 2, columns, block.pairs(),
                                  reinterpret_cast<float*>(to));
-  constexpr int64_t kSome = 32;
-  alignas(64) float rows[kSome * kPanel];
-  for (int64_t k = 0; k < block.depth; k += kSome, to += kSome * kPanel) {
-    const int64_t some = std::min(kSome, block.depth - k);
-    if (b.wide) {
-      words.pack_transposed(wide_at(b, block.k + k, n), b.column, columns, some, rows);
-    } else {
-      for (int64_t j = 0; j < some; ++j)
-        for (int64_t c = 0; c < kPanel; ++c) {
-          const uint32_t bits =
-              c < columns ? static_cast<uint32_t>(*narrow_at(b, block.k + k + j, n + c)) << 16 : 0;
-          __builtin_memcpy(rows + j * kPanel + c, &bits, sizeof bits);
-        }
-    }
-    for (int64_t j = 0; j < some; j += 2)
-      kernel.pair_rows_f32(rows + j * kPanel, j + 1 < some ? rows + (j + 1) * kPanel : nullptr,
-                           kPanel, to + j * kPanel, 0);
-  }
+  if (b.wide)
+    return panels_bf16::pack_transposed(wide_at(b, block.k, n), b.column, columns, block.depth, to);
+  // Columns of an odd length or place.
+  for (int64_t k = 0; k < 2 * block.pairs(); ++k)
+    for (int64_t c = 0; c < kPanel; ++c)
+      to[(k / 2 * kPanel + c) * 2 + k % 2] =
+          k < block.depth && c < columns ? *narrow_at(b, block.k + k, n + c) : uint16_t{0};
 }
 
 void pack_block(const Bf16Operand& b, const Block& block, uint16_t* packed) {

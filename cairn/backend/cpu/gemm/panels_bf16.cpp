@@ -223,12 +223,25 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include "cairn/backend/cpu/bf16.h"
+#include "cairn/backend/cpu/gemm/panels.h"
 
 namespace cairn::cpu::panels_bf16 {
 HWY_EXPORT(table);
 
 const Kernels* kernels() {
   return has_bf16_instructions() ? HWY_DYNAMIC_DISPATCH(table)() : nullptr;
+}
+
+void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, uint16_t* to) {
+  constexpr int64_t kSome = 32;  // rows of the panel in f32 at a time
+  alignas(64) float wide[kSome * kPanel];
+  for (int64_t k = 0; k < depth; k += kSome) {
+    const int64_t some = std::min(kSome, depth - k);
+    panels::kernels().pack_transposed(w + k, ld, rows, some, wide);
+    for (int64_t j = 0; j < some; j += 2, to += 2 * kPanel)
+      kernels()->pair_rows_f32(wide + j * kPanel, j + 1 < some ? wide + (j + 1) * kPanel : nullptr,
+                               kPanel, to, 0);
+  }
 }
 
 }  // namespace cairn::cpu::panels_bf16

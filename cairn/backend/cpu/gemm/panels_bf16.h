@@ -46,4 +46,8 @@ struct Kernels {
 // Null where the processor, or the instruction set that Highway was left, has no AVX-512 BF16.
 const Kernels* kernels();
 
+// One panel of a transposed matrix in f32, rounded: to[pair k][n][2] from w[n * ld + k], zeros for
+// n >= rows and behind an odd depth. Only where kernels() exist.
+void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, uint16_t* to);
+
 }  // namespace cairn::cpu::panels_bf16

@@ -3,6 +3,7 @@
 
 #include "cairn/backend/cpu/rnn/kernels.h"
 #include "cairn/backend/cpu/rnn/layout.h"
+#include "cairn/backend/cpu/rnn/products.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/team.h"
 #include "cairn/base/error.h"
@@ -64,6 +65,7 @@ class BackwardPass {
     return w_.schedule.first_slot(g) * c_.steps + w_.schedule.rows_before(g, t);
   }
   int64_t depth() const { return gate_count(c_.cell) * p_.padded_hidden; }
+  uint16_t* narrow(const Member& m) const { return w_.narrow + m.thread * narrow_elements(p_, depth()); }
 
   void pack(const Member& m, int d) const {
     const auto& weights = args_.weights[d];
@@ -72,22 +74,20 @@ class BackwardPass {
       const Block block = block_of(c_.cell, b);
       if (block.hh >= 0)
         pack_gate(m, weights.weight_hh + block.hh * c_.hidden * c_.hidden, c_.hidden,
-                  w_.packed[d].hh + (b - first_hidden) * p_.padded_hidden * p_.panel);
+                  w_.packed[d].hh, (b - first_hidden) * p_.padded_hidden);
       if (block.ih >= 0 && args_.dx)
         pack_gate(m, weights.weight_ih + block.ih * c_.hidden * c_.input, c_.input,
-                  w_.packed[d].ih + b * p_.padded_hidden * p_.panel);
+                  w_.packed[d].ih, b * p_.padded_hidden);
     }
   }
 
-  // The rows of one gate of W, in all panels of its columns.
-  void pack_gate(const Member& m, const float* w, int64_t columns, float* out) const {
-    const int64_t panel = p_.panel, padding = (p_.padded_hidden - c_.hidden) * panel;
-    for (int64_t index = 0; index * panel < columns; ++index) {
-      if (!m.mine(index)) continue;
-      float* to = out + index * panel * depth();
-      kernels().pack_plain(w + index * panel, columns, columns - index * panel, c_.hidden, to);
-      std::fill_n(to + c_.hidden * panel, padding, 0.0f);
-    }
+  // The rows of one gate of W, in all panels of its columns, from row `first` on.
+  void pack_gate(const Member& m, const float* w, int64_t columns, float* out, int64_t first) const {
+    const int64_t panel = p_.panel;
+    for (int64_t index = 0; index * panel < columns; ++index)
+      if (m.mine(index))
+        pack_plain(p_, w + index * panel, columns, columns - index * panel, c_.hidden, p_.padded_hidden,
+                   out + index * panel * depth(), first);
   }
 
   void start(int d, int g) const {
@@ -128,6 +128,10 @@ class BackwardPass {
     }
     pack_inputs(m, d, begin, end);
     m.meet();
+    if (c_.bf16) {
+      pair_inputs(m, d, w_.schedule.all_rows(begin, end));
+      m.meet();
+    }
     weight_gradients(m, d, w_.schedule.all_rows(begin, end), round == 0);
     m.meet();
   }
@@ -174,7 +178,7 @@ class BackwardPass {
     if (alive == 0 || mine.count() == 0) return;
     const int64_t stride = p_.panel * depth();
     float* dh = state(w_.dh[d], first) + mine.begin;
-    kernels().multiply({.a = dgates + first_hidden_block(c_.cell) * p_.padded_hidden,
+    multiply(p_, {.a = dgates + first_hidden_block(c_.cell) * p_.padded_hidden,
                         .a_row = gates_pitch(p_),
                         .rows = alive,
                         .depth = depth(),
@@ -184,7 +188,8 @@ class BackwardPass {
                         .init = dh,
                         .init_row = state_pitch(p_),
                         .c = dh,
-                        .c_row = state_pitch(p_)});
+                        .c_row = state_pitch(p_)},
+             narrow(m));
   }
 
   void row_back(const Member& m, int d, int g, int64_t t, int64_t i, Columns mine,
@@ -234,7 +239,7 @@ class BackwardPass {
       if (p_.split_columns && !m.mine(row / kTileRows)) return;
       const int64_t at = row % kTileRows;
       if (at == 0)
-        kernels().multiply({.a = dgates + row * gates_pitch(p_),
+        multiply(p_, {.a = dgates + row * gates_pitch(p_),
                             .a_row = gates_pitch(p_),
                             .rows = std::min(kTileRows, rows - row),
                             .depth = depth(),
@@ -244,7 +249,8 @@ class BackwardPass {
                             .init = w_.zeros,
                             .init_row = 0,
                             .c = tile,
-                            .c_row = pitch});
+                            .c_row = pitch},
+                 narrow(m));
       float* dx = args_.dx + sequence_row(args_.dx_strides, t, slot);
       const float* from = tile + at * pitch;
       if (!add) memcpy(dx, from, c_.input * sizeof(float));
@@ -273,6 +279,18 @@ class BackwardPass {
     }
   }
 
+  // The same panels in pairs of rows, for products in bf16.
+  void pair_inputs(const Member& m, int d, int64_t rows) const {
+    const int64_t stride = chunk_panel_stride(p_, rows);
+    const auto& wanted = args_.gradients[d];
+    const auto pair = [&](const float* gradient, float* panels, int64_t count) {
+      for (int64_t i = 0; gradient && i < count; ++i)
+        if (m.mine(i)) pair_panel(panels + i * stride, rows);
+    };
+    pair(wanted.weight_ih, w_.x_panels[m.team], (c_.input + p_.panel - 1) / p_.panel);
+    pair(wanted.weight_hh, w_.h_panels[m.team], (c_.hidden + p_.panel - 1) / p_.panel);
+  }
+
   // dW += dgates^T [x, previous h] and db += sums of dgates, by slices of columns of dgates.
   void weight_gradients(const Member& m, int d, int64_t rows, bool first) const {
     const auto& wanted = args_.gradients[d];
@@ -295,24 +313,27 @@ class BackwardPass {
     const int64_t depth = std::min(kSliceDepth, rows - k);
     float* slice = w_.slices + m.thread * kSliceFloats;
     alignas(64) float sums[kSliceColumns];
-    kernels().pack_slice(
-        w_.dgates[m.team] + k * gates_pitch(p_) + index * p_.padded_hidden + column,
-        gates_pitch(p_), columns, depth, slice, sums);
+    const float* from = w_.dgates[m.team] + k * gates_pitch(p_) + index * p_.padded_hidden + column;
+    kernels().pack_slice(from, gates_pitch(p_), columns, depth, slice, sums);
+    if (c_.bf16) pack_narrow_slice(from, gates_pitch(p_), columns, depth, narrow(m));
 
     const auto add_product = [&](int gate, const float* panels, int64_t width, float* gradient) {
       if (gate < 0 || !gradient) return;
       float* to = gradient + (gate * c_.hidden + column) * width;
-      kernels().multiply({.a = slice,
-                          .a_row = kPackedSlice,
-                          .rows = columns,
-                          .depth = depth,
-                          .packed = panels + k * p_.panel,
-                          .panel_stride = chunk_panel_stride(p_, rows),
-                          .columns = width,
-                          .init = first ? w_.zeros : to,
-                          .init_row = first ? 0 : width,
-                          .c = to,
-                          .c_row = width});
+      Product product{.a = slice,
+                      .a_row = kPackedSlice,
+                      .rows = columns,
+                      .depth = depth,
+                      .packed = panels,
+                      .panel_stride = chunk_panel_stride(p_, rows),
+                      .columns = width,
+                      .init = first ? w_.zeros : to,
+                      .init_row = first ? 0 : width,
+                      .c = to,
+                      .c_row = width};
+      if (c_.bf16) return multiply_slice(product, narrow(m), k);
+      product.packed += k * p_.panel;
+      kernels().multiply(product);
     };
     add_product(block.ih, w_.x_panels[m.team], c_.input, wanted.weight_ih);
     add_product(block.hh, w_.h_panels[m.team], c_.hidden, wanted.weight_hh);

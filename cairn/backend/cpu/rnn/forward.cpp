@@ -3,6 +3,7 @@
 
 #include "cairn/backend/cpu/rnn/kernels.h"
 #include "cairn/backend/cpu/rnn/layout.h"
+#include "cairn/backend/cpu/rnn/products.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/team.h"
 #include "cairn/base/error.h"
@@ -34,10 +35,10 @@ void pack_direction(const RnnPlan& p, const RnnWeights& w, const PackedForward& 
   for (int64_t index = rank; index < gate_count(c.cell) * panels; index += size) {
     const int64_t j = index % panels * p.panel;
     const int64_t first = index / panels * c.hidden + j, rows = std::min(p.panel, c.hidden - j);
-    kernels().pack_transposed(w.weight_ih + first * c.input, c.input, rows, c.input,
-                              to.ih + index * p.panel * c.input);
-    kernels().pack_transposed(w.weight_hh + first * c.hidden, c.hidden, rows, c.hidden,
-                              to.hh + index * p.panel * c.hidden);
+    pack_transposed(p, w.weight_ih + first * c.input, c.input, rows, c.input,
+                    to.ih + index * p.panel * c.input);
+    pack_transposed(p, w.weight_hh + first * c.hidden, c.hidden, rows, c.hidden,
+                    to.hh + index * p.panel * c.hidden);
   }
   if (rank == 0) pack_bias(p, w, to.bias);
 }
@@ -132,7 +133,7 @@ class ForwardPass {
   void project_tile(const Member& m, int d, const float* tile, int64_t rows, float* gates) const {
     const auto& c = p_.config;
     const auto project = [&](int64_t column, int64_t columns) {
-      kernels().multiply({.a = tile,
+      multiply(p_, {.a = tile,
                           .a_row = input_pitch(p_),
                           .rows = rows,
                           .depth = c.input,
@@ -142,7 +143,8 @@ class ForwardPass {
                           .init = packed_[d].bias + column,
                           .init_row = 0,
                           .c = gates + column,
-                          .c_row = gates_pitch(p_)});
+                          .c_row = gates_pitch(p_)},
+               narrow(m));
     };
     const int count = gate_count(c.cell);
     const Columns mine = columns_of(p_, m);
@@ -158,7 +160,7 @@ class ForwardPass {
     if (alive == 0 || mine.count() == 0) return;
     const float* h_previous = state(w_.h[d][parity], first);
     float* h = state(w_.h[d][1 - parity], first);
-    multiply_recurrent(d, mine, alive, h_previous, gates);
+    multiply_recurrent(m, d, mine, alive, h_previous, gates);
 
     const int64_t valid = std::min(mine.end, p_.config.hidden) - mine.begin;
     for (int64_t i = 0; i < alive; ++i) {
@@ -177,7 +179,12 @@ class ForwardPass {
     }
   }
 
-  void multiply_recurrent(int d, Columns mine, int64_t rows, const float* h, float* gates) const {
+  uint16_t* narrow(const Member& m) const {
+    return w_.narrow + m.thread * narrow_elements(p_, std::max(p_.config.input, p_.config.hidden));
+  }
+
+  void multiply_recurrent(const Member& m, int d, Columns mine, int64_t rows, const float* h,
+                          float* gates) const {
     const auto& c = p_.config;
     for (int gate = 0; gate < gate_count(c.cell); ++gate) {
       const int64_t column = gate * p_.padded_hidden + mine.begin;
@@ -197,7 +204,7 @@ class ForwardPass {
         product.init = packed_[d].bias + column + p_.padded_hidden;
         product.init_row = 0;
       }
-      kernels().multiply(product);
+      multiply(p_, product, narrow(m));
     }
   }
 

@@ -107,6 +107,7 @@ struct ForwardWorkspace {
   float* c[2];
   float* gates[2];  // [team]: [chunk rows][gates_pitch], where the reserve does not hold them
   float* tiles;     // [thread][kTileRows][input_pitch]
+  uint16_t* narrow;  // [thread][forward_narrow], for rows in bf16
   ForwardWorkspace(const RnnPlan& p, Carver& carver);
 };
 
@@ -125,6 +126,7 @@ struct BackwardWorkspace {
   float* tiles;                      // [thread][kTileRows][input_pitch]
   float* slices;                     // [thread][kSliceFloats]
   float* rows;                       // [thread][2][padded_hidden]
+  uint16_t* narrow;                  // [thread][backward_narrow], for rows and slices in bf16
   BackwardWorkspace(const RnnPlan& p, Carver& carver);
 };
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "cairn/backend/cpu/gemm/panels.h"
+#include "cairn/backend/cpu/gemm/panels_bf16.h"
 #include "cairn/backend/cpu/rnn/layout.h"
+#include "cairn/backend/cpu/rnn/products.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
@@ -21,6 +23,7 @@ ForwardWorkspace::ForwardWorkspace(const RnnPlan& p, Carver& carver) {
     for (int team = 0; team < p.teams; ++team)
       gates[team] = carver.take<float>(most_chunk_rows(p) * gates_pitch(p));
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
+  narrow = carver.take<uint16_t>(p.threads * narrow_elements(p, std::max(config.input, config.hidden)));
 }
 
 BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
@@ -42,6 +45,7 @@ BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
   slices = carver.take<float>(p.threads * kSliceFloats);
   rows = carver.take<float>(p.threads * 2 * p.padded_hidden);
+  narrow = carver.take<uint16_t>(p.threads * narrow_elements(p, depth));
 }
 
 namespace {
@@ -86,6 +90,10 @@ void cut_time(RnnPlan& p) {
 
 }  // namespace
 }  // namespace rnn
+
+bool rnn_multiplies_bf16() {
+  return panels_bf16::kernels() && panels_bf16::kPanel == panels::kernels().panel;
+}
 
 RnnPlan plan_rnn(const RnnConfig& config) {
   using namespace rnn;

@@ -29,6 +29,7 @@ struct RnnConfig {
   bool reverse = false;    // one direction only: walk from the last step to the first
   bool training = true;    // save what backward needs in `reserve`
   bool prepacked = false;  // forward gets weights packed by rnn_pack (generation)
+  bool bf16 = false;       // products of numbers rounded to bf16, sums and all else in f32; where rnn_multiplies_bf16()
 };
 
 struct RnnPlan {
@@ -48,6 +49,7 @@ struct RnnPlan {
   int64_t padded_hidden = 0, padded_input = 0;  // rounded up to whole panels
 };
 
+bool rnn_multiplies_bf16();
 // Plans for num_threads() threads. Throws Error on sizes below 1, or directions other than 1 or 2.
 RnnPlan plan_rnn(const RnnConfig& config);
 

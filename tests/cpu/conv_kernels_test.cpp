@@ -195,7 +195,7 @@ TEST(ConvKernels, ImplicitGemm) {
   on_every_target([] {
     Random random(1);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
-    for (int i = 0; i < 60; ++i)
+    for (int i = 0; i < 40; ++i)
       check_case<ImplicitGemm>(generated(random, 40, 3, 3), true, random);
   });
 }
@@ -205,7 +205,7 @@ TEST(ConvKernels, Pointwise) {
   on_every_target([] {
     Random random(2);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
-    for (int i = 0; i < 60; ++i)
+    for (int i = 0; i < 40; ++i)
       check_case<ImplicitGemm>(generated(random, 90, 1, 3), true, random);
     ConvGeometry deep{.batch = 2, .in_channels = 1100, .out_channels = 40, .in = {1, 7, 7}};
     set_out(deep, {0, 0, 0});
@@ -226,7 +226,7 @@ TEST(ConvKernels, FewChannelsForward) {
   on_every_target([] {
     Random random(3);
     if (FewChannelsForward::block() == 0) GTEST_SKIP();
-    for (int i = 0; i < 60; ++i)
+    for (int i = 0; i < 40; ++i)
       check_case<FewChannelsForward>(generated(random, 4, 5, 2), false, random);
     ConvGeometry stem{.in_channels = 3,
                       .out_channels = 64,

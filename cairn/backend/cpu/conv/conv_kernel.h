@@ -33,6 +33,7 @@ class ConvKernel {
   // One of x, w, y is written.
   virtual void run(const void* x, const void* w, const void* y, const ConvExtras& extras,
                    void* scratch) = 0;
+  const char* name = "direct";  // as CAIRN_CONV names it
   onednn::MemoryDesc x, w, y;
   Layout packed_w;  // where it is packed, the weight lies so and w is empty
   size_t scratch_bytes = 0;
@@ -63,6 +64,8 @@ std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
 // or 4.
 constexpr int64_t kImplicitGemmForm = 1, kFewChannelsForm = 3;
 inline int64_t packed_form(const Layout& packed) { return packed.strides[1]; }
+// The name of the kernel that runs the call, whose operands may still lie in any way.
+std::string_view conv_kernel_name(const OpCall& call);
 // CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
 std::string_view conv_choice();
 // The kernel will be given, or may ask for, a weight that was packed beforehand.

@@ -235,6 +235,11 @@ std::unique_ptr<Plan> make_conv_pack(const OpCall& call) {
   }
 }
 
+std::string_view conv_kernel_name(const OpCall& call) {
+  const auto kernel = supports(call) ? kernel_for(call, roles_of(call)) : nullptr;
+  return kernel ? kernel->name : "none";
+}
+
 std::string_view conv_choice() {
   const char* setting = std::getenv("CAIRN_CONV");
   const std::string_view choice = setting ? setting : "auto";

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cairn/backend/cpu/conv/product_tile.h"
+#include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
 #include "cairn/base/caches.h"
 
@@ -26,6 +27,8 @@ struct Lines {
   int64_t taps, dilation;
   int step;  // floats from one output pixel to the next: 1 or 2
 };
+
+using Multiply = void (*)(const ProductTile&, const Lines&);
 
 }  // namespace cairn::cpu::few_channels_forward
 #endif
@@ -63,6 +66,8 @@ void multiply_lines(const ProductTile& t, const Lines& lines) {
   line_tile_of_rows<p::kRows>(t, lines);
 }
 
+few_channels_forward::Multiply lines_kernel() { return multiply_lines; }
+
 }  // namespace
 }  // namespace cairn::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -72,7 +77,7 @@ namespace cairn::cpu {
 namespace few_channels_forward {
 namespace {
 
-HWY_EXPORT(multiply_lines);
+HWY_EXPORT(lines_kernel);
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -126,6 +131,7 @@ struct Job {
 // One row of outputs: line `row` of all images' depths and heights.
 void run_row(const Job& job, int64_t row, float* copied) {
   const ConvGeometry& s = job.s;
+  const Multiply multiply = HWY_DYNAMIC_DISPATCH(lines_kernel)();
   const int64_t lanes = product_kernels().lanes, rows = s.out[0] * s.out[1], image = row / rows,
                 line = row % rows;
   copy_lines(s, job.lines, job.x + image * s.in_channels * s.plane(), line / s.out[1],
@@ -150,7 +156,7 @@ void run_row(const Job& job, int64_t row, float* copied) {
       for (int r = 0; r < t.rows; ++r) t.y[r] = y + (begin + r) * lanes;
       Lines under = lines;
       under.x += begin * s.stride[2];
-      HWY_DYNAMIC_DISPATCH(multiply_lines)(t, under);
+      multiply(t, under);
     }
   }
 }
@@ -192,12 +198,13 @@ void FewChannelsForward::run(const float* x, const float* packed, float* y,
   const int64_t output_bytes =
       shape_.batch * shape_.pixels() * shape_.out_channels * static_cast<int64_t>(sizeof(float));
   const Job job{shape_, lines, x, packed, y, epilogue, output_bytes > caches().l3 / 3};
-  run_as_team(threads_, [&](Team& team, int thread, int threads) {
-    constexpr int64_t kItems = 8;  // for a thread: what slows one down is shared by all
+  Shares shares;
+  run_as_team(threads_, [&](Team&, int thread, int threads) {
+    constexpr int64_t kItems = 16;  // for a thread: what slows one down is shared by all
     const int64_t items = std::min(rows, kItems * threads);
     float* copied = reinterpret_cast<float*>(static_cast<char*>(workspace) +
                                              static_cast<size_t>(thread) * lines.bytes());
-    for (int64_t i; (i = team.next[0].fetch_add(1)) < items;)
+    for (int64_t i; (i = shares.take(thread, threads, items)) >= 0;)
       for (int64_t row = rows * i / items; row < rows * (i + 1) / items; ++row)
         run_row(job, row, copied);
     if (job.stream) product_kernels().flush();

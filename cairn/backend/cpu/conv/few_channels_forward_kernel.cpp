@@ -26,6 +26,7 @@ class FewChannelsForwardKernel : public ConvKernel {
       : relu_(r.relu),
         packed_(takes_packed(call, r)),
         forward_(geometry_of(call, r), num_threads()) {
+    name = "few channels";
     const int block = FewChannelsForward::block();
     const auto lying = [](TensorDesc d, const Layout& layout) {
       d.layout = layout;
@@ -77,9 +78,9 @@ class FewChannelsPack : public Plan {
 std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call,
                                                         const ConvRoles& roles) {
   const std::string_view choice = conv_choice();
-  const bool use = roles.w->layout.packed()
-                       ? packed_form(roles.w->layout) == kFewChannelsForm
-                       : (choice == "auto" || choice == "gemm") && fits(call, roles);
+  // Not of its own accord: the library's kernel is quicker (bench_conv).
+  const bool use = roles.w->layout.packed() ? packed_form(roles.w->layout) == kFewChannelsForm
+                                            : choice == "gemm" && fits(call, roles);
   return use ? std::make_unique<FewChannelsForwardKernel>(call, roles) : nullptr;
 }
 

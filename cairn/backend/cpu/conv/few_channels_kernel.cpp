@@ -17,6 +17,7 @@ bool fits(const OpCall& call, const ConvRoles& r) {
 class FewChannelsKernel : public ConvKernel {
  public:
   FewChannelsKernel(const OpCall& call, const ConvRoles& r) : gradient_(geometry_of(call, r), num_threads()) {
+    name = "few channels";
     const auto lying = [](TensorDesc d, const Layout& layout) {
       d.layout = layout;
       return onednn::describe(d);

@@ -13,6 +13,7 @@ namespace {
 // itself, by all for all.
 constexpr int64_t kBlockRows = 128, kSharedRows = 252;
 constexpr int kMostRows = ProductTile::kMostRows;
+constexpr int64_t kItems = 8;  // of work for a thread: what slows one down is shared by all
 
 // The pixels of the input under one tap, for the rows of a tile.
 struct Window {
@@ -121,10 +122,10 @@ size_t own_floats() {
 
 // Pixels are most of what is read: a block of them at a time to whichever thread asks first, by all
 // panels.
-void run_by_pixels(const Job& job, Team& team, int thread, int threads, float* workspace) {
+void run_by_pixels(const Job& job, Shares& shares, int thread, int threads, float* workspace) {
   float* gathered = workspace + static_cast<size_t>(thread) * own_floats();
   const Blocks blocks(job, kBlockRows, kItems * threads);
-  for (int64_t i; (i = team.next[0].fetch_add(1)) < blocks.count;) {
+  for (int64_t i; (i = shares.take(thread, threads, blocks.count)) >= 0;) {
     const int64_t begin = blocks.begin(i), end = blocks.begin(i + 1);
     for (int64_t piece = 0; piece < job.cut.pieces; ++piece) {
       gather_tiles(job, begin, end, piece, gathered);
@@ -215,10 +216,12 @@ void ImplicitGemm::run(const float* x, const float* packed, float* y, const Conv
                        void* workspace) const {
   const Job job{shape_, Cut(shape_), x, packed, y, epilogue};
   const bool in_place = reads_in_place(shape_), panels = by_panels();
+  auto* floats = static_cast<float*>(workspace);
+  Shares shares;
   run_as_team(threads_, [&](Team& team, int thread, int threads) {
-    if (in_place) return run_in_place(job, panels, team, threads);
-    (panels ? run_by_panels : run_by_pixels)(job, team, thread, threads,
-                                             static_cast<float*>(workspace));
+    if (in_place) run_in_place(job, panels, shares, thread, threads);
+    else if (panels) run_by_panels(job, team, thread, threads, floats);
+    else run_by_pixels(job, shares, thread, threads, floats);
   });
 }
 

@@ -4,14 +4,12 @@
 
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
 #include "cairn/backend/cpu/conv/product_tile.h"
+#include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
 
 namespace cairn::cpu::implicit_gemm {
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-// Of work for a thread: what slows one down is shared by all.
-constexpr int64_t kItems = 4;
 
 // Sums are taken in an order that only the weight's shape fixes.
 struct Cut {
@@ -73,6 +71,6 @@ struct Panels {
 
 // 1x1 kernels read the input where it lies: see implicit_gemm_pointwise.cpp.
 bool reads_in_place(const ConvGeometry& s);
-void run_in_place(const Job& job, bool by_panels, Team& team, int threads);
+void run_in_place(const Job& job, bool by_panels, Shares& shares, int thread, int threads);
 
 }  // namespace cairn::cpu::implicit_gemm

@@ -20,20 +20,24 @@ bool fits(const OpCall& call, const ConvRoles& r) {
          block == ImplicitGemm::block() && 2 * r.x->shape[1] >= block;
 }
 
-// 1x1 kernels are a product over pixels as they lie. Else the library's kernels are as quick or
-// quicker, but where they step over pixels, and where rows are shorter than their tiles.
+// With AVX-512 for 1x1 kernels. With AVX2 where the library's are slower (bench_conv): where a
+// kernel steps over pixels, where rows are shorter than their tiles, and 1x1 kernels over small
+// images.
 bool pays(const OpCall& call, const ConvRoles& r) {
-  constexpr int64_t kShortRow = 7;
+  constexpr int64_t kShortRow = 7, kSmallImage = 64;
   const Ints& stride = call.attrs->ints("stride");
   const bool steps = std::any_of(stride.begin(), stride.end(), [](int64_t s) { return s > 1; });
   const int64_t taps = numel(r.w->shape) / (r.w->shape[0] * r.w->shape[1]);
-  return taps == 1 || steps || r.y->shape.back() <= kShortRow;
+  if (ImplicitGemm::block() >= 16) return taps == 1;
+  const int64_t image = numel(r.y->shape) / (r.y->shape[0] * r.y->shape[1]);
+  return steps || (taps == 1 ? image <= kSmallImage : r.y->shape.back() <= kShortRow);
 }
 
 class ImplicitGemmKernel : public ConvKernel {
  public:
   ImplicitGemmKernel(const OpCall& call, const ConvRoles& r)
       : relu_(r.relu), gemm_(geometry_of(call, r), num_threads()) {
+    name = "gemm";
     const int block = block_of(r);
     auto blocked = [&](TensorDesc d) {
       d.layout = Layout::channel_blocked(block);

@@ -6,7 +6,8 @@
 namespace cairn::cpu::implicit_gemm {
 namespace {
 
-constexpr int64_t kMostTiles = 32;  // of a block
+constexpr int64_t kMostTiles = 32, kFewTiles = 3;  // of a block
+constexpr int64_t kItems = 6;  // of work for a thread: what slows one down is shared by all
 
 struct Place {  // of a tile
   const float* x;
@@ -54,7 +55,8 @@ class Worker {
     const int64_t bytes = caches().l2 / (by_panels ? 2 : 4);  // by pixels the next block is fetched
     const int64_t fit =
         bytes / (depth * product_kernels().rows * static_cast<int64_t>(sizeof(float)));
-    const int64_t least = by_panels ? 1 : std::min(kItems * threads, runs_.tiles);
+    const int64_t least =
+        by_panels ? 1 : std::min(kItems * threads, ceil_div(runs_.tiles, kFewTiles));
     blocks_ = std::clamp(ceil_div(runs_.tiles, std::clamp<int64_t>(fit, 2, kMostTiles)), least,
                          runs_.tiles);
     const int64_t output_bytes = job.rows() * job.cut.out_blocks * product_kernels().lanes *
@@ -62,15 +64,15 @@ class Worker {
     stream_ = job.cut.pieces == 1 && output_bytes > caches().l3 / 3;
   }
 
-  void run(Team& team) {
+  void run(Shares& shares, int thread, int threads) {
     const int64_t items = blocks_ * shares_;
     Item buffers[2], *now = &buffers[0], *following = &buffers[1];
-    int64_t i = team.next[0].fetch_add(1);
-    if (i < items) load(i, *now);
-    while (i < items) {
-      i = team.next[0].fetch_add(1);
-      if (i < items) load(i, *following);
-      multiply(*now, i < items ? following : nullptr);
+    int64_t i = shares.take(thread, threads, items);
+    if (i >= 0) load(i, *now);
+    while (i >= 0) {
+      i = shares.take(thread, threads, items);
+      if (i >= 0) load(i, *following);
+      multiply(*now, i >= 0 ? following : nullptr);
       std::swap(now, following);
     }
     if (stream_) product_kernels().flush();
@@ -94,8 +96,9 @@ class Worker {
   // piece, or of the item that follows.
   void multiply_panel(const Item& item, const Item* following, int64_t piece, int64_t panel) const {
     const Cut& cut = job_.cut;
+    const ProductKernels& kernels = product_kernels();
     const bool last_piece = piece + 1 == cut.pieces, last_panel = panel + 1 == item.panels.end;
-    const int64_t plane = job_.s.plane() * product_kernels().lanes, from = cut.group(piece) * plane;
+    const int64_t plane = job_.s.plane() * kernels.lanes, from = cut.group(piece) * plane;
     ProductTile t = job_.tile(piece);
     job_.take_panel(t, piece, panel);
     t.a_step = static_cast<int>(job_.s.stride[2]), t.a_group = plane, t.stream = stream_;
@@ -118,9 +121,9 @@ class Worker {
       }
       t.rows = place.rows, t.a = place.x + from;
       float* y = place.y + 2 * panel * t.block_stride;
-      for (int r = 0; r < t.rows; ++r) t.y[r] = y + r * product_kernels().lanes;
+      for (int r = 0; r < t.rows; ++r) t.y[r] = y + r * kernels.lanes;
       t.ahead = ahead + i * t.lines_ahead * t.groups * 16;
-      product_kernels().multiply(t);
+      kernels.multiply(t);
     }
   }
 
@@ -139,8 +142,8 @@ bool reads_in_place(const ConvGeometry& s) {
   return true;
 }
 
-void run_in_place(const Job& job, bool by_panels, Team& team, int threads) {
-  Worker(job, by_panels, threads).run(team);
+void run_in_place(const Job& job, bool by_panels, Shares& shares, int thread, int threads) {
+  Worker(job, by_panels, threads).run(shares, thread, threads);
 }
 
 }  // namespace cairn::cpu::implicit_gemm

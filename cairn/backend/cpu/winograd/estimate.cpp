@@ -1,5 +1,6 @@
-// When does Winograd pay? Work in cycles of one core that does 16 multiply-adds a cycle; the
-// constants were fitted to measurements on an AVX2 machine and only their ratios matter.
+// When does Winograd pay? Work in cycles of one core that does 16 multiply-adds a cycle. The
+// constants were fitted to measurements (bench_conv), on a Zen 3 and, for AVX-512, on a Zen 4; only
+// their ratios matter.
 #include <algorithm>
 
 #include "cairn/backend/cpu/winograd/plan.h"
@@ -8,9 +9,18 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr double kProducts = 0.93, kDirect = 0.87;  // shares of the peak that the loops reach
-constexpr double kInputPoint = 6, kOutputPoint = 5, kFilterPoint = 2.2;  // cycles a vector of 8
+constexpr double kFilterPoint = 2.2;         // cycles a vector of 8
 constexpr double kMemory = 4, kShared = 12;  // bytes a cycle, from memory and from the last cache
+
+// Of an instruction set.
+struct Costs {
+  double products, direct;  // shares of the peak that the loops reach
+  double input, output;     // cycles a channel at a point: a tile's transforms,
+  double shared;            // and moving it through the cache that the threads share
+  double late;              // of fetching weights: the share that products do not hide
+};
+constexpr Costs kNarrow{0.93, 0.87, 0.75, 0.625, 0, 0};
+constexpr Costs kWide{0.97, 0.92, 2, 2, 2.5, 0.5};
 
 double read_cycles(double bytes) {
   return bytes / (bytes > static_cast<double>(caches().l3) / 2 ? kMemory : kShared);
@@ -33,22 +43,25 @@ double winograd_gain(const WinogradShape& shape, const WinogradOptions& options)
       static_cast<double>(d.batch * points_along(plan.grid.rows, plan.grid.rest_rows, plan.grid) *
                           points_along(plan.grid.columns, plan.grid.rest_columns, plan.grid));
   const double filters = in * out * taps * plan.grid.points() * plan.grid.points();
-  const double products = points * depth * taps * in * out / 16 / kProducts;
-  const double transforms =
-      points * (static_cast<double>(d.in_depth) * in * kInputPoint + depth * out * kOutputPoint) /
-      8;
+  const Costs& costs = kernel_shape().lanes >= 16 ? kWide : kNarrow;
+  const double moved = plan.fused ? 0 : costs.shared;
+  const double products = points * depth * taps * in * out / 16 / costs.products;
+  const double transforms = points * (static_cast<double>(d.in_depth) * in * (costs.input + moved) +
+                                      depth * out * (costs.output + moved));
   const double filter_bytes = filters * sizeof(float);
   // Weights transformed once come from memory while others are multiplied: a network does not stay
   // in a cache.
+  const double fetching = filter_bytes / kMemory;
   const double multiplying =
-      options.transformed ? std::max(products, filter_bytes / kMemory)
+      options.transformed ? std::max(products, fetching) + costs.late * fetching
                           : products + filters / 8 * kFilterPoint + read_cycles(filter_bytes);
   const double winograd = multiplying + transforms;
 
   const double weights =
       static_cast<double>(shape.in_channels * plan.filter.positions()) * out * taps;
   const double outputs = static_cast<double>(d.batch * d.out_height * d.out_width) * depth;
-  const double direct = outputs * weights / 16 / kDirect + read_cycles(weights * sizeof(float));
+  const double direct =
+      outputs * weights / 16 / costs.direct + read_cycles(weights * sizeof(float));
   return direct / winograd;
 }
 

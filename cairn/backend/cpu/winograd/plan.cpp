@@ -83,14 +83,15 @@ class Layout {
 };
 
 // Sizes of chunks. Fused keeps V and M of a chunk in L2 and streams U, which pays from two groups
-// of tiles a chunk on; it splits tiles among threads, so there must be enough to share out evenly.
+// of tiles a chunk on (with one, every thread would fetch all of U for it); it splits tiles among
+// threads, so there must be enough to share out evenly.
 void choose_chunks(ForwardPlan& p, const KernelShape& k) {
   const int64_t points = p.grid.points() * p.grid.points();
   const int64_t depth_bytes = points * k.rows * p.d.contracted() * kFloat;
   const int64_t input = depth_bytes * p.d.in_depth, product = points * k.rows * k.panel * kFloat;
   const int64_t fit = caches().l2 * 3 / 5 / (depth_bytes + product);
   const int64_t share = ceil_div(p.groups, p.threads);
-  p.fused = fit >= 2 && share * p.threads * 16 <= p.groups * 17;
+  p.fused = fit >= 2 && share >= 2 && share * p.threads * 16 <= p.groups * 17;
   if (p.fused) {
     p.chunk_groups = p.d.taps > 1 ? 1 : std::min<int64_t>(fit, 8);
     p.chunks = round_up(ceil_div(p.groups, p.chunk_groups), p.threads);

@@ -98,6 +98,10 @@ ImageDatasetPtr chosen(ImageDatasetPtr set, std::vector<int64_t> places) {
   return std::make_shared<Chosen>(std::move(set), std::move(places));
 }
 
+bool classes_agree(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return a == b || (a.size() == b.size() && (are_numbers(a) || are_numbers(b)));
+}
+
 ImageDatasetPtr with_classes(ImageDatasetPtr set, const std::vector<std::string>& classes) {
   const auto& own = set->classes();
   if (own == classes) return set;

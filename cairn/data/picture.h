@@ -20,6 +20,9 @@ ImageDatasetPtr fitted(ImageDatasetPtr set, const ImageShape& shape);
 // Those at these places.
 ImageDatasetPtr chosen(ImageDatasetPtr set, std::vector<int64_t> places);
 
+// The same names in the same order; or as many where one side has only numbers (0, 1, 2, ...).
+bool classes_agree(const std::vector<std::string>& a, const std::vector<std::string>& b);
+
 // Labels numbered as `classes` are, by name: another order of the same names, or some of them. Sets
 // without names (0, 1, 2, ...) go by number. Throws Error naming the first class that is not known.
 ImageDatasetPtr with_classes(ImageDatasetPtr set, const std::vector<std::string>& classes);

@@ -247,9 +247,8 @@ void Trainer::log(const TrainerHooks& hooks, Output& output) {
 void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
   const Evaluation result = hooks.evaluate();
   ended_ = result.stop;
-  Json note = hooks.note ? hooks.note() : Json::object();
-  note["seconds"] = seconds();
-  output.write(step_, note, result.values, "");
+  // What the hook notes stands in the line of the log for this step, which came before.
+  output.write(step_, {{"seconds", seconds()}}, result.values, "");
   output.show(step_, result);
   if (!result.line.empty())
     output.progress().line(fmt::format("{}  {}", result.line, readable_seconds(seconds())));

@@ -140,6 +140,7 @@ TEST(Cifar, OpensBatchesInOrder) {
   const auto train = open_image_dataset(folder.path(), Split::train);
   EXPECT_EQ(train->size(), 5);
   EXPECT_EQ(train->label(3), 0);
+  EXPECT_EQ(train->classes()[1], "automobile");
   EXPECT_EQ(train->classes()[9], "truck");
   EXPECT_EQ(train->shape(), (ImageShape{3, 32, 32}));
   std::vector<uint8_t> image(3072);
@@ -233,7 +234,7 @@ TEST(Folder, FaultsAreNamed) {
   fs::create_directories(folder / "dog");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog' has no PNG or JPEG images");
   write_text(folder / "dog/1.jpg", "not a jpeg");
-  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog/1.jpg' is no image");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog/1.jpg' is of an unknown format");
   fs::remove_all(folder / "dog");
   fs::rename(folder / "cat", folder / "x");
   fs::create_directories(folder / "train");

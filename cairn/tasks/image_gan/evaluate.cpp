@@ -75,7 +75,7 @@ void check_fits(const classification::Classifier& classifier, const Options& run
   if (!(classifier.shape() == run.image_shape()))
     fail("{}: the classifier looks at images of {}, these are {}", classifier.path(),
          data::to_string(classifier.shape()), data::to_string(run.image_shape()));
-  if (run.conditional && classifier.classes() != *run.classes)
+  if (run.conditional && !data::classes_agree(classifier.classes(), *run.classes))
     fail("{}: the classifier's {} classes are not the run's {}", classifier.path(),
          classifier.classes().size(), run.classes->size());
 }

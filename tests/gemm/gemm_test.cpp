@@ -112,6 +112,19 @@ TEST(gemm, rows_that_meet_in_one_set_of_the_cache) {
       }
   });
 }
+// A plan may run inside a serial scope: on fewer threads each has larger parts.
+TEST(gemm, workspace_serves_fewer_threads_too) {
+  test::for_each_target([] {
+    for (const GemmShape& s : {GemmShape{7, 836, 452}, GemmShape{41, 1937, 108}, GemmShape{16, 1603, 62}}) {
+      set_num_threads(8);
+      const size_t planned = gemm_workspace(s);
+      for (const int threads : {7, 6, 5, 2, 1}) {
+        set_num_threads(threads);
+        EXPECT_LE(gemm_workspace(s), planned) << s.m << " x " << s.n << " x " << s.k << ", " << threads << " threads";
+      }
+    }
+  });
+}
 TEST(gemm, b_packed_once) {
   test::for_each_target([] {
     for (const int threads : {1, 3})

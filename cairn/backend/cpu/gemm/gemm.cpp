@@ -45,8 +45,8 @@ Piece piece_of(int64_t depth, int64_t index) {
 
 // How C is cut.
 struct Cut {
-  explicit Cut(const GemmShape& s) : columns(s.n), rows(s.m) {
-    const int64_t most = num_threads(), work = s.m * s.n * std::max<int64_t>(1, s.k);
+  explicit Cut(const GemmShape& s, int64_t most = num_threads()) : columns(s.n), rows(s.m) {
+    const int64_t work = s.m * s.n * std::max<int64_t>(1, s.k);
     threads = static_cast<int>(std::clamp<int64_t>(work / kWorthAThread, 1, most));
     const int64_t panels = panels_of(s.n);
     column_parts = pieces_of(s.n, kColumns);
@@ -232,8 +232,12 @@ size_t bytes_of(int64_t floats) { return sizeof(float) * static_cast<size_t>(flo
 }  // namespace
 
 size_t gemm_workspace(const GemmShape& s) {
-  const Cut cut(s);
-  return bytes_of(cut.threads * (slice_floats(s) + packed_floats(s, cut)) + rounded_up(s.n, 16));
+  int64_t most = 0;  // of any number of threads that it may run on
+  for (int64_t threads = 1; threads <= num_threads(); ++threads) {
+    const Cut cut(s, threads);
+    most = std::max(most, cut.threads * (slice_floats(s) + packed_floats(s, cut)));
+  }
+  return bytes_of(most + rounded_up(s.n, 16));
 }
 
 bool gemm_pays(const GemmShape& s) {

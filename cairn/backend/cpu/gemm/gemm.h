@@ -17,7 +17,7 @@ struct GemmShape {
   int64_t m, n, k;  // C [m, n], A [m, k], B [k, n]
 };
 
-// Bytes that gemm() needs on num_threads() threads.
+// Bytes that gemm() needs on num_threads() threads or fewer.
 size_t gemm_workspace(const GemmShape& shape);
 // Whether the product is not tiny and has a few rows and columns.
 bool gemm_pays(const GemmShape& shape);

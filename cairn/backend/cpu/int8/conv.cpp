@@ -17,7 +17,7 @@ int64_t whole_lines(int64_t bytes) { return ceil_div(bytes, 64) * 64; }
 
 constexpr int64_t kBlockBytes =
     192 << 10;  // of gathered pixels: they stay in the L2 cache under the panels
-constexpr int64_t kMostTiles = 32;  // of a block
+constexpr int64_t kMostTiles = 64;  // of a block
 constexpr int64_t kNearWeights =
     512 << 10;                 // weights that stay in the L2 cache may be read by every block
 constexpr int64_t kItems = 4;  // of work for a thread: what slows one down is shared by all
@@ -152,6 +152,10 @@ void Conv::gather_chunks(const uint8_t* x, const Pixel& pixel, int64_t rows, uin
   const int64_t left = pixel.left(s_), above = pixel.above(s_), step = s_.dilation[0], across = s_.dilation[1];
   const int64_t bottom = above + s_.kernel[0] * step, right = left + s_.kernel[1] * across;
   const uint8_t* image = x + pixel.image * height * width * channels;
+  const bool whole = above >= 0 && bottom - step < height && left >= 0 && right - across < width;
+  if (whole && across == 1)
+    return k_.copy_chunks({image + (above * width + left) * channels, s_.kernel[0], s_.kernel[1] * channels,
+                           step * width * channels}, to, next);
   const int zero = static_cast<int>(p_.x_zero);
   for (int64_t h = above; h < bottom; h += step)
     for (int64_t w = left; w < right; w += across) {
@@ -168,7 +172,6 @@ void Conv::gather_chunks(const uint8_t* x, const Pixel& pixel, int64_t rows, uin
 // whole row, zero behind its end.
 void Conv::gather(const uint8_t* x, int64_t group, int64_t first, int64_t count, uint8_t* row,
                   uint8_t* to) const {
-  const int64_t chunks = row_bytes_ / kChunk;
   const bool in_chunks = s_.groups == 1 && s_.channels % kChunk == 0;
   std::memset(row, 0, static_cast<size_t>(row_bytes_));
   Pixel pixel(s_, first);
@@ -180,8 +183,7 @@ void Conv::gather(const uint8_t* x, int64_t group, int64_t first, int64_t count,
         continue;
       }
       gather_row(x, group, pixel, row);
-      for (int64_t c = 0; c < chunks; ++c)
-        std::memcpy(to + (c * rows + r) * kChunk, row + c * kChunk, kChunk);
+      k_.copy_chunks({row, 1, row_bytes_, 0}, to + r * kChunk, rows * kChunk);
     }
     to += rows * row_bytes_;
   }

@@ -41,11 +41,13 @@ HWY_INLINE VI four_terms(const uint8_t* a) {  // of one pixel, in every lane
   return hn::Set(DI(), word);
 }
 
-HWY_INLINE void store_bytes(VF v, uint8_t* y) {
-  const VI q = hn::NearestInt(hn::Min(v, hn::Set(DF(), qlinear::kTop)));  // in 0 to 255
+HWY_INLINE void store_bytes(VF v, uint8_t* y) {  // v is not negative
 #if HWY_TARGET == HWY_AVX3
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(q.raw));
+  // Saturates at 255, whatever is above; what i32 cannot hold becomes 2^31, which saturates too.
+  const __m128i bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(v.raw));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), bytes);
 #else
+  const VI q = hn::NearestInt(hn::Min(v, hn::Set(DF(), qlinear::kTop)));
   const hn::Rebind<uint8_t, DI> d8;
   hn::StoreU(hn::DemoteTo(d8, q), d8, y);
 #endif
@@ -207,14 +209,24 @@ void rows_of_pairs(const Tile& t) {
   if constexpr (kRows > 1) rows_of_pairs<kRows - 1>(t);
 }
 
+void copy_chunks(const Window& w, uint8_t* to, int64_t step) {
+  const hn::CappedTag<uint8_t, kChunk> d;
+  constexpr int64_t kBytes = HWY_LANES(uint8_t) < kChunk ? HWY_LANES(uint8_t) : kChunk;
+  const uint8_t* from = w.from;
+  for (int64_t r = 0; r < w.rows; ++r, from += w.row_step)
+    for (int64_t c = 0; c < w.row_bytes; c += kChunk, to += step)
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < kChunk; i += kBytes) hn::StoreU(hn::LoadU(d, from + c + i), d, to + i);
+}
+
 constexpr int kPairRows =
     HWY_TARGET == HWY_AVX3 ? 12 : 5;  // sums, operands and temporaries fill the registers
 
 Kernels table() {
 #if HWY_TARGET == HWY_AVX3
-  if (x86_extensions().vnni) return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>};
+  if (x86_extensions().vnni) return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>, copy_chunks};
 #endif
-  return {Form::pairs, kPairRows, 2 * kLanes, rows_of_pairs<kPairRows>};
+  return {Form::pairs, kPairRows, 2 * kLanes, rows_of_pairs<kPairRows>, copy_chunks};
 }
 
 #else  // plain loops
@@ -242,7 +254,12 @@ void multiply(const Tile& t) {
   }
 }
 
-Kernels table() { return {Form::bytes, 4, kPanel, multiply}; }
+void copy_chunks(const Window& w, uint8_t* to, int64_t step) {
+  for (int64_t r = 0; r < w.rows; ++r)
+    for (int64_t c = 0; c < w.row_bytes; c += kChunk, to += step) std::memcpy(to, w.from + r * w.row_step + c, kChunk);
+}
+
+Kernels table() { return {Form::bytes, 4, kPanel, multiply, copy_chunks}; }
 
 #endif
 

@@ -40,11 +40,19 @@ enum class Form : int64_t {
               // then 1 and 3
 };
 
+// Bytes of an image under a window; a row of it is whole chunks.
+struct Window {
+  const uint8_t* from;
+  int64_t rows, row_bytes, row_step;
+};
+
 struct Kernels {
   Form form;
   int rows;       // of a whole tile
   int64_t panel;  // channels
   void (*multiply)(const Tile&);
+  // The bytes of a window, in order, to places `step` bytes apart, kChunk to each.
+  void (*copy_chunks)(const Window& window, uint8_t* to, int64_t step);
 };
 // Those of this processor: AVX-512 VNNI, AVX-512, AVX2, or plain loops.
 Kernels kernels();

@@ -48,11 +48,11 @@ struct Conv {
 // sums, dilation.
 const Conv kConvs[] = {
     {{1, 1, 1, 1}, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
-    {{2, 5, 7, 64}, 64, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
-    {{1, 9, 8, 70}, 33, {1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1},
-    {{1, 23, 21, 3}, 17, {7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1},
-    {{2, 6, 9, 16}, 48, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
-    {{1, 8, 5, 128}, 31, {3, 3}, {2, 1}, {0, 1, 2, 0}, {1, 1}, 1},
+    {{1, 5, 7, 64}, 64, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
+    {{1, 7, 6, 70}, 33, {1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1},
+    {{1, 13, 15, 3}, 17, {7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1},
+    {{2, 5, 4, 16}, 48, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+    {{1, 6, 4, 128}, 19, {3, 3}, {2, 1}, {0, 1, 2, 0}, {1, 1}, 1},
     {{3, 1, 1, 515}, 40, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
     {{1, 7, 7, 24}, 36, {3, 2}, {1, 2}, {2, 2, 1, 1}, {2, 3}, 1},
     {{2, 6, 6, 12}, 18, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 3},
@@ -102,11 +102,15 @@ cairn::test::Case conv_case(const Conv& v, int64_t x_zero, bool relu, bool float
 
 TEST(QLinear, Convolution) {
   on_each_instruction_set([] {
-    for (const Conv& v : kConvs) {
-      compare(conv_case(v, 0, true, false, kNothing));
-      compare(conv_case(v, 131, false, false, 7));
-      compare(conv_case(v, 255, true, true, kNothing));
-      compare(conv_case(v, 3, false, true, 128));
+    int i = 0;
+    for (const Conv& v : kConvs) {  // two of the four kinds each
+      if (++i % 2) {
+        compare(conv_case(v, 0, true, false, kNothing));
+        compare(conv_case(v, 3, false, true, 128));
+      } else {
+        compare(conv_case(v, 131, false, false, 7));
+        compare(conv_case(v, 255, true, true, kNothing));
+      }
     }
   });
 }

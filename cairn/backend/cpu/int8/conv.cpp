@@ -97,7 +97,8 @@ Conv::Constants Conv::constants(const ConvOperands& in, void* workspace) const {
   return {start, factor, offset, residual_factor, low};
 }
 
-// Copies that are mostly a few dozen bytes long: 16 at a time, the last of them again over what is there.
+// Copies that are mostly a few dozen bytes long: 16 at a time, the last of them again over what is
+// there.
 inline void copy_run(const uint8_t* from, int64_t bytes, uint8_t* to) {
   constexpr int64_t kMove = 16;
   if (bytes < kMove || bytes > 8 * kMove)
@@ -126,7 +127,8 @@ struct Conv::Pixel {
 // The bytes under the window of one output pixel, in the order of the weights.
 void Conv::gather_row(const uint8_t* x, int64_t group, const Pixel& pixel, uint8_t* row) const {
   const int64_t depth = s_.group_channels(), taps = s_.kernel[1], line = taps * depth;
-  const int64_t left = pixel.left(s_), above = pixel.above(s_), height = s_.height, width = s_.width;
+  const int64_t left = pixel.left(s_), above = pixel.above(s_), height = s_.height,
+                width = s_.width;
   const int64_t image_row = width * s_.channels, step = s_.dilation[0], across = s_.dilation[1];
   const int zero = static_cast<int>(p_.x_zero);
   const uint8_t* image = x + pixel.image * height * image_row + group * depth;
@@ -149,13 +151,15 @@ void Conv::gather_row(const uint8_t* x, int64_t group, const Pixel& pixel, uint8
 // Where channels fill chunks: straight to their places, `rows` chunks apart.
 void Conv::gather_chunks(const uint8_t* x, const Pixel& pixel, int64_t rows, uint8_t* to) const {
   const int64_t channels = s_.channels, height = s_.height, width = s_.width, next = rows * kChunk;
-  const int64_t left = pixel.left(s_), above = pixel.above(s_), step = s_.dilation[0], across = s_.dilation[1];
+  const int64_t left = pixel.left(s_), above = pixel.above(s_), step = s_.dilation[0],
+                across = s_.dilation[1];
   const int64_t bottom = above + s_.kernel[0] * step, right = left + s_.kernel[1] * across;
   const uint8_t* image = x + pixel.image * height * width * channels;
   const bool whole = above >= 0 && bottom - step < height && left >= 0 && right - across < width;
   if (whole && across == 1)
-    return k_.copy_chunks({image + (above * width + left) * channels, s_.kernel[0], s_.kernel[1] * channels,
-                           step * width * channels}, to, next);
+    return k_.copy_chunks({image + (above * width + left) * channels, s_.kernel[0],
+                           s_.kernel[1] * channels, step * width * channels},
+                          to, next);
   const int zero = static_cast<int>(p_.x_zero);
   for (int64_t h = above; h < bottom; h += step)
     for (int64_t w = left; w < right; w += across) {

@@ -53,74 +53,54 @@ HWY_INLINE void store_bytes(VF v, uint8_t* y) {  // v is not negative
 #endif
 }
 
-// What follows the sums of a panel; its constants stay in registers from pixel to pixel.
+// What follows the sums of one vector of channels; its constants stay in registers from pixel to pixel.
 class Finish {
  public:
-  explicit Finish(const Tile& t)
-      : first_{hn::LoadU(DF(), t.then.factor), hn::LoadU(DF(), t.then.offset)},
-        second_{hn::LoadU(DF(), t.then.factor + kLanes), hn::LoadU(DF(), t.then.offset + kLanes)},
-        low_(hn::Set(DF(), t.then.low)),
-        residual_factor_(hn::Set(DF(), t.then.residual_factor)) {}
+  Finish(const Tile& t, int64_t channel)
+      : factor_(hn::LoadU(DF(), t.then.factor + channel)),
+        offset_(hn::LoadU(DF(), t.then.offset + channel)),
+        residual_factor_(hn::Set(DF(), t.then.residual_factor)),
+        low_(hn::Set(DF(), t.then.low)) {}
 
-  HWY_INLINE void bytes(const int32_t* sums, const uint8_t* residual, uint8_t* y) const {
-    store_bytes(value(first_, sums, residual), y);
-    store_bytes(value(second_, sums + kLanes, residual ? residual + kLanes : nullptr), y + kLanes);
-  }
-  HWY_INLINE void floats(const int32_t* sums, const uint8_t* residual, float* y) const {
-    hn::StoreU(value(first_, sums, residual), DF(), y);
-    hn::StoreU(value(second_, sums + kLanes, residual ? residual + kLanes : nullptr), DF(),
-               y + kLanes);
-  }
-
- private:
-  struct Line {
-    VF factor, offset;
-  };
-  HWY_INLINE VF value(const Line& line, const int32_t* sums, const uint8_t* residual) const {
-    VF v = hn::MulAdd(hn::ConvertTo(DF(), hn::LoadU(DI(), sums)), line.factor, line.offset);
+  HWY_INLINE VF value(VI sums, const uint8_t* residual) const {
+    VF v = hn::MulAdd(hn::ConvertTo(DF(), sums), factor_, offset_);
     if (residual) {
       const hn::Rebind<uint8_t, DI> d8;
-      v = hn::MulAdd(hn::ConvertTo(DF(), hn::PromoteTo(DI(), hn::LoadU(d8, residual))),
-                     residual_factor_, v);
+      const VF r = hn::ConvertTo(DF(), hn::PromoteTo(DI(), hn::LoadU(d8, residual)));
+      v = hn::MulAdd(r, residual_factor_, v);
     }
     return hn::Max(v, low_);
   }
-  Line first_, second_;
-  VF low_, residual_factor_;
+
+ private:
+  VF factor_, offset_, residual_factor_, low_;
 };
 
-// Where the panel is not whole, or floats are wanted: by way of copies.
-HWY_NOINLINE void finish_any(const Tile& t, const int32_t* sums) {
-  constexpr int64_t kPanel = 2 * kLanes;
-  const Finish finish(t);
-  const size_t columns = static_cast<size_t>(t.columns);
-  uint8_t others[kPanel] = {}, bytes[kPanel];
-  float floats[kPanel];
-  for (int row = 0; row < t.rows; ++row, sums += kPanel) {
-    const int64_t at = row * t.row_stride;
-    if (t.residual) std::memcpy(others, t.residual + at, columns);
-    if (t.floats) {
-      finish.floats(sums, t.residual ? others : nullptr, floats);
-      std::memcpy(static_cast<float*>(t.y) + at, floats, sizeof(float) * columns);
-    } else {
-      finish.bytes(sums, t.residual ? others : nullptr, bytes);
-      std::memcpy(static_cast<uint8_t*>(t.y) + at, bytes, columns);
-    }
-  }
-}
-
+// What follows all sums, [row][channel]: where the panel is not whole, or floats are wanted, by way of copies.
 HWY_NOINLINE void finish_rows(const Tile& t, const int32_t* sums) {
   constexpr int64_t kPanel = 2 * kLanes;
-  if (t.floats || t.columns != kPanel) return finish_any(t, sums);
-  const Finish finish(t);
-  const int64_t stride = t.row_stride;
-  auto* y = static_cast<uint8_t*>(t.y);
-  if (const uint8_t* residual = t.residual)
-    for (int left = t.rows; left > 0; --left, sums += kPanel, y += stride, residual += stride)
-      finish.bytes(sums, residual, y);
-  else
-    for (int left = t.rows; left > 0; --left, sums += kPanel, y += stride)
-      finish.bytes(sums, nullptr, y);
+  const bool whole = t.columns == kPanel;
+  const size_t columns = static_cast<size_t>(t.columns);
+  const Finish halves[] = {Finish(t, 0), Finish(t, kLanes)};
+  uint8_t others[kPanel] = {}, bytes[kPanel];
+  float floats[kPanel];
+  for (int64_t row = 0; row < t.rows; ++row, sums += kPanel) {
+    const int64_t at = row * t.row_stride;
+    const uint8_t* residual = t.residual ? t.residual + at : nullptr;
+    if (residual && !whole) std::memcpy(others, residual, columns), residual = others;
+    auto* to_bytes = static_cast<uint8_t*>(t.y) + at;
+    auto* to_floats = static_cast<float*>(t.y) + at;
+#pragma GCC unroll 2
+    for (int64_t h = 0; h < 2; ++h) {
+      const int64_t c = h * kLanes;
+      const VF v = halves[h].value(hn::LoadU(DI(), sums + c), residual ? residual + c : nullptr);
+      if (t.floats) hn::StoreU(v, DF(), (whole ? to_floats : floats) + c);
+      else store_bytes(v, (whole ? to_bytes : bytes) + c);
+    }
+    if (whole) continue;
+    if (t.floats) std::memcpy(to_floats, floats, sizeof(float) * columns);
+    else std::memcpy(to_bytes, bytes, columns);
+  }
 }
 
 // Both loops below: rows of a chunk lie kChunk bytes apart, so that one pointer reaches all.
@@ -167,6 +147,20 @@ HWY_NOINLINE void tile_of_pairs(const Tile& t) {
 
 #if HWY_TARGET == HWY_AVX3
 template <int kRows>
+HWY_INLINE void finish_half(const Tile& t, const __m512i (&sums)[kRows], int64_t channel, uint8_t* y) {
+  const Finish finish(t, channel);
+  const uint8_t* residual = t.residual;
+  if (residual) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+      store_bytes(finish.value(VI{sums[r]}, residual + channel + r * t.row_stride), y + r * t.row_stride);
+  } else {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) store_bytes(finish.value(VI{sums[r]}, nullptr), y + r * t.row_stride);
+  }
+}
+
+template <int kRows>
 HWY_NOINLINE CAIRN_TARGET_VNNI void tile_of_bytes(const Tile& t) {
   const DI d;
   __m512i first[kRows], second[kRows];
@@ -189,6 +183,10 @@ HWY_NOINLINE CAIRN_TARGET_VNNI void tile_of_bytes(const Tile& t) {
         second[r] = _mm512_dpbusd_epi32(second[r], word, right_w);
       }
     }
+  if (!t.floats && t.columns == 2 * kLanes) {  // from the registers
+    auto* y = static_cast<uint8_t*>(t.y);
+    return finish_half(t, first, 0, y), finish_half(t, second, kLanes, y + kLanes);
+  }
   alignas(64) int32_t sums[kRows * 2 * kLanes];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)

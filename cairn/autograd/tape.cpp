@@ -1,6 +1,7 @@
 #include "cairn/autograd/tape.h"
 
 #include <atomic>
+#include <unordered_set>
 
 #include "cairn/ops/context.h"
 
@@ -8,14 +9,6 @@ namespace cairn {
 namespace {
 
 std::atomic<uint64_t> next_sequence{1};
-
-// The same value without its place on the tape.
-Tensor off_tape(const Tensor& t) {
-  Ref<TensorImpl> impl(new TensorImpl);
-  impl->desc = t.impl()->desc, impl->buffer = t.impl()->buffer;
-  impl->value = t.impl()->value, impl->trace = t.impl()->trace;
-  return Tensor(impl);
-}
 
 }  // namespace
 
@@ -48,6 +41,20 @@ Edge edge_of(const Tensor& t) {
   return {{}, 0, impl->origin ? impl->origin : t.ref()};
 }
 
+std::vector<Ref<TensorImpl>> leaves_behind(const Tensor& t) {
+  std::vector<Ref<TensorImpl>> leaves;
+  std::unordered_set<const RefCounted*> seen;
+  std::vector<Edge> pending = {edge_of(t)};
+  while (!pending.empty()) {
+    const Edge edge = std::move(pending.back());
+    pending.pop_back();
+    if (edge.leaf && seen.insert(edge.leaf.get()).second) leaves.push_back(edge.leaf);
+    if (edge.node && seen.insert(edge.node.get()).second)
+      pending.insert(pending.end(), edge.node->edges.begin(), edge.node->edges.end());
+  }
+  return leaves;
+}
+
 void attach(const Ref<GradNode>& node, std::span<Tensor> outputs) {
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   node->loc = context().loc;
@@ -78,7 +85,7 @@ void tape_record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> in
       // A State read now stays this value whatever is assigned later.
       Tensor value = saved[i];
       if (value.is_state()) {
-        value = off_tape(value);
+        value = same_value(value);
         value.impl()->requires_grad = inputs[i].requires_grad();
         value.impl()->origin = inputs[i].ref();
       }
@@ -86,14 +93,14 @@ void tape_record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> in
     }
   }
   if (op.is(kSaveOutputs))
-    for (const Tensor& t : outputs) node->outputs.push_back(off_tape(t));
+    for (const Tensor& t : outputs) node->outputs.push_back(same_value(t));
   attach(node, outputs);
 }
 
 std::vector<Tensor> GradNode::saved_outputs() {
   std::vector<Tensor> restored;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor t = off_tape(outputs[i]);
+    Tensor t = same_value(outputs[i]);
     if (is_float(t.dtype())) {
       t.impl()->requires_grad = true;
       t.impl()->grad_fn = Ref<RefCounted>(this);

@@ -41,6 +41,8 @@ class GradNode : public RefCounted {
 };
 
 Edge edge_of(const Tensor& t);
+// The leaves that a gradient of `t` could reach, each once, in the order of the tape.
+std::vector<Ref<TensorImpl>> leaves_behind(const Tensor& t);
 // grad() that treats `inputs` as independent of each other: nothing flows on behind them. Undefined where an
 // input is not reached.
 Tensors gradients_up_to(const Tensors& outputs, const Tensors& output_grads, const Tensors& inputs, bool create_graph);

@@ -1,9 +1,16 @@
-// Shared ownership with the count inside the object: one allocation, one word a handle.
+// Shared ownership with the count inside the object: one allocation, one word a handle. Some references are held only to look at
+// the object again (Held, by compile()): when no other is left, the object is forgotten.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace cairn {
+
+// Grows whenever something changes on which a compiled function may depend: train and eval, frozen parameters, dtypes, hooks,
+// replaced modules, objects forgotten. While it stays, compile() need not look at them.
+inline std::atomic<uint64_t> mode_changes{1};
+inline void note_mode_change() { mode_changes.fetch_add(1, std::memory_order_acq_rel); }
 
 class RefCounted {
  public:
@@ -13,12 +20,18 @@ class RefCounted {
   virtual ~RefCounted() = default;
   void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    const int held = held_.load(std::memory_order_relaxed);
+    const int left = references_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    if (left == 0) delete this;
+    else if (held != 0 && left == held) [[unlikely]] note_mode_change();
   }
   int use_count() const { return references_.load(std::memory_order_acquire); }
+  // Says of `by` of the references that they only look.
+  void hold(int by) const { held_.fetch_add(by, std::memory_order_acq_rel); }
+  bool forgotten() const { return use_count() == held_.load(std::memory_order_acquire); }
 
  private:
-  mutable std::atomic<int> references_{0};
+  mutable std::atomic<int> references_{0}, held_{0};
 };
 
 template <class T>
@@ -45,6 +58,33 @@ class Ref {
 
  private:
   T* object_ = nullptr;
+};
+
+// A reference that does not keep its object from being forgotten.
+template <class T>
+class Held {
+ public:
+  Held() = default;
+  Held(Ref<T> ref) : ref_(std::move(ref)) { count(1); }  // NOLINT: implicit
+  Held(const Held& other) : Held(other.ref_) {}
+  Held(Held&& other) noexcept : ref_(std::move(other.ref_)) {}
+  Held& operator=(Held other) noexcept {
+    std::swap(ref_, other.ref_);
+    return *this;
+  }
+  ~Held() { count(-1); }
+  T* get() const { return ref_.get(); }
+  T* operator->() const { return ref_.get(); }
+  T& operator*() const { return *ref_; }
+  explicit operator bool() const { return static_cast<bool>(ref_); }
+  operator const Ref<T>&() const { return ref_; }  // NOLINT: implicit
+  friend bool operator==(const Held& a, const Held& b) { return a.ref_ == b.ref_; }
+
+ private:
+  void count(int by) {
+    if (ref_) ref_->hold(by);
+  }
+  Ref<T> ref_;
 };
 
 }  // namespace cairn

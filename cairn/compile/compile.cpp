@@ -1,10 +1,16 @@
 #include "cairn/compile/compile.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <mutex>
+#include <thread>
 
+#include "cairn/autograd/tape.h"
 #include "cairn/base/parallel.h"
-#include "cairn/graph/recorder.h"
-#include "cairn/ops/functions.h"
+#include "cairn/compile/key.h"
+#include "cairn/compile/retrace.h"
+#include "cairn/ops/context.h"
 
 namespace cairn {
 namespace {
@@ -18,46 +24,58 @@ bool& compile_enabled() {
   return on;
 }
 
-// What an executable was traced for.
-struct Key {
-  std::vector<std::pair<DType, Shape>> arguments;
-  std::vector<char> requires_grad;
-  std::vector<std::pair<std::function<int64_t()>, int64_t>> modes;
-  Backend* backend;
-  bool grad_mode, autocast;
-  DType autocast_dtype;
-  int threads;
-
-  bool matches(std::span<const Tensor> args) const {
-    const Context& ctx = context();
-    if (args.size() != arguments.size() || grad_mode != ctx.grad_mode || autocast != ctx.autocast ||
-        autocast_dtype != ctx.autocast_dtype || threads != num_threads() || backend != &current_backend())
-      return false;
-    for (size_t i = 0; i < args.size(); ++i)
-      if (args[i].dtype() != arguments[i].first || args[i].shape() != arguments[i].second || args[i].requires_grad() != (requires_grad[i] != 0))
-        return false;
-    for (const auto& [probe, value] : modes)
-      if (probe() != value) return false;
-    return true;
+// Stands on the tape for the results of a compiled function, which keeps no tape itself: a gradient that would flow on to the
+// leaves that the function read is an error, as it would be lost.
+class ResultNode : public GradNode {
+ public:
+  ResultNode(const Graph& graph, const std::vector<Ref<TensorImpl>>& leaves) {
+    for (const auto& leaf : leaves) leaf->hold(1), edges.push_back({{}, 0, leaf});
+    for (ValueId v : graph.outputs) output_descs.push_back(graph.desc(v));
+    custom = [](const Tensors&, const Tensors&, const Tensors&) -> Tensors {
+      fail("a gradient reaches the result of a compiled function, which keeps no tape to go on with; call backward() or opt.step(loss) "
+           "inside compile(), or use the result detach()ed{}",
+           where(context().loc));
+    };
+  }
+  ~ResultNode() override {
+    for (const Edge& edge : edges) edge.leaf->hold(-1);
   }
 };
 
-struct Entry {
-  Key key;
-  std::unique_ptr<Executable> executable;
-};
-
-// Which argument's shape differs most often between executables.
-std::string changing_argument(const std::vector<std::unique_ptr<Entry>>& entries) {
-  const auto& first = entries.front()->key.arguments;
-  for (size_t a = 0; a < first.size(); ++a)
-    for (const auto& e : entries)
-      if (e->key.arguments.size() > a && e->key.arguments[a] != first[a])
-        return fmt::format("argument {} ({} and {} among others)", a, to_string(first[a].second), to_string(e->key.arguments[a].second));
-  return "a mode (train/eval, gradients, autocast or threads)";
+Ref<GradNode> result_node(const Graph& graph, const std::vector<Ref<TensorImpl>>& leaves) {
+  Ref<GradNode> node(new ResultNode(graph, leaves));
+  attach(node, {});
+  return node;
 }
 
-constexpr size_t kManyExecutables = 32;
+struct Entry {
+  explicit Entry(Key key) : key(std::move(key)) {}
+  Key key;
+  std::unique_ptr<Executable> executable;
+  std::vector<char> results_want;   // by result: whether it was computed from what wants a gradient
+  std::vector<int> leaf_arguments;  // the arguments among the leaves behind the results
+  Ref<GradNode> results;            // stands for the results on the tape, where they have a place there
+  std::string frozen;               // for CAIRN_RETRACE
+};
+using Entries = std::vector<std::unique_ptr<Entry>>;  // the one used last is the first
+
+// What differs between executables.
+std::string what_changes(const Entries& entries) {
+  const auto& first = entries.front()->key.arguments();
+  std::string text;
+  for (size_t a = 0; a < first.size(); ++a)
+    for (const auto& e : entries) {
+      const ArgumentKey &one = first[a], &other = e->key.arguments()[a];
+      if (one.shape == other.shape && one.dtype == other.dtype) continue;
+      text += fmt::format("{}argument {} ({}{} and {}{} among others)", text.empty() ? "" : " and ", a, name_of(one.dtype),
+                          to_string(one.shape), name_of(other.dtype), to_string(other.shape));
+      break;
+    }
+  return text.empty() ? "a mode (train/eval, gradients, autocast, threads, hooks) or a captured tensor" : text;
+}
+
+// Executables are made for each shape: with many of them something is amiss, and what they keep is bounded.
+constexpr size_t kManyExecutables = 32, kMostExecutables = 512, kMostBytes = size_t{256} << 20;
 
 }  // namespace
 
@@ -65,60 +83,150 @@ void set_compile_enabled(bool on) { compile_enabled() = on; }
 
 struct CompiledFunction::Impl {
   Body body;
-  std::vector<std::unique_ptr<Entry>> entries;
+  Entries entries;
   std::shared_ptr<Arena> arena = std::make_shared<Arena>();
   Executable* last = nullptr;
   bool retrace = environment_is("CAIRN_RETRACE");
+  bool warned_of_many = false, warned_of_giving_up = false;
+  std::mutex turn;                     // callers take turns
+  std::atomic<std::thread::id> caller{};
 
-  Graph trace(std::span<const Tensor> arguments, Key* key) {
+  // The trace of a call, and what it depends on and leads to, noted in `entry` where one is given.
+  Graph trace(std::span<const Tensor> arguments, Entry* entry) {
     Graph graph;
-    GraphRecorder recorder(graph);
-    RecorderScope scope(&recorder);
-    Tensors traced;
-    for (size_t i = 0; i < arguments.size(); ++i)
-      traced.push_back(recorder.argument(arguments[i].desc(), static_cast<int>(i), arguments[i].requires_grad()));
-    const Tensors results = body(traced);
-    for (const Tensor& t : results) {
-      check(t.defined(), "compile: the function returned an undefined tensor");
-      graph.outputs.push_back(recorder.value_of(t));
+    std::vector<Mode> modes;
+    std::vector<GradientMode> gradient_modes;
+    {
+      GraphRecorder recorder(graph);
+      const RecorderScope scope(&recorder);
+      Tensors traced = traced_arguments(recorder, arguments);
+      const Tensors results = body(traced);
+      for (const Tensor& t : results) {
+        check(t.defined(), "compile: the function returned an undefined tensor");
+        graph.outputs.push_back(recorder.value_of(t));
+      }
+      recorder.finish();
+      if (entry) note_tape(*entry, graph, traced, results);
+      modes = std::move(recorder.modes), gradient_modes = std::move(recorder.gradient_modes);
     }
-    recorder.finish();
-    if (key) {
-      const Context& ctx = context();
-      for (const Tensor& t : arguments) key->arguments.emplace_back(t.dtype(), t.shape()), key->requires_grad.push_back(t.requires_grad());
-      key->modes = std::move(recorder.modes);
-      key->backend = &current_backend();
-      key->grad_mode = ctx.grad_mode, key->autocast = ctx.autocast, key->autocast_dtype = ctx.autocast_dtype;
-      key->threads = num_threads();
-    }
+    for (GraphInput& in : graph.inputs)  // what someone keeps from now on is no constant: he made it once, and the next trace finds it
+      if (in.kind == InputKind::constant && !in.tensor->forgotten()) {
+        in.kind = InputKind::captured;
+        modes.push_back(mode_of(in.tensor));
+      }
+    for (const GraphInput& in : graph.inputs)
+      if (in.kind == InputKind::captured && in.tensor->forgotten())
+        fail("compile: the function gives a variable that it captured (a tensor {}) another value, which a later call could not see; "
+             "make it a State and assign() it, or pass it in and return it",
+             to_string(in.tensor->desc));
+    if (entry) entry->key.depends_on(std::move(modes), std::move(gradient_modes));
     return graph;
   }
 
-  Executable& find(std::span<const Tensor> arguments) {
-    for (auto& entry : entries)
-      if (entry->key.matches(arguments)) {
-        if (retrace) check_same(arguments, *entry);
-        return *entry->executable;
+  // A State stands for itself, and a tensor that is given twice is one leaf.
+  static Tensors traced_arguments(GraphRecorder& recorder, std::span<const Tensor> arguments) {
+    Tensors traced;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const Tensor& t = arguments[i];
+      Tensor stand_in = t.is_state() ? t : recorder.argument(t, static_cast<int>(i));
+      for (size_t k = 0; k < i && t.requires_grad() && !t.is_state(); ++k)
+        if (arguments[k].impl() == t.impl()) stand_in = traced[k];
+      traced.push_back(stand_in);
+    }
+    return traced;
+  }
+
+  static void note_tape(Entry& entry, const Graph& graph, const Tensors& traced, const Tensors& results) {
+    std::vector<Ref<TensorImpl>> leaves;
+    for (const Tensor& t : results) {
+      entry.results_want.push_back(t.requires_grad());
+      for (const auto& leaf : leaves_behind(t)) {
+        const auto argument = std::find_if(traced.begin(), traced.end(), [&](const Tensor& a) { return a.impl() == leaf.get(); });
+        if (leaf->value >= 0 && argument != traced.end()) entry.leaf_arguments.push_back(static_cast<int>(argument - traced.begin()));
+        else if (leaf->value < 0 && std::find(leaves.begin(), leaves.end(), leaf) == leaves.end()) leaves.push_back(leaf);
       }
-    auto entry = std::make_unique<Entry>();
-    Graph graph = trace(arguments, &entry->key);
-    if (retrace) traced_texts.push_back({entry.get(), to_text(graph)});
+    }
+    if (!leaves.empty() || !entry.leaf_arguments.empty()) entry.results = result_node(graph, leaves);
+  }
+
+  Entry& find(std::span<const Tensor> arguments) {
+    const int threads = num_threads();
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (entries[i]->key.matches(arguments, threads)) {
+        if (i > 0) std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i), entries.begin() + static_cast<ptrdiff_t>(i) + 1);
+        if (retrace) [[unlikely]] check_same_trace(entries[0]->frozen, frozen_text(trace(arguments, nullptr)));
+        return *entries[0];
+      }
+    return add(arguments, threads);
+  }
+
+  Entry& add(std::span<const Tensor> arguments, int threads) {
+    std::erase_if(entries, [](const auto& e) { return e->key.forgotten(); });
+    auto entry = std::make_unique<Entry>(Key(arguments, threads));
+    Graph graph = trace(arguments, entry.get());
+    if (retrace) entry->frozen = frozen_text(graph);
     entry->executable = std::make_unique<Executable>(std::move(graph), current_backend(), arena);
-    entries.push_back(std::move(entry));
-    if (entries.size() == kManyExecutables)
-      fmt::print(stderr, "cairn: a compiled function has {} executables; what keeps changing is {}\n", entries.size(), changing_argument(entries));
-    return *entries.back()->executable;
+    entries.insert(entries.begin(), std::move(entry));
+    give_up_old_ones();
+    return *entries[0];
   }
 
-  void check_same(std::span<const Tensor> arguments, const Entry& entry) {
-    const std::string now = to_text(trace(arguments, nullptr));
-    for (const auto& [e, text] : traced_texts)
-      if (e == &entry && text != now)
-        fail("CAIRN_RETRACE: the function traces to another graph than before with the same shapes and modes: it depends on "
-             "something of the host that changes; pass that in as a tensor");
+  void give_up_old_ones() {
+    size_t bytes = 0, kept = 0;
+    while (kept < entries.size() && (bytes += entries[kept]->executable->bytes()) <= kMostBytes && kept < kMostExecutables) ++kept;
+    kept = std::max<size_t>(kept, 1);
+    if (!std::exchange(warned_of_many, warned_of_many || entries.size() >= kManyExecutables) && warned_of_many)
+      fmt::print(stderr, "cairn: a compiled function has {} executables; what keeps changing is {}\n", entries.size(), what_changes(entries));
+    if (kept == entries.size()) return;
+    if (!std::exchange(warned_of_giving_up, true))
+      fmt::print(stderr,
+                 "cairn: a compiled function has {} executables of {} MB: from now on the ones not used for longest are given up, and made "
+                 "again when they are wanted; what keeps changing is {}: pad it to a few sizes\n",
+                 entries.size(), bytes >> 20, what_changes(entries));
+    entries.resize(kept);
   }
 
-  std::vector<std::pair<Entry*, std::string>> traced_texts;
+  static Ref<GradNode> with_arguments(const GradNode& results, const Entry& entry, std::span<const Tensor> arguments) {
+    std::vector<Ref<TensorImpl>> leaves;
+    for (const Edge& edge : results.edges) leaves.push_back(edge.leaf);
+    for (int i : entry.leaf_arguments) leaves.push_back(arguments[i].ref());
+    return result_node(entry.executable->graph(), leaves);
+  }
+
+  void run(std::span<const Tensor> arguments, Entry& entry, std::span<Tensor> outputs) {
+    last = entry.executable.get();
+    last->run(arguments, outputs);
+    if (!entry.results) return;
+    Ref<GradNode> node = entry.results;
+    if (!entry.leaf_arguments.empty()) node = with_arguments(*node, entry, arguments);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (!entry.results_want[i]) continue;
+      TensorImpl& result = *outputs[i].impl();
+      result.requires_grad = true;
+      result.grad_fn = Ref<RefCounted>(node.get());
+      result.grad_index = static_cast<int>(i);
+    }
+  }
+};
+
+// One caller at a time; the others wait.
+class CompiledFunction::Turn {
+ public:
+  explicit Turn(Impl& impl) : impl_(impl) {
+    const auto self = std::this_thread::get_id();
+    check(impl.caller.load(std::memory_order_relaxed) != self, "compile: the compiled function calls itself while it runs");
+    impl.turn.lock();
+    impl.caller.store(self, std::memory_order_relaxed);
+  }
+  ~Turn() {
+    impl_.caller.store({}, std::memory_order_relaxed);
+    impl_.turn.unlock();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Impl& impl_;
 };
 
 CompiledFunction::CompiledFunction(Body body) : impl_(new Impl{std::move(body)}) {}
@@ -127,26 +235,34 @@ CompiledFunction::CompiledFunction(CompiledFunction&&) noexcept = default;
 size_t CompiledFunction::executables() const { return impl_->entries.size(); }
 Executable* CompiledFunction::last() const { return impl_->last; }
 
+namespace {
+// Inside another trace, and with compilation off, the body simply runs.
+bool runs_as_it_is(std::span<const Tensor> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (!arguments[i].defined()) fail("compile: argument {} is an undefined tensor{}", i, where(context().loc));
+  return context().recorder || !compile_enabled();
+}
+}  // namespace
+
 void CompiledFunction::call(std::span<const Tensor> arguments, std::span<Tensor> outputs) {
-  // Inside another trace, and with compilation off, the body simply runs.
-  if (context().recorder || !compile_enabled()) {
+  if (runs_as_it_is(arguments)) {
     const Tensors results = impl_->body(arguments);
     check(results.size() == outputs.size(), "compile: {} results, {} expected", results.size(), outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = results[i];
     return;
   }
-  Executable& executable = impl_->find(arguments);
-  check(executable.output_count() == outputs.size(), "compile: {} results, {} expected", executable.output_count(), outputs.size());
-  impl_->last = &executable;
-  executable.run(arguments, outputs);
+  const Turn turn(*impl_);
+  Entry& entry = impl_->find(arguments);
+  check(entry.executable->output_count() == outputs.size(), "compile: {} results, {} expected", entry.executable->output_count(), outputs.size());
+  impl_->run(arguments, entry, outputs);
 }
 
 Tensors CompiledFunction::call(std::span<const Tensor> arguments) {
-  if (context().recorder || !compile_enabled()) return impl_->body(arguments);
-  Executable& executable = impl_->find(arguments);
-  impl_->last = &executable;
-  Tensors outputs(executable.output_count());
-  executable.run(arguments, outputs);
+  if (runs_as_it_is(arguments)) return impl_->body(arguments);
+  const Turn turn(*impl_);
+  Entry& entry = impl_->find(arguments);
+  Tensors outputs(entry.executable->output_count());
+  impl_->run(arguments, entry, outputs);
   return outputs;
 }
 

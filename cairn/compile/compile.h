@@ -8,9 +8,21 @@
 //   });
 //   for (auto& [x, y] : batches) printf("%f\n", step(x, y).item());
 //
-// Tensors that the function captures are read at each call. Values cannot be read while tracing; loops and
-// branches of the host are taken as they were. Different shapes, dtypes or modes (train/eval, gradients,
-// autocast, threads) get executables of their own. Not for use by two threads at once.
+// What a call reads, as the function would: the values of its arguments; the values of States (parameters, buffers, optimizer slots,
+// learning rates), also after assign(), load_state_dict() and to(); .grad() of leaves, which backward() inside adds to; the random
+// generator, also after manual_seed() and from any thread.
+// What makes a call trace anew, once for each (the key of an executable): the arguments' shapes and dtypes, whether they want a gradient
+// and from which leaves; which State an argument is; train/eval of modules, their hooks and replaced children; frozen parameters; dtypes
+// of parameters; whether a leaf has a gradient; NoGrad, autocast, number of threads, back end; a captured tensor or module that nobody
+// but compile() refers to any more (w = other; net.emplace()).
+// What is frozen at the trace: numbers of the host (x * alpha, tensor({alpha})), branches and loops taken, and a captured variable that
+// was given another tensor while someone still holds the first. CAIRN_RETRACE=1 traces every call again and throws Error where any of
+// this differs. What must change from call to call is an argument or a State.
+// What is refused with an Error: reading a value; giving a captured variable another value inside; a gradient that would flow through
+// the border, from a result back into the function or from the function to what an argument was computed from: detach() there.
+//
+// Executables are kept until they take 256 MB together, then the ones not used for longest are given up; a line on standard error names the
+// argument that keeps changing. Threads that call one compiled function take turns. Results own their memory.
 #pragma once
 #include <functional>
 #include <memory>
@@ -32,12 +44,13 @@ class CompiledFunction {
 
   void call(std::span<const Tensor> arguments, std::span<Tensor> outputs);
   Tensors call(std::span<const Tensor> arguments);
-  // How many executables there are, and the one that ran last (nullptr: none yet).
+  // How many executables there are, and the one that ran last (nullptr: none yet; until the next call).
   size_t executables() const;
   Executable* last() const;
 
  private:
   struct Impl;
+  class Turn;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -67,6 +67,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   bind_arena();
   results_.resize(graph_.outputs.size());
   staged_.resize(graph_.inputs.size());
+  if (graph_.random_ops) random_ = empty({2}, DType::i64);
   stats_.arena_bytes = memory_.arena_bytes,
   stats_.bytes_without_reuse = memory_.bytes_without_reuse;
   stats_.compile_seconds = now() - start;
@@ -171,15 +172,24 @@ void Executable::set_slots(const std::vector<Slot>& slots, void* address) {
   }
 }
 
+Tensor Executable::source_of(const GraphInput& in, std::span<const Tensor> arguments) const {
+  switch (in.kind) {
+    case InputKind::argument: return arguments[in.argument];
+    case InputKind::gradient: return Tensor(in.argument >= 0 ? arguments[in.argument].impl()->grad : in.tensor->grad);
+    case InputKind::generator: return random_;
+    default: return Tensor(in.tensor);
+  }
+}
+
 void Executable::bind_inputs(std::span<const Tensor> arguments) {
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     const GraphInput& in = graph_.inputs[i];
-    const TensorImpl* source =
-        in.kind == InputKind::argument ? arguments[in.argument].impl() : in.tensor.get();
+    const TensorImpl* source = in.lasting()                        ? in.tensor.get()
+                               : in.kind == InputKind::argument ? arguments[in.argument].impl()
+                                                                : source_of(in, arguments).impl();
     if (!source->desc.contiguous()) {
       NoGrad no_grad;
-      staged_[i] =
-          contiguous(in.kind == InputKind::argument ? arguments[in.argument] : Tensor(in.tensor));
+      staged_[i] = contiguous(source_of(in, arguments));
       source = staged_[i].impl();
     }
     void* address = source->buffer->data();
@@ -240,9 +250,13 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
   for (Tensor& t : outputs) t = Tensor();
   bind_outputs(outputs);
   if (memory_.derived_bytes) run_derived();
+  if (graph_.random_ops) {
+    words_ = take_random(graph_.random_ops);
+    backend_.copy_from_host(random_.impl()->buffer->data(), words_.data(), sizeof words_);
+  }
   if (profiling()) [[unlikely]] run_profiled(arguments);
   else run_steps(arguments);
-  commit();
+  commit(arguments);
   ++stats_.runs;
 }
 
@@ -261,11 +275,20 @@ void Executable::run_steps(std::span<const Tensor> arguments) {
   fault_ = {};
   for (const Step& step : steps_) {
     if (step.derived) continue;
-    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+    launch(arguments, step);
     if (step.may_fault) [[unlikely]] {
       backend_.synchronize();
       if (fault_.kind != Fault::none) raise(arguments, step);
     }
+  }
+}
+
+// A kernel may refuse what it finds on the host: a length beyond the sequence.
+void Executable::launch(std::span<const Tensor> arguments, const Step& step) {
+  try {
+    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+  } catch (const Error& refusal) {
+    raise(arguments, step, refusal.what());
   }
 }
 
@@ -293,7 +316,7 @@ void Executable::run_profiled(std::span<const Tensor> arguments) {
     if (step.derived) continue;
     ProfileEvent event = event_of(graph_, graph_.nodes[step.node]);
     event.start = profile_now();
-    step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+    launch(arguments, step);
     backend_.synchronize();
     event.seconds = profile_now() - event.start;
     add_profile_event(std::move(event));
@@ -301,39 +324,57 @@ void Executable::run_profiled(std::span<const Tensor> arguments) {
   }
 }
 
-// Nothing failed: the States take their new values.
-void Executable::commit() {
+const void* Executable::where_is(ValueId v) const {
+  const Place& place = memory_.places[root(v)];
+  switch (place.kind) {
+    case Place::input: return input_addresses_[place.index];
+    case Place::output: return output_addresses_[place.index];
+    case Place::state: return state_addresses_[place.index];
+    default: return address_of(v);
+  }
+}
+
+// Nothing failed: the States and gradients take their new values.
+void Executable::commit(std::span<const Tensor> arguments) {
   for (int i : memory_.copied_assignments) {
     const Assignment& a = graph_.assignments[i];
-    const ValueId r = root(a.value);
-    const Place& place = memory_.places[r];
-    const void* source = place.kind <= Place::derived ? address_of(a.value)
-                         : place.kind == Place::input  ? input_addresses_[place.index]
-                         : place.kind == Place::output ? output_addresses_[place.index]
-                                                       : state_addresses_[place.index];
-    backend_.copy_within(state_addresses_[i], source, graph_.desc(a.value).bytes());
+    backend_.copy_within(state_addresses_[i], where_is(a.value), graph_.desc(a.value).bytes());
   }
   for (const Assignment& a : graph_.assignments) ++a.state->version;
-  for (const Assignment& g : graph_.gradients) {
+  for (const Gradient& g : graph_.gradients) {
+    TensorImpl& leaf = g.argument >= 0 ? *arguments[g.argument].impl() : *g.leaf;
+    if (g.value < 0) {
+      leaf.grad = {};
+      continue;
+    }
     Tensor fresh = empty(graph_.desc(g.value).shape, graph_.desc(g.value).dtype);
-    const Place& place = memory_.places[root(g.value)];
-    const void* source = place.kind <= Place::derived ? address_of(g.value)
-                         : place.kind == Place::output ? output_addresses_[place.index]
-                         : place.kind == Place::state  ? state_addresses_[place.index]
-                                                       : input_addresses_[place.index];
-    backend_.copy_within(fresh.impl()->buffer->data(), source, fresh.desc().bytes());
-    g.state->grad = fresh.ref();
+    backend_.copy_within(fresh.impl()->buffer->data(), where_is(g.value), fresh.desc().bytes());
+    leaf.grad = fresh.ref();
   }
-  if (graph_.random_ops) advance_generator(graph_.random_ops);
+}
+
+namespace {
+// What a prepared kernel takes on the host, with its descriptors and code: as measured on steps of convolutions and of transformers.
+constexpr size_t kBytesOfStep = 12 << 10;
+}  // namespace
+
+size_t Executable::bytes() const {
+  size_t total = memory_.derived_bytes + steps_.size() * kBytesOfStep;
+  for (const auto& kept : results_)
+    for (const Tensor& t : kept) total += t.defined() ? t.impl()->buffer->bytes() : 0;
+  for (const Tensor& t : staged_) total += t.defined() ? t.impl()->buffer->bytes() : 0;
+  return total;
 }
 
 // The failed step runs again, op by op as it was traced, to find where it went wrong: no State has
 // changed yet, so it meets the same values.
-void Executable::raise(std::span<const Tensor> arguments, const Step& step) {
-  find_fault(traced_, arguments);
+void Executable::raise(std::span<const Tensor> arguments, const Step& step, const char* refusal) {
+  if (graph_.random_ops) return_random(words_, graph_.random_ops);
+  find_fault(traced_, [&](const GraphInput& in) { return source_of(in, arguments); });
   const Node& node = graph_.nodes[step.node];  // only the compiled form fails
   const std::string place = fmt::format(" (at {}{}{}:{})", node.path, node.path.empty() ? "" : ", ",
                                         node.loc.file_name(), node.loc.line());
+  if (refusal) fail("{}: {}{}", node.op->name, refusal, place);
   if (fault_.kind == Fault::bad_index)
     fail("{}: index {} at position {} is out of range{}", node.op->name, fault_.value,
          fault_.position, place);

@@ -8,6 +8,7 @@
 
 #include "cairn/compile/passes.h"
 #include "cairn/graph/graph.h"
+#include "cairn/ops/random.h"
 
 namespace cairn {
 
@@ -38,11 +39,14 @@ class Executable {
   ~Executable();
 
   // Replays the step. `arguments` in the traced order; results own their buffers. Throws Error when a
-  // kernel met a bad index or a value was not finite: no State has changed then.
+  // kernel met a bad index or a value was not finite: no State, gradient or generator has changed then.
   void run(std::span<const Tensor> arguments, std::span<Tensor> outputs);
 
   size_t output_count() const { return graph_.outputs.size(); }
-  const Graph& graph() const { return graph_; }
+  const Graph& traced() const { return traced_; }  // as recorded
+  const Graph& graph() const { return graph_; }    // as compiled
+  // About what it keeps from one run to the next, beside the arena.
+  size_t bytes() const;
   const ExecutableStats& stats() const { return stats_; }
 
  private:
@@ -65,6 +69,7 @@ class Executable {
   void prepare_steps();
   void bind_arena();
   void set_slots(const std::vector<Slot>& slots, void* address);
+  Tensor source_of(const GraphInput& in, std::span<const Tensor> arguments) const;
   void bind_inputs(std::span<const Tensor> arguments);
   void bind_states();
   void bind_outputs(std::span<Tensor> outputs);
@@ -73,8 +78,10 @@ class Executable {
   void check_late();
   void run_steps(std::span<const Tensor> arguments);
   void run_profiled(std::span<const Tensor> arguments);
-  void commit();
-  [[noreturn]] void raise(std::span<const Tensor> arguments, const Step& step);
+  void commit(std::span<const Tensor> arguments);
+  const void* where_is(ValueId v) const;  // after a run
+  void launch(std::span<const Tensor> arguments, const Step& step);
+  [[noreturn]] void raise(std::span<const Tensor> arguments, const Step& step, const char* refusal = nullptr);
   void* address_of(ValueId v) const;
   ValueId root(ValueId v) const;
 
@@ -86,12 +93,14 @@ class Executable {
   MemoryPlan memory_;
   std::vector<char> derived_;       // by node
   Ref<Buffer> derived_memory_;
-  std::vector<std::pair<Ref<TensorImpl>, uint64_t>> sources_;  // of derived values: version they are of
+  std::vector<std::pair<Held<TensorImpl>, uint64_t>> sources_;  // of derived values: version they are of
   bool derived_ready_ = false;
   std::vector<Step> steps_;
   std::vector<std::vector<Slot>> input_slots_, output_slots_, state_slots_;
   std::vector<void*> input_addresses_, output_addresses_, state_addresses_;
   std::vector<Tensor> staged_;   // arguments made contiguous
+  Tensor random_;                // the generator's words at the start of the run
+  GeneratorWords words_ = {};
   // Kept, to be handed out again when the caller let go: two of each, as callers keep one for a while.
   std::vector<std::array<Tensor, 2>> results_;
   ExecutableStats stats_;

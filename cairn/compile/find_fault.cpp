@@ -42,25 +42,24 @@ class Checker {
  public:
   explicit Checker(const Graph& graph) : graph_(graph), values_(graph.values.size()), infinite_(graph.values.size(), 0) {}
 
-  void run(std::span<const Tensor> arguments) {
+  void run(FunctionRef<Tensor(const GraphInput&)> read) {
     const NoGrad no_grad;
     const RecorderScope eager(nullptr);
-    for (const GraphInput& in : graph_.inputs) read(in, arguments);
+    for (const GraphInput& in : graph_.inputs) look_at_input(in, read(in));
     const std::vector<char> chosen = before_a_check(graph_);
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
       if (chosen[i]) visit(graph_.nodes[i]);
   }
 
  private:
-  void read(const GraphInput& in, std::span<const Tensor> arguments) {
-    const bool argument = in.kind == InputKind::argument;
-    const Tensor& t = values_[in.value] = argument ? arguments[in.argument] : Tensor(in.tensor);
+  void look_at_input(const GraphInput& in, const Tensor& t) {
+    values_[in.value] = t;
     const Look look = look_at(t);
     infinite_[in.value] = look.kind == Kind::infinite;
     if (look.kind != Kind::nan) return;
-    if (argument) fail("argument {} of the step holds NaN (element {}); check the data", in.argument, look.element);
-    fail("a {} of {} that the step reads holds NaN (element {})", in.kind == InputKind::state ? "State" : "tensor", to_string(t.desc()),
-         look.element);
+    if (in.kind == InputKind::argument) fail("argument {} of the step holds NaN (element {}); check the data", in.argument, look.element);
+    const char* what = in.kind == InputKind::state ? "State" : in.kind == InputKind::gradient ? "gradient" : "tensor";
+    fail("a {} of {} that the step reads holds NaN (element {})", what, to_string(t.desc()), look.element);
   }
 
   void visit(const Node& node) {
@@ -93,6 +92,6 @@ class Checker {
 
 }  // namespace
 
-void find_fault(const Graph& traced, std::span<const Tensor> arguments) { Checker(traced).run(arguments); }
+void find_fault(const Graph& traced, FunctionRef<Tensor(const GraphInput&)> read) { Checker(traced).run(read); }
 
 }  // namespace cairn

@@ -87,7 +87,7 @@ class Planner {
       if (p.kind == Place::alias && p.base == in) return i;
       const Place& q = plan_.places[in];
       if (p.kind == Place::state && q.kind == Place::input &&
-          graph_.inputs[q.index].tensor == graph_.assignments[p.index].state)
+          graph_.inputs[q.index].reads(graph_.assignments[p.index].state))
         return i;
     }
     return -1;
@@ -138,7 +138,7 @@ class Planner {
     const int writer = birth(v);
     if (writer < last_fault()) return false;
     for (const GraphInput& in : graph_.inputs) {
-      if (in.tensor != a.state) continue;
+      if (!in.reads(a.state)) continue;
       if (last_use_[in.value] > writer) return false;
       if (last_use_[in.value] == writer && !elementwise_reader(writer, in.value, v)) return false;
       if (last_use_[in.value] == end()) return false;
@@ -298,7 +298,7 @@ std::vector<bool> fixed_values(const Graph& graph) {
   for (const Assignment& a : graph.assignments) assigned.insert(a.state.get());
   std::vector<bool> fixed(graph.values.size(), false);
   for (const GraphInput& in : graph.inputs)
-    fixed[in.value] = in.kind != InputKind::argument && !assigned.count(in.tensor.get());
+    fixed[in.value] = in.lasting() && !assigned.count(in.tensor.get());
   const std::vector<ValueId> results = graph.results();
   const std::set<ValueId> is_result(results.begin(), results.end());
   for (const Node& node : graph.nodes) {

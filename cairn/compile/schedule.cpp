@@ -34,7 +34,7 @@ class Scheduler {
   void find_updates() {
     std::set<ValueId> assigned, wanted(graph_.outputs.begin(), graph_.outputs.end());
     for (const Assignment& a : graph_.assignments) assigned.insert(a.value);
-    for (const Assignment& g : graph_.gradients) wanted.insert(g.value);
+    for (const Gradient& g : graph_.gradients) wanted.insert(g.value);  // -1 is no value
     std::vector<std::vector<int>> readers(graph_.values.size());
     for (int i = 0; i < count_; ++i) {
       if (may_fault(graph_, i)) last_fault_ = i;
@@ -64,7 +64,7 @@ class Scheduler {
       const int writer = graph_.values[a.value].producer;
       if (writer < 0) continue;
       for (const GraphInput& in : graph_.inputs) {
-        if (in.tensor != a.state) continue;
+        if (!in.reads(a.state)) continue;
         std::set<ValueId> old = {in.value};  // and its views
         for (int i = 0; i < count_; ++i)
           for (ValueId v : graph_.nodes[i].inputs)

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "cairn/compile/passes.h"
+#include "cairn/ops/context.h"
 
 namespace cairn {
 namespace {
@@ -55,7 +56,7 @@ class ViewPass {
       if (node.op->is(kView) && !out[0].layout.blocked()) out[0].layout = Layout::contiguous(out[0].shape);
       for (int i = 0; i < node.inputs.ssize(); ++i) {
         const TensorDesc d = graph().desc(node.inputs[i]);
-        if (d.layout.blocked() || d.contiguous() || backend_.reads_strides(call, i)) continue;
+        if (d.layout.blocked() || d.contiguous() || reads_strides(backend_, call, i)) continue;
         node.inputs[i] = copy_of(node.inputs[i], node);
         for (int j = 0; j < node.inputs.ssize(); ++j) call.inputs[j] = &graph().values[node.inputs[j]].desc;
       }

@@ -24,7 +24,8 @@ OpCall Graph::call_of(const Node& node) {
 std::vector<ValueId> Graph::results() const {
   std::vector<ValueId> all = outputs;
   for (const Assignment& a : assignments) all.push_back(a.value);
-  for (const Assignment& g : gradients) all.push_back(g.value);
+  for (const Gradient& g : gradients)
+    if (g.value >= 0) all.push_back(g.value);
   return all;
 }
 
@@ -103,7 +104,10 @@ const char* kind_name(InputKind kind) {
   switch (kind) {
     case InputKind::argument: return "argument";
     case InputKind::captured: return "captured";
+    case InputKind::constant: return "constant";
     case InputKind::state: return "state";
+    case InputKind::gradient: return "gradient";
+    case InputKind::generator: return "generator";
   }
   return "";
 }
@@ -120,9 +124,10 @@ std::string to_text(const Graph& graph) {
   for (const Assignment& a : graph.assignments) {
     ValueId input = -1;
     for (const GraphInput& in : graph.inputs)
-      if (in.tensor == a.state) input = in.value;
+      if (in.reads(a.state)) input = in.value;
     text += fmt::format("assign %{} to the state of %{}\n", a.value, input);
   }
+  for (const Gradient& g : graph.gradients) text += g.value < 0 ? "no gradient any more\n" : fmt::format("gradient %{}\n", g.value);
   return text;
 }
 
@@ -179,7 +184,10 @@ ValueId Rewriter::add(const Node& like, const OpDef& op, const Attrs& attrs, con
 Graph Rewriter::finish() {
   for (ValueId v : old_.outputs) graph_.outputs.push_back(map_[v]);
   for (const Assignment& a : old_.assignments) graph_.assignments.push_back({a.state, map_[a.value]});
-  for (const Assignment& g : old_.gradients) graph_.gradients.push_back({g.state, map_[g.value]});
+  for (Gradient g : old_.gradients) {
+    if (g.value >= 0) g.value = map_[g.value];
+    graph_.gradients.push_back(g);
+  }
   return std::move(graph_);
 }
 

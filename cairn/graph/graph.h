@@ -49,16 +49,32 @@ struct Value {
   int32_t producer = -1;  // node; -1: an input of the graph
 };
 
-enum class InputKind : uint8_t { argument, captured, state };
+// What a graph reads at each replay.
+enum class InputKind : uint8_t {
+  argument,   // the argument of that number
+  captured,   // a tensor that the function refers to, and whose value never changes
+  constant,   // one that the function made while it was traced, from numbers of the host
+  state,      // a State: its value now
+  gradient,   // the .grad() of a State, of a captured tensor, or of the argument of that number
+  generator,  // the random generator's words
+};
 struct GraphInput {
   InputKind kind;
   ValueId value;
-  int argument = -1;         // its number, for arguments
-  Ref<TensorImpl> tensor;    // what is read at replay, for the others
+  int argument = -1;  // its number, for arguments and their gradients
+  Held<TensorImpl> tensor;        // captured, constant, state; the leaf of a gradient
+  bool reads(const Held<TensorImpl>& state) const { return kind == InputKind::state && tensor == state; }
+  // What stays as it is from one replay to the next, but for assignments to States.
+  bool lasting() const { return kind == InputKind::captured || kind == InputKind::constant || kind == InputKind::state; }
 };
-struct Assignment {  // a State's value after the step, or a leaf's gradient
-  Ref<TensorImpl> state;
+struct Assignment {  // a State's value after the step
+  Held<TensorImpl> state;
   ValueId value;
+};
+struct Gradient {  // what .grad() of a leaf is after the step
+  Held<TensorImpl> leaf;           // a State or a captured tensor
+  int argument = -1;   // or the argument of that number
+  ValueId value = -1;  // -1: it has none
 };
 
 struct Graph {
@@ -66,7 +82,8 @@ struct Graph {
   std::vector<Value> values;
   std::vector<GraphInput> inputs;
   std::vector<ValueId> outputs;
-  std::vector<Assignment> assignments, gradients;
+  std::vector<Assignment> assignments;
+  std::vector<Gradient> gradients;
   int64_t random_ops = 0;  // how far a replay moves the generator
 
   const TensorDesc& desc(ValueId v) const { return values[v].desc; }

@@ -55,6 +55,12 @@ void check_labels(const char* network, int64_t classes, bool given) {
           where(context().loc));
 }
 
+// What the discriminator's last module sees of a picture.
+int64_t features_of(const GanSize& size) {
+  const Plan plan = plan_of(size.side);
+  return plan.widest(size) * plan.narrow * plan.narrow;
+}
+
 }  // namespace
 
 void check_gan_image(int64_t height, int64_t width) {
@@ -71,14 +77,11 @@ void check_gan_image(int64_t height, int64_t width) {
       height, below, above);
 }
 
-Generator::Generator(const GanSize& wanted) : size(checked(wanted)) {
+Generator::Generator(const GanSize& wanted)
+    : size(checked(wanted)),
+      label(size.classes > 0 ? std::optional(child("label", nn::Embedding(size.classes, kLabelFeatures))) : std::nullopt) {
   const Plan plan = plan_of(size.side);
-  int64_t in = size.z;
-  if (size.classes > 0) {
-    label = child("label", nn::Embedding(size.classes, kLabelFeatures));
-    in += kLabelFeatures;
-  }
-  net = child("net", nn::Sequential());
+  const int64_t in = size.z + (label ? kLabelFeatures : 0);
   int64_t channels = plan.widest(size);
   add_up(net, in, channels, plan.narrow, 1, 0);
   for (; channels > size.width; channels /= 2) add_up(net, channels, channels / 2, 4, 2, 1);
@@ -96,14 +99,11 @@ Tensor Generator::forward(Tensor z, Tensor labels) {
   return net(reshape(both, {both.size(0), both.size(1), 1, 1}));
 }
 
-Discriminator::Discriminator(const GanSize& wanted, GanNorm norm) : size(checked(wanted)) {
+Discriminator::Discriminator(const GanSize& wanted, GanNorm norm)
+    : size(checked(wanted)),
+      label(size.classes > 0 ? std::optional(child("label", nn::Embedding(size.classes, features_of(size)))) : std::nullopt) {
   const Plan plan = plan_of(size.side);
-  const int64_t features = plan.widest(size) * plan.narrow * plan.narrow;
-  if (size.classes > 0) {
-    label = child("label", nn::Embedding(size.classes, features));
-    assign(label->weight, nn::init::normal(label->weight.shape(), 0, 0.02));
-  }
-  net = child("net", nn::Sequential());
+  if (label) assign(label->weight, nn::init::normal(label->weight.shape(), 0, 0.02));
   add_down(net, size.channels, size.width, true, norm);
   for (int64_t step = 1; step < plan.steps; ++step)
     add_down(net, size.width << (step - 1), size.width << step, false, norm);

@@ -25,9 +25,9 @@ struct Generator : nn::Module {
   Tensor forward(Tensor z) override;
   Tensor forward(Tensor z, Tensor labels) override;
 
-  std::optional<nn::Embedding> label;  // with classes: what joins the noise
-  nn::Sequential net;
   GanSize size;
+  std::optional<nn::Embedding> label;  // with classes: what joins the noise
+  nn::Sequential net = child("net", nn::Sequential());
 };
 
 // What keeps the discriminator's activations in bounds, beside its first and last layer.
@@ -40,9 +40,10 @@ struct Discriminator : nn::Module {
   Tensor forward(Tensor x) override;
   Tensor forward(Tensor x, Tensor labels) override;
 
-  std::optional<nn::Embedding> label;  // with classes: a direction in the features each
-  nn::Sequential net;                  // its last module turns the features into the score
   GanSize size;
+  std::optional<nn::Embedding> label;  // with classes: a direction in the features each
+  // Its last module turns the features into the score.
+  nn::Sequential net = child("net", nn::Sequential());
 };
 
 // DCGAN's initial values: convolutions N(0, 0.02), normalisation's scales N(1, 0.02), biases 0.

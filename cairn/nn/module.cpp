@@ -2,7 +2,9 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "cairn/ops/context.h"
@@ -12,6 +14,16 @@ namespace cairn::nn {
 namespace {
 
 thread_local CloneScope* current_clone = nullptr;
+
+// Guards the places of all nodes: handles are made and dropped by any thread.
+std::mutex& places_mutex() {
+  static std::mutex* instance = new std::mutex;
+  return *instance;
+}
+template <class T>
+void drop(std::vector<T*>& list, const T* entry) {
+  list.erase(std::remove(list.begin(), list.end(), entry), list.end());
+}
 
 // "cairn::nn::Conv2d" -> "Conv2d".
 std::string short_type(const std::type_info& info) {
@@ -48,10 +60,26 @@ NamedTensors collect(const Ref<Node>& root, bool recurse, bool once, NamedTensor
   return all;
 }
 
+// `node` is from now on the child of that name.
 void set_path_name(const Node& parent, Node& node) {
   node.path_name = parent.list ? joined(parent.path_name, node.name) : node.name;
   if (!node.list) return;
   for (const auto& [name, child] : node.children) set_path_name(node, *child);
+}
+
+// Parameters of a layer that left its place: an optimizer that still has them says so.
+void mark_retired(const Ref<Node>& node, bool retired) {
+  for (const auto& [name, t] : collect(node, true, true, &Node::parameters)) t.impl()->retired = retired;
+}
+
+void put_in_place(Node& parent, const std::string& name, Ref<Node>& place, const Ref<Node>& node) {
+  const std::lock_guard lock(places_mutex());
+  drop(place->places.parents, &parent);
+  node->places.parents.push_back(&parent);
+  place = node;
+  node->name = name;
+  set_path_name(parent, *node);
+  ++parent.changes;
 }
 
 std::string listed(const char* what, const std::vector<std::string>& names) {
@@ -68,9 +96,63 @@ Param::Param(const Param& other) : Tensor(other) {
   if (current_clone && other.defined()) static_cast<Tensor&>(*this) = current_clone->of(other);
 }
 
-Module::Module() : node_(new Node) {}
+Param& Param::operator=(Param&& first) {
+  check(!defined(), "module: a parameter is given a value by assign(), not by =");
+  Tensor::operator=(std::move(first));
+  return *this;
+}
+
+// ---- handles
+
+Node::~Node() {
+  const std::lock_guard lock(places_mutex());
+  for (const auto& [name, child] : children) drop(child->places.parents, this);
+}
+
+void Module::enlist() {
+  const std::lock_guard lock(places_mutex());
+  node_->places.handles.push_back(this);
+}
+void Module::delist() {
+  if (!node_) return;  // moved from
+  const std::lock_guard lock(places_mutex());
+  drop(node_->places.handles, this);
+}
+Module::Module() : node_(new Node) { enlist(); }
+Module::Module(Ref<Node> node) : node_(std::move(node)) { enlist(); }
 Module::Module(const Module& other)
-    : node_(current_clone ? current_clone->of(other.node_) : other.node_) {}
+    : node_(current_clone ? current_clone->of(other.node_) : other.node_) {
+  check(static_cast<bool>(node_), "module: a copy of a module that was moved from");
+  enlist();
+}
+Module::Module(Module&& other) noexcept : node_(std::move(other.node_)) {
+  if (!node_) return;
+  const std::lock_guard lock(places_mutex());
+  auto& handles = node_->places.handles;
+  std::replace(handles.begin(), handles.end(), &other, this);
+}
+Module::~Module() { delist(); }
+
+void AnyModule::enlist() {
+  const std::lock_guard lock(places_mutex());
+  self_->node_->places.elements.push_back(this);
+}
+void AnyModule::delist() {
+  if (!self_) return;
+  const std::lock_guard lock(places_mutex());
+  drop(self_->node_->places.elements, this);
+}
+AnyModule::AnyModule(const AnyModule& other)
+    : self_(CloneScope::current() ? other.copy_(*other.self_) : other.self_), copy_(other.copy_) {
+  enlist();
+}
+AnyModule::AnyModule(AnyModule&& other) noexcept : self_(std::move(other.self_)), copy_(other.copy_) {
+  if (!self_) return;
+  const std::lock_guard lock(places_mutex());
+  auto& elements = self_->node_->places.elements;
+  std::replace(elements.begin(), elements.end(), &other, this);
+}
+AnyModule::~AnyModule() { delist(); }
 
 // ---- calls
 
@@ -85,7 +167,13 @@ Tensor Module::forward(Tensor, Tensor, Tensor) {
 }
 
 Module::CallScope::CallScope(const Module& module, Loc loc) {
-  context().path.push_back({module.node_->path_name, loc});
+  Context& ctx = context();
+  check(static_cast<bool>(module.node_), "module: a module that was moved from is called{}", where(loc));
+  if (ctx.recorder)
+    ctx.recorder->depends_on(Ref<RefCounted>(module.node_.get()),
+                             [](const RefCounted& n) -> int64_t { return static_cast<const Node&>(n).changes; });
+  ctx.path.push_back({module.node_->path_name, loc, &module,
+                      [](const void* m) { return static_cast<const Module*>(m)->type(); }});
 }
 Module::CallScope::~CallScope() { context().path.pop_back(); }
 
@@ -107,10 +195,14 @@ Tensor Module::hooked(const Tensors& inputs, Tensor output) const {
 }
 
 int Module::on_forward(ForwardHook hook) const {
+  ++node_->changes;
+  note_mode_change();
   node_->hooks.emplace_back(node_->next_hook, std::move(hook));
   return node_->next_hook++;
 }
 void Module::remove_hook(int id) const {
+  ++node_->changes;
+  note_mode_change();
   std::erase_if(node_->hooks, [id](const auto& entry) { return entry.first == id; });
 }
 
@@ -144,6 +236,59 @@ void Module::adopt(const std::string& name, const Module& module) {
   module.node_->type = short_type(typeid(module));
   set_path_name(*node_, *module.node_);
   node_->children.emplace_back(name, module.node_);
+  mark_retired(module.node_, false);
+  const std::lock_guard lock(places_mutex());
+  module.node_->places.parents.push_back(node_.get());
+}
+AnyModule Module::child(const std::string& name, AnyModule module) {
+  adopt(name, *module);
+  return module;
+}
+
+// ---- replacing a child
+
+void Module::replace_child(const std::string& path, const Replacement& r) const {
+  check(!path.empty(), "replace: '' is the module itself; name one of its children");
+  const Ref<Node> old = find(path).node(), fresh = r.layer->node_;  // copied: a handle whose node moved out is not delisted
+  if (old == fresh) return;
+  std::vector<Module*> handles;
+  std::vector<AnyModule*> elements;
+  std::vector<Node*> parents;
+  {
+    const std::lock_guard lock(places_mutex());
+    handles = old->places.handles, elements = old->places.elements, parents = old->places.parents;
+  }
+  // Those inside an element go with it; the others must be able to become the layer.
+  std::erase_if(handles, [&](Module* h) {
+    return std::any_of(elements.begin(), elements.end(), [h](AnyModule* e) { return e->self_.get() == h; });
+  });
+  for (Module* h : handles)
+    check(typeid(*h) == typeid(Module) || typeid(*h) == r.type,
+          "replace: '{}' of {} is held as {} and cannot become a {}; hold it as nn::AnyModule", path, type(), short_type(typeid(*h)),
+          short_type(r.type));
+
+  mark_retired(old, true);
+  for (Node* parent : parents)
+    for (auto& [name, child] : parent->children)
+      if (child == old) put_in_place(*parent, name, child, fresh);
+  fresh->type = short_type(r.type);
+  mark_retired(fresh, false);
+  for (AnyModule* e : elements) {
+    e->delist();
+    e->self_ = r.layer.self_, e->copy_ = r.layer.copy_;
+    e->enlist();
+  }
+  for (Module* h : handles) {
+    if (typeid(*h) != typeid(Module)) {
+      r.rebuild(*h, *r.layer);
+      continue;
+    }
+    h->delist();
+    h->node_ = fresh;
+    h->enlist();
+  }
+  ++old->changes;
+  note_mode_change();
 }
 
 // ---- listing
@@ -234,12 +379,14 @@ LoadReport Module::load_state_dict(const NamedTensors& values, bool strict) cons
 
 const Module& Module::train(bool on) const {
   walk("", node_, [on](const std::string&, const Ref<Node>& node) { node->training = on; });
+  note_mode_change();
   return *this;
 }
 
 bool Module::training() const {
   if (Recorder* recorder = context().recorder)
-    recorder->depends_on([node = node_]() -> int64_t { return node->training; });
+    recorder->depends_on(Ref<RefCounted>(node_.get()),
+                         [](const RefCounted& n) -> int64_t { return static_cast<const Node&>(n).training; });
   return node_->training;
 }
 
@@ -257,6 +404,7 @@ const Module& Module::to(DType dtype) const {
     impl.grad = {};
     ++impl.version;
   }
+  note_mode_change();
   return *this;
 }
 
@@ -289,7 +437,11 @@ struct CloneScope::Maps {
     target = made;
     for (NamedTensors* list : {&made->parameters, &made->buffers})
       for (auto& [name, t] : *list) t = copy(t);
-    for (auto& [name, child] : made->children) child = copy(child);
+    for (auto& [name, child] : made->children) {
+      child = copy(child);
+      const std::lock_guard lock(places_mutex());
+      child->places.parents.push_back(made.get());
+    }
     return made;
   }
   Tensor copy(const Tensor& t) {

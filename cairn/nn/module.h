@@ -7,6 +7,9 @@
 //   };
 //
 // Names are PyTorch's dotted ones ("c1.weight"), so that state dicts move both ways.
+//
+// A handle is never assigned (net.c1 = ... does not compile): forward() would use the new layer and parameters() list the old.
+// net.replace("c1", layer) puts another layer in a child's place, for all handles of it.
 #pragma once
 #include <functional>
 #include <memory>
@@ -25,8 +28,15 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 // Sees a module's inputs and output; returns what the caller gets instead, or an undefined tensor.
 using ForwardHook = std::function<Tensor(const Tensors& inputs, const Tensor& output)>;
 
+class Module;
+class AnyModule;
+
 // What all copies of one module share.
 struct Node : RefCounted {
+  Node() = default;
+  Node(const Node&) = default;
+  ~Node() override;
+
   std::string name;       // under its parent; "" for the outermost
   std::string path_name;  // what a call adds to the path, lists around it included: "blocks.0"
   bool list = false;      // is never called itself
@@ -36,6 +46,17 @@ struct Node : RefCounted {
   std::vector<std::pair<int, ForwardHook>> hooks;
   int next_hook = 0;
   bool training = true;
+  int64_t changes = 0;  // grows when a call does something else: other hooks, another layer in a child's place
+
+  // Who refers to it, for replace(). A copy of a node is referred to by nobody yet.
+  struct Places {
+    Places() = default;
+    Places(const Places&) {}
+    std::vector<Module*> handles;
+    std::vector<AnyModule*> elements;
+    std::vector<Node*> parents;
+  };
+  Places places;
 };
 
 // A parameter or buffer as a member of its module: a Tensor that clone() can follow.
@@ -44,12 +65,22 @@ class Param : public Tensor {
   Param() = default;
   Param(const Param& other);
   Param(Param&&) noexcept = default;
-  Param& operator=(Param&&) noexcept = default;
+  // Once, from param() or buffer(): later values are assign()ed, so that parameters() and forward() mean the same tensor.
+  Param& operator=(Param&& first);
 
  private:
   friend class Module;
   explicit Param(const Tensor& state) : Tensor(state) {}
 };
+
+template <class T>
+Param& operator+=(Param&, const T&) = delete;  // would rebind the member; assign() changes the parameter
+template <class T>
+Param& operator-=(Param&, const T&) = delete;
+template <class T>
+Param& operator*=(Param&, const T&) = delete;
+template <class T>
+Param& operator/=(Param&, const T&) = delete;
 
 struct LoadReport {
   std::vector<std::string> missing, extra;  // names the file lacks, names the module lacks
@@ -59,10 +90,9 @@ class Module {
  public:
   Module();
   Module(const Module& other);
-  Module(Module&&) noexcept = default;
-  Module& operator=(const Module&) = default;
-  Module& operator=(Module&&) noexcept = default;
-  virtual ~Module() = default;
+  Module(Module&&) noexcept;
+  Module& operator=(const Module&) = delete;  // replace() puts another layer in this one's place
+  virtual ~Module();
 
   // What a subclass writes: one of these. Another signature: an operator() of its own, with
   // called().
@@ -103,6 +133,14 @@ class Module {
   void freeze(bool frozen = true) const;  // parameters stop (or start) to require gradients
   const Module& apply(const std::function<void(const Module&)>& fn) const;  // children first
 
+  // Puts `layer` in the place of the child of that dotted name ("fc", "layer4.0.conv1"). Every handle of the child becomes one of
+  // the layer: the member that forward() calls, copies of it, elements of containers; parameters() and state_dict() list the
+  // layer's. What was compiled before is compiled again. An optimizer keeps the old parameters and says so at its next step: make
+  // it afterwards. A child that is held as a member of its own type takes that type only; one held as AnyModule, or in a
+  // Sequential, takes any. Throws Error for a name that is not there and for another type. Not while the module runs.
+  template <class M>
+  void replace(const std::string& path, M layer) const;
+
   // Runs after forward, for calls that give one Tensor. Returns an id for remove_hook.
   int on_forward(ForwardHook hook) const;
   void remove_hook(int id) const;
@@ -118,6 +156,7 @@ class Module {
     adopt(name, module);
     return module;
   }
+  AnyModule child(const std::string& name, AnyModule module);  // of any type, also after replace()
   void adopt(const std::string& name, const Module& module);
   void make_list() { node_->list = true; }
 
@@ -133,11 +172,20 @@ class Module {
   }
 
  private:
+  friend class AnyModule;
   struct CallScope {
     CallScope(const Module& module, Loc loc);
     ~CallScope();
   };
-  explicit Module(Ref<Node> node) : node_(std::move(node)) {}
+  struct Replacement {
+    const AnyModule& layer;
+    const std::type_info& type;
+    void (*rebuild)(Module& place, const Module& layer);  // makes the handle of that type another of the layer
+  };
+  explicit Module(Ref<Node> node);
+  void enlist();
+  void delist();
+  void replace_child(const std::string& path, const Replacement& replacement) const;
   void check_free(const std::string& name) const;
   Tensor hooked(const Tensors& inputs, Tensor output) const;
 
@@ -178,18 +226,39 @@ class AnyModule {
       : self_(std::make_shared<M>(std::move(module))),
         copy_([](const Module& m) -> std::shared_ptr<Module> {
           return std::make_shared<M>(static_cast<const M&>(m));
-        }) {}
-  AnyModule(const AnyModule& other)
-      : self_(CloneScope::current() ? other.copy_(*other.self_) : other.self_),
-        copy_(other.copy_) {}
-  AnyModule(AnyModule&&) noexcept = default;
-  AnyModule& operator=(AnyModule&&) noexcept = default;
+        }) {
+    enlist();
+  }
+  AnyModule(const AnyModule& other);
+  AnyModule(AnyModule&&) noexcept;
+  AnyModule& operator=(const AnyModule&) = delete;  // Module::replace()
+  ~AnyModule();
   Module& operator*() const { return *self_; }
   Module* operator->() const { return self_.get(); }
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const { return (*self_)(x, loc); }
+  Tensor operator()(const Tensor& a, const Tensor& b, Loc loc = Loc::current()) const { return (*self_)(a, b, loc); }
+  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& c, Loc loc = Loc::current()) const {
+    return (*self_)(a, b, c, loc);
+  }
 
  private:
+  friend class Module;
+  void enlist();
+  void delist();
+
   std::shared_ptr<Module> self_;
   std::shared_ptr<Module> (*copy_)(const Module&);
 };
+
+template <class M>
+void Module::replace(const std::string& path, M layer) const {
+  static_assert(std::is_base_of_v<Module, M>);
+  replace_child(path, {AnyModule(layer), typeid(M), [](Module& place, const Module& with) {
+                         M fresh(static_cast<const M&>(with));
+                         M& old = static_cast<M&>(place);
+                         std::destroy_at(&old);
+                         std::construct_at(&old, std::move(fresh));
+                       }});
+}
 
 }  // namespace cairn::nn

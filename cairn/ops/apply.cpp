@@ -51,13 +51,19 @@ bool wants_gradient(const OpDef& op, std::span<const Tensor> inputs) {
   return false;
 }
 
-void check_inputs(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs) {
+[[noreturn]] void undefined_input(const OpDef& op, std::span<const Tensor> inputs, size_t which) {
+  std::string all;
+  for (const Tensor& t : inputs) all += (all.empty() ? " " : ", ") + (t.defined() ? to_string(t.desc()) : "undefined");
+  const Loc line = undefined_argument.line() ? undefined_argument : context().loc;
+  fail("{}: input {} is an undefined tensor; inputs{}{}", op.name, which, all, where(line));
+}
+
+void check_inputs(const OpDef& op, std::span<const Tensor> inputs) {
   if (op.inputs >= 0 && op.inputs != static_cast<int>(inputs.size()))
     fail("{}: {} inputs given, {} wanted{}", op.name, inputs.size(), op.inputs,
          where(context().loc));
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (!inputs[i].defined())
-      fail("{}: input {} is an undefined tensor{}", op.name, i, where(context().loc));
+    if (!inputs[i].defined()) [[unlikely]] undefined_input(op, inputs, i);
 }
 
 }  // namespace
@@ -66,7 +72,7 @@ void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
            std::span<Tensor> outputs, Loc loc) {
   Context& ctx = context();
   ctx.loc = loc;
-  check_inputs(op, inputs, attrs);
+  check_inputs(op, inputs);
   std::span<const Tensor> args = inputs;
   std::optional<Arguments> cast, read;
   if (ctx.autocast && !op.is(kView)) {

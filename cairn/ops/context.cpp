@@ -5,7 +5,6 @@
 namespace cairn {
 namespace {
 
-// Lines inside the library's own layers say nothing to a user: the line of the call into them does.
 bool is_internal(std::string_view file) {
   for (const char* folder : {"cairn/ops/", "cairn/nn/", "cairn/optim/", "cairn/autograd/",
                              "cairn/tensor/", "cairn/models/"})
@@ -43,14 +42,28 @@ AutocastScope::~AutocastScope() {
   context().autocast_dtype = saved_dtype_;
 }
 
+bool is_library_line(const Loc& loc) { return is_internal(loc.file_name()); }
+
+// Lines inside the library's own layers say nothing to a user: the line of the call into them does.
 Loc user_line(Loc loc) {
   const auto& path = context().path;
   for (size_t i = path.size(); i-- > 0 && is_internal(loc.file_name());) loc = path[i].loc;
   return loc;
 }
 
+namespace {
+// For people a module that is nobody's child goes by its type.
+std::string path_with_root() {
+  const std::string below = context().path_text();
+  const auto& path = context().path;
+  if (path.empty() || !path[0].name.empty() || !path[0].type_of) return below;
+  const std::string root = path[0].type_of(path[0].module);
+  return below.empty() ? root : root + "." + below;
+}
+}  // namespace
+
 std::string where(Loc loc) {
-  const std::string path = context().path_text();
+  const std::string path = path_with_root();
   if (loc.line() == 0 && path.empty()) return "";
   return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(user_line(loc)));
 }
@@ -58,6 +71,10 @@ std::string where(Loc loc) {
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc) {
   if (axis < -rank || axis >= rank) fail("{}: axis {} is out of range for a tensor of {} dimensions{}", op, axis, rank, where(loc));
   return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+void OpCall::impossible(const Shape& shape) const {
+  raise("the result would be " + to_string(shape) + "; sizes are 0 or more, and at most 2^60 elements");
 }
 
 void OpCall::raise(const std::string& message) const {

@@ -1,6 +1,5 @@
 // What the calling thread's ops depend on: gradient mode, autocast, recorder, module path, generator.
 #pragma once
-#include <functional>
 #include <string>
 
 #include "cairn/ops/op.h"
@@ -20,8 +19,10 @@ class Recorder {
   virtual void assign(const Tensor& state, const Tensor& value) = 0;
   virtual Tensor grad(const TensorImpl& leaf) = 0;
   virtual void set_grad(const Tensor& leaf, const Tensor& gradient) = 0;
-  // A mode was read while tracing: the executable holds while probe() gives the same.
-  virtual void depends_on(std::function<int64_t()> probe) = 0;
+  // Something of the host was read while tracing: the executable holds while probe(owner) gives the same and the owner is not
+  // forgotten. Whoever changes what it gives calls note_mode_change(): without that it is not asked again.
+  using Probe = int64_t (*)(const RefCounted& owner);
+  virtual void depends_on(const Ref<RefCounted>& owner, Probe probe) = 0;
   // The number of the next random op, counted from the start of the step.
   virtual int64_t next_random() = 0;
   // True for compile()'s own rewriting of a graph: composite ops are recorded in basic ones.
@@ -29,8 +30,10 @@ class Recorder {
 };
 
 struct PathEntry {  // a module being called
-  std::string name;
+  std::string name;   // "": it is nobody's child, and goes by its type where it is the outermost
   Loc loc;
+  const void* module = nullptr;
+  std::string (*type_of)(const void* module) = nullptr;
 };
 
 struct Context {
@@ -42,7 +45,7 @@ struct Context {
   std::vector<Tensor>* captures = nullptr;  // where recompute() notes what its function reads
   Loc loc;            // of the op being applied
   std::vector<PathEntry> path;
-  std::string path_text() const;  // "net.layer1.conv", "" outside modules
+  std::string path_text() const;  // "Net.layer1.conv", "" outside modules
 };
 Context& context();  // of the calling thread
 
@@ -74,6 +77,9 @@ class AutocastScope {
 // The type in which the current back end's products are quickest: `wanted`, or f32 where the processor does not multiply it.
 DType product_dtype(DType wanted);
 
+// Whether the parameter is trained. A trace that asks depends on the answer.
+bool is_trained(const Tensor& parameter);
+
 class RecorderScope {
  public:
   explicit RecorderScope(Recorder* recorder) : saved_(context().recorder) { context().recorder = recorder; }
@@ -103,9 +109,14 @@ void run_op(OpCall& call, std::span<const Tensor> inputs, std::span<Tensor> outp
 // read the back end's memory, operands go through copies: correct, and every launch waits.
 std::unique_ptr<Plan> make_host_plan(const OpCall& call, Backend& backend);
 
-// Moves the thread's generator by the random ops of a replayed step.
-void advance_generator(int64_t ops);
+// Whether whatever runs the call on the back end reads input `index` through strides: its kernel, or a user's host_kernel.
+bool reads_strides(const Backend& backend, const OpCall& call, int index);
 
+// The same value outside the tape.
+Tensor same_value(const Tensor& t);
+
+// Whether the line is one of the library's own layers, which says nothing to a user.
+bool is_library_line(const Loc& loc);
 // The line of the user's that led to `loc`: where that is inside the library, the innermost call of a
 // module from outside it.
 Loc user_line(Loc loc);

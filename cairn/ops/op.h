@@ -30,14 +30,18 @@ struct OpCall {
   int rank(int i = 0) const { return inputs[i]->shape.ssize(); }
   const Shape& shape(int i = 0) const { return inputs[i]->shape; }
   DType dtype(int i = 0) const { return inputs[i]->dtype; }
-  // infer(): says what output i is (plain layout).
-  void set(int i, DType dtype, Shape shape) { *outputs[i] = TensorDesc(dtype, std::move(shape)); }
+  // infer(): says what output i is (plain layout). Throws Error for a shape that no tensor can have.
+  void set(int i, DType dtype, Shape shape) {
+    if (!is_possible(shape)) [[unlikely]] impossible(shape);
+    *outputs[i] = TensorDesc(dtype, std::move(shape));
+  }
   // infer(): throws Error with the op's name, the shapes, the module path and the source line.
   template <class... Args>
   [[noreturn]] void error(fmt::format_string<Args...> format, Args&&... args) const {
     raise(fmt::format(format, std::forward<Args>(args)...));
   }
   [[noreturn]] void raise(const std::string& message) const;
+  [[noreturn]] void impossible(const Shape& shape) const;
 };
 
 // What a vector-Jacobian product sees and fills.
@@ -68,6 +72,7 @@ enum OpFlags : unsigned {
   kSaveOutputs = 32, // vjp reads `outputs`
   kMayFault = 64,    // the kernel may set the fault word
   kExpand = 128,     // compile() always takes its decomposition, to fuse it with what is around
+  kReadsStrides = 256,  // host_kernel goes by its inputs' layouts (call.in(i).layout: strides and offset in elements)
 };
 
 struct OpDef {
@@ -84,7 +89,8 @@ struct OpDef {
   bool (*view)(OpCall& call) = nullptr;
   Autocast autocast = Autocast::follow;
   const char* onnx = nullptr;  // the ONNX operator, where there is one
-  // A plain host kernel, for ops that users define; the back ends' own kernels come first.
+  // A plain host kernel, for ops that users define; the back ends' own kernels come first. Inputs and outputs are contiguous, eagerly
+  // and compiled; with the flag kReadsStrides inputs may be views, to be read by call.in(i).layout.
   void (*host_kernel)(const OpCall& call, const Launch& launch) = nullptr;
 
   bool is(OpFlags flag) const { return (flags & flag) != 0; }
@@ -100,14 +106,21 @@ std::span<const OpDef* const> all_ops();
 const OpDef& op_named(const char* name);  // throws Error with the nearest name
 void register_op(const OpDef& op);        // a user's own op; the row must live for ever
 
-// Where the user called from.
-using Loc = std::source_location;
+// The line of the call that is being given an undefined tensor, for the error of whoever reads it.
+inline constinit thread_local Loc undefined_argument;
 
 // A tensor argument that remembers the line of the call: functions take `In x` for `const Tensor& x`.
 struct In {
   Tensor t;
   Loc loc;
-  In(const Tensor& t, Loc loc = Loc::current()) : t(t), loc(loc) {}  // NOLINT: implicit
+  In(const Tensor& t, Loc loc = Loc::current()) : t(t), loc(loc) {  // NOLINT: implicit
+    if (!this->t.defined()) [[unlikely]] undefined_argument = loc;
+  }
+  In(const In&) = default;
+  In(In&&) noexcept = default;
+  ~In() {
+    if (!t.defined()) [[unlikely]] undefined_argument = Loc();
+  }
   const Tensor* operator->() const { return &t; }
   operator const Tensor&() const { return t; }  // NOLINT: implicit
 };

@@ -1,5 +1,7 @@
 #include "cairn/ops/random.h"
 
+#include <mutex>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
@@ -18,32 +20,73 @@ const OpDef kOps[] = {
     OpDef{"random_normal", "standard normal numbers, times scale, plus shift", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomNormal"),
 };
 
-Tensor make_generator(uint64_t seed) {
-  RecorderScope eager(nullptr);
-  const int64_t words[2] = {static_cast<int64_t>(seed), 0};
-  return state(from_host(words, {2}, DType::i64));
-}
-Tensor& thread_generator() {
-  thread_local Tensor instance = make_generator(0);
-  return instance;
+// The generator's words are remembered on the host, so that nobody waits for a device to read them; they are read again after
+// anyone else assigned the State (a checkpoint).
+class Generator {
+ public:
+  const Tensor& state() const { return state_; }
+
+  void seed(uint64_t seed) {
+    const std::lock_guard lock(mutex_);
+    write({static_cast<int64_t>(seed), 0});
+  }
+  GeneratorWords take(int64_t ops) {
+    const std::lock_guard lock(mutex_);
+    const GeneratorWords before = words();
+    write({before[0], before[1] + ops});
+    return before;
+  }
+  void give_back(const GeneratorWords& before, int64_t ops) {
+    const std::lock_guard lock(mutex_);
+    if (words() == GeneratorWords{before[0], before[1] + ops}) write(before);
+  }
+
+ private:
+  GeneratorWords words() {
+    if (version_ == state_.impl()->version) return words_;
+    const RecorderScope eager(nullptr);
+    copy_to_host(state_, words_.data());
+    version_ = state_.impl()->version;
+    return words_;
+  }
+  void write(const GeneratorWords& words) {
+    TensorImpl& impl = *state_.impl();
+    words_ = words;
+    if (impl.buffer->use_count() > 1 || !impl.desc.contiguous()) {  // someone keeps the old value
+      impl.desc = TensorDesc(DType::i64, {2});
+      impl.buffer = new Buffer(impl.buffer->backend(), impl.desc.bytes());
+    }
+    impl.buffer->backend().copy_from_host(impl.buffer->data(), words_.data(), sizeof words_);
+    version_ = ++impl.version;
+  }
+  static Tensor fresh() {
+    const RecorderScope eager(nullptr);
+    return cairn::state(from_host(GeneratorWords{0, 0}.data(), {2}, DType::i64));
+  }
+
+  std::mutex mutex_;
+  Tensor state_ = fresh();
+  GeneratorWords words_ = {0, 0};
+  uint64_t version_ = 0;  // of the State, that the words are of
+};
+Generator& the_generator() {
+  static Generator* instance = new Generator;  // never destroyed: back ends may go first
+  return *instance;
 }
 
 // "scale" and "shift" are 1 and 0 where they are left out.
-Tensor draw(const char* name, const Shape& shape, DType dtype, double scale = 1, double shift = 0) {
+Tensor draw(const char* name, const Shape& shape, DType dtype, Loc loc, double scale = 1, double shift = 0) {
   const RandomKey key = next_random_key();
   Attrs attrs = {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", key.number}};
   if (scale != 1) attrs.set("scale", scale);
   if (shift != 0) attrs.set("shift", shift);
-  return apply(op_named(name), {key.generator}, attrs);
+  return apply(op_named(name), {key.generator}, attrs, loc);
 }
 
 // Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
 RandomKey fresh_key() {
-  const Tensor& gen = thread_generator();
-  if (Recorder* recorder = context().recorder) return {gen, recorder->next_random()};
-  const RandomKey key{gen.detach(), 0};
-  advance_generator(1);
-  return key;
+  if (Recorder* recorder = context().recorder) return {generator(), recorder->next_random()};
+  return {from_host(take_random(1).data(), {2}, DType::i64), 0};
 }
 thread_local RandomKeys* current_keys = nullptr;
 
@@ -51,27 +94,8 @@ thread_local RandomKeys* current_keys = nullptr;
 
 std::span<const OpDef> random_ops() { return kOps; }
 
-// The generator's words are remembered on the host, so that a step need not wait for the device to read them;
-// they are read again after anyone else assigned it (a checkpoint, a new seed).
-void advance_generator(int64_t ops) {
-  struct Known {
-    Ref<TensorImpl> generator;
-    uint64_t version;
-    int64_t words[2];
-  };
-  thread_local Known known = {};
-  const Tensor& gen = thread_generator();
-  if (known.generator != gen.ref() || known.version != gen.impl()->version) copy_to_host(gen, known.words);
-  known.words[1] += ops;
-  const Ref<Buffer>& buffer = gen.impl()->buffer;
-  if (buffer->use_count() == 1 && gen.desc().contiguous()) {  // nobody keeps the old value
-    buffer->backend().copy_from_host(buffer->data(), known.words, sizeof known.words);
-    ++gen.impl()->version;
-  } else {
-    assign(gen, from_host(known.words, {2}, DType::i64));
-  }
-  known.generator = gen.ref(), known.version = gen.impl()->version;
-}
+GeneratorWords take_random(int64_t ops) { return the_generator().take(ops); }
+void return_random(const GeneratorWords& before, int64_t ops) { the_generator().give_back(before, ops); }
 
 RandomKey next_random_key() {
   RandomKeys* keys = current_keys;
@@ -91,16 +115,19 @@ RandomKeys::RandomKeys(std::vector<RandomKey>& keys, Mode mode) : keys_(keys), m
 }
 RandomKeys::~RandomKeys() { current_keys = outer_; }
 
-void manual_seed(uint64_t seed) { thread_generator() = make_generator(seed); }
-const Tensor& generator() { return thread_generator(); }
-
-Tensor rand(const Shape& shape, DType dtype) { return draw("random_uniform", shape, dtype); }
-Tensor randn(const Shape& shape, DType dtype) { return draw("random_normal", shape, dtype); }
-Tensor uniform(const Shape& shape, double low, double high) {
-  return draw("random_uniform", shape, DType::f32, high - low, low);
+void manual_seed(uint64_t seed) {
+  check(!context().recorder, "manual_seed: seed outside compile(): a replay would not do it again");
+  the_generator().seed(seed);
 }
-Tensor normal(const Shape& shape, double mean, double deviation) {
-  return draw("random_normal", shape, DType::f32, deviation, mean);
+const Tensor& generator() { return the_generator().state(); }
+
+Tensor rand(const Shape& shape, DType dtype, Loc loc) { return draw("random_uniform", shape, dtype, loc); }
+Tensor randn(const Shape& shape, DType dtype, Loc loc) { return draw("random_normal", shape, dtype, loc); }
+Tensor uniform(const Shape& shape, double low, double high, Loc loc) {
+  return draw("random_uniform", shape, DType::f32, loc, high - low, low);
+}
+Tensor normal(const Shape& shape, double mean, double deviation, Loc loc) {
+  return draw("random_normal", shape, DType::f32, loc, deviation, mean);
 }
 namespace {
 // The numbers, after a check (at launch: also in a compiled step) that they can be probabilities or weights.

@@ -1,16 +1,28 @@
 // Random numbers: Philox, a pure function of (seed, step offset, number of the op, logical index), so that
 // a run is the same bits whatever the number of threads, eagerly and compiled.
+//
+// There is one generator in the process. Every draw, of any thread, back end or compiled function, takes the next offsets from
+// it; which thread comes first is then the threads' affair.
 #pragma once
+#include <array>
+
 #include "cairn/ops/op.h"
 
 namespace cairn {
 
-// Seeds the calling thread's generator.
+// Starts the generator anew, for functions that were compiled before it too. Not inside compile().
 void manual_seed(uint64_t seed);
-// The generator of the calling thread: a State of i64 {seed, offset}, saved in checkpoints.
+// The generator: the State i64 {seed, offset}, always the same one, saved in checkpoints. assign() moves it.
 const Tensor& generator();
 
-// What one random op draws from: the generator and the op's number. Each call gives the next.
+using GeneratorWords = std::array<int64_t, 2>;  // seed, offset
+// Takes the next `ops` offsets: what the generator was before.
+GeneratorWords take_random(int64_t ops);
+// Puts back what was taken and not used, if nobody has drawn since.
+void return_random(const GeneratorWords& before, int64_t ops);
+
+// What one random op draws from: the generator (while tracing the State, else its words) and the op's number. Each call
+// gives the next.
 struct RandomKey {
   Tensor generator;
   int64_t number = 0;
@@ -35,10 +47,10 @@ class RandomKeys {
   RandomKeys* outer_;
 };
 
-Tensor rand(const Shape& shape, DType dtype = DType::f32);   // uniform in [0, 1)
-Tensor randn(const Shape& shape, DType dtype = DType::f32);  // standard normal
-Tensor uniform(const Shape& shape, double low, double high);
-Tensor normal(const Shape& shape, double mean, double deviation);
+Tensor rand(const Shape& shape, DType dtype = DType::f32, Loc loc = Loc::current());   // uniform in [0, 1)
+Tensor randn(const Shape& shape, DType dtype = DType::f32, Loc loc = Loc::current());  // standard normal
+Tensor uniform(const Shape& shape, double low, double high, Loc loc = Loc::current());
+Tensor normal(const Shape& shape, double mean, double deviation, Loc loc = Loc::current());
 Tensor exponential(const Shape& shape, double rate = 1);  // rate > 0
 Tensor gumbel(const Shape& shape);  // -log(-log(u)): adding it to logits and taking the largest draws from softmax
 Tensor bernoulli(In probability);                            // 0 or 1, of probability's shape; an error where one is not in [0, 1]

@@ -105,7 +105,7 @@ std::unique_ptr<Entry> make_entry(const OpCall& call, Backend& backend, int thre
   for (TensorDesc* d : call.inputs) entry->inputs.push_back(*d);
   for (TensorDesc* d : call.outputs) entry->outputs.push_back(*d);
   for (int i = 0; i < static_cast<int>(call.inputs.size()); ++i)
-    if (!call.inputs[i]->contiguous() && !backend.reads_strides(call, i))
+    if (!call.inputs[i]->contiguous() && !reads_strides(backend, call, i))
       entry->make_contiguous.push_back(i);
   if (entry->make_contiguous.empty()) entry->plan = make_plan(call, backend);
   return entry;
@@ -148,7 +148,11 @@ void launch(const Plan& plan, Backend& backend, OpCall& call, std::span<const Te
     out.push_back(t.impl()->buffer->data());
   }
   Fault fault;
-  plan.launch({in.data(), out.data(), workspace.get(backend, plan.workspace_bytes), &fault});
+  try {
+    plan.launch({in.data(), out.data(), workspace.get(backend, plan.workspace_bytes), &fault});
+  } catch (const Error& refusal) {  // of what it found on the host: a length beyond the sequence
+    call.raise(refusal.what());
+  }
   if (call.op->is(kMayFault)) {
     backend.synchronize();
     if (fault.kind == Fault::bad_index)
@@ -191,6 +195,11 @@ void run_rewritten(const Entry& entry, OpCall& call, std::span<const Tensor> inp
 }
 
 }  // namespace
+
+bool reads_strides(const Backend& backend, const OpCall& call, int index) {
+  if (call.op->host_kernel && !backend.supports(call)) return call.op->is(kReadsStrides);
+  return backend.reads_strides(call, index);
+}
 
 std::unique_ptr<Plan> make_host_plan(const OpCall& call, Backend& backend) {
   return std::make_unique<HostPlan>(call, backend);

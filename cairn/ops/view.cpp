@@ -245,7 +245,8 @@ Tensor slice(In x, int64_t axis, int64_t start, int64_t length, int64_t step) {
   const int d = normalize_axis("slice", axis, x.t.rank(), x.loc);
   const int64_t size = x.t.shape()[d];
   if (start < 0) start += size;
-  check(step > 0 && length >= 0 && start >= 0 && start + (length - 1) * step < size + (length == 0),
+  const bool fits = length == 0 ? start <= size : start < size && length - 1 <= (size - 1 - start) / std::max<int64_t>(step, 1);
+  check(step > 0 && length >= 0 && start >= 0 && fits,
         "slice: {} elements from {} by {} do not lie in dimension {} of {}{}", length, start, step, d,
         to_string(x.t.shape()), where(x.loc));
   if (length == size && step == 1) return x.t;
@@ -259,17 +260,20 @@ Tensor select(In x, int64_t axis, int64_t index) {
 
 Tensors split(In x, const Ints& sizes, int64_t axis) {
   Tensors parts;
+  const int d = normalize_axis("split", axis, x.t.rank(), x.loc);
   int64_t start = 0;
   for (int64_t size : sizes) {
-    parts.push_back(slice(x, axis, start, size));
+    parts.push_back(slice(x, d, start, size));
     start += size;
   }
-  check(start == x.t.size(axis), "split: sizes {} do not add up to {}{}", to_string(sizes), x.t.size(axis), where(x.loc));
+  check(start == x.t.shape()[d], "split: sizes {} do not add up to {}{}", to_string(sizes), x.t.shape()[d], where(x.loc));
   return parts;
 }
 
 Tensors chunk(In x, int64_t count, int64_t axis) {
-  const int64_t size = x.t.size(axis), each = (size + count - 1) / count;
+  const int d = normalize_axis("chunk", axis, x.t.rank(), x.loc);
+  check(count > 0, "chunk: {} parts of {}: there must be one or more{}", count, to_string(x.t.shape()), where(x.loc));
+  const int64_t size = x.t.shape()[d], each = size / count + (size % count != 0);
   Ints sizes;
   for (int64_t start = 0; start < size; start += each) sizes.push_back(std::min(each, size - start));
   return split(x, sizes, axis);
@@ -286,7 +290,7 @@ Tensor cat(const Tensors& parts, int64_t axis, Loc loc) {
 
 Tensor stack(const Tensors& parts, int64_t axis, Loc loc) {
   Tensors with_axis;
-  for (const Tensor& t : parts) with_axis.push_back(unsqueeze(t, axis));
+  for (const Tensor& t : parts) with_axis.push_back(unsqueeze(In(t, loc), axis));
   return cat(with_axis, parts.empty() ? 0 : normalize_axis("stack", axis, parts[0].rank() + 1, loc), loc);
 }
 
@@ -308,15 +312,16 @@ Tensor roll(In x, int64_t shift, int64_t axis) {
 Tensor repeat(In x, const Ints& times) {
   const int extra = times.ssize() - x.t.rank();
   check(extra >= 0, "repeat: {} counts for {} dimensions{}", times.size(), x.t.rank(), where(x.loc));
-  for (int64_t n : times) check(n >= 0, "repeat: a count of {}{}", n, where(x.loc));
+  for (int64_t count : times) check(count >= 0, "repeat: {} times{}", count, where(x.loc));
   Shape apart, spread, joined;
   for (int d = 0; d < times.ssize(); ++d) {
     const int64_t size = d < extra ? 1 : x.t.shape()[d - extra];
     for (int64_t s : {int64_t{1}, size}) apart.push_back(s);
     for (int64_t s : {times[d], size}) spread.push_back(s);
-    joined.push_back(times[d] * size);
   }
-  return reshape(In(expand(reshape(x, apart), spread), x.loc), joined);
+  const Tensor tiled = expand(In(reshape(x, apart), x.loc), spread);  // sizes that cannot be end here
+  for (int d = 0; d < times.ssize(); ++d) joined.push_back(spread[2 * d] * spread[2 * d + 1]);
+  return reshape(In(tiled, x.loc), joined);
 }
 
 Tensor contiguous(In x) {
@@ -325,21 +330,23 @@ Tensor contiguous(In x) {
   return apply(op, {x.t}, {}, x.loc);
 }
 
-Tensor full(const Shape& shape, double value, DType dtype) {
+Tensor full(const Shape& shape, double value, DType dtype, Loc loc) {
   static const OpDef& op = op_named("full");
-  return apply(op, {}, {{"shape", shape}, {"value", value}, {"dtype", static_cast<int64_t>(dtype)}});
+  return apply(op, {}, {{"shape", shape}, {"value", value}, {"dtype", static_cast<int64_t>(dtype)}}, loc);
 }
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros(const Shape& shape, DType dtype, Loc loc) { return full(shape, 0, dtype, loc); }
+Tensor ones(const Shape& shape, DType dtype, Loc loc) { return full(shape, 1, dtype, loc); }
 
-Tensor arange(int64_t start, int64_t end, int64_t step, DType dtype) {
-  check(step != 0 && (end - start) * step >= 0, "arange: no way from {} to {} by {}", start, end, step);
-  const int64_t count = (end - start + step - (step > 0 ? 1 : -1)) / step;
+Tensor arange(int64_t start, int64_t end, int64_t step, DType dtype, Loc loc) {
+  if (step == 0 || (step > 0 ? end < start : end > start)) fail("arange: no way from {} to {} by {}{}", start, end, step, where(loc));
+  const __int128 span = static_cast<__int128>(end) - start;  // of any two ends
+  const auto count = static_cast<int64_t>((span + step - (step > 0 ? 1 : -1)) / step);
   return apply(op_named("arange"), {},
-               {{"start", start}, {"step", step}, {"count", count}, {"dtype", static_cast<int64_t>(dtype)}});
+               {{"start", start}, {"step", step}, {"count", count}, {"dtype", static_cast<int64_t>(dtype)}}, loc);
 }
 
-Tensor eye(int64_t n, DType dtype) {
+Tensor eye(int64_t n, DType dtype, Loc loc) {
+  if (n < 0) fail("eye: the size {} is negative{}", n, where(loc));
   const Tensor i = arange(0, n);
   return cast(eq(unsqueeze(i, 1), unsqueeze(i, 0)), dtype);
 }
@@ -394,12 +401,12 @@ Tensor pad_axis(const Tensor& x, int axis, int64_t before, int64_t after, PadMod
                                                 : repeated(size - 1, after));
   return cat(parts, axis);
 }
-Tensor pad_constant(const Tensor& x, int axis, int64_t before, int64_t after, double value) {
+Tensor pad_constant(const Tensor& x, int axis, int64_t before, int64_t after, double value, Loc loc) {
   Tensor t = x;
   if (before < 0 || after < 0) {  // negative padding crops
-    const int64_t start = std::max<int64_t>(0, -before), length = x.size(axis) - start - std::max<int64_t>(0, -after);
-    check(length >= 0, "pad: {} and {} leave nothing of dimension {} of {}", before, after, axis, to_string(x.shape()));
-    t = slice(x, axis, start, length);
+    const int64_t start = std::max<int64_t>(0, -before), left = x.size(axis) - start - std::max<int64_t>(0, -after);
+    if (left < 0) fail("pad: {} and {} take more than there is of dimension {} of {}{}", before, after, axis, to_string(x.shape()), where(loc));
+    t = slice(x, axis, start, left);
     before = std::max<int64_t>(0, before), after = std::max<int64_t>(0, after);
   }
   if (before == 0 && after == 0) return t;
@@ -424,7 +431,7 @@ Tensor pad(In x, const Ints& pads, PadMode mode, double value) {
     const int axis = x.t.rank() - 1 - i;
     const int64_t before = pads[2 * i], after = pads[2 * i + 1];
     if (before == 0 && after == 0) continue;
-    t = mode == PadMode::constant ? pad_constant(t, axis, before, after, value)
+    t = mode == PadMode::constant ? pad_constant(t, axis, before, after, value, x.loc)
                                   : pad_axis(t, axis, before, after, mode, x.loc);
   }
   return t;

@@ -1,5 +1,6 @@
 #include "cairn/optim/optimizer.h"
 
+#include <algorithm>
 #include <map>
 
 #include "cairn/autograd/autograd.h"
@@ -9,17 +10,8 @@
 
 namespace cairn::optim {
 namespace {
-
 constexpr const char* kCounts = "param_steps";
-
-// Whether the parameter is trained; a trace that asks depends on the answer.
-bool trained(const Tensor& parameter) {
-  if (Recorder* recorder = context().recorder)
-    recorder->depends_on([p = parameter]() -> int64_t { return p.requires_grad(); });
-  return parameter.requires_grad();
 }
-
-}  // namespace
 
 Optimizer::Optimizer(const char* name, Clip clip)
     : name_(name), clip_(clip), count_(state(zeros({}))) {}
@@ -95,14 +87,18 @@ const Tensor& Optimizer::slot(const char* name, size_t parameter) const {
   fail("{}: has no slot '{}'", name_, name);
 }
 
-void Optimizer::step(const Tensor& loss) {
+void Optimizer::step(const Tensor& loss, Loc loc) {
   Tensors wanted;
   std::vector<size_t> index;
   for (size_t i = 0; i < parameters_.size(); ++i)
-    if (trained(parameters_[i])) wanted.push_back(parameters_[i]), index.push_back(i);
-  check(loss.defined() && loss.requires_grad(), "{}: the loss depends on none of the parameters",
-        name_);
-  const Tensors found = grad({loss}, wanted, {.allow_unused = true});
+    if (is_trained(parameters_[i])) wanted.push_back(parameters_[i]), index.push_back(i);
+  if (!loss.defined()) fail("{}: the loss is an undefined tensor{}", name_, where(loc));
+  Tensors found(wanted.size());
+  if (loss.requires_grad()) found = grad({loss}, wanted, {.allow_unused = true});
+  if (std::none_of(found.begin(), found.end(), [](const Tensor& g) { return g.defined(); }))
+    fail("{}: the loss depends on none of the {} parameters that are trained; make the optimizer of the parameters of the network "
+         "that the loss comes from, outside NoGrad{}",
+         name_, wanted.size(), where(loc));
   Tensors gradients(parameters_.size());
   for (size_t i = 0; i < index.size(); ++i) gradients[index[i]] = found[i];
   step(gradients);
@@ -110,13 +106,24 @@ void Optimizer::step(const Tensor& loss) {
 
 void Optimizer::step() {
   Tensors gradients;
-  for (const Tensor& p : parameters_) gradients.push_back(trained(p) ? p.grad() : Tensor());
+  for (const Tensor& p : parameters_) gradients.push_back(is_trained(p) ? p.grad() : Tensor());
   step(gradients);
+}
+
+void Optimizer::check_gradient(size_t i, const Tensor& gradient) const {
+  const Tensor& p = parameters_[i];
+  if (p.impl()->retired)
+    fail("{}: parameter {} of shape {} belongs to a layer that replace() took out; make the optimizer after it{}", name_, i,
+         to_string(p.shape()), where(context().loc));
+  if (gradient.defined() && gradient.shape() != p.shape())
+    fail("{}: parameter {} is {} but its gradient {}{}", name_, i, to_string(p.shape()), to_string(gradient.shape()),
+         where(context().loc));
 }
 
 void Optimizer::step(const Tensors& given) {
   check(given.size() == parameters_.size(), "{}: {} gradients for {} parameters", name_,
         given.size(), parameters_.size());
+  for (size_t i = 0; i < given.size(); ++i) check_gradient(i, given[i]);
   NoGrad no_grad;
   Tensors gradients = given;
   if (clip_.value > 0) gradients = clip_grad_value(gradients, clip_.value);

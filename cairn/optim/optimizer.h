@@ -42,9 +42,12 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  void step(const Tensor& loss);  // gradients of the loss, then the update; frozen parameters stay
-  void step();                    // from .grad; parameters without one stay
-  void step(const Tensors& gradients);  // one a parameter, in their order; undefined: stays
+  // Gradients of the loss, then the update; parameters that are frozen or that the loss does not reach stay. Throws Error when it
+  // reaches none. Each throws one when a parameter belongs to a layer that Module::replace() took out.
+  void step(const Tensor& loss, Loc loc = Loc::current());
+  void step();  // from .grad; parameters without one stay
+  // One gradient a parameter, in their order and of their shape; undefined: stays.
+  void step(const Tensors& gradients);
   void zero_grad();
 
   const Tensors& parameters() const { return parameters_; }
@@ -89,6 +92,7 @@ class Optimizer {
   const Tensor& at(size_t parameter) const { return parameters_[parameter]; }
 
  private:
+  void check_gradient(size_t parameter, const Tensor& gradient) const;
   struct Slot {
     std::string name;
     Tensors states;  // one a parameter; undefined: it has none

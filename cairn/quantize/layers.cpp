@@ -32,7 +32,7 @@ Graph inference_graph(const nn::Module& network, const TensorDesc& input) {
     const OuterPath outer;
     const bool training = network.training();
     network.eval();
-    const Tensor y = network(recorder.argument(input, 0, false));
+    const Tensor y = network(recorder.argument(input, 0));
     network.train(training);
     graph.outputs.push_back(recorder.value_of(y));
     recorder.finish();

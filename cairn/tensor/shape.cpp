@@ -10,6 +10,14 @@ int64_t numel(const Shape& shape) {
   return n;
 }
 
+bool is_possible(const Shape& shape) {
+  constexpr int64_t kMost = int64_t{1} << 60;
+  int64_t n = 1;  // an empty dimension does not make the others' strides countable
+  for (int64_t size : shape)
+    if (size < 0 || (size > 1 && __builtin_mul_overflow(n, size, &n)) || n > kMost) return false;
+  return true;
+}
+
 std::string to_string(const Ints& ints) {
   std::string text = "[";
   for (size_t i = 0; i < ints.size(); ++i) text += (i ? ", " : "") + std::to_string(ints[i]);

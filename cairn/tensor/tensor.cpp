@@ -10,17 +10,22 @@ namespace cairn {
 void* TensorImpl::operator new(size_t bytes) { return pool_allocate(bytes); }
 void TensorImpl::operator delete(void* memory, size_t bytes) { pool_deallocate(memory, bytes); }
 
-int64_t Tensor::size(int64_t axis) const { return shape()[normalize_axis("size", axis, rank())]; }
+int64_t Tensor::size(int64_t axis, Loc loc) const {
+  const Shape& sizes = shape(loc);
+  check(!sizes.empty(), "size: axis {} of a tensor without dimensions", axis);
+  return sizes[normalize_axis("size", axis, sizes.ssize())];
+}
 
-Tensor& Tensor::set_requires_grad(bool on) {
-  check(!impl_->grad_fn, "set_requires_grad: only leaves can be told; detach() first");
+Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
+  check(!known(loc)->grad_fn, "set_requires_grad: only leaves can be told; detach() first");
   check(!on || is_float(dtype()), "set_requires_grad: a tensor of {} has no gradient", name_of(dtype()));
+  if (impl_->requires_grad != on) note_mode_change();
   impl_->requires_grad = on;
   return *this;
 }
 
 Tensor empty(const Shape& shape, DType dtype) {
-  for (int64_t size : shape) check(size >= 0, "empty: negative size in shape {}", to_string(shape));
+  check(is_possible(shape), "empty: a tensor cannot be {}: sizes are 0 or more, and at most 2^60 elements", to_string(shape));
   Ref<TensorImpl> impl(new TensorImpl);
   impl->desc = TensorDesc(dtype, shape);
   impl->buffer = new Buffer(current_backend(), impl->desc.bytes());
@@ -58,8 +63,8 @@ Tensor scalar(double value, DType dtype) {
 }
 
 template <class T>
-std::vector<T> Tensor::to_vector() const {
-  const size_t count = static_cast<size_t>(numel());
+std::vector<T> Tensor::to_vector(Loc loc) const {
+  const size_t count = static_cast<size_t>(numel(loc));
   std::vector<char> raw(count * size_of(dtype()));
   copy_to_host(*this, raw.data());
   std::vector<T> values(count);
@@ -75,15 +80,15 @@ std::vector<T> Tensor::to_vector() const {
   }
   return values;
 }
-template std::vector<float> Tensor::to_vector<float>() const;
-template std::vector<double> Tensor::to_vector<double>() const;
-template std::vector<int32_t> Tensor::to_vector<int32_t>() const;
-template std::vector<int64_t> Tensor::to_vector<int64_t>() const;
-template std::vector<uint8_t> Tensor::to_vector<uint8_t>() const;
-template std::vector<int8_t> Tensor::to_vector<int8_t>() const;
+template std::vector<float> Tensor::to_vector<float>(Loc) const;
+template std::vector<double> Tensor::to_vector<double>(Loc) const;
+template std::vector<int32_t> Tensor::to_vector<int32_t>(Loc) const;
+template std::vector<int64_t> Tensor::to_vector<int64_t>(Loc) const;
+template std::vector<uint8_t> Tensor::to_vector<uint8_t>(Loc) const;
+template std::vector<int8_t> Tensor::to_vector<int8_t>(Loc) const;
 
-double Tensor::item() const {
-  check(numel() == 1, "item: the tensor has {} elements, not one", numel());
+double Tensor::item(Loc loc) const {
+  check(numel(loc) == 1, "item: the tensor has {} elements, not one", numel());
   char bytes[8];
   copy_to_host(*this, bytes);
   return load_element(bytes, dtype());

@@ -109,6 +109,13 @@ TEST(Module, ErrorsNameThePathAndTheCallersLine) {
   EXPECT_TRUE(context().path.empty());
 }
 
+TEST(Module, ARootHasAPathToo) {
+  EXPECT_NE(error_of([] { Linear(3, 4)(ones({2, 5})); }).find("(at Linear, "), std::string::npos);
+  Digits net;
+  const std::string message = error_of([&] { net(ones({2, 3, 6, 6})); });
+  EXPECT_NE(message.find("(at Digits.c1, "), std::string::npos) << message;
+}
+
 TEST(Module, HooksSeeAndReplaceOutputs) {
   Digits net;
   net.eval();

@@ -65,6 +65,12 @@ class AttentionKernel : public Plan {
                              .dropout = static_cast<float>(a.number("dropout"))};
     return plan_attention({q[0], q[1], k[1], q[2], k[2], q[3]}, options);
   }
+  const int32_t* checked_lengths(const int32_t* lengths) const {
+    const int64_t keys = call_->shape(1)[2];
+    for (int64_t b = 0; b < call_->shape(0)[0]; ++b)
+      check(lengths[b] >= 0 && lengths[b] <= keys, "length {} of sequence {} is outside 0..{}, the keys given", lengths[b], b, keys);
+    return lengths;
+  }
   const float* input(const Launch& args, int i) const {
     return static_cast<const float*>(args.inputs[i]) + call_->in(i).layout.offset;
   }
@@ -75,7 +81,7 @@ class AttentionKernel : public Plan {
     in.k_strides = heads_first(call_->in(1));
     in.v_strides = heads_first(call_->in(2));
     if (mask_) in.mask = input(args, mask_), in.mask_strides = mask_strides(call_->in(mask_));
-    if (lengths_) in.lengths = static_cast<const int32_t*>(args.inputs[lengths_]);
+    if (lengths_) in.lengths = checked_lengths(static_cast<const int32_t*>(args.inputs[lengths_]));
     if (generator_) {
       const auto* words = static_cast<const int64_t*>(args.inputs[generator_]);
       in.seed = static_cast<uint64_t>(words[0]);

@@ -1,0 +1,52 @@
+// What an executable was traced for, and whether a call is that again.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cairn/graph/recorder.h"
+#include "cairn/tensor/tensor.h"
+
+namespace cairn {
+
+struct ArgumentKey {
+  enum Kind : uint8_t {
+    plain,     // wants no gradient
+    leaf,      // wants one
+    computed,  // was computed from what wants one
+    is_state,  // a State: as if the function had captured it
+  };
+  Kind kind = plain;
+  DType dtype = DType::f32;
+  Shape shape;
+  Held<TensorImpl> state;  // of kind is_state
+  int same_as = -1;        // leaf: the first argument that is the same tensor
+  uint64_t behind = 0;     // computed: the leaves that a gradient could reach
+};
+
+class Key {
+ public:
+  Key(std::span<const Tensor> arguments, int threads);
+  // What the trace depended on beside its arguments.
+  void depends_on(std::vector<Mode> modes, std::vector<GradientMode> gradients);
+
+  bool matches(std::span<const Tensor> arguments, int threads) const;
+  // Something that the executable reads exists for nobody else any more: no call will match.
+  bool forgotten() const;
+  const std::vector<ArgumentKey>& arguments() const { return arguments_; }
+
+ private:
+  bool modes_hold() const;
+  bool gradients_hold(std::span<const Tensor> arguments) const;
+
+  std::vector<ArgumentKey> arguments_;
+  std::vector<Mode> modes_;
+  std::vector<GradientMode> gradients_;
+  Backend* backend_;
+  bool grad_mode_, autocast_;
+  DType autocast_dtype_;
+  int threads_;
+  mutable uint64_t checked_ = 0;  // mode_changes when the modes were last found to hold
+};
+
+}  // namespace cairn

@@ -1,0 +1,18 @@
+# cmake -DCAIRN=... -DFOLDER=... -DGENERATOR=... -P compile.cmake: compiles the README's program in the project beside this file. (The
+# library itself is not built a second time.)
+file(REMOVE_RECURSE ${FOLDER})
+file(MAKE_DIRECTORY ${FOLDER})
+file(COPY ${CMAKE_CURRENT_LIST_DIR}/CMakeLists.txt DESTINATION ${FOLDER})
+configure_file(${CAIRN}/examples/digits.cpp ${FOLDER}/main.cpp COPYONLY)  # which is the README's: Readme.ShowsTheExampleAsItIs
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\n${said}")
+  endif()
+endfunction()
+run(${CMAKE_COMMAND} -S ${FOLDER} -B ${FOLDER}/build -G ${GENERATOR} -DCAIRN=${CAIRN} ${MORE})
+if(GENERATOR MATCHES Ninja)
+  run(${CMAKE_COMMAND} --build ${FOLDER}/build --target CMakeFiles/app.dir/main.cpp.o)
+else()
+  run(${CMAKE_COMMAND} --build ${FOLDER}/build --target main.cpp.o)
+endif()

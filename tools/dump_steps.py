@@ -61,6 +61,16 @@ def video3d():
 
 
 @workload
+def unet():
+    m, x, y = start(UNet(width=1)), rnd(2, 3, 16, 16), (torch.rand(2, 1, 16, 16) < 0.3).float()
+
+    def dice():
+        p = m(x).sigmoid()
+        return 1 - ((2 * (p * y).sum((1, 2, 3)) + 1) / ((p + y).sum((1, 2, 3)) + 1)).mean()
+    return supervised(m, dict(x=x, y=y), dice, sgd(m))
+
+
+@workload
 def lstm_lm():
     m, x = start(LstmLm(40, 12)), torch.randint(40, (3, 10))
     return supervised(m, dict(x=x), lambda: F.cross_entropy(m(x[:, :-1]).flatten(0, 1), x[:, 1:].flatten()), adamw(m))

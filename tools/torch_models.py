@@ -96,6 +96,27 @@ class VideoNet(nn.Module):
         return self.head(x.mean((2, 3, 4)))
 
 
+class UNet(nn.Module):
+    def __init__(self, channels=3, width=32):
+        super().__init__()
+        pair = lambda i, o: nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(),
+                                          nn.Conv2d(o, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
+        widths = [width << i for i in range(4)]
+        self.down = nn.ModuleList(pair(i, o) for i, o in zip([channels] + widths[:-1], widths))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in widths[:-1])
+        self.join = nn.ModuleList(pair(2 * w, w) for w in widths[:-1])
+        self.head = nn.Conv2d(width, 1, 1)
+
+    def forward(self, x):
+        skips = []
+        for level in self.down:
+            x = level(F.max_pool2d(x, 2) if skips else x)
+            skips.append(x)
+        for k in reversed(range(3)):
+            x = self.join[k](torch.cat([self.up[k](x), skips[k]], 1))
+        return self.head(x)
+
+
 # ---------------------------------------------------------------- recurrence
 class LstmLm(nn.Module):
     def __init__(self, vocab=10000, dim=512, layers=2):

@@ -66,6 +66,19 @@ Running video3d(const Mode& mode) {
   return classifier<optim::SGD>(mode, models::VideoNet(), randn({8, 3, 16, 64, 64}), kSgd);
 }
 
+// Pictures to masks, with the dice loss: 1 - (2 |p y| + 1) / (|p| + |y| + 1), the mean over images.
+Running unet(const Mode& mode) {
+  models::UNet net;
+  const Tensor masks = cast(lt(rand({8, 1, 64, 64}), full({}, 0.3)), DType::f32);
+  return supervised<optim::AdamW>(mode, net, randn({8, 3, 64, 64}), masks, kAdamW,
+                                  [net](const Tensor& x, const Tensor& y) {
+                                    const Tensor p = sigmoid(f32(net(x)));
+                                    const Tensor both = sum(p * y, {1, 2, 3});
+                                    const Tensor all = sum(p + y, {1, 2, 3});
+                                    return 1.0 - mean((both * 2.0 + 1.0) / (all + 1.0));
+                                  });
+}
+
 // ---- recurrence
 
 // Every token but the last predicts the next: logits [N, T, vocab] of tokens [N, T + 1].
@@ -268,6 +281,7 @@ const std::vector<Workload>& workloads() {
       {"resnet18_cifar", "64 images 32x32x3, ResNet-18 with a 3x3 stem, SGD with momentum",
        resnet18_cifar},
       {"video3d", "8 clips 3x16x64x64, four blocks of 3-D convolution, SGD with momentum", video3d},
+      {"unet", "8 images 64x64x3, a U-Net of four levels, dice loss, AdamW", unet},
       {"lstm_lm", "32 x 64 tokens of 10,000, two LSTM layers of 512, AdamW", lstm_lm},
       {"gru_forecast", "32 x 96 steps of 7 features, two GRU layers of 128, AdamW", gru_forecast},
       {"bilstm_ctc",

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <unordered_set>
 
 namespace cairn::io {
 namespace {
@@ -48,41 +49,61 @@ size_t place_of(DType dtype) {
          kNames.begin();
 }
 
-// Stops hostile headers while they are parsed, before they cost memory: deep nesting, long arrays,
-// and names that occur twice (of which JSON libraries silently keep one).
-class HeaderGuard {
+// Stops hostile headers before they cost memory: deep nesting, long arrays, and names that occur
+// twice (of which JSON libraries silently keep one). Reads the text once by itself, since the library,
+// where it builds values and asks a callback about each, looks at all members of an object again
+// whenever one of them ends.
+class HeaderGuard : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderGuard(const std::string& file) : file_(file) {}
 
-  bool operator()(int depth, Json::parse_event_t event, const Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      check(depth < 3, "'{}': the header nests deeper than safetensors allows", file_);
-      if (event == Event::object_start) keys_[depth].clear();
-      array_items_ = 0;
-    } else if (event == Event::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      check(keys_[depth - 1].insert(key).second, "'{}': the header has '{}' twice", file_, key);
-    } else if (event == Event::value) {
-      check(++array_items_ <= kMaxRank || depth < 3, "'{}': the header has a list of more than {}",
-            file_, kMaxRank);
-    }
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t) override { return value(); }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t&) override { return value(); }
+  bool binary(binary_t&) override { return value(); }
+  bool start_object(size_t) override {
+    enter();
+    keys_[depth_ - 1].clear();
     return true;
+  }
+  bool start_array(size_t) override { return enter(), true; }
+  bool end_object() override { return --depth_, true; }
+  bool end_array() override { return --depth_, true; }
+  bool key(string_t& name) override {
+    check(keys_[depth_ - 1].insert(name).second, "'{}': the header has '{}' twice", file_, name);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const Json::exception& error) override {
+    fail("'{}': the header is not valid JSON ({}); the file is damaged or no safetensors file",
+         file_, error.what());
   }
 
  private:
+  static constexpr int kDepth = 3;  // the header, an entry, a list
+  void enter() {
+    check(depth_ < kDepth, "'{}': the header nests deeper than safetensors allows", file_);
+    ++depth_;
+    items_ = 0;
+  }
+  bool value() {
+    check(++items_ <= kMaxRank || depth_ < kDepth, "'{}': the header has a list of more than {}",
+          file_, kMaxRank);
+    return true;
+  }
+
   const std::string& file_;
-  std::array<std::set<std::string>, 4> keys_;
-  size_t array_items_ = 0;
+  int depth_ = 0;
+  std::array<std::unordered_set<std::string>, kDepth> keys_;
+  size_t items_ = 0;
 };
 
 Json parse_header(Bytes text, const std::string& file) {
-  try {
-    return Json::parse(text.begin(), text.end(), HeaderGuard(file));
-  } catch (const Json::exception& error) {
-    fail("'{}': the header is not valid JSON ({}); the file is damaged or no safetensors file",
-         file, error.what());
-  }
+  HeaderGuard guard(file);
+  Json::sax_parse(text.begin(), text.end(), &guard);
+  return Json::parse(text.begin(), text.end());
 }
 
 uint64_t unsigned_of(const Json& value, const std::string& where) {
@@ -255,6 +276,7 @@ SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name) {
 
 SafetensorsFile::SafetensorsFile(const std::string& path)
     : path_(path), file_(path), content_(parse_safetensors(file_.bytes(), path)) {
+  for (size_t i = 0; i < content_.tensors.size(); ++i) places_[content_.tensors[i].name] = i;
   if (content_.unread.empty()) return;
   const UnreadTensor& first = content_.unread.front();
   fail(
@@ -264,9 +286,8 @@ SafetensorsFile::SafetensorsFile(const std::string& path)
 }
 
 const NamedTensor* SafetensorsFile::find(const std::string& name) const {
-  for (const NamedTensor& tensor : content_.tensors)
-    if (tensor.name == name) return &tensor;
-  return nullptr;
+  const auto place = places_.find(name);
+  return place == places_.end() ? nullptr : &content_.tensors[place->second];
 }
 
 const NamedTensor& SafetensorsFile::at(const std::string& name) const {

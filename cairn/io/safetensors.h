@@ -5,6 +5,7 @@
 #pragma once
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "cairn/io/file.h"
@@ -58,6 +59,7 @@ class SafetensorsFile {
   std::string path_;
   MappedFile file_;
   SafetensorsContent content_;
+  std::unordered_map<std::string, size_t> places_;  // in content_.tensors
 };
 
 struct SafetensorsWriteOptions : WriteOptions {

@@ -126,4 +126,31 @@ Tensor VideoNet::forward(Tensor x) {
   return head(mean(x, {2, 3, 4}));
 }
 
+UNet::UNet(int64_t channels, int64_t width)
+    : down(child("down", nn::ModuleList<nn::Sequential>())),
+      up(child("up", nn::ModuleList<nn::ConvTranspose2d>())),
+      join(child("join", nn::ModuleList<nn::Sequential>())),
+      head(child("head", nn::Conv2d(width, 1, 1))) {
+  const auto pair = [](int64_t in, int64_t out) {
+    return nn::Sequential(conv(in, out, 3, 1, 1), nn::BatchNorm2d(out), nn::ReLU(),
+                          conv(out, out, 3, 1, 1), nn::BatchNorm2d(out), nn::ReLU());
+  };
+  for (int level = 0; level < 4; ++level)
+    down.push_back(pair(level == 0 ? channels : width << (level - 1), width << level));
+  for (int level = 0; level < 3; ++level) {
+    up.push_back(nn::ConvTranspose2d(width << (level + 1), width << level, 2, {.stride = 2}));
+    join.push_back(pair(width << (level + 1), width << level));
+  }
+}
+Tensor UNet::forward(Tensor x) {
+  Tensors skips;
+  for (nn::Sequential& level : down) {
+    x = level(skips.empty() ? x : max_pool2d(x, 2));
+    skips.push_back(x);
+  }
+  for (int level = 2; level >= 0; --level)
+    x = join[level](cat({up[level](x), skips[level]}, 1));
+  return head(x);
+}
+
 }  // namespace cairn::models

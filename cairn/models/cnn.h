@@ -80,4 +80,17 @@ struct VideoNet : nn::Module {
   nn::Linear head;
 };
 
+// Ronneberger et al. 2015, with batch norm and padding: four levels of two 3x3 convolutions, 2x2
+// transposed convolutions up, skips by cat: x [N, channels, height, width] -> [N, 1, height, width],
+// sides divisible by 8. `width`: of the first level; each further one has twice as many.
+struct UNet : nn::Module {
+  explicit UNet(int64_t channels = 3, int64_t width = 32);
+  Tensor forward(Tensor x) override;
+
+  nn::ModuleList<nn::Sequential> down;
+  nn::ModuleList<nn::ConvTranspose2d> up;
+  nn::ModuleList<nn::Sequential> join;
+  nn::Conv2d head;
+};
+
 }  // namespace cairn::models

@@ -135,5 +135,22 @@ TEST(Reorder, BetweenAllLayouts) {
         }
 }
 
+// Slices of channels, pictures whose channels lie last, transposed pictures, and one that is repeated.
+TEST(Reorder, FromStrides) {
+  const Fill fill = [](int, std::mt19937& r) { return static_cast<double>(r() % 100); };
+  for (DType t : {DType::f32, DType::bf16, DType::i32, DType::i64})
+    for (int block : {8, 16})
+      for (int64_t channels : {16, 13, 3}) {
+        const Attrs to_blocked = {{"kind", static_cast<int64_t>(LayoutKind::channel_block)},
+                                  {"block", int64_t{block}}};
+        const Shape shape = {2, channels, 6, 5};
+        for (const Ints& strides :
+             {Ints{40 * 30, 30, 5, 1}, Ints{30 * channels, 1, 5 * channels, channels},
+              Ints{30 * channels, 30, 1, 6}, Ints{60 * channels, 60, 10, 2}, Ints{30, 0, 5, 1},
+              Ints{0, 30, 5, 1}})
+          compare({"reorder", to_blocked, {strided(shape, strides, 7, t)}, 0, fill});
+      }
+}
+
 }  // namespace
 }  // namespace cairn::test

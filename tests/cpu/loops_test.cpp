@@ -54,6 +54,7 @@ TEST(Loops, AlongAnAxis) {
     compare({"gather", {{"axis", int64_t{2}}}, {f32({3, 4, 5}), of(index, {2, 4, 1})}, 0, fill});
     compare({"gather", {{"axis", int64_t{0}}}, {strided({4, 6}, {1, 4}), strided({9, 6}, {1, 0}, 0, index)}, 0, fill});
     compare({"gather", {{"axis", int64_t{0}}}, {of(DType::i64, {4}), of(index, {0})}, 0, small});
+    compare({"gather", {{"axis", int64_t{0}}}, {f32({4, 3, 5}), strided({9, 3, 5}, {1, 0, 0}, 0, index)}, 0, fill});  // index_select
     compare({"scatter_add", {{"axis", int64_t{1}}}, {f32({3, 4}), of(index, {3, 6}), f32({3, 6})}, 1e-6, fill});
     compare({"scatter_add", {{"axis", int64_t{0}}}, {f32({4, 3}), of(index, {9, 2}), strided({9, 2}, {1, 9})}, 1e-6, fill});
     compare({"check_index", {{"low", int64_t{0}}, {"high", int64_t{20}}}, {of(index, {3, 5})}, 0, small});
@@ -66,6 +67,18 @@ TEST(Loops, AlongAnAxis) {
       compare({op, {{"axis", axis}}, {f32({5, 6})}, 1e-6});
       compare({op, {{"axis", axis}}, {of(DType::i64, {5, 6})}, 0, [](int, std::mt19937& r) { return static_cast<double>(r() % 4); }});
     }
+}
+
+TEST(Loops, Orders) {
+  const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e-40f, -1e-40f, 1, -1};
+  const Fill ties = [&](int, std::mt19937& r) { return r() % 2 ? odd[r() % 9] : static_cast<double>(r() % 50) - 25; };
+  for (DType t : {DType::f32, DType::bf16, DType::f64})
+    for (const Shape& shape : {Shape{1000}, Shape{3, 40, 5}, Shape{7, 1}, Shape{0, 4}})
+      for (int64_t axis = 0; axis < shape.ssize(); ++axis)
+        for (int64_t descending : {0, 1})
+          for (int64_t count : {int64_t{0}, int64_t{1}, shape[axis] / 7, shape[axis] / 2, shape[axis]})
+            if (count <= shape[axis])
+              compare({"argsort", {{"axis", axis}, {"descending", descending}, {"count", count}}, {of(t, shape)}, 0, ties});
 }
 
 TEST(Loops, BadIndicesAreReportedByPlace) {

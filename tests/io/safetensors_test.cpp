@@ -56,6 +56,22 @@ TEST(Safetensors, RoundTrip) {
   EXPECT_ERROR(file.at("stepz"), "the nearest is 'steps'");
 }
 
+// Every entry is looked at a bounded number of times: so many took more than a minute before.
+TEST(Safetensors, ManyTensors) {
+  constexpr int kCount = 200'000;
+  std::string header = "{";
+  for (int i = 0; i < kCount; ++i)
+    header += fmt::format(R"("layer.{}.weight":{{"dtype":"U8","shape":[1],"data_offsets":[{},{}]}},)",
+                          i, i, i + 1);
+  header.back() = '}';
+  TemporaryFolder folder;
+  write_file_atomically(folder / "m", file_of(header, kCount));
+  const SafetensorsFile file(folder / "m");
+  ASSERT_EQ(file.tensors().size(), size_t{kCount});
+  for (int i = 0; i < kCount; ++i)
+    ASSERT_EQ(file.at(fmt::format("layer.{}.weight", i)).data.size(), 1u);
+}
+
 // Other types of the format are described, and refused only where the file is opened to be used.
 TEST(Safetensors, TypesThatAreNotRead) {
   const std::string header =

@@ -144,6 +144,16 @@ TEST_P(Steps, Resnet18Cifar) {
   run_classifier("resnet18_cifar", models::ResNet18Cifar(10, 3, 1), false, GetParam());
 }
 TEST_P(Steps, Video3d) { run_classifier("video3d", models::VideoNet(10, 3, 1), false, GetParam()); }
+TEST_P(Steps, UNet) {
+  const Dump dump("unet");
+  models::UNet net(3, 1);
+  const Tensor x = dump.real("x"), y = dump.real("y");
+  run_supervised<optim::SGD>(dump, net, GetParam(), sgd(), [&] {
+    const Tensor p = sigmoid(net(x));
+    const Tensor both = sum(p * y, {1, 2, 3}), all = sum(p + y, {1, 2, 3});
+    return 1.0 - mean((both * 2.0 + 1.0) / (all + 1.0));
+  });
+}
 TEST_P(Steps, LstmLm) { run_language_model("lstm_lm", models::LstmLm(40, 12), GetParam()); }
 TEST_P(Steps, GptMini) { run_language_model("gpt_mini", models::Gpt(20, 8, 2, 2, 16), GetParam()); }
 

@@ -26,6 +26,8 @@ std::span<const Family> families() {
       whole_family(),
       fold_family(),
       along_family(),
+      argsort_family(),
+      resample_family(),
       random_family(),
   };
   return rows;

@@ -24,6 +24,8 @@ Family moves_family();        // loops/: copies, cat, flip, full, ...
 Family whole_family();        // integers and f64, elementwise
 Family fold_family();         // and their reductions
 Family along_family();        // gather, scatter_add, argmax, cumsum, ...
+Family argsort_family();
+Family resample_family();     // resample, resample_back
 Family random_family();
 Family matmul_family();       // onednn/matmul.cpp
 Family region_family();       // fused regions

@@ -52,6 +52,13 @@ void gather(const OpCall& c, const Launch& args) {
   const int64_t sx = loop.strides[0].back(), si = loop.strides[1].back();
   BadIndex bad;
   loop.each_row([&](const std::array<int64_t, 3>& at, int64_t n) {
+    if (si == 0 && sx == 1) {  // one index for the whole row, as index_select gives
+      const int64_t k = read_index(args.inputs[1], c.dtype(1), at[1]);
+      if (k >= 0 && k < size) {
+        std::copy_n(x + at[0] + k * step, n, y + at[2]);
+        return;
+      }
+    }
     for (int64_t i = 0; i < n; ++i) {
       const int64_t k = read_index(args.inputs[1], c.dtype(1), at[1] + i * si);
       const bool good = k >= 0 && k < size;

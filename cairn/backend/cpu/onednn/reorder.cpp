@@ -12,10 +12,13 @@ namespace {
 
 bool supports(const OpCall& call) { return is_op(call, "reorder") || is_op(call, "copy"); }
 
+// Elements that take some 10 us to move: what waking a thread costs (thread_pool.cpp).
+constexpr int64_t kWorthAThread = 32 << 10;
+
 class ReorderPlan : public Plan {
  public:
   explicit ReorderPlan(const OpCall& call)
-      : threads_(num_threads()),
+      : threads_(threads_for(numel(call.shape()), kWorthAThread)),
         offset_(call.in(0).layout.blocked()
                     ? 0
                     : call.in(0).layout.offset * static_cast<int64_t>(size_of(call.dtype()))) {
@@ -37,12 +40,21 @@ class ReorderPlan : public Plan {
   mutable onednn::Primitive reorder_;
 };
 
+// The library reads a plain tensor through its strides unless these repeat or turn elements.
+bool readable(const TensorDesc& d) {
+  if (d.layout.blocked()) return true;
+  for (int i = 0; i < d.shape.ssize(); ++i)
+    if (d.shape[i] > 1 && d.layout.strides[i] <= 0) return false;
+  return true;
+}
+
 std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call) || !onednn::has_type(call.dtype()) || numel(call.shape()) == 0)
     return nullptr;
   const bool from_blocked = call.in(0).layout.blocked(), to_blocked = call.out().layout.blocked();
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
-  if (!from_blocked && !call.in(0).contiguous()) return nullptr;
+  if (call.out().layout.packed() && !call.in(0).contiguous() && !from_blocked) return nullptr;
+  if (!readable(call.in(0))) return nullptr;
   if (packed_for_int8(call.out().layout)) return make_int8_pack(call);
   if (call.out().layout.packed()) return make_conv_pack(call);
   try {
@@ -56,7 +68,9 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 
 Family reorder_family() {
   return {"reorder", [](const OpCall& call) { return is_op(call, "reorder"); }, prepare,
-          [](const OpCall& call, int) { return !call.out().layout.packed(); }};
+          [](const OpCall& call, int) {
+            return !call.out().layout.packed() && readable(call.in(0));
+          }};
 }
 
 }  // namespace cairn::cpu

@@ -8,4 +8,7 @@
 #include "cairn/nn/nn.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/grid.h"
+#include "cairn/ops/numeric.h"
+#include "cairn/ops/pick.h"
 #include "cairn/optim/optim.h"

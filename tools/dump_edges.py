@@ -47,7 +47,9 @@ def case(name, f, *inputs, fixed=(), second=True):
     out[f"{name}.out"] = y.detach()
     if not y.requires_grad:
         return
-    slopes = torch.autograd.grad((y * weights(y, 0)).sum(), leaves, create_graph=second)
+    slopes = torch.autograd.grad(
+        (y * weights(y, 0)).sum(), leaves, create_graph=second, allow_unused=True, materialize_grads=True
+    )
     total = 0
     for i, g in enumerate(slopes):
         out[f"{name}.first.{i}"] = g.detach()
@@ -241,6 +243,66 @@ for name, low in (("lowest", lowest), ("infinite", -inf), ("large", -1e30)):
     mask[..., 1, :] = low
     case(f"attention_{name}", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m), q, k, v, mask,
          fixed=(3,) if low == -inf else (0, 1, 2, 3), second=False)  # PyTorch's own gradients take low + log(5) for low
+
+# Functions of a few numbers, where the edge is the form and not the number.
+torch.manual_seed(1)
+pair, cube = torch.randn(4, 3), torch.randn(2, 3, 4)
+chance = torch.rand(4, 3).softmax(1)
+case("cross_entropy_of_chances", lambda x, t: F.cross_entropy(x, t), pair, chance)
+case("cross_entropy_of_chances_smooth", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.2),
+     cube, torch.rand(2, 3, 4), torch.tensor([0.5, 1, 2]), fixed=(2,))
+case("einsum_dots", lambda a, b: torch.einsum("...ij,...jk->...ik", a, b), cube, torch.randn(4, 5))
+case("einsum_dots_broadcast", lambda a, b: torch.einsum("i...,i...->...", a, b), cube, torch.randn(2, 1, 4))
+case("einsum_dots_implicit", lambda a, b: torch.einsum("b...a,ac", a, b), cube, torch.randn(4, 5))
+logs = torch.randn(6, 2, 4).log_softmax(2)
+case("ctc_concatenated", lambda x, t, i, l: F.ctc_loss(x, t, i, l), logs, torch.tensor([1, 2, 2, 3, 1]),
+     torch.tensor([6, 5]), torch.tensor([2, 3]), second=False)
+case("max_along", lambda x: x.max(1).values, rows)
+case("min_place", lambda x: x.min(1).indices, rows)
+for p in (0, 0.5, 3, inf, -inf):
+    case(f"vector_norm_{p}", lambda x: torch.linalg.vector_norm(x, p, (0, 2)), cube)
+case("nan_to_num", lambda x: x.nan_to_num(1, 2, 3), edges)
+case("nansum", lambda x: x.nansum(1), rows[17:])
+case("nanmean", lambda x: x.nanmean(1), rows[17:])
+case("isclose", lambda a, b: torch.isclose(a, b), *pairs)
+case("xlogy", torch.xlogy, *pairs)
+case("hypot", torch.hypot, *pairs)
+case("copysign", torch.copysign, torch.tensor([1, -2, 0.5, 3]), torch.tensor([-0.0, 0, -1, inf]), fixed=(1,))
+case("sinc", torch.sinc, torch.tensor([0, 0.25, -1.5, 1, 3]))
+case("diff", lambda x: x.diff(n=2), cube)
+case("outer", torch.outer, pair[0], cube[0, 0])
+case("diag", torch.diag, pair[0])
+case("diagonal_above", lambda x: x.diagonal(1, -2, -1), cube)
+case("diagonal_below", lambda x: x.diagonal(-1, -2, -1), cube)
+case("trace", torch.trace, pair)
+case("repeat_interleave", lambda x: x.repeat_interleave(3, 1), cube)
+case("index_put", lambda x, i, j, v: x.index_put((i, j), v), cube, torch.tensor([0, 1, -1]), torch.tensor([0, 2, 0]), torch.randn(3, 4))
+case("index_put_added", lambda x, i, v: x.index_put((i,), v, True), pair, torch.tensor([[0, 1], [0, 0]]), torch.randn(2, 1, 3))
+case("index_fill", lambda x, i: x.index_fill(1, i, 7), cube, torch.tensor([2, 0]))
+case("index_copy", lambda x, i, s: x.index_copy(1, i, s), cube, torch.tensor([2, 0]), torch.randn(2, 2, 4))
+places = torch.tensor([[0, 1, 0], [3, 0, 0]])
+for reduce in ("sum", "mean"):
+    for own in (True, False):
+        case(f"scatter_reduce_{reduce}_{int(own)}", lambda x, i, s: x.scatter_reduce(0, i, s, reduce, include_self=own),
+             pair, places, torch.randn(2, 3))
+row = torch.tensor([-1, 0, 0, 2.5])
+case("searchsorted", torch.searchsorted, row, torch.tensor([[-2, -1, 0], [1, 2.5, 9]]), fixed=(0, 1))
+case("searchsorted_right", lambda s, v: torch.searchsorted(s, v, right=True), cube.sort(2).values, torch.randn(2, 3, 5), fixed=(0, 1))
+case("bincount", lambda x: x.bincount(minlength=6), torch.tensor([0, 2, 2, 4]))
+case("bincount_weighted", lambda x, w: x.bincount(w, 6), torch.tensor([0, 2, 2, 4]), torch.tensor([1, 0.5, 2, 3]), fixed=(1,))
+case("linspace", lambda: torch.linspace(-1, 2, 7))
+case("meshgrid_xy", lambda a, b: torch.meshgrid(a, b, indexing="xy")[0] * 2, pair[0], pair[1])
+theta = torch.tensor([[[1.2, 0.3, 0.1], [-0.2, 0.9, -0.4]]])
+for corners in (True, False):
+    case(f"affine_grid_{int(corners)}", lambda t: F.affine_grid(t, (1, 1, 3, 4), align_corners=corners), theta)
+    for mode in ("bilinear", "nearest"):
+        for padding in ("zeros", "border", "reflection"):
+            case(f"grid_sample_{mode}_{padding}_{int(corners)}",
+                 lambda x, g: F.grid_sample(x, g, mode=mode, padding_mode=padding, align_corners=corners),
+                 torch.randn(1, 2, 3, 4), torch.randn(1, 3, 2, 2) * 1.3, second=False)
+case("nonzero", torch.nonzero, torch.tensor([[0, 1.5, nan], [0, 0, -2]]), fixed=(0,))
+case("masked_select", torch.masked_select, cube, torch.tensor([[True], [False], [True]]))
+case("unique", torch.unique, torch.tensor([3, 1, 3, -1, 1, 0]))
 
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "ops", "data")
 path = os.path.join(sys.argv[1] if len(sys.argv) > 1 else folder, "edges.safetensors")

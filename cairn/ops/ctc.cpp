@@ -1,5 +1,6 @@
 #include "cairn/ops/ctc.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/ops/context.h"
@@ -111,6 +112,22 @@ const OpDef kOps[] = {
     OpDef{"ctc_loss_backward", "gradient of ctc_loss", 6, 1, infer_backward, kSaveInputs, vjp_by_decomposition, nullptr, backward_in_basics}.with_autocast(Autocast::f32),
 };
 
+// Concatenated targets as rows [N, longest], 0 where a row is shorter.
+Tensor target_rows(const Tensor& targets, const Tensor& lengths, Loc loc) {
+  const auto labels = targets.to_vector<int64_t>(), counts = lengths.to_vector<int64_t>();
+  int64_t total = 0, longest = 1;
+  for (int64_t n : counts) {
+    check(n >= 0, "ctc_loss: a target length of {}{}", n, where(loc));
+    total += n, longest = std::max(longest, n);
+  }
+  check(total == targets.numel(), "ctc_loss: target lengths of {} in all for {} concatenated labels{}", total, targets.numel(), where(loc));
+  const auto rows = static_cast<int64_t>(counts.size());
+  std::vector<int64_t> padded(static_cast<size_t>(rows * longest), 0);
+  for (int64_t n = 0, at = 0; n < rows; at += counts[static_cast<size_t>(n++)])
+    std::copy_n(labels.begin() + at, counts[static_cast<size_t>(n)], padded.begin() + n * longest);
+  return from_host(padded.data(), {rows, longest}, DType::i64);
+}
+
 }  // namespace
 
 std::span<const OpDef> ctc_ops() { return kOps; }
@@ -119,7 +136,8 @@ Tensor ctc_loss(In log_probs, const Tensor& targets, const Tensor& input_lengths
   for (const Tensor* t : {&targets, &input_lengths, &target_lengths})
     check(t->defined() && is_integer(t->dtype()), "ctc_loss: targets and lengths must be integers{}", where(log_probs.loc));
   const Tensor lengths = cast(target_lengths, DType::i32);
-  const Tensor inputs[4] = {log_probs.t, cast(targets, DType::i32), cast(input_lengths, DType::i32), lengths};
+  const Tensor rows = targets.rank() == 1 && lengths.rank() == 1 ? target_rows(targets, lengths, log_probs.loc) : targets;
+  const Tensor inputs[4] = {log_probs.t, cast(rows, DType::i32), cast(input_lengths, DType::i32), lengths};
   Tensor out[2];
   apply(op_named("ctc_loss"), inputs, {{"blank", o.blank}, {"zero_infinity", int64_t{o.zero_infinity}}}, out, log_probs.loc);
   switch (o.reduction) {

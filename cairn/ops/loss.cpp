@@ -24,15 +24,32 @@ void same_shape(const char* op, const In& x, const Tensor& target) {
 }  // namespace
 
 namespace {
+// Against the probabilities of all classes. Smoothing mixes them with equal ones.
+Tensor probability_loss(const In& logits, const Tensor& target, const CrossEntropyOptions& o) {
+  const int64_t classes = logits.t.shape()[1];
+  Tensor p = cast(target, logits.t.dtype());
+  if (o.label_smoothing > 0) p = p * (1 - o.label_smoothing) + o.label_smoothing / static_cast<double>(classes);
+  Tensor terms = p * log_softmax(logits, 1);
+  if (o.weight.defined()) {
+    check(o.weight.shape() == Shape{classes}, "cross_entropy: weight {} for {} classes{}", to_string(o.weight.shape()), classes, where(logits.loc));
+    Shape along(logits.t.rank() - 1, 1);
+    along[0] = classes;
+    terms = terms * reshape(o.weight, along);
+  }
+  return reduced(neg(sum(terms, {1})), o.reduction);
+}
 // Written with comparisons along the class axis rather than a gather: it fuses into one pass over the
 // logits, forward and backward. `normalized`: they are log probabilities already.
 Tensor class_loss(const char* name, const In& logits, const Tensor& target, const CrossEntropyOptions& o, bool normalized) {
   const int rank = logits.t.rank();
   check(rank >= 2, "{}: wants [N, C, ...], not {}{}", name, to_string(logits.t.shape()), where(logits.loc));
+  if (!normalized && target.defined() && is_float(target.dtype()) && target.shape() == logits.t.shape())
+    return probability_loss(logits, target, o);
   Shape expected = {logits.t.shape()[0]};
   for (int d = 2; d < rank; ++d) expected.push_back(logits.t.shape()[d]);
   check(rank >= 2 && target.defined() && target.shape() == expected,
-        "{}: input {} wants targets of shape {}, got {}{}", name, to_string(logits.t.shape()), to_string(expected),
+        "{}: input {} wants class indices of shape {}{}, got {}{}", name, to_string(logits.t.shape()), to_string(expected),
+        normalized ? "" : " or probabilities (floats) of the input's shape",
         target.defined() ? to_string(target.shape()) : "undefined", where(logits.loc));
   const int64_t classes = logits.t.shape()[1];
   const Tensor kept = ne(target, static_cast<double>(o.ignore_index));

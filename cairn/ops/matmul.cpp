@@ -35,30 +35,26 @@ void vjp_matmul(VjpCall& c) {
   if (c.needs[1]) c.results[1] = sum_to(matmul(transpose(c.inputs[0], -1, -2), c.grad()), c.input_shapes[1]);
 }
 
-// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each. To bf16 matrices f32 may be added, or
-// nothing: then the sum is f32.
+// a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each.
 void infer_matmul_add(OpCall& c) {
-  const bool wide = c.dtype(0) == DType::bf16 && (c.inputs.size() == 2 || c.dtype(2) == DType::f32);
-  if (c.inputs.size() < (wide ? 2 : 3) || c.inputs.size() > 4) c.error("wants two matrices and one or two tensors to add");
+  if (c.inputs.size() != 3 && c.inputs.size() != 4) c.error("wants two matrices and one or two tensors to add");
   infer_matmul(c);
-  const Shape out = c.out().shape;
-  if (wide) c.set(0, DType::f32, out);
+  const Shape& out = c.out().shape;
   if (out.size() != 2) c.error("wants matrices, not {}", to_string(out));
   for (size_t i = 2; i < c.inputs.size(); ++i) {
     const int input = static_cast<int>(i);
-    if (c.dtype(input) != (wide ? DType::f32 : c.dtype(0))) c.error("inputs differ in dtype");
+    if (c.dtype(input) != c.dtype(0)) c.error("inputs differ in dtype");
     if (c.shape(input) != out && c.shape(input) != Shape{out[1]}) c.error("cannot add {} to {}", to_string(c.shape(input)), to_string(out));
   }
   if (c.inputs.size() == 4 && c.shape(2).size() == c.shape(3).size()) c.error("wants a matrix and a row to add");
 }
 void matmul_add_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Tensor> out) {
-  const bool wide = in[0].dtype() == DType::bf16 && (in.size() == 2 || in[2].dtype() == DType::f32);
-  out[0] = wide ? matmul(cast(in[0], DType::f32), cast(in[1], DType::f32)) : matmul(in[0], in[1]);
+  out[0] = matmul(in[0], in[1]);
   for (const Tensor& t : in.subspan(2)) out[0] = add(out[0], t);
 }
 
 const OpDef kOps[] = {
-    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both; of bf16 matrices, perhaps in f32", -1, 1, infer_matmul_add, 0, nullptr,
+    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both", -1, 1, infer_matmul_add, 0, nullptr,
           "made after differentiation", matmul_add_in_basics},
     OpDef{"matmul", "matrix product, batched over leading dimensions", 2, 1, infer_matmul, kSaveInputs, vjp_matmul}.with_autocast(Autocast::low).with_onnx("MatMul"),
 };
@@ -161,10 +157,64 @@ Tensor linear(In x, const Tensor& weight, const Tensor& bias) {
   return bias.defined() ? add(In(y, x.loc), bias) : y;
 }
 
-Tensor einsum(const std::string& equation, const Tensors& operands, Loc loc) {
+namespace {
+
+// "..." written out: letters that the equation does not use, one for each dimension that no letter names, counted from
+// the last. Where such dimensions are 1 and another size, the operand is expanded.
+std::string without_dots(const std::string& text, Tensors& operands, const std::string& equation, Loc loc) {
+  std::string free;
+  for (char c = 'Z'; c >= 'A'; --c)
+    if (text.find(c) == std::string::npos) free += c;
+  const size_t arrow = text.find("->");
+  const std::string inputs = text.substr(0, arrow);
+  size_t most = 0;
+  Shape shared;
+  std::vector<std::string> parts;
+  for (size_t start = 0, i = 0; start <= inputs.size() && i < operands.size(); ++i) {
+    const size_t comma = std::min(inputs.find(',', start), inputs.size());
+    parts.push_back(inputs.substr(start, comma - start));
+    start = comma + 1;
+    const size_t dots = parts[i].find("...");
+    if (dots == std::string::npos) continue;
+    const int count = operands[i].rank() - static_cast<int>(parts[i].size() - 3);
+    check(count >= 0 && static_cast<size_t>(count) <= free.size(), "einsum: '{}' gives {} letters to operand {} of shape {}{}", equation, parts[i].size() - 3, i,
+          to_string(operands[i].shape()), where(loc));
+    const Shape& s = operands[i].shape();
+    shared = broadcast_shapes("einsum", shared, Shape(s.begin() + static_cast<int64_t>(dots), s.begin() + static_cast<int64_t>(dots) + count));
+    most = std::max(most, static_cast<size_t>(count));
+  }
+  const auto letters = [&](size_t count) { return free.substr(free.size() - count); };
+  std::string result;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const size_t dots = parts[i].find("...");
+    if (dots != std::string::npos) {
+      const size_t count = static_cast<size_t>(operands[i].rank()) - (parts[i].size() - 3);
+      Shape whole = operands[i].shape();
+      for (size_t d = 0; d < count; ++d) whole[dots + d] = shared[most - count + d];
+      operands[i] = expand(operands[i], whole);
+      parts[i].replace(dots, 3, letters(count));
+    }
+    result += (i ? "," : "") + parts[i];
+  }
+  if (arrow == std::string::npos) {  // PyTorch's order: the dots' dimensions first, then letters that occur once
+    std::string once;
+    for (char c = 'A'; c <= 'z'; ++c)
+      if (std::count(text.begin(), text.end(), c) == 1) once += c;
+    return result + "->" + letters(most) + once;
+  }
+  std::string output = text.substr(arrow + 2);
+  if (const size_t dots = output.find("..."); dots != std::string::npos) output.replace(dots, 3, letters(most));
+  return result + "->" + output;
+}
+
+}  // namespace
+
+Tensor einsum(const std::string& equation, const Tensors& given, Loc loc) {
   std::string text;
   for (char c : equation)
     if (c != ' ') text += c;
+  Tensors operands = given;
+  if (text.find("...") != std::string::npos) text = without_dots(text, operands, equation, loc);
   const size_t arrow = text.find("->");
   std::string inputs = text.substr(0, arrow), output;
   std::vector<Operand> list;

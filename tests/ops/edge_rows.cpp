@@ -194,7 +194,7 @@ const std::vector<Difference>& differences() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows = elementwise();
-  for (const auto& more : {along_rows(), losses()}) rows.insert(rows.end(), more.begin(), more.end());
+  for (const auto& more : {along_rows(), losses(), form_rows()}) rows.insert(rows.end(), more.begin(), more.end());
   for (Row& row : rows)
     for (const Difference& d : differences())
       if (row.name == d.name) row.differs = d.parts, row.may_differ = d.may, row.why = d.why;

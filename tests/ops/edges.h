@@ -19,7 +19,9 @@ struct Row {
   std::set<std::string> differs = {};
   bool (*may_differ)(double got, double expected) = nullptr;
   const char* why = nullptr;
+  bool traced = true;  // false: reads values on the host, so not inside a compiled step
 };
 std::vector<Row> all_rows();
+std::vector<Row> form_rows();  // where the form of the call is the edge
 
 }  // namespace cairn::edges

@@ -124,6 +124,7 @@ TEST_P(Edges, LikePyTorch) {
   for (const char* order : {".first.", ".second."})
     for (int i = 0; find(row.name + order + std::to_string(i)); ++i) parts.push_back(order + std::to_string(i));
   for (const char* mode : {"eager", "compiled", "reference"}) {
+    if (!row.traced && mode == std::string("compiled")) continue;
     BackendScope scope(backend_named(mode == std::string("reference") ? "reference" : "cpu"));
     Tensors in;
     for (const std::string& name : inputs.names) in.push_back(load(*find(name)));

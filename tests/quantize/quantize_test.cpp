@@ -93,7 +93,7 @@ Graph trace(const nn::Module& net, const Tensor& x) {
   GraphRecorder recorder(graph);
   const RecorderScope scope(&recorder);
   const NoGrad no_grad;
-  graph.outputs.push_back(recorder.value_of(net(recorder.argument(x.desc(), 0, false))));
+  graph.outputs.push_back(recorder.value_of(net(recorder.argument(x.desc(), 0))));
   return graph;
 }
 int count(const Graph& graph, const std::string& op) {

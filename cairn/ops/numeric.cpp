@@ -55,7 +55,8 @@ bool allclose(In a, In b, double rtol, double atol, bool equal_nan) {
 bool equal(In a, In b) { return a.t.shape() == b.t.shape() && a.t.dtype() == b.t.dtype() && all(eq(a, b)).item() != 0; }
 
 Tensor xlogy(In x, In y) {
-  const Tensor nothing = logical_and(eq(x, 0), logical_not(isnan(y)));
+  const Tensor has_log = logical_and(gt(y, 0), isfinite(y));
+  const Tensor nothing = logical_and(eq(x, 0), logical_not(logical_or(isnan(y), has_log)));
   return where(nothing, constant(0, x), mul(x, log(where(nothing, constant(1, y), y))));
 }
 Tensor hypot(In a, In b) {
@@ -63,7 +64,9 @@ Tensor hypot(In a, In b) {
   const Tensor large = maximum(abs(a), abs(b)).detach();
   const Tensor usual = logical_and(gt(large, 0), isfinite(large)), unit = where(usual, large, constant(1, large));
   const Tensor squares = square(a / unit) + square(b / unit), zero = eq(squares, 0);
-  return where(zero, constant(0, squares), unit * sqrt(where(zero, constant(1, squares), squares)));
+  const Tensor usual_length = where(zero, constant(0, squares), unit * sqrt(where(zero, constant(1, squares), squares)));
+  const Tensor infinite = logical_or(isinf(a), isinf(b));  // even beside NaN, as IEEE 754 has it
+  return where(infinite, constant(INFINITY, squares), usual_length);
 }
 Tensor copysign(In a, In b) {
   const Tensor negative = logical_or(lt(b, 0), lt(reciprocal(where(eq(b, 0), b, constant(1, b))), 0));

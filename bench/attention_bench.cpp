@@ -1,6 +1,6 @@
-// Speed of the attention kernels: GFLOP/s of the products that are needed (half of them under a causal mask),
-// best of several runs; and for decoding the bytes of keys and values read per second.
-// bench_attention [threads]
+// Speed of the attention kernels: GFLOP/s of the products that are needed (half of them under a
+// causal mask), best of several runs; and for decoding the bytes of keys and values read per
+// second. bench_attention [threads]
 #include <fmt/core.h>
 #include <sys/mman.h>
 
@@ -61,7 +61,8 @@ void bench(const Problem& p, int threads) {
   const AttentionShape& s = p.shape;
   const AttentionPlan plan = plan_attention(s, p.options, threads);
   const int64_t tokens = s.batch * std::max(s.queries, s.keys), width = 3 * s.heads * s.dim;
-  Buffer qkv(tokens * width), dqkv(tokens * width), dout(tokens * width / 3), out(tokens * width / 3);
+  Buffer qkv(tokens * width), dqkv(tokens * width), dout(tokens * width / 3),
+      out(tokens * width / 3);
   Buffer lse(s.batch * s.heads * s.queries);
   std::vector<char> work(std::max(plan.forward_workspace, plan.backward_workspace));
   const auto strides = [&](int64_t heads, int64_t length) {
@@ -71,14 +72,30 @@ void bench(const Problem& p, int threads) {
   const int64_t part = p.fused_qkv ? s.heads * s.dim : tokens * s.heads * s.dim;
   const TokenStrides qs = strides(s.heads, s.queries), ks = strides(s.kv_heads, s.keys);
   const TokenStrides os = {s.queries * s.heads * s.dim, s.dim, s.heads * s.dim};
-  const AttentionInputs in = {.q = qkv.data(), .k = qkv.data() + part, .v = qkv.data() + 2 * part, .q_strides = qs,
-                              .k_strides = ks, .v_strides = ks, .mask_strides = {}};
-  const AttentionGradients grad = {.out = out.data(), .lse = lse.data(), .dout = dout.data(), .out_strides = os,
-                                   .dout_strides = os, .dq = dqkv.data(), .dk = dqkv.data() + part,
-                                   .dv = dqkv.data() + 2 * part, .dq_strides = qs, .dk_strides = ks, .dv_strides = ks};
-  const double pairs = double(s.batch * s.heads * s.queries) * s.keys * (p.options.causal ? 0.5 : 1);
-  const double forward = best_seconds([&] { attention_forward(plan, in, out.data(), os, lse.data(), work.data()); });
-  fmt::print("{:<34} forward {:9.3f} ms {:6.1f} GFLOP/s", p.name, forward * 1e3, 4e-9 * pairs * s.dim / forward);
+  const AttentionInputs in = {.q = qkv.data(),
+                              .k = qkv.data() + part,
+                              .v = qkv.data() + 2 * part,
+                              .q_strides = qs,
+                              .k_strides = ks,
+                              .v_strides = ks,
+                              .mask_strides = {}};
+  const AttentionGradients grad = {.out = out.data(),
+                                   .lse = lse.data(),
+                                   .dout = dout.data(),
+                                   .out_strides = os,
+                                   .dout_strides = os,
+                                   .dq = dqkv.data(),
+                                   .dk = dqkv.data() + part,
+                                   .dv = dqkv.data() + 2 * part,
+                                   .dq_strides = qs,
+                                   .dk_strides = ks,
+                                   .dv_strides = ks};
+  const double pairs =
+      double(s.batch * s.heads * s.queries) * s.keys * (p.options.causal ? 0.5 : 1);
+  const double forward =
+      best_seconds([&] { attention_forward(plan, in, out.data(), os, lse.data(), work.data()); });
+  fmt::print("{:<34} forward {:9.3f} ms {:6.1f} GFLOP/s", p.name, forward * 1e3,
+             4e-9 * pairs * s.dim / forward);
   if (plan.decode) {
     fmt::print("  {:6.1f} GB/s\n", 8e-9 * s.batch * s.kv_heads * s.keys * s.dim / forward);
     return;
@@ -112,7 +129,8 @@ int main(int argc, char** argv) {
   bench({"64 x 8 heads, T 32, D 32", self(64, 8, 32, 32), {}}, threads);
   bench({"8 x 8 heads, T 256, dropout 0.1", self(8, 8, 256, 64), {.dropout = 0.1f}}, threads);
   const auto decode = [](int64_t b, int64_t h, int64_t kv, int64_t keys) {
-    return AttentionShape{.batch = b, .heads = h, .kv_heads = kv, .queries = 1, .keys = keys, .dim = 64};
+    return AttentionShape{
+        .batch = b, .heads = h, .kv_heads = kv, .queries = 1, .keys = keys, .dim = 64};
   };
   bench({"decode 12 heads, 192 keys", decode(1, 12, 12, 192), {}}, threads);
   bench({"decode 32 heads, 8192 keys", decode(1, 32, 32, 8192), {}}, threads);

@@ -1,5 +1,5 @@
-// Cairn's product of large matrices beside oneDNN's sgemm, over the shapes of the Transformer workloads:
-// `bench_gemm`, or one: `bench_gemm M N K NT`. Best of alternated runs, GFLOP/s.
+// Cairn's product of large matrices beside oneDNN's sgemm, over the shapes of the Transformer
+// workloads: `bench_gemm`, or one: `bench_gemm M N K NT`. Best of alternated runs, GFLOP/s.
 #include <dnnl.h>
 
 #include <algorithm>
@@ -26,7 +26,8 @@ double seconds_of(const std::function<void()>& body) {
 }
 
 struct Buffer {
-  explicit Buffer(size_t floats) : data(static_cast<float*>(std::aligned_alloc(4096, (floats * 4 + 4095) / 4096 * 4096))) {
+  explicit Buffer(size_t floats)
+      : data(static_cast<float*>(std::aligned_alloc(4096, (floats * 4 + 4095) / 4096 * 4096))) {
     for (size_t i = 0; i < floats; ++i) data[i] = static_cast<float>(i % 17) - 8.0f;
   }
   ~Buffer() { std::free(data); }
@@ -48,15 +49,17 @@ void row(const char* name, int64_t m, int64_t n, int64_t k, char order_a, char o
   for (int round = 0; round < 12; ++round) {
     forget();
     library = std::min(library, seconds_of([&] {
-      onednn::ThreadScope scope(num_threads());
-      dnnl_sgemm(order_a, order_b, m, n, k, 1, a.data, order_a == 'N' ? k : m, b.data, order_b == 'N' ? n : k, 0, c.data, n);
-    }));
+                         onednn::ThreadScope scope(num_threads());
+                         dnnl_sgemm(order_a, order_b, m, n, k, 1, a.data, order_a == 'N' ? k : m,
+                                    b.data, order_b == 'N' ? n : k, 0, c.data, n);
+                       }));
     forget();
     own = std::min(own, seconds_of([&] { gemm(shape, x, y, {}, c.data, n, workspace.data); }));
   }
   const double flops = 2e-9 * m * n * k;
-  std::printf("%-16s %5ld x %5ld x %5ld %c%c  oneDNN %6.1f  own %6.1f  %5.2f%s\n", name, m, n, k, order_a, order_b,
-              flops / library, flops / own, library / own, gemm_pays(shape) ? "" : "  (not chosen)");
+  std::printf("%-16s %5ld x %5ld x %5ld %c%c  oneDNN %6.1f  own %6.1f  %5.2f%s\n", name, m, n, k,
+              order_a, order_b, flops / library, flops / own, library / own,
+              gemm_pays(shape) ? "" : "  (not chosen)");
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ void row(const char* name, int64_t m, int64_t n, int64_t k, char order_a, char o
 int main(int count, char** arguments) {
   std::printf("%d threads, GFLOP/s\n", num_threads());
   if (count == 5) {
-    row("given", std::atol(arguments[1]), std::atol(arguments[2]), std::atol(arguments[3]), arguments[4][0], arguments[4][1]);
+    row("given", std::atol(arguments[1]), std::atol(arguments[2]), std::atol(arguments[3]),
+        arguments[4][0], arguments[4][1]);
     return 0;
   }
   for (int64_t tokens : {4096, 3072, 2048}) {

@@ -1,5 +1,5 @@
-// Products of a large weight matrix with 1 to 8 vectors: bytes of weights read per second, beside a plain sum of
-// the same memory, which is what the machine streams. bench_gemv [threads]
+// Products of a large weight matrix with 1 to 8 vectors: bytes of weights read per second, beside a
+// plain sum of the same memory, which is what the machine streams. bench_gemv [threads]
 #include <fmt/core.h>
 
 #include <chrono>
@@ -44,7 +44,8 @@ double stream_seconds(const std::vector<float>& x) {
 int main(int argc, char** argv) {
   set_num_threads(argc > 1 ? std::atoi(argv[1]) : num_threads());
   for (auto [outputs, depth] : {std::pair<int64_t, int64_t>{50257, 768}, {12288, 3072}}) {
-    std::vector<float> weight(outputs * depth, 0.5f), x(8 * depth, 1), y(8 * outputs), scales(outputs);
+    std::vector<float> weight(outputs * depth, 0.5f), x(8 * depth, 1), y(8 * outputs),
+        scales(outputs);
     std::vector<int8_t> quantized(weight.size());
     quantize_rows_i8(weight.data(), outputs, depth, quantized.data(), scales.data());
     const double bytes = 4e-9 * static_cast<double>(weight.size());
@@ -54,10 +55,11 @@ int main(int argc, char** argv) {
         gemv_f32(weight.data(), outputs, depth, x.data(), depth, rows, {}, y.data(), outputs);
       });
       const double i8 = best_seconds([&] {
-        gemv_i8(quantized.data(), scales.data(), outputs, depth, x.data(), depth, rows, {}, y.data(), outputs);
+        gemv_i8(quantized.data(), scales.data(), outputs, depth, x.data(), depth, rows, {},
+                y.data(), outputs);
       });
-      fmt::print("  {} rows: f32 {:8.3f} ms {:5.1f} GB/s, int8 {:8.3f} ms {:5.1f} GB/s\n", rows, f32 * 1e3, bytes / f32,
-                 i8 * 1e3, bytes / 4 / i8);
+      fmt::print("  {} rows: f32 {:8.3f} ms {:5.1f} GB/s, int8 {:8.3f} ms {:5.1f} GB/s\n", rows,
+                 f32 * 1e3, bytes / f32, i8 * 1e3, bytes / 4 / i8);
     }
   }
 }

@@ -18,7 +18,8 @@ double best_us(const std::function<void()>& body, int repeats) {
   while (Clock::now() < limit) {
     const auto start = Clock::now();
     for (int i = 0; i < repeats; ++i) body();
-    best = std::min(best, std::chrono::duration<double, std::micro>(Clock::now() - start).count() / repeats);
+    best = std::min(
+        best, std::chrono::duration<double, std::micro>(Clock::now() - start).count() / repeats);
   }
   return best;
 }
@@ -47,12 +48,21 @@ int main() {
   row("softmax, 4096 x 512", 5, [&] { softmax(wide, -1); });
   row("rand, 4M floats", 5, [&] { rand({1 << 22}); });
   row("randn, 4M floats", 2, [&] { randn({1 << 22}); });
-  row("matmul 1024^3", 2, [&] { matmul(matrix, matrix); }, 2.0 * 1024 * 1024 * 1024);
-  row("matmul 1024^3, transposed view", 2, [&] { matmul(matrix, transpose(matrix, 0, 1)); }, 2.0 * 1024 * 1024 * 1024);
+  row(
+      "matmul 1024^3", 2, [&] { matmul(matrix, matrix); }, 2.0 * 1024 * 1024 * 1024);
+  row(
+      "matmul 1024^3, transposed view", 2, [&] { matmul(matrix, transpose(matrix, 0, 1)); },
+      2.0 * 1024 * 1024 * 1024);
   const Tensor batch = rand({64, 128, 64}), keys = rand({64, 64, 128});
-  row("matmul 64 x 128x64x128", 5, [&] { matmul(batch, keys); }, 2.0 * 64 * 128 * 64 * 128);
+  row(
+      "matmul 64 x 128x64x128", 5, [&] { matmul(batch, keys); }, 2.0 * 64 * 128 * 64 * 128);
   const Tensor image = rand({32, 64, 32, 32}), filter = rand({64, 64, 3, 3});
-  row("conv 32x64x32x32, 3x3, plain", 2, [&] { conv2d(image, filter, Tensor(), {.padding = {1, 1}}); }, 2.0 * 32 * 64 * 64 * 9 * 1024);
+  row(
+      "conv 32x64x32x32, 3x3, plain", 2,
+      [&] {
+        conv2d(image, filter, Tensor(), {.padding = {1, 1}});
+      },
+      2.0 * 32 * 64 * 64 * 9 * 1024);
   row("max_pool 32x64x32x32, plain", 5, [&] { max_pool2d(image, 2); });
   row("cat 2 x 2M floats", 5, [&] { cat({image, image}, 1); });
   return 0;

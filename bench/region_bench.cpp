@@ -172,31 +172,44 @@ int main(int argc, char** argv) {
   measure("relu [16]", unary("relu", {16}), 1);
   measure("add [1024]", binary("add", {1024}, dense({1024}), dense({1024})), 1);
   measure("sum [16]", reduction({16}, {0}), 1);
-  for (const char* fn : {"relu", "exp", "tanh", "sigmoid", "erf", "gelu", "gelu_tanh", "silu", "log", "sin"})
+  for (const char* fn :
+       {"relu", "exp", "tanh", "sigmoid", "erf", "gelu", "gelu_tanh", "silu", "log", "sin"})
     measure(fmt::format("{} [8192]", fn).c_str(), unary(fn, {8192}), 1);
   constexpr int64_t n = 16 << 20;
   plain_add(n);
   measure("add [16 M]", binary("add", {n}, dense({n}), dense({n})), threads, 12.0 * n);
   plain_add(1 << 18);
-  measure("add [256 K]", binary("add", {1 << 18}, dense({1 << 18}), dense({1 << 18})), threads, 12.0 * (1 << 18));
+  measure("add [256 K]", binary("add", {1 << 18}, dense({1 << 18}), dense({1 << 18})), threads,
+          12.0 * (1 << 18));
   const Ints rows{3072, 384};
   const double row_bytes = 4.0 * 3072 * 384;
-  measure("add [3072, 384] + [384]", binary("add", rows, dense(rows), {DType::f32, {0, 1}}), threads, 2 * row_bytes);
-  measure("add [3072, 384] + [3072, 1]", binary("add", rows, dense(rows), {DType::f32, {1, 0}}), threads, 2 * row_bytes);
-  measure("add [3072, 384] + transposed", binary("add", rows, dense(rows), {DType::f32, {1, 3072}}), threads, 3 * row_bytes);
-  measure("add [12288, 10] + [10]", binary("add", {12288, 10}, dense({12288, 10}), {DType::f32, {0, 1}}), threads, 8.0 * 122880);
+  measure("add [3072, 384] + [384]", binary("add", rows, dense(rows), {DType::f32, {0, 1}}),
+          threads, 2 * row_bytes);
+  measure("add [3072, 384] + [3072, 1]", binary("add", rows, dense(rows), {DType::f32, {1, 0}}),
+          threads, 2 * row_bytes);
+  measure("add [3072, 384] + transposed", binary("add", rows, dense(rows), {DType::f32, {1, 3072}}),
+          threads, 3 * row_bytes);
+  measure("add [12288, 10] + [10]",
+          binary("add", {12288, 10}, dense({12288, 10}), {DType::f32, {0, 1}}), threads,
+          8.0 * 122880);
   const Ints nchw{64, 64, 1024};
   const double image_bytes = 4.0 * 64 * 64 * 1024;
-  measure("add NCHW [64, 64, 32x32] + channel", binary("add", nchw, dense(nchw), {DType::f32, {0, 1, 0}}), threads, 2 * image_bytes);
-  measure("norm, add, relu [64, 8, 32x32, 8]", norm_add_relu(64, 64, 1024, 8), threads, 3 * image_bytes);
-  measure("norm, add, relu [64, 64, 4x4, 8]", norm_add_relu(64, 512, 16, 8), threads, 12.0 * 64 * 512 * 16);
-  measure("sum, sum of squares [64, 8, 32x32, 8]", norm_sums(64, 64, 1024, 8), threads, image_bytes);
-  measure("sum, sum of squares [64, 64, 4x4, 8]", norm_sums(64, 512, 16, 8), threads, 4.0 * 64 * 512 * 16);
+  measure("add NCHW [64, 64, 32x32] + channel",
+          binary("add", nchw, dense(nchw), {DType::f32, {0, 1, 0}}), threads, 2 * image_bytes);
+  measure("norm, add, relu [64, 8, 32x32, 8]", norm_add_relu(64, 64, 1024, 8), threads,
+          3 * image_bytes);
+  measure("norm, add, relu [64, 64, 4x4, 8]", norm_add_relu(64, 512, 16, 8), threads,
+          12.0 * 64 * 512 * 16);
+  measure("sum, sum of squares [64, 8, 32x32, 8]", norm_sums(64, 64, 1024, 8), threads,
+          image_bytes);
+  measure("sum, sum of squares [64, 64, 4x4, 8]", norm_sums(64, 512, 16, 8), threads,
+          4.0 * 64 * 512 * 16);
   measure("softmax [18432, 256]", softmax(12 * 6 * 256, 256), threads, 8.0 * 18432 * 256);
   measure("softmax [128, 10]", softmax(128, 10), threads);
   measure("softmax [64, 50257]", softmax(64, 50257), threads, 8.0 * 64 * 50257);
   measure("layer norm [3072, 384]", layer_norm(3072, 384), threads, 2 * row_bytes);
-  measure("layer norm backward [3072, 384]", layer_norm_backward(3072, 384), threads, 3 * row_bytes);
+  measure("layer norm backward [3072, 384]", layer_norm_backward(3072, 384), threads,
+          3 * row_bytes);
   measure("column sums [3072, 384]", reduction(rows, {0, 1}), threads, row_bytes);
   measure("row sums [3072, 384]", reduction(rows, {1, 0}), threads, row_bytes);
   measure("sum [3072, 384]", reduction(rows, {0, 0}), threads, row_bytes);

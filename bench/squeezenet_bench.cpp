@@ -90,7 +90,8 @@ std::vector<int> likeliest(const Tensor& logits, int count) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) return fmt::print(stderr, "usage: bench_squeezenet WEIGHTS PERCENTILE PICTURE...\n"), 2;
+  if (argc < 4)
+    return fmt::print(stderr, "usage: bench_squeezenet WEIGHTS PERCENTILE PICTURE...\n"), 2;
   try {
     const NoGrad no_grad;
     SqueezeNet net, copy;
@@ -104,7 +105,8 @@ int main(int argc, char** argv) {
       pictures.push_back(input_of(argv[i]));
       if (i % 2 == 0) calibration.push_back(pictures.back());
     }
-    const quantize::QuantizedNetwork eight(copy, quantize::quantize(copy, calibration, {.percentile = std::atof(argv[2])}));
+    const quantize::QuantizedNetwork eight(
+        copy, quantize::quantize(copy, calibration, {.percentile = std::atof(argv[2])}));
     auto f32 = compile([&](Tensor x) { return net(x); });
     auto int8 = compile([&](Tensor x) { return eight(x); });
     auto compare = [&](const Tensor& x) {

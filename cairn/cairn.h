@@ -1,4 +1,5 @@
-// Everything that a program needs: tensors and ops, gradients, compile(), modules, optimizers, data, files.
+// Everything that a program needs: tensors and ops, gradients, compile(), modules, optimizers,
+// data, files.
 #pragma once
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/parallel.h"

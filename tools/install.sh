@@ -3,11 +3,16 @@
 set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
           nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev)
-[ "${1:-}" = tests ] && packages+=(libgtest-dev python3)
-missing=()
-for p in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing+=("$p")
-done
+optional=()  # installed where the system has them
+[ "${1:-}" = tests ] && packages+=(libgtest-dev python3) && optional+=(clang-format-14)
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+available() { apt-cache show "$1" > /dev/null 2>&1; }
+find_missing() {
+  missing=()
+  for p in "${packages[@]}"; do installed "$p" || missing+=("$p"); done
+  for p in "${optional[@]}"; do installed "$p" || ! available "$p" || missing+=("$p"); done
+}
+find_missing
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "installing: ${missing[*]}" >&2
 sudo=
@@ -17,4 +22,5 @@ if [ "$(id -u)" != 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
+find_missing  # now that what is available is known
 $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null

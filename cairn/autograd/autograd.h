@@ -1,5 +1,5 @@
-// Reverse-mode differentiation over a flat tape of ops. Gradients are written with ops, so that with
-// create_graph they can be differentiated again, to any order, eagerly and inside compile().
+// Reverse-mode differentiation over a flat tape of ops. Gradients are written with ops, so that
+// with create_graph they can be differentiated again, to any order, eagerly and inside compile().
 #pragma once
 #include <functional>
 #include <span>
@@ -9,9 +9,9 @@
 namespace cairn {
 
 struct GradOptions {
-  Tensors grad_outputs = {};   // one an output; ones where missing (scalars only)
-  bool create_graph = false;   // keep the gradients differentiable
-  bool allow_unused = false;   // an input that no output depends on: undefined instead of an error
+  Tensors grad_outputs = {};  // one an output; ones where missing (scalars only)
+  bool create_graph = false;  // keep the gradients differentiable
+  bool allow_unused = false;  // an input that no output depends on: undefined instead of an error
 };
 
 // d(sum of outputs * grad_outputs) / d(inputs), in the order of `inputs`.

@@ -27,7 +27,9 @@ class CaptureScope {
     Tensors result;
     for (const Tensor& t : found_) {
       const auto same = [&](const Tensor& other) { return other.impl() == t.impl(); };
-      if (std::none_of(inputs.begin(), inputs.end(), same) && std::none_of(result.begin(), result.end(), same)) result.push_back(t);
+      if (std::none_of(inputs.begin(), inputs.end(), same) &&
+          std::none_of(result.begin(), result.end(), same))
+        result.push_back(t);
     }
     return result;
   }
@@ -37,7 +39,8 @@ class CaptureScope {
   std::vector<Tensor>* outer_;
 };
 
-// The clone of a region: its nodes are not merged with the original's, and its assignments are dropped.
+// The clone of a region: its nodes are not merged with the original's, and its assignments are
+// dropped.
 class CloneScope {
  public:
   explicit CloneScope(int region) : saved_(context().recompute) { context().recompute = region; }
@@ -51,7 +54,8 @@ class CloneScope {
 
 struct Region {
   std::function<Tensors(const Tensors&)> fn;
-  Tensors inputs, wanted;  // wanted: inputs and captured tensors that require a gradient, as edges of the node
+  Tensors inputs,
+      wanted;  // wanted: inputs and captured tensors that require a gradient, as edges of the node
   std::vector<RandomKey> keys;
   DType products;  // under autocast; f32: none
   int id;
@@ -69,7 +73,8 @@ struct Region {
     const Tensors outputs = again();
     Tensors reached, reached_grads;
     for (size_t i = 0; i < outputs.size(); ++i)
-      if (grads[i].defined() && outputs[i].requires_grad()) reached.push_back(outputs[i]), reached_grads.push_back(grads[i]);
+      if (grads[i].defined() && outputs[i].requires_grad())
+        reached.push_back(outputs[i]), reached_grads.push_back(grads[i]);
     return gradients_up_to(reached, reached_grads, wanted, differentiable);
   }
 };
@@ -78,7 +83,8 @@ struct Region {
 
 Tensors recompute(const std::function<Tensors(const Tensors&)>& fn, const Tensors& inputs) {
   const Context& ctx = context();
-  auto region = std::make_shared<Region>(Region{fn, inputs, {}, {}, ctx.autocast ? ctx.autocast_dtype : DType::f32, next_region++});
+  auto region = std::make_shared<Region>(
+      Region{fn, inputs, {}, {}, ctx.autocast ? ctx.autocast_dtype : DType::f32, next_region++});
   Tensors outputs, captured;
   {
     const NoGrad no_grad;
@@ -93,13 +99,16 @@ Tensors recompute(const std::function<Tensors(const Tensors&)>& fn, const Tensor
       if (t.defined() && t.requires_grad()) region->wanted.push_back(t);
   if (region->wanted.empty()) return outputs;
 
-  for (Tensor& t : outputs) t = t.detach();  // an input that is returned as it is gets a place of its own
+  for (Tensor& t : outputs)
+    t = t.detach();  // an input that is returned as it is gets a place of its own
   Ref<GradNode> node(new GradNode);
   for (const Tensor& t : region->wanted) {
     node->edges.push_back(edge_of(t));
     node->input_shapes.push_back(t.shape());
   }
-  node->custom = [region](const Tensors&, const Tensors&, const Tensors& grads) { return region->backward(grads); };
+  node->custom = [region](const Tensors&, const Tensors&, const Tensors& grads) {
+    return region->backward(grads);
+  };
   attach(node, outputs);
   return outputs;
 }

@@ -28,7 +28,8 @@ template <class... Args>
 // fail() unless `ok`. The message is formatted only on failure.
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> format, Args&&... args) {
-  if (!ok) [[unlikely]] fail(format, std::forward<Args>(args)...);
+  if (!ok) [[unlikely]]
+    fail(format, std::forward<Args>(args)...);
 }
 
 // The entry of `known` nearest to `name` by edit distance, or "" when none is near.

@@ -1,6 +1,6 @@
-// Philox4x32-10: random numbers as a pure function of (seed, offset, index), so that any thread can draw
-// the number of any element in any order and the result stays the same.
-// Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// Philox4x32-10: random numbers as a pure function of (seed, offset, index), so that any thread can
+// draw the number of any element in any order and the result stays the same. Salmon, Moraes, Dror,
+// Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 #pragma once
 #include <array>
 #include <cmath>
@@ -15,15 +15,17 @@ constexpr PhiloxBlock philox4x32(PhiloxBlock counter, uint32_t key0, uint32_t ke
   for (int round = 0; round < 10; ++round) {
     const uint64_t product0 = uint64_t{0xD2511F53} * counter[0];
     const uint64_t product1 = uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key0, static_cast<uint32_t>(product1),
-               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key1, static_cast<uint32_t>(product0)};
+    counter = {
+        static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key0, static_cast<uint32_t>(product1),
+        static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key1, static_cast<uint32_t>(product0)};
     key0 += 0x9E3779B9;
     key1 += 0xBB67AE85;
   }
   return counter;
 }
 
-// Four words for one logical index. `offset` numbers the operation (or the purpose) that draws them.
+// Four words for one logical index. `offset` numbers the operation (or the purpose) that draws
+// them.
 constexpr PhiloxBlock philox(uint64_t seed, uint64_t offset, uint64_t index) {
   return philox4x32({static_cast<uint32_t>(offset), static_cast<uint32_t>(offset >> 32),
                      static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32)},
@@ -61,7 +63,8 @@ inline float scaled_and_shifted(float value, float scale, float shift) {
   return product + shift;
 }
 
-// The numbers of one (seed, offset) one after another; plain value, cheap to make where it is needed.
+// The numbers of one (seed, offset) one after another; plain value, cheap to make where it is
+// needed.
 class PhiloxStream {
  public:
   explicit PhiloxStream(uint64_t seed, uint64_t offset = 0) : seed_(seed), offset_(offset) {}
@@ -70,7 +73,7 @@ class PhiloxStream {
     if (used_ == 4) block_ = philox(seed_, offset_, index_++), used_ = 0;
     return block_[used_++];
   }
-  float uniform() { return uniform_from(next()); }                          // [0, 1)
+  float uniform() { return uniform_from(next()); }  // [0, 1)
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
   bool chance(float probability) { return uniform() < probability; }
   float normal() {

@@ -1,5 +1,6 @@
-// Shared ownership with the count inside the object: one allocation, one word a handle. Some references are held only to look at
-// the object again (Held, by compile()): when no other is left, the object is forgotten.
+// Shared ownership with the count inside the object: one allocation, one word a handle. Some
+// references are held only to look at the object again (Held, by compile()): when no other is left,
+// the object is forgotten.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -7,8 +8,9 @@
 
 namespace cairn {
 
-// Grows whenever something changes on which a compiled function may depend: train and eval, frozen parameters, dtypes, hooks,
-// replaced modules, objects forgotten. While it stays, compile() need not look at them.
+// Grows whenever something changes on which a compiled function may depend: train and eval, frozen
+// parameters, dtypes, hooks, replaced modules, objects forgotten. While it stays, compile() need
+// not look at them.
 inline std::atomic<uint64_t> mode_changes{1};
 inline void note_mode_change() { mode_changes.fetch_add(1, std::memory_order_acq_rel); }
 

@@ -1,4 +1,5 @@
-// A vector that keeps its first N elements inline; for trivially copyable elements (sizes, pointers).
+// A vector that keeps its first N elements inline; for trivially copyable elements (sizes,
+// pointers).
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -19,10 +20,7 @@ class SmallVector {
   SmallVector(std::initializer_list<T> init) { assign(init.begin(), init.end()); }
   explicit SmallVector(size_t count, T value = T()) { resize(count, value); }
   template <class It>
-    requires(!std::is_integral_v<It>)
-  SmallVector(It first, It last) {
-    assign(first, last);
-  }
+  requires(!std::is_integral_v<It>) SmallVector(It first, It last) { assign(first, last); }
   SmallVector(const SmallVector& other) { assign(other.begin(), other.end()); }
   SmallVector(SmallVector&& other) noexcept { take(other); }
   SmallVector& operator=(const SmallVector& other) {

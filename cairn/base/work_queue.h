@@ -1,5 +1,6 @@
-// Work of a parallel_region that goes to whichever thread asks first: a thread that is slowed down, by another process or by
-// what shares its core, takes less of it and nobody waits. For work whose results do not depend on who does it.
+// Work of a parallel_region that goes to whichever thread asks first: a thread that is slowed down,
+// by another process or by what shares its core, takes less of it and nobody waits. For work whose
+// results do not depend on who does it.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -16,7 +17,10 @@ class WorkQueue {
 
   // [0, count) in nearly equal pieces, each of whole units but the last.
   WorkQueue(int64_t count, int64_t pieces, int64_t unit = 1)
-      : count_(count), unit_(unit), units_((count + unit - 1) / unit), pieces_(std::clamp<int64_t>(pieces, 1, std::max<int64_t>(1, units_))) {}
+      : count_(count),
+        unit_(unit),
+        units_((count + unit - 1) / unit),
+        pieces_(std::clamp<int64_t>(pieces, 1, std::max<int64_t>(1, units_))) {}
 
   // The next piece; an empty one when all are taken.
   Piece take() {

@@ -75,9 +75,7 @@ Json row_of(const Workload& workload, const Mode& mode, double seconds) {
               {"dtype", mode.int8 ? "int8" : name_of(mode.products)}};
   try {
     row.update(measured(workload, mode, seconds));
-  } catch (const std::exception& e) {
-    row["error"] = e.what();
-  }
+  } catch (const std::exception& e) { row["error"] = e.what(); }
   return row;
 }
 
@@ -121,10 +119,13 @@ Json row_of_child(const Workload& workload, const Mode& mode, int threads, doubl
 DType product_dtype_named(const std::string& name) {
   if (name == "f32" || name == "int8") return DType::f32;
   if (name == "bf16-always") return DType::bf16;
-  if (name != "bf16") throw UsageError("bench: --dtype is f32, bf16, bf16-always or int8, not " + name);
+  if (name != "bf16")
+    throw UsageError("bench: --dtype is f32, bf16, bf16-always or int8, not " + name);
   const DType products = product_dtype(DType::bf16);
   if (products != DType::bf16)
-    fmt::print(stderr, "bf16: this processor multiplies none (it has no AVX-512 BF16), so products are in f32; --dtype bf16-always insists\n");
+    fmt::print(stderr,
+               "bf16: this processor multiplies none (it has no AVX-512 BF16), so products are in "
+               "f32; --dtype bf16-always insists\n");
   return products;
 }
 
@@ -147,10 +148,13 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
   if (chosen.empty() && !ops) throw UsageError("bench: name a workload, all, or ops");
   const Mode mode{product_dtype_named(dtype), !quantize.empty() || dtype == "int8"};
   const auto refuse_int8 = [&](const std::string& name) {
-    const bool inference = name == "gpt2_decode" || (quantize.empty() && name.find("_infer_") != std::string::npos);
+    const bool inference =
+        name == "gpt2_decode" || (quantize.empty() && name.find("_infer_") != std::string::npos);
     if (!mode.int8 || inference) return;
-    if (!quantize.empty()) throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", name));
-    throw UsageError(fmt::format("bench: --dtype int8 is for inference (*_infer_*, gpt2_decode), not for {}", name));
+    if (!quantize.empty())
+      throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", name));
+    throw UsageError(fmt::format(
+        "bench: --dtype int8 is for inference (*_infer_*, gpt2_decode), not for {}", name));
   };
   if (ops) refuse_int8("ops");
   for (const Workload* w : chosen) refuse_int8(w->name);

@@ -206,7 +206,8 @@ Running bert_qa(const Mode& mode) {
 
 // ---- inference
 
-Running forward_pass(const Mode& mode, const nn::AnyModule& net, int64_t params, double gflop, const Tensor& x) {
+Running forward_pass(const Mode& mode, const nn::AnyModule& net, int64_t params, double gflop,
+                     const Tensor& x) {
   auto body = [=](const Tensor& x) -> Tensor {
     const NoGrad no_grad;
     const AutocastScope scope(mode.products);

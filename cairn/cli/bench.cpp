@@ -28,7 +28,10 @@ void add_bench(const Command& app) {
   command.option("names", o->names, "Workloads, 'all', or 'ops' for single ops and overheads");
   command.flag("--list", o->list, "Print the workloads and what they are");
   command.option("--threads", o->threads, "Threads to compute with").whole(1, 1024).shows_default();
-  command.option("--dtype", o->dtype, "Of products: f32, bf16 (f32 where the processor multiplies no bf16), bf16-always, int8 (inference)")
+  command
+      .option("--dtype", o->dtype,
+              "Of products: f32, bf16 (f32 where the processor multiplies no bf16), bf16-always, "
+              "int8 (inference)")
       .one_of({"f32", "bf16", "bf16-always", "int8"})
       .shows_default();
   command.option("--seconds", o->seconds, "Time each for this long, and at least 5 steps")

@@ -199,17 +199,11 @@ int run_program(const std::vector<std::string>& arguments, const std::string& ab
   describe(Command(&app, &action));
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp& e) {
+  } catch (const CLI::CallForHelp& e) { return app.exit(e); } catch (const CLI::CallForAllHelp& e) {
     return app.exit(e);
-  } catch (const CLI::CallForAllHelp& e) {
-    return app.exit(e);
-  } catch (const CLI::CallForVersion& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
+  } catch (const CLI::CallForVersion& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
     return wrong_usage(app, e);
-  } catch (const InvalidOption& e) {
-    return say_wrong(in_flags(e), *deepest(app));
-  }
+  } catch (const InvalidOption& e) { return say_wrong(in_flags(e), *deepest(app)); }
   return action ? action() : kWrongUsage;
 }
 

@@ -24,8 +24,8 @@ std::string processor() {
 }
 
 double gigabytes_of_memory() {
-  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                           static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double installed =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   return std::min(installed, cgroup_limits().memory_bytes) / 1e9;
 }
 
@@ -35,8 +35,8 @@ int print_report() {
   fmt::print(
       "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  "
       "instructions {}\n",
-      processor(), num_threads(), std::thread::hardware_concurrency(),
-      gigabytes_of_memory(), machine.instructions);
+      processor(), num_threads(), std::thread::hardware_concurrency(), gigabytes_of_memory(),
+      machine.instructions);
   fmt::print("  bf16         {}\n\n",
              machine.bf16 ? "computed in hardware: " + machine.bf16_kernels
                           : "no AVX-512 BF16: mixed precision keeps products in f32");

@@ -69,8 +69,6 @@ int main(int argc, char** argv) {
                no_thread ? "; out of memory for another thread: use a smaller --threads, or raise "
                            "the limit (ulimit -v, -u)"
                          : "");
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "cairn: {}\n", e.what());
-  }
+  } catch (const std::exception& e) { fmt::print(stderr, "cairn: {}\n", e.what()); }
   return cli::kFailed;
 }

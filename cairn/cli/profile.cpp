@@ -15,9 +15,7 @@ ProfileScope::~ProfileScope() {
   try {
     write_chrome_trace(trace_file_);
     fmt::print(stderr, "trace in {}\n", trace_file_);
-  } catch (const Error& e) {
-    fmt::print(stderr, "cairn: {}\n", e.what());
-  }
+  } catch (const Error& e) { fmt::print(stderr, "cairn: {}\n", e.what()); }
 }
 
 }  // namespace cairn::cli

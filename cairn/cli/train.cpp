@@ -16,9 +16,7 @@ struct Chosen {
 train::Json read_json(const std::string& path) {
   try {
     return train::Json::parse(io::read_text_file(path));
-  } catch (const nlohmann::json::exception& e) {
-    fail("'{}' is no JSON: {}", path, e.what());
-  }
+  } catch (const nlohmann::json::exception& e) { fail("'{}' is no JSON: {}", path, e.what()); }
 }
 
 void take_file(const tasks::Task& task, Chosen& chosen) {

@@ -1,4 +1,5 @@
-// What passes that look along chains of nodes share: who reads a value, and the chains that one node replaces.
+// What passes that look along chains of nodes share: who reads a value, and the chains that one
+// node replaces.
 #pragma once
 #include <cstring>
 #include <span>
@@ -8,12 +9,15 @@
 
 namespace cairn {
 
-inline bool is_named(const Node& node, const char* op) { return std::strcmp(node.op->name, op) == 0; }
+inline bool is_named(const Node& node, const char* op) {
+  return std::strcmp(node.op->name, op) == 0;
+}
 
 // Who reads what, to walk from a value to its only reader.
 class Readers {
  public:
-  explicit Readers(const Graph& graph) : uses_(graph.use_counts()), reader_(graph.values.size(), -1) {
+  explicit Readers(const Graph& graph)
+      : uses_(graph.use_counts()), reader_(graph.values.size(), -1) {
     for (size_t i = 0; i < graph.nodes.size(); ++i)
       for (ValueId v : graph.nodes[i].inputs) reader_[v] = static_cast<int>(i);
   }
@@ -29,11 +33,13 @@ inline ValueId other_input(const Node& node, ValueId v) {
   return node.inputs.size() != 2 ? -1 : node.inputs[node.inputs[0] == v ? 1 : 0];
 }
 
-// The chains that a pass found; each is written in the place of its last node, where all that it reads exists.
+// The chains that a pass found; each is written in the place of its last node, where all that it
+// reads exists.
 template <class Chain>
 class Chains {
  public:
-  explicit Chains(const Graph& graph) : ends_(graph.nodes.size(), -1), taken_(graph.nodes.size(), 0) {}
+  explicit Chains(const Graph& graph)
+      : ends_(graph.nodes.size(), -1), taken_(graph.nodes.size(), 0) {}
   bool taken(int node) const { return taken_[node]; }
   void add(std::span<const int> nodes, const Chain& chain) {
     for (int i : nodes) taken_[i] = 1;

@@ -24,17 +24,19 @@ bool& compile_enabled() {
   return on;
 }
 
-// Stands on the tape for the results of a compiled function, which keeps no tape itself: a gradient that would flow on to the
-// leaves that the function read is an error, as it would be lost.
+// Stands on the tape for the results of a compiled function, which keeps no tape itself: a gradient
+// that would flow on to the leaves that the function read is an error, as it would be lost.
 class ResultNode : public GradNode {
  public:
   ResultNode(const Graph& graph, const std::vector<Ref<TensorImpl>>& leaves) {
     for (const auto& leaf : leaves) leaf->hold(1), edges.push_back({{}, 0, leaf});
     for (ValueId v : graph.outputs) output_descs.push_back(graph.desc(v));
     custom = [](const Tensors&, const Tensors&, const Tensors&) -> Tensors {
-      fail("a gradient reaches the result of a compiled function, which keeps no tape to go on with; call backward() or opt.step(loss) "
-           "inside compile(), or use the result detach()ed{}",
-           where(context().loc));
+      fail(
+          "a gradient reaches the result of a compiled function, which keeps no tape to go on "
+          "with; call backward() or opt.step(loss) "
+          "inside compile(), or use the result detach()ed{}",
+          where(context().loc));
     };
   }
   ~ResultNode() override {
@@ -54,8 +56,8 @@ struct Entry {
   std::unique_ptr<Executable> executable;
   std::vector<char> results_want;   // by result: whether it was computed from what wants a gradient
   std::vector<int> leaf_arguments;  // the arguments among the leaves behind the results
-  Ref<GradNode> results;            // stands for the results on the tape, where they have a place there
-  std::string frozen;               // for CAIRN_RETRACE
+  Ref<GradNode> results;  // stands for the results on the tape, where they have a place there
+  std::string frozen;     // for CAIRN_RETRACE
 };
 using Entries = std::vector<std::unique_ptr<Entry>>;  // the one used last is the first
 
@@ -67,14 +69,18 @@ std::string what_changes(const Entries& entries) {
     for (const auto& e : entries) {
       const ArgumentKey &one = first[a], &other = e->key.arguments()[a];
       if (one.shape == other.shape && one.dtype == other.dtype) continue;
-      text += fmt::format("{}argument {} ({}{} and {}{} among others)", text.empty() ? "" : " and ", a, name_of(one.dtype),
-                          to_string(one.shape), name_of(other.dtype), to_string(other.shape));
+      text += fmt::format("{}argument {} ({}{} and {}{} among others)", text.empty() ? "" : " and ",
+                          a, name_of(one.dtype), to_string(one.shape), name_of(other.dtype),
+                          to_string(other.shape));
       break;
     }
-  return text.empty() ? "a mode (train/eval, gradients, autocast, threads, hooks) or a captured tensor" : text;
+  return text.empty()
+             ? "a mode (train/eval, gradients, autocast, threads, hooks) or a captured tensor"
+             : text;
 }
 
-// Executables are made for each shape: with many of them something is amiss, and what they keep is bounded.
+// Executables are made for each shape: with many of them something is amiss, and what they keep is
+// bounded.
 constexpr size_t kManyExecutables = 32, kMostExecutables = 512, kMostBytes = size_t{256} << 20;
 
 }  // namespace
@@ -88,7 +94,7 @@ struct CompiledFunction::Impl {
   Executable* last = nullptr;
   bool retrace = environment_is("CAIRN_RETRACE");
   bool warned_of_many = false, warned_of_giving_up = false;
-  std::mutex turn;                     // callers take turns
+  std::mutex turn;  // callers take turns
   std::atomic<std::thread::id> caller{};
 
   // The trace of a call, and what it depends on and leads to, noted in `entry` where one is given.
@@ -109,16 +115,19 @@ struct CompiledFunction::Impl {
       if (entry) note_tape(*entry, graph, traced, results);
       modes = std::move(recorder.modes), gradient_modes = std::move(recorder.gradient_modes);
     }
-    for (GraphInput& in : graph.inputs)  // what someone keeps from now on is no constant: he made it once, and the next trace finds it
+    for (GraphInput& in : graph.inputs)  // what someone keeps from now on is no constant: he made
+                                         // it once, and the next trace finds it
       if (in.kind == InputKind::constant && !in.tensor->forgotten()) {
         in.kind = InputKind::captured;
         modes.push_back(mode_of(in.tensor));
       }
     for (const GraphInput& in : graph.inputs)
       if (in.kind == InputKind::captured && in.tensor->forgotten())
-        fail("compile: the function gives a variable that it captured (a tensor {}) another value, which a later call could not see; "
-             "make it a State and assign() it, or pass it in and return it",
-             to_string(in.tensor->desc));
+        fail(
+            "compile: the function gives a variable that it captured (a tensor {}) another value, "
+            "which a later call could not see; "
+            "make it a State and assign() it, or pass it in and return it",
+            to_string(in.tensor->desc));
     if (entry) entry->key.depends_on(std::move(modes), std::move(gradient_modes));
     return graph;
   }
@@ -136,25 +145,33 @@ struct CompiledFunction::Impl {
     return traced;
   }
 
-  static void note_tape(Entry& entry, const Graph& graph, const Tensors& traced, const Tensors& results) {
+  static void note_tape(Entry& entry, const Graph& graph, const Tensors& traced,
+                        const Tensors& results) {
     std::vector<Ref<TensorImpl>> leaves;
     for (const Tensor& t : results) {
       entry.results_want.push_back(t.requires_grad());
       for (const auto& leaf : leaves_behind(t)) {
-        const auto argument = std::find_if(traced.begin(), traced.end(), [&](const Tensor& a) { return a.impl() == leaf.get(); });
-        if (leaf->value >= 0 && argument != traced.end()) entry.leaf_arguments.push_back(static_cast<int>(argument - traced.begin()));
-        else if (leaf->value < 0 && std::find(leaves.begin(), leaves.end(), leaf) == leaves.end()) leaves.push_back(leaf);
+        const auto argument = std::find_if(traced.begin(), traced.end(),
+                                           [&](const Tensor& a) { return a.impl() == leaf.get(); });
+        if (leaf->value >= 0 && argument != traced.end())
+          entry.leaf_arguments.push_back(static_cast<int>(argument - traced.begin()));
+        else if (leaf->value < 0 && std::find(leaves.begin(), leaves.end(), leaf) == leaves.end())
+          leaves.push_back(leaf);
       }
     }
-    if (!leaves.empty() || !entry.leaf_arguments.empty()) entry.results = result_node(graph, leaves);
+    if (!leaves.empty() || !entry.leaf_arguments.empty())
+      entry.results = result_node(graph, leaves);
   }
 
   Entry& find(std::span<const Tensor> arguments) {
     const int threads = num_threads();
     for (size_t i = 0; i < entries.size(); ++i)
       if (entries[i]->key.matches(arguments, threads)) {
-        if (i > 0) std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i), entries.begin() + static_cast<ptrdiff_t>(i) + 1);
-        if (retrace) [[unlikely]] check_same_trace(entries[0]->frozen, frozen_text(trace(arguments, nullptr)));
+        if (i > 0)
+          std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
+                      entries.begin() + static_cast<ptrdiff_t>(i) + 1);
+        if (retrace) [[unlikely]]
+          check_same_trace(entries[0]->frozen, frozen_text(trace(arguments, nullptr)));
         return *entries[0];
       }
     return add(arguments, threads);
@@ -173,20 +190,27 @@ struct CompiledFunction::Impl {
 
   void give_up_old_ones() {
     size_t bytes = 0, kept = 0;
-    while (kept < entries.size() && (bytes += entries[kept]->executable->bytes()) <= kMostBytes && kept < kMostExecutables) ++kept;
+    while (kept < entries.size() && (bytes += entries[kept]->executable->bytes()) <= kMostBytes &&
+           kept < kMostExecutables)
+      ++kept;
     kept = std::max<size_t>(kept, 1);
-    if (!std::exchange(warned_of_many, warned_of_many || entries.size() >= kManyExecutables) && warned_of_many)
-      fmt::print(stderr, "cairn: a compiled function has {} executables; what keeps changing is {}\n", entries.size(), what_changes(entries));
+    if (!std::exchange(warned_of_many, warned_of_many || entries.size() >= kManyExecutables) &&
+        warned_of_many)
+      fmt::print(stderr,
+                 "cairn: a compiled function has {} executables; what keeps changing is {}\n",
+                 entries.size(), what_changes(entries));
     if (kept == entries.size()) return;
     if (!std::exchange(warned_of_giving_up, true))
       fmt::print(stderr,
-                 "cairn: a compiled function has {} executables of {} MB: from now on the ones not used for longest are given up, and made "
+                 "cairn: a compiled function has {} executables of {} MB: from now on the ones not "
+                 "used for longest are given up, and made "
                  "again when they are wanted; what keeps changing is {}: pad it to a few sizes\n",
                  entries.size(), bytes >> 20, what_changes(entries));
     entries.resize(kept);
   }
 
-  static Ref<GradNode> with_arguments(const GradNode& results, const Entry& entry, std::span<const Tensor> arguments) {
+  static Ref<GradNode> with_arguments(const GradNode& results, const Entry& entry,
+                                      std::span<const Tensor> arguments) {
     std::vector<Ref<TensorImpl>> leaves;
     for (const Edge& edge : results.edges) leaves.push_back(edge.leaf);
     for (int i : entry.leaf_arguments) leaves.push_back(arguments[i].ref());
@@ -214,7 +238,8 @@ class CompiledFunction::Turn {
  public:
   explicit Turn(Impl& impl) : impl_(impl) {
     const auto self = std::this_thread::get_id();
-    check(impl.caller.load(std::memory_order_relaxed) != self, "compile: the compiled function calls itself while it runs");
+    check(impl.caller.load(std::memory_order_relaxed) != self,
+          "compile: the compiled function calls itself while it runs");
     impl.turn.lock();
     impl.caller.store(self, std::memory_order_relaxed);
   }
@@ -239,7 +264,8 @@ namespace {
 // Inside another trace, and with compilation off, the body simply runs.
 bool runs_as_it_is(std::span<const Tensor> arguments) {
   for (size_t i = 0; i < arguments.size(); ++i)
-    if (!arguments[i].defined()) fail("compile: argument {} is an undefined tensor{}", i, where(context().loc));
+    if (!arguments[i].defined())
+      fail("compile: argument {} is an undefined tensor{}", i, where(context().loc));
   return context().recorder || !compile_enabled();
 }
 }  // namespace
@@ -247,13 +273,15 @@ bool runs_as_it_is(std::span<const Tensor> arguments) {
 void CompiledFunction::call(std::span<const Tensor> arguments, std::span<Tensor> outputs) {
   if (runs_as_it_is(arguments)) {
     const Tensors results = impl_->body(arguments);
-    check(results.size() == outputs.size(), "compile: {} results, {} expected", results.size(), outputs.size());
+    check(results.size() == outputs.size(), "compile: {} results, {} expected", results.size(),
+          outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = results[i];
     return;
   }
   const Turn turn(*impl_);
   Entry& entry = impl_->find(arguments);
-  check(entry.executable->output_count() == outputs.size(), "compile: {} results, {} expected", entry.executable->output_count(), outputs.size());
+  check(entry.executable->output_count() == outputs.size(), "compile: {} results, {} expected",
+        entry.executable->output_count(), outputs.size());
   impl_->run(arguments, entry, outputs);
 }
 

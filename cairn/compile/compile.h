@@ -1,5 +1,6 @@
-// compile(step): traces a function of tensors once for each shape and mode it is called with, and replays
-// it as one planned sequence of kernels: forward, backward, update, everything that the function did.
+// compile(step): traces a function of tensors once for each shape and mode it is called with, and
+// replays it as one planned sequence of kernels: forward, backward, update, everything that the
+// function did.
 //
 //   auto step = compile([&](Tensor x, Tensor y) {
 //     Tensor loss = cross_entropy(net(x), y);
@@ -8,21 +9,25 @@
 //   });
 //   for (auto& [x, y] : batches) printf("%f\n", step(x, y).item());
 //
-// What a call reads, as the function would: the values of its arguments; the values of States (parameters, buffers, optimizer slots,
-// learning rates), also after assign(), load_state_dict() and to(); .grad() of leaves, which backward() inside adds to; the random
-// generator, also after manual_seed() and from any thread.
-// What makes a call trace anew, once for each (the key of an executable): the arguments' shapes and dtypes, whether they want a gradient
-// and from which leaves; which State an argument is; train/eval of modules, their hooks and replaced children; frozen parameters; dtypes
-// of parameters; whether a leaf has a gradient; NoGrad, autocast, number of threads, back end; a captured tensor or module that nobody
-// but compile() refers to any more (w = other; net.emplace()).
-// What is frozen at the trace: numbers of the host (x * alpha, tensor({alpha})), branches and loops taken, and a captured variable that
-// was given another tensor while someone still holds the first. CAIRN_RETRACE=1 traces every call again and throws Error where any of
-// this differs. What must change from call to call is an argument or a State.
-// What is refused with an Error: reading a value; giving a captured variable another value inside; a gradient that would flow through
-// the border, from a result back into the function or from the function to what an argument was computed from: detach() there.
+// What a call reads, as the function would: the values of its arguments; the values of States
+// (parameters, buffers, optimizer slots, learning rates), also after assign(), load_state_dict()
+// and to(); .grad() of leaves, which backward() inside adds to; the random generator, also after
+// manual_seed() and from any thread. What makes a call trace anew, once for each (the key of an
+// executable): the arguments' shapes and dtypes, whether they want a gradient and from which
+// leaves; which State an argument is; train/eval of modules, their hooks and replaced children;
+// frozen parameters; dtypes of parameters; whether a leaf has a gradient; NoGrad, autocast, number
+// of threads, back end; a captured tensor or module that nobody but compile() refers to any more (w
+// = other; net.emplace()). What is frozen at the trace: numbers of the host (x * alpha,
+// tensor({alpha})), branches and loops taken, and a captured variable that was given another tensor
+// while someone still holds the first. CAIRN_RETRACE=1 traces every call again and throws Error
+// where any of this differs. What must change from call to call is an argument or a State. What is
+// refused with an Error: reading a value; giving a captured variable another value inside; a
+// gradient that would flow through the border, from a result back into the function or from the
+// function to what an argument was computed from: detach() there.
 //
-// Executables are kept until they take 256 MB together, then the ones not used for longest are given up; a line on standard error names the
-// argument that keeps changing. Threads that call one compiled function take turns. Results own their memory.
+// Executables are kept until they take 256 MB together, then the ones not used for longest are
+// given up; a line on standard error names the argument that keeps changing. Threads that call one
+// compiled function take turns. Results own their memory.
 #pragma once
 #include <functional>
 #include <memory>
@@ -44,7 +49,8 @@ class CompiledFunction {
 
   void call(std::span<const Tensor> arguments, std::span<Tensor> outputs);
   Tensors call(std::span<const Tensor> arguments);
-  // How many executables there are, and the one that ran last (nullptr: none yet; until the next call).
+  // How many executables there are, and the one that ran last (nullptr: none yet; until the next
+  // call).
   size_t executables() const;
   Executable* last() const;
 
@@ -85,7 +91,8 @@ struct Unpack<std::tuple<T...>> {
   static std::tuple<T...> run(CompiledFunction& f, std::span<const Tensor> in) {
     Tensor out[sizeof...(T)];
     f.call(in, out);
-    return [&]<size_t... I>(std::index_sequence<I...>) { return std::tuple<T...>(out[I]...); }(std::index_sequence_for<T...>());
+    return [&]<size_t... I>(std::index_sequence<I...>) { return std::tuple<T...>(out[I]...); }
+    (std::index_sequence_for<T...>());
   }
 };
 template <>
@@ -107,10 +114,11 @@ class Compiled {
  public:
   explicit Compiled(F function)
       : function_([fn = std::move(function)](std::span<const Tensor> in) mutable {
-          return [&]<size_t... I>(std::index_sequence<I...>) -> Tensors {
+          return [&]<size_t... I>(std::index_sequence<I...>)->Tensors {
             if constexpr (std::is_void_v<R>) return fn(in[I]...), Tensors{};
             else return detail::to_list(fn(in[I]...));
-          }(std::index_sequence_for<Args...>());
+          }
+          (std::index_sequence_for<Args...>());
         }) {}
   R operator()(const std::remove_cvref_t<Args>&... args) {
     const Tensor in[sizeof...(Args) + 1] = {args...};
@@ -125,12 +133,17 @@ class Compiled {
 
 namespace detail {
 template <class F, class R, class C, class... Args>
-Compiled<F, R, Args...> compile_as(F f, R (C::*)(Args...) const) { return Compiled<F, R, Args...>(std::move(f)); }
+Compiled<F, R, Args...> compile_as(F f, R (C::*)(Args...) const) {
+  return Compiled<F, R, Args...>(std::move(f));
+}
 template <class F, class R, class C, class... Args>
-Compiled<F, R, Args...> compile_as(F f, R (C::*)(Args...)) { return Compiled<F, R, Args...>(std::move(f)); }
+Compiled<F, R, Args...> compile_as(F f, R (C::*)(Args...)) {
+  return Compiled<F, R, Args...>(std::move(f));
+}
 }  // namespace detail
 
-// For a callable of any number of Tensors that returns nothing, a Tensor, a pair, a tuple or Tensors.
+// For a callable of any number of Tensors that returns nothing, a Tensor, a pair, a tuple or
+// Tensors.
 template <class F>
 auto compile(F function) {
   return detail::compile_as(std::move(function), &F::operator());

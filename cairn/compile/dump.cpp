@@ -16,8 +16,11 @@ std::set<std::string>& disabled() {
     std::set<std::string> out;
     const char* text = std::getenv("CAIRN_PASSES");
     std::string word;
-    for (const char* p = text ? text : ""; ; ++p) {
-      if (*p && *p != ',') { word += *p; continue; }
+    for (const char* p = text ? text : "";; ++p) {
+      if (*p && *p != ',') {
+        word += *p;
+        continue;
+      }
       if (word.size() > 1 && word[0] == '-') out.insert(word.substr(1));
       word.clear();
       if (!*p) break;
@@ -50,8 +53,12 @@ void Dump::after(const char* pass, const Graph& graph) {
 bool note_stats(const ExecutableStats& s) {
   static const bool on = std::getenv("CAIRN_STATS") && *std::getenv("CAIRN_STATS") == '1';
   if (!on) return false;
-  fmt::print(stderr, "cairn: compiled in {:.3f} s: {} kernels ({} regions, {} reorders), {} views, arena {:.1f} MB ({:.1f} MB without reuse)\n",
-             s.compile_seconds, s.kernels, s.regions, s.reorders, s.views, static_cast<double>(s.arena_bytes) / 1e6, static_cast<double>(s.bytes_without_reuse) / 1e6);
+  fmt::print(stderr,
+             "cairn: compiled in {:.3f} s: {} kernels ({} regions, {} reorders), {} views, arena "
+             "{:.1f} MB ({:.1f} MB without reuse)\n",
+             s.compile_seconds, s.kernels, s.regions, s.reorders, s.views,
+             static_cast<double>(s.arena_bytes) / 1e6,
+             static_cast<double>(s.bytes_without_reuse) / 1e6);
   return true;
 }
 

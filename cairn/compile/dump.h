@@ -1,5 +1,6 @@
 // What the environment asks of compile(): CAIRN_DUMP=DIR writes the graph after each pass (text and
-// Graphviz); CAIRN_PASSES=-fuse,-layout leaves passes out; CAIRN_VERIFY=1 checks the graph after each.
+// Graphviz); CAIRN_PASSES=-fuse,-layout leaves passes out; CAIRN_VERIFY=1 checks the graph after
+// each.
 #pragma once
 #include <string>
 

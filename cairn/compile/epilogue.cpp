@@ -1,5 +1,5 @@
-// A convolution, its bias, a residual and relu in one kernel, where nobody reads what lies between: the
-// output is written once.
+// A convolution, its bias, a residual and relu in one kernel, where nobody reads what lies between:
+// the output is written once.
 #include "cairn/compile/channel_chain.h"
 #include "cairn/compile/conv_passes.h"
 
@@ -30,8 +30,8 @@ class EpiloguePass {
   // The only reader of node i, if it is this op, gives the same kind of tensor and is free.
   int next(int i, const char* op) const {
     const int reader = readers_.only(out(i));
-    const bool fits = reader >= 0 && is_named(node(reader), op) && !chains_.taken(reader) && desc(reader) == desc(i) &&
-                      node(reader).recompute == node(i).recompute;
+    const bool fits = reader >= 0 && is_named(node(reader), op) && !chains_.taken(reader) &&
+                      desc(reader) == desc(i) && node(reader).recompute == node(i).recompute;
     return fits ? reader : -1;
   }
 
@@ -39,7 +39,9 @@ class EpiloguePass {
     const int add = next(conv, "add");
     if (add < 0) return;
     Chain chain{conv, add, other_input(node(add), out(conv))};
-    if (chain.bias < 0 || !is_per_channel(old_.desc(chain.bias), desc(conv)) || !kernel_exists(conv)) return;
+    if (chain.bias < 0 || !is_per_channel(old_.desc(chain.bias), desc(conv)) ||
+        !kernel_exists(conv))
+      return;
     if (const int sum = next(add, "add"); sum >= 0) {
       const ValueId other = other_input(node(sum), out(add));
       if (other >= 0 && old_.desc(other) == desc(conv)) chain.residual = other, chain.last = sum;
@@ -51,7 +53,8 @@ class EpiloguePass {
   }
 
   bool kernel_exists(int conv) const {
-    TensorDesc x = old_.desc(node(conv).inputs[0]), w = old_.desc(node(conv).inputs[1]), y = desc(conv);
+    TensorDesc x = old_.desc(node(conv).inputs[0]), w = old_.desc(node(conv).inputs[1]),
+               y = desc(conv);
     TensorDesc bias(y.dtype, Shape{y.shape[1]});
     Attrs attrs = node(conv).attrs;
     attrs.set("relu", int64_t{0});
@@ -65,8 +68,8 @@ class EpiloguePass {
     Attrs attrs = conv.attrs;
     attrs.set("relu", int64_t{chain.relu});
     const Shape channels = {y.shape[1]};
-    const ValueId bias = rewriter_.add(conv, op_named("reshape"), {{"shape", Ints{y.shape[1]}}}, {rewriter_.map(chain.bias)},
-                                       TensorDesc(y.dtype, channels));
+    const ValueId bias = rewriter_.add(conv, op_named("reshape"), {{"shape", Ints{y.shape[1]}}},
+                                       {rewriter_.map(chain.bias)}, TensorDesc(y.dtype, channels));
     ValueList inputs = {rewriter_.map(conv.inputs[0]), rewriter_.map(conv.inputs[1]), bias};
     if (chain.residual >= 0) inputs.push_back(rewriter_.map(chain.residual));
     rewriter_.set(out(chain.last), rewriter_.add(conv, op_named("conv_fused"), attrs, inputs, y));
@@ -81,7 +84,8 @@ class EpiloguePass {
 
 }  // namespace
 
-// Only where nothing is learned: the libraries' relu turns NaN into 0, and a training must see its NaN.
+// Only where nothing is learned: the libraries' relu turns NaN into 0, and a training must see its
+// NaN.
 Graph fuse_epilogues(const Graph& graph, const Backend& backend) {
   if (!graph.assignments.empty() || !graph.gradients.empty()) return graph;
   return EpiloguePass(graph, backend).run();

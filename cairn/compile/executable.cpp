@@ -175,7 +175,8 @@ void Executable::set_slots(const std::vector<Slot>& slots, void* address) {
 Tensor Executable::source_of(const GraphInput& in, std::span<const Tensor> arguments) const {
   switch (in.kind) {
     case InputKind::argument: return arguments[in.argument];
-    case InputKind::gradient: return Tensor(in.argument >= 0 ? arguments[in.argument].impl()->grad : in.tensor->grad);
+    case InputKind::gradient:
+      return Tensor(in.argument >= 0 ? arguments[in.argument].impl()->grad : in.tensor->grad);
     case InputKind::generator: return random_;
     default: return Tensor(in.tensor);
   }
@@ -184,7 +185,7 @@ Tensor Executable::source_of(const GraphInput& in, std::span<const Tensor> argum
 void Executable::bind_inputs(std::span<const Tensor> arguments) {
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     const GraphInput& in = graph_.inputs[i];
-    const TensorImpl* source = in.lasting()                        ? in.tensor.get()
+    const TensorImpl* source = in.lasting()                     ? in.tensor.get()
                                : in.kind == InputKind::argument ? arguments[in.argument].impl()
                                                                 : source_of(in, arguments).impl();
     if (!source->desc.contiguous()) {
@@ -254,7 +255,8 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
     words_ = take_random(graph_.random_ops);
     backend_.copy_from_host(random_.impl()->buffer->data(), words_.data(), sizeof words_);
   }
-  if (profiling()) [[unlikely]] run_profiled(arguments);
+  if (profiling()) [[unlikely]]
+    run_profiled(arguments);
   else run_steps(arguments);
   commit(arguments);
   ++stats_.runs;
@@ -287,9 +289,7 @@ void Executable::run_steps(std::span<const Tensor> arguments) {
 void Executable::launch(std::span<const Tensor> arguments, const Step& step) {
   try {
     step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
-  } catch (const Error& refusal) {
-    raise(arguments, step, refusal.what());
-  }
+  } catch (const Error& refusal) { raise(arguments, step, refusal.what()); }
 }
 
 namespace {
@@ -354,7 +354,8 @@ void Executable::commit(std::span<const Tensor> arguments) {
 }
 
 namespace {
-// What a prepared kernel takes on the host, with its descriptors and code: as measured on steps of convolutions and of transformers.
+// What a prepared kernel takes on the host, with its descriptors and code: as measured on steps of
+// convolutions and of transformers.
 constexpr size_t kBytesOfStep = 12 << 10;
 }  // namespace
 

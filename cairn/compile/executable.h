@@ -38,8 +38,9 @@ class Executable {
   Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> arena);
   ~Executable();
 
-  // Replays the step. `arguments` in the traced order; results own their buffers. Throws Error when a
-  // kernel met a bad index or a value was not finite: no State, gradient or generator has changed then.
+  // Replays the step. `arguments` in the traced order; results own their buffers. Throws Error when
+  // a kernel met a bad index or a value was not finite: no State, gradient or generator has changed
+  // then.
   void run(std::span<const Tensor> arguments, std::span<Tensor> outputs);
 
   size_t output_count() const { return graph_.outputs.size(); }
@@ -81,7 +82,8 @@ class Executable {
   void commit(std::span<const Tensor> arguments);
   const void* where_is(ValueId v) const;  // after a run
   void launch(std::span<const Tensor> arguments, const Step& step);
-  [[noreturn]] void raise(std::span<const Tensor> arguments, const Step& step, const char* refusal = nullptr);
+  [[noreturn]] void raise(std::span<const Tensor> arguments, const Step& step,
+                          const char* refusal = nullptr);
   void* address_of(ValueId v) const;
   ValueId root(ValueId v) const;
 
@@ -91,17 +93,19 @@ class Executable {
   std::shared_ptr<Arena> arena_;
   uint64_t arena_generation_ = 0;
   MemoryPlan memory_;
-  std::vector<char> derived_;       // by node
+  std::vector<char> derived_;  // by node
   Ref<Buffer> derived_memory_;
-  std::vector<std::pair<Held<TensorImpl>, uint64_t>> sources_;  // of derived values: version they are of
+  std::vector<std::pair<Held<TensorImpl>, uint64_t>>
+      sources_;  // of derived values: version they are of
   bool derived_ready_ = false;
   std::vector<Step> steps_;
   std::vector<std::vector<Slot>> input_slots_, output_slots_, state_slots_;
   std::vector<void*> input_addresses_, output_addresses_, state_addresses_;
-  std::vector<Tensor> staged_;   // arguments made contiguous
-  Tensor random_;                // the generator's words at the start of the run
+  std::vector<Tensor> staged_;  // arguments made contiguous
+  Tensor random_;               // the generator's words at the start of the run
   GeneratorWords words_ = {};
-  // Kept, to be handed out again when the caller let go: two of each, as callers keep one for a while.
+  // Kept, to be handed out again when the caller let go: two of each, as callers keep one for a
+  // while.
   std::vector<std::array<Tensor, 2>> results_;
   ExecutableStats stats_;
 };

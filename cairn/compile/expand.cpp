@@ -23,7 +23,8 @@ Graph expand_composites(const Graph& graph, const Backend& backend) {
     Tensors in, out(node.outputs.size());
     for (ValueId v : node.inputs) in.push_back(recorder.tensor_of(rewriter.map(v)));
     node.op->decompose(in, node.attrs, out);
-    for (size_t i = 0; i < out.size(); ++i) rewriter.set(node.outputs[i], recorder.value_of(out[i]));
+    for (size_t i = 0; i < out.size(); ++i)
+      rewriter.set(node.outputs[i], recorder.value_of(out[i]));
   }
   return rewriter.finish();
 }

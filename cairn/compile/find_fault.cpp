@@ -21,7 +21,8 @@ Look look_at(const Tensor& t) {
   const std::vector<double> values = t.to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isnan(values[i])) return {Kind::nan, static_cast<int64_t>(i)};
-    if (std::isinf(values[i]) && look.kind == Kind::finite) look = {Kind::infinite, static_cast<int64_t>(i)};
+    if (std::isinf(values[i]) && look.kind == Kind::finite)
+      look = {Kind::infinite, static_cast<int64_t>(i)};
   }
   return look;
 }
@@ -40,7 +41,8 @@ std::vector<char> before_a_check(const Graph& graph) {
 
 class Checker {
  public:
-  explicit Checker(const Graph& graph) : graph_(graph), values_(graph.values.size()), infinite_(graph.values.size(), 0) {}
+  explicit Checker(const Graph& graph)
+      : graph_(graph), values_(graph.values.size()), infinite_(graph.values.size(), 0) {}
 
   void run(FunctionRef<Tensor(const GraphInput&)> read) {
     const NoGrad no_grad;
@@ -57,9 +59,14 @@ class Checker {
     const Look look = look_at(t);
     infinite_[in.value] = look.kind == Kind::infinite;
     if (look.kind != Kind::nan) return;
-    if (in.kind == InputKind::argument) fail("argument {} of the step holds NaN (element {}); check the data", in.argument, look.element);
-    const char* what = in.kind == InputKind::state ? "State" : in.kind == InputKind::gradient ? "gradient" : "tensor";
-    fail("a {} of {} that the step reads holds NaN (element {})", what, to_string(t.desc()), look.element);
+    if (in.kind == InputKind::argument)
+      fail("argument {} of the step holds NaN (element {}); check the data", in.argument,
+           look.element);
+    const char* what = in.kind == InputKind::state      ? "State"
+                       : in.kind == InputKind::gradient ? "gradient"
+                                                        : "tensor";
+    fail("a {} of {} that the step reads holds NaN (element {})", what, to_string(t.desc()),
+         look.element);
   }
 
   void visit(const Node& node) {
@@ -71,8 +78,9 @@ class Checker {
     for (size_t o = 0; o < outputs.size(); ++o) {
       const Look look = look_at(outputs[o]);
       if (look.kind == Kind::nan || (look.kind == Kind::infinite && !given))
-        fail("{}: gives {} (element {} of {}) from finite inputs{}", node.op->name, look.kind == Kind::nan ? "NaN" : "infinity",
-             look.element, to_string(outputs[o].desc()), where(node.loc));
+        fail("{}: gives {} (element {} of {}) from finite inputs{}", node.op->name,
+             look.kind == Kind::nan ? "NaN" : "infinity", look.element,
+             to_string(outputs[o].desc()), where(node.loc));
       infinite_[node.outputs[o]] = look.kind == Kind::infinite;
       values_[node.outputs[o]] = outputs[o];
     }
@@ -80,7 +88,9 @@ class Checker {
 
   // The node's module path, for the messages of the ops themselves.
   struct PathScope {
-    explicit PathScope(const Node& node) : saved(context().path) { context().path = {{node.path, node.loc}}; }
+    explicit PathScope(const Node& node) : saved(context().path) {
+      context().path = {{node.path, node.loc}};
+    }
     ~PathScope() { context().path = saved; }
     std::vector<PathEntry> saved;
   };
@@ -92,6 +102,8 @@ class Checker {
 
 }  // namespace
 
-void find_fault(const Graph& traced, FunctionRef<Tensor(const GraphInput&)> read) { Checker(traced).run(read); }
+void find_fault(const Graph& traced, FunctionRef<Tensor(const GraphInput&)> read) {
+  Checker(traced).run(read);
+}
 
 }  // namespace cairn

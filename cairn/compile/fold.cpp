@@ -93,9 +93,9 @@ class FoldPass {
   const Graph& old_;
   Rewriter rewriter_;
   Readers readers_;
-  std::vector<bool> fixed_;     // by value
-  std::vector<int> last_of_;    // the convolution whose chain ends at this node, or -1
-  std::vector<char> skipped_;   // earlier nodes of a chain
+  std::vector<bool> fixed_;    // by value
+  std::vector<int> last_of_;   // the convolution whose chain ends at this node, or -1
+  std::vector<char> skipped_;  // earlier nodes of a chain
 };
 
 }  // namespace

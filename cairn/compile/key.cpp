@@ -22,7 +22,8 @@ int first_same(std::span<const Tensor> arguments, size_t number) {
 // The same for the same set of leaves.
 uint64_t behind(const Tensor& t) {
   uint64_t sum = 0;
-  for (const auto& leaf : leaves_behind(t)) sum += hash_mix(1, reinterpret_cast<uintptr_t>(leaf.get()));
+  for (const auto& leaf : leaves_behind(t))
+    sum += hash_mix(1, reinterpret_cast<uintptr_t>(leaf.get()));
   return sum;
 }
 
@@ -31,7 +32,8 @@ ArgumentKey key_of(std::span<const Tensor> arguments, size_t number) {
   ArgumentKey key{kind_of(t), t.desc.dtype, t.desc.shape, {}};
   if (key.kind == ArgumentKey::is_state) key.state = arguments[number].ref();
   if (key.kind == ArgumentKey::leaf) key.same_as = first_same(arguments, number);
-  if (key.kind == ArgumentKey::computed && context().grad_mode) key.behind = behind(arguments[number]);
+  if (key.kind == ArgumentKey::computed && context().grad_mode)
+    key.behind = behind(arguments[number]);
   return key;
 }
 
@@ -63,8 +65,9 @@ void Key::depends_on(std::vector<Mode> modes, std::vector<GradientMode> gradient
 
 bool Key::matches(std::span<const Tensor> arguments, int threads) const {
   const Context& ctx = context();
-  if (arguments.size() != arguments_.size() || grad_mode_ != ctx.grad_mode || autocast_ != ctx.autocast ||
-      autocast_dtype_ != ctx.autocast_dtype || threads_ != threads || backend_ != &current_backend())
+  if (arguments.size() != arguments_.size() || grad_mode_ != ctx.grad_mode ||
+      autocast_ != ctx.autocast || autocast_dtype_ != ctx.autocast_dtype || threads_ != threads ||
+      backend_ != &current_backend())
     return false;
   for (size_t i = 0; i < arguments.size(); ++i)
     if (!same_argument(arguments_[i], arguments, i)) return false;

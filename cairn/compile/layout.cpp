@@ -24,7 +24,8 @@ class LayoutPass {
   Graph& graph() { return rewriter_.graph(); }
 
   void visit(const Node& node) {
-    if (node.op->host_kernel) return emit(node, plain_inputs(node), {});  // a user's kernel knows no blocks
+    if (node.op->host_kernel)
+      return emit(node, plain_inputs(node), {});  // a user's kernel knows no blocks
     if (node.op->is(kElementwise)) {
       if (follow_blocked(node)) return;
       return emit(node, plain_inputs(node), {});

@@ -1,6 +1,7 @@
-// A linear layer, the cross-entropy of its result and both their gradients in one node. With a large vocabulary
-// the logits and their gradient are the largest tensors of a step; the fused kernel has them for a block of rows
-// at a time. Users write cross_entropy(linear(x, w, b), target); this pass finds what that traces to.
+// A linear layer, the cross-entropy of its result and both their gradients in one node. With a
+// large vocabulary the logits and their gradient are the largest tensors of a step; the fused
+// kernel has them for a block of rows at a time. Users write cross_entropy(linear(x, w, b),
+// target); this pass finds what that traces to.
 #include <map>
 #include <optional>
 #include <string_view>
@@ -12,13 +13,14 @@
 namespace cairn {
 namespace {
 
-constexpr int64_t kFewestClasses = 512, kFewestLogits = 1 << 20;  // below, storing the logits costs little
+constexpr int64_t kFewestClasses = 512,
+                  kFewestLogits = 1 << 20;  // below, storing the logits costs little
 
 // The values of one such loss. Written as in ops/loss.cpp and its gradient:
 //   log_p = log_softmax(logits), loss = sum(-log_p[target] kept) / count, count = sum(kept),
 //   gradient = a - exp(log_p) sum(a), a = where(hit, -(upstream / count) kept, 0).
 struct Loss {
-  int softmax = -1;                    // the node that makes log_p
+  int softmax = -1;  // the node that makes log_p
   ValueId x = -1, weight = -1, bias = -1, target = -1, loss = -1, upstream = -1;
   int64_t ignored = 0;
   ValueId for_x = -1, for_weight = -1, for_bias = -1;  // what the gradients are called now
@@ -35,7 +37,9 @@ class Finder {
   // The loss whose gradient for the logits node i makes.
   std::optional<Loss> at(int i) const {
     Loss l;
-    if (!is_named(node(i), "sub") || !match_gradient(node(i), &l) || !match_logits(&l) || !match_readers(i, &l)) return {};
+    if (!is_named(node(i), "sub") || !match_gradient(node(i), &l) || !match_logits(&l) ||
+        !match_readers(i, &l))
+      return {};
     return l;
   }
 
@@ -48,7 +52,8 @@ class Finder {
   }
   // Behind reshapes and expansions.
   ValueId behind(ValueId v) const {
-    while (const Node* n = made_by(v, "reshape") ? made_by(v, "reshape") : made_by(v, "expand")) v = n->inputs[0];
+    while (const Node* n = made_by(v, "reshape") ? made_by(v, "reshape") : made_by(v, "expand"))
+      v = n->inputs[0];
     return v;
   }
   bool is_full(ValueId v, double value) const {
@@ -61,12 +66,17 @@ class Finder {
     const ValueId a = sub.inputs[0];
     const Node *where = made_by(a, "where"), *product = made_by(sub.inputs[1], "mul");
     if (!where || !product || !is_full(where->inputs[2], 0)) return false;
-    const Node *exp = made_by(product->inputs[0], "exp"), *total = made_by(product->inputs[1], "sum");
-    if (!exp || !total || total->inputs[0] != a || total->attrs.ints("axes") != Ints{1}) return false;
+    const Node *exp = made_by(product->inputs[0], "exp"),
+               *total = made_by(product->inputs[1], "sum");
+    if (!exp || !total || total->inputs[0] != a || total->attrs.ints("axes") != Ints{1})
+      return false;
     const Node* softmax = made_by(exp->inputs[0], "log_softmax");
-    if (!softmax || softmax->attrs.integer("axis") != 1 || graph_.desc(exp->inputs[0]).shape.size() != 2) return false;
+    if (!softmax || softmax->attrs.integer("axis") != 1 ||
+        graph_.desc(exp->inputs[0]).shape.size() != 2)
+      return false;
     l->softmax = graph_.values[exp->inputs[0]].producer;
-    return match_row_weight(where->inputs[1], where->inputs[0], l) && match_loss(exp->inputs[0], where->inputs[0], l);
+    return match_row_weight(where->inputs[1], where->inputs[0], l) &&
+           match_loss(exp->inputs[0], where->inputs[0], l);
   }
   // -(upstream / count) kept, and from `kept` and `hit` the targets.
   bool match_row_weight(ValueId v, ValueId hit, Loss* l) const {
@@ -77,7 +87,8 @@ class Finder {
     l->upstream = each->inputs[0], kept_ = weight->inputs[1], count_ = each->inputs[1];
     const Node *cast = made_by(kept_, "cast"), *count = made_by(count_, "sum");
     const Node* differs = cast ? made_by(cast->inputs[0], "ne") : nullptr;
-    if (!differs || !count || count->inputs[0] != kept_ || !graph_.desc(count_).shape.empty()) return false;
+    if (!differs || !count || count->inputs[0] != kept_ || !graph_.desc(count_).shape.empty())
+      return false;
     const Node* ignored = made_by(behind(differs->inputs[1]), "full");
     l->target = differs->inputs[0];
     if (!ignored || graph_.desc(l->target).shape.size() != 1) return false;
@@ -87,7 +98,8 @@ class Finder {
   // hit[m, c]: class c is the target of row m.
   bool match_hit(ValueId hit, ValueId kept, ValueId target) const {
     const Node* equal = made_by(hit, "eq");
-    const Node* index = equal ? made_by(behind(equal->inputs[0]), "where") : nullptr;  // -1 where it is ignored
+    const Node* index =
+        equal ? made_by(behind(equal->inputs[0]), "where") : nullptr;  // -1 where it is ignored
     if (!index || index->inputs[0] != kept || !is_full(index->inputs[2], -1)) return false;
     const Node* checked = made_by(index->inputs[1], "check_index");
     const Node* label = checked ? made_by(checked->inputs[0], "where") : nullptr;
@@ -112,7 +124,8 @@ class Finder {
       if (next < 0 || !is_named(node(next), op)) return false;
       const Node& n = node(next);
       const std::string_view name = op;
-      if (name == "where" && (n.inputs[0] != hit || n.inputs[1] != v || !is_full(n.inputs[2], 0))) return false;
+      if (name == "where" && (n.inputs[0] != hit || n.inputs[1] != v || !is_full(n.inputs[2], 0)))
+        return false;
       if (name == "mul" && n.inputs[1] != kept_) return false;
       if (name == "div" && n.inputs[1] != count_) return false;
       v = n.outputs[0];
@@ -131,13 +144,15 @@ class Finder {
     while (true) {
       if (readers_[v].size() != 1) return false;
       if (const Node* n = made_by(v, "reshape")) v = n->inputs[0];
-      else if (const Node* add = made_by(v, "add"); add && l->bias < 0 && graph_.desc(add->inputs[1]).shape == Shape{classes})
+      else if (const Node* add = made_by(v, "add");
+               add && l->bias < 0 && graph_.desc(add->inputs[1]).shape == Shape{classes})
         l->bias = add->inputs[1], v = add->inputs[0];
       else break;
     }
     const Node* product = made_by(v, "matmul");
     const Node* turned = product ? made_by(product->inputs[1], "permute") : nullptr;
-    if (!turned || graph_.desc(v).shape.size() != 2 || graph_.desc(v).shape[1] != classes) return false;
+    if (!turned || graph_.desc(v).shape.size() != 2 || graph_.desc(v).shape[1] != classes)
+      return false;
     l->x = product->inputs[0], l->weight = turned->inputs[0];
     return true;
   }
@@ -161,9 +176,16 @@ class Finder {
           names.push_back(n.outputs[0]);
           continue;
         }
-        if (is_named(n, "sum") && l->bias >= 0 && numel(graph_.desc(n.outputs[0]).shape) == graph_.desc(l->bias).shape[0]) place = &l->for_bias;
-        else if (is_named(n, "matmul") && n.inputs[0] == names[k] && is_weight(n.inputs[1], l->weight)) place = &l->for_x;
-        else if (const Node* turned = is_named(n, "matmul") ? made_by(n.inputs[0], "permute") : nullptr; turned && turned->inputs[0] == l->x) place = &l->for_weight;
+        if (is_named(n, "sum") && l->bias >= 0 &&
+            numel(graph_.desc(n.outputs[0]).shape) == graph_.desc(l->bias).shape[0])
+          place = &l->for_bias;
+        else if (is_named(n, "matmul") && n.inputs[0] == names[k] &&
+                 is_weight(n.inputs[1], l->weight))
+          place = &l->for_x;
+        else if (const Node* turned =
+                     is_named(n, "matmul") ? made_by(n.inputs[0], "permute") : nullptr;
+                 turned && turned->inputs[0] == l->x)
+          place = &l->for_weight;
         if (!place || *place >= 0) return false;
         *place = n.outputs[0];
       }
@@ -177,7 +199,8 @@ class Finder {
 
 class Fusion {
  public:
-  Fusion(const Graph& graph, std::vector<Loss> losses) : old_(graph), losses_(std::move(losses)), rewriter_(graph) {}
+  Fusion(const Graph& graph, std::vector<Loss> losses)
+      : old_(graph), losses_(std::move(losses)), rewriter_(graph) {}
 
   Graph run() {
     for (size_t i = 0; i < old_.nodes.size(); ++i) {
@@ -196,23 +219,29 @@ class Fusion {
     const OpDef& op = op_named("linear_cross_entropy");
     Node fused = like;
     fused.op = &op;
-    fused.attrs = {{"bias", int64_t{l.bias >= 0}}, {"training", int64_t{1}}, {"ignore_index", l.ignored}, {"label_smoothing", 0.0}};
+    fused.attrs = {{"bias", int64_t{l.bias >= 0}},
+                   {"training", int64_t{1}},
+                   {"ignore_index", l.ignored},
+                   {"label_smoothing", 0.0}};
     fused.inputs = {map(l.x), map(l.weight)};
     if (l.bias >= 0) fused.inputs.push_back(map(l.bias));
     ValueId target = map(l.target);
     if (old_.desc(l.target).dtype != DType::i64)
-      target = rewriter_.add(like, op_named("cast"), {{"dtype", static_cast<int64_t>(DType::i64)}}, {target}, TensorDesc(DType::i64, old_.desc(l.target).shape));
+      target = rewriter_.add(like, op_named("cast"), {{"dtype", static_cast<int64_t>(DType::i64)}},
+                             {target}, TensorDesc(DType::i64, old_.desc(l.target).shape));
     fused.inputs.push_back(target);
     const DType t = old_.desc(l.x).dtype;
     fused.outputs.clear();
     const Shape classes = {old_.desc(l.weight).shape[0]};
-    for (const Shape& shape : {Shape{}, old_.desc(l.x).shape, old_.desc(l.weight).shape, l.bias >= 0 ? classes : Shape{0}})
+    for (const Shape& shape : {Shape{}, old_.desc(l.x).shape, old_.desc(l.weight).shape,
+                               l.bias >= 0 ? classes : Shape{0}})
       fused.outputs.push_back(rewriter_.graph().add_value(TensorDesc(t, shape)));
     made_[l.softmax] = fused.outputs;
     rewriter_.graph().append(std::move(fused));
   }
 
-  // A node that gave the loss or one of its gradients: from the fused node, times what flowed into the loss.
+  // A node that gave the loss or one of its gradients: from the fused node, times what flowed into
+  // the loss.
   bool replaced(const Node& node) {
     for (const Loss& l : losses_) {
       const ValueId v = node.outputs.empty() ? -1 : node.outputs[0];
@@ -220,15 +249,19 @@ class Fusion {
       const ValueList& made = made_.at(l.softmax);
       if (v == l.loss) return rewriter_.set(v, made[0]), true;
       if (v == l.for_x) return rewriter_.set(v, scaled(node, made[1], l)), true;
-      if (v == l.for_bias) return rewriter_.set(v, in_shape(node, scaled(node, made[3], l), old_.desc(v))), true;
+      if (v == l.for_bias)
+        return rewriter_.set(v, in_shape(node, scaled(node, made[3], l), old_.desc(v))), true;
       if (v == l.for_weight)
-        return rewriter_.set(v, rewriter_.add(node, op_named("permute"), {{"order", Ints{1, 0}}}, {scaled(node, made[2], l)}, old_.desc(v))), true;
+        return rewriter_.set(v, rewriter_.add(node, op_named("permute"), {{"order", Ints{1, 0}}},
+                                              {scaled(node, made[2], l)}, old_.desc(v))),
+               true;
     }
     return false;
   }
   ValueId scaled(const Node& like, ValueId gradient, const Loss& l) {
     const int p = old_.values[l.upstream].producer;
-    if (p >= 0 && is_named(old_.nodes[p], "full") && old_.nodes[p].attrs.number("value") == 1) return gradient;
+    if (p >= 0 && is_named(old_.nodes[p], "full") && old_.nodes[p].attrs.number("value") == 1)
+      return gradient;
     const TensorDesc desc = rewriter_.graph().desc(gradient);
     return rewriter_.add(like, op_named("mul"), {}, {gradient, map(l.upstream)}, desc);
   }
@@ -254,7 +287,8 @@ Graph fuse_linear_losses(const Graph& graph, const Backend& backend) {
     TensorDesc x = graph.desc(loss->x), weight = graph.desc(loss->weight), out(x.dtype, Shape{});
     const Attrs attrs;
     const OpCall call{&op_named("linear_cross_entropy"), &attrs, {&x, &weight}, {&out}, nullptr};
-    if (logits[1] >= kFewestClasses && numel(logits) >= kFewestLogits && backend.supports(call)) losses.push_back(*loss);
+    if (logits[1] >= kFewestClasses && numel(logits) >= kFewestLogits && backend.supports(call))
+      losses.push_back(*loss);
   }
   return losses.empty() ? graph : without_dead(Fusion(graph, std::move(losses)).run());
 }

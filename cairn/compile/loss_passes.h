@@ -4,8 +4,8 @@
 
 namespace cairn {
 
-// A linear layer, its cross-entropy over a large vocabulary and both their gradients become one node, where the
-// back end has it: full logits are never stored. Rounds differently.
+// A linear layer, its cross-entropy over a large vocabulary and both their gradients become one
+// node, where the back end has it: full logits are never stored. Rounds differently.
 Graph fuse_linear_losses(const Graph& graph, const Backend& backend);
 
 }  // namespace cairn

@@ -13,7 +13,9 @@ constexpr size_t kAlign = 64;
 size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 // Writes a part of its first input and passes on the rest.
-bool replaces_range(const Node& node) { return std::strcmp(node.op->name, "dynamic_update_slice") == 0; }
+bool replaces_range(const Node& node) {
+  return std::strcmp(node.op->name, "dynamic_update_slice") == 0;
+}
 
 class Planner {
  public:
@@ -168,7 +170,8 @@ class Planner {
   // Whether a view is another shape of all that lies in the buffer.
   bool covers(ValueId view, ValueId whole) const {
     const TensorDesc &a = graph_.desc(view), &b = graph_.desc(whole);
-    return view == whole || (a.contiguous() && b.contiguous() && a.dtype == b.dtype && numel(a.shape) == numel(b.shape));
+    return view == whole || (a.contiguous() && b.contiguous() && a.dtype == b.dtype &&
+                             numel(a.shape) == numel(b.shape));
   }
 
   void share_in_place() {
@@ -180,8 +183,10 @@ class Planner {
         if (place(out).kind != Place::arena) continue;
         for (ValueId in : node.inputs) {
           const ValueId whole = root(in);
-          if (place(whole).kind != Place::arena || last_use_[whole] != static_cast<int>(i)) continue;
-          if (!covers(in, whole) || std::find(given.begin(), given.end(), whole) != given.end()) continue;
+          if (place(whole).kind != Place::arena || last_use_[whole] != static_cast<int>(i))
+            continue;
+          if (!covers(in, whole) || std::find(given.begin(), given.end(), whole) != given.end())
+            continue;
           if (!elementwise_reader(static_cast<int>(i), in, out)) continue;
           given.push_back(whole);
           root_[out] = whole;
@@ -253,19 +258,23 @@ std::string largest_at_peak(const Graph& graph, const MemoryPlan& plan, size_t r
     if (b.from > peak || b.to < peak) continue;
     const Node& node = graph.nodes[b.from];
     std::string name = b.value < 0 ? "workspace of " : "";
-    name += node.region ? std::string("region ending in ") + node.region->steps.back().op->name : node.op->name;
+    name += node.region ? std::string("region ending in ") + node.region->steps.back().op->name
+                        : node.op->name;
     if (b.value >= 0) name += " " + to_string(graph.desc(b.value));
     auto& [bytes, count] = kinds[name];
     bytes += b.bytes, ++count;
   }
   std::vector<std::pair<std::string, std::pair<size_t, size_t>>> order(kinds.begin(), kinds.end());
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.first > b.second.first; });
+  std::sort(order.begin(), order.end(),
+            [](const auto& a, const auto& b) { return a.second.first > b.second.first; });
   const auto megabytes = [](size_t bytes) { return static_cast<double>(bytes) / 1e6; };
   std::string text;
   if (peak < static_cast<int>(graph.nodes.size()))
-    text = fmt::format("cairn: {:.1f} MB live at node {} ({} {})\n", megabytes(live[peak]), peak, graph.nodes[peak].op->name, graph.nodes[peak].path);
+    text = fmt::format("cairn: {:.1f} MB live at node {} ({} {})\n", megabytes(live[peak]), peak,
+                       graph.nodes[peak].op->name, graph.nodes[peak].path);
   for (size_t i = 0; i < std::min(rows, order.size()); ++i)
-    text += fmt::format("  {:8.1f} MB {:4} x {}\n", megabytes(order[i].second.first), order[i].second.second, order[i].first);
+    text += fmt::format("  {:8.1f} MB {:4} x {}\n", megabytes(order[i].second.first),
+                        order[i].second.second, order[i].first);
   return text;
 }
 

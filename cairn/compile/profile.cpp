@@ -44,10 +44,12 @@ std::string by_kind(double total) {
   std::map<std::string, double> kinds;
   for (const ProfileEvent& e : profile().events) kinds[kind_of(e.op)] += e.seconds;
   std::vector<std::pair<std::string, double>> order(kinds.begin(), kinds.end());
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(order.begin(), order.end(),
+            [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
   for (const auto& [kind, seconds] : order)
-    if (seconds > total / 200) text += fmt::format("{}{} {:.1f}%", text.empty() ? "" : ", ", kind, 100 * seconds / total);
+    if (seconds > total / 200)
+      text += fmt::format("{}{} {:.1f}%", text.empty() ? "" : ", ", kind, 100 * seconds / total);
   return text + "\n";
 }
 
@@ -59,7 +61,9 @@ void start_profile() {
   profile().events.clear();
 }
 bool profiling() { return profile().on; }
-double profile_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now() - profile().start).count(); }
+double profile_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - profile().start).count();
+}
 void add_profile_event(ProfileEvent event) {
   if (profile().events.size() < kMostEvents) profile().events.push_back(std::move(event));
 }
@@ -73,11 +77,15 @@ std::string profile_report(size_t rows) {
     total += e.seconds;
   }
   std::vector<std::pair<std::string, Sum>> order(sums.begin(), sums.end());
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
-  std::string text = by_kind(total) + fmt::format("{:>7} {:>8} {:>10} {:>8}  op, module, line ({:.3f} s in all)\n", "share", "calls", "ms each", "GB/s", total);
+  std::sort(order.begin(), order.end(),
+            [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  std::string text =
+      by_kind(total) + fmt::format("{:>7} {:>8} {:>10} {:>8}  op, module, line ({:.3f} s in all)\n",
+                                   "share", "calls", "ms each", "GB/s", total);
   for (size_t i = 0; i < std::min(rows, order.size()); ++i) {
     const auto& [name, s] = order[i];
-    text += fmt::format("{:6.1f}% {:8} {:10.3f} {:8.1f}  {}\n", 100 * s.seconds / total, s.calls, 1e3 * s.seconds / static_cast<double>(s.calls),
+    text += fmt::format("{:6.1f}% {:8} {:10.3f} {:8.1f}  {}\n", 100 * s.seconds / total, s.calls,
+                        1e3 * s.seconds / static_cast<double>(s.calls),
                         static_cast<double>(s.bytes) / s.seconds / 1e9, name);
   }
   return text;
@@ -89,8 +97,11 @@ void write_chrome_trace(const std::string& path) {
   bool first = true;
   for (const ProfileEvent& e : profile().events) {
     file << (first ? "" : ",\n")
-         << fmt::format("{{\"name\":\"{}\",\"ph\":\"X\",\"ts\":{:.1f},\"dur\":{:.1f},\"pid\":1,\"tid\":1,\"args\":{{\"module\":\"{}\",\"line\":\"{}\",\"bytes\":{}}}}}",
-                        escaped(e.op), e.start * 1e6, e.seconds * 1e6, escaped(e.path), escaped(e.line), e.bytes);
+         << fmt::format(
+                "{{\"name\":\"{}\",\"ph\":\"X\",\"ts\":{:.1f},\"dur\":{:.1f},\"pid\":1,\"tid\":1,"
+                "\"args\":{{\"module\":\"{}\",\"line\":\"{}\",\"bytes\":{}}}}}",
+                escaped(e.op), e.start * 1e6, e.seconds * 1e6, escaped(e.path), escaped(e.line),
+                e.bytes);
     first = false;
   }
   file << "\n]\n";

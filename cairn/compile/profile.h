@@ -1,5 +1,6 @@
-// Where time and bytes go: `--profile FILE` on the command line. Every executable made while profiling is on
-// times each of its nodes; the report sums by op and by module, the trace opens in Chrome's tracing page.
+// Where time and bytes go: `--profile FILE` on the command line. Every executable made while
+// profiling is on times each of its nodes; the report sums by op and by module, the trace opens in
+// Chrome's tracing page.
 #pragma once
 #include <string>
 #include <vector>

@@ -4,24 +4,29 @@
 
 #include "cairn/compile/passes.h"
 
-// An activation that the forward pass makes with a cheap region is read again much later, by the backward
-// pass. Where what the region reads is kept until then anyway, the activation is computed again instead of
-// kept: it costs one more pass over memory and halves what a convolution block holds. Where a region near by
-// reads the same (the slope of the activation times a gradient), it computes the activation too, shares what
-// both need, and may write it over what it read; the late readers then wait for that region.
+// An activation that the forward pass makes with a cheap region is read again much later, by the
+// backward pass. Where what the region reads is kept until then anyway, the activation is computed
+// again instead of kept: it costs one more pass over memory and halves what a convolution block
+// holds. Where a region near by reads the same (the slope of the activation times a gradient), it
+// computes the activation too, shares what both need, and may write it over what it read; the late
+// readers then wait for that region.
 namespace cairn {
 namespace {
 
 constexpr size_t kFewestBytes = size_t{2} << 20;  // below, there is nothing worth saving
-constexpr int kFarApart = 40;                     // nodes between the early readers and the late ones
-constexpr int kOnTheWayApart = 10;                // the same, where computing it again costs but a store
-constexpr int kNear = 20;                         // nodes from a late reader to the region that serves it
-constexpr size_t kMostSteps = 80, kMostOperands = 40;  // of a region that computes more than its own
+constexpr int kFarApart = 40;       // nodes between the early readers and the late ones
+constexpr int kOnTheWayApart = 10;  // the same, where computing it again costs but a store
+constexpr int kNear = 20;           // nodes from a late reader to the region that serves it
+constexpr size_t kMostSteps = 80,
+                 kMostOperands = 40;  // of a region that computes more than its own
 
 class Rematerializer {
  public:
   explicit Rematerializer(const Graph& graph)
-      : graph_(graph), root_(graph.values.size()), uses_(graph.values.size()), aliases_(graph.values.size()) {
+      : graph_(graph),
+        root_(graph.values.size()),
+        uses_(graph.values.size()),
+        aliases_(graph.values.size()) {
     for (size_t v = 0; v < root_.size(); ++v) root_[v] = static_cast<ValueId>(v);
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
@@ -41,10 +46,12 @@ class Rematerializer {
   }
 
  private:
-  // The steps that make one output of a region, from inputs of the region and from other outputs of it.
+  // The steps that make one output of a region, from inputs of the region and from other outputs of
+  // it.
   struct Recipe {
-    std::vector<char> wanted;             // by step
-    std::map<int32_t, ValueId> from;      // an argument (a step or an input) -> the value that is loaded for it
+    std::vector<char> wanted;  // by step
+    std::map<int32_t, ValueId>
+        from;  // an argument (a step or an input) -> the value that is loaded for it
   };
   struct Clone {
     int node, output;  // what is computed again
@@ -66,7 +73,8 @@ class Rematerializer {
     Recipe r{std::vector<char>(spec.steps.size(), 0), {}};
     std::map<int32_t, ValueId> stored;  // steps whose results lie in memory
     for (int o = 0; o < node.outputs.ssize(); ++o)
-      if (o != output && spec.outputs[o] != spec.outputs[output] && alive(node.outputs[o], when)) stored[spec.outputs[o]] = node.outputs[o];
+      if (o != output && spec.outputs[o] != spec.outputs[output] && alive(node.outputs[o], when))
+        stored[spec.outputs[o]] = node.outputs[o];
     r.wanted[spec.outputs[output]] = 1;
     for (size_t s = spec.steps.size(); s-- > 0;) {
       if (!r.wanted[s]) continue;
@@ -83,7 +91,9 @@ class Rematerializer {
     if (!node.region) return;
     for (int o = 0; o < node.outputs.ssize(); ++o) {
       const ValueId v = node.outputs[o];
-      if (graph_.desc(v).bytes() < kFewestBytes || results_.count(v) || graph_.desc(v).shape != node.region->domain || pinned_.count(v)) continue;
+      if (graph_.desc(v).bytes() < kFewestBytes || results_.count(v) ||
+          graph_.desc(v).shape != node.region->domain || pinned_.count(v))
+        continue;
       if (!consider_from(i, o, kFarApart, false)) consider_from(i, o, kOnTheWayApart, true);
     }
   }
@@ -92,7 +102,8 @@ class Rematerializer {
   bool consider_from(int i, int o, int apart, bool only_on_the_way) {
     const ValueId v = graph_.nodes[i].outputs[o];
     const std::vector<int>& all = uses_[v];
-    const auto late = std::find_if(all.begin(), all.end(), [&](int r) { return r > last_early(all, i, apart); });
+    const auto late =
+        std::find_if(all.begin(), all.end(), [&](int r) { return r > last_early(all, i, apart); });
     if (late == all.end() || late == all.begin()) return false;
     Recipe r = recipe(graph_.nodes[i], o, *late);
     for (const auto& [argument, in] : r.from)
@@ -119,12 +130,14 @@ class Rematerializer {
         if (const int p = graph_.values[in].producer; p >= late && waits[p]) waits[i] = 1;
       if (waits[i] || !node.region || guests_.count(i)) continue;
       const RegionSpec& spec = *node.region;
-      if (spec.domain != whole.domain || !(spec.layout == whole.layout) || spec.row_rank != 0) continue;
+      if (spec.domain != whole.domain || !(spec.layout == whole.layout) || spec.row_rank != 0)
+        continue;
       if (spec.steps.size() + whole.steps.size() > kMostSteps) continue;
       if (node.inputs.size() + node.outputs.size() + r.from.size() > kMostOperands) continue;
       bool reads = true;
       for (const auto& [argument, in] : r.from)
-        reads = reads && (!large(in) || std::find(node.inputs.begin(), node.inputs.end(), in) != node.inputs.end());
+        reads = reads && (!large(in) || std::find(node.inputs.begin(), node.inputs.end(), in) !=
+                                            node.inputs.end());
       if (reads) return i;
     }
     return -1;
@@ -139,7 +152,8 @@ class Rematerializer {
     return last;
   }
 
-  // The nodes in their order, but for late readers of what a region computes on the way: after that region.
+  // The nodes in their order, but for late readers of what a region computes on the way: after that
+  // region.
   std::vector<int> order() const {
     const int count = static_cast<int>(graph_.nodes.size());
     std::set<std::pair<int, int>> edges;
@@ -179,7 +193,8 @@ class Rematerializer {
     for (int i : sequence) {
       if (const auto it = clones_.find(i); it != clones_.end())
         for (const Clone& c : it->second) compute_again(rewriter, c);
-      if (const auto it = guests_.find(i); it != guests_.end()) compute_on_the_way(rewriter, graph_.nodes[i], it->second);
+      if (const auto it = guests_.find(i); it != guests_.end())
+        compute_on_the_way(rewriter, graph_.nodes[i], it->second);
       else rewriter.copy(graph_.nodes[i]);
       emitted_[i] = 1;
     }
@@ -189,7 +204,8 @@ class Rematerializer {
   void compute_again(Rewriter& rewriter, const Clone& clone) {
     const Node& source = graph_.nodes[clone.node];
     auto spec = std::make_shared<RegionSpec>();
-    spec->domain = source.region->domain, spec->layout = source.region->layout, spec->row_rank = source.region->row_rank;
+    spec->domain = source.region->domain, spec->layout = source.region->layout,
+    spec->row_rank = source.region->row_rank;
     Node node;
     node.op = source.op, node.path = source.path, node.loc = source.loc;
     add_output(rewriter, clone, node, *spec);
@@ -225,18 +241,21 @@ class Rematerializer {
       if (!clone.recipe.wanted[s]) continue;
       RegionStep step = whole.steps[s];
       for (int32_t& a : step.args) a = place.at(a);
-      const auto same = std::find_if(spec.steps.begin(), spec.steps.end(), [&](const RegionStep& other) {
-        return other.op == step.op && other.args == step.args && other.attrs == step.attrs && other.dtype == step.dtype &&
-               other.shape == step.shape;
-      });
+      const auto same =
+          std::find_if(spec.steps.begin(), spec.steps.end(), [&](const RegionStep& other) {
+            return other.op == step.op && other.args == step.args && other.attrs == step.attrs &&
+                   other.dtype == step.dtype && other.shape == step.shape;
+          });
       place[static_cast<int32_t>(s)] = static_cast<int32_t>(same - spec.steps.begin());
       if (same == spec.steps.end()) spec.steps.push_back(std::move(step));
     }
     spec.outputs.push_back(place.at(whole.outputs[clone.output]));
-    node.outputs.push_back(rewriter.graph().add_value(graph_.desc(graph_.nodes[clone.node].outputs[clone.output])));
+    node.outputs.push_back(
+        rewriter.graph().add_value(graph_.desc(graph_.nodes[clone.node].outputs[clone.output])));
   }
 
-  // Appends the node, whose last outputs are the clones'; readers from here on read those, through views too.
+  // Appends the node, whose last outputs are the clones'; readers from here on read those, through
+  // views too.
   void finish(Rewriter& rewriter, Node node, const std::vector<Clone>& clones) {
     const ValueList outputs = node.outputs;
     rewriter.graph().append(std::move(node));
@@ -250,11 +269,11 @@ class Rematerializer {
   }
 
   const Graph& graph_;
-  std::vector<ValueId> root_;             // what a view is a view of
-  std::vector<std::vector<int>> uses_;    // of a root: the nodes that read it or a view of it
-  std::vector<std::vector<int>> aliases_; // of a root: the nodes that make its views
+  std::vector<ValueId> root_;              // what a view is a view of
+  std::vector<std::vector<int>> uses_;     // of a root: the nodes that read it or a view of it
+  std::vector<std::vector<int>> aliases_;  // of a root: the nodes that make its views
   std::set<ValueId> results_, dropped_;
-  std::set<ValueId> pinned_;              // kept for what is computed again from them
+  std::set<ValueId> pinned_;                  // kept for what is computed again from them
   std::map<int, std::vector<Clone>> clones_;  // by the node that they come before
   std::map<int, std::vector<Clone>> guests_;  // by the region that computes them on the way
   std::vector<char> emitted_;

@@ -26,7 +26,8 @@ std::string values_of(const Tensor& t) {
 }
 
 std::string name_of(const Held<TensorImpl>& tensor, int argument) {
-  return tensor ? fmt::format("tensor {} of {}", static_cast<const void*>(tensor.get()), to_string(tensor->desc.shape))
+  return tensor ? fmt::format("tensor {} of {}", static_cast<const void*>(tensor.get()),
+                              to_string(tensor->desc.shape))
                 : fmt::format("argument {}", argument);
 }
 
@@ -35,13 +36,18 @@ std::string name_of(const Held<TensorImpl>& tensor, int argument) {
 std::string frozen_text(const Graph& g) {
   std::string text = to_text(g);
   for (const GraphInput& in : g.inputs) {
-    if (in.kind == InputKind::constant) text += fmt::format("%{} holds{}\n", in.value, values_of(Tensor(in.tensor)));
-    else if (in.tensor) text += fmt::format("%{} is read from {}\n", in.value, name_of(in.tensor, in.argument));
+    if (in.kind == InputKind::constant)
+      text += fmt::format("%{} holds{}\n", in.value, values_of(Tensor(in.tensor)));
+    else if (in.tensor)
+      text += fmt::format("%{} is read from {}\n", in.value, name_of(in.tensor, in.argument));
   }
   for (size_t i = 0; i < g.nodes.size(); ++i)  // all digits of their numbers
-    text += fmt::format("node {} ({}) with {} ({:x})\n", i, g.nodes[i].op->name, to_string(g.nodes[i].attrs), g.nodes[i].attrs.hash(0));
-  for (const Assignment& a : g.assignments) text += fmt::format("%{} is assigned to {}\n", a.value, name_of(a.state, -1));
-  for (const Gradient& d : g.gradients) text += fmt::format("%{} is the gradient of {}\n", d.value, name_of(d.leaf, d.argument));
+    text += fmt::format("node {} ({}) with {} ({:x})\n", i, g.nodes[i].op->name,
+                        to_string(g.nodes[i].attrs), g.nodes[i].attrs.hash(0));
+  for (const Assignment& a : g.assignments)
+    text += fmt::format("%{} is assigned to {}\n", a.value, name_of(a.state, -1));
+  for (const Gradient& d : g.gradients)
+    text += fmt::format("%{} is the gradient of {}\n", d.value, name_of(d.leaf, d.argument));
   return text;
 }
 
@@ -53,9 +59,12 @@ void check_same_trace(const std::string& before, const std::string& now) {
     if (!std::getline(old_lines, was)) was = "nothing more";
     if (!std::getline(new_lines, is)) is = "nothing more";
   } while (was == is && was != "nothing more");
-  fail("CAIRN_RETRACE: the function traces to another graph than before with the same shapes and modes: it depends on something of "
-       "the host that changed; pass that in as a tensor, or keep it in a State\n  before: {}\n  now:    {}",
-       was, is);
+  fail(
+      "CAIRN_RETRACE: the function traces to another graph than before with the same shapes and "
+      "modes: it depends on something of "
+      "the host that changed; pass that in as a tensor, or keep it in a State\n  before: {}\n  "
+      "now:    {}",
+      was, is);
 }
 
 }  // namespace cairn

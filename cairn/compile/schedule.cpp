@@ -7,12 +7,14 @@
 namespace cairn {
 namespace {
 
-// Kahn's algorithm, the earliest node of the given order first, with two changes. Updates of States run as
-// soon as their gradient is there, so that it dies early; and they wait for the last node that may stop the
-// step and for every reader of the State's old value, so that they can write over it.
+// Kahn's algorithm, the earliest node of the given order first, with two changes. Updates of States
+// run as soon as their gradient is there, so that it dies early; and they wait for the last node
+// that may stop the step and for every reader of the State's old value, so that they can write over
+// it.
 class Scheduler {
  public:
-  explicit Scheduler(const Graph& graph) : graph_(graph), count_(static_cast<int>(graph.nodes.size())) {}
+  explicit Scheduler(const Graph& graph)
+      : graph_(graph), count_(static_cast<int>(graph.nodes.size())) {}
 
   std::vector<int> order() {
     find_updates();
@@ -23,14 +25,16 @@ class Scheduler {
     add_reader_edges();
     std::vector<int> order = run();
     if (order.size() == graph_.nodes.size()) return order;
-    edges_ = data_only;  // an old value is read after the new one was made: the State is copied at the end
+    edges_ = data_only;  // an old value is read after the new one was made: the State is copied at
+                         // the end
     order = run();
     check(order.size() == graph_.nodes.size(), "schedule: the graph has a cycle");
     return order;
   }
 
  private:
-  // Cheap nodes whose results reach nothing but assignments: what stands between a gradient and its State.
+  // Cheap nodes whose results reach nothing but assignments: what stands between a gradient and its
+  // State.
   void find_updates() {
     std::set<ValueId> assigned, wanted(graph_.outputs.begin(), graph_.outputs.end());
     for (const Assignment& a : graph_.assignments) assigned.insert(a.value);
@@ -43,7 +47,8 @@ class Scheduler {
     update_.assign(count_, 0);
     for (int i = count_ - 1; i >= 0; --i) {
       const Node& node = graph_.nodes[i];
-      bool only = node.region || node.alias || std::strcmp(node.op->name, "reorder") == 0 || node.op->is(kElementwise);
+      bool only = node.region || node.alias || std::strcmp(node.op->name, "reorder") == 0 ||
+                  node.op->is(kElementwise);
       only = only && !may_fault(graph_, i);
       for (ValueId v : graph_.nodes[i].outputs) {
         only = only && !wanted.count(v) && (assigned.count(v) || !readers[v].empty());

@@ -15,7 +15,8 @@ namespace {
 struct Gated {
   const char *op, *factor;
 };
-constexpr Gated kGated[] = {{"gelu", "gelu_gate"}, {"gelu_tanh", "gelu_tanh_gate"}, {"silu", "sigmoid"}};
+constexpr Gated kGated[] = {
+    {"gelu", "gelu_gate"}, {"gelu_tanh", "gelu_tanh_gate"}, {"silu", "sigmoid"}};
 
 // Backward from the results.
 std::vector<char> live_nodes(const Graph& graph) {
@@ -34,7 +35,8 @@ std::vector<char> live_nodes(const Graph& graph) {
 
 class Simplifier {
  public:
-  explicit Simplifier(const Graph& graph) : old_(graph), rewriter_(graph), live_(live_nodes(graph)) {}
+  explicit Simplifier(const Graph& graph)
+      : old_(graph), rewriter_(graph), live_(live_nodes(graph)) {}
 
   Graph run() {
     note_factors();
@@ -54,11 +56,14 @@ class Simplifier {
     Node node = original;
     for (ValueId& v : node.inputs) v = rewriter_.map(v);
     drop_useless_expands(node);
-    if (const ValueId whole = joined_slices(node, original); whole >= 0) return rewriter_.set(original.outputs[0], whole);
-    if (const ValueId same = identity(node); same >= 0) return rewriter_.set(original.outputs[0], same);
+    if (const ValueId whole = joined_slices(node, original); whole >= 0)
+      return rewriter_.set(original.outputs[0], whole);
+    if (const ValueId same = identity(node); same >= 0)
+      return rewriter_.set(original.outputs[0], same);
     merge_views(node);
     if (const Node* earlier = find_equal(node)) {
-      for (size_t i = 0; i < original.outputs.size(); ++i) rewriter_.set(original.outputs[i], earlier->outputs[i]);
+      for (size_t i = 0; i < original.outputs.size(); ++i)
+        rewriter_.set(original.outputs[i], earlier->outputs[i]);
       return;
     }
     if (!share_factor(original, node)) emit(original, std::move(node));
@@ -74,16 +79,21 @@ class Simplifier {
     seen_.emplace(key, static_cast<int32_t>(graph().nodes.size() - 1));
   }
 
-  // A sum of slices embedded in zeros that together cover an axis (the gradient of split and chunk) is
-  // those slices side by side.
+  // A sum of slices embedded in zeros that together cover an axis (the gradient of split and chunk)
+  // is those slices side by side.
   ValueId joined_slices(const Node& node, const Node& original) {
     if (!is_named(node, "add")) return -1;
     std::vector<const Node*> slices;
-    if (!collect_slices(node.inputs[0], slices) || !collect_slices(node.inputs[1], slices)) return -1;
-    std::sort(slices.begin(), slices.end(), [](const Node* a, const Node* b) { return a->attrs.integer("start") < b->attrs.integer("start"); });
+    if (!collect_slices(node.inputs[0], slices) || !collect_slices(node.inputs[1], slices))
+      return -1;
+    std::sort(slices.begin(), slices.end(), [](const Node* a, const Node* b) {
+      return a->attrs.integer("start") < b->attrs.integer("start");
+    });
     int64_t next = 0;
     for (const Node* s : slices) {
-      if (s->attrs.integer("axis") != slices[0]->attrs.integer("axis") || s->attrs.integer("start") != next) return -1;
+      if (s->attrs.integer("axis") != slices[0]->attrs.integer("axis") ||
+          s->attrs.integer("start") != next)
+        return -1;
       next += s->attrs.integer("length");
     }
     if (next != slices[0]->attrs.integer("size")) return -1;
@@ -95,7 +105,8 @@ class Simplifier {
   bool collect_slices(ValueId v, std::vector<const Node*>& slices) {
     const Node* p = producer(v);
     if (!p) return false;
-    if (is_named(*p, "add")) return collect_slices(p->inputs[0], slices) && collect_slices(p->inputs[1], slices);
+    if (is_named(*p, "add"))
+      return collect_slices(p->inputs[0], slices) && collect_slices(p->inputs[1], slices);
     if (!is_named(*p, "embed_slice") || p->attrs.integer("step") != 1) return false;
     slices.push_back(p);
     return true;
@@ -106,19 +117,22 @@ class Simplifier {
     if (is_named(node, "copy")) return node.inputs[0];
     if (is_named(node, "add_scalar") && node.attrs.number("value") == 0) return node.inputs[0];
     if (is_named(node, "mul_scalar") && node.attrs.number("value") == 1) return node.inputs[0];
-    if (is_named(node, "cast") && graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
+    if (is_named(node, "cast") &&
+        graph().desc(node.inputs[0]).dtype == static_cast<DType>(node.attrs.integer("dtype")))
       return node.inputs[0];
     if (is_named(node, "cast")) {  // to a larger float and back
       const Node* before = producer(node.inputs[0]);
-      const DType dtype = static_cast<DType>(node.attrs.integer("dtype")), wide = graph().desc(node.inputs[0]).dtype;
-      if (before && is_named(*before, "cast") && graph().desc(before->inputs[0]).dtype == dtype && is_float(dtype) && is_float(wide) &&
-          size_of(wide) > size_of(dtype))
+      const DType dtype = static_cast<DType>(node.attrs.integer("dtype")),
+                  wide = graph().desc(node.inputs[0]).dtype;
+      if (before && is_named(*before, "cast") && graph().desc(before->inputs[0]).dtype == dtype &&
+          is_float(dtype) && is_float(wide) && size_of(wide) > size_of(dtype))
         return before->inputs[0];
     }
     if (is_named(node, "reshape")) {
       if (graph().desc(node.inputs[0]).shape == node.attrs.ints("shape")) return node.inputs[0];
       const Node* before = producer(node.inputs[0]);
-      if (before && is_named(*before, "reshape") && graph().desc(before->inputs[0]).shape == node.attrs.ints("shape"))
+      if (before && is_named(*before, "reshape") &&
+          graph().desc(before->inputs[0]).shape == node.attrs.ints("shape"))
         return before->inputs[0];
       return reduce_keeping(node);
     }
@@ -143,7 +157,8 @@ class Simplifier {
     return out;
   }
 
-  // An elementwise op broadcasts by itself: an expanded input is not needed while another has the shape.
+  // An elementwise op broadcasts by itself: an expanded input is not needed while another has the
+  // shape.
   void drop_useless_expands(Node& node) {
     if (!node.op->is(kElementwise) || node.inputs.size() < 2) return;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
@@ -162,18 +177,21 @@ class Simplifier {
   void note_factors() {
     for (size_t i = 0; i < old_.nodes.size(); ++i)
       for (const Gated& g : kGated)
-        if (live_[i] && is_named(old_.nodes[i], g.factor)) factors_.insert({g.factor, old_.nodes[i].inputs[0], old_.nodes[i].recompute});
+        if (live_[i] && is_named(old_.nodes[i], g.factor))
+          factors_.insert({g.factor, old_.nodes[i].inputs[0], old_.nodes[i].recompute});
   }
   bool share_factor(const Node& original, const Node& node) {
     const DType dtype = old_.desc(original.outputs[0]).dtype;
     if (dtype != DType::f32 && dtype != DType::f64) return false;  // would round twice
     for (const Gated& g : kGated) {
-      if (!is_named(node, g.op) || !factors_.count({g.factor, original.inputs[0], node.recompute})) continue;
+      if (!is_named(node, g.op) || !factors_.count({g.factor, original.inputs[0], node.recompute}))
+        continue;
       Node factor = node, product = node;
       factor.op = &op_named(g.factor), product.op = &op_named("mul");
       const Node* earlier = find_equal(factor);
       if (!earlier) emit(original, std::move(factor));
-      product.inputs = {node.inputs[0], earlier ? earlier->outputs[0] : rewriter_.map(original.outputs[0])};
+      product.inputs = {node.inputs[0],
+                        earlier ? earlier->outputs[0] : rewriter_.map(original.outputs[0])};
       emit(original, std::move(product));
       return true;
     }
@@ -189,7 +207,8 @@ class Simplifier {
   }
 
   uint64_t key_of(const Node& node) {
-    uint64_t key = hash_mix(reinterpret_cast<uintptr_t>(node.op), static_cast<uint64_t>(node.recompute));
+    uint64_t key =
+        hash_mix(reinterpret_cast<uintptr_t>(node.op), static_cast<uint64_t>(node.recompute));
     for (ValueId v : node.inputs) key = hash_mix(key, static_cast<uint64_t>(v));
     return node.attrs.hash(key);
   }
@@ -197,7 +216,8 @@ class Simplifier {
     const auto [first, last] = seen_.equal_range(key_of(node));
     for (auto it = first; it != last; ++it) {
       const Node& other = graph().nodes[it->second];
-      if (other.op == node.op && other.inputs == node.inputs && other.attrs == node.attrs && other.recompute == node.recompute)
+      if (other.op == node.op && other.inputs == node.inputs && other.attrs == node.attrs &&
+          other.recompute == node.recompute)
         return &other;
     }
     return nullptr;
@@ -207,7 +227,8 @@ class Simplifier {
   Rewriter rewriter_;
   std::vector<char> live_;
   std::unordered_multimap<uint64_t, int32_t> seen_;
-  std::set<std::tuple<const char*, ValueId, int>> factors_;  // op, of which value, in which recomputed region
+  std::set<std::tuple<const char*, ValueId, int>>
+      factors_;  // op, of which value, in which recomputed region
 };
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace {
 
 class ViewPass {
  public:
-  ViewPass(const Graph& graph, const Backend& backend) : old_(graph), rewriter_(graph), backend_(backend) {}
+  ViewPass(const Graph& graph, const Backend& backend)
+      : old_(graph), rewriter_(graph), backend_(backend) {}
 
   Graph run() {
     for (const Node& node : old_.nodes) visit(node);
@@ -53,12 +54,14 @@ class ViewPass {
     if (node.op->is(kView) && !call.in(0).layout.blocked() && node.op->view(call)) {
       node.alias = true;
     } else {
-      if (node.op->is(kView) && !out[0].layout.blocked()) out[0].layout = Layout::contiguous(out[0].shape);
+      if (node.op->is(kView) && !out[0].layout.blocked())
+        out[0].layout = Layout::contiguous(out[0].shape);
       for (int i = 0; i < node.inputs.ssize(); ++i) {
         const TensorDesc d = graph().desc(node.inputs[i]);
         if (d.layout.blocked() || d.contiguous() || reads_strides(backend_, call, i)) continue;
         node.inputs[i] = copy_of(node.inputs[i], node);
-        for (int j = 0; j < node.inputs.ssize(); ++j) call.inputs[j] = &graph().values[node.inputs[j]].desc;
+        for (int j = 0; j < node.inputs.ssize(); ++j)
+          call.inputs[j] = &graph().values[node.inputs[j]].desc;
       }
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -80,6 +83,8 @@ class ViewPass {
 
 }  // namespace
 
-Graph resolve_views(const Graph& graph, const Backend& backend) { return ViewPass(graph, backend).run(); }
+Graph resolve_views(const Graph& graph, const Backend& backend) {
+  return ViewPass(graph, backend).run();
+}
 
 }  // namespace cairn

@@ -58,9 +58,7 @@ class Pen {
 void write_digit(Pen& pen, int digit, uint32_t style) {
   pen.lift();
   switch (digit) {
-    case 0:
-      pen.arc(.5f, .5f, style % 2 ? .24f : .18f, .37f, -80, 290);
-      return;
+    case 0: pen.arc(.5f, .5f, style % 2 ? .24f : .18f, .37f, -80, 290); return;
     case 1:
       if (style % 3 != 0) pen.to(.36f, .28f);
       pen.to(.52f, .12f).to(.52f, .88f);
@@ -98,9 +96,7 @@ void write_digit(Pen& pen, int digit, uint32_t style) {
       else pen.to(.43f, .88f);
       if (style % 3 == 2) pen.lift().to(.38f, .5f).to(.68f, .5f);
       return;
-    case 8:
-      pen.arc(.5f, .31f, .17f, .18f, 90, 450).arc(.5f, .69f, .21f, .2f, -90, 270);
-      return;
+    case 8: pen.arc(.5f, .31f, .17f, .18f, 90, 450).arc(.5f, .69f, .21f, .2f, -90, 270); return;
     default:
       pen.arc(.49f, .34f, .19f, .2f, 0, -350);
       if (style % 2) pen.to(.64f, .88f);

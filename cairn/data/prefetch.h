@@ -77,9 +77,7 @@ class Prefetcher {
       std::exception_ptr error;
       try {
         make_(number, slot.item);
-      } catch (...) {
-        error = std::current_exception();
-      }
+      } catch (...) { error = std::current_exception(); }
       lock.lock();
       slot.error = error;
       slot.ready = true;

@@ -43,7 +43,8 @@ Backend& backend_named(const std::string& name) {
 }
 
 Backend& current_backend() {
-  if (!current) [[unlikely]] current = &backend_named("cpu");
+  if (!current) [[unlikely]]
+    current = &backend_named("cpu");
   return *current;
 }
 

@@ -1,7 +1,7 @@
 // What a back end must answer: memory, and kernels prepared once and launched many times.
 //
-// A launch never allocates, makes a descriptor or reads a value on the host. Frees are ordered by the
-// stream. Only copy_to_host() and synchronize() wait.
+// A launch never allocates, makes a descriptor or reads a value on the host. Frees are ordered by
+// the stream. Only copy_to_host() and synchronize() wait.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ struct Fault {
 struct Launch {
   const void* const* inputs;  // base address of each input's buffer
   void* const* outputs;
-  void* workspace;            // Plan::workspace_bytes, 64-byte aligned
+  void* workspace;  // Plan::workspace_bytes, 64-byte aligned
   Fault* fault;
 };
 
@@ -47,18 +47,20 @@ class Backend {
   virtual void deallocate(void* memory, size_t bytes) = 0;
   virtual void copy_from_host(void* target, const void* source, size_t bytes) = 0;
   virtual void copy_to_host(void* target, const void* source, size_t bytes) = 0;  // waits
-  virtual void copy_within(void* target, const void* source, size_t bytes) = 0;  // ordered by the stream
+  virtual void copy_within(void* target, const void* source,
+                           size_t bytes) = 0;  // ordered by the stream
   virtual void synchronize() {}
   virtual bool host_readable() const { return true; }
 
-  // Whether its processor multiplies floating-point numbers of this type. Where not, such a product widens every operand and is
-  // slower than one in f32.
+  // Whether its processor multiplies floating-point numbers of this type. Where not, such a product
+  // widens every operand and is slower than one in f32.
   virtual bool multiplies(DType dtype) const { return true; }
   // Whether the op, in some layout, has a kernel here; otherwise it is decomposed.
   virtual bool supports(const OpCall& call) const = 0;
   // The kernel for the call as described. Throws Error where supports() said no.
   virtual std::unique_ptr<Plan> prepare(const OpCall& call) = 0;
-  // Bytes that the call's kernel keeps for its backward kernel, where the op has an output for them.
+  // Bytes that the call's kernel keeps for its backward kernel, where the op has an output for
+  // them.
   virtual size_t reserve_bytes(const OpCall& call) const { return 0; }
   // The layouts that the call's kernel would rather have: rewrites those of the call's inputs and
   // outputs in place and returns true, or returns false when it has no wish.
@@ -69,7 +71,8 @@ class Backend {
   virtual bool reads_strides(const OpCall& call, int index) const { return false; }
 };
 
-// Device memory with one owner count. `version` grows with each assignment of the State that owns it.
+// Device memory with one owner count. `version` grows with each assignment of the State that owns
+// it.
 class Buffer : public RefCounted {
  public:
   Buffer(Backend& backend, size_t bytes)

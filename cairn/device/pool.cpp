@@ -42,8 +42,8 @@ Pool& pool() {
   return *instance;
 }
 
-// The calling thread's own small blocks: no lock and no count for the tensors of eager code. What lies here counts as
-// in use.
+// The calling thread's own small blocks: no lock and no count for the tensors of eager code. What
+// lies here counts as in use.
 struct ThreadCache {
   static constexpr int kSmall = 48, kDepth = 32;  // below 4 KB
   void* blocks[kSmall][kDepth];
@@ -63,10 +63,12 @@ ThreadCache::~ThreadCache() {
     }
 }
 
-// Straight from the system, as glibc would keep what is freed. Of `rounded` bytes the caller wants `wanted`:
-// those lie in huge pages, but for the rest that does not fill one, of which only what is touched is ever there.
+// Straight from the system, as glibc would keep what is freed. Of `rounded` bytes the caller wants
+// `wanted`: those lie in huge pages, but for the rest that does not fill one, of which only what is
+// touched is ever there.
 void* map_pages(size_t rounded, size_t wanted) {
-  void* all = mmap(nullptr, rounded + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* all =
+      mmap(nullptr, rounded + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (all == MAP_FAILED) return nullptr;
   char* begin = static_cast<char*>(all);
   char* memory = begin + (kHuge - reinterpret_cast<uintptr_t>(begin) % kHuge) % kHuge;
@@ -92,8 +94,8 @@ void* system_allocate(size_t rounded, size_t wanted) {
     memory = system_memory(rounded, wanted);
   }
   if (!memory)
-    fail("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model", rounded >> 20,
-         pool().in_use >> 20);
+    fail("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model",
+         rounded >> 20, pool().in_use >> 20);
   pool().held += rounded;
   return memory;
 }

@@ -1,5 +1,5 @@
-// A pooled allocator of host memory: freed blocks are kept by size class and handed out again, so that
-// eager code pays the first touch of a page once. Large blocks use huge pages.
+// A pooled allocator of host memory: freed blocks are kept by size class and handed out again, so
+// that eager code pays the first touch of a page once. Large blocks use huge pages.
 #pragma once
 #include <cstddef>
 

@@ -47,8 +47,8 @@ void infer_region(OpCall& call) {
 }  // namespace
 
 const OpDef& region_op() {
-  static const OpDef op = {"region", "a fused elementwise region", -1, -1, infer_region, 0, nullptr,
-                           "made after differentiation"};
+  static const OpDef op = {"region", "a fused elementwise region", -1, -1, infer_region, 0,
+                           nullptr,  "made after differentiation"};
   return op;
 }
 
@@ -59,30 +59,39 @@ void verify(const Graph& graph, const char* pass) {
     const Node& node = graph.nodes[i];
     for (ValueId v : node.inputs)
       check(v >= 0 && v < static_cast<ValueId>(graph.values.size()) && written[v],
-            "after pass {}: node {} ({}) reads value {} before it is written", pass, i, node.op->name, v);
+            "after pass {}: node {} ({}) reads value {} before it is written", pass, i,
+            node.op->name, v);
     for (ValueId v : node.outputs) {
-      check(!written[v]++, "after pass {}: value {} is written twice, by node {} ({})", pass, v, i, node.op->name);
-      check(graph.values[v].producer == static_cast<int32_t>(i), "after pass {}: value {} names another producer than node {}", pass, v, i);
+      check(!written[v]++, "after pass {}: value {} is written twice, by node {} ({})", pass, v, i,
+            node.op->name);
+      check(graph.values[v].producer == static_cast<int32_t>(i),
+            "after pass {}: value {} names another producer than node {}", pass, v, i);
     }
     std::vector<TensorDesc> inferred(node.outputs.size());
     OpCall call{node.op, &node.attrs, {}, {}, node.region.get()};
-    for (ValueId v : node.inputs) call.inputs.push_back(const_cast<TensorDesc*>(&graph.values[v].desc));
+    for (ValueId v : node.inputs)
+      call.inputs.push_back(const_cast<TensorDesc*>(&graph.values[v].desc));
     for (TensorDesc& d : inferred) call.outputs.push_back(&d);
     node.op->infer(call);
     for (size_t o = 0; o < inferred.size(); ++o)
-      check(inferred[o].shape == graph.desc(node.outputs[o]).shape && inferred[o].dtype == graph.desc(node.outputs[o]).dtype,
-            "after pass {}: node {} ({}) gives {}, not {}", pass, i, node.op->name, to_string(inferred[o]), to_string(graph.desc(node.outputs[o])));
+      check(inferred[o].shape == graph.desc(node.outputs[o]).shape &&
+                inferred[o].dtype == graph.desc(node.outputs[o]).dtype,
+            "after pass {}: node {} ({}) gives {}, not {}", pass, i, node.op->name,
+            to_string(inferred[o]), to_string(graph.desc(node.outputs[o])));
   }
-  for (ValueId v : graph.results()) check(written[v], "after pass {}: result {} is never written", pass, v);
+  for (ValueId v : graph.results())
+    check(written[v], "after pass {}: result {} is never written", pass, v);
 }
 
 namespace {
 std::string describe(const Graph& g, const Node& node) {
   std::string text;
   for (size_t i = 0; i < node.outputs.size(); ++i)
-    text += fmt::format("{}%{}: {}", i ? ", " : "", node.outputs[i], to_string(g.desc(node.outputs[i])));
+    text += fmt::format("{}%{}: {}", i ? ", " : "", node.outputs[i],
+                        to_string(g.desc(node.outputs[i])));
   text += fmt::format(" = {}(", node.op->name);
-  for (size_t i = 0; i < node.inputs.size(); ++i) text += fmt::format("{}%{}", i ? ", " : "", node.inputs[i]);
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    text += fmt::format("{}%{}", i ? ", " : "", node.inputs[i]);
   text += ")";
   if (!node.attrs.empty()) text += " {" + to_string(node.attrs) + "}";
   if (node.region) {
@@ -90,11 +99,13 @@ std::string describe(const Graph& g, const Node& node) {
     for (size_t s = 0; s < node.region->steps.size(); ++s) {
       const RegionStep& step = node.region->steps[s];
       text += fmt::format("\n      r{} = {}", s, step.op->name);
-      for (int32_t a : step.args) text += a < 0 ? fmt::format(" in{}", -1 - a) : fmt::format(" r{}", a);
+      for (int32_t a : step.args)
+        text += a < 0 ? fmt::format(" in{}", -1 - a) : fmt::format(" r{}", a);
       if (!step.attrs.empty()) text += " {" + to_string(step.attrs) + "}";
       text += " " + to_string(step.shape);
       for (size_t o = 0; o < node.region->outputs.size(); ++o)
-        if (node.region->outputs[o] == static_cast<int32_t>(s)) text += fmt::format(" -> %{}", node.outputs[o]);
+        if (node.region->outputs[o] == static_cast<int32_t>(s))
+          text += fmt::format(" -> %{}", node.outputs[o]);
     }
   }
   if (!node.path.empty()) text += "  # " + node.path;
@@ -116,7 +127,8 @@ const char* kind_name(InputKind kind) {
 std::string to_text(const Graph& graph) {
   std::string text;
   for (const GraphInput& in : graph.inputs)
-    text += fmt::format("%{}: {} = {}\n", in.value, to_string(graph.desc(in.value)), kind_name(in.kind));
+    text += fmt::format("%{}: {} = {}\n", in.value, to_string(graph.desc(in.value)),
+                        kind_name(in.kind));
   for (const Node& node : graph.nodes) text += describe(graph, node) + "\n";
   text += "return";
   for (ValueId v : graph.outputs) text += fmt::format(" %{}", v);
@@ -127,17 +139,20 @@ std::string to_text(const Graph& graph) {
       if (in.reads(a.state)) input = in.value;
     text += fmt::format("assign %{} to the state of %{}\n", a.value, input);
   }
-  for (const Gradient& g : graph.gradients) text += g.value < 0 ? "no gradient any more\n" : fmt::format("gradient %{}\n", g.value);
+  for (const Gradient& g : graph.gradients)
+    text += g.value < 0 ? "no gradient any more\n" : fmt::format("gradient %{}\n", g.value);
   return text;
 }
 
 std::string to_dot(const Graph& graph) {
   std::string text = "digraph step {\n  node [shape=box, fontname=\"monospace\", fontsize=9];\n";
   auto source = [&](ValueId v) {
-    return graph.values[v].producer >= 0 ? fmt::format("n{}", graph.values[v].producer) : fmt::format("v{}", v);
+    return graph.values[v].producer >= 0 ? fmt::format("n{}", graph.values[v].producer)
+                                         : fmt::format("v{}", v);
   };
   for (const GraphInput& in : graph.inputs)
-    text += fmt::format("  v{} [label=\"{} {}\", style=filled, fillcolor=lightblue];\n", in.value, kind_name(in.kind), to_string(graph.desc(in.value)));
+    text += fmt::format("  v{} [label=\"{} {}\", style=filled, fillcolor=lightblue];\n", in.value,
+                        kind_name(in.kind), to_string(graph.desc(in.value)));
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     std::string label = node.op->name;
@@ -172,9 +187,11 @@ void Rewriter::copy(const Node& node) {
   graph_.append(std::move(n));
 }
 
-ValueId Rewriter::add(const Node& like, const OpDef& op, const Attrs& attrs, const ValueList& inputs, const TensorDesc& out) {
+ValueId Rewriter::add(const Node& like, const OpDef& op, const Attrs& attrs,
+                      const ValueList& inputs, const TensorDesc& out) {
   Node n;
-  n.op = &op, n.attrs = attrs, n.inputs = inputs, n.path = like.path, n.loc = like.loc, n.recompute = like.recompute;
+  n.op = &op, n.attrs = attrs, n.inputs = inputs, n.path = like.path, n.loc = like.loc,
+  n.recompute = like.recompute;
   const ValueId v = graph_.add_value(out);
   n.outputs = {v};
   graph_.append(std::move(n));
@@ -183,7 +200,8 @@ ValueId Rewriter::add(const Node& like, const OpDef& op, const Attrs& attrs, con
 
 Graph Rewriter::finish() {
   for (ValueId v : old_.outputs) graph_.outputs.push_back(map_[v]);
-  for (const Assignment& a : old_.assignments) graph_.assignments.push_back({a.state, map_[a.value]});
+  for (const Assignment& a : old_.assignments)
+    graph_.assignments.push_back({a.state, map_[a.value]});
   for (Gradient g : old_.gradients) {
     if (g.value >= 0) g.value = map_[g.value];
     graph_.gradients.push_back(g);

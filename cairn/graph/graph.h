@@ -1,7 +1,7 @@
 // The one intermediate form: a list of nodes in an order that can be run, over SSA values.
 //
-// A graph reads arguments, captured tensors and States; it returns outputs and, for each assigned State,
-// its last value. Each value is written once; passes rewrite the list and keep it runnable.
+// A graph reads arguments, captured tensors and States; it returns outputs and, for each assigned
+// State, its last value. Each value is written once; passes rewrite the list and keep it runnable.
 #pragma once
 #include <memory>
 #include <string>
@@ -24,9 +24,9 @@ struct RegionStep {
   DType dtype;
 };
 struct RegionSpec {
-  Shape domain;                 // logical iteration space
-  Layout layout;                // of tensors over the whole domain: plain, or blocked
-  int row_rank = 0;             // trailing domain dimensions that row reductions combine; 0: none
+  Shape domain;      // logical iteration space
+  Layout layout;     // of tensors over the whole domain: plain, or blocked
+  int row_rank = 0;  // trailing domain dimensions that row reductions combine; 0: none
   std::vector<RegionStep> steps;
   SmallVector<int32_t, 8> outputs;  // the steps whose results are stored, one a node output
   // For each output: the input whose memory it takes over, or -1; filled once lifetimes are known.
@@ -39,9 +39,9 @@ struct Node {
   ValueList inputs, outputs;
   std::string path;  // module path
   Loc loc;
-  int recompute = 0;                          // the recomputed region it belongs to
-  bool alias = false;                         // a view: its output shares the memory of its input
-  std::shared_ptr<RegionSpec> region;         // op "region" only
+  int recompute = 0;                   // the recomputed region it belongs to
+  bool alias = false;                  // a view: its output shares the memory of its input
+  std::shared_ptr<RegionSpec> region;  // op "region" only
 };
 
 struct Value {
@@ -61,20 +61,24 @@ enum class InputKind : uint8_t {
 struct GraphInput {
   InputKind kind;
   ValueId value;
-  int argument = -1;  // its number, for arguments and their gradients
-  Held<TensorImpl> tensor;        // captured, constant, state; the leaf of a gradient
-  bool reads(const Held<TensorImpl>& state) const { return kind == InputKind::state && tensor == state; }
+  int argument = -1;        // its number, for arguments and their gradients
+  Held<TensorImpl> tensor;  // captured, constant, state; the leaf of a gradient
+  bool reads(const Held<TensorImpl>& state) const {
+    return kind == InputKind::state && tensor == state;
+  }
   // What stays as it is from one replay to the next, but for assignments to States.
-  bool lasting() const { return kind == InputKind::captured || kind == InputKind::constant || kind == InputKind::state; }
+  bool lasting() const {
+    return kind == InputKind::captured || kind == InputKind::constant || kind == InputKind::state;
+  }
 };
 struct Assignment {  // a State's value after the step
   Held<TensorImpl> state;
   ValueId value;
 };
-struct Gradient {  // what .grad() of a leaf is after the step
-  Held<TensorImpl> leaf;           // a State or a captured tensor
-  int argument = -1;   // or the argument of that number
-  ValueId value = -1;  // -1: it has none
+struct Gradient {         // what .grad() of a leaf is after the step
+  Held<TensorImpl> leaf;  // a State or a captured tensor
+  int argument = -1;      // or the argument of that number
+  ValueId value = -1;     // -1: it has none
 };
 
 struct Graph {
@@ -98,8 +102,8 @@ struct Graph {
   std::vector<int> use_counts() const;
 };
 
-// Checks that every value is written before it is read, once, and that descriptions are what the ops
-// infer. Throws Error that names the pass and the node.
+// Checks that every value is written before it is read, once, and that descriptions are what the
+// ops infer. Throws Error that names the pass and the node.
 void verify(const Graph& graph, const char* pass);
 std::string to_text(const Graph& graph);  // one line a node
 std::string to_dot(const Graph& graph);   // Graphviz
@@ -115,7 +119,8 @@ class Rewriter {
   void set(ValueId old_value, ValueId new_value) { map_[old_value] = new_value; }
   void copy(const Node& node);  // with its inputs mapped and new outputs
   // Adds a node of one output; returns it.
-  ValueId add(const Node& like, const OpDef& op, const Attrs& attrs, const ValueList& inputs, const TensorDesc& out);
+  ValueId add(const Node& like, const OpDef& op, const Attrs& attrs, const ValueList& inputs,
+              const TensorDesc& out);
   Graph finish();  // maps the results
 
  private:

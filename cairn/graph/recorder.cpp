@@ -9,17 +9,22 @@ namespace cairn {
 namespace {
 std::atomic<uint32_t> next_trace{1};
 
-// What changes of a tensor that is read: to() its type, set_requires_grad() and freeze() whether it is trained.
+// What changes of a tensor that is read: to() its type, set_requires_grad() and freeze() whether it
+// is trained.
 int64_t look_of(const RefCounted& tensor) {
   const auto& t = static_cast<const TensorImpl&>(tensor);
   return static_cast<int64_t>(t.desc.dtype) * 2 + t.requires_grad;
 }
 }  // namespace
 
-Mode mode_of(const Ref<TensorImpl>& tensor) { return {Ref<RefCounted>(tensor.get()), look_of, look_of(*tensor)}; }
+Mode mode_of(const Ref<TensorImpl>& tensor) {
+  return {Ref<RefCounted>(tensor.get()), look_of, look_of(*tensor)};
+}
 
 GraphRecorder::GraphRecorder(Graph& graph)
-    : graph_(graph), trace_(next_trace.fetch_add(1)), outer_trace_(std::exchange(trace_of_thread, trace_)) {}
+    : graph_(graph),
+      trace_(next_trace.fetch_add(1)),
+      outer_trace_(std::exchange(trace_of_thread, trace_)) {}
 GraphRecorder::~GraphRecorder() { trace_of_thread = outer_trace_; }
 
 Tensor GraphRecorder::tensor_of(ValueId value) {
@@ -49,10 +54,13 @@ Tensor GraphRecorder::argument(const Tensor& given, int number) {
 void cut_off(const Tensor& traced, const Tensor& given, std::string what) {
   Ref<GradNode> node(new GradNode);
   node->edges.push_back(edge_of(given));
-  node->custom = [what = std::move(what)](const Tensors&, const Tensors&, const Tensors&) -> Tensors {
-    fail("compile: a gradient flows on to what {} of the compiled function was computed from, which is out of its reach; compute that "
-         "inside compile() too, or give it detach()ed{}",
-         what, where(context().loc));
+  node->custom = [what = std::move(what)](const Tensors&, const Tensors&,
+                                          const Tensors&) -> Tensors {
+    fail(
+        "compile: a gradient flows on to what {} of the compiled function was computed from, which "
+        "is out of its reach; compute that "
+        "inside compile() too, or give it detach()ed{}",
+        what, where(context().loc));
   };
   Tensor result = traced;
   attach(node, {&result, 1});
@@ -61,7 +69,8 @@ void cut_off(const Tensor& traced, const Tensor& given, std::string what) {
 // A tensor from outside becomes an input that is read at each replay.
 Tensor GraphRecorder::capture(const Tensor& t) {
   if (!t.impl()->buffer)
-    fail("a tensor of another compile() is used in this one; return it from there and pass it in{}", where(context().loc));
+    fail("a tensor of another compile() is used in this one; return it from there and pass it in{}",
+         where(context().loc));
   const ValueId value = graph_.add_value(TensorDesc(t.dtype(), t.shape()));
   Tensor traced = tensor_of(value);
   if (t.ref() == generator().ref()) {
@@ -69,7 +78,9 @@ Tensor GraphRecorder::capture(const Tensor& t) {
     return traced;
   }
   const bool made_here = !t.is_state() && t.impl()->trace == trace_;
-  const InputKind kind = t.is_state() ? InputKind::state : made_here ? InputKind::constant : InputKind::captured;
+  const InputKind kind = t.is_state() ? InputKind::state
+                         : made_here  ? InputKind::constant
+                                      : InputKind::captured;
   graph_.inputs.push_back({kind, value, -1, t.ref()});
   if (!made_here) depends_on(Ref<RefCounted>(t.impl()), look_of);
   traced.impl()->requires_grad = t.requires_grad();
@@ -105,7 +116,8 @@ void GraphRecorder::record(const OpDef& op, const Attrs& attrs, std::span<const 
 }
 
 void GraphRecorder::assign(const Tensor& state, const Tensor& value) {
-  check(!(state.ref() == generator().ref()), "assign: the random generator is moved outside compile()");
+  check(!(state.ref() == generator().ref()),
+        "assign: the random generator is moved outside compile()");
   if (!current_.count(state.impl())) read(state);
   Tensor now = tensor_of(value_of(value));
   now.impl()->origin = state.ref();
@@ -126,7 +138,8 @@ const GraphRecorder::Argument* GraphRecorder::argument_of(const TensorImpl* leaf
 Tensor GraphRecorder::gradient_from_outside(const TensorImpl& leaf) {
   const Argument* argument = argument_of(&leaf);
   const int number = argument ? argument->number : -1;
-  const Held<TensorImpl> held = argument ? Held<TensorImpl>() : Held<TensorImpl>(Ref(const_cast<TensorImpl*>(&leaf)));
+  const Held<TensorImpl> held =
+      argument ? Held<TensorImpl>() : Held<TensorImpl>(Ref(const_cast<TensorImpl*>(&leaf)));
   const Ref<TensorImpl>& before = (argument ? *argument->given.impl() : leaf).grad;
   gradient_modes.push_back({held, number, before ? static_cast<int>(before->desc.dtype) : -1});
   if (!before) return {};
@@ -162,13 +175,14 @@ void GraphRecorder::depends_on(const Ref<RefCounted>& owner, Probe probe) {
 }
 
 void GraphRecorder::finish() {
-  for (const auto& state : assigned_) graph_.assignments.push_back({state, current_[state.get()].impl()->value});
+  for (const auto& state : assigned_)
+    graph_.assignments.push_back({state, current_[state.get()].impl()->value});
   for (const auto& leaf : with_grad_) {
     const Argument* argument = argument_of(leaf.get());
     if (!argument && leaf->trace == trace_) continue;  // gone with the trace
     const Tensor& g = grads_[leaf.get()];
-    graph_.gradients.push_back({argument ? Held<TensorImpl>() : Held<TensorImpl>(leaf), argument ? argument->number : -1,
-                                g.defined() ? value_of(g) : -1});
+    graph_.gradients.push_back({argument ? Held<TensorImpl>() : Held<TensorImpl>(leaf),
+                                argument ? argument->number : -1, g.defined() ? value_of(g) : -1});
   }
 }
 

@@ -1,5 +1,5 @@
-// The Recorder that writes ops to a graph: compile() traces user code with it, passes expand composite
-// ops with it.
+// The Recorder that writes ops to a graph: compile() traces user code with it, passes expand
+// composite ops with it.
 //
 // While it lives, what its thread makes with memory of its own is a constant of the trace.
 #pragma once
@@ -50,7 +50,8 @@ class GraphRecorder : public Recorder {
   std::vector<GradientMode> gradient_modes;
 
   Tensor read(const Tensor& t) override;
-  void record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> inputs, std::span<Tensor> outputs, Loc loc) override;
+  void record(const OpDef& op, const Attrs& attrs, std::span<const Tensor> inputs,
+              std::span<Tensor> outputs, Loc loc) override;
   void assign(const Tensor& state, const Tensor& value) override;
   Tensor grad(const TensorImpl& leaf) override;
   void set_grad(const Tensor& leaf, const Tensor& gradient) override;
@@ -71,14 +72,14 @@ class GraphRecorder : public Recorder {
 
   Graph& graph_;
   uint32_t trace_, outer_trace_;
-  std::unordered_map<TensorImpl*, Tensor> current_;   // captured tensors and States: their value now
+  std::unordered_map<TensorImpl*, Tensor> current_;  // captured tensors and States: their value now
   std::vector<Ref<TensorImpl>> assigned_, with_grad_;  // in order
   std::unordered_map<const TensorImpl*, Tensor> grads_;
   std::vector<Argument> arguments_;  // those that require a gradient
 };
 
-// What stands on the tape for `given`, which was computed outside the trace: a gradient that would flow on to the leaves behind it
-// is an error that names `what` and the way out.
+// What stands on the tape for `given`, which was computed outside the trace: a gradient that would
+// flow on to the leaves behind it is an error that names `what` and the way out.
 void cut_off(const Tensor& traced, const Tensor& given, std::string what);
 
 }  // namespace cairn

@@ -24,8 +24,7 @@ class Scanner {
     if (at_ >= text_.size()) return false;
     cells.clear();
     begun_ = line_;
-    while (take_cell(cells)) {
-    }
+    while (take_cell(cells)) {}
     return true;
   }
   int64_t begun() const { return begun_; }

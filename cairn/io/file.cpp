@@ -127,9 +127,7 @@ void write_directly(const std::string& path, std::span<const Bytes> pieces) {
   if (fd < 0) fail("cannot write '{}': {}", path, reason());
   try {
     write_all(fd, pieces);
-  } catch (const Error& error) {
-    fail("cannot write '{}': {}", path, error.what());
-  }
+  } catch (const Error& error) { fail("cannot write '{}': {}", path, error.what()); }
 }
 
 }  // namespace

@@ -38,8 +38,7 @@ int64_t pnm_number(ByteReader& reader, int64_t limit, const char* what) {
     } else if (value >= 0 && std::isspace(c)) {
       return value;
     } else if (value < 0 && c == '#') {
-      while (reader.take(1, "a comment")[0] != '\n') {
-      }
+      while (reader.take(1, "a comment")[0] != '\n') {}
     } else if (!std::isspace(c)) {
       reader.fail_here("{} is no number", what);
     }

@@ -24,9 +24,9 @@ struct ImageLimits {
   uint64_t file_bytes = uint64_t{256} << 20;
 };
 
-// The format is told by the first bytes. Transparent pixels are laid on white, in sRGB; a photograph is
-// turned upright by its EXIF orientation (JPEG, PNG); gamma and colour profiles change nothing. Throws Error naming `name`: unknown format, truncated,
-// damaged, too large.
+// The format is told by the first bytes. Transparent pixels are laid on white, in sRGB; a
+// photograph is turned upright by its EXIF orientation (JPEG, PNG); gamma and colour profiles
+// change nothing. Throws Error naming `name`: unknown format, truncated, damaged, too large.
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits = {});
 Image read_image(const std::string& path, ImageLimits limits = {});
 

@@ -134,23 +134,16 @@ void describe_text(FileInfo& info, Bytes bytes) {
 
 void describe(FileInfo& info, Bytes bytes) {
   switch (info.kind) {
-    case FileKind::safetensors:
-      return describe_safetensors(info, bytes);
-    case FileKind::npy:
-      return describe_npy(info, bytes);
-    case FileKind::idx:
-      return describe_idx(info, bytes);
+    case FileKind::safetensors: return describe_safetensors(info, bytes);
+    case FileKind::npy: return describe_npy(info, bytes);
+    case FileKind::idx: return describe_idx(info, bytes);
     case FileKind::png:
     case FileKind::jpeg:
-    case FileKind::pnm:
-      return describe_image(info, bytes);
-    case FileKind::jsonl:
-      return describe_jsonl(info, bytes);
+    case FileKind::pnm: return describe_image(info, bytes);
+    case FileKind::jsonl: return describe_jsonl(info, bytes);
     case FileKind::json:
-    case FileKind::text:
-      return describe_text(info, bytes);
-    case FileKind::tensorboard:
-      return;
+    case FileKind::text: return describe_text(info, bytes);
+    case FileKind::tensorboard: return;
     case FileKind::unknown:
       check(!text_of(bytes).starts_with("PK\x03\x04"),
             "'{}' is a zip archive, as numpy.savez and torch.save write: save its arrays as .npy, "

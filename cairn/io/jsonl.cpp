@@ -65,9 +65,7 @@ void JsonlWriter::write(const Json& object) {
   std::string line;
   try {
     line = object.dump() + '\n';
-  } catch (const Json::exception& error) {
-    fail("cannot write '{}': {}", path_, error.what());
-  }
+  } catch (const Json::exception& error) { fail("cannot write '{}': {}", path_, error.what()); }
   const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size();
   const bool flushed = std::fflush(file_.get()) == 0;
   check(written && flushed, "cannot write '{}': {}", path_, std::strerror(errno));

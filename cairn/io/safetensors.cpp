@@ -50,9 +50,9 @@ size_t place_of(DType dtype) {
 }
 
 // Stops hostile headers before they cost memory: deep nesting, long arrays, and names that occur
-// twice (of which JSON libraries silently keep one). Reads the text once by itself, since the library,
-// where it builds values and asks a callback about each, looks at all members of an object again
-// whenever one of them ends.
+// twice (of which JSON libraries silently keep one). Reads the text once by itself, since the
+// library, where it builds values and asks a callback about each, looks at all members of an object
+// again whenever one of them ends.
 class HeaderGuard : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderGuard(const std::string& file) : file_(file) {}

@@ -148,8 +148,7 @@ Tensor UNet::forward(Tensor x) {
     x = level(skips.empty() ? x : max_pool2d(x, 2));
     skips.push_back(x);
   }
-  for (int level = 2; level >= 0; --level)
-    x = join[level](cat({up[level](x), skips[level]}, 1));
+  for (int level = 2; level >= 0; --level) x = join[level](cat({up[level](x), skips[level]}, 1));
   return head(x);
 }
 

@@ -81,8 +81,8 @@ struct VideoNet : nn::Module {
 };
 
 // Ronneberger et al. 2015, with batch norm and padding: four levels of two 3x3 convolutions, 2x2
-// transposed convolutions up, skips by cat: x [N, channels, height, width] -> [N, 1, height, width],
-// sides divisible by 8. `width`: of the first level; each further one has twice as many.
+// transposed convolutions up, skips by cat: x [N, channels, height, width] -> [N, 1, height,
+// width], sides divisible by 8. `width`: of the first level; each further one has twice as many.
 struct UNet : nn::Module {
   explicit UNet(int64_t channels = 3, int64_t width = 32);
   Tensor forward(Tensor x) override;

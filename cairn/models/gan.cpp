@@ -79,7 +79,9 @@ void check_gan_image(int64_t height, int64_t width) {
 
 Generator::Generator(const GanSize& wanted)
     : size(checked(wanted)),
-      label(size.classes > 0 ? std::optional(child("label", nn::Embedding(size.classes, kLabelFeatures))) : std::nullopt) {
+      label(size.classes > 0
+                ? std::optional(child("label", nn::Embedding(size.classes, kLabelFeatures)))
+                : std::nullopt) {
   const Plan plan = plan_of(size.side);
   const int64_t in = size.z + (label ? kLabelFeatures : 0);
   int64_t channels = plan.widest(size);
@@ -101,7 +103,9 @@ Tensor Generator::forward(Tensor z, Tensor labels) {
 
 Discriminator::Discriminator(const GanSize& wanted, GanNorm norm)
     : size(checked(wanted)),
-      label(size.classes > 0 ? std::optional(child("label", nn::Embedding(size.classes, features_of(size)))) : std::nullopt) {
+      label(size.classes > 0
+                ? std::optional(child("label", nn::Embedding(size.classes, features_of(size))))
+                : std::nullopt) {
   const Plan plan = plan_of(size.side);
   if (label) assign(label->weight, nn::init::normal(label->weight.shape(), 0, 0.02));
   add_down(net, size.channels, size.width, true, norm);

@@ -12,8 +12,8 @@ namespace cairn::models {
 
 struct GanSize {
   int64_t side = 32, channels = 3;
-  int64_t width = 64;  // channels next to the image
-  int64_t z = 128;     // of the noise
+  int64_t width = 64;   // channels next to the image
+  int64_t z = 128;      // of the noise
   int64_t classes = 0;  // 0: without labels
 };
 // Throws Error: not square, too small (says the least), or between the possible sides.

@@ -36,29 +36,21 @@ const std::string& name_of(GanLoss loss) { return gan_loss_names()[static_cast<s
 Tensor discriminator_loss(GanLoss loss, const Tensor& real, const Tensor& fake) {
   switch (loss) {
     case GanLoss::minimax:
-    case GanLoss::non_saturating:
-      return mean(softplus(-real)) + mean(softplus(fake));
-    case GanLoss::least_squares:
-      return (mean(square(real - 1.0)) + mean(square(fake))) * 0.5;
-    case GanLoss::hinge:
-      return mean(relu(1.0 - real)) + mean(relu(fake + 1.0));
-    case GanLoss::wasserstein:
-      return mean(fake) - mean(real);
+    case GanLoss::non_saturating: return mean(softplus(-real)) + mean(softplus(fake));
+    case GanLoss::least_squares: return (mean(square(real - 1.0)) + mean(square(fake))) * 0.5;
+    case GanLoss::hinge: return mean(relu(1.0 - real)) + mean(relu(fake + 1.0));
+    case GanLoss::wasserstein: return mean(fake) - mean(real);
   }
   fail("discriminator_loss: no such loss");
 }
 
 Tensor generator_loss(GanLoss loss, const Tensor& fake) {
   switch (loss) {
-    case GanLoss::minimax:
-      return -mean(softplus(fake));
-    case GanLoss::non_saturating:
-      return mean(softplus(-fake));
-    case GanLoss::least_squares:
-      return mean(square(fake - 1.0)) * 0.5;
+    case GanLoss::minimax: return -mean(softplus(fake));
+    case GanLoss::non_saturating: return mean(softplus(-fake));
+    case GanLoss::least_squares: return mean(square(fake - 1.0)) * 0.5;
     case GanLoss::hinge:
-    case GanLoss::wasserstein:
-      return -mean(fake);
+    case GanLoss::wasserstein: return -mean(fake);
   }
   fail("generator_loss: no such loss");
 }

@@ -17,7 +17,7 @@ namespace cairn::nn {
 //   wasserstein    D f - r                               G -f                Arjovsky et al. 2017
 // Minimax gives a generator almost no gradient where the discriminator is sure; the others do.
 enum class GanLoss { minimax, non_saturating, least_squares, hinge, wasserstein };
-const std::vector<std::string>& gan_loss_names();  // "minimax", "non-saturating", ...
+const std::vector<std::string>& gan_loss_names();     // "minimax", "non-saturating", ...
 GanLoss gan_loss_from_name(const std::string& name);  // throws InvalidOption, naming the nearest
 const std::string& name_of(GanLoss loss);
 

@@ -74,17 +74,10 @@ ConvNd::ConvNd(const char* layer, int dims, int64_t in, int64_t out, const Sizes
 Tensor ConvNd::forward(Tensor x) {
   check_input(layer_, x, weight.shape(), weight.shape()[1] * conv_.groups);
   switch (mode_) {
-    case PaddingMode::zeros:
-      break;
-    case PaddingMode::reflect:
-      x = pad(x, edge_padding_, PadMode::reflect);
-      break;
-    case PaddingMode::replicate:
-      x = pad(x, edge_padding_, PadMode::replicate);
-      break;
-    case PaddingMode::circular:
-      x = pad(x, edge_padding_, PadMode::circular);
-      break;
+    case PaddingMode::zeros: break;
+    case PaddingMode::reflect: x = pad(x, edge_padding_, PadMode::reflect); break;
+    case PaddingMode::replicate: x = pad(x, edge_padding_, PadMode::replicate); break;
+    case PaddingMode::circular: x = pad(x, edge_padding_, PadMode::circular); break;
   }
   return conv(x, weight, bias, conv_);
 }

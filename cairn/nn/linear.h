@@ -18,7 +18,8 @@ class Linear : public Module {
 };
 
 struct EmbeddingOptions {
-  int64_t padding_idx = -1;  // this row starts at zero and gets no gradient (a loaded one is read as it is); -1: none
+  int64_t padding_idx =
+      -1;  // this row starts at zero and gets no gradient (a loaded one is read as it is); -1: none
 };
 // Indices of any shape -> rows of weight [count, dim].
 class Embedding : public Module {

@@ -69,7 +69,8 @@ void set_path_name(const Node& parent, Node& node) {
 
 // Parameters of a layer that left its place: an optimizer that still has them says so.
 void mark_retired(const Ref<Node>& node, bool retired) {
-  for (const auto& [name, t] : collect(node, true, true, &Node::parameters)) t.impl()->retired = retired;
+  for (const auto& [name, t] : collect(node, true, true, &Node::parameters))
+    t.impl()->retired = retired;
 }
 
 void put_in_place(Node& parent, const std::string& name, Ref<Node>& place, const Ref<Node>& node) {
@@ -146,7 +147,8 @@ AnyModule::AnyModule(const AnyModule& other)
     : self_(CloneScope::current() ? other.copy_(*other.self_) : other.self_), copy_(other.copy_) {
   enlist();
 }
-AnyModule::AnyModule(AnyModule&& other) noexcept : self_(std::move(other.self_)), copy_(other.copy_) {
+AnyModule::AnyModule(AnyModule&& other) noexcept
+    : self_(std::move(other.self_)), copy_(other.copy_) {
   if (!self_) return;
   const std::lock_guard lock(places_mutex());
   auto& elements = self_->node_->places.elements;
@@ -168,10 +170,12 @@ Tensor Module::forward(Tensor, Tensor, Tensor) {
 
 Module::CallScope::CallScope(const Module& module, Loc loc) {
   Context& ctx = context();
-  check(static_cast<bool>(module.node_), "module: a module that was moved from is called{}", where(loc));
+  check(static_cast<bool>(module.node_), "module: a module that was moved from is called{}",
+        where(loc));
   if (ctx.recorder)
-    ctx.recorder->depends_on(Ref<RefCounted>(module.node_.get()),
-                             [](const RefCounted& n) -> int64_t { return static_cast<const Node&>(n).changes; });
+    ctx.recorder->depends_on(
+        Ref<RefCounted>(module.node_.get()),
+        [](const RefCounted& n) -> int64_t { return static_cast<const Node&>(n).changes; });
   ctx.path.push_back({module.node_->path_name, loc, &module,
                       [](const void* m) { return static_cast<const Module*>(m)->type(); }});
 }
@@ -249,7 +253,8 @@ AnyModule Module::child(const std::string& name, AnyModule module) {
 
 void Module::replace_child(const std::string& path, const Replacement& r) const {
   check(!path.empty(), "replace: '' is the module itself; name one of its children");
-  const Ref<Node> old = find(path).node(), fresh = r.layer->node_;  // copied: a handle whose node moved out is not delisted
+  const Ref<Node> old = find(path).node(),
+                  fresh = r.layer->node_;  // copied: a handle whose node moved out is not delisted
   if (old == fresh) return;
   std::vector<Module*> handles;
   std::vector<AnyModule*> elements;
@@ -260,12 +265,13 @@ void Module::replace_child(const std::string& path, const Replacement& r) const 
   }
   // Those inside an element go with it; the others must be able to become the layer.
   std::erase_if(handles, [&](Module* h) {
-    return std::any_of(elements.begin(), elements.end(), [h](AnyModule* e) { return e->self_.get() == h; });
+    return std::any_of(elements.begin(), elements.end(),
+                       [h](AnyModule* e) { return e->self_.get() == h; });
   });
   for (Module* h : handles)
     check(typeid(*h) == typeid(Module) || typeid(*h) == r.type,
-          "replace: '{}' of {} is held as {} and cannot become a {}; hold it as nn::AnyModule", path, type(), short_type(typeid(*h)),
-          short_type(r.type));
+          "replace: '{}' of {} is held as {} and cannot become a {}; hold it as nn::AnyModule",
+          path, type(), short_type(typeid(*h)), short_type(r.type));
 
   mark_retired(old, true);
   for (Node* parent : parents)
@@ -385,8 +391,9 @@ const Module& Module::train(bool on) const {
 
 bool Module::training() const {
   if (Recorder* recorder = context().recorder)
-    recorder->depends_on(Ref<RefCounted>(node_.get()),
-                         [](const RefCounted& n) -> int64_t { return static_cast<const Node&>(n).training; });
+    recorder->depends_on(Ref<RefCounted>(node_.get()), [](const RefCounted& n) -> int64_t {
+      return static_cast<const Node&>(n).training;
+    });
   return node_->training;
 }
 

@@ -8,8 +8,9 @@
 //
 // Names are PyTorch's dotted ones ("c1.weight"), so that state dicts move both ways.
 //
-// A handle is never assigned (net.c1 = ... does not compile): forward() would use the new layer and parameters() list the old.
-// net.replace("c1", layer) puts another layer in a child's place, for all handles of it.
+// A handle is never assigned (net.c1 = ... does not compile): forward() would use the new layer and
+// parameters() list the old. net.replace("c1", layer) puts another layer in a child's place, for
+// all handles of it.
 #pragma once
 #include <functional>
 #include <memory>
@@ -46,7 +47,8 @@ struct Node : RefCounted {
   std::vector<std::pair<int, ForwardHook>> hooks;
   int next_hook = 0;
   bool training = true;
-  int64_t changes = 0;  // grows when a call does something else: other hooks, another layer in a child's place
+  int64_t changes =
+      0;  // grows when a call does something else: other hooks, another layer in a child's place
 
   // Who refers to it, for replace(). A copy of a node is referred to by nobody yet.
   struct Places {
@@ -65,7 +67,8 @@ class Param : public Tensor {
   Param() = default;
   Param(const Param& other);
   Param(Param&&) noexcept = default;
-  // Once, from param() or buffer(): later values are assign()ed, so that parameters() and forward() mean the same tensor.
+  // Once, from param() or buffer(): later values are assign()ed, so that parameters() and forward()
+  // mean the same tensor.
   Param& operator=(Param&& first);
 
  private:
@@ -74,7 +77,8 @@ class Param : public Tensor {
 };
 
 template <class T>
-Param& operator+=(Param&, const T&) = delete;  // would rebind the member; assign() changes the parameter
+Param& operator+=(Param&,
+                  const T&) = delete;  // would rebind the member; assign() changes the parameter
 template <class T>
 Param& operator-=(Param&, const T&) = delete;
 template <class T>
@@ -133,11 +137,13 @@ class Module {
   void freeze(bool frozen = true) const;  // parameters stop (or start) to require gradients
   const Module& apply(const std::function<void(const Module&)>& fn) const;  // children first
 
-  // Puts `layer` in the place of the child of that dotted name ("fc", "layer4.0.conv1"). Every handle of the child becomes one of
-  // the layer: the member that forward() calls, copies of it, elements of containers; parameters() and state_dict() list the
-  // layer's. What was compiled before is compiled again. An optimizer keeps the old parameters and says so at its next step: make
-  // it afterwards. A child that is held as a member of its own type takes that type only; one held as AnyModule, or in a
-  // Sequential, takes any. Throws Error for a name that is not there and for another type. Not while the module runs.
+  // Puts `layer` in the place of the child of that dotted name ("fc", "layer4.0.conv1"). Every
+  // handle of the child becomes one of the layer: the member that forward() calls, copies of it,
+  // elements of containers; parameters() and state_dict() list the layer's. What was compiled
+  // before is compiled again. An optimizer keeps the old parameters and says so at its next step:
+  // make it afterwards. A child that is held as a member of its own type takes that type only; one
+  // held as AnyModule, or in a Sequential, takes any. Throws Error for a name that is not there and
+  // for another type. Not while the module runs.
   template <class M>
   void replace(const std::string& path, M layer) const;
 
@@ -180,7 +186,8 @@ class Module {
   struct Replacement {
     const AnyModule& layer;
     const std::type_info& type;
-    void (*rebuild)(Module& place, const Module& layer);  // makes the handle of that type another of the layer
+    void (*rebuild)(Module& place,
+                    const Module& layer);  // makes the handle of that type another of the layer
   };
   explicit Module(Ref<Node> node);
   void enlist();
@@ -236,8 +243,11 @@ class AnyModule {
   Module& operator*() const { return *self_; }
   Module* operator->() const { return self_.get(); }
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const { return (*self_)(x, loc); }
-  Tensor operator()(const Tensor& a, const Tensor& b, Loc loc = Loc::current()) const { return (*self_)(a, b, loc); }
-  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& c, Loc loc = Loc::current()) const {
+  Tensor operator()(const Tensor& a, const Tensor& b, Loc loc = Loc::current()) const {
+    return (*self_)(a, b, loc);
+  }
+  Tensor operator()(const Tensor& a, const Tensor& b, const Tensor& c,
+                    Loc loc = Loc::current()) const {
     return (*self_)(a, b, c, loc);
   }
 

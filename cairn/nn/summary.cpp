@@ -23,12 +23,9 @@ std::string scaled(double n) {
 
 Tensor call(const Module& module, const Tensors& in) {
   switch (in.size()) {
-    case 1:
-      return module(in[0]);
-    case 2:
-      return module(in[0], in[1]);
-    case 3:
-      return module(in[0], in[1], in[2]);
+    case 1: return module(in[0]);
+    case 2: return module(in[0], in[1]);
+    case 3: return module(in[0], in[1], in[2]);
   }
   fail("summary: {} inputs; a module takes 1 to 3", in.size());
 }

@@ -53,7 +53,8 @@ bool wants_gradient(const OpDef& op, std::span<const Tensor> inputs) {
 
 [[noreturn]] void undefined_input(const OpDef& op, std::span<const Tensor> inputs, size_t which) {
   std::string all;
-  for (const Tensor& t : inputs) all += (all.empty() ? " " : ", ") + (t.defined() ? to_string(t.desc()) : "undefined");
+  for (const Tensor& t : inputs)
+    all += (all.empty() ? " " : ", ") + (t.defined() ? to_string(t.desc()) : "undefined");
   const Loc line = undefined_argument.line() ? undefined_argument : context().loc;
   fail("{}: input {} is an undefined tensor; inputs{}{}", op.name, which, all, where(line));
 }
@@ -63,7 +64,8 @@ void check_inputs(const OpDef& op, std::span<const Tensor> inputs) {
     fail("{}: {} inputs given, {} wanted{}", op.name, inputs.size(), op.inputs,
          where(context().loc));
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (!inputs[i].defined()) [[unlikely]] undefined_input(op, inputs, i);
+    if (!inputs[i].defined()) [[unlikely]]
+      undefined_input(op, inputs, i);
 }
 
 }  // namespace

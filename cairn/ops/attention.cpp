@@ -6,9 +6,9 @@
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
-// Inputs q, k, v, then mask [1 or B, 1 or Hq, 1 or Tq, Tk], lengths i32 [B] and the generator, as far as the
-// attributes "mask", "lengths" and "dropout" say so. Outputs out [B, Tq, Hq, D] and lse [B, Hq, Tq], the
-// logarithm of each query's sum of e^score.
+// Inputs q, k, v, then mask [1 or B, 1 or Hq, 1 or Tq, Tk], lengths i32 [B] and the generator, as
+// far as the attributes "mask", "lengths" and "dropout" say so. Outputs out [B, Tq, Hq, D] and lse
+// [B, Hq, Tq], the logarithm of each query's sum of e^score.
 namespace cairn {
 namespace {
 
@@ -22,26 +22,32 @@ struct Parts {
   }
 };
 size_t input_count(const Attrs& a) {
-  return static_cast<size_t>(3 + a.integer("mask") + a.integer("lengths") + (a.number("dropout") > 0));
+  return static_cast<size_t>(3 + a.integer("mask") + a.integer("lengths") +
+                             (a.number("dropout") > 0));
 }
 
 void check_inputs(OpCall& c) {
   const Shape &q = c.shape(0), &k = c.shape(1);
   for (int i : {0, 1, 2})
     if (c.rank(i) != 4) c.error("input {} must be [batch, heads, tokens, width]", i);
-  if (!is_float(c.dtype(0)) || c.dtype(0) != c.dtype(1) || c.dtype(0) != c.dtype(2)) c.error("wants floats of one dtype");
+  if (!is_float(c.dtype(0)) || c.dtype(0) != c.dtype(1) || c.dtype(0) != c.dtype(2))
+    c.error("wants floats of one dtype");
   if (k != c.shape(2)) c.error("keys and values differ in shape");
   if (q[0] != k[0]) c.error("batch sizes differ: {} and {}", q[0], k[0]);
   if (q[3] != k[3] || q[3] < 1) c.error("queries are {} wide, keys {}", q[3], k[3]);
-  if (k[1] < 1 || q[1] % k[1]) c.error("{} query heads cannot share {} key heads evenly", q[1], k[1]);
+  if (k[1] < 1 || q[1] % k[1])
+    c.error("{} query heads cannot share {} key heads evenly", q[1], k[1]);
   const double p = c.attrs->number("dropout");
   if (p < 0 || p >= 1) c.error("dropout {} is not in [0, 1)", p);
   int next = 3;
   if (c.attrs->integer("mask")) {
     const Shape full = {q[0], q[1], q[2], k[2]}, &mask = c.shape(next);
-    if (mask.size() != 4 || mask[3] != k[2] || c.dtype(next) != c.dtype(0)) c.error("the mask does not fit the scores {}", to_string(full));
+    if (mask.size() != 4 || mask[3] != k[2] || c.dtype(next) != c.dtype(0))
+      c.error("the mask does not fit the scores {}", to_string(full));
     for (int d = 0; d < 3; ++d)
-      if (mask[d] != 1 && mask[d] != full[d]) c.error("the mask {} does not broadcast to the scores {}", to_string(mask), to_string(full));
+      if (mask[d] != 1 && mask[d] != full[d])
+        c.error("the mask {} does not broadcast to the scores {}", to_string(mask),
+                to_string(full));
     ++next;
   }
   if (c.attrs->integer("lengths") && (c.dtype(next) != DType::i32 || c.shape(next) != Shape{q[0]}))
@@ -66,7 +72,8 @@ Tensor heads_and_tokens_swapped(const Tensor& t) { return permute(t, {0, 2, 1, 3
 Tensor visible(const Parts& p, const Attrs& a) {
   const int64_t queries = p.q.shape()[2], keys = p.k.shape()[2];
   const Tensor j = arange(0, keys, 1, DType::i32);
-  const Tensor ahead = j - unsqueeze(arange(0, queries, 1, DType::i32), 1);  // of key j before query i
+  const Tensor ahead =
+      j - unsqueeze(arange(0, queries, 1, DType::i32), 1);  // of key j before query i
   const Tensor lengths = p.lengths.defined() ? reshape(p.lengths, {-1, 1, 1, 1}) : Tensor();
   Tensor seen;
   if (lengths.defined()) seen = lt(j, lengths);
@@ -88,10 +95,12 @@ void attention_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<T
   const Shape &q = p.q.shape(), &k = p.k.shape();
   const int64_t batch = q[0], heads = q[1], groups = k[1], queries = q[2], keys = k[2], dim = q[3];
   const DType dtype = p.q.dtype();
-  const Tensor zero = full({}, 0, dtype), one = full({}, 1, dtype), nowhere = full({}, -INFINITY, dtype);
+  const Tensor zero = full({}, 0, dtype), one = full({}, 1, dtype),
+               nowhere = full({}, -INFINITY, dtype);
   // Query heads that share a key head stand side by side.
   const Tensor grouped = reshape(p.q, {batch, groups, heads / groups * queries, dim});
-  Tensor scores = reshape(matmul(grouped, transpose(p.k, -1, -2)), {batch, heads, queries, keys}) * scale_of(p, a);
+  Tensor scores = reshape(matmul(grouped, transpose(p.k, -1, -2)), {batch, heads, queries, keys}) *
+                  scale_of(p, a);
   if (p.mask.defined()) scores = scores + p.mask;
   if (const Tensor seen = visible(p, a); seen.defined()) scores = where(seen, scores, nowhere);
   Tensor top = zero;
@@ -102,10 +111,15 @@ void attention_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<T
   Tensor weights = e / safe;
   if (p.generator.defined()) {
     const double drop = a.number("dropout");
-    const Attrs draw = {{"shape", scores.shape()}, {"dtype", static_cast<int64_t>(DType::f32)}, {"number", a.integer("number")}};
-    weights = weights * cast(ge(apply(op_named("random_uniform"), {p.generator}, draw), drop), dtype) * (1 / (1 - drop));
+    const Attrs draw = {{"shape", scores.shape()},
+                        {"dtype", static_cast<int64_t>(DType::f32)},
+                        {"number", a.integer("number")}};
+    weights = weights *
+              cast(ge(apply(op_named("random_uniform"), {p.generator}, draw), drop), dtype) *
+              (1 / (1 - drop));
   }
-  const Tensor mixed = matmul(reshape(weights, {batch, groups, heads / groups * queries, keys}), p.v);
+  const Tensor mixed =
+      matmul(reshape(weights, {batch, groups, heads / groups * queries, keys}), p.v);
   out[0] = contiguous(heads_and_tokens_swapped(reshape(mixed, {batch, heads, queries, dim})));
   out[1] = squeeze(where(blind, nowhere, log(safe) + top), {-1});
 }
@@ -129,26 +143,32 @@ void backward_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Te
   SmallVector<bool, 8> needs(count, false);
   for (int i : {0, 1, 2}) needs[i] = true;
   const Tensor grads[2] = {in.back(), {}};
-  const auto all = gradient_by_decomposition(op_named("attention"), in.first(count), a, grads, {needs.data(), count});
+  const auto all = gradient_by_decomposition(op_named("attention"), in.first(count), a, grads,
+                                             {needs.data(), count});
   for (int i : {0, 1, 2})
-    out[i] = contiguous(heads_and_tokens_swapped(all[i].defined() ? all[i] : full(in[i].shape(), 0, in[i].dtype())));
+    out[i] = contiguous(heads_and_tokens_swapped(
+        all[i].defined() ? all[i] : full(in[i].shape(), 0, in[i].dtype())));
 }
 
 constexpr unsigned kSaveAll = kSaveInputs | kSaveOutputs;
 const OpDef kOps[] = {
-    OpDef{"attention", "softmax(scale q k^T + mask) v, and the logarithm of each row's sum", -1, 2, infer_attention, kSaveAll,
-          vjp_attention, nullptr, attention_in_basics}.with_autocast(Autocast::f32),
-    OpDef{"attention_dropout", "attention whose weights are dropped at random", -1, 2, infer_attention, kSaveAll | kRandom,
-          vjp_attention, nullptr, attention_in_basics}.with_autocast(Autocast::f32),
-    OpDef{"attention_backward", "gradients of attention for q, k and v", -1, 3, infer_backward, kSaveInputs,
-          vjp_by_decomposition, nullptr, backward_in_basics}.with_autocast(Autocast::f32),
+    OpDef{"attention", "softmax(scale q k^T + mask) v, and the logarithm of each row's sum", -1, 2,
+          infer_attention, kSaveAll, vjp_attention, nullptr, attention_in_basics}
+        .with_autocast(Autocast::f32),
+    OpDef{"attention_dropout", "attention whose weights are dropped at random", -1, 2,
+          infer_attention, kSaveAll | kRandom, vjp_attention, nullptr, attention_in_basics}
+        .with_autocast(Autocast::f32),
+    OpDef{"attention_backward", "gradients of attention for q, k and v", -1, 3, infer_backward,
+          kSaveInputs, vjp_by_decomposition, nullptr, backward_in_basics}
+        .with_autocast(Autocast::f32),
 };
 
 // A mask as the op wants it: floats, four dimensions, one entry for each key.
 Tensor prepared_mask(const Tensor& given, const Tensor& q, const Tensor& k, Loc loc) {
   Tensor mask = given;
   check(mask.rank() <= 4, "attention: a mask of {} dimensions{}", mask.rank(), where(loc));
-  if (mask.dtype() == DType::boolean) mask = where(mask, full({}, 0, q.dtype()), full({}, -INFINITY, q.dtype()));
+  if (mask.dtype() == DType::boolean)
+    mask = where(mask, full({}, 0, q.dtype()), full({}, -INFINITY, q.dtype()));
   Shape shape(static_cast<size_t>(4 - mask.rank()), 1);
   for (int64_t s : mask.shape()) shape.push_back(s);
   mask = cast(reshape(mask, shape), q.dtype());
@@ -161,7 +181,8 @@ Tensor prepared_mask(const Tensor& given, const Tensor& q, const Tensor& k, Loc 
 std::span<const OpDef> attention_ops() { return kOps; }
 
 Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
-  check(q.t.rank() == 4 && k.defined() && k.rank() == 4 && v.defined(), "attention: wants q, k and v as [batch, heads, tokens, width]{}", where(q.loc));
+  check(q.t.rank() == 4 && k.defined() && k.rank() == 4 && v.defined(),
+        "attention: wants q, k and v as [batch, heads, tokens, width]{}", where(q.loc));
   Tensors inputs = {q.t, k, v};
   if (o.mask.defined()) inputs.push_back(prepared_mask(o.mask, q, k, q.loc));
   if (o.lengths.defined()) inputs.push_back(cast(o.lengths, DType::i32));

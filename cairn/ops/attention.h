@@ -1,5 +1,5 @@
-// Scaled dot-product attention: softmax(scale * q k^T + mask) v (Vaswani et al. 2017), as one op that never
-// keeps the matrix of scores (where the back end has such a kernel).
+// Scaled dot-product attention: softmax(scale * q k^T + mask) v (Vaswani et al. 2017), as one op
+// that never keeps the matrix of scores (where the back end has such a kernel).
 #pragma once
 #include "cairn/ops/op.h"
 
@@ -10,15 +10,16 @@ struct AttentionOptions {
   Tensor mask = {};
   Tensor lengths = {};  // i32 or i64 [B]: only the first lengths[b] keys of sequence b are visible
   bool causal = false;  // query i sees keys j <= i + Tk - Tq
-  // The causal diagonal ends at the sequence's length instead of at Tk: the queries are the last ones of
-  // lengths[b] keys (a cache that is longer than what it holds).
+  // The causal diagonal ends at the sequence's length instead of at Tk: the queries are the last
+  // ones of lengths[b] keys (a cache that is longer than what it holds).
   bool causal_from_length = false;
-  double dropout = 0;   // probability that a weight is dropped, in [0, 1); kept ones grow by 1 / (1 - p)
-  double scale = 0;     // 0: 1 / sqrt(D)
+  double dropout =
+      0;  // probability that a weight is dropped, in [0, 1); kept ones grow by 1 / (1 - p)
+  double scale = 0;  // 0: 1 / sqrt(D)
 };
 // q [B, Hq, Tq, D]; k, v [B, Hkv, Tk, D], Hkv a divisor of Hq (grouped and multi-query attention).
-// Returns [B, Hq, Tq, D] as a view of [B, Tq, Hq, D], so that joining the heads copies nothing. A query
-// that sees no key gives zeros.
+// Returns [B, Hq, Tq, D] as a view of [B, Tq, Hq, D], so that joining the heads copies nothing. A
+// query that sees no key gives zeros.
 Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 }  // namespace cairn

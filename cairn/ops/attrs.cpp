@@ -11,7 +11,8 @@ namespace {
 
 bool same(const AttrValue& a, const AttrValue& b) {
   if (a.index() != b.index()) return false;
-  if (const auto* text = std::get_if<const char*>(&a)) return std::strcmp(*text, std::get<const char*>(b)) == 0;
+  if (const auto* text = std::get_if<const char*>(&a))
+    return std::strcmp(*text, std::get<const char*>(b)) == 0;
   return a == b;
 }
 

@@ -30,7 +30,9 @@ std::string Context::path_text() const {
   return text;
 }
 
-DType product_dtype(DType wanted) { return current_backend().multiplies(wanted) ? wanted : DType::f32; }
+DType product_dtype(DType wanted) {
+  return current_backend().multiplies(wanted) ? wanted : DType::f32;
+}
 
 AutocastScope::AutocastScope(DType dtype)
     : saved_(context().autocast), saved_dtype_(context().autocast_dtype) {
@@ -69,12 +71,14 @@ std::string where(Loc loc) {
 }
 
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc) {
-  if (axis < -rank || axis >= rank) fail("{}: axis {} is out of range for a tensor of {} dimensions{}", op, axis, rank, where(loc));
+  if (axis < -rank || axis >= rank)
+    fail("{}: axis {} is out of range for a tensor of {} dimensions{}", op, axis, rank, where(loc));
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
 void OpCall::impossible(const Shape& shape) const {
-  raise("the result would be " + to_string(shape) + "; sizes are 0 or more, and at most 2^60 elements");
+  raise("the result would be " + to_string(shape) +
+        "; sizes are 0 or more, and at most 2^60 elements");
 }
 
 void OpCall::raise(const std::string& message) const {

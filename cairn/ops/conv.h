@@ -6,8 +6,8 @@
 namespace cairn {
 
 struct ConvOptions {
-  Ints stride = {1};    // one number for all dimensions, or one each
-  Ints padding = {0};   // one for all, one a dimension, or {begin, end} pairs (asymmetric)
+  Ints stride = {1};   // one number for all dimensions, or one each
+  Ints padding = {0};  // one for all, one a dimension, or {begin, end} pairs (asymmetric)
   Ints dilation = {1};
   int64_t groups = 1;
 };
@@ -23,7 +23,9 @@ struct ConvTransposeOptions {
   Ints dilation = {1};
   int64_t groups = 1;
 };
-// x [N, C, spatial...], weight [C, O / groups, kernel...]: the gradient of conv with respect to its input.
-Tensor conv_transpose(In x, const Tensor& weight, const Tensor& bias = {}, const ConvTransposeOptions& options = {});
+// x [N, C, spatial...], weight [C, O / groups, kernel...]: the gradient of conv with respect to its
+// input.
+Tensor conv_transpose(In x, const Tensor& weight, const Tensor& bias = {},
+                      const ConvTransposeOptions& options = {});
 
 }  // namespace cairn

@@ -7,18 +7,20 @@
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
-// Inputs log_probs [T, N, C], targets i32 [N, S], input_lengths and target_lengths i32 [N]. Outputs: losses [N] and
-// what the back end's kernel keeps for its backward kernel.
+// Inputs log_probs [T, N, C], targets i32 [N, S], input_lengths and target_lengths i32 [N].
+// Outputs: losses [N] and what the back end's kernel keeps for its backward kernel.
 namespace cairn {
 namespace {
 
 void check_inputs(OpCall& c) {
-  if (c.rank(0) != 3 || !is_float(c.dtype(0))) c.error("log_probs must be floats [steps, batch, classes]");
+  if (c.rank(0) != 3 || !is_float(c.dtype(0)))
+    c.error("log_probs must be floats [steps, batch, classes]");
   const int64_t batch = c.shape(0)[1], classes = c.shape(0)[2], blank = c.attrs->integer("blank");
   if (blank < 0 || blank >= classes) c.error("the blank {} is none of {} classes", blank, classes);
   for (int i : {1, 2, 3})
     if (c.dtype(i) != DType::i32) c.error("targets and lengths must be i32");
-  if (c.rank(1) != 2 || c.shape(1)[0] != batch) c.error("targets must be [{}, longest target]", batch);
+  if (c.rank(1) != 2 || c.shape(1)[0] != batch)
+    c.error("targets must be [{}, longest target]", batch);
   for (int i : {2, 3})
     if (c.shape(i) != Shape{batch}) c.error("lengths must be [{}]", batch);
 }
@@ -34,7 +36,8 @@ void infer_backward(OpCall& c) {
   c.set(0, c.dtype(), c.shape(0));
 }
 
-constexpr double kNever = -1e30;  // the logarithm of no probability; finite, so that differences stay numbers
+constexpr double kNever =
+    -1e30;  // the logarithm of no probability; finite, so that differences stay numbers
 
 Tensor log_add(const Tensors& terms) {
   Tensor top = terms[0].detach(), total;
@@ -55,29 +58,37 @@ Tensor shifted(const Tensor& x, int64_t by) {
 // The forward recursion over the lattice blank, y1, blank, y2, ..., blank of each item.
 void loss_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
   const Tensor &x = in[0], &targets = in[1];
-  const int64_t steps = x.shape()[0], batch = x.shape()[1], labels = targets.shape()[1], width = 2 * labels + 1;
+  const int64_t steps = x.shape()[0], batch = x.shape()[1], labels = targets.shape()[1],
+                width = 2 * labels + 1;
   const int64_t blank = a.integer("blank");
   const Tensor frames = reshape(in[2], {batch, 1}), lengths = reshape(in[3], {batch, 1});
   const Tensor never = full({}, kNever, x.dtype());
 
   const Tensor place = unsqueeze(arange(0, labels, 1, DType::i32), 0);
-  const Tensor known = where(lt(place, lengths), targets, full({}, static_cast<double>(blank), DType::i32));
+  const Tensor known =
+      where(lt(place, lengths), targets, full({}, static_cast<double>(blank), DType::i32));
   const Tensor blanks = full({batch, labels, 1}, static_cast<double>(blank), DType::i32);
-  const Tensor states = cat({reshape(cat({blanks, unsqueeze(known, 2)}, 2), {batch, 2 * labels}), full({batch, 1}, static_cast<double>(blank), DType::i32)}, 1);
+  const Tensor states = cat({reshape(cat({blanks, unsqueeze(known, 2)}, 2), {batch, 2 * labels}),
+                             full({batch, 1}, static_cast<double>(blank), DType::i32)},
+                            1);
   // A label may follow the one before it without a blank where the two differ.
   Tensor skip = ne(states, static_cast<double>(blank));
   if (width > 2) {
-    const Tensor before = cat({full({batch, 2}, static_cast<double>(blank), DType::i32), slice(states, 1, 0, width - 2)}, 1);
+    const Tensor before = cat(
+        {full({batch, 2}, static_cast<double>(blank), DType::i32), slice(states, 1, 0, width - 2)},
+        1);
     skip = logical_and(skip, ne(states, before));
   }
   const Tensor emitted = gather(x, 2, expand(unsqueeze(states, 0), {steps, batch, width}));
   const Tensor column = unsqueeze(arange(0, width, 1, DType::i32), 0);
 
-  Tensor alpha = where(expand(eq(column, 0), {batch, width}), full({}, 0, x.dtype()), never);  // before the first frame: at the start
+  Tensor alpha = where(expand(eq(column, 0), {batch, width}), full({}, 0, x.dtype()),
+                       never);  // before the first frame: at the start
   for (int64_t t = 0; t < steps; ++t) {
     // From the imaginary first state, the first frame reaches the first blank and the first label.
-    const Tensor moved = t == 0 ? where(le(column, 1.0), full({batch, width}, 0, x.dtype()), never)
-                                : log_add({alpha, shifted(alpha, 1), where(skip, shifted(alpha, 2), never)});
+    const Tensor moved =
+        t == 0 ? where(le(column, 1.0), full({batch, width}, 0, x.dtype()), never)
+               : log_add({alpha, shifted(alpha, 1), where(skip, shifted(alpha, 2), never)});
     const Tensor next = clamp_min(moved + select(emitted, 0, t), kNever);
     alpha = where(gt(frames, static_cast<double>(t)), next, alpha);
   }
@@ -107,9 +118,12 @@ void backward_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Te
 }
 
 const OpDef kOps[] = {
-    OpDef{"ctc_loss", "connectionist temporal classification: -log p(target | frames)", 4, 2, infer_loss, kSaveInputs | kSaveOutputs,
-          vjp_loss, nullptr, loss_in_basics}.with_autocast(Autocast::f32),
-    OpDef{"ctc_loss_backward", "gradient of ctc_loss", 6, 1, infer_backward, kSaveInputs, vjp_by_decomposition, nullptr, backward_in_basics}.with_autocast(Autocast::f32),
+    OpDef{"ctc_loss", "connectionist temporal classification: -log p(target | frames)", 4, 2,
+          infer_loss, kSaveInputs | kSaveOutputs, vjp_loss, nullptr, loss_in_basics}
+        .with_autocast(Autocast::f32),
+    OpDef{"ctc_loss_backward", "gradient of ctc_loss", 6, 1, infer_backward, kSaveInputs,
+          vjp_by_decomposition, nullptr, backward_in_basics}
+        .with_autocast(Autocast::f32),
 };
 
 // Concatenated targets as rows [N, longest], 0 where a row is shorter.
@@ -120,7 +134,9 @@ Tensor target_rows(const Tensor& targets, const Tensor& lengths, Loc loc) {
     check(n >= 0, "ctc_loss: a target length of {}{}", n, where(loc));
     total += n, longest = std::max(longest, n);
   }
-  check(total == targets.numel(), "ctc_loss: target lengths of {} in all for {} concatenated labels{}", total, targets.numel(), where(loc));
+  check(total == targets.numel(),
+        "ctc_loss: target lengths of {} in all for {} concatenated labels{}", total,
+        targets.numel(), where(loc));
   const auto rows = static_cast<int64_t>(counts.size());
   std::vector<int64_t> padded(static_cast<size_t>(rows * longest), 0);
   for (int64_t n = 0, at = 0; n < rows; at += counts[static_cast<size_t>(n++)])
@@ -132,14 +148,20 @@ Tensor target_rows(const Tensor& targets, const Tensor& lengths, Loc loc) {
 
 std::span<const OpDef> ctc_ops() { return kOps; }
 
-Tensor ctc_loss(In log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths, const CtcOptions& o) {
+Tensor ctc_loss(In log_probs, const Tensor& targets, const Tensor& input_lengths,
+                const Tensor& target_lengths, const CtcOptions& o) {
   for (const Tensor* t : {&targets, &input_lengths, &target_lengths})
-    check(t->defined() && is_integer(t->dtype()), "ctc_loss: targets and lengths must be integers{}", where(log_probs.loc));
+    check(t->defined() && is_integer(t->dtype()),
+          "ctc_loss: targets and lengths must be integers{}", where(log_probs.loc));
   const Tensor lengths = cast(target_lengths, DType::i32);
-  const Tensor rows = targets.rank() == 1 && lengths.rank() == 1 ? target_rows(targets, lengths, log_probs.loc) : targets;
-  const Tensor inputs[4] = {log_probs.t, cast(rows, DType::i32), cast(input_lengths, DType::i32), lengths};
+  const Tensor rows = targets.rank() == 1 && lengths.rank() == 1
+                          ? target_rows(targets, lengths, log_probs.loc)
+                          : targets;
+  const Tensor inputs[4] = {log_probs.t, cast(rows, DType::i32), cast(input_lengths, DType::i32),
+                            lengths};
   Tensor out[2];
-  apply(op_named("ctc_loss"), inputs, {{"blank", o.blank}, {"zero_infinity", int64_t{o.zero_infinity}}}, out, log_probs.loc);
+  apply(op_named("ctc_loss"), inputs,
+        {{"blank", o.blank}, {"zero_infinity", int64_t{o.zero_infinity}}}, out, log_probs.loc);
   switch (o.reduction) {
     case Reduction::none: return out[0];
     case Reduction::sum: return sum(out[0]);

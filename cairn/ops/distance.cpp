@@ -15,17 +15,20 @@ Tensor norm_of(const In& x, double p, int64_t axis, bool keepdim) {
   if (std::isinf(p)) return amax(abs(x), {axis}, keepdim);
   // As in norm(): at 0 the root has no slope, the norm's subgradient is 0.
   const Tensor total = sum(pow(abs(x), p), {axis}, keepdim), zero = eq(total, 0);
-  return where(zero, full({}, 0, total.dtype()), pow(where(zero, full({}, 1, total.dtype()), total), 1 / p));
+  return where(zero, full({}, 0, total.dtype()),
+               pow(where(zero, full({}, 1, total.dtype()), total), 1 / p));
 }
 
 }  // namespace
 
 Tensor normalize(In x, double p, int64_t axis, double eps) {
-  return x / clamp_min(norm_of(x, p, normalize_axis("normalize", axis, x.t.rank(), x.loc), true), eps);
+  return x /
+         clamp_min(norm_of(x, p, normalize_axis("normalize", axis, x.t.rank(), x.loc), true), eps);
 }
 
 Tensor cosine_similarity(In a, const Tensor& b, int64_t axis, double eps) {
-  // Broadcast first, so that both have the axis whole; divided first, so that the product neither over- nor underflows.
+  // Broadcast first, so that both have the axis whole; divided first, so that the product neither
+  // over- nor underflows.
   const Shape shape = broadcast_shapes("cosine_similarity", a.t.shape(), b.shape());
   const int d = normalize_axis("cosine_similarity", axis, shape.ssize(), a.loc);
   const auto unit = [&](const Tensor& t) {
@@ -40,8 +43,9 @@ Tensor pairwise_distance(In a, const Tensor& b, double p, double eps, bool keepd
 }
 
 Tensor cdist(In a, const Tensor& b) {
-  check(a.t.rank() >= 2 && b.defined() && b.rank() >= 2 && a.t.size(-1) == b.size(-1), "cdist: rows of {} and {} differ in width{}",
-        to_string(a.t.shape()), b.defined() ? to_string(b.shape()) : "undefined", where(a.loc));
+  check(a.t.rank() >= 2 && b.defined() && b.rank() >= 2 && a.t.size(-1) == b.size(-1),
+        "cdist: rows of {} and {} differ in width{}", to_string(a.t.shape()),
+        b.defined() ? to_string(b.shape()) : "undefined", where(a.loc));
   return norm(unsqueeze(a, -2) - unsqueeze(b, -3), {-1});
 }
 

@@ -19,9 +19,14 @@ std::string marks_of(const OpDef& op) {
     const char* text;
   };
   std::string text;
-  for (const Mark& m : {Mark{op.is(kElementwise), "elementwise"}, {op.is(kView), "view"}, {op.is(kReduction), "reduction"}, {op.is(kRandom), "random"},
-                        {op.is(kMayFault), "checks values"}, {op.decompose != nullptr, "composite"},
-                        {op.autocast == Autocast::low, "low precision"}, {op.autocast == Autocast::f32, "always f32"}})
+  for (const Mark& m : {Mark{op.is(kElementwise), "elementwise"},
+                        {op.is(kView), "view"},
+                        {op.is(kReduction), "reduction"},
+                        {op.is(kRandom), "random"},
+                        {op.is(kMayFault), "checks values"},
+                        {op.decompose != nullptr, "composite"},
+                        {op.autocast == Autocast::low, "low precision"},
+                        {op.autocast == Autocast::f32, "always f32"}})
     if (m.on) text += (text.empty() ? "" : ", ") + std::string(m.text);
   return text;
 }
@@ -34,10 +39,14 @@ std::string cell(const std::string& text) {
 }
 
 std::string table_of(const char* title, std::span<const OpDef> rows) {
-  std::string text = fmt::format("\n## {}\n\n| op | computes | in | out | gradient | ONNX | notes |\n|---|---|---|---|---|---|---|\n", title);
+  std::string text = fmt::format(
+      "\n## {}\n\n| op | computes | in | out | gradient | ONNX | notes "
+      "|\n|---|---|---|---|---|---|---|\n",
+      title);
   for (const OpDef& op : rows)
-    text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", op.name, cell(op.doc), count_of(op.inputs), count_of(op.outputs),
-                        cell(gradient_of(op)), op.onnx ? op.onnx : "", marks_of(op));
+    text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", op.name, cell(op.doc),
+                        count_of(op.inputs), count_of(op.outputs), cell(gradient_of(op)),
+                        op.onnx ? op.onnx : "", marks_of(op));
   return text;
 }
 
@@ -46,17 +55,33 @@ std::string table_of(const char* title, std::span<const OpDef> rows) {
 std::string ops_markdown() {
   std::string text =
       "# Ops\n\n"
-      "The rows of the op table, written from it (`ops_markdown()`). Functions that users call are in `cairn/ops/*.h`; many are\n"
-      "composed of several ops. *Composite* ops have a decomposition in basic ops: back ends without a kernel run that, and\n"
-      "compile() may. Under autocast *low precision* ops take their inputs in the low type, *always f32* ones in f32.\n";
+      "The rows of the op table, written from it (`ops_markdown()`). Functions that users call are "
+      "in `cairn/ops/*.h`; many are\n"
+      "composed of several ops. *Composite* ops have a decomposition in basic ops: back ends "
+      "without a kernel run that, and\n"
+      "compile() may. Under autocast *low precision* ops take their inputs in the low type, "
+      "*always f32* ones in f32.\n";
   struct Family {
     const char* title;
     std::span<const OpDef> rows;
   };
-  for (const Family& f : {Family{"Elementwise", elementwise_ops()}, {"Reductions and running sums", reduce_ops()}, {"Shapes and places", view_ops()},
-                          {"Matrix products", matmul_ops()}, {"Convolution", conv_ops()}, {"Pooling", pool_ops()}, {"Resizing", interpolate_ops()},
-                          {"Indexing", index_ops()}, {"Order", sort_ops()}, {"Softmax and normalisation", norm_ops()}, {"Attention", attention_ops()},
-                          {"Recurrent layers", rnn_ops()}, {"Losses", ctc_ops()}, {"Linear layer and loss", linear_cross_entropy_ops()}, {"8-bit weights", quantize_ops()}, {"8-bit inference", qlinear_ops()}, {"Random numbers", random_ops()}})
+  for (const Family& f : {Family{"Elementwise", elementwise_ops()},
+                          {"Reductions and running sums", reduce_ops()},
+                          {"Shapes and places", view_ops()},
+                          {"Matrix products", matmul_ops()},
+                          {"Convolution", conv_ops()},
+                          {"Pooling", pool_ops()},
+                          {"Resizing", interpolate_ops()},
+                          {"Indexing", index_ops()},
+                          {"Order", sort_ops()},
+                          {"Softmax and normalisation", norm_ops()},
+                          {"Attention", attention_ops()},
+                          {"Recurrent layers", rnn_ops()},
+                          {"Losses", ctc_ops()},
+                          {"Linear layer and loss", linear_cross_entropy_ops()},
+                          {"8-bit weights", quantize_ops()},
+                          {"8-bit inference", qlinear_ops()},
+                          {"Random numbers", random_ops()}})
     text += table_of(f.title, f.rows);
   return text;
 }

@@ -46,7 +46,8 @@ void infer_pow(OpCall& c) {
   infer_map(c);
 }
 void infer_number(OpCall& c) {  // what truth values have none of
-  if (c.dtype(0) == DType::boolean) c.error("wants numbers, not bool: logical_xor, logical_not and cast say what is meant");
+  if (c.dtype(0) == DType::boolean)
+    c.error("wants numbers, not bool: logical_xor, logical_not and cast say what is meant");
   infer_map(c);
 }
 void infer_test(OpCall& c) {  // bool result
@@ -62,22 +63,29 @@ void infer_cast(OpCall& c) { c.set(0, static_cast<DType>(c.attrs->integer("dtype
 void infer_copy(OpCall& c) { c.set(0, c.dtype(0), c.shape(0)); }
 
 // A gradient summed back to the shape of a broadcast input.
-void give(VjpCall& c, int i, const Tensor& gradient) { c.results[i] = sum_to(gradient, c.input_shapes[i]); }
+void give(VjpCall& c, int i, const Tensor& gradient) {
+  c.results[i] = sum_to(gradient, c.input_shapes[i]);
+}
 Tensor x(VjpCall& c, int i = 0) { return c.inputs[i]; }
 Tensor y(VjpCall& c) { return c.outputs[0]; }
 Tensor as(const Tensor& mask, const Tensor& like) { return cast(mask, like.dtype()); }
 // The gradient, or exactly 0 where the mask is true, whatever the gradient is there.
-Tensor zero_where(const Tensor& mask, const Tensor& g) { return where(mask, full({}, 0, g.dtype()), g); }
+Tensor zero_where(const Tensor& mask, const Tensor& g) {
+  return where(mask, full({}, 0, g.dtype()), g);
+}
 Tensor map(const char* op, const Tensor& x) { return apply(op_named(op), {x}); }
 Tensor map(const char* op, const Tensor& x, const Tensor& y) { return apply(op_named(op), {x, y}); }
 
-Tensor normal_density(const Tensor& x) { return mul(exp(mul(square(x), -0.5)), 1 / std::sqrt(2 * M_PI)); }
+Tensor normal_density(const Tensor& x) {
+  return mul(exp(mul(square(x), -0.5)), 1 / std::sqrt(2 * M_PI));
+}
 // 2 k (1 + m 0.044715 x^2): with m = 3 the derivative of the exponent in gelu_tanh's factor.
 Tensor gelu_tanh_inner(const Tensor& x, double m) {
   return mul(add(mul(square(x), m * 0.044715), 1), 2 * std::sqrt(2 / M_PI));
 }
 
-constexpr unsigned kMap = kElementwise, kIn = kElementwise | kSaveInputs, kOut = kElementwise | kSaveOutputs;
+constexpr unsigned kMap = kElementwise, kIn = kElementwise | kSaveInputs,
+                   kOut = kElementwise | kSaveOutputs;
 constexpr const char* kStep = "a step function: zero almost everywhere";
 constexpr const char* kTest = "a truth value";
 
@@ -99,7 +107,8 @@ const OpDef kOps[] = {
     OpDef{"div", "a / b", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
        if (c.needs[0]) give(c, 0, c.grad() / x(c, 1));
-       if (c.needs[1]) give(c, 1, neg(c.grad() * (x(c, 0) / x(c, 1) / x(c, 1))));  // its square overflows early
+       // its square overflows early
+       if (c.needs[1]) give(c, 1, neg(c.grad() * (x(c, 0) / x(c, 1) / x(c, 1))));
      }}.with_onnx("Div"),
     OpDef{"pow", "a to the power b", 2, 1, infer_pow, kIn,
      [](VjpCall& c) {
@@ -113,7 +122,8 @@ const OpDef kOps[] = {
      }}.with_onnx("Pow"),
     OpDef{"maximum", "the larger of a and b; NaN wins", 2, 1, infer_map, kIn,
      [](VjpCall& c) {
-       const Tensor part = 1.0 - as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;  // ties share; NaN passes to both
+       // ties share; NaN passes to both
+       const Tensor part = 1.0 - as(eq(x(c, 0), x(c, 1)), c.grad()) * 0.5;
        if (c.needs[0]) give(c, 0, zero_where(lt(x(c, 0), x(c, 1)), c.grad() * part));
        if (c.needs[1]) give(c, 1, zero_where(gt(x(c, 0), x(c, 1)), c.grad() * part));
      }}.with_onnx("Max"),
@@ -136,7 +146,8 @@ const OpDef kOps[] = {
     OpDef{"atan2", "the angle of (b, a)", 2, 1, infer_float, kIn,
      [](VjpCall& c) {
        const Tensor size = square(x(c, 0)) + square(x(c, 1)), origin = eq(size, 0);
-       const Tensor scaled = zero_where(origin, c.grad() / where(origin, full({}, 1, size.dtype()), size));
+       const Tensor scaled = zero_where(origin,
+            c.grad() / where(origin, full({}, 1, size.dtype()), size));
        if (c.needs[0]) give(c, 0, scaled * x(c, 1));
        if (c.needs[1]) give(c, 1, neg(scaled * x(c, 0)));
      }},
@@ -148,20 +159,24 @@ const OpDef kOps[] = {
        if (c.needs[0]) give(c, 0, c.grad() * sigmoid(ahead));
        if (c.needs[1]) give(c, 1, c.grad() * sigmoid(neg(ahead)));
      }},
-    OpDef{"binary_cross_entropy", "-(t log p + (1 - t) log(1 - p)) of a probability p and a target t, logarithms from -100 on",
+    OpDef{"binary_cross_entropy",
+     "-(t log p + (1 - t) log(1 - p)) of a probability p and a target t, logarithms from -100 on",
      2, 1, infer_float, kIn,
      [](VjpCall& c) {
        const Tensor p = x(c, 0), t = x(c, 1);
        if (c.needs[0]) give(c, 0, c.grad() * ((p - t) / clamp_min((1.0 - p) * p, 1e-12)));
-       if (c.needs[1]) give(c, 1, c.grad() * (clamp_min(log1p(neg(p)), -100) - clamp_min(log(p), -100)));
+       if (c.needs[1]) give(c, 1, c.grad() *
+              (clamp_min(log1p(neg(p)), -100) - clamp_min(log(p), -100)));
      }},
-    OpDef{"binary_cross_entropy_with_logits", "binary cross-entropy of sigmoid(x) and a target t, without computing sigmoid(x)",
+    OpDef{"binary_cross_entropy_with_logits",
+     "binary cross-entropy of sigmoid(x) and a target t, without computing sigmoid(x)",
      2, 1, infer_float, kIn,
      [](VjpCall& c) {
        if (c.needs[0]) give(c, 0, c.grad() * (sigmoid(x(c, 0)) - x(c, 1)));
        if (c.needs[1]) give(c, 1, neg(c.grad() * x(c, 0)));
      }},
-    OpDef{"add_scalar", "x + value", 1, 1, infer_map, kMap, [](VjpCall& c) { c.results[0] = c.grad(); }},
+    OpDef{"add_scalar", "x + value", 1, 1, infer_map, kMap,
+     [](VjpCall& c) { c.results[0] = c.grad(); }},
     OpDef{"mul_scalar", "x value", 1, 1, infer_map, kMap,
      [](VjpCall& c) { c.results[0] = mul(c.grad(), c.attrs.number("value")); }},
     OpDef{"pow_scalar", "x to the power value", 1, 1, infer_float, kIn,
@@ -169,38 +184,50 @@ const OpDef kOps[] = {
        const double p = c.attrs.number("value");
        c.results[0] = p == 0 ? mul(c.grad(), 0.0) : mul(c.grad() * pow(x(c), p - 1), p);
      }}.with_onnx("Pow"),
-    OpDef{"neg", "-x", 1, 1, infer_number, kMap, [](VjpCall& c) { c.results[0] = neg(c.grad()); }}.with_onnx("Neg"),
-    OpDef{"abs", "|x|", 1, 1, infer_map, kIn, [](VjpCall& c) { c.results[0] = c.grad() * sign(x(c)); }}.with_onnx("Abs"),
+    OpDef{"neg", "-x", 1, 1, infer_number, kMap,
+     [](VjpCall& c) { c.results[0] = neg(c.grad()); }}.with_onnx("Neg"),
+    OpDef{"abs", "|x|", 1, 1, infer_map, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * sign(x(c)); }}.with_onnx("Abs"),
     OpDef{"sign", "-1, 0 or 1", 1, 1, infer_map, kMap, nullptr, kStep}.with_onnx("Sign"),
-    OpDef{"square", "x x", 1, 1, infer_map, kIn, [](VjpCall& c) { c.results[0] = mul(c.grad() * x(c), 2); }},
+    OpDef{"square", "x x", 1, 1, infer_map, kIn,
+     [](VjpCall& c) { c.results[0] = mul(c.grad() * x(c), 2); }},
     OpDef{"sqrt", "square root", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = mul(c.grad() / y(c), 0.5); }}.with_onnx("Sqrt"),
     OpDef{"rsqrt", "1 / sqrt(x)", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = mul(c.grad() * y(c) * square(y(c)), -0.5); }},
     OpDef{"reciprocal", "1 / x", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = neg(c.grad() * square(y(c))); }}.with_onnx("Reciprocal"),
-    OpDef{"exp", "e^x", 1, 1, infer_float, kOut, [](VjpCall& c) { c.results[0] = c.grad() * y(c); }}.with_onnx("Exp"),
+    OpDef{"exp", "e^x", 1, 1, infer_float, kOut,
+     [](VjpCall& c) { c.results[0] = c.grad() * y(c); }}.with_onnx("Exp"),
     OpDef{"exp2", "2^x", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = mul(c.grad() * y(c), std::log(2.0)); }},
-    OpDef{"expm1", "e^x - 1", 1, 1, infer_float, kOut, [](VjpCall& c) { c.results[0] = c.grad() * (y(c) + 1.0); }},
-    OpDef{"log", "natural logarithm", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() / x(c); }}.with_onnx("Log"),
-    OpDef{"log1p", "log(1 + x)", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() / (x(c) + 1.0); }},
+    OpDef{"expm1", "e^x - 1", 1, 1, infer_float, kOut,
+     [](VjpCall& c) { c.results[0] = c.grad() * (y(c) + 1.0); }},
+    OpDef{"log", "natural logarithm", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() / x(c); }}.with_onnx("Log"),
+    OpDef{"log1p", "log(1 + x)", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() / (x(c) + 1.0); }},
     OpDef{"log2", "logarithm to base 2", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = mul(c.grad() / x(c), 1 / std::log(2.0)); }},
     OpDef{"log10", "logarithm to base 10", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = mul(c.grad() / x(c), 1 / std::log(10.0)); }},
-    OpDef{"sin", "sine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * cos(x(c)); }}.with_onnx("Sin"),
-    OpDef{"cos", "cosine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = neg(c.grad() * sin(x(c))); }}.with_onnx("Cos"),
+    OpDef{"sin", "sine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * cos(x(c)); }}.with_onnx("Sin"),
+    OpDef{"cos", "cosine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = neg(c.grad() * sin(x(c))); }}.with_onnx("Cos"),
     OpDef{"tan", "tangent", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = c.grad() * (square(y(c)) + 1.0); }}.with_onnx("Tan"),
     OpDef{"asin", "arc sine", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = c.grad() * rsqrt(1.0 - square(x(c))); }}.with_onnx("Asin"),
     OpDef{"acos", "arc cosine", 1, 1, infer_float, kIn,
-     [](VjpCall& c) { c.results[0] = neg(c.grad() * rsqrt(1.0 - square(x(c)))); }}.with_onnx("Acos"),
+     [](VjpCall& c) { c.results[0] = neg(c.grad() * rsqrt(1.0 - square(x(c)))); }}
+         .with_onnx("Acos"),
     OpDef{"atan", "arc tangent", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = c.grad() / (square(x(c)) + 1.0); }}.with_onnx("Atan"),
-    OpDef{"sinh", "hyperbolic sine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * cosh(x(c)); }}.with_onnx("Sinh"),
-    OpDef{"cosh", "hyperbolic cosine", 1, 1, infer_float, kIn, [](VjpCall& c) { c.results[0] = c.grad() * sinh(x(c)); }}.with_onnx("Cosh"),
+    OpDef{"sinh", "hyperbolic sine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * cosh(x(c)); }}.with_onnx("Sinh"),
+    OpDef{"cosh", "hyperbolic cosine", 1, 1, infer_float, kIn,
+     [](VjpCall& c) { c.results[0] = c.grad() * sinh(x(c)); }}.with_onnx("Cosh"),
     OpDef{"asinh", "inverse hyperbolic sine", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = c.grad() * rsqrt(square(x(c)) + 1.0); }}.with_onnx("Asinh"),
     OpDef{"acosh", "inverse hyperbolic cosine", 1, 1, infer_float, kIn,
@@ -210,27 +237,41 @@ const OpDef kOps[] = {
     OpDef{"tanh", "hyperbolic tangent", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = c.grad() * (1.0 - square(y(c))); }}.with_onnx("Tanh"),
     OpDef{"erf", "error function", 1, 1, infer_float, kIn,
-     [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), 2 / std::sqrt(M_PI)); }}.with_onnx("Erf"),
+     [](VjpCall& c) {
+       c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), 2 / std::sqrt(M_PI));
+     }}.with_onnx("Erf"),
     OpDef{"erfc", "1 - erf(x)", 1, 1, infer_float, kIn,
-     [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), -2 / std::sqrt(M_PI)); }},
+     [](VjpCall& c) {
+       c.results[0] = mul(c.grad() * exp(neg(square(x(c)))), -2 / std::sqrt(M_PI));
+     }},
     OpDef{"erfinv", "the inverse of erf", 1, 1, infer_float, kOut,
      [](VjpCall& c) { c.results[0] = mul(c.grad() * exp(square(y(c))), std::sqrt(M_PI) / 2); }},
-    OpDef{"floor", "largest integer <= x", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Floor"),
-    OpDef{"ceil", "smallest integer >= x", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Ceil"),
-    OpDef{"round", "nearest integer, half to even", 1, 1, infer_float, kMap, nullptr, kStep}.with_onnx("Round"),
+    OpDef{"floor", "largest integer <= x", 1, 1, infer_float, kMap, nullptr, kStep}
+         .with_onnx("Floor"),
+    OpDef{"ceil", "smallest integer >= x", 1, 1, infer_float, kMap, nullptr, kStep}
+         .with_onnx("Ceil"),
+    OpDef{"round", "nearest integer, half to even", 1, 1, infer_float, kMap, nullptr, kStep}
+         .with_onnx("Round"),
     OpDef{"trunc", "integer part", 1, 1, infer_float, kMap, nullptr, kStep},
     // At a bound the gradient is 0, as in PyTorch since 2.15.
     OpDef{"clamp", "x limited to [low, high]", 1, 1, infer_map, kIn,
      [](VjpCall& c) {
-       const Tensor outside = logical_or(le(x(c), c.attrs.number("low")), ge(x(c), c.attrs.number("high")));
+       const Tensor outside =
+           logical_or(le(x(c), c.attrs.number("low")), ge(x(c), c.attrs.number("high")));
        c.results[0] = zero_where(outside, c.grad());
      }}.with_onnx("Clip"),
     OpDef{"clamp_min", "max(x, low)", 1, 1, infer_map, kIn,
-     [](VjpCall& c) { c.results[0] = zero_where(le(x(c), c.attrs.number("low")), c.grad()); }}.with_onnx("Clip"),
+     [](VjpCall& c) {
+       c.results[0] = zero_where(le(x(c), c.attrs.number("low")), c.grad());
+     }}.with_onnx("Clip"),
     OpDef{"clamp_max", "min(x, high)", 1, 1, infer_map, kIn,
-     [](VjpCall& c) { c.results[0] = zero_where(ge(x(c), c.attrs.number("high")), c.grad()); }}.with_onnx("Clip"),
+     [](VjpCall& c) {
+       c.results[0] = zero_where(ge(x(c), c.attrs.number("high")), c.grad());
+     }}.with_onnx("Clip"),
     OpDef{"relu", "max(x, 0)", 1, 1, infer_map, kOut,
-     [](VjpCall& c) { c.results[0] = zero_where(le(y(c).detach(), 0), c.grad()); }}.with_onnx("Relu"),
+     [](VjpCall& c) {
+       c.results[0] = zero_where(le(y(c).detach(), 0), c.grad());
+     }}.with_onnx("Relu"),
     OpDef{"leaky_relu", "x, or slope x below 0", 1, 1, infer_float, kIn,
      [](VjpCall& c) {
        const double slope = c.attrs.number("negative_slope");
@@ -247,7 +288,8 @@ const OpDef kOps[] = {
      [](VjpCall& c) {
        const double beta = c.attrs.number("beta"), threshold = c.attrs.number("threshold");
        const Tensor one = full({}, 1, x(c).dtype());
-       c.results[0] = c.grad() * where(gt(mul(x(c), beta), threshold), one, sigmoid(mul(x(c), beta)));
+       c.results[0] = c.grad() *
+             where(gt(mul(x(c), beta), threshold), one, sigmoid(mul(x(c), beta)));
      }}.with_onnx("Softplus"),
     OpDef{"softsign", "x / (1 + |x|)", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = c.grad() / square(add(abs(x(c)), 1)); }}.with_onnx("Softsign"),
@@ -269,16 +311,22 @@ const OpDef kOps[] = {
      [](VjpCall& c) { c.results[0] = c.grad() * map("gelu_slope", x(c), map("gelu_gate", x(c))); }},
     OpDef{"gelu_gate", "Phi(x), the factor of gelu", 1, 1, infer_float, kIn,
      [](VjpCall& c) { c.results[0] = c.grad() * normal_density(x(c)); }},
-    OpDef{"gelu_slope", "the derivative of gelu at x, given its factor there", 2, 1, infer_float, kIn,
+    OpDef{"gelu_slope", "the derivative of gelu at x, given its factor there", 2, 1, infer_float,
+     kIn,
      [](VjpCall& c) {
        if (c.needs[0]) give(c, 0, c.grad() * normal_density(x(c)) * (1.0 - square(x(c))));
        if (c.needs[1]) give(c, 1, c.grad());
      }},
     OpDef{"gelu_tanh", "gelu with its tanh approximation", 1, 1, infer_float, kIn,
-     [](VjpCall& c) { c.results[0] = c.grad() * map("gelu_tanh_slope", x(c), map("gelu_tanh_gate", x(c))); }},
-    OpDef{"gelu_tanh_gate", "(1 + tanh(k (x + 0.044715 x^3))) / 2, k = sqrt(2 / pi): the factor of gelu_tanh", 1, 1, infer_float, kIn | kSaveOutputs,
+     [](VjpCall& c) {
+       c.results[0] = c.grad() * map("gelu_tanh_slope", x(c), map("gelu_tanh_gate", x(c)));
+     }},
+    OpDef{"gelu_tanh_gate",
+     "(1 + tanh(k (x + 0.044715 x^3))) / 2, k = sqrt(2 / pi): the factor of gelu_tanh", 1, 1,
+     infer_float, kIn | kSaveOutputs,
      [](VjpCall& c) { c.results[0] = c.grad() * y(c) * (1.0 - y(c)) * gelu_tanh_inner(x(c), 3); }},
-    OpDef{"gelu_tanh_slope", "the derivative of gelu_tanh at x, given its factor there", 2, 1, infer_float, kIn,
+    OpDef{"gelu_tanh_slope", "the derivative of gelu_tanh at x, given its factor there", 2, 1,
+     infer_float, kIn,
      [](VjpCall& c) {
        const Tensor s = x(c, 1), inner = gelu_tanh_inner(x(c), 3);
        if (c.needs[0]) give(c, 0, c.grad() * s * (1.0 - s) * gelu_tanh_inner(x(c), 9));
@@ -291,7 +339,8 @@ const OpDef kOps[] = {
      }}.with_onnx("HardSigmoid"),
     OpDef{"hardswish", "x hardsigmoid(x)", 1, 1, infer_float, kIn,
      [](VjpCall& c) {
-       const Tensor slope = where(ge(x(c), 3), full({}, 1, x(c).dtype()), add(mul(x(c), 1.0 / 3), 0.5));
+       const Tensor slope = where(ge(x(c), 3), full({}, 1, x(c).dtype()), add(mul(x(c), 1.0 / 3),
+           0.5));
        c.results[0] = zero_where(le(x(c), -3), c.grad() * slope);
      }}.with_onnx("HardSwish"),
     OpDef{"eq", "a == b", 2, 1, infer_test, kMap, nullptr, kTest}.with_onnx("Equal"),
@@ -335,7 +384,8 @@ Tensor binary(const OpDef& op, const In& a, const In& b) {
 
 // A scalar beside a tensor: integers stay integers.
 Tensor with_scalar(const OpDef& op, const In& a, double b) {
-  return binary(op, a, In(full({}, b, a.t.dtype() == DType::boolean ? DType::f32 : a.t.dtype()), a.loc));
+  return binary(op, a,
+                In(full({}, b, a.t.dtype() == DType::boolean ? DType::f32 : a.t.dtype()), a.loc));
 }
 
 int rank_of(DType t) {
@@ -345,8 +395,10 @@ int rank_of(DType t) {
     case DType::i8: return 2;
     case DType::i32: return 3;
     case DType::i64: return 4;
-    case DType::f8e4m3: case DType::f8e5m2: return 5;
-    case DType::f16: case DType::bf16: return 6;
+    case DType::f8e4m3:
+    case DType::f8e5m2: return 5;
+    case DType::f16:
+    case DType::bf16: return 6;
     case DType::f32: return 7;
     case DType::f64: return 8;
   }
@@ -360,26 +412,27 @@ std::span<const OpDef> elementwise_ops() { return kOps; }
 DType promote(DType a, DType b) {
   if (a == b) return a;
   if ((a == DType::u8 && b == DType::i8) || (a == DType::i8 && b == DType::u8)) return DType::i32;
-  if ((a == DType::f16 && b == DType::bf16) || (a == DType::bf16 && b == DType::f16)) return DType::f32;
+  if ((a == DType::f16 && b == DType::bf16) || (a == DType::bf16 && b == DType::f16))
+    return DType::f32;
   return rank_of(a) > rank_of(b) ? a : b;
 }
 
 // Each function looks its row up once.
-#define CAIRN_UNARY(fn)                        \
-  Tensor fn(In x) {                            \
-    static const OpDef& op = op_named(#fn);    \
-    return unary(op, x);                       \
+#define CAIRN_UNARY(fn)                     \
+  Tensor fn(In x) {                         \
+    static const OpDef& op = op_named(#fn); \
+    return unary(op, x);                    \
   }
-#define CAIRN_BINARY(fn)                       \
-  Tensor fn(In a, In b) {                      \
-    static const OpDef& op = op_named(#fn);    \
-    return binary(op, a, b);                   \
+#define CAIRN_BINARY(fn)                    \
+  Tensor fn(In a, In b) {                   \
+    static const OpDef& op = op_named(#fn); \
+    return binary(op, a, b);                \
   }
-#define CAIRN_COMPARE(fn)                      \
-  CAIRN_BINARY(fn)                             \
-  Tensor fn(In a, double b) {                  \
-    static const OpDef& op = op_named(#fn);    \
-    return with_scalar(op, a, b);              \
+#define CAIRN_COMPARE(fn)                   \
+  CAIRN_BINARY(fn)                          \
+  Tensor fn(In a, double b) {               \
+    static const OpDef& op = op_named(#fn); \
+    return with_scalar(op, a, b);           \
   }
 CAIRN_BINARY(add)
 CAIRN_BINARY(sub)
@@ -439,7 +492,8 @@ In boolean(const In& x) { return x.t.dtype() == DType::boolean ? x : In(ne(x, 0.
 
 Tensor div(In a, In b) {
   static const OpDef& op = op_named("div");
-  if (!is_float(promote(a.t.dtype(), b.t.dtype()))) return binary(op, In(as_float(a.t), a.loc), In(as_float(b.t), b.loc));
+  if (!is_float(promote(a.t.dtype(), b.t.dtype())))
+    return binary(op, In(as_float(a.t), a.loc), In(as_float(b.t), b.loc));
   return binary(op, a, b);
 }
 Tensor pow(In a, In b) {
@@ -483,7 +537,9 @@ Tensor sign(In x) { return keep_dtype("sign", x); }
 Tensor square(In x) { return keep_dtype("square", x); }
 namespace {
 // Integers are round already.
-Tensor rounded(const char* name, const In& x) { return is_integer(x.t.dtype()) ? x.t : unary(op_named(name), x); }
+Tensor rounded(const char* name, const In& x) {
+  return is_integer(x.t.dtype()) ? x.t : unary(op_named(name), x);
+}
 }  // namespace
 Tensor floor(In x) { return rounded("floor", x); }
 Tensor ceil(In x) { return rounded("ceil", x); }
@@ -493,12 +549,16 @@ Tensor trunc(In x) { return rounded("trunc", x); }
 Tensor lerp(In a, const Tensor& b, double weight) {
   return weight < 0.5 ? add(a, mul(b - a, weight)) : sub(b, mul(b - a, 1 - weight));
 }
-Tensor masked_fill(In x, const Tensor& mask, double value) { return where(In(mask, x.loc), full({}, value, x.t.dtype()), x); }
+Tensor masked_fill(In x, const Tensor& mask, double value) {
+  return where(In(mask, x.loc), full({}, value, x.t.dtype()), x);
+}
 Tensor relu(In x) {
   static const OpDef& op = op_named("relu");
   return apply(op, {x.t}, {}, x.loc);
 }
-Tensor clamp(In x, double low, double high) { return keep_dtype("clamp", x, {{"low", low}, {"high", high}}); }
+Tensor clamp(In x, double low, double high) {
+  return keep_dtype("clamp", x, {{"low", low}, {"high", high}});
+}
 Tensor clamp_min(In x, double low) { return keep_dtype("clamp_min", x, {{"low", low}}); }
 Tensor clamp_max(In x, double high) { return keep_dtype("clamp_max", x, {{"high", high}}); }
 Tensor leaky_relu(In x, double negative_slope) {
@@ -529,14 +589,16 @@ Tensor isfinite(In x) { return keep_dtype("isfinite", x); }
 
 Tensor where(In condition, In a, In b) {
   const DType dtype = promote(a.t.dtype(), b.t.dtype());
-  return apply(op_named("where"), {boolean(condition).t, cast(a, dtype), cast(b, dtype)}, {}, condition.loc);
+  return apply(op_named("where"), {boolean(condition).t, cast(a, dtype), cast(b, dtype)}, {},
+               condition.loc);
 }
 
 Tensor cast(In x, DType dtype, F8Overflow overflow) {
   static const OpDef& op = op_named("cast");
   if (x.t.dtype() == dtype) return x.t;
   if (dtype == DType::f8e4m3 && overflow == F8Overflow::nan)
-    return apply(op, {x.t}, {{"dtype", static_cast<int64_t>(dtype)}, {"overflow_nan", int64_t{1}}}, x.loc);
+    return apply(op, {x.t}, {{"dtype", static_cast<int64_t>(dtype)}, {"overflow_nan", int64_t{1}}},
+                 x.loc);
   return apply(op, {x.t}, {{"dtype", static_cast<int64_t>(dtype)}}, x.loc);
 }
 

@@ -9,7 +9,9 @@ Tensor add(In a, In b);
 Tensor sub(In a, In b);
 Tensor mul(In a, In b);
 Tensor div(In a, In b);
-Tensor pow(In a, In b);  // integers stay integers and wrap; a negative power of one is 0 (of 1 and -1: itself)
+Tensor pow(
+    In a,
+    In b);  // integers stay integers and wrap; a negative power of one is 0 (of 1 and -1: itself)
 Tensor maximum(In a, In b);
 Tensor minimum(In a, In b);
 Tensor fmod(In a, In b);       // sign of the dividend
@@ -64,7 +66,7 @@ Tensor asinh(In x);
 Tensor acosh(In x);
 Tensor atanh(In x);
 Tensor erf(In x);
-Tensor erfc(In x);    // 1 - erf(x)
+Tensor erfc(In x);  // 1 - erf(x)
 Tensor erfinv(In x);
 Tensor floor(In x);  // of integers: they themselves, as ceil, round and trunc
 Tensor ceil(In x);
@@ -118,8 +120,9 @@ Tensor isinf(In x);
 Tensor isfinite(In x);
 Tensor where(In condition, In a, In b);  // condition ? a : b
 
-// Floats become integers by cutting off, limited to what the type holds, NaN 0; integers keep their low bits. Numbers
-// beyond f8e4m3 (and infinity) become +-448, as in PyTorch since 2.12, or NaN, as in ml_dtypes.
+// Floats become integers by cutting off, limited to what the type holds, NaN 0; integers keep their
+// low bits. Numbers beyond f8e4m3 (and infinity) become +-448, as in PyTorch since 2.12, or NaN, as
+// in ml_dtypes.
 enum class F8Overflow { saturate, nan };
 Tensor cast(In x, DType dtype, F8Overflow overflow = F8Overflow::saturate);
 DType promote(DType a, DType b);  // the dtype of a + b

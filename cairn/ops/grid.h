@@ -6,12 +6,15 @@
 
 namespace cairn {
 
-Tensor linspace(double start, double end, int64_t steps, DType dtype = DType::f32);  // both ends included
+Tensor linspace(double start, double end, int64_t steps,
+                DType dtype = DType::f32);  // both ends included
 // Vectors [n0], [n1], ... -> as many tensors [n0, n1, ...]; xy: the first two dimensions swapped.
 enum class Indexing { ij, xy };
-std::vector<Tensor> meshgrid(const std::vector<Tensor>& axes, Indexing indexing = Indexing::ij, Loc loc = Loc::current());
+std::vector<Tensor> meshgrid(const std::vector<Tensor>& axes, Indexing indexing = Indexing::ij,
+                             Loc loc = Loc::current());
 
-// theta [N, 2, 3], size {N, C, H, W} -> the places [N, H, W, 2] (x, y in [-1, 1]) that grid_sample() reads.
+// theta [N, 2, 3], size {N, C, H, W} -> the places [N, H, W, 2] (x, y in [-1, 1]) that
+// grid_sample() reads.
 Tensor affine_grid(In theta, const Shape& size, bool align_corners = false);
 
 enum class GridSample { bilinear, nearest };
@@ -19,7 +22,8 @@ enum class GridPadding { zeros, border, reflection };
 struct GridSampleOptions {
   GridSample mode = GridSample::bilinear;
   GridPadding padding = GridPadding::zeros;  // what lies outside of the picture
-  bool align_corners = false;                // -1 and 1 are the centres of the corner pixels, not their outer edges
+  bool align_corners =
+      false;  // -1 and 1 are the centres of the corner pixels, not their outer edges
 };
 // x [N, C, H, W], grid [N, h, w, 2] -> [N, C, h, w] (Jaderberg et al. 2015); PyTorch's grid_sample.
 Tensor grid_sample(In x, const Tensor& grid, const GridSampleOptions& options = {});

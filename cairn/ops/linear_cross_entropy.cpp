@@ -4,9 +4,9 @@
 #include "cairn/ops/linear_families.h"
 #include "cairn/ops/functions.h"
 
-// Inputs hidden [M, D], weight [V, D], with "bias" bias [V], targets i64 [M]. Outputs: the loss, and
-// with "training" its gradients for hidden, weight and bias (else empty): the mean's gradient is the
-// same for every row, so the forward pass can make them while it has the logits.
+// Inputs hidden [M, D], weight [V, D], with "bias" bias [V], targets i64 [M]. Outputs: the loss,
+// and with "training" its gradients for hidden, weight and bias (else empty): the mean's gradient
+// is the same for every row, so the forward pass can make them while it has the logits.
 namespace cairn {
 namespace {
 
@@ -29,8 +29,9 @@ void infer_loss(OpCall& c) {
 void loss_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
   const bool bias = a.integer("bias");
   const Tensor logits = linear(in[0], in[1], bias ? in[2] : Tensor());
-  out[0] = cross_entropy(logits, in.back(), {.ignore_index = a.integer("ignore_index"),
-                                             .label_smoothing = a.number("label_smoothing")});
+  out[0] = cross_entropy(
+      logits, in.back(),
+      {.ignore_index = a.integer("ignore_index"), .label_smoothing = a.number("label_smoothing")});
   for (int i : {1, 2, 3}) out[i] = full({0}, 0, in[0].dtype());
   if (!a.integer("training")) return;
   Attrs alone = a;  // the loss without its gradients

@@ -12,7 +12,7 @@ struct LinearCrossEntropyOptions {
 // [..., D], weight [V, D], bias [V] or undefined, target [...] integers. Where the back end has the
 // kernel, the logits and their gradient exist only for a block of rows at a time, and gradients are
 // made in the same pass.
-Tensor linear_cross_entropy(In hidden, const Tensor& weight, const Tensor& bias, const Tensor& target,
-                            const LinearCrossEntropyOptions& options = {});
+Tensor linear_cross_entropy(In hidden, const Tensor& weight, const Tensor& bias,
+                            const Tensor& target, const LinearCrossEntropyOptions& options = {});
 
 }  // namespace cairn

@@ -15,12 +15,14 @@ namespace {
 void infer_matmul(OpCall& c) {
   const Shape &a = c.shape(0), &b = c.shape(1);
   if (c.dtype(0) != c.dtype(1)) c.error("inputs differ in dtype");
-  if (!is_float(c.dtype(0)) && c.dtype(0) != DType::i32 && c.dtype(0) != DType::i64) c.error("wants floats, i32 or i64");
-  if (a.size() < 2 || a.size() != b.size()) c.error("wants two tensors of the same rank, 2 or more");
+  if (!is_float(c.dtype(0)) && c.dtype(0) != DType::i32 && c.dtype(0) != DType::i64)
+    c.error("wants floats, i32 or i64");
+  if (a.size() < 2 || a.size() != b.size())
+    c.error("wants two tensors of the same rank, 2 or more");
   const int rank = a.ssize();
   if (a[rank - 1] != b[rank - 2])
-    c.error("{} columns meet {} rows: shapes {} and {} cannot be multiplied", a[rank - 1], b[rank - 2],
-            to_string(a), to_string(b));
+    c.error("{} columns meet {} rows: shapes {} and {} cannot be multiplied", a[rank - 1],
+            b[rank - 2], to_string(a), to_string(b));
   Shape out = a;
   for (int d = 0; d < rank - 2; ++d) {
     if (a[d] != b[d] && a[d] != 1 && b[d] != 1)
@@ -31,22 +33,27 @@ void infer_matmul(OpCall& c) {
   c.set(0, c.dtype(0), out);
 }
 void vjp_matmul(VjpCall& c) {
-  if (c.needs[0]) c.results[0] = sum_to(matmul(c.grad(), transpose(c.inputs[1], -1, -2)), c.input_shapes[0]);
-  if (c.needs[1]) c.results[1] = sum_to(matmul(transpose(c.inputs[0], -1, -2), c.grad()), c.input_shapes[1]);
+  if (c.needs[0])
+    c.results[0] = sum_to(matmul(c.grad(), transpose(c.inputs[1], -1, -2)), c.input_shapes[0]);
+  if (c.needs[1])
+    c.results[1] = sum_to(matmul(transpose(c.inputs[0], -1, -2), c.grad()), c.input_shapes[1]);
 }
 
 // a [M, K], b [K, N], then what is added: [M, N] or one row [N], at most one of each.
 void infer_matmul_add(OpCall& c) {
-  if (c.inputs.size() != 3 && c.inputs.size() != 4) c.error("wants two matrices and one or two tensors to add");
+  if (c.inputs.size() != 3 && c.inputs.size() != 4)
+    c.error("wants two matrices and one or two tensors to add");
   infer_matmul(c);
   const Shape& out = c.out().shape;
   if (out.size() != 2) c.error("wants matrices, not {}", to_string(out));
   for (size_t i = 2; i < c.inputs.size(); ++i) {
     const int input = static_cast<int>(i);
     if (c.dtype(input) != c.dtype(0)) c.error("inputs differ in dtype");
-    if (c.shape(input) != out && c.shape(input) != Shape{out[1]}) c.error("cannot add {} to {}", to_string(c.shape(input)), to_string(out));
+    if (c.shape(input) != out && c.shape(input) != Shape{out[1]})
+      c.error("cannot add {} to {}", to_string(c.shape(input)), to_string(out));
   }
-  if (c.inputs.size() == 4 && c.shape(2).size() == c.shape(3).size()) c.error("wants a matrix and a row to add");
+  if (c.inputs.size() == 4 && c.shape(2).size() == c.shape(3).size())
+    c.error("wants a matrix and a row to add");
 }
 void matmul_add_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Tensor> out) {
   out[0] = matmul(in[0], in[1]);
@@ -54,9 +61,12 @@ void matmul_add_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Te
 }
 
 const OpDef kOps[] = {
-    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both", -1, 1, infer_matmul_add, 0, nullptr,
-          "made after differentiation", matmul_add_in_basics},
-    OpDef{"matmul", "matrix product, batched over leading dimensions", 2, 1, infer_matmul, kSaveInputs, vjp_matmul}.with_autocast(Autocast::low).with_onnx("MatMul"),
+    OpDef{"matmul_add", "matrix product, plus a matrix, a row, or both", -1, 1, infer_matmul_add, 0,
+          nullptr, "made after differentiation", matmul_add_in_basics},
+    OpDef{"matmul", "matrix product, batched over leading dimensions", 2, 1, infer_matmul,
+          kSaveInputs, vjp_matmul}
+        .with_autocast(Autocast::low)
+        .with_onnx("MatMul"),
 };
 
 Tensor with_rank(const Tensor& t, int rank) {
@@ -86,7 +96,10 @@ Tensor arranged(const Operand& o, const std::string& letters) {
 Operand take_diagonals(Operand o) {  // "ii" reads the diagonal
   for (size_t i = 0; i < o.letters.size(); ++i)
     for (size_t j = i + 1; j < o.letters.size();) {
-      if (o.letters[i] != o.letters[j]) { ++j; continue; }
+      if (o.letters[i] != o.letters[j]) {
+        ++j;
+        continue;
+      }
       const int64_t n = o.t.shape()[i];
       Shape mask_shape(o.t.rank(), 1);
       mask_shape[i] = mask_shape[j] = n;
@@ -122,7 +135,8 @@ Operand contract(Operand a, Operand b, const std::set<char>& keep) {
   const Tensor product = matmul(group(ta, {left.size(), shared.size()}, batch.size()),
                                 group(tb, {shared.size(), right.size()}, batch.size()));
   Shape shape(ta.shape().begin(), ta.shape().begin() + batch.size() + left.size());
-  for (size_t i = 0; i < right.size(); ++i) shape.push_back(tb.shape()[batch.size() + shared.size() + i]);
+  for (size_t i = 0; i < right.size(); ++i)
+    shape.push_back(tb.shape()[batch.size() + shared.size() + i]);
   return {reshape(product, shape), batch + left + right};
 }
 
@@ -135,7 +149,10 @@ Tensor matmul(In a, In b) {
   const int ra = a.t.rank(), rb = b.t.rank();
   check(ra > 0 && rb > 0, "matmul: a scalar is no matrix; use mul{}", where(a.loc));
   if (ra == rb && ra >= 2) return apply(op, {a.t, b.t}, {}, a.loc);
-  if (ra == 1) return squeeze(matmul(In(reshape(a, {1, a.t.numel()}), a.loc), rb == 1 ? In(reshape(b, {b.t.numel(), 1})) : b), rb == 1 ? Ints{0, 1} : Ints{-2});
+  if (ra == 1)
+    return squeeze(matmul(In(reshape(a, {1, a.t.numel()}), a.loc),
+                          rb == 1 ? In(reshape(b, {b.t.numel(), 1})) : b),
+                   rb == 1 ? Ints{0, 1} : Ints{-2});
   if (rb == 1) return squeeze(matmul(a, In(reshape(b, {b.t.numel(), 1}), b.loc)), {-1});
   // A matrix shared by the whole batch on the right: one large product.
   if (rb == 2 && ra > 2) {
@@ -149,7 +166,8 @@ Tensor matmul(In a, In b) {
 }
 
 Tensor linear(In x, const Tensor& weight, const Tensor& bias) {
-  check(weight.defined() && weight.rank() == 2, "linear: the weight must be [out, in]{}", where(x.loc));
+  check(weight.defined() && weight.rank() == 2, "linear: the weight must be [out, in]{}",
+        where(x.loc));
   if (x.t.rank() == 0 || x.t.size(-1) != weight.shape()[1])
     fail("linear: input {} does not end in {}, the columns of weight {}{}", to_string(x.t.shape()),
          weight.shape()[1], to_string(weight.shape()), where(x.loc));
@@ -159,9 +177,11 @@ Tensor linear(In x, const Tensor& weight, const Tensor& bias) {
 
 namespace {
 
-// "..." written out: letters that the equation does not use, one for each dimension that no letter names, counted from
-// the last. Where such dimensions are 1 and another size, the operand is expanded.
-std::string without_dots(const std::string& text, Tensors& operands, const std::string& equation, Loc loc) {
+// "..." written out: letters that the equation does not use, one for each dimension that no letter
+// names, counted from the last. Where such dimensions are 1 and another size, the operand is
+// expanded.
+std::string without_dots(const std::string& text, Tensors& operands, const std::string& equation,
+                         Loc loc) {
   std::string free;
   for (char c = 'Z'; c >= 'A'; --c)
     if (text.find(c) == std::string::npos) free += c;
@@ -177,10 +197,13 @@ std::string without_dots(const std::string& text, Tensors& operands, const std::
     const size_t dots = parts[i].find("...");
     if (dots == std::string::npos) continue;
     const int count = operands[i].rank() - static_cast<int>(parts[i].size() - 3);
-    check(count >= 0 && static_cast<size_t>(count) <= free.size(), "einsum: '{}' gives {} letters to operand {} of shape {}{}", equation, parts[i].size() - 3, i,
-          to_string(operands[i].shape()), where(loc));
+    check(count >= 0 && static_cast<size_t>(count) <= free.size(),
+          "einsum: '{}' gives {} letters to operand {} of shape {}{}", equation,
+          parts[i].size() - 3, i, to_string(operands[i].shape()), where(loc));
     const Shape& s = operands[i].shape();
-    shared = broadcast_shapes("einsum", shared, Shape(s.begin() + static_cast<int64_t>(dots), s.begin() + static_cast<int64_t>(dots) + count));
+    shared = broadcast_shapes("einsum", shared,
+                              Shape(s.begin() + static_cast<int64_t>(dots),
+                                    s.begin() + static_cast<int64_t>(dots) + count));
     most = std::max(most, static_cast<size_t>(count));
   }
   const auto letters = [&](size_t count) { return free.substr(free.size() - count); };
@@ -196,14 +219,16 @@ std::string without_dots(const std::string& text, Tensors& operands, const std::
     }
     result += (i ? "," : "") + parts[i];
   }
-  if (arrow == std::string::npos) {  // PyTorch's order: the dots' dimensions first, then letters that occur once
+  if (arrow == std::string::npos) {  // PyTorch's order: the dots' dimensions first, then letters
+                                     // that occur once
     std::string once;
     for (char c = 'A'; c <= 'z'; ++c)
       if (std::count(text.begin(), text.end(), c) == 1) once += c;
     return result + "->" + letters(most) + once;
   }
   std::string output = text.substr(arrow + 2);
-  if (const size_t dots = output.find("..."); dots != std::string::npos) output.replace(dots, 3, letters(most));
+  if (const size_t dots = output.find("..."); dots != std::string::npos)
+    output.replace(dots, 3, letters(most));
   return result + "->" + output;
 }
 
@@ -222,28 +247,34 @@ Tensor einsum(const std::string& equation, const Tensors& given, Loc loc) {
   for (size_t start = 0, i = 0; start <= inputs.size(); ++i) {
     const size_t comma = std::min(inputs.find(',', start), inputs.size());
     const std::string letters = inputs.substr(start, comma - start);
-    check(i < operands.size(), "einsum: '{}' names more operands than the {} given{}", equation, operands.size(), where(loc));
-    check(static_cast<int>(letters.size()) == operands[i].rank(), "einsum: '{}' gives {} letters to operand {} of shape {}{}",
-          equation, letters.size(), i, to_string(operands[i].shape()), where(loc));
+    check(i < operands.size(), "einsum: '{}' names more operands than the {} given{}", equation,
+          operands.size(), where(loc));
+    check(static_cast<int>(letters.size()) == operands[i].rank(),
+          "einsum: '{}' gives {} letters to operand {} of shape {}{}", equation, letters.size(), i,
+          to_string(operands[i].shape()), where(loc));
     for (char c : letters) {
-      check(std::isalpha(static_cast<unsigned char>(c)), "einsum: '{}' is no letter in '{}'{}", c, equation, where(loc));
+      check(std::isalpha(static_cast<unsigned char>(c)), "einsum: '{}' is no letter in '{}'{}", c,
+            equation, where(loc));
       ++uses[c];
     }
     list.push_back(take_diagonals({operands[i], letters}));
     start = comma + 1;
   }
-  check(list.size() == operands.size(), "einsum: '{}' names {} operands, {} given{}", equation, list.size(), operands.size(), where(loc));
+  check(list.size() == operands.size(), "einsum: '{}' names {} operands, {} given{}", equation,
+        list.size(), operands.size(), where(loc));
   if (arrow != std::string::npos) output = text.substr(arrow + 2);
   else
     for (auto [c, n] : uses)
       if (n == 1) output += c;
   for (char c : output)
-    check(uses.count(c), "einsum: output letter '{}' of '{}' is in no operand{}", c, equation, where(loc));
+    check(uses.count(c), "einsum: output letter '{}' of '{}' is in no operand{}", c, equation,
+          where(loc));
 
   Operand sum_so_far = list[0];
   for (size_t i = 1; i < list.size(); ++i) {
     std::set<char> keep(output.begin(), output.end());
-    for (size_t j = i + 1; j < list.size(); ++j) keep.insert(list[j].letters.begin(), list[j].letters.end());
+    for (size_t j = i + 1; j < list.size(); ++j)
+      keep.insert(list[j].letters.begin(), list[j].letters.end());
     sum_so_far = contract(sum_so_far, list[i], keep);
   }
   sum_letters(sum_so_far, std::set<char>(output.begin(), output.end()));

@@ -8,7 +8,8 @@ namespace cairn {
 Tensor matmul(In a, In b);
 // x W^T + b: x [..., in], weight [out, in], bias [out] or undefined (PyTorch's F.linear).
 Tensor linear(In x, const Tensor& weight, const Tensor& bias = {});
-// Einstein summation, "bij,bjk->bik"; at most two operands a product, more are contracted from the left.
+// Einstein summation, "bij,bjk->bik"; at most two operands a product, more are contracted from the
+// left.
 Tensor einsum(const std::string& equation, const Tensors& operands, Loc loc = Loc::current());
 
 }  // namespace cairn

@@ -6,8 +6,8 @@
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
-// Each row has a decomposition in basic ops and a gradient written with ops: compile() expands and fuses
-// both into passes over memory; nothing here needs a backward kernel of its own.
+// Each row has a decomposition in basic ops and a gradient written with ops: compile() expands and
+// fuses both into passes over memory; nothing here needs a backward kernel of its own.
 namespace cairn {
 namespace {
 
@@ -18,7 +18,9 @@ void infer_axis(OpCall& c) {
 Ints axis_of(const Attrs& a) { return {a.integer("axis")}; }
 
 // An empty axis has no largest element, and nothing to compute.
-bool empty_along(const Tensor& x, const Attrs& a) { return x.shape().ssize() > 0 && x.shape()[a.integer("axis")] == 0; }
+bool empty_along(const Tensor& x, const Attrs& a) {
+  return x.shape().ssize() > 0 && x.shape()[a.integer("axis")] == 0;
+}
 void softmax_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
   if (empty_along(in[0], a)) return void(out[0] = exp(in[0]));
   const Tensor e = exp(in[0] - amax(in[0], axis_of(a), true).detach());
@@ -30,7 +32,8 @@ void log_softmax_in_basics(std::span<const Tensor> in, const Attrs& a, std::span
   out[0] = shifted - log(sum(exp(shifted), axis_of(a), true));
 }
 
-// Normalisation over "axes": outputs y, mean and 1 / sqrt(var + eps), the latter two with the axes kept.
+// Normalisation over "axes": outputs y, mean and 1 / sqrt(var + eps), the latter two with the axes
+// kept.
 void infer_normalize(OpCall& c) {
   if (!is_float(c.dtype())) c.error("wants floats");
   Shape kept = c.shape();
@@ -44,12 +47,14 @@ double count_of(const Shape& shape, const Ints& axes) {
   for (int64_t axis : axes) n *= static_cast<double>(shape[axis]);
   return n;
 }
-// One pass for both sums: around the first element of each group, so that a large mean does not cancel.
+// One pass for both sums: around the first element of each group, so that a large mean does not
+// cancel.
 void normalize_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
   const Ints& axes = a.ints("axes");
   const double n = count_of(in[0].shape(), axes);
   Tensor first = in[0];
-  for (int64_t axis : axes) first = slice(first, axis, 0, std::min<int64_t>(1, first.shape()[axis]));
+  for (int64_t axis : axes)
+    first = slice(first, axis, 0, std::min<int64_t>(1, first.shape()[axis]));
   first = contiguous(first.detach());
   const Tensor shifted = in[0] - first;
   const Tensor offset = sum(shifted, axes, true) * (1 / n);
@@ -60,7 +65,8 @@ void normalize_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<T
   out[1] = mean;
   out[2] = rstd;
 }
-// With y the normalised value: dx = rstd (g - mean(g) - y mean(g y)); mean and rstd pass gradients too.
+// With y the normalised value: dx = rstd (g - mean(g) - y mean(g y)); mean and rstd pass gradients
+// too.
 void vjp_normalize(VjpCall& c) {
   const Ints& axes = c.attrs.ints("axes");
   const double n = count_of(c.input_shapes[0], axes);
@@ -71,7 +77,9 @@ void vjp_normalize(VjpCall& c) {
     const Tensor g_mean = sum(g, axes, true) * (1 / n), gy_mean = sum(g * y, axes, true) * (1 / n);
     result = rstd * (g - g_mean - y * gy_mean);
   }
-  auto add_to = [&](const Tensor& t) { result = result.defined() ? result + t : expand(t, c.input_shapes[0]); };
+  auto add_to = [&](const Tensor& t) {
+    result = result.defined() ? result + t : expand(t, c.input_shapes[0]);
+  };
   if (c.grads[1].defined()) add_to(c.grads[1] * (1 / n));
   if (c.grads[2].defined()) add_to(c.grads[2] * square(rstd) * y * (-1 / n));
   c.results[0] = result;
@@ -79,15 +87,23 @@ void vjp_normalize(VjpCall& c) {
 
 const OpDef kOps[] = {
     OpDef{"softmax", "e^x over its sum along an axis", 1, 1, infer_axis, kSaveOutputs | kExpand,
-     [](VjpCall& c) {
-       const Tensor gy = c.grad() * c.outputs[0];
-       c.results[0] = gy - c.outputs[0] * sum(gy, axis_of(c.attrs), true);
-     }, nullptr, softmax_in_basics}.with_autocast(Autocast::f32).with_onnx("Softmax"),
+          [](VjpCall& c) {
+            const Tensor gy = c.grad() * c.outputs[0];
+            c.results[0] = gy - c.outputs[0] * sum(gy, axis_of(c.attrs), true);
+          },
+          nullptr, softmax_in_basics}
+        .with_autocast(Autocast::f32)
+        .with_onnx("Softmax"),
     OpDef{"log_softmax", "logarithm of softmax", 1, 1, infer_axis, kSaveOutputs | kExpand,
-     [](VjpCall& c) { c.results[0] = c.grad() - exp(c.outputs[0]) * sum(c.grad(), axis_of(c.attrs), true); },
-     nullptr, log_softmax_in_basics}.with_autocast(Autocast::f32).with_onnx("LogSoftmax"),
-    OpDef{"normalize", "mean 0 and variance 1 over axes; also the mean and 1 / deviation", 1, 3, infer_normalize,
-     kSaveOutputs | kExpand, vjp_normalize, nullptr, normalize_in_basics}.with_autocast(Autocast::f32),
+          [](VjpCall& c) {
+            c.results[0] = c.grad() - exp(c.outputs[0]) * sum(c.grad(), axis_of(c.attrs), true);
+          },
+          nullptr, log_softmax_in_basics}
+        .with_autocast(Autocast::f32)
+        .with_onnx("LogSoftmax"),
+    OpDef{"normalize", "mean 0 and variance 1 over axes; also the mean and 1 / deviation", 1, 3,
+          infer_normalize, kSaveOutputs | kExpand, vjp_normalize, nullptr, normalize_in_basics}
+        .with_autocast(Autocast::f32),
 };
 
 struct Normalized {
@@ -103,14 +119,16 @@ Tensor channel_affine(Tensor y, const Tensor& weight, const Tensor& bias, Loc lo
   Shape shape(y.rank() - 1, 1);
   shape[0] = y.shape()[1];
   for (const Tensor* t : {&weight, &bias})
-    check(!t->defined() || t->numel() == shape[0], "normalisation: {} channels, but a parameter of {}{}", shape[0],
+    check(!t->defined() || t->numel() == shape[0],
+          "normalisation: {} channels, but a parameter of {}{}", shape[0],
           t->defined() ? to_string(t->shape()) : "", where(loc));
   if (weight.defined()) y = mul(In(y, loc), reshape(weight, shape));
   if (bias.defined()) y = add(In(y, loc), reshape(bias, shape));
   return y;
 }
 void move_toward(const Tensor& running, const Tensor& now, double momentum) {
-  assign(running, running * (1 - momentum) + cast(reshape(now, running.shape()), running.dtype()) * momentum);
+  assign(running, running * (1 - momentum) +
+                      cast(reshape(now, running.shape()), running.dtype()) * momentum);
 }
 
 }  // namespace
@@ -118,21 +136,25 @@ void move_toward(const Tensor& running, const Tensor& now, double momentum) {
 std::span<const OpDef> norm_ops() { return kOps; }
 
 Tensor softmax(In x, int64_t axis) {
-  return apply(op_named("softmax"), {x.t}, {{"axis", int64_t{normalize_axis("softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
+  return apply(op_named("softmax"), {x.t},
+               {{"axis", int64_t{normalize_axis("softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor log_softmax(In x, int64_t axis) {
-  return apply(op_named("log_softmax"), {x.t}, {{"axis", int64_t{normalize_axis("log_softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
+  return apply(op_named("log_softmax"), {x.t},
+               {{"axis", int64_t{normalize_axis("log_softmax", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 
 Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
-  check(x.t.rank() >= 2, "batch_norm: wants [N, C, ...], not {}{}", to_string(x.t.shape()), where(x.loc));
+  check(x.t.rank() >= 2, "batch_norm: wants [N, C, ...], not {}{}", to_string(x.t.shape()),
+        where(x.loc));
   Ints axes = {0};
   for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
   Shape channel(x.t.rank() - 1, 1);
   channel[0] = x.t.shape()[1];
   if (!training) {
-    check(running_mean.defined() && running_var.defined(), "batch_norm: evaluation needs running statistics{}", where(x.loc));
+    check(running_mean.defined() && running_var.defined(),
+          "batch_norm: evaluation needs running statistics{}", where(x.loc));
     Tensor scale = rsqrt(running_var + eps);
     if (weight.defined()) scale = scale * weight;
     Tensor shift = neg(running_mean * scale);
@@ -140,7 +162,9 @@ Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, c
     return add(In(mul(x, reshape(scale, channel)), x.loc), reshape(shift, channel));
   }
   const double n = count_of(x.t.shape(), axes);
-  check(n > 1, "batch_norm: training needs more than one value per channel, got input {}; use a larger batch or eval mode{}",
+  check(n > 1,
+        "batch_norm: training needs more than one value per channel, got input {}; use a larger "
+        "batch or eval mode{}",
         to_string(x.t.shape()), where(x.loc));
   const Normalized normal = normalized(x, axes, eps);
   if (running_mean.defined()) {
@@ -152,11 +176,14 @@ Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, c
   return channel_affine(normal.y, weight, bias, x.loc);
 }
 
-Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
+                  double eps) {
   const int rank = x.t.rank(), inner = normalized_shape.ssize();
   bool fits = inner <= rank;
-  for (int d = 0; fits && d < inner; ++d) fits = x.t.shape()[rank - inner + d] == normalized_shape[d];
-  check(fits, "layer_norm: input {} does not end in {}{}", to_string(x.t.shape()), to_string(normalized_shape), where(x.loc));
+  for (int d = 0; fits && d < inner; ++d)
+    fits = x.t.shape()[rank - inner + d] == normalized_shape[d];
+  check(fits, "layer_norm: input {} does not end in {}{}", to_string(x.t.shape()),
+        to_string(normalized_shape), where(x.loc));
   Ints axes;
   for (int d = rank - inner; d < rank; ++d) axes.push_back(d);
   Tensor y = normalized(x, axes, eps).y;
@@ -174,14 +201,17 @@ Tensor rms_norm(In x, const Tensor& weight, double eps) {
 
 Tensor group_norm(In x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
   check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] > 0 && x.t.shape()[1] % groups == 0,
-        "group_norm: channels of {} do not divide into {} groups{}", to_string(x.t.shape()), groups, where(x.loc));
+        "group_norm: channels of {} do not divide into {} groups{}", to_string(x.t.shape()), groups,
+        where(x.loc));
   int64_t each = x.t.shape()[1] / groups;
   for (int d = 2; d < x.t.rank(); ++d) each *= x.t.shape()[d];
   const Tensor grouped = reshape(x, {x.t.shape()[0], groups, each});
-  return channel_affine(reshape(normalized(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight, bias, x.loc);
+  return channel_affine(reshape(normalized(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight,
+                        bias, x.loc);
 }
 Tensor instance_norm(In x, const Tensor& weight, const Tensor& bias, double eps) {
-  check(x.t.rank() >= 3, "instance_norm: wants [N, C, spatial...], not {}{}", to_string(x.t.shape()), where(x.loc));
+  check(x.t.rank() >= 3, "instance_norm: wants [N, C, spatial...], not {}{}",
+        to_string(x.t.shape()), where(x.loc));
   Ints axes;
   for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
   return channel_affine(normalized(x, axes, eps).y, weight, bias, x.loc);

@@ -11,7 +11,8 @@ namespace {
 
 Tensor constant(double value, const Tensor& like) { return full({}, value, like.dtype()); }
 
-Sorted picked(const In& x, int64_t axis, bool keepdim, Tensor (*place)(In x, int64_t axis, bool keepdim)) {
+Sorted picked(const In& x, int64_t axis, bool keepdim,
+              Tensor (*place)(In x, int64_t axis, bool keepdim)) {
   Tensor index = place(x, axis, true), value = gather(x, axis, index);
   if (!keepdim) index = squeeze(index, {axis}), value = squeeze(value, {axis});
   return {value, index};
@@ -35,16 +36,20 @@ Tensor vector_norm(In x, double p, const Ints& axes, bool keepdim) {
 
 Tensor nan_to_num(In x, double nan, double posinf, double neginf) {
   if (!is_float(x.t.dtype())) return x.t;
-  const Tensor finite = where(isinf(x), where(gt(x, 0), constant(posinf, x), constant(neginf, x)), x);
+  const Tensor finite =
+      where(isinf(x), where(gt(x, 0), constant(posinf, x), constant(neginf, x)), x);
   return where(isnan(x), constant(nan, x), finite);
 }
-Tensor nansum(In x, const Ints& axes, bool keepdim) { return sum(where(isnan(x), constant(0, x), x), axes, keepdim); }
+Tensor nansum(In x, const Ints& axes, bool keepdim) {
+  return sum(where(isnan(x), constant(0, x), x), axes, keepdim);
+}
 Tensor nanmean(In x, const Ints& axes, bool keepdim) {
   return nansum(x, axes, keepdim) / sum(cast(logical_not(isnan(x)), x.t.dtype()), axes, keepdim);
 }
 
 Tensor isclose(In a, In b, double rtol, double atol, bool equal_nan) {
-  check(rtol >= 0 && atol >= 0, "isclose: tolerances {} and {} must not be negative{}", rtol, atol, where(a.loc));
+  check(rtol >= 0 && atol >= 0, "isclose: tolerances {} and {} must not be negative{}", rtol, atol,
+        where(a.loc));
   const Tensor near = logical_and(isfinite(b), le(abs(a - b), abs(b) * rtol + atol));
   const Tensor close = logical_or(eq(a, b), near);
   return equal_nan ? logical_or(close, logical_and(isnan(a), isnan(b))) : close;
@@ -52,7 +57,9 @@ Tensor isclose(In a, In b, double rtol, double atol, bool equal_nan) {
 bool allclose(In a, In b, double rtol, double atol, bool equal_nan) {
   return all(isclose(a, b, rtol, atol, equal_nan)).item() != 0;
 }
-bool equal(In a, In b) { return a.t.shape() == b.t.shape() && a.t.dtype() == b.t.dtype() && all(eq(a, b)).item() != 0; }
+bool equal(In a, In b) {
+  return a.t.shape() == b.t.shape() && a.t.dtype() == b.t.dtype() && all(eq(a, b)).item() != 0;
+}
 
 Tensor xlogy(In x, In y) {
   const Tensor has_log = logical_and(gt(y, 0), isfinite(y));
@@ -62,14 +69,17 @@ Tensor xlogy(In x, In y) {
 Tensor hypot(In a, In b) {
   // Divided by the larger, so that the squares neither over- nor underflow.
   const Tensor large = maximum(abs(a), abs(b)).detach();
-  const Tensor usual = logical_and(gt(large, 0), isfinite(large)), unit = where(usual, large, constant(1, large));
+  const Tensor usual = logical_and(gt(large, 0), isfinite(large)),
+               unit = where(usual, large, constant(1, large));
   const Tensor squares = square(a / unit) + square(b / unit), zero = eq(squares, 0);
-  const Tensor usual_length = where(zero, constant(0, squares), unit * sqrt(where(zero, constant(1, squares), squares)));
+  const Tensor usual_length =
+      where(zero, constant(0, squares), unit * sqrt(where(zero, constant(1, squares), squares)));
   const Tensor infinite = logical_or(isinf(a), isinf(b));  // even beside NaN, as IEEE 754 has it
   return where(infinite, constant(INFINITY, squares), usual_length);
 }
 Tensor copysign(In a, In b) {
-  const Tensor negative = logical_or(lt(b, 0), lt(reciprocal(where(eq(b, 0), b, constant(1, b))), 0));
+  const Tensor negative =
+      logical_or(lt(b, 0), lt(reciprocal(where(eq(b, 0), b, constant(1, b))), 0));
   return mul(abs(a), where(negative, constant(-1, a), constant(1, a)));
 }
 Tensor sinc(In x) {
@@ -88,17 +98,21 @@ Tensor diff(In x, int64_t n, int64_t axis) {
   return t;
 }
 Tensor outer(In a, In b) {
-  check(a.t.rank() == 1 && b.t.rank() == 1, "outer: wants two vectors, not {} and {}{}", to_string(a.t.shape()), to_string(b.t.shape()), where(a.loc));
+  check(a.t.rank() == 1 && b.t.rank() == 1, "outer: wants two vectors, not {} and {}{}",
+        to_string(a.t.shape()), to_string(b.t.shape()), where(a.loc));
   return mul(unsqueeze(a, 1), unsqueeze(b, 0));
 }
 Tensor diagonal(In x, int64_t offset) {
-  check(x.t.rank() >= 2, "diagonal: wants a matrix or more, not {}{}", to_string(x.t.shape()), where(x.loc));
-  const int64_t rows = x.t.size(-2), columns = x.t.size(-1), down = std::max<int64_t>(0, -offset), right = std::max<int64_t>(0, offset);
+  check(x.t.rank() >= 2, "diagonal: wants a matrix or more, not {}{}", to_string(x.t.shape()),
+        where(x.loc));
+  const int64_t rows = x.t.size(-2), columns = x.t.size(-1), down = std::max<int64_t>(0, -offset),
+                right = std::max<int64_t>(0, offset);
   const int64_t length = std::max<int64_t>(0, std::min(rows - down, columns - right));
   const Tensor part = slice(x, -2, std::min(down, rows), length);
   Shape shape = part.shape();
   shape.back() = 1;
-  return squeeze(gather(part, -1, expand(unsqueeze(arange(right, right + length), 1), shape)), {-1});
+  return squeeze(gather(part, -1, expand(unsqueeze(arange(right, right + length), 1), shape)),
+                 {-1});
 }
 Tensor diag(In x) {
   if (x.t.rank() != 1) return diagonal(x);

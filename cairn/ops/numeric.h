@@ -1,4 +1,5 @@
-// Smaller functions on numbers, written with the ops of the table: they fuse and differentiate like any code.
+// Smaller functions on numbers, written with the ops of the table: they fuse and differentiate like
+// any code.
 #pragma once
 #include <limits>
 
@@ -7,12 +8,13 @@
 
 namespace cairn {
 
-// The largest (smallest) along an axis and its place, the first of equals; NaN wins. The gradient goes to that place.
+// The largest (smallest) along an axis and its place, the first of equals; NaN wins. The gradient
+// goes to that place.
 Sorted max(In x, int64_t axis, bool keepdim = false);
 Sorted min(In x, int64_t axis, bool keepdim = false);
 
-// (sum |x|^p)^(1/p) over axes (none: all); p = infinity: the largest, -infinity: the smallest, 0: how many are not 0.
-// Where it is 0 its gradient is 0.
+// (sum |x|^p)^(1/p) over axes (none: all); p = infinity: the largest, -infinity: the smallest, 0:
+// how many are not 0. Where it is 0 its gradient is 0.
 Tensor vector_norm(In x, double p, const Ints& axes = {}, bool keepdim = false);
 
 Tensor nan_to_num(In x, double nan = 0, double posinf = std::numeric_limits<float>::max(),
@@ -20,7 +22,8 @@ Tensor nan_to_num(In x, double nan = 0, double posinf = std::numeric_limits<floa
 Tensor nansum(In x, const Ints& axes = {}, bool keepdim = false);   // NaN counts as 0
 Tensor nanmean(In x, const Ints& axes = {}, bool keepdim = false);  // of what is not NaN
 
-// |a - b| <= atol + rtol |b|, or equal infinities; NaN equals nothing, or NaN where equal_nan. bool, broadcast.
+// |a - b| <= atol + rtol |b|, or equal infinities; NaN equals nothing, or NaN where equal_nan.
+// bool, broadcast.
 Tensor isclose(In a, In b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
 // On the host: of one shape and dtype, and close (the same values).
 bool allclose(In a, In b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
@@ -34,7 +37,7 @@ Tensor sinc(In x);            // sin(pi x) / (pi x), 1 at 0
 Tensor diff(In x, int64_t n = 1, int64_t axis = -1);  // neighbours' differences, n times over
 Tensor outer(In a, In b);                             // [n], [m] -> [n, m]
 Tensor diag(In x);                                    // [n] -> [n, n], or the diagonal of [n, m]
-Tensor diagonal(In x, int64_t offset = 0);            // of the last two axes: [..., n, m] -> [..., length]
-Tensor trace(In x);                                   // [n, m] -> []
+Tensor diagonal(In x, int64_t offset = 0);  // of the last two axes: [..., n, m] -> [..., length]
+Tensor trace(In x);                         // [n, m] -> []
 
 }  // namespace cairn

@@ -30,9 +30,11 @@ struct OpCall {
   int rank(int i = 0) const { return inputs[i]->shape.ssize(); }
   const Shape& shape(int i = 0) const { return inputs[i]->shape; }
   DType dtype(int i = 0) const { return inputs[i]->dtype; }
-  // infer(): says what output i is (plain layout). Throws Error for a shape that no tensor can have.
+  // infer(): says what output i is (plain layout). Throws Error for a shape that no tensor can
+  // have.
   void set(int i, DType dtype, Shape shape) {
-    if (!is_possible(shape)) [[unlikely]] impossible(shape);
+    if (!is_possible(shape)) [[unlikely]]
+      impossible(shape);
     *outputs[i] = TensorDesc(dtype, std::move(shape));
   }
   // infer(): throws Error with the op's name, the shapes, the module path and the source line.
@@ -64,15 +66,16 @@ enum class Autocast : uint8_t {
 };
 
 enum OpFlags : unsigned {
-  kElementwise = 1,  // output element i depends on input elements i only (after broadcasting)
-  kView = 2,         // may alias its input: OpDef::view
-  kRandom = 4,       // last input is the generator's state: never merged with another
-  kReduction = 8,    // combines over attribute "axes"
-  kSaveInputs = 16,  // vjp reads `inputs`
-  kSaveOutputs = 32, // vjp reads `outputs`
-  kMayFault = 64,    // the kernel may set the fault word
-  kExpand = 128,     // compile() always takes its decomposition, to fuse it with what is around
-  kReadsStrides = 256,  // host_kernel goes by its inputs' layouts (call.in(i).layout: strides and offset in elements)
+  kElementwise = 1,     // output element i depends on input elements i only (after broadcasting)
+  kView = 2,            // may alias its input: OpDef::view
+  kRandom = 4,          // last input is the generator's state: never merged with another
+  kReduction = 8,       // combines over attribute "axes"
+  kSaveInputs = 16,     // vjp reads `inputs`
+  kSaveOutputs = 32,    // vjp reads `outputs`
+  kMayFault = 64,       // the kernel may set the fault word
+  kExpand = 128,        // compile() always takes its decomposition, to fuse it with what is around
+  kReadsStrides = 256,  // host_kernel goes by its inputs' layouts (call.in(i).layout: strides and
+                        // offset in elements)
 };
 
 struct OpDef {
@@ -84,21 +87,35 @@ struct OpDef {
   unsigned flags = 0;
   void (*vjp)(VjpCall& call) = nullptr;
   const char* no_gradient = nullptr;  // why there is none, when vjp is null
-  void (*decompose)(std::span<const Tensor> in, const Attrs& attrs, std::span<Tensor> out) = nullptr;
+  void (*decompose)(std::span<const Tensor> in, const Attrs& attrs,
+                    std::span<Tensor> out) = nullptr;
   // kView: layout of the output as a view of the input; false when it needs a copy.
   bool (*view)(OpCall& call) = nullptr;
   Autocast autocast = Autocast::follow;
   const char* onnx = nullptr;  // the ONNX operator, where there is one
-  // A plain host kernel, for ops that users define; the back ends' own kernels come first. Inputs and outputs are contiguous, eagerly
-  // and compiled; with the flag kReadsStrides inputs may be views, to be read by call.in(i).layout.
+  // A plain host kernel, for ops that users define; the back ends' own kernels come first. Inputs
+  // and outputs are contiguous, eagerly and compiled; with the flag kReadsStrides inputs may be
+  // views, to be read by call.in(i).layout.
   void (*host_kernel)(const OpCall& call, const Launch& launch) = nullptr;
 
   bool is(OpFlags flag) const { return (flags & flag) != 0; }
 
   // For rows of a table: the same row with one more column filled.
-  constexpr OpDef with_view(bool (*v)(OpCall&)) const { OpDef r = *this; r.view = v; return r; }
-  constexpr OpDef with_autocast(Autocast a) const { OpDef r = *this; r.autocast = a; return r; }
-  constexpr OpDef with_onnx(const char* o) const { OpDef r = *this; r.onnx = o; return r; }
+  constexpr OpDef with_view(bool (*v)(OpCall&)) const {
+    OpDef r = *this;
+    r.view = v;
+    return r;
+  }
+  constexpr OpDef with_autocast(Autocast a) const {
+    OpDef r = *this;
+    r.autocast = a;
+    return r;
+  }
+  constexpr OpDef with_onnx(const char* o) const {
+    OpDef r = *this;
+    r.onnx = o;
+    return r;
+  }
 };
 
 // The table: every op of every family. Names are unique.
@@ -109,26 +126,30 @@ void register_op(const OpDef& op);        // a user's own op; the row must live 
 // The line of the call that is being given an undefined tensor, for the error of whoever reads it.
 inline constinit thread_local Loc undefined_argument;
 
-// A tensor argument that remembers the line of the call: functions take `In x` for `const Tensor& x`.
+// A tensor argument that remembers the line of the call: functions take `In x` for `const Tensor&
+// x`.
 struct In {
   Tensor t;
   Loc loc;
   In(const Tensor& t, Loc loc = Loc::current()) : t(t), loc(loc) {  // NOLINT: implicit
-    if (!this->t.defined()) [[unlikely]] undefined_argument = loc;
+    if (!this->t.defined()) [[unlikely]]
+      undefined_argument = loc;
   }
   In(const In&) = default;
   In(In&&) noexcept = default;
   ~In() {
-    if (!t.defined()) [[unlikely]] undefined_argument = Loc();
+    if (!t.defined()) [[unlikely]]
+      undefined_argument = Loc();
   }
   const Tensor* operator->() const { return &t; }
   operator const Tensor&() const { return t; }  // NOLINT: implicit
 };
 
-// The one choke point: infer, check, autocast, then run now or record; tape when a gradient is wanted.
+// The one choke point: infer, check, autocast, then run now or record; tape when a gradient is
+// wanted.
 Tensor apply(const OpDef& op, std::initializer_list<Tensor> inputs, const Attrs& attrs = {},
              Loc loc = Loc::current());
-void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs, std::span<Tensor> outputs,
-           Loc loc = Loc::current());
+void apply(const OpDef& op, std::span<const Tensor> inputs, const Attrs& attrs,
+           std::span<Tensor> outputs, Loc loc = Loc::current());
 
 }  // namespace cairn

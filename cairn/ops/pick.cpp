@@ -19,14 +19,16 @@ Tensor index_along(const char* name, const In& x, int d, const Tensor& index, Sh
 Tensor flat_index(const In& x, const std::vector<Tensor>& indices) {
   Shape shape;
   for (const Tensor& index : indices) {
-    check(index.defined() && (index.dtype() == DType::i64 || index.dtype() == DType::i32), "index_put: indices must be i32 or i64{}", where(x.loc));
+    check(index.defined() && (index.dtype() == DType::i64 || index.dtype() == DType::i32),
+          "index_put: indices must be i32 or i64{}", where(x.loc));
     shape = broadcast_shapes("index_put", shape, index.shape());
   }
   Tensor flat;
   for (size_t d = 0; d < indices.size(); ++d) {
     const int64_t size = x.t.shape()[d];
     const Tensor given = cast(expand(indices[d], shape), DType::i64);
-    const Tensor index = apply(op_named("check_index"), {where(lt(given, 0), given + static_cast<double>(size), given)},
+    const Tensor index = apply(op_named("check_index"),
+                               {where(lt(given, 0), given + static_cast<double>(size), given)},
                                {{"low", int64_t{0}}, {"high", size}}, x.loc);
     flat = flat.defined() ? flat * static_cast<double>(size) + index : index;
   }
@@ -46,7 +48,8 @@ Tensor repeat_interleave(In x, int64_t times, int64_t axis) {
 
 Tensor index_put(In x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
   const int lead = static_cast<int>(indices.size()), rank = x.t.rank();
-  check(lead > 0 && lead <= rank && values.defined(), "index_put: {} indices for {} dimensions{}", lead, rank, where(x.loc));
+  check(lead > 0 && lead <= rank && values.defined(), "index_put: {} indices for {} dimensions{}",
+        lead, rank, where(x.loc));
   const Tensor flat = flat_index(x, indices);
   const Shape& s = x.t.shape();
   const Shape rest(s.begin() + lead, s.end()), first(s.begin(), s.begin() + lead);
@@ -54,8 +57,10 @@ Tensor index_put(In x, const std::vector<Tensor>& indices, const Tensor& values,
   for (int64_t n : rest) wanted.push_back(n);
   const int64_t width = numel(rest), places = flat.numel();
   const Tensor rows = reshape(expand(cast(values, x.t.dtype()), wanted), {places, width});
-  const Tensor index = expand(reshape(flat, {places, 1}), {places, width}), whole = reshape(x, {numel(first), width});
-  return reshape(accumulate ? scatter_add(whole, 0, index, rows) : scatter(whole, 0, index, rows), s);
+  const Tensor index = expand(reshape(flat, {places, 1}), {places, width}),
+               whole = reshape(x, {numel(first), width});
+  return reshape(accumulate ? scatter_add(whole, 0, index, rows) : scatter(whole, 0, index, rows),
+                 s);
 }
 Tensor index_fill(In x, int64_t axis, const Tensor& index, double value) {
   const int d = normalize_axis("index_fill", axis, x.t.rank(), x.loc);
@@ -66,7 +71,8 @@ Tensor index_copy(In x, int64_t axis, const Tensor& index, const Tensor& src) {
   const int d = normalize_axis("index_copy", axis, x.t.rank(), x.loc);
   return scatter(x, d, index_along("index_copy", x, d, index, x.t.shape()), src);
 }
-Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src, ScatterReduce reduce, bool include_self) {
+Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src,
+                      ScatterReduce reduce, bool include_self) {
   const Tensor zero = full(x.t.shape(), 0, x.t.dtype()), one = full(src.shape(), 1, src.dtype());
   const Tensor met = scatter_add(zero, axis, index, one);
   const Tensor own = include_self ? x.t : where(gt(met, 0), zero, x);
@@ -76,9 +82,11 @@ Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src
 }
 
 Tensor searchsorted(In sequence, const Tensor& values, bool right) {
-  check(sequence.t.rank() >= 1 && values.defined(), "searchsorted: wants a sequence of one dimension or more{}", where(sequence.loc));
-  check(sequence.t.rank() == 1 || sequence.t.rank() == values.rank(), "searchsorted: sequences {} do not fit values {}{}",
-        to_string(sequence.t.shape()), to_string(values.shape()), where(sequence.loc));
+  check(sequence.t.rank() >= 1 && values.defined(),
+        "searchsorted: wants a sequence of one dimension or more{}", where(sequence.loc));
+  check(sequence.t.rank() == 1 || sequence.t.rank() == values.rank(),
+        "searchsorted: sequences {} do not fit values {}{}", to_string(sequence.t.shape()),
+        to_string(values.shape()), where(sequence.loc));
   const DType dtype = promote(sequence.t.dtype(), values.dtype());
   const Tensor value = unsqueeze(cast(values, dtype), -1), element = cast(sequence, dtype);
   const Tensor row = element.rank() == 1 ? element : unsqueeze(element, -2);
@@ -87,11 +95,13 @@ Tensor searchsorted(In sequence, const Tensor& values, bool right) {
   return sum(is_float(dtype) ? logical_or(below, isnan(value)) : below, {-1});
 }
 Tensor bucketize(In values, const Tensor& boundaries, bool right) {
-  check(boundaries.defined() && boundaries.rank() == 1, "bucketize: wants boundaries [n]{}", where(values.loc));
+  check(boundaries.defined() && boundaries.rank() == 1, "bucketize: wants boundaries [n]{}",
+        where(values.loc));
   return searchsorted(In(boundaries, values.loc), values, right);
 }
 Tensor bincount(In x, int64_t classes, const Tensor& weights) {
-  check(is_integer(x.t.dtype()) && classes >= 0, "bincount: wants integers and a number of classes{}", where(x.loc));
+  check(is_integer(x.t.dtype()) && classes >= 0,
+        "bincount: wants integers and a number of classes{}", where(x.loc));
   const Tensor flat = cast(flatten(x), DType::i64);
   const Tensor w = weights.defined() ? flatten(weights) : full(flat.shape(), 1, DType::i64);
   return scatter_add(full({classes}, 0, w.dtype()), 0, flat, w);
@@ -106,20 +116,24 @@ Tensor nonzero(In x) {
     const size_t at = places.size();
     places.resize(at + static_cast<size_t>(rank));
     int64_t left = static_cast<int64_t>(i);
-    for (int d = rank - 1; d >= 0; --d) places[at + static_cast<size_t>(d)] = left % x.t.shape()[d], left /= x.t.shape()[d];
+    for (int d = rank - 1; d >= 0; --d)
+      places[at + static_cast<size_t>(d)] = left % x.t.shape()[d], left /= x.t.shape()[d];
   }
-  const auto true_values = static_cast<int64_t>(std::count_if(values.begin(), values.end(), [](double v) { return v != 0; }));
+  const auto true_values = static_cast<int64_t>(
+      std::count_if(values.begin(), values.end(), [](double v) { return v != 0; }));
   return from_host(places.data(), {true_values, rank}, DType::i64);
 }
 Tensor masked_select(In x, const Tensor& mask) {
-  check(mask.defined() && mask.dtype() == DType::boolean, "masked_select: the mask must be bool{}", where(x.loc));
+  check(mask.defined() && mask.dtype() == DType::boolean, "masked_select: the mask must be bool{}",
+        where(x.loc));
   const Tensor places = nonzero(reshape(expand(mask, x.t.shape()), {x.t.numel()}));
   return gather(reshape(x, {x.t.numel()}), 0, reshape(places, {places.size(0)}));
 }
 Tensor unique(In x) {
   const Tensor sorted = sort(reshape(x, {x.t.numel()}), 0).values;
   if (sorted.numel() == 0) return sorted;
-  const Tensor fresh = ne(slice(sorted, 0, 1, sorted.numel() - 1), slice(sorted, 0, 0, sorted.numel() - 1));
+  const Tensor fresh =
+      ne(slice(sorted, 0, 1, sorted.numel() - 1), slice(sorted, 0, 0, sorted.numel() - 1));
   return masked_select(sorted, cat({full({1}, 1, DType::boolean), fresh}, 0));
 }
 

@@ -14,8 +14,10 @@ Shape pooled_shape(OpCall& c, const Shape& x) {
   Shape out = {x[0], x[1]};
   for (int d = 0; d < k.ssize(); ++d) {
     if (k[d] < 1 || s[d] < 1) c.error("kernel {} and stride {} must be positive", k[d], s[d]);
-    if (p[d] < 0 || 2 * p[d] > k[d]) c.error("padding {} is more than half of kernel {}", p[d], k[d]);
-    if (x[d + 2] + 2 * p[d] < k[d]) c.error("kernel {} is larger than the padded input {}", k[d], x[d + 2] + 2 * p[d]);
+    if (p[d] < 0 || 2 * p[d] > k[d])
+      c.error("padding {} is more than half of kernel {}", p[d], k[d]);
+    if (x[d + 2] + 2 * p[d] < k[d])
+      c.error("kernel {} is larger than the padded input {}", k[d], x[d + 2] + 2 * p[d]);
     out.push_back((x[d + 2] + 2 * p[d] - k[d]) / s[d] + 1);
   }
   return out;
@@ -40,40 +42,59 @@ Attrs with_spatial(const Attrs& a, const Shape& shape) {
 }
 
 const OpDef kOps[] = {
-    // The second output is the flat spatial index of each maximum in the input (the first of equals).
+    // The second output is the flat spatial index of each maximum in the input (the first of
+    // equals).
     OpDef{"max_pool", "largest of each window, and where it is", 1, 2, infer_max, kSaveOutputs,
-     [](VjpCall& c) {
-       c.results[0] = apply(op_named("max_pool_scatter"), {c.grad(), c.outputs[1]}, with_spatial(c.attrs, c.input_shapes[0]));
-     }}.with_onnx("MaxPool"),
-    OpDef{"max_pool_scatter", "values added where max_pool found its maxima", 2, 1, infer_to_input, kSaveInputs,
-     [](VjpCall& c) {
-       if (c.needs[0]) c.results[0] = apply(op_named("max_pool_pick"), {c.grad(), c.inputs[1]}, c.attrs);
-     }},
-    OpDef{"max_pool_pick", "values read where max_pool found its maxima", 2, 1, infer_pick, kSaveInputs,
-     [](VjpCall& c) {
-       if (c.needs[0]) c.results[0] = apply(op_named("max_pool_scatter"), {c.grad(), c.inputs[1]}, with_spatial(c.attrs, c.input_shapes[0]));
-     }},
+          [](VjpCall& c) {
+            c.results[0] = apply(op_named("max_pool_scatter"), {c.grad(), c.outputs[1]},
+                                 with_spatial(c.attrs, c.input_shapes[0]));
+          }}
+        .with_onnx("MaxPool"),
+    OpDef{"max_pool_scatter", "values added where max_pool found its maxima", 2, 1, infer_to_input,
+          kSaveInputs,
+          [](VjpCall& c) {
+            if (c.needs[0])
+              c.results[0] = apply(op_named("max_pool_pick"), {c.grad(), c.inputs[1]}, c.attrs);
+          }},
+    OpDef{"max_pool_pick", "values read where max_pool found its maxima", 2, 1, infer_pick,
+          kSaveInputs,
+          [](VjpCall& c) {
+            if (c.needs[0])
+              c.results[0] = apply(op_named("max_pool_scatter"), {c.grad(), c.inputs[1]},
+                                   with_spatial(c.attrs, c.input_shapes[0]));
+          }},
     OpDef{"avg_pool", "mean of each window", 1, 1, infer_avg, 0,
-     [](VjpCall& c) { c.results[0] = apply(op_named("avg_pool_spread"), {c.grad()}, with_spatial(c.attrs, c.input_shapes[0])); }}.with_onnx("AveragePool"),
+          [](VjpCall& c) {
+            c.results[0] = apply(op_named("avg_pool_spread"), {c.grad()},
+                                 with_spatial(c.attrs, c.input_shapes[0]));
+          }}
+        .with_onnx("AveragePool"),
     OpDef{"avg_pool_spread", "each value spread evenly over its window", 1, 1, infer_to_input, 0,
-     [](VjpCall& c) { c.results[0] = apply(op_named("avg_pool"), {c.grad()}, c.attrs); }},
+          [](VjpCall& c) { c.results[0] = apply(op_named("avg_pool"), {c.grad()}, c.attrs); }},
 };
 
 Ints each(const Ints& given, int count, const Ints& otherwise, Loc loc) {
   if (given.empty()) return otherwise;
   if (given.size() == 1) return Ints(static_cast<size_t>(count), given[0]);
-  check(given.ssize() == count, "pool: {} numbers for {} dimensions{}", given.size(), count, where(loc));
+  check(given.ssize() == count, "pool: {} numbers for {} dimensions{}", given.size(), count,
+        where(loc));
   return given;
 }
 Attrs attrs_of(const In& x, const PoolOptions& o) {
   const int spatial = x.t.rank() - 2;
-  check(spatial >= 1 && spatial <= 3, "pool: wants [N, C, spatial...] with 1 to 3 spatial dimensions, not {}{}", to_string(x.t.shape()), where(x.loc));
+  check(spatial >= 1 && spatial <= 3,
+        "pool: wants [N, C, spatial...] with 1 to 3 spatial dimensions, not {}{}",
+        to_string(x.t.shape()), where(x.loc));
   check(!o.kernel.empty(), "pool: no kernel size given{}", where(x.loc));
   const Ints kernel = each(o.kernel, spatial, {}, x.loc);
-  return {{"kernel", kernel}, {"stride", each(o.stride, spatial, kernel, x.loc)}, {"pads", each(o.padding, spatial, Ints(static_cast<size_t>(spatial), 0), x.loc)}};
+  return {{"kernel", kernel},
+          {"stride", each(o.stride, spatial, kernel, x.loc)},
+          {"pads", each(o.padding, spatial, Ints(static_cast<size_t>(spatial), 0), x.loc)}};
 }
 PoolOptions square_window(int64_t kernel, int64_t stride, int64_t padding) {
-  return {.kernel = {kernel, kernel}, .stride = stride ? Ints{stride, stride} : Ints{}, .padding = {padding, padding}};
+  return {.kernel = {kernel, kernel},
+          .stride = stride ? Ints{stride, stride} : Ints{},
+          .padding = {padding, padding}};
 }
 
 }  // namespace
@@ -85,13 +106,17 @@ Tensor max_pool(In x, const PoolOptions& options) {
   apply(op_named("max_pool"), {&x.t, 1}, attrs_of(x, options), out, x.loc);
   return out[0];
 }
-Tensor max_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) { return max_pool(x, square_window(kernel, stride, padding)); }
+Tensor max_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) {
+  return max_pool(x, square_window(kernel, stride, padding));
+}
 Tensor avg_pool(In x, const PoolOptions& options) {
   Attrs attrs = attrs_of(x, options);
   attrs.set("count_padding", int64_t{options.count_padding});
   return apply(op_named("avg_pool"), {x.t}, attrs, x.loc);
 }
-Tensor avg_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) { return avg_pool(x, square_window(kernel, stride, padding)); }
+Tensor avg_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) {
+  return avg_pool(x, square_window(kernel, stride, padding));
+}
 Tensor lp_pool(In x, double p, const PoolOptions& options) {
   check(p > 0, "lp_pool: p is {}{}", p, where(x.loc));
   const double places = static_cast<double>(numel(attrs_of(x, options).ints("kernel")));
@@ -99,12 +124,14 @@ Tensor lp_pool(In x, double p, const PoolOptions& options) {
 }
 
 namespace {
-// Sizes of an adaptive pooling; where all divide evenly it is a plain pooling with this kernel, else none.
+// Sizes of an adaptive pooling; where all divide evenly it is a plain pooling with this kernel,
+// else none.
 struct Adaptive {
   Ints size, kernel;
   Adaptive(const char* name, const In& x, const Ints& given) {
     const int spatial = x.t.rank() - 2;
-    check(spatial >= 1 && spatial <= 3, "{}: wants [N, C, spatial...], not {}{}", name, to_string(x.t.shape()), where(x.loc));
+    check(spatial >= 1 && spatial <= 3, "{}: wants [N, C, spatial...], not {}{}", name,
+          to_string(x.t.shape()), where(x.loc));
     size = each(given, spatial, {}, x.loc);
     check(!size.empty(), "{}: no size given{}", name, where(x.loc));
     for (int d = 0; d < spatial; ++d) {

@@ -10,8 +10,10 @@ namespace cairn {
 namespace {
 
 void infer_linear(OpCall& c) {  // x [rows, in], values i8 [out, in], scale [out]
-  if (c.rank(0) != 2 || c.rank(1) != 2 || c.shape(0)[1] != c.shape(1)[1]) c.error("x [rows, width] and values [outputs, width] do not fit");
-  if (!is_float(c.dtype(0)) || c.dtype(2) != c.dtype(0)) c.error("x and scale must be floats of one dtype");
+  if (c.rank(0) != 2 || c.rank(1) != 2 || c.shape(0)[1] != c.shape(1)[1])
+    c.error("x [rows, width] and values [outputs, width] do not fit");
+  if (!is_float(c.dtype(0)) || c.dtype(2) != c.dtype(0))
+    c.error("x and scale must be floats of one dtype");
   if (c.dtype(1) != DType::i8) c.error("the values must be i8");
   if (c.shape(2) != Shape{c.shape(1)[0]}) c.error("the scale must be [{}]", c.shape(1)[0]);
   c.set(0, c.dtype(0), {c.shape(0)[0], c.shape(1)[0]});
@@ -28,8 +30,8 @@ void vjp_linear(VjpCall& c) {
 }
 
 const OpDef kOps[] = {
-    OpDef{"linear_int8", "x times the transpose of an 8-bit weight, times a scale an output", 3, 1, infer_linear, kSaveInputs,
-          vjp_linear, nullptr, linear_in_basics},
+    OpDef{"linear_int8", "x times the transpose of an 8-bit weight, times a scale an output", 3, 1,
+          infer_linear, kSaveInputs, vjp_linear, nullptr, linear_in_basics},
 };
 
 Int8Weight quantize_rows(const Tensor& weight) {
@@ -45,8 +47,9 @@ Int8Weight quantize_rows(const Tensor& weight) {
 std::span<const OpDef> quantize_ops() { return kOps; }
 
 Int8Weight quantize_int8(In weight) {
-  check(weight.t.rank() == 2 && is_float(weight.t.dtype()), "quantize_int8: wants a weight [out, in] of floats, not {}{}",
-        to_string(weight.t.desc()), where(weight.loc));
+  check(weight.t.rank() == 2 && is_float(weight.t.dtype()),
+        "quantize_int8: wants a weight [out, in] of floats, not {}{}", to_string(weight.t.desc()),
+        where(weight.loc));
   constexpr int64_t kRows = 4096;  // at a time: large weights need little memory beside them
   const NoGrad no_grad;
   const int64_t rows = weight.t.size(0);
@@ -59,11 +62,13 @@ Int8Weight quantize_int8(In weight) {
 }
 
 Tensor linear_int8(In x, const Int8Weight& weight, const Tensor& bias) {
-  check(x.t.rank() >= 1 && weight.values.rank() == 2, "linear_int8: wants x [..., in] and a weight [out, in]{}", where(x.loc));
+  check(x.t.rank() >= 1 && weight.values.rank() == 2,
+        "linear_int8: wants x [..., in] and a weight [out, in]{}", where(x.loc));
   Shape shape = x.t.shape();
   shape.back() = weight.values.shape()[0];
   const Tensor rows = reshape(x, {-1, x.t.size(-1)});
-  const Tensor y = reshape(apply(op_named("linear_int8"), {rows, weight.values, weight.scale}, {}, x.loc), shape);
+  const Tensor y = reshape(
+      apply(op_named("linear_int8"), {rows, weight.values, weight.scale}, {}, x.loc), shape);
   return bias.defined() ? add(In(y, x.loc), bias) : y;
 }
 

@@ -10,18 +10,23 @@ namespace cairn {
 namespace {
 
 void infer_random(OpCall& c) {
-  if (c.dtype() != DType::i64 || c.shape() != Shape{2}) c.error("wants the generator's i64 {{seed, offset}}");
+  if (c.dtype() != DType::i64 || c.shape() != Shape{2})
+    c.error("wants the generator's i64 {{seed, offset}}");
   c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape"));
 }
 
 // The input is the generator; "number" is the op's own, counted from the generator's offset.
 const OpDef kOps[] = {
-    OpDef{"random_uniform", "uniform numbers in [0, 1), times scale, plus shift", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomUniform"),
-    OpDef{"random_normal", "standard normal numbers, times scale, plus shift", 1, 1, infer_random, kRandom, nullptr, "has no differentiable input"}.with_onnx("RandomNormal"),
+    OpDef{"random_uniform", "uniform numbers in [0, 1), times scale, plus shift", 1, 1,
+          infer_random, kRandom, nullptr, "has no differentiable input"}
+        .with_onnx("RandomUniform"),
+    OpDef{"random_normal", "standard normal numbers, times scale, plus shift", 1, 1, infer_random,
+          kRandom, nullptr, "has no differentiable input"}
+        .with_onnx("RandomNormal"),
 };
 
-// The generator's words are remembered on the host, so that nobody waits for a device to read them; they are read again after
-// anyone else assigned the State (a checkpoint).
+// The generator's words are remembered on the host, so that nobody waits for a device to read them;
+// they are read again after anyone else assigned the State (a checkpoint).
 class Generator {
  public:
   const Tensor& state() const { return state_; }
@@ -75,7 +80,8 @@ Generator& the_generator() {
 }
 
 // "scale" and "shift" are 1 and 0 where they are left out.
-Tensor draw(const char* name, const Shape& shape, DType dtype, Loc loc, double scale = 1, double shift = 0) {
+Tensor draw(const char* name, const Shape& shape, DType dtype, Loc loc, double scale = 1,
+            double shift = 0) {
   const RandomKey key = next_random_key();
   Attrs attrs = {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", key.number}};
   if (scale != 1) attrs.set("scale", scale);
@@ -83,7 +89,8 @@ Tensor draw(const char* name, const Shape& shape, DType dtype, Loc loc, double s
   return apply(op_named(name), {key.generator}, attrs, loc);
 }
 
-// Eagerly each op has the next offset; in a trace its number counts from the offset at the step's start.
+// Eagerly each op has the next offset; in a trace its number counts from the offset at the step's
+// start.
 RandomKey fresh_key() {
   if (Recorder* recorder = context().recorder) return {generator(), recorder->next_random()};
   return {from_host(take_random(1).data(), {2}, DType::i64), 0};
@@ -95,13 +102,16 @@ thread_local RandomKeys* current_keys = nullptr;
 std::span<const OpDef> random_ops() { return kOps; }
 
 GeneratorWords take_random(int64_t ops) { return the_generator().take(ops); }
-void return_random(const GeneratorWords& before, int64_t ops) { the_generator().give_back(before, ops); }
+void return_random(const GeneratorWords& before, int64_t ops) {
+  the_generator().give_back(before, ops);
+}
 
 RandomKey next_random_key() {
   RandomKeys* keys = current_keys;
   if (!keys) return fresh_key();
   if (keys->mode_ == RandomKeys::replay) {
-    check(keys->next_ < keys->keys_.size(), "a function that is run again draws more random numbers than the first time");
+    check(keys->next_ < keys->keys_.size(),
+          "a function that is run again draws more random numbers than the first time");
     return keys->keys_[keys->next_++];
   }
   current_keys = keys->outer_;  // an outer record sees the key too, an outer replay gives it
@@ -110,7 +120,8 @@ RandomKey next_random_key() {
   keys->keys_.push_back(key);
   return key;
 }
-RandomKeys::RandomKeys(std::vector<RandomKey>& keys, Mode mode) : keys_(keys), mode_(mode), outer_(current_keys) {
+RandomKeys::RandomKeys(std::vector<RandomKey>& keys, Mode mode)
+    : keys_(keys), mode_(mode), outer_(current_keys) {
   current_keys = this;
 }
 RandomKeys::~RandomKeys() { current_keys = outer_; }
@@ -121,8 +132,12 @@ void manual_seed(uint64_t seed) {
 }
 const Tensor& generator() { return the_generator().state(); }
 
-Tensor rand(const Shape& shape, DType dtype, Loc loc) { return draw("random_uniform", shape, dtype, loc); }
-Tensor randn(const Shape& shape, DType dtype, Loc loc) { return draw("random_normal", shape, dtype, loc); }
+Tensor rand(const Shape& shape, DType dtype, Loc loc) {
+  return draw("random_uniform", shape, dtype, loc);
+}
+Tensor randn(const Shape& shape, DType dtype, Loc loc) {
+  return draw("random_normal", shape, dtype, loc);
+}
 Tensor uniform(const Shape& shape, double low, double high, Loc loc) {
   return draw("random_uniform", shape, DType::f32, loc, high - low, low);
 }
@@ -130,7 +145,8 @@ Tensor normal(const Shape& shape, double mean, double deviation, Loc loc) {
   return draw("random_normal", shape, DType::f32, loc, deviation, mean);
 }
 namespace {
-// The numbers, after a check (at launch: also in a compiled step) that they can be probabilities or weights.
+// The numbers, after a check (at launch: also in a compiled step) that they can be probabilities or
+// weights.
 Tensor checked(const Tensor& x, const Tensor& good) {
   return check_finite(where(good, x, full({}, NAN, x.dtype())));
 }
@@ -141,14 +157,18 @@ Tensor exponential(const Shape& shape, double rate) {
 }
 Tensor gumbel(const Shape& shape) { return neg(log(clamp_min(exponential(shape), 1e-30))); }
 Tensor permutation(int64_t n) {
-  // Two draws in one key: 48 bits, so that ties (which would keep their order) do not occur in practice.
+  // Two draws in one key: 48 bits, so that ties (which would keep their order) do not occur in
+  // practice.
   return argsort(rand({n}, DType::f64) + rand({n}, DType::f64) * 0x1p-24);
 }
 Tensor multinomial(In weights, int64_t count, bool replacement) {
-  check(weights.t.rank() >= 1 && is_float(weights.t.dtype()), "multinomial: wants float weights of one dimension or more{}", where(weights.loc));
+  check(weights.t.rank() >= 1 && is_float(weights.t.dtype()),
+        "multinomial: wants float weights of one dimension or more{}", where(weights.loc));
   const int64_t classes = weights.t.size(-1);
-  check(count >= 0 && (replacement || count <= classes), "multinomial: {} of {} places without replacement{}", count, classes, where(weights.loc));
-  check(count == 0 || classes > 0, "multinomial: no place to draw in {}{}", to_string(weights.t.shape()), where(weights.loc));
+  check(count >= 0 && (replacement || count <= classes),
+        "multinomial: {} of {} places without replacement{}", count, classes, where(weights.loc));
+  check(count == 0 || classes > 0, "multinomial: no place to draw in {}{}",
+        to_string(weights.t.shape()), where(weights.loc));
   Tensor w = weights.t.detach();
   // Neither negative, NaN or infinite, nor all zero.
   w = checked(w, logical_and(logical_and(ge(w, 0), isfinite(w)), gt(sum(w, {-1}, true), 0)));
@@ -156,18 +176,22 @@ Tensor multinomial(In weights, int64_t count, bool replacement) {
   const Tensor bounds = cumsum(w, -1);
   Shape shape = w.shape();
   shape.back() = count;
-  // The number of bounds at or below u times the total; a last place of weight 0 is not reached as u < 1.
+  // The number of bounds at or below u times the total; a last place of weight 0 is not reached as
+  // u < 1.
   const Tensor level = cast(rand(shape), w.dtype()) * slice(bounds, -1, classes - 1, 1);
   const Tensor place = sum(ge(unsqueeze(level, -1), unsqueeze(bounds, -2)), {-1});
   return clamp_max(place, static_cast<double>(classes - 1));
 }
 Tensor bernoulli(In probability) {
-  const Tensor p = checked(probability.t.detach(), logical_and(ge(probability, 0), le(probability, 1)));
+  const Tensor p =
+      checked(probability.t.detach(), logical_and(ge(probability, 0), le(probability, 1)));
   return cast(lt(rand(p.shape()), p), p.dtype());
 }
 Tensor randint(int64_t high, const Shape& shape) {
   check(high > 0, "randint: the bound {} must be positive", high);
-  return cast(floor(rand(shape, high > (1 << 24) ? DType::f64 : DType::f32) * static_cast<double>(high)), DType::i64);
+  return cast(
+      floor(rand(shape, high > (1 << 24) ? DType::f64 : DType::f32) * static_cast<double>(high)),
+      DType::i64);
 }
 namespace {
 Tensor drop(const char* name, const In& x, double p, bool training, const Shape& mask) {
@@ -178,9 +202,12 @@ Tensor drop(const char* name, const In& x, double p, bool training, const Shape&
   return mul(In(mul(x, keep), x.loc), 1 / (1 - p));
 }
 }  // namespace
-Tensor dropout(In x, double p, bool training) { return drop("dropout", x, p, training, x.t.shape()); }
+Tensor dropout(In x, double p, bool training) {
+  return drop("dropout", x, p, training, x.t.shape());
+}
 Tensor feature_dropout(In x, double p, bool training) {
-  check(x.t.rank() >= 2, "feature_dropout: wants [N, C, ...], not {}{}", to_string(x.t.shape()), where(x.loc));
+  check(x.t.rank() >= 2, "feature_dropout: wants [N, C, ...], not {}{}", to_string(x.t.shape()),
+        where(x.loc));
   Shape mask(static_cast<size_t>(x.t.rank()), 1);
   mask[0] = x.t.shape()[0], mask[1] = x.t.shape()[1];
   return drop("feature_dropout", x, p, training, mask);

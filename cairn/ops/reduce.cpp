@@ -47,7 +47,8 @@ void vjp_extreme(VjpCall& c) {
   const Tensor count = spread(c, sum(ties, c.attrs.ints("axes")));
   c.results[0] = spread(c, c.grad()) * ties.detach() / count.detach();
 }
-// Each factor's gradient is the product of the others: products before and after it, so that zeros are exact.
+// Each factor's gradient is the product of the others: products before and after it, so that zeros
+// are exact.
 void vjp_prod(VjpCall& c) {
   const Ints& axes = c.attrs.ints("axes");
   const Shape& shape = c.input_shapes[0];
@@ -59,7 +60,8 @@ void vjp_prod(VjpCall& c) {
   for (int64_t d : order) kept *= shape[d];
   for (int64_t d : axes) order.push_back(d), reduced *= shape[d];
   Shape permuted_shape;
-  for (size_t i = 0; i < order.size(); ++i) inverse[order[i]] = static_cast<int64_t>(i), permuted_shape.push_back(shape[order[i]]);
+  for (size_t i = 0; i < order.size(); ++i)
+    inverse[order[i]] = static_cast<int64_t>(i), permuted_shape.push_back(shape[order[i]]);
   const Tensor rows = reshape(permute(c.inputs[0], order), {kept, reduced});
   const Tensor ones = full({kept, 1}, 1, rows.dtype());
   const Tensor before = cumprod(cat({ones, slice(rows, 1, 0, reduced - 1)}, 1), 1);
@@ -74,31 +76,47 @@ Tensor reverse_cumsum(const Tensor& x, int64_t axis) {
 
 const OpDef kOps[] = {
     OpDef{"sum", "sum over axes", 1, 1, infer_reduce, kReduction,
-     [](VjpCall& c) { c.results[0] = spread(c, c.grad()); }}.with_autocast(Autocast::f32).with_onnx("ReduceSum"),
-    OpDef{"amax", "largest over axes", 1, 1, infer_extreme, kReduction | kSaveInputs | kSaveOutputs, vjp_extreme}.with_onnx("ReduceMax"),
-    OpDef{"amin", "smallest over axes", 1, 1, infer_extreme, kReduction | kSaveInputs | kSaveOutputs, vjp_extreme}.with_onnx("ReduceMin"),
-    OpDef{"prod", "product over axes", 1, 1, infer_reduce, kReduction | kSaveInputs, vjp_prod}.with_autocast(Autocast::f32).with_onnx("ReduceProd"),
-    OpDef{"any", "whether any is true over axes", 1, 1, infer_truth, kReduction, nullptr, "a truth value"},
-    OpDef{"all", "whether all are true over axes", 1, 1, infer_truth, kReduction, nullptr, "a truth value"},
-    OpDef{"argmax", "index of the largest along an axis", 1, 1, infer_arg, 0, nullptr, "an index"}.with_onnx("ArgMax"),
-    OpDef{"argmin", "index of the smallest along an axis", 1, 1, infer_arg, 0, nullptr, "an index"}.with_onnx("ArgMin"),
+          [](VjpCall& c) { c.results[0] = spread(c, c.grad()); }}
+        .with_autocast(Autocast::f32)
+        .with_onnx("ReduceSum"),
+    OpDef{"amax", "largest over axes", 1, 1, infer_extreme, kReduction | kSaveInputs | kSaveOutputs,
+          vjp_extreme}
+        .with_onnx("ReduceMax"),
+    OpDef{"amin", "smallest over axes", 1, 1, infer_extreme,
+          kReduction | kSaveInputs | kSaveOutputs, vjp_extreme}
+        .with_onnx("ReduceMin"),
+    OpDef{"prod", "product over axes", 1, 1, infer_reduce, kReduction | kSaveInputs, vjp_prod}
+        .with_autocast(Autocast::f32)
+        .with_onnx("ReduceProd"),
+    OpDef{"any", "whether any is true over axes", 1, 1, infer_truth, kReduction, nullptr,
+          "a truth value"},
+    OpDef{"all", "whether all are true over axes", 1, 1, infer_truth, kReduction, nullptr,
+          "a truth value"},
+    OpDef{"argmax", "index of the largest along an axis", 1, 1, infer_arg, 0, nullptr, "an index"}
+        .with_onnx("ArgMax"),
+    OpDef{"argmin", "index of the smallest along an axis", 1, 1, infer_arg, 0, nullptr, "an index"}
+        .with_onnx("ArgMin"),
     OpDef{"cumsum", "running sum along an axis", 1, 1, infer_same, 0,
-     [](VjpCall& c) { c.results[0] = reverse_cumsum(c.grad(), c.attrs.integer("axis")); }}.with_autocast(Autocast::f32).with_onnx("CumSum"),
+          [](VjpCall& c) { c.results[0] = reverse_cumsum(c.grad(), c.attrs.integer("axis")); }}
+        .with_autocast(Autocast::f32)
+        .with_onnx("CumSum"),
     // Exact also with zeros: d y_j / d x_i is the product of the factors up to j without i.
     OpDef{"cumprod", "running product along an axis", 1, 1, infer_same, kSaveInputs | kSaveOutputs,
-     [](VjpCall& c) {
-       const int64_t axis = c.attrs.integer("axis");
-       const int64_t count = c.input_shapes[0][axis];
-       std::vector<Tensor> parts;
-       const Tensor& x = c.inputs[0];
-       for (int64_t i = 0; i < count; ++i) {
-         const Tensor one = full(slice(x, axis, i, 1).shape(), 1, x.dtype());
-         const Tensor without = cat({slice(x, axis, 0, i), one, slice(x, axis, i + 1, count - i - 1)}, axis);
-         const Tensor reach = slice(cumprod(without, axis) * c.grad(), axis, i, count - i);
-         parts.push_back(sum(reach, {axis}, true));
-       }
-       c.results[0] = count ? cat(parts, axis) : c.grad();
-     }}.with_autocast(Autocast::f32),
+          [](VjpCall& c) {
+            const int64_t axis = c.attrs.integer("axis");
+            const int64_t count = c.input_shapes[0][axis];
+            std::vector<Tensor> parts;
+            const Tensor& x = c.inputs[0];
+            for (int64_t i = 0; i < count; ++i) {
+              const Tensor one = full(slice(x, axis, i, 1).shape(), 1, x.dtype());
+              const Tensor without =
+                  cat({slice(x, axis, 0, i), one, slice(x, axis, i + 1, count - i - 1)}, axis);
+              const Tensor reach = slice(cumprod(without, axis) * c.grad(), axis, i, count - i);
+              parts.push_back(sum(reach, {axis}, true));
+            }
+            c.results[0] = count ? cat(parts, axis) : c.grad();
+          }}
+        .with_autocast(Autocast::f32),
 };
 
 Ints normalized(const char* op, const In& in, const Ints& axes) {
@@ -133,16 +151,25 @@ In summable(const In& x) {  // sums of truth values count in i64
 
 std::span<const OpDef> reduce_ops() { return kOps; }
 
-Tensor sum(In x, const Ints& axes, bool keepdim) { return reduce("sum", summable(x), axes, keepdim); }
+Tensor sum(In x, const Ints& axes, bool keepdim) {
+  return reduce("sum", summable(x), axes, keepdim);
+}
 Tensor amax(In x, const Ints& axes, bool keepdim) { return reduce("amax", x, axes, keepdim); }
 Tensor amin(In x, const Ints& axes, bool keepdim) { return reduce("amin", x, axes, keepdim); }
-Tensor prod(In x, const Ints& axes, bool keepdim) { return reduce("prod", summable(x), axes, keepdim); }
-Tensor any(In x, const Ints& axes, bool keepdim) { return reduce("any", ne(x, 0.0), axes, keepdim); }
-Tensor all(In x, const Ints& axes, bool keepdim) { return reduce("all", ne(x, 0.0), axes, keepdim); }
+Tensor prod(In x, const Ints& axes, bool keepdim) {
+  return reduce("prod", summable(x), axes, keepdim);
+}
+Tensor any(In x, const Ints& axes, bool keepdim) {
+  return reduce("any", ne(x, 0.0), axes, keepdim);
+}
+Tensor all(In x, const Ints& axes, bool keepdim) {
+  return reduce("all", ne(x, 0.0), axes, keepdim);
+}
 
 Tensor mean(In x, const Ints& axes, bool keepdim) {
   const Ints all_axes = normalized("mean", x, axes);
-  return mul(In(sum(x, all_axes.empty() ? axes : all_axes, keepdim), x.loc), 1.0 / static_cast<double>(count_of(x, all_axes)));
+  return mul(In(sum(x, all_axes.empty() ? axes : all_axes, keepdim), x.loc),
+             1.0 / static_cast<double>(count_of(x, all_axes)));
 }
 
 Tensor var(In x, const Ints& axes, double correction, bool keepdim) {
@@ -153,7 +180,8 @@ Tensor var(In x, const Ints& axes, double correction, bool keepdim) {
 Tensor stddev(In x, const Ints& axes, double correction, bool keepdim) {
   // As in norm(): at equal values the root has no slope, the deviation's subgradient is 0.
   const Tensor variance = var(x, axes, correction, keepdim), zero = eq(variance, 0);
-  return where(zero, full({}, 0, variance.dtype()), sqrt(where(zero, full({}, 1, variance.dtype()), variance)));
+  return where(zero, full({}, 0, variance.dtype()),
+               sqrt(where(zero, full({}, 1, variance.dtype()), variance)));
 }
 
 Tensor logsumexp(In given, const Ints& axes, bool keepdim) {
@@ -170,7 +198,8 @@ Tensor norm(In x, const Ints& axes, bool keepdim) {
   const Tensor squared = sum(square(x), axes, keepdim);
   // The root's slope at 0 is infinite; the norm's subgradient there is 0.
   const Tensor zero = eq(squared, 0);
-  return where(zero, full({}, 0, squared.dtype()), sqrt(where(zero, full({}, 1, squared.dtype()), squared)));
+  return where(zero, full({}, 0, squared.dtype()),
+               sqrt(where(zero, full({}, 1, squared.dtype()), squared)));
 }
 
 Tensor argmax(In x, int64_t axis, bool keepdim) {
@@ -180,10 +209,12 @@ Tensor argmin(In x, int64_t axis, bool keepdim) {
   return reduce("argmin", x, {normalize_axis("argmin", axis, x.t.rank(), x.loc)}, keepdim);
 }
 Tensor cumsum(In x, int64_t axis) {
-  return apply(op_named("cumsum"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumsum", axis, x.t.rank(), x.loc)}}}, x.loc);
+  return apply(op_named("cumsum"), {summable(x).t},
+               {{"axis", int64_t{normalize_axis("cumsum", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 Tensor cumprod(In x, int64_t axis) {
-  return apply(op_named("cumprod"), {summable(x).t}, {{"axis", int64_t{normalize_axis("cumprod", axis, x.t.rank(), x.loc)}}}, x.loc);
+  return apply(op_named("cumprod"), {summable(x).t},
+               {{"axis", int64_t{normalize_axis("cumprod", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 
 Tensor sum_to(In x, const Shape& shape) {

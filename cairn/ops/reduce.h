@@ -16,7 +16,7 @@ Tensor any(In x, const Ints& axes = {}, bool keepdim = false);
 Tensor all(In x, const Ints& axes = {}, bool keepdim = false);
 Tensor logsumexp(In x, const Ints& axes, bool keepdim = false);
 Tensor norm(In x, const Ints& axes = {}, bool keepdim = false);  // Euclidean; gradient 0 at 0
-Tensor argmax(In x, int64_t axis, bool keepdim = false);  // i64, the first of equals
+Tensor argmax(In x, int64_t axis, bool keepdim = false);         // i64, the first of equals
 Tensor argmin(In x, int64_t axis, bool keepdim = false);
 Tensor cumsum(In x, int64_t axis);
 Tensor cumprod(In x, int64_t axis);

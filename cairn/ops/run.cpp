@@ -53,7 +53,7 @@ struct Entry {
   std::vector<TensorDesc> inputs, outputs;
   Backend* backend;
   int threads;
-  std::unique_ptr<Plan> plan;    // null: decompose
+  std::unique_ptr<Plan> plan;        // null: decompose
   std::vector<int> make_contiguous;  // inputs that the kernel cannot read as they lie
 
   bool matches(const OpCall& call, Backend& b, int thread_count) const {

@@ -17,14 +17,20 @@ void infer_argsort(OpCall& c) {
 
 const OpDef kOps[] = {
     // The first "count" of the order only, so that a top-k of a large axis need not sort all of it.
-    OpDef{"argsort", "places of the elements in order along an axis", 1, 1, infer_argsort, 0, nullptr, "an index"},
+    OpDef{"argsort", "places of the elements in order along an axis", 1, 1, infer_argsort, 0,
+          nullptr, "an index"},
 };
 
 Tensor order_of(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {
   const int d = normalize_axis(name, axis, x.t.rank(), x.loc);
   const int64_t size = x.t.shape()[d];
-  check(count <= size, "{}: {} of the {} elements along axis {} of {} wanted{}", name, count, size, d, to_string(x.t.shape()), where(x.loc));
-  return apply(op_named("argsort"), {x.t}, {{"axis", int64_t{d}}, {"descending", int64_t{descending}}, {"count", count < 0 ? size : count}}, x.loc);
+  check(count <= size, "{}: {} of the {} elements along axis {} of {} wanted{}", name, count, size,
+        d, to_string(x.t.shape()), where(x.loc));
+  return apply(op_named("argsort"), {x.t},
+               {{"axis", int64_t{d}},
+                {"descending", int64_t{descending}},
+                {"count", count < 0 ? size : count}},
+               x.loc);
 }
 Sorted ordered(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {
   const Tensor indices = order_of(name, x, axis, descending, count);
@@ -35,8 +41,12 @@ Sorted ordered(const char* name, const In& x, int64_t axis, bool descending, int
 
 std::span<const OpDef> sort_ops() { return kOps; }
 
-Tensor argsort(In x, int64_t axis, bool descending) { return order_of("argsort", x, axis, descending, -1); }
-Sorted sort(In x, int64_t axis, bool descending) { return ordered("sort", x, axis, descending, -1); }
+Tensor argsort(In x, int64_t axis, bool descending) {
+  return order_of("argsort", x, axis, descending, -1);
+}
+Sorted sort(In x, int64_t axis, bool descending) {
+  return ordered("sort", x, axis, descending, -1);
+}
 Sorted topk(In x, int64_t k, int64_t axis, bool largest) {
   check(k >= 0, "topk: k is {}{}", k, where(x.loc));
   return ordered("topk", x, axis, largest, k);
@@ -46,8 +56,10 @@ Sorted median(In x, int64_t axis, bool keepdim) {
   check(size > 0, "median: axis {} of {} is empty{}", axis, to_string(x.t.shape()), where(x.loc));
   const int64_t middle = (size - 1) / 2;
   Tensor index = slice(ordered("median", x, axis, false, middle + 1).indices, axis, middle, 1);
-  // NaN comes last in order, but no row with one has a middle: its first NaN stands for it (argmax lets NaN win).
-  if (is_float(x.t.dtype())) index = where(any(isnan(x), {axis}, true), argmax(x, axis, true), index);
+  // NaN comes last in order, but no row with one has a middle: its first NaN stands for it (argmax
+  // lets NaN win).
+  if (is_float(x.t.dtype()))
+    index = where(any(isnan(x), {axis}, true), argmax(x, axis, true), index);
   Tensor value = gather(x, axis, index);
   if (!keepdim) index = squeeze(index, {axis}), value = squeeze(value, {axis});
   return {value, index};

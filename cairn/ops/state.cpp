@@ -1,4 +1,5 @@
-// State: making, assigning and reading tensors across the border of a trace; handles without a tensor.
+// State: making, assigning and reading tensors across the border of a trace; handles without a
+// tensor.
 #include <string_view>
 
 #include "cairn/ops/context.h"
@@ -29,9 +30,11 @@ std::string_view name_of_function(std::string_view signature) {
 
 }  // namespace
 
-// Who looked says which function it was. Where it was called: the line that gave an undefined argument, if one is alive.
+// Who looked says which function it was. Where it was called: the line that gave an undefined
+// argument, if one is alive.
 void Tensor::use_of_undefined(const Loc& loc) {
-  const std::string_view function = is_library_line(loc) ? name_of_function(loc.function_name()) : std::string_view();
+  const std::string_view function =
+      is_library_line(loc) ? name_of_function(loc.function_name()) : std::string_view();
   const Loc line = undefined_argument.line() ? undefined_argument : loc;
   fail("{}{}an undefined tensor is used{}", function, function.empty() ? "" : ": ", where(line));
 }
@@ -40,7 +43,8 @@ Tensor state(const Tensor& initial) {
   check(initial.defined(), "state: undefined initial value");
   check(static_cast<bool>(initial.impl()->buffer), "state: make States outside compile()");
   // The buffer may be shared: who changes a State where it lies copies a shared one first.
-  const bool whole = initial.desc().contiguous() && initial.impl()->buffer->bytes() == initial.desc().bytes();
+  const bool whole =
+      initial.desc().contiguous() && initial.impl()->buffer->bytes() == initial.desc().bytes();
   if (!whole) return state_of(fresh_copy(initial));
   Ref<TensorImpl> impl(new TensorImpl);
   impl->desc = initial.desc();
@@ -55,11 +59,14 @@ Tensor parameter(const Tensor& initial) {
 }
 
 void assign(const Tensor& target, const Tensor& value) {
-  if (!target.defined() || !target.is_state()) fail("assign: the target is not a State; make it with state(){}", where(context().loc));
-  if (!value.defined()) fail("assign: the value for the State {} is an undefined tensor{}", to_string(target.desc()), where(context().loc));
-  if (target.shape() != value.shape() || target.dtype() != value.dtype())
-    fail("assign: the State is {} but the value {}{}", to_string(target.desc()), to_string(value.desc()),
+  if (!target.defined() || !target.is_state())
+    fail("assign: the target is not a State; make it with state(){}", where(context().loc));
+  if (!value.defined())
+    fail("assign: the value for the State {} is an undefined tensor{}", to_string(target.desc()),
          where(context().loc));
+  if (target.shape() != value.shape() || target.dtype() != value.dtype())
+    fail("assign: the State is {} but the value {}{}", to_string(target.desc()),
+         to_string(value.desc()), where(context().loc));
   if (context().recompute) return;  // a region that is run again has assigned already
   if (context().recorder) return context().recorder->assign(target, value);
   TensorImpl& impl = *target.impl();
@@ -93,7 +100,8 @@ Tensor Tensor::grad(Loc loc) const {
 void Tensor::set_grad(const Tensor& gradient, Loc loc) const {
   known(loc);
   if (gradient.defined() && gradient.shape() != shape())
-    fail("set_grad: the tensor is {} but its gradient {}{}", to_string(desc()), to_string(gradient.desc()), where(loc));
+    fail("set_grad: the tensor is {} but its gradient {}{}", to_string(desc()),
+         to_string(gradient.desc()), where(loc));
   if (context().recorder) return context().recorder->set_grad(*this, gradient);
   impl_->grad = gradient.ref();
 }
@@ -109,12 +117,15 @@ bool is_trained(const Tensor& parameter) {
 void copy_to_host(const Tensor& t, void* target) {
   if (!t.defined()) fail("reading an undefined tensor{}", where(context().loc));
   if (context().recorder || !t.impl()->buffer)
-    fail("reading a value while tracing: inside compile() a tensor has no value yet; return it from the "
-         "step and read it outside{}",
-         where(context().loc));
+    fail(
+        "reading a value while tracing: inside compile() a tensor has no value yet; return it from "
+        "the "
+        "step and read it outside{}",
+        where(context().loc));
   const Tensor plain = t.desc().contiguous() ? t : fresh_copy(t);
   const Buffer& buffer = *plain.impl()->buffer;
-  buffer.backend().copy_to_host(target, buffer.data(), static_cast<size_t>(t.numel()) * size_of(t.dtype()));
+  buffer.backend().copy_to_host(target, buffer.data(),
+                                static_cast<size_t>(t.numel()) * size_of(t.dtype()));
 }
 
 }  // namespace cairn

@@ -16,11 +16,10 @@ struct Table {
   std::mutex mutex;
 
   Table() {
-    for (const auto family : {elementwise_ops(), reduce_ops(), view_ops(), matmul_ops(), conv_ops(),
-                              pool_ops(), index_ops(), norm_ops(), random_ops(), attention_ops(),
-                              rnn_ops(), ctc_ops(), sort_ops(), interpolate_ops(), quantize_ops(),
-                              qlinear_ops(),
-                              linear_cross_entropy_ops()})
+    for (const auto family :
+         {elementwise_ops(), reduce_ops(), view_ops(), matmul_ops(), conv_ops(), pool_ops(),
+          index_ops(), norm_ops(), random_ops(), attention_ops(), rnn_ops(), ctc_ops(), sort_ops(),
+          interpolate_ops(), quantize_ops(), qlinear_ops(), linear_cross_entropy_ops()})
       for (const OpDef& op : family) add(op);
   }
   void add(const OpDef& op) {

@@ -30,7 +30,8 @@ Tensor pad(In x, const Ints& pads, PadMode mode = PadMode::constant, double valu
 Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Loc loc = Loc::current());
 Tensor zeros(const Shape& shape, DType dtype = DType::f32, Loc loc = Loc::current());
 Tensor ones(const Shape& shape, DType dtype = DType::f32, Loc loc = Loc::current());
-Tensor arange(int64_t start, int64_t end, int64_t step = 1, DType dtype = DType::i64, Loc loc = Loc::current());
+Tensor arange(int64_t start, int64_t end, int64_t step = 1, DType dtype = DType::i64,
+              Loc loc = Loc::current());
 Tensor eye(int64_t n, DType dtype = DType::f32, Loc loc = Loc::current());
 Tensor tril(In x, int64_t diagonal = 0);  // zero above the diagonal
 Tensor triu(In x, int64_t diagonal = 0);

@@ -95,8 +95,10 @@ void NAdam::update(const Update& u) {
     return (1.0 - exp(t * (o.momentum_decay * std::log(0.96))) * 0.5) * o.betas.first;
   };
   const Tensor now = momentum(u.counts), next = momentum(u.counts + 1.0);
-  const Tensor product = advance_vector("mu_product", u, [&](const Tensor& old) { return old * now; });
-  const Tensor of_gradient = u.lr * (1.0 - now) / (1.0 - product), of_mean = u.lr * next / (1.0 - product * next);
+  const Tensor product =
+      advance_vector("mu_product", u, [&](const Tensor& old) { return old * now; });
+  const Tensor of_gradient = u.lr * (1.0 - now) / (1.0 - product),
+               of_mean = u.lr * next / (1.0 - product * next);
   const Tensor root = rsqrt(correction(o.betas.second, u.counts));
   for (const auto& [i, gradient] : u.gradients) {
     const Tensor &p = at(i), &m = slot("exp_avg", i), &v = slot("exp_avg_sq", i);
@@ -106,7 +108,8 @@ void NAdam::update(const Update& u) {
     const Tensor v1 = v * o.betas.second + square(g) * (1 - o.betas.second);
     assign(m, m1);
     assign(v, v1);
-    assign(p, before - (of(of_gradient, i) * g + of(of_mean, i) * m1) / (sqrt(v1) * of(root, i) + o.eps));
+    assign(p, before - (of(of_gradient, i) * g + of(of_mean, i) * m1) /
+                           (sqrt(v1) * of(root, i) + o.eps));
   }
 }
 
@@ -123,11 +126,13 @@ RAdam::RAdam(const std::vector<Group<RAdamOptions>>& groups)
 void RAdam::update(const Update& u) {
   const RAdamOptions& o = options_[u.group];
   const double beta2 = o.betas.second, longest = 2 / (1 - beta2) - 1;
-  const Tensor rates = u.lr / correction(o.betas.first, u.counts), left = correction(beta2, u.counts);
+  const Tensor rates = u.lr / correction(o.betas.first, u.counts),
+               left = correction(beta2, u.counts);
   // The length of the average so far; from 5 on its variance is known well enough.
   const Tensor length = longest - u.counts * exp(u.counts * std::log(beta2)) * 2.0 / left;
   const Tensor known = gt(length, 5.0), safe = where(known, length, full({}, 6));
-  const Tensor rectified = sqrt((safe - 4.0) * (safe - 2.0) * left / safe * (longest / ((longest - 4) * (longest - 2))));
+  const Tensor rectified =
+      sqrt((safe - 4.0) * (safe - 2.0) * left / safe * (longest / ((longest - 4) * (longest - 2))));
   for (const auto& [i, gradient] : u.gradients) {
     const Tensor &p = at(i), &m = slot("exp_avg", i), &v = slot("exp_avg_sq", i);
     const Tensor g = o.decoupled_weight_decay ? gradient : decayed(gradient, p, o.weight_decay);

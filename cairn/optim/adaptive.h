@@ -1,4 +1,5 @@
-// More optimizers with a rate for each parameter's element, with PyTorch's names, defaults and update formulas.
+// More optimizers with a rate for each parameter's element, with PyTorch's names, defaults and
+// update formulas.
 #pragma once
 #include "cairn/optim/optimizer.h"
 
@@ -43,7 +44,8 @@ struct AdamaxOptions {
   double eps = 1e-8, weight_decay = 0;
   Clip clip = {};
 };
-// Kingma & Ba 2015, with the norm of order infinity: u = max(beta2 u, |g| + eps);  p -= lr m / u, m corrected.
+// Kingma & Ba 2015, with the norm of order infinity: u = max(beta2 u, |g| + eps);  p -= lr m / u, m
+// corrected.
 class Adamax : public Optimizer {
  public:
   explicit Adamax(const Tensors& parameters, const AdamaxOptions& options = {})

@@ -15,9 +15,13 @@ Clip clip_of(const char* name, const std::vector<Group<Options>>& groups) {
 }
 
 // 1 - beta^count for each parameter's count, without cancellation at the first steps.
-inline Tensor correction(double beta, const Tensor& counts) { return -expm1(counts * std::log(beta)); }
+inline Tensor correction(double beta, const Tensor& counts) {
+  return -expm1(counts * std::log(beta));
+}
 // Parameter i's entry [] of a vector with one for each parameter.
-inline Tensor of(const Tensor& vector, size_t i) { return select(vector, 0, static_cast<int64_t>(i)); }
+inline Tensor of(const Tensor& vector, size_t i) {
+  return select(vector, 0, static_cast<int64_t>(i));
+}
 // The gradient with weight decay added.
 inline Tensor decayed(const Tensor& gradient, const Tensor& p, double weight_decay) {
   return weight_decay != 0 ? gradient + p * weight_decay : gradient;

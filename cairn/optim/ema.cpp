@@ -6,7 +6,8 @@
 
 namespace cairn::optim {
 
-Ema::Ema(const Tensors& parameters, double decay) : decay_(decay), parameters_(parameters), updates_(state(zeros({}))) {
+Ema::Ema(const Tensors& parameters, double decay)
+    : decay_(decay), parameters_(parameters), updates_(state(zeros({}))) {
   check(decay >= 0 && decay < 1, "Ema: decay {} is not in [0, 1)", decay);
   for (const Tensor& p : parameters) averages_.push_back(state(p));
 }

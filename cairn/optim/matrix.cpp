@@ -22,7 +22,8 @@ Shape without_second_last(const Shape& s) {
 }
 double root_of_count(const Tensor& t) { return std::sqrt(static_cast<double>(t.numel())); }
 
-// The nearest matrix with equal singular values, roughly: five steps of a polynomial that lifts small ones fast.
+// The nearest matrix with equal singular values, roughly: five steps of a polynomial that lifts
+// small ones fast.
 Tensor orthogonalized(const Tensor& matrix, int steps, double eps) {
   constexpr double kA = 3.4445, kB = -4.7750, kC = 2.0315;
   const bool tall = matrix.shape()[0] > matrix.shape()[1];
@@ -48,12 +49,14 @@ Adafactor::Adafactor(const std::vector<Group<AdafactorOptions>>& groups)
   add_counts();
   add_slot("row_var", without_last, [](const Tensor& p) { return p.rank() > 1; });
   add_slot("col_var", without_second_last, [](const Tensor& p) { return p.rank() > 1; });
-  add_slot("variance", [](const Shape& s) { return s; }, [](const Tensor& p) { return p.rank() <= 1; });
+  add_slot(
+      "variance", [](const Shape& s) { return s; }, [](const Tensor& p) { return p.rank() <= 1; });
 }
 
 void Adafactor::update(const Update& u) {
   const AdafactorOptions& o = options_[u.group];
-  const Tensor fresh = exp(log(u.counts) * o.beta2_decay);  // count^beta2_decay: what is new in the averages
+  const Tensor fresh =
+      exp(log(u.counts) * o.beta2_decay);  // count^beta2_decay: what is new in the averages
   const Tensor rates = minimum(u.lr, rsqrt(u.counts));
   for (const auto& [i, g] : u.gradients) {
     const Tensor& p = at(i);
@@ -81,10 +84,12 @@ void Adafactor::update(const Update& u) {
 
 // ---- Muon
 
-Muon::Muon(const std::vector<Group<MuonOptions>>& groups) : Optimizer("Muon", clip_of("Muon", groups)) {
+Muon::Muon(const std::vector<Group<MuonOptions>>& groups)
+    : Optimizer("Muon", clip_of("Muon", groups)) {
   for (const auto& [parameters, o] : groups) {
     for (const Tensor& p : parameters)
-      check(p.defined() && p.rank() == 2, "Muon: wants matrices, not a parameter of shape {}; give that to AdamW",
+      check(p.defined() && p.rank() == 2,
+            "Muon: wants matrices, not a parameter of shape {}; give that to AdamW",
             p.defined() ? to_string(p.shape()) : "undefined");
     add_group(parameters, o.lr), options_.push_back(o);
   }
@@ -97,7 +102,8 @@ void Muon::update(const Update& u) {
     const Tensor &p = at(i), &buffer = slot("momentum_buffer", i);
     const Tensor moved = buffer + (g - buffer) * (1 - o.momentum);
     assign(buffer, moved);
-    const Tensor direction = orthogonalized(o.nesterov ? g + (moved - g) * o.momentum : moved, o.ns_steps, o.eps);
+    const Tensor direction =
+        orthogonalized(o.nesterov ? g + (moved - g) * o.momentum : moved, o.ns_steps, o.eps);
     const double ratio = static_cast<double>(p.shape()[0]) / static_cast<double>(p.shape()[1]);
     const Tensor rate = u.lr * std::sqrt(std::max(1.0, ratio));
     assign(p, p * (1.0 - u.lr * o.weight_decay) - direction * rate);

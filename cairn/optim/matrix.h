@@ -10,8 +10,8 @@ struct AdafactorOptions {
   double d = 1, weight_decay = 0;                     // largest root mean square of an update
   Clip clip = {};
 };
-// Shazeer & Stern 2018: Adam without a mean, whose squares are kept by rows and columns; rates relative to the
-// parameter's size.
+// Shazeer & Stern 2018: Adam without a mean, whose squares are kept by rows and columns; rates
+// relative to the parameter's size.
 class Adafactor : public Optimizer {
  public:
   explicit Adafactor(const Tensors& parameters, const AdafactorOptions& options = {})
@@ -30,8 +30,9 @@ struct MuonOptions {
   double eps = 1e-7;
   Clip clip = {};
 };
-// Jordan et al. 2024: momentum whose matrix is made nearly orthogonal (all singular values near 1) by Newton-Schulz
-// steps. For the weights of hidden layers, [out, in]; embeddings, heads, biases and gains want another optimizer.
+// Jordan et al. 2024: momentum whose matrix is made nearly orthogonal (all singular values near 1)
+// by Newton-Schulz steps. For the weights of hidden layers, [out, in]; embeddings, heads, biases
+// and gains want another optimizer.
 class Muon : public Optimizer {
  public:
   explicit Muon(const Tensors& parameters, const MuonOptions& options = {})

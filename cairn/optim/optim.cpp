@@ -73,7 +73,8 @@ void Adam::add_slots() {
 
 void Adam::update(const Update& u) {
   const auto& [betas, eps, weight_decay, decoupled, amsgrad] = rules_[u.group];
-  // One for each parameter, by its own count: what multiplies m, what multiplies sqrt(v); then what is left of p.
+  // One for each parameter, by its own count: what multiplies m, what multiplies sqrt(v); then what
+  // is left of p.
   const Tensor rates = u.lr / correction(betas.first, u.counts);
   const Tensor roots = rsqrt(correction(betas.second, u.counts));
   const Tensor kept = decoupled && weight_decay != 0 ? 1.0 - u.lr * weight_decay : Tensor();

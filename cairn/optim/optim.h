@@ -14,7 +14,8 @@ struct SgdOptions {
   bool nesterov = false;
   Clip clip = {};  // of the first group: for all
 };
-// g += wd p;  m = momentum m + (1 - dampening) g, a parameter's first g undampened;  p -= lr m  (nesterov: lr (g + momentum m)).
+// g += wd p;  m = momentum m + (1 - dampening) g, a parameter's first g undampened;  p -= lr m
+// (nesterov: lr (g + momentum m)).
 class SGD : public Optimizer {
  public:
   explicit SGD(const Tensors& parameters, const SgdOptions& options = {})

@@ -39,7 +39,8 @@ void Optimizer::add_slot(const char* name, bool used) {
   slots_.push_back(std::move(slot));
 }
 
-void Optimizer::add_slot(const char* name, Shape (*shape)(const Shape& of), bool (*wanted)(const Tensor& parameter)) {
+void Optimizer::add_slot(const char* name, Shape (*shape)(const Shape& of),
+                         bool (*wanted)(const Tensor& parameter)) {
   Slot slot{name, {}};
   for (const Tensor& p : parameters_)
     slot.states.push_back(wanted(p) ? state(zeros(shape(p.shape()), p.dtype())) : Tensor());
@@ -96,9 +97,11 @@ void Optimizer::step(const Tensor& loss, Loc loc) {
   Tensors found(wanted.size());
   if (loss.requires_grad()) found = grad({loss}, wanted, {.allow_unused = true});
   if (std::none_of(found.begin(), found.end(), [](const Tensor& g) { return g.defined(); }))
-    fail("{}: the loss depends on none of the {} parameters that are trained; make the optimizer of the parameters of the network "
-         "that the loss comes from, outside NoGrad{}",
-         name_, wanted.size(), where(loc));
+    fail(
+        "{}: the loss depends on none of the {} parameters that are trained; make the optimizer of "
+        "the parameters of the network "
+        "that the loss comes from, outside NoGrad{}",
+        name_, wanted.size(), where(loc));
   Tensors gradients(parameters_.size());
   for (size_t i = 0; i < index.size(); ++i) gradients[index[i]] = found[i];
   step(gradients);
@@ -113,11 +116,13 @@ void Optimizer::step() {
 void Optimizer::check_gradient(size_t i, const Tensor& gradient) const {
   const Tensor& p = parameters_[i];
   if (p.impl()->retired)
-    fail("{}: parameter {} of shape {} belongs to a layer that replace() took out; make the optimizer after it{}", name_, i,
-         to_string(p.shape()), where(context().loc));
+    fail(
+        "{}: parameter {} of shape {} belongs to a layer that replace() took out; make the "
+        "optimizer after it{}",
+        name_, i, to_string(p.shape()), where(context().loc));
   if (gradient.defined() && gradient.shape() != p.shape())
-    fail("{}: parameter {} is {} but its gradient {}{}", name_, i, to_string(p.shape()), to_string(gradient.shape()),
-         where(context().loc));
+    fail("{}: parameter {} is {} but its gradient {}{}", name_, i, to_string(p.shape()),
+         to_string(gradient.shape()), where(context().loc));
 }
 
 void Optimizer::step(const Tensors& given) {
@@ -135,7 +140,8 @@ void Optimizer::step(const Tensors& given) {
       if (group_of_[i] == group && gradients[i].defined())
         u.gradients.emplace_back(i, gradients[i]);
     if (u.gradients.empty()) continue;
-    if (vector(kCounts).defined()) u.counts = advance_vector(kCounts, u, [](const Tensor& old) { return old + 1.0; });
+    if (vector(kCounts).defined())
+      u.counts = advance_vector(kCounts, u, [](const Tensor& old) { return old + 1.0; });
     update(u);
   }
 }
@@ -164,8 +170,10 @@ NamedTensors Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const NamedTensors& values) {
   std::map<std::string, Tensor> given(values.begin(), values.end());
-  if (const Tensor& counts = vector(kCounts); counts.defined() && given.count("step") && !given.count(kCounts))
-    given[kCounts] = expand(reshape(given["step"], {1}), counts.shape());  // of before: one count for all
+  if (const Tensor& counts = vector(kCounts);
+      counts.defined() && given.count("step") && !given.count(kCounts))
+    given[kCounts] =
+        expand(reshape(given["step"], {1}), counts.shape());  // of before: one count for all
   const NamedTensors own = state_dict();
   std::string wrong;
   for (const auto& [name, target] : own) {

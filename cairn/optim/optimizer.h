@@ -42,8 +42,9 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // Gradients of the loss, then the update; parameters that are frozen or that the loss does not reach stay. Throws Error when it
-  // reaches none. Each throws one when a parameter belongs to a layer that Module::replace() took out.
+  // Gradients of the loss, then the update; parameters that are frozen or that the loss does not
+  // reach stay. Throws Error when it reaches none. Each throws one when a parameter belongs to a
+  // layer that Module::replace() took out.
   void step(const Tensor& loss, Loc loc = Loc::current());
   void step();  // from .grad; parameters without one stay
   // One gradient a parameter, in their order and of their shape; undefined: stays.
@@ -58,8 +59,9 @@ class Optimizer {
   void set_lr(size_t group, double lr);
   int64_t steps() const;  // updates done; reads the State
 
-  // "step", "lr.0", "0.exp_avg", ...: the States themselves; "param_steps" [parameters] where an optimizer counts the
-  // updates of each parameter (a checkpoint from before it did loads too: all have the one count).
+  // "step", "lr.0", "0.exp_avg", ...: the States themselves; "param_steps" [parameters] where an
+  // optimizer counts the updates of each parameter (a checkpoint from before it did loads too: all
+  // have the one count).
   NamedTensors state_dict() const;
   void load_state_dict(const NamedTensors& values);  // throws Error that lists what does not fit
 
@@ -69,7 +71,8 @@ class Optimizer {
   // A slot for every parameter, zero at first.
   void add_slot(const char* name, bool used = true);
   // Of a shape made from the parameter's, and only for those that want one.
-  void add_slot(const char* name, Shape (*shape)(const Shape& of), bool (*wanted)(const Tensor& parameter));
+  void add_slot(const char* name, Shape (*shape)(const Shape& of),
+                bool (*wanted)(const Tensor& parameter));
   // One number a parameter, in one State [parameters].
   void add_vector(const char* name, double initial);
   void add_counts();  // the updates of each parameter: Update::counts
@@ -77,15 +80,17 @@ class Optimizer {
   // The update of one group, without a tape. Called once a step for each group.
   struct Update {
     size_t group;
-    Tensor lr;                                         // [] of this group
-    // [parameters] f32, after add_counts(): the number of a parameter's update, from 1; 0 where it has had no gradient.
+    Tensor lr;  // [] of this group
+    // [parameters] f32, after add_counts(): the number of a parameter's update, from 1; 0 where it
+    // has had no gradient.
     Tensor counts;
     std::vector<std::pair<size_t, Tensor>> gradients;  // index of the parameter, its gradient
   };
   virtual void update(const Update& u) = 0;
 
   // The vector's next value, assigned where a parameter of this update has a gradient.
-  Tensor advance_vector(const char* name, const Update& u, const std::function<Tensor(const Tensor& old)>& next);
+  Tensor advance_vector(const char* name, const Update& u,
+                        const std::function<Tensor(const Tensor& old)>& next);
 
   const Tensor& slot(const char* name, size_t parameter) const;
   size_t group_of(size_t parameter) const { return group_of_[parameter]; }

@@ -45,8 +45,8 @@ struct PlateauOptions {
   double least = 0;         // lowest rate
   bool larger_is_better = false;
 };
-// Lowers the rates when a metric stops improving: PyTorch's ReduceLROnPlateau, but for metrics below 0, where PyTorch
-// takes any value up to (1 + threshold) times the best for an improvement.
+// Lowers the rates when a metric stops improving: PyTorch's ReduceLROnPlateau, but for metrics
+// below 0, where PyTorch takes any value up to (1 + threshold) times the best for an improvement.
 class Plateau {
  public:
   explicit Plateau(Optimizer& optimizer, const PlateauOptions& options = {})

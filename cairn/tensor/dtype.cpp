@@ -44,7 +44,8 @@ double decode(uint32_t bits, Format f) {
   if (exponent == top && !f.finite_only) return mantissa ? std::nan("") : sign * INFINITY;
   if (exponent == top && mantissa == (1u << f.mantissa) - 1) return std::nan("");
   if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - f.mantissa);
-  return sign * std::ldexp((1u << f.mantissa) | mantissa, static_cast<int>(exponent) - bias - f.mantissa);
+  return sign *
+         std::ldexp((1u << f.mantissa) | mantissa, static_cast<int>(exponent) - bias - f.mantissa);
 }
 
 uint32_t encode(double value, Format f) {
@@ -62,7 +63,8 @@ uint32_t encode(double value, Format f) {
   uint64_t m = static_cast<uint64_t>(std::nearbyint(scaled));
   if (m >= (2u << f.mantissa)) m >>= 1, ++e;
   if (m < (1u << f.mantissa)) return sign | static_cast<uint32_t>(m);  // subnormal
-  const int64_t code = (static_cast<int64_t>(e + bias) << f.mantissa) + static_cast<int64_t>(m - (1u << f.mantissa));
+  const int64_t code =
+      (static_cast<int64_t>(e + bias) << f.mantissa) + static_cast<int64_t>(m - (1u << f.mantissa));
   return sign | (code >= overflow ? overflow : static_cast<uint32_t>(code));
 }
 
@@ -71,7 +73,8 @@ template <class T>
 T integer_from(double value) {
   if (std::isnan(value)) return 0;
   constexpr double low = static_cast<double>(std::numeric_limits<T>::min());
-  constexpr double high = static_cast<double>(std::numeric_limits<T>::max());  // of i64: may round up
+  constexpr double high =
+      static_cast<double>(std::numeric_limits<T>::max());  // of i64: may round up
   if (value <= low) return std::numeric_limits<T>::min();
   return value >= high ? std::numeric_limits<T>::max() : static_cast<T>(value);
 }
@@ -131,7 +134,8 @@ void store_element(void* p, DType dtype, double value) {
     case DType::bf16: return write(p, bf16_from(value));
     case DType::f16: return write(p, static_cast<uint16_t>(encode(value, kF16)));
     case DType::f8e4m3:  // it has no infinity: its largest, as PyTorch gives since 2.12
-      return write(p, static_cast<uint8_t>(encode(std::isnan(value) ? value : std::clamp(value, -448.0, 448.0), kE4M3)));
+      return write(p, static_cast<uint8_t>(encode(
+                          std::isnan(value) ? value : std::clamp(value, -448.0, 448.0), kE4M3)));
     case DType::f8e5m2: return write(p, static_cast<uint8_t>(encode(value, kE5M2)));
     case DType::i8: return write(p, integer_from<int8_t>(value));
     case DType::u8: return write(p, integer_from<uint8_t>(value));

@@ -48,7 +48,8 @@ bool TensorDesc::contiguous() const {
 
 size_t TensorDesc::bytes() const {
   if (layout.packed()) return static_cast<size_t>(layout.strides[0]);
-  if (layout.blocked()) return static_cast<size_t>(numel(physical_dims(shape, layout))) * size_of(dtype);
+  if (layout.blocked())
+    return static_cast<size_t>(numel(physical_dims(shape, layout))) * size_of(dtype);
   int64_t last = layout.offset;
   for (size_t d = 0; d < shape.size(); ++d) {
     if (shape[d] == 0) return 0;
@@ -67,7 +68,8 @@ uint64_t TensorDesc::hash(uint64_t seed) const {
 
 Physical physical_of(const TensorDesc& desc) {
   if (!desc.layout.blocked()) return {desc.shape, desc.layout.strides};
-  check(!desc.layout.packed(), "a packed tensor has no strides; only the kernel it is for reads it");
+  check(!desc.layout.packed(),
+        "a packed tensor has no strides; only the kernel it is for reads it");
   const Shape dims = physical_dims(desc.shape, desc.layout);
   return {dims, contiguous_strides(dims)};
 }

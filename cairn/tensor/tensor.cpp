@@ -18,14 +18,17 @@ int64_t Tensor::size(int64_t axis, Loc loc) const {
 
 Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   check(!known(loc)->grad_fn, "set_requires_grad: only leaves can be told; detach() first");
-  check(!on || is_float(dtype()), "set_requires_grad: a tensor of {} has no gradient", name_of(dtype()));
+  check(!on || is_float(dtype()), "set_requires_grad: a tensor of {} has no gradient",
+        name_of(dtype()));
   if (impl_->requires_grad != on) note_mode_change();
   impl_->requires_grad = on;
   return *this;
 }
 
 Tensor empty(const Shape& shape, DType dtype) {
-  check(is_possible(shape), "empty: a tensor cannot be {}: sizes are 0 or more, and at most 2^60 elements", to_string(shape));
+  check(is_possible(shape),
+        "empty: a tensor cannot be {}: sizes are 0 or more, and at most 2^60 elements",
+        to_string(shape));
   Ref<TensorImpl> impl(new TensorImpl);
   impl->desc = TensorDesc(dtype, shape);
   impl->buffer = new Buffer(current_backend(), impl->desc.bytes());

@@ -1,11 +1,11 @@
 // Tensor: a handle to an immutable value, or to a State.
 //
-// A value never changes; `x += y` rebinds the handle. Only a State (parameter, buffer, optimizer slot,
-// cache; see state()) can be assigned, with assign(). Handles of one State share it.
-// Inside compile() a tensor may be *traced*: it has a description but no memory yet.
+// A value never changes; `x += y` rebinds the handle. Only a State (parameter, buffer, optimizer
+// slot, cache; see state()) can be assigned, with assign(). Handles of one State share it. Inside
+// compile() a tensor may be *traced*: it has a description but no memory yet.
 //
-// A handle may be undefined (Tensor()). Every method but defined(), ref() and impl() then throws Error, with the
-// function that asked, the module's path and the user's line.
+// A handle may be undefined (Tensor()). Every method but defined(), ref() and impl() then throws
+// Error, with the function that asked, the module's path and the user's line.
 #pragma once
 #include <source_location>
 #include <span>
@@ -20,14 +20,16 @@ namespace cairn {
 // Where a call was made from.
 using Loc = std::source_location;
 
-// The trace that runs on this thread; 0: none. What is made meanwhile, with memory of its own, is a constant of the trace.
+// The trace that runs on this thread; 0: none. What is made meanwhile, with memory of its own, is a
+// constant of the trace.
 inline constinit thread_local uint32_t trace_of_thread = 0;
 
 struct TensorImpl : RefCounted {
   TensorDesc desc;
-  Ref<Buffer> buffer;       // null while traced
-  int32_t value = -1;       // traced: the number of the value in the recorder's graph
-  uint32_t trace = trace_of_thread;  // traced: which recorder; else: the trace during which it was made
+  Ref<Buffer> buffer;  // null while traced
+  int32_t value = -1;  // traced: the number of the value in the recorder's graph
+  uint32_t trace =
+      trace_of_thread;  // traced: which recorder; else: the trace during which it was made
   bool requires_grad = false;
   bool is_state = false;
   bool retired = false;     // a parameter whose module was replaced by another
@@ -56,16 +58,19 @@ class Tensor {
   bool is_state(Loc loc = Loc::current()) const { return known(loc)->is_state; }
   bool traced(Loc loc = Loc::current()) const { return known(loc)->value >= 0; }
 
-  // Autograd. requires_grad() is true for leaves that want a gradient and for all computed from them.
+  // Autograd. requires_grad() is true for leaves that want a gradient and for all computed from
+  // them.
   bool requires_grad(Loc loc = Loc::current()) const { return known(loc)->requires_grad; }
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());  // leaves only
-  Tensor detach(Loc loc = Loc::current()) const;                        // the same value, outside the tape
-  // What backward() left; undefined when there is none. Inside compile(): as at this place of each call.
+  Tensor detach(Loc loc = Loc::current()) const;  // the same value, outside the tape
+  // What backward() left; undefined when there is none. Inside compile(): as at this place of each
+  // call.
   Tensor grad(Loc loc = Loc::current()) const;
   // Of the tensor's shape; undefined: clears it.
   void set_grad(const Tensor& gradient, Loc loc = Loc::current()) const;
 
-  // Values on the host, in logical row-major order. Errors while traced ("reading a value while tracing").
+  // Values on the host, in logical row-major order. Errors while traced ("reading a value while
+  // tracing").
   template <class T>
   std::vector<T> to_vector(Loc loc = Loc::current()) const;
   double item(Loc loc = Loc::current()) const;  // one element, any dtype
@@ -75,7 +80,8 @@ class Tensor {
 
  private:
   TensorImpl* known(const Loc& loc) const {
-    if (!impl_) [[unlikely]] use_of_undefined(loc);
+    if (!impl_) [[unlikely]]
+      use_of_undefined(loc);
     return impl_.get();
   }
   [[noreturn]] static void use_of_undefined(const Loc& loc);  // ops/state.cpp

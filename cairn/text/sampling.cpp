@@ -6,7 +6,6 @@
 
 #include "cairn/base/invalid_option.h"
 
-
 namespace cairn::text {
 namespace {
 
@@ -65,11 +64,13 @@ void check_logits(const char* what, std::span<const float> logits) {
   check(!logits.empty(), "{}: no logits", what);
   bool any = false;
   for (float logit : logits) {
-    check(!std::isnan(logit) && logit < INFINITY, "{}: a logit is {}: the weights are damaged", what,
-          std::isnan(logit) ? "NaN" : "infinite");
+    check(!std::isnan(logit) && logit < INFINITY, "{}: a logit is {}: the weights are damaged",
+          what, std::isnan(logit) ? "NaN" : "infinite");
     any |= std::isfinite(logit);
   }
-  check(any, "{}: all logits are minus infinity: the weights are damaged, or every token is ruled out", what);
+  check(any,
+        "{}: all logits are minus infinity: the weights are damaged, or every token is ruled out",
+        what);
 }
 
 int64_t sample_token(std::span<const float> logits, const SamplingOptions& options,

@@ -95,7 +95,8 @@ std::vector<int64_t> CharTokenizer::encode(std::string_view text, const std::str
 
 std::string CharTokenizer::decode(const std::vector<int64_t>& tokens) const {
   std::string text;
-  for (int64_t token : tokens) append_utf8(text, vocabulary_[static_cast<size_t>(checked(token, size()))]);
+  for (int64_t token : tokens)
+    append_utf8(text, vocabulary_[static_cast<size_t>(checked(token, size()))]);
   return text;
 }
 
@@ -127,9 +128,7 @@ std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::str
   }
   try {
     return std::make_unique<CharTokenizer>(std::move(vocabulary));
-  } catch (const Error& error) {
-    fail("'{}': {}", name, error.what());
-  }
+  } catch (const Error& error) { fail("'{}': {}", name, error.what()); }
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {

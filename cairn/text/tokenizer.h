@@ -13,7 +13,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   virtual std::string kind() const = 0;  // "char" or "byte"
-  virtual int64_t size() const = 0;          // tokens are 0 .. size() - 1
+  virtual int64_t size() const = 0;      // tokens are 0 .. size() - 1
   // `name` says in errors where the text came from ("the prompt", a file name).
   virtual std::vector<int64_t> encode(std::string_view text, const std::string& name) const = 0;
   virtual std::string decode(

@@ -134,9 +134,7 @@ bool was_not_chosen(const Json& config, const std::string& key, const Json& valu
 void read_key(AnyOption& option, const Json& value, const std::string& file) {
   try {
     option.read(value);
-  } catch (const InvalidOption& e) {
-    fail_at(file, option.name(), e.reason());
-  }
+  } catch (const InvalidOption& e) { fail_at(file, option.name(), e.reason()); }
 }
 
 }  // namespace
@@ -201,9 +199,7 @@ void Option<T>::parse(const std::string& text) {
       if (state_ != State::given) value_.clear();
       value_.push_back(text_to<typename ListOf<T>::Entry>(text, range_));
     }
-  } catch (const std::invalid_argument& e) {
-    refuse(e.what());
-  }
+  } catch (const std::invalid_argument& e) { refuse(e.what()); }
   state_ = State::given;
   check_range();
 }
@@ -212,9 +208,7 @@ template <class T>
 void Option<T>::read(const Json& value) {
   try {
     value_ = json_to<T>(value);
-  } catch (const std::invalid_argument& e) {
-    refuse(e.what());
-  }
+  } catch (const std::invalid_argument& e) { refuse(e.what()); }
   state_ = State::given;
   check_range();
 }

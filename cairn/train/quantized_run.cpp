@@ -58,9 +58,7 @@ nn::AnyModule with_weights(const SavedModel& saved, const nn::AnyModule& network
            saved.weights, name);
   try {
     return quantize::QuantizedNetwork(network, q);
-  } catch (const Error& e) {
-    fail("'{}': {}", saved.weights, e.what());
-  }
+  } catch (const Error& e) { fail("'{}': {}", saved.weights, e.what()); }
 }
 
 }  // namespace cairn::train

@@ -47,9 +47,7 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   const std::string file = run.file("config.json");
   try {
     run.config_ = Json::parse(io::read_text_file(file));
-  } catch (const nlohmann::json::exception& e) {
-    fail("{}: not valid JSON: {}", file, e.what());
-  }
+  } catch (const nlohmann::json::exception& e) { fail("{}: not valid JSON: {}", file, e.what()); }
   const auto name = run.config_.is_object() ? run.config_.find("task") : run.config_.end();
   check(name != run.config_.end() && name->is_string(),
         "'{}' does not say which task the run is of: it is damaged", file);

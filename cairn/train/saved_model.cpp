@@ -40,9 +40,7 @@ void load_weights(const SavedModel& saved, const nn::Module& network) {
   const NamedTensors weights = read_weights(saved.weights);
   try {
     network.load_state_dict(weights);
-  } catch (const Error& e) {
-    fail("'{}': {}", saved.weights, e.what());
-  }
+  } catch (const Error& e) { fail("'{}': {}", saved.weights, e.what()); }
 }
 
 }  // namespace cairn::train

@@ -102,9 +102,8 @@ TEST(Allocations, RandomNumbers) {
   nn::Linear first(12, 20), last(20, 1);
   nn::Sequential net(first, last);
   const Tensor x = randn({6, 12});
-  expect_training_without<optim::SGD>(net, optim::SgdOptions{.lr = 0.01}, [=] {
-    return mean(square(last(dropout(first(x), 0.3))));
-  });
+  expect_training_without<optim::SGD>(net, optim::SgdOptions{.lr = 0.01},
+                                      [=] { return mean(square(last(dropout(first(x), 0.3)))); });
 }
 
 TEST(Allocations, LstmLanguageModel) { expect_language_model_without(models::LstmLm(40, 12), 40); }

@@ -1,5 +1,6 @@
-// The attention kernels against plain loops in double, over shapes that do not fit any block, with layouts
-// as models have them, and with memory that is poisoned wherever the kernels must not look or write.
+// The attention kernels against plain loops in double, over shapes that do not fit any block, with
+// layouts as models have them, and with memory that is poisoned wherever the kernels must not look
+// or write.
 #include "cairn/backend/cpu/attention/attention.h"
 
 #include <gtest/gtest.h>
@@ -50,7 +51,8 @@ struct Array {
   void expect_gaps_untouched(const char* what) {
     std::vector<float> copy = memory;
     for_each([&](float& x, int64_t) { copy[&x - memory.data()] = poison; });
-    for (float x : copy) ASSERT_EQ(std::memcmp(&x, &poison, sizeof x), 0) << what << " was written outside";
+    for (float x : copy)
+      ASSERT_EQ(std::memcmp(&x, &poison, sizeof x), 0) << what << " was written outside";
   }
 };
 
@@ -63,23 +65,27 @@ struct Workspace {
   }
   void* data() { return memory.data(); }
   void expect_canary() const {
-    for (size_t i = count; i < memory.size(); ++i) ASSERT_EQ(memory[i], kCanary) << "workspace overrun";
+    for (size_t i = count; i < memory.size(); ++i)
+      ASSERT_EQ(memory[i], kCanary) << "workspace overrun";
   }
 };
 
 void fill_random(std::vector<double>& x, int64_t count, PhiloxStream& random) {
   x.resize(count);
-  for (double& value : x) value = random.normal();  // f32 values, so that both sides read the same numbers
+  for (double& value : x)
+    value = random.normal();  // f32 values, so that both sides read the same numbers
 }
 
-Case make_case(const AttentionShape& s, const AttentionOptions& o = {}, bool lengths = false, bool mask = false) {
+Case make_case(const AttentionShape& s, const AttentionOptions& o = {}, bool lengths = false,
+               bool mask = false) {
   Case c{.shape = s, .options = o, .seed = 0x123456789abcull, .offset = 0x1'0000'0007ull};
   PhiloxStream random(s.queries * 1000 + s.keys * 10 + s.dim);
   fill_random(c.q, s.batch * s.heads * s.queries * s.dim, random);
   fill_random(c.k, s.batch * s.kv_heads * s.keys * s.dim, random);
   fill_random(c.v, s.batch * s.kv_heads * s.keys * s.dim, random);
   if (lengths)
-    for (int64_t b = 0; b < s.batch; ++b) c.lengths.push_back(static_cast<int32_t>((s.keys * (b + 1)) / (s.batch + 1)));
+    for (int64_t b = 0; b < s.batch; ++b)
+      c.lengths.push_back(static_cast<int32_t>((s.keys * (b + 1)) / (s.batch + 1)));
   if (mask) {
     fill_random(c.mask, s.batch * s.heads * s.queries * s.keys, random);
     for (double& m : c.mask)
@@ -88,7 +94,8 @@ Case make_case(const AttentionShape& s, const AttentionOptions& o = {}, bool len
   return c;
 }
 
-// Relative to the largest value, or to the inputs (of order 1) where the true result cancels to nothing.
+// Relative to the largest value, or to the inputs (of order 1) where the true result cancels to
+// nothing.
 void expect_near(Array& got, const std::vector<double>& want, double tolerance, const char* what) {
   double top = 1;
   for (double w : want) top = std::max(top, std::abs(w));
@@ -110,21 +117,30 @@ struct Trial {
   AttentionPlan plan;
 
   Trial(const Case& c, Layout layout, int threads = 2)
-      : c(c), layout(layout), threads(threads),
+      : c(c),
+        layout(layout),
+        threads(threads),
         q(c.shape.batch, c.shape.heads, c.shape.queries, c.shape.dim, layout, kNaN),
         k(c.shape.batch, c.shape.kv_heads, c.shape.keys, c.shape.dim, layout, kNaN),
         v(c.shape.batch, c.shape.kv_heads, c.shape.keys, c.shape.dim, layout, kNaN),
         out(c.shape.batch, c.shape.heads, c.shape.queries, c.shape.dim, layout, kCanary),
-        lse(c.shape.batch * c.shape.heads * c.shape.queries + 1, kCanary), mask(c.mask.begin(), c.mask.end()) {
+        lse(c.shape.batch * c.shape.heads * c.shape.queries + 1, kCanary),
+        mask(c.mask.begin(), c.mask.end()) {
     q.for_each([&](float& x, int64_t i) { x = static_cast<float>(c.q[i]); });
     k.for_each([&](float& x, int64_t i) { x = key_exists(i) ? static_cast<float>(c.k[i]) : kNaN; });
     v.for_each([&](float& x, int64_t i) { x = key_exists(i) ? static_cast<float>(c.v[i]) : kNaN; });
     const AttentionShape& s = c.shape;
-    in = {.q = q.data(), .k = k.data(), .v = v.data(), .q_strides = q.strides, .k_strides = k.strides,
-          .v_strides = v.strides, .lengths = c.lengths.empty() ? nullptr : this->c.lengths.data(),
+    in = {.q = q.data(),
+          .k = k.data(),
+          .v = v.data(),
+          .q_strides = q.strides,
+          .k_strides = k.strides,
+          .v_strides = v.strides,
+          .lengths = c.lengths.empty() ? nullptr : this->c.lengths.data(),
           .mask = mask.empty() ? nullptr : mask.data(),
           .mask_strides = {s.heads * s.queries * s.keys, s.queries * s.keys, s.keys},
-          .seed = c.seed, .offset = c.offset};
+          .seed = c.seed,
+          .offset = c.offset};
     set_num_threads(threads);
     plan = plan_attention(s, c.options, threads);
   }
@@ -167,12 +183,21 @@ struct Trial {
             Array(s.batch, s.kv_heads, s.keys, s.dim, layout, kCanary)};
     Workspace work(plan.backward_workspace);
     attention_backward(plan, in,
-                       {.out = out.data(), .lse = lse.data(), .dout = dout.data(), .out_strides = out.strides,
-                        .dout_strides = dout.strides, .dq = g.dq.data(), .dk = g.dk.data(), .dv = g.dv.data(),
-                        .dq_strides = g.dq.strides, .dk_strides = g.dk.strides, .dv_strides = g.dv.strides},
+                       {.out = out.data(),
+                        .lse = lse.data(),
+                        .dout = dout.data(),
+                        .out_strides = out.strides,
+                        .dout_strides = dout.strides,
+                        .dq = g.dq.data(),
+                        .dk = g.dk.data(),
+                        .dv = g.dv.data(),
+                        .dq_strides = g.dq.strides,
+                        .dk_strides = g.dk.strides,
+                        .dv_strides = g.dv.strides},
                        work.data());
     work.expect_canary();
-    g.dq.expect_gaps_untouched("dq"), g.dk.expect_gaps_untouched("dk"), g.dv.expect_gaps_untouched("dv");
+    g.dq.expect_gaps_untouched("dq"), g.dk.expect_gaps_untouched("dk"),
+        g.dv.expect_gaps_untouched("dv");
     return g;
   }
   void check_backward() {
@@ -190,9 +215,10 @@ struct Trial {
   }
   std::string describe() const {
     const AttentionShape& s = c.shape;
-    return fmt::format("B {} Hq {} Hkv {} Tq {} Tk {} D {} causal {} dropout {} lengths {} mask {} layout {}", s.batch,
-                       s.heads, s.kv_heads, s.queries, s.keys, s.dim, c.options.causal, c.options.dropout,
-                       !c.lengths.empty(), !c.mask.empty(), static_cast<int>(layout));
+    return fmt::format(
+        "B {} Hq {} Hkv {} Tq {} Tk {} D {} causal {} dropout {} lengths {} mask {} layout {}",
+        s.batch, s.heads, s.kv_heads, s.queries, s.keys, s.dim, c.options.causal, c.options.dropout,
+        !c.lengths.empty(), !c.mask.empty(), static_cast<int>(layout));
   }
 };
 
@@ -201,42 +227,55 @@ class AttentionSizes : public ::testing::TestWithParam<Sizes> {};
 
 TEST_P(AttentionSizes, AgreesWithLoopsInDouble) {
   const auto [tq, tk, d] = GetParam();
-  const AttentionShape one{.batch = 1, .heads = 2, .kv_heads = 2, .queries = tq, .keys = tk, .dim = d};
-  const AttentionShape grouped{.batch = 2, .heads = 4, .kv_heads = 2, .queries = tq, .keys = tk, .dim = d};
+  const AttentionShape one{
+      .batch = 1, .heads = 2, .kv_heads = 2, .queries = tq, .keys = tk, .dim = d};
+  const AttentionShape grouped{
+      .batch = 2, .heads = 4, .kv_heads = 2, .queries = tq, .keys = tk, .dim = d};
   Trial(make_case(one), Layout::heads_first).check();
   Trial(make_case(one, {.causal = true}), Layout::wide).check();
   Trial(make_case(grouped, {.scale = 0.3f}, true), Layout::tokens_first).check();
   Trial(make_case(grouped, {.causal = true}, true, true), Layout::wide).check();
-  Trial(make_case(grouped, {.causal = true, .causal_from_length = true}, true), Layout::heads_first).check();
+  Trial(make_case(grouped, {.causal = true, .causal_from_length = true}, true), Layout::heads_first)
+      .check();
   Trial(make_case(one, {.dropout = 0.3f}, false, true), Layout::tokens_first).check();
   Trial(make_case(grouped, {.causal = true, .dropout = 0.1f}, true), Layout::wide).check();
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionSizes,
-                         ::testing::Combine(::testing::Values(1, 3, 17, 65, 130), ::testing::Values(1, 5, 64, 131),
+                         ::testing::Combine(::testing::Values(1, 3, 17, 65, 130),
+                                            ::testing::Values(1, 5, 64, 131),
                                             ::testing::Values(1, 8, 20, 40, 64, 80)));
 
 TEST(Attention, ManySmallAndOneLargeHead) {
-  Trial(make_case({.batch = 5, .heads = 3, .kv_heads = 1, .queries = 33, .keys = 33, .dim = 16}, {.causal = true}),
-      Layout::wide, 3).check();
-  Trial(make_case({.batch = 1, .heads = 1, .kv_heads = 1, .queries = 300, .keys = 420, .dim = 64}, {.causal = true}),
-      Layout::heads_first, 4).check();
+  Trial(make_case({.batch = 5, .heads = 3, .kv_heads = 1, .queries = 33, .keys = 33, .dim = 16},
+                  {.causal = true}),
+        Layout::wide, 3)
+      .check();
+  Trial(make_case({.batch = 1, .heads = 1, .kv_heads = 1, .queries = 300, .keys = 420, .dim = 64},
+                  {.causal = true}),
+        Layout::heads_first, 4)
+      .check();
 }
 
 TEST(Attention, NothingToDo) {
-  Trial(make_case({.batch = 0, .heads = 2, .kv_heads = 2, .queries = 3, .keys = 3, .dim = 8}), Layout::heads_first)
+  Trial(make_case({.batch = 0, .heads = 2, .kv_heads = 2, .queries = 3, .keys = 3, .dim = 8}),
+        Layout::heads_first)
       .check();
-  Trial(make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = 0, .keys = 3, .dim = 8}), Layout::heads_first)
+  Trial(make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = 0, .keys = 3, .dim = 8}),
+        Layout::heads_first)
       .check();
-  Trial(make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = 20, .keys = 0, .dim = 8}), Layout::heads_first)
+  Trial(make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = 20, .keys = 0, .dim = 8}),
+        Layout::heads_first)
       .check();
 }
 
-// Queries that see no key: a zero length, a mask of -infinity, a causal diagonal that starts below them.
+// Queries that see no key: a zero length, a mask of -infinity, a causal diagonal that starts below
+// them.
 TEST(Attention, RowsWithoutKeysGiveZeros) {
   for (int64_t queries : {2, 40}) {
-    Case c = make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 7, .dim = 16},
-                       {.causal = true}, true, true);
+    Case c =
+        make_case({.batch = 2, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 7, .dim = 16},
+                  {.causal = true}, true, true);
     c.lengths = {0, 7};
     for (int64_t i = 0; i < 7; ++i) c.mask[c.mask.size() - 1 - i] = -INFINITY;
     Trial run(c, Layout::wide);
@@ -249,11 +288,14 @@ TEST(Attention, RowsWithoutKeysGiveZeros) {
 }
 
 TEST(Attention, MaskBroadcastsByZeroStrides) {
-  const AttentionShape s{.batch = 2, .heads = 3, .kv_heads = 3, .queries = 21, .keys = 70, .dim = 24};
+  const AttentionShape s{
+      .batch = 2, .heads = 3, .kv_heads = 3, .queries = 21, .keys = 70, .dim = 24};
   for (int kept = 0; kept < 8; ++kept) {  // which of batch, head and query the mask has
     Case c = make_case(s, {}, false, true);
     const auto source = [&](int64_t b, int64_t h, int64_t i, int64_t j) {
-      return ((b * (kept & 1) * s.heads + h * (kept >> 1 & 1)) * s.queries + i * (kept >> 2 & 1)) * s.keys + j;
+      return ((b * (kept & 1) * s.heads + h * (kept >> 1 & 1)) * s.queries + i * (kept >> 2 & 1)) *
+                 s.keys +
+             j;
     };
     std::vector<double> full(c.mask.size());
     size_t at = 0;
@@ -265,8 +307,8 @@ TEST(Attention, MaskBroadcastsByZeroStrides) {
     c.mask = full;
     Trial run(c, Layout::heads_first);
     run.in.mask = compact.data();
-    run.in.mask_strides = {(kept & 1) * s.heads * s.queries * s.keys, (kept >> 1 & 1) * s.queries * s.keys,
-                           (kept >> 2 & 1) * s.keys};
+    run.in.mask_strides = {(kept & 1) * s.heads * s.queries * s.keys,
+                           (kept >> 1 & 1) * s.queries * s.keys, (kept >> 2 & 1) * s.keys};
     run.check();
   }
 }
@@ -275,8 +317,9 @@ TEST(Attention, DecodesFromALongCache) {
   for (int threads : {1, 2, 5})
     for (int64_t queries : {1, 3})
       for (auto layout : {Layout::heads_first, Layout::tokens_first}) {
-        Case c = make_case({.batch = 2, .heads = 4, .kv_heads = 2, .queries = queries, .keys = 1000, .dim = 80},
-                           {.causal = true, .causal_from_length = true}, true);
+        Case c = make_case(
+            {.batch = 2, .heads = 4, .kv_heads = 2, .queries = queries, .keys = 1000, .dim = 80},
+            {.causal = true, .causal_from_length = true}, true);
         c.lengths = {389, 5};
         Trial run(c, layout, threads);
         EXPECT_TRUE(run.plan.decode);
@@ -289,24 +332,29 @@ std::vector<float> bits_of(const Case& c, int threads) {
   run.forward();
   Trial::Grads g = run.backward(run.upstream());
   std::vector<float> all = run.out.memory;
-  for (const Array* a : {&g.dq, &g.dk, &g.dv}) all.insert(all.end(), a->memory.begin(), a->memory.end());
+  for (const Array* a : {&g.dq, &g.dk, &g.dv})
+    all.insert(all.end(), a->memory.begin(), a->memory.end());
   return all;
 }
 
 TEST(Attention, SameBitsEveryTimeWithAnyThreads) {
-  const Case c = make_case({.batch = 3, .heads = 4, .kv_heads = 2, .queries = 150, .keys = 150, .dim = 40},
-                           {.causal = true, .dropout = 0.2f}, true);
+  const Case c =
+      make_case({.batch = 3, .heads = 4, .kv_heads = 2, .queries = 150, .keys = 150, .dim = 40},
+                {.causal = true, .dropout = 0.2f}, true);
   const std::vector<float> first = bits_of(c, 1);
   for (int threads : {1, 2, 2, 3}) {
     const std::vector<float> again = bits_of(c, threads);
-    ASSERT_EQ(std::memcmp(first.data(), again.data(), first.size() * sizeof(float)), 0) << threads << " threads";
+    ASSERT_EQ(std::memcmp(first.data(), again.data(), first.size() * sizeof(float)), 0)
+        << threads << " threads";
   }
 }
 
 TEST(Attention, DropoutDependsOnSeedAndOffsetAndKeepsItsShare) {
-  const AttentionShape s{.batch = 1, .heads = 1, .kv_heads = 1, .queries = 128, .keys = 131, .dim = 8};
+  const AttentionShape s{
+      .batch = 1, .heads = 1, .kv_heads = 1, .queries = 128, .keys = 131, .dim = 8};
   Case c = make_case(s, {.dropout = 0.25f});
-  std::fill(c.q.begin(), c.q.end(), 0.0);  // uniform weights, values 1: the output counts the kept ones
+  std::fill(c.q.begin(), c.q.end(),
+            0.0);  // uniform weights, values 1: the output counts the kept ones
   std::fill(c.v.begin(), c.v.end(), 1.0);
   const auto mean = [&](uint64_t seed, uint64_t offset) {
     c.seed = seed, c.offset = offset;
@@ -335,7 +383,7 @@ TEST(Attention, GradientsMatchFiniteDifferences) {
     for (size_t i = 0; i < dout.size(); ++i) sum += dout[i] * r.out[i];
     return sum;
   };
-  const auto compare = [&](std::vector<double> Case::* field, Array& grad) {
+  const auto compare = [&](std::vector<double> Case::*field, Array& grad) {
     grad.for_each([&](float& x, int64_t i) {
       Case plus = c, minus = c;
       (plus.*field)[i] += 1e-5, (minus.*field)[i] -= 1e-5;
@@ -347,7 +395,8 @@ TEST(Attention, GradientsMatchFiniteDifferences) {
 
 TEST(Attention, NaNAndInfinityShow) {
   for (int64_t queries : {1, 40}) {
-    Case c = make_case({.batch = 1, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 70, .dim = 16});
+    Case c = make_case(
+        {.batch = 1, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 70, .dim = 16});
     c.k[5] = kNaN;
     Trial run(c, Layout::heads_first);
     run.forward();
@@ -358,24 +407,28 @@ TEST(Attention, NaNAndInfinityShow) {
 
 TEST(Attention, LargeScoresDoNotOverflow) {
   for (int64_t queries : {1, 40}) {
-    Case c = make_case({.batch = 1, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 70, .dim = 16},
-                       {.scale = 50});
+    Case c = make_case(
+        {.batch = 1, .heads = 2, .kv_heads = 2, .queries = queries, .keys = 70, .dim = 16},
+        {.scale = 50});
     Trial run(c, Layout::heads_first);
     run.forward();
-    expect_near(run.out, forward(c).out, 2e-4, "out");  // scores of some 1000: their rounding is what remains
+    expect_near(run.out, forward(c).out, 2e-4,
+                "out");  // scores of some 1000: their rounding is what remains
   }
 }
 
 TEST(Attention, WorkspaceStaysSmall) {
-  const AttentionPlan plan =
-      plan_attention({.batch = 1, .heads = 8, .kv_heads = 8, .queries = 8192, .keys = 8192, .dim = 64}, {}, 2);
+  const AttentionPlan plan = plan_attention(
+      {.batch = 1, .heads = 8, .kv_heads = 8, .queries = 8192, .keys = 8192, .dim = 64}, {}, 2);
   EXPECT_LT(plan.forward_workspace, 1u << 20);
   EXPECT_LT(plan.backward_workspace, 1u << 20);
 }
 
 TEST(Attention, BadShapesAreNamed) {
-  EXPECT_THROW(plan_attention({.heads = 6, .kv_heads = 4, .queries = 1, .keys = 1, .dim = 8}, {}), Error);
-  EXPECT_THROW(plan_attention({.heads = 1, .kv_heads = 1, .queries = 1, .keys = 1, .dim = 0}, {}), Error);
+  EXPECT_THROW(plan_attention({.heads = 6, .kv_heads = 4, .queries = 1, .keys = 1, .dim = 8}, {}),
+               Error);
+  EXPECT_THROW(plan_attention({.heads = 1, .kv_heads = 1, .queries = 1, .keys = 1, .dim = 0}, {}),
+               Error);
   EXPECT_THROW(plan_attention({.queries = 1, .keys = 1, .dim = 8}, {.dropout = 1}), Error);
 }
 

@@ -1,4 +1,5 @@
-// Attention by plain loops in double over contiguous [B, H, T, D] arrays: what the kernels must agree with.
+// Attention by plain loops in double over contiguous [B, H, T, D] arrays: what the kernels must
+// agree with.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -15,12 +16,14 @@ namespace cairn::cpu::attention_testing {
 struct Case {
   AttentionShape shape;
   AttentionOptions options;
-  std::vector<double> q{}, k{}, v{};    // [B, H, T, D]
-  std::vector<int32_t> lengths{};       // [B] or empty
-  std::vector<double> mask{};           // [B, Hq, Tq, Tk] or empty
+  std::vector<double> q{}, k{}, v{};  // [B, H, T, D]
+  std::vector<int32_t> lengths{};     // [B] or empty
+  std::vector<double> mask{};         // [B, Hq, Tq, Tk] or empty
   uint64_t seed = 0, offset = 0;
 
-  double scale() const { return options.scale != 0 ? options.scale : 1 / std::sqrt(double(shape.dim)); }
+  double scale() const {
+    return options.scale != 0 ? options.scale : 1 / std::sqrt(double(shape.dim));
+  }
   int64_t length(int64_t b) const {
     return lengths.empty() ? shape.keys : std::clamp<int64_t>(lengths[b], 0, shape.keys);
   }
@@ -42,7 +45,8 @@ struct Gradients {
   std::vector<double> dq, dk, dv;
 };
 
-// Calls visit(b, h, kv_head, i, scores) for every query with its Tk scores (-infinity where hidden).
+// Calls visit(b, h, kv_head, i, scores) for every query with its Tk scores (-infinity where
+// hidden).
 template <class Visit>
 void for_each_query(const Case& c, Visit visit) {
   const AttentionShape& s = c.shape;
@@ -75,15 +79,17 @@ inline Result forward(const Case& c) {
   Result r;
   r.out.assign(s.batch * s.heads * s.queries * s.dim, 0);
   r.lse.assign(s.batch * s.heads * s.queries, 0);
-  for_each_query(c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
-    const int64_t row = (b * s.heads + h) * s.queries + i;
-    const double lse = r.lse[row] = logsumexp(scores);
-    for (int64_t j = 0; j < s.keys && lse != -INFINITY; ++j) {
-      const double p = std::exp(scores[j] - lse) * c.kept(row * s.keys + j);
-      for (int64_t d = 0; d < s.dim; ++d)
-        r.out[row * s.dim + d] += p == 0 ? 0 : p * c.v[((b * s.kv_heads + kv) * s.keys + j) * s.dim + d];
-    }
-  });
+  for_each_query(
+      c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
+        const int64_t row = (b * s.heads + h) * s.queries + i;
+        const double lse = r.lse[row] = logsumexp(scores);
+        for (int64_t j = 0; j < s.keys && lse != -INFINITY; ++j) {
+          const double p = std::exp(scores[j] - lse) * c.kept(row * s.keys + j);
+          for (int64_t d = 0; d < s.dim; ++d)
+            r.out[row * s.dim + d] +=
+                p == 0 ? 0 : p * c.v[((b * s.kv_heads + kv) * s.keys + j) * s.dim + d];
+        }
+      });
   return r;
 }
 
@@ -91,25 +97,26 @@ inline Gradients backward(const Case& c, const Result& r, const std::vector<doub
   const AttentionShape& s = c.shape;
   Gradients g;
   g.dq.assign(c.q.size(), 0), g.dk.assign(c.k.size(), 0), g.dv.assign(c.v.size(), 0);
-  for_each_query(c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
-    const int64_t row = (b * s.heads + h) * s.queries + i;
-    if (r.lse[row] == -INFINITY) return;
-    double delta = 0;
-    for (int64_t d = 0; d < s.dim; ++d) delta += dout[row * s.dim + d] * r.out[row * s.dim + d];
-    for (int64_t j = 0; j < s.keys; ++j) {
-      const double p = std::exp(scores[j] - r.lse[row]), kept = c.kept(row * s.keys + j);
-      if (p == 0) continue;
-      const int64_t key = ((b * s.kv_heads + kv) * s.keys + j) * s.dim;
-      double dp = 0;
-      for (int64_t d = 0; d < s.dim; ++d) dp += dout[row * s.dim + d] * c.v[key + d] * kept;
-      const double ds = p * (dp - delta) * c.scale();
-      for (int64_t d = 0; d < s.dim; ++d) {
-        g.dv[key + d] += p * kept * dout[row * s.dim + d];
-        g.dq[row * s.dim + d] += ds * c.k[key + d];
-        g.dk[key + d] += ds * c.q[row * s.dim + d];
-      }
-    }
-  });
+  for_each_query(
+      c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
+        const int64_t row = (b * s.heads + h) * s.queries + i;
+        if (r.lse[row] == -INFINITY) return;
+        double delta = 0;
+        for (int64_t d = 0; d < s.dim; ++d) delta += dout[row * s.dim + d] * r.out[row * s.dim + d];
+        for (int64_t j = 0; j < s.keys; ++j) {
+          const double p = std::exp(scores[j] - r.lse[row]), kept = c.kept(row * s.keys + j);
+          if (p == 0) continue;
+          const int64_t key = ((b * s.kv_heads + kv) * s.keys + j) * s.dim;
+          double dp = 0;
+          for (int64_t d = 0; d < s.dim; ++d) dp += dout[row * s.dim + d] * c.v[key + d] * kept;
+          const double ds = p * (dp - delta) * c.scale();
+          for (int64_t d = 0; d < s.dim; ++d) {
+            g.dv[key + d] += p * kept * dout[row * s.dim + d];
+            g.dq[row * s.dim + d] += ds * c.k[key + d];
+            g.dk[key + d] += ds * c.q[row * s.dim + d];
+          }
+        }
+      });
   return g;
 }
 

@@ -37,7 +37,8 @@ TEST(Recompute, GivesTheSameGradientsOfInputsAndCapturedParameters) {
   const int before = net.runs;
   const Tensors again = grad({net.loss(x, true)}, {x, net.w, net.b});
   EXPECT_EQ(net.runs - before, 4);  // each layer twice
-  for (size_t i = 0; i < plain.size(); ++i) EXPECT_EQ(again[i].to_vector<float>(), plain[i].to_vector<float>()) << i;
+  for (size_t i = 0; i < plain.size(); ++i)
+    EXPECT_EQ(again[i].to_vector<float>(), plain[i].to_vector<float>()) << i;
 }
 
 TEST(Recompute, SecondGradients) {
@@ -68,13 +69,15 @@ TEST(Recompute, DrawsTheSameNumbersAndMovesTheGeneratorOnce) {
 TEST(Recompute, AssignsOnce) {
   Tensor count = state(tensor({0}));
   Tensor x = parameter(tensor({3}));
-  const Tensor y = recompute([&](const Tensors& in) {
-    {
-      NoGrad no_grad;
-      assign(count, count + 1.0);
-    }
-    return Tensors{square(in[0])};
-  }, {x})[0];
+  const Tensor y = recompute(
+      [&](const Tensors& in) {
+        {
+          NoGrad no_grad;
+          assign(count, count + 1.0);
+        }
+        return Tensors{square(in[0])};
+      },
+      {x})[0];
   backward(sum(y));
   EXPECT_EQ(count.item(), 1);
   EXPECT_EQ(x.grad().item(), 6);
@@ -83,9 +86,7 @@ TEST(Recompute, AssignsOnce) {
 TEST(Recompute, CompiledStepEqualsEager) {
   Net net;
   const Tensor x = input();
-  auto step = [&](Tensor t) {
-    return grad({net.loss(t, true)}, {net.w, net.b});
-  };
+  auto step = [&](Tensor t) { return grad({net.loss(t, true)}, {net.w, net.b}); };
   const Tensors eager = step(x);
   auto compiled = compile([&](Tensor t) { return grad({net.loss(t, true)}, {net.w, net.b}); });
   const Tensors got = compiled(x);

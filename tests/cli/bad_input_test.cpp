@@ -17,9 +17,7 @@ Outcome train_on(const std::string& data, Arguments more = {}, const Setting& se
     more.insert(more.end(), {"--out", folder / "run"});
   all.insert(all.end(), more.begin(), more.end());
   const Outcome o = cairn(all, setting);
-  if (o.status == 2) {
-    EXPECT_EQ(folder.entries(), 0) << "wrong usage wrote something";
-  }
+  if (o.status == 2) { EXPECT_EQ(folder.entries(), 0) << "wrong usage wrote something"; }
   return o;
 }
 

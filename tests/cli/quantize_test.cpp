@@ -44,8 +44,7 @@ TEST_F(QuantizeCommand, ARunInEightBits) {
   EXPECT_EQ(cairn({"predict", out(), folder_ / "picture.pgm", "--json"}).status, 0);
 
   expect_failure(cairn({"quantize", out(), "--out", folder_ / "again"}), 1, {"quantized already"});
-  expect_failure(cairn({"train", "--resume", out()}), 1,
-                 {"no training to resume"});
+  expect_failure(cairn({"train", "--resume", out()}), 1, {"no training to resume"});
   expect_failure(cairn({"report", out()}), 1, {"no training to report on"});
   expect_failure(quantize({"--out", out()}), 1, {"already holds a run"});
 

@@ -83,7 +83,8 @@ TEST(Compile, ShapesAndModesGetExecutablesOfTheirOwn) {
 
 // A two-layer network trained by hand-written SGD: the compiled step equals the eager one.
 struct Net {
-  Tensor w1 = parameter(randn({8, 5}) * 0.5), w2 = parameter(randn({3, 8}) * 0.5), b = parameter(zeros({3}));
+  Tensor w1 = parameter(randn({8, 5}) * 0.5), w2 = parameter(randn({3, 8}) * 0.5),
+         b = parameter(zeros({3}));
   Tensor step(const Tensor& x, const Tensor& y) {
     Tensor h = relu(layer_norm(linear(x, w1), {8}));
     Tensor loss = cross_entropy(linear(h, w2, b), y);
@@ -107,7 +108,8 @@ TEST(Compile, AWholeTrainingStepEqualsEager) {
     const double a = eager.step(x, y).item(), b = step(x, y).item();
     EXPECT_NEAR(a, b, 1e-6 * std::fabs(a));
   }
-  for (auto [p, q] : {std::pair{eager.w1, compiled.w1}, {eager.w2, compiled.w2}, {eager.b, compiled.b}}) {
+  for (auto [p, q] :
+       {std::pair{eager.w1, compiled.w1}, {eager.w2, compiled.w2}, {eager.b, compiled.b}}) {
     const auto va = values(p), vb = values(q);
     for (size_t i = 0; i < va.size(); ++i) EXPECT_NEAR(va[i], vb[i], 1e-5) << i;
   }
@@ -167,7 +169,9 @@ namespace {
 
 TEST(Compile, WeightsOfInferenceAreTransformedOnceAVersion) {
   Tensor w = state(tensor({1, 2}));
-  auto f = compile([&](Tensor x) { return matmul(reshape(x, {1, 2}), reshape(exp(w) * 2.0, {2, 1})); });
+  auto f = compile([&](Tensor x) {
+    return matmul(reshape(x, {1, 2}), reshape(exp(w) * 2.0, {2, 1}));
+  });
   EXPECT_NEAR(values(f(tensor({1, 0})))[0], 2 * std::exp(1.0), 1e-5);
   EXPECT_NEAR(values(f(tensor({1, 0})))[0], 2 * std::exp(1.0), 1e-5);
   assign(w, tensor({0, 0}));
@@ -235,7 +239,9 @@ TEST(Compile, AnActivationAndItsSlopeShareTheirFactor) {
 
 TEST(Compile, TheGradientOfAWeightLiesAsTheWeightDoes) {
   const Tensor w = parameter(randn({6, 4})), x = randn({9, 4}), t = randn({9, 6});
-  auto body = [&](Tensor x) { return grad({sum(matmul(x, permute(w, {1, 0})) * t)}, {w})[0] * 2.0; };
+  auto body = [&](Tensor x) {
+    return grad({sum(matmul(x, permute(w, {1, 0})) * t)}, {w})[0] * 2.0;
+  };
   auto step = compile(body);
   const auto compiled = values(step(x)), eager = values(body(x));
   for (size_t i = 0; i < eager.size(); ++i) EXPECT_NEAR(compiled[i], eager[i], 1e-5);
@@ -260,7 +266,8 @@ TEST(Compile, TheGradientOfASplitIsOneCopy) {
     EXPECT_FLOAT_EQ(compiled[r * 6 + 5], xv[r * 3 + 2]);
   }
   int embeds = 0;
-  for (const Node& node : f.last()->graph().nodes) embeds += std::string(node.op->name) == "embed_slice";
+  for (const Node& node : f.last()->graph().nodes)
+    embeds += std::string(node.op->name) == "embed_slice";
   EXPECT_EQ(embeds, 0);
 }
 

@@ -83,22 +83,30 @@ struct FixedWeight {
   Tensor (*run)(const Tensor& x, const Tensor& w);
 };
 const FixedWeight kFixedWeights[] = {
-    {{2, 5, 9, 7}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
-       return conv2d(x, w, {}, {.padding = {1}});
-     }},
-    {{1, 9, 4, 6, 5}, {8, 9, 3, 3, 3}, [](const Tensor& x, const Tensor& w) {
-       return conv3d(x, w, {}, {.padding = {1}});
-     }},
-    {{2, 5, 10, 8}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
+    {{2, 5, 9, 7},
+     {13, 5, 3, 3},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {.padding = {1}}); }},
+    {{1, 9, 4, 6, 5},
+     {8, 9, 3, 3, 3},
+     [](const Tensor& x, const Tensor& w) { return conv3d(x, w, {}, {.padding = {1}}); }},
+    {{2, 5, 10, 8},
+     {13, 5, 4, 4},
+     [](const Tensor& x, const Tensor& w) {
        return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
      }},
-    {{2, 5, 10, 8}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
+    {{2, 5, 10, 8},
+     {13, 5, 3, 3},
+     [](const Tensor& x, const Tensor& w) {
        return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
      }},
-    {{2, 13, 5, 4}, {13, 5, 3, 3}, [](const Tensor& x, const Tensor& w) {
+    {{2, 13, 5, 4},
+     {13, 5, 3, 3},
+     [](const Tensor& x, const Tensor& w) {
        return conv_transpose(x, w, {}, {.stride = {2}, .padding = {1}, .output_padding = {1}});
      }},
-    {{2, 13, 5, 4}, {13, 5, 4, 4}, [](const Tensor& x, const Tensor& w) {
+    {{2, 13, 5, 4},
+     {13, 5, 4, 4},
+     [](const Tensor& x, const Tensor& w) {
        return conv_transpose(x, w, {}, {.stride = {2}, .padding = {1}});
      }},
 };
@@ -131,27 +139,43 @@ TEST(Fold, WinogradKeepsItsTransformedWeightsUntilTheyAreAssigned) {
     }
 }
 
-// Convolutions of every kind: steps, dilation, padding of one side, one to three dimensions, a depth of several pieces,
-// a single pixel, more panels than pixels (of one block, of two) and the
+// Convolutions of every kind: steps, dilation, padding of one side, one to three dimensions, a
+// depth of several pieces, a single pixel, more panels than pixels (of one block, of two) and the
 // other way round.
 const FixedWeight kGathered[] = {
-    {{1, 13, 7, 7}, {70, 13, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
-    {{3, 520, 3, 5}, {40, 520, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
-    {{2, 300, 13, 12}, {330, 300, 1, 1}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
-    {{2, 16, 9, 8}, {24, 16, 1, 1}, [](const Tensor& x, const Tensor& w) {
-       return conv2d(x, w, {}, {.stride = {2}});
-     }},
-    {{2, 37, 12, 11}, {9, 37, 3, 3}, [](const Tensor& x, const Tensor& w) {
+    {{1, 13, 7, 7},
+     {70, 13, 1, 1},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{3, 520, 3, 5},
+     {40, 520, 1, 1},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{2, 300, 13, 12},
+     {330, 300, 1, 1},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{2, 16, 9, 8},
+     {24, 16, 1, 1},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {.stride = {2}}); }},
+    {{2, 37, 12, 11},
+     {9, 37, 3, 3},
+     [](const Tensor& x, const Tensor& w) {
        return conv2d(x, w, {}, {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}});
      }},
-    {{1, 8, 5, 5}, {8, 8, 5, 5}, [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
-    {{1, 16, 40, 40}, {16, 16, 3, 3}, [](const Tensor& x, const Tensor& w) {
+    {{1, 8, 5, 5},
+     {8, 8, 5, 5},
+     [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, {}); }},
+    {{1, 16, 40, 40},
+     {16, 16, 3, 3},
+     [](const Tensor& x, const Tensor& w) {
        return conv2d(x, w, {}, {.stride = {2}, .padding = {1}});
      }},
-    {{2, 11, 30}, {17, 11, 5}, [](const Tensor& x, const Tensor& w) {
+    {{2, 11, 30},
+     {17, 11, 5},
+     [](const Tensor& x, const Tensor& w) {
        return conv(x, w, {}, {.stride = {3}, .padding = {2}});
      }},
-    {{2, 9, 4, 6, 5}, {12, 9, 3, 2, 3}, [](const Tensor& x, const Tensor& w) {
+    {{2, 9, 4, 6, 5},
+     {12, 9, 3, 2, 3},
+     [](const Tensor& x, const Tensor& w) {
        return conv3d(x, w, {}, {.stride = {1, 2, 1}, .padding = {1}});
      }},
 };

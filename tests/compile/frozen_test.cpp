@@ -1,4 +1,5 @@
-// What compile() reads at each call, what makes it trace anew, and what it refuses: compiled equals eager in every mix.
+// What compile() reads at each call, what makes it trace anew, and what it refuses: compiled equals
+// eager in every mix.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -22,9 +23,7 @@ std::vector<float> values(const Tensor& t) { return t.to_vector<float>(); }
 std::string error_of(const std::function<void()>& fn) {
   try {
     fn();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 void expect_error(const std::function<void()>& fn, const char* part) {
@@ -71,14 +70,16 @@ static Course accumulate(bool micro_compiled, bool update_compiled, bool clear_b
   for (int k = 0; k < 4; ++k) {
     for (int i = 0; i < 4; ++i) {
       const Tensor part = slice(x, 0, 16 * i, 16), target = slice(y, 0, 16 * i, 16);
-      run.losses.push_back((micro_compiled ? compiled_micro(part, target) : micro(part, target)).item());
+      run.losses.push_back(
+          (micro_compiled ? compiled_micro(part, target) : micro(part, target)).item());
     }
     run.norms.push_back((update_compiled ? compiled_update() : update()).item());
     for (const Tensor& p : net.parameters()) EXPECT_FALSE(p.grad().defined());
   }
   for (const Tensor& p : net.parameters())
     for (float v : values(p)) run.weights.push_back(v);
-  if (micro_compiled) EXPECT_EQ(compiled_micro.function().executables(), 2u);  // the first of four, and the others
+  if (micro_compiled)
+    EXPECT_EQ(compiled_micro.function().executables(), 2u);  // the first of four, and the others
   if (update_compiled) EXPECT_EQ(compiled_update.function().executables(), 1u);
   return run;
 }
@@ -87,9 +88,12 @@ TEST(Gradients, AddUpAcrossCallsInEveryMix) {
   const Course eager = accumulate(false, false, true);
   for (int mode = 1; mode < 8; ++mode) {
     const Course mixed = accumulate(mode & 1, mode & 2, mode & 4);
-    for (size_t i = 0; i < eager.losses.size(); ++i) EXPECT_NEAR(mixed.losses[i], eager.losses[i], 1e-5 * eager.losses[i]) << mode;
-    for (size_t i = 0; i < eager.norms.size(); ++i) EXPECT_NEAR(mixed.norms[i], eager.norms[i], 1e-5 * eager.norms[i]) << mode;
-    for (size_t i = 0; i < eager.weights.size(); ++i) EXPECT_NEAR(mixed.weights[i], eager.weights[i], 1e-5) << mode;
+    for (size_t i = 0; i < eager.losses.size(); ++i)
+      EXPECT_NEAR(mixed.losses[i], eager.losses[i], 1e-5 * eager.losses[i]) << mode;
+    for (size_t i = 0; i < eager.norms.size(); ++i)
+      EXPECT_NEAR(mixed.norms[i], eager.norms[i], 1e-5 * eager.norms[i]) << mode;
+    for (size_t i = 0; i < eager.weights.size(); ++i)
+      EXPECT_NEAR(mixed.weights[i], eager.weights[i], 1e-5) << mode;
   }
 }
 
@@ -109,7 +113,8 @@ TEST(Gradients, StepFromGradReadsThemAtEachCall) {
     }
     EXPECT_EQ(w.item(), -1.5) << compiled;
     w.set_grad({});
-    EXPECT_EQ((compiled ? update() : body()).item(), -1.5) << compiled;  // none: the parameter stays
+    EXPECT_EQ((compiled ? update() : body()).item(), -1.5)
+        << compiled;  // none: the parameter stays
   }
 }
 
@@ -154,21 +159,27 @@ TEST(Gradients, ThatWouldFlowOutOfAResultAreAnError) {
   expect_error([&] { (void)grad({sum(other(y))}, {net.weight}); }, "result of a compiled function");
   backward(sum(other(y.detach())));
   EXPECT_TRUE(other.weight.grad().defined());
-  EXPECT_EQ(grad({sum(other(y))}, {other.weight})[0].shape(), other.weight.shape());  // does not go that way
+  EXPECT_EQ(grad({sum(other(y))}, {other.weight})[0].shape(),
+            other.weight.shape());  // does not go that way
   const NoGrad no_grad;
   EXPECT_FALSE(f(ones({2, 3})).requires_grad());
 }
 
 TEST(Gradients, ThatWouldFlowOutOfAnArgumentAreAnError) {
   nn::Linear encoder(3, 2), decoder(2, 1);
-  optim::SGD both({encoder.weight, decoder.weight}, {.lr = 1}), own(decoder.parameters(), {.lr = 1});
+  optim::SGD both({encoder.weight, decoder.weight}, {.lr = 1}),
+      own(decoder.parameters(), {.lr = 1});
   bool everything = true;
   auto f = compile([&](Tensor h) {
     const Tensor loss = sum(decoder(h));
     (everything ? both : own).step(loss);
     return loss.detach();
   });
-  expect_error([&] { f(encoder(ones({2, 3}))); }, "argument 0 of the compiled function was computed from");
+  expect_error(
+      [&] {
+        f(encoder(ones({2, 3})));
+      },
+      "argument 0 of the compiled function was computed from");
   everything = false;
   f(encoder(ones({2, 3})));  // nothing that the optimizer has lies behind the argument
   everything = true;
@@ -201,7 +212,8 @@ TEST(Generator, ASeedRestartsWhatWasCompiledBeforeIt) {
   EXPECT_EQ(values(f(x)), second);
   manual_seed(3);
   EXPECT_EQ(values(dropout(x, 0.5) + rand({64})), first);
-  expect_error([] { compile([](Tensor x) { return manual_seed(1), x; })(ones({1})); }, "outside compile()");
+  expect_error([] { compile([](Tensor x) { return manual_seed(1), x; })(ones({1})); },
+               "outside compile()");
 }
 
 TEST(Generator, AnotherThreadDrawsOn) {
@@ -390,7 +402,8 @@ TEST(Threads, ThatCallOneCompiledFunctionTakeTurns) {
       const auto expected = values(layer(x));
       for (int i = 0; i < 50; ++i) {
         const auto got = values(f(x));
-        for (size_t k = 0; k < got.size(); ++k) wrong += std::abs(got[k] - expected[k]) > 1e-4f * (1 + std::abs(expected[k]));
+        for (size_t k = 0; k < got.size(); ++k)
+          wrong += std::abs(got[k] - expected[k]) > 1e-4f * (1 + std::abs(expected[k]));
       }
     });
   for (std::thread& t : threads) t.join();
@@ -405,7 +418,9 @@ static void copy_kernel(const OpCall& c, const Launch& l) {
 }
 
 TEST(HostKernel, GetsContiguousInputsUnlessItReadsStrides) {
-  static OpDef plain{"test_plain_copy", "x", 1, 1, [](OpCall& c) { c.set(0, c.dtype(), c.shape()); }, kElementwise, nullptr, "test"};
+  static OpDef plain{
+      "test_plain_copy", "x",     1,     1, [](OpCall& c) { c.set(0, c.dtype(), c.shape()); },
+      kElementwise,      nullptr, "test"};
   plain.host_kernel = copy_kernel;
   static OpDef strided = plain;
   strided.name = "test_strided_copy", strided.flags |= kReadsStrides;
@@ -413,8 +428,8 @@ TEST(HostKernel, GetsContiguousInputsUnlessItReadsStrides) {
     const Layout& at = c.in(0).layout;
     for (int64_t i = 0; i < c.shape()[0]; ++i)
       for (int64_t k = 0; k < c.shape()[1]; ++k)
-        static_cast<float*>(l.outputs[0])[i * c.shape()[1] + k] =
-            static_cast<const float*>(l.inputs[0])[at.offset + i * at.strides[0] + k * at.strides[1]];
+        static_cast<float*>(l.outputs[0])[i * c.shape()[1] + k] = static_cast<const float*>(
+            l.inputs[0])[at.offset + i * at.strides[0] + k * at.strides[1]];
   };
   const Tensor x = tensor(std::vector<float>{0, 1, 2, 3, 4, 5}, {2, 3});
   for (const OpDef* op : {&plain, &strided}) {

@@ -1,5 +1,5 @@
-// What compiled steps hold: attention over long sequences, losses over large vocabularies, activations that are
-// computed again.
+// What compiled steps hold: attention over long sequences, losses over large vocabularies,
+// activations that are computed again.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,12 +26,15 @@ size_t arena_of(const std::function<Tensors()>& body) {
     for (const Tensor& t : body()) graph.outputs.push_back(recorder.value_of(t));
     recorder.finish();
   }
-  return Executable(std::move(graph), current_backend(), std::make_shared<Arena>()).stats().arena_bytes;
+  return Executable(std::move(graph), current_backend(), std::make_shared<Arena>())
+      .stats()
+      .arena_bytes;
 }
 
 TEST(Memory, AttentionOver8192TokensNeedsLittleBeyondItsInputsAndOutputs) {
   const Shape shape = {1, 8, 8192, 64};
-  const Tensor q = parameter(zeros(shape)), k = parameter(zeros(shape)), v = parameter(zeros(shape)), g = zeros(shape);
+  const Tensor q = parameter(zeros(shape)), k = parameter(zeros(shape)),
+               v = parameter(zeros(shape)), g = zeros(shape);
   for (const bool causal : {false, true})
     EXPECT_LT(arena_of([&]() -> Tensors {
                 const Tensor y = attention(q, k, v, {.causal = causal});
@@ -43,8 +46,10 @@ TEST(Memory, AttentionOver8192TokensNeedsLittleBeyondItsInputsAndOutputs) {
 }
 
 // Loss and gradients of a linear layer over many classes.
-Tensors loss_and_gradients(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& target, double times) {
-  const Tensor logits = reshape(linear(reshape(x, {4, -1, x.size(1)}), w, b), {x.size(0), w.size(0)});
+Tensors loss_and_gradients(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& target,
+                           double times) {
+  const Tensor logits =
+      reshape(linear(reshape(x, {4, -1, x.size(1)}), w, b), {x.size(0), w.size(0)});
   const Tensor loss = cross_entropy(logits, target, {.ignore_index = 7}) * times;
   Tensors leaves = {x, w};
   if (b.defined()) leaves.push_back(b);
@@ -57,7 +62,8 @@ TEST(Memory, LogitsOfALargeVocabularyAreNotKept) {
   manual_seed(1);
   for (const bool bias : {false, true})
     for (const double times : {1.0, 0.5}) {
-      const Tensor x = parameter(randn({1024, 16})), w = parameter(randn({5000, 16})), b = bias ? parameter(randn({5000})) : Tensor();
+      const Tensor x = parameter(randn({1024, 16})), w = parameter(randn({5000, 16})),
+                   b = bias ? parameter(randn({5000})) : Tensor();
       for (const DType dtype : {DType::i64, DType::i32}) {
         Tensor target = cast(randint(5000, {1024}), dtype);
         target = where(lt(arange(0, 1024), 9.0), full({}, 7, dtype), target);
@@ -68,7 +74,8 @@ TEST(Memory, LogitsOfALargeVocabularyAreNotKept) {
         for (size_t i = 0; i < want.size(); ++i) {
           const auto a = got[i].to_vector<float>(), e = want[i].to_vector<float>();
           ASSERT_EQ(a.size(), e.size());
-          for (size_t j = 0; j < e.size(); ++j) ASSERT_NEAR(a[j], e[j], 1e-5 * (1 + std::abs(e[j]))) << "result " << i;
+          for (size_t j = 0; j < e.size(); ++j)
+            ASSERT_NEAR(a[j], e[j], 1e-5 * (1 + std::abs(e[j]))) << "result " << i;
         }
       }
     }
@@ -76,20 +83,23 @@ TEST(Memory, LogitsOfALargeVocabularyAreNotKept) {
 
 TEST(Memory, LogitsThatAreReadElsewhereStay) {
   manual_seed(1);
-  const Tensor x = parameter(randn({1024, 16})), w = parameter(randn({2000, 16})), target = randint(2000, {1024});
+  const Tensor x = parameter(randn({1024, 16})), w = parameter(randn({2000, 16})),
+               target = randint(2000, {1024});
   auto step = compile([&](Tensor t) -> Tensors {
     const Tensor logits = linear(x, w, Tensor());
     const Tensor loss = cross_entropy(logits, t);
     return {grad({loss}, {w})[0], argmax(logits, 1), loss};
   });
   const Tensors got = step(target);
-  const auto best = got[1].to_vector<int64_t>(), want = argmax(linear(x, w, Tensor()), 1).to_vector<int64_t>();
+  const auto best = got[1].to_vector<int64_t>(),
+             want = argmax(linear(x, w, Tensor()), 1).to_vector<int64_t>();
   EXPECT_EQ(best, want);
 }
 
 TEST(Memory, ATargetOutsideTheVocabularyIsNamed) {
   const Tensor x = parameter(zeros({1024, 4})), w = parameter(zeros({2000, 4}));
-  auto step = compile([&](Tensor t) -> Tensors { return loss_and_gradients(x, w, Tensor(), t, 1); });
+  auto step =
+      compile([&](Tensor t) -> Tensors { return loss_and_gradients(x, w, Tensor(), t, 1); });
   step(zeros({1024}, DType::i64));
   try {
     step(full({1024}, 2000, DType::i64));
@@ -118,11 +128,13 @@ TEST(Memory, ActivationsThatAreReadThroughViewsAreComputedAgain) {
   manual_seed(1);
   constexpr int64_t kLayers = 8, kWide = 512;
   std::vector<Tensor> weights;
-  for (int64_t i = 0; i < 2 * kLayers; ++i) weights.push_back(parameter(randn(i % 2 ? Shape{kWide, 32} : Shape{32, kWide}) * 0.1));
+  for (int64_t i = 0; i < 2 * kLayers; ++i)
+    weights.push_back(parameter(randn(i % 2 ? Shape{kWide, 32} : Shape{32, kWide}) * 0.1));
   const Tensor x = parameter(randn({16, 128, 32}));
   auto body = [&](Tensor t) -> Tensors {
     Tensor h = x * t;
-    for (int64_t i = 0; i < kLayers; ++i) h = h + matmul(gelu(matmul(h, weights[2 * i])), weights[2 * i + 1]);
+    for (int64_t i = 0; i < kLayers; ++i)
+      h = h + matmul(gelu(matmul(h, weights[2 * i])), weights[2 * i + 1]);
     Tensors leaves = weights;
     leaves.push_back(x);
     return grad({sum(square(h))}, leaves);
@@ -138,11 +150,13 @@ TEST(Memory, ActivationsThatAreReadThroughViewsAreComputedAgain) {
     int64_t gates = 0;
     for (const Node& node : step.last()->graph().nodes)
       if (node.region)
-        for (const RegionStep& s : node.region->steps) gates += std::string(s.op->name) == "gelu_gate";
+        for (const RegionStep& s : node.region->steps)
+          gates += std::string(s.op->name) == "gelu_gate";
     EXPECT_EQ(gates, 2 * kLayers);
   }
   EXPECT_LT(bytes[1], bytes[0] * 2 / 3);
-  for (size_t i = 0; i < results[0].size(); ++i) EXPECT_EQ(results[0][i].to_vector<float>(), results[1][i].to_vector<float>());
+  for (size_t i = 0; i < results[0].size(); ++i)
+    EXPECT_EQ(results[0][i].to_vector<float>(), results[1][i].to_vector<float>());
 }
 
 }  // namespace

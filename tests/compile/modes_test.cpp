@@ -80,7 +80,9 @@ struct SmallNet : nn::Module {
   nn::Conv2d c = child("c", nn::Conv2d(3, 16, 3, {.padding = 1}));
   nn::BatchNorm2d b = child("b", nn::BatchNorm2d(16));
   nn::Linear f = child("f", nn::Linear(16 * 4 * 4, 5));
-  Tensor forward(Tensor x) override { return f(dropout(flatten(max_pool2d(relu(b(c(x))), 2), 1), 0.1)); }
+  Tensor forward(Tensor x) override {
+    return f(dropout(flatten(max_pool2d(relu(b(c(x))), 2), 1), 0.1));
+  }
 };
 
 struct Trained {
@@ -98,7 +100,8 @@ Trained train(bool compiled) {
   };
   auto replayed = compile(body);
   Trained out;
-  for (int i = 0; i < 3; ++i) out.losses.push_back(static_cast<float>((compiled ? replayed() : body()).item()));
+  for (int i = 0; i < 3; ++i)
+    out.losses.push_back(static_cast<float>((compiled ? replayed() : body()).item()));
   for (const Tensor& p : net.parameters())
     for (float v : p.to_vector<float>()) out.weights.push_back(v);
   return out;
@@ -117,7 +120,8 @@ struct Without {
 
 TEST(Passes, EachCanBeLeftOut) {
   const Trained all = train(true);
-  for (const char* pass : {"casts", "simplify", "turn", "layout", "fuse", "schedule"}) {  // "expand" gives ops that have kernels
+  for (const char* pass : {"casts", "simplify", "turn", "layout", "fuse",
+                           "schedule"}) {  // "expand" gives ops that have kernels
     const Without scope({pass});
     const Trained without = train(true);
     for (size_t i = 0; i < all.losses.size(); ++i)
@@ -125,8 +129,8 @@ TEST(Passes, EachCanBeLeftOut) {
   }
 }
 
-// Layout and epilogue change which convolution runs, turn the order of a product, fusion in which form a formula is evaluated: the rest must not
-// change a bit.
+// Layout and epilogue change which convolution runs, turn the order of a product, fusion in which
+// form a formula is evaluated: the rest must not change a bit.
 TEST(Passes, ExactOnesLeaveEveryBit) {
   const Without scope({"turn", "epilogue", "layout", "fuse"});
   const Trained compiled = train(true), eager = train(false);

@@ -38,7 +38,8 @@ TEST(Products, TheSumOfTwoIsOnePass) {
     in.set_requires_grad();
     return grad({sum(square(linear(in, w))) + sum(square(linear(in, v)))}, {in})[0];
   });
-  const Tensor expected = 2.0 * (matmul(matmul(x, transpose(w, 0, 1)), w) + matmul(matmul(x, transpose(v, 0, 1)), v));
+  const Tensor expected =
+      2.0 * (matmul(matmul(x, transpose(w, 0, 1)), w) + matmul(matmul(x, transpose(v, 0, 1)), v));
   const Tensor found = f(x);
   expect_near(found * 1e-3, expected * 1e-3);
   EXPECT_EQ(count_of(f.last()->graph(), "matmul_add"), 1);
@@ -47,7 +48,8 @@ TEST(Products, TheSumOfTwoIsOnePass) {
 
 TEST(Products, WhatIsReadElsewhereOrBroadcastStays) {
   manual_seed(3);
-  const Tensor x = randn({256, 256}), w = randn({256, 256}), row = randn({256}), column = randn({256, 1});
+  const Tensor x = randn({256, 256}), w = randn({256, 256}), row = randn({256}),
+               column = randn({256, 1});
   auto twice = compile([&](Tensor t) {
     const Tensor y = matmul(t, w);
     return Tensors{y + row, y * 2.0};
@@ -64,23 +66,27 @@ TEST(Products, WhatIsReadElsewhereOrBroadcastStays) {
 }
 
 TEST(Products, OfBf16KeepTheirSumsInF32) {
-  if (product_dtype(DType::bf16) != DType::bf16) GTEST_SKIP() << "this processor multiplies no bf16";
+  if (product_dtype(DType::bf16) != DType::bf16)
+    GTEST_SKIP() << "this processor multiplies no bf16";
   manual_seed(4);
   const Tensor x = randn({2, 128, 256}), w = randn({256, 256}) * (1.0 / 16), bias = randn({256});
   auto f = compile([&](Tensor t) {
     AutocastScope scope(DType::bf16);
     return t + linear(t, w, bias);
   });
-  const auto found = f(x).to_vector<float>(), expected = (x + linear(x, w, bias)).to_vector<float>();
+  const auto found = f(x).to_vector<float>(),
+             expected = (x + linear(x, w, bias)).to_vector<float>();
   for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 3e-2) << i;
   EXPECT_EQ(count_of(f.last()->graph(), "matmul_add"), 1);
   EXPECT_EQ(count_of(f.last()->graph(), "matmul"), 0);
-  EXPECT_EQ(count_of(f.last()->graph(), "region"), 3);  // x and w in bf16, and the copy that is returned
+  EXPECT_EQ(count_of(f.last()->graph(), "region"),
+            3);  // x and w in bf16, and the copy that is returned
 }
 
 // Gradients of a linear layer's weight come out in f32, as the weight lies.
 TEST(Products, GradientsOfBf16WeightsAreInF32) {
-  if (product_dtype(DType::bf16) != DType::bf16) GTEST_SKIP() << "this processor multiplies no bf16";
+  if (product_dtype(DType::bf16) != DType::bf16)
+    GTEST_SKIP() << "this processor multiplies no bf16";
   manual_seed(5);
   const Tensor x = randn({2, 64, 128}), w = randn({192, 128}) * 0.1, v = randn({128, 192}) * 0.1;
   auto f = compile([&](Tensor t, Tensor a, Tensor b) {

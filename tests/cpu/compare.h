@@ -1,5 +1,5 @@
-// One op call on the CPU back end against the reference: guarded and poisoned buffers, any layouts, one and
-// two threads.
+// One op call on the CPU back end against the reference: guarded and poisoned buffers, any layouts,
+// one and two threads.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -19,7 +19,8 @@ namespace cairn::test {
 class GuardedBuffer {
  public:
   explicit GuardedBuffer(size_t bytes) : bytes_(bytes) {
-    memory_ = static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64));
+    memory_ =
+        static_cast<unsigned char*>(std::aligned_alloc(64, (bytes + 2 * kGuard + 63) / 64 * 64));
     memset(memory_, 0xCD, kGuard);
     memset(memory_ + kGuard, 0xFF, bytes);  // NaN, or an index that is out of range
     memset(memory_ + kGuard + bytes, 0xCD, kGuard);
@@ -28,7 +29,8 @@ class GuardedBuffer {
   ~GuardedBuffer() {
     for (size_t i = 0; i < kGuard; ++i) {
       const bool before = memory_[i] == 0xCD, behind = memory_[kGuard + bytes_ + i] == 0xCD;
-      EXPECT_TRUE(before && behind) << "written " << (before ? "behind" : "before") << " a buffer of " << bytes_ << " bytes";
+      EXPECT_TRUE(before && behind)
+          << "written " << (before ? "behind" : "before") << " a buffer of " << bytes_ << " bytes";
       if (!before || !behind) break;
     }
     std::free(memory_);
@@ -42,7 +44,9 @@ class GuardedBuffer {
 };
 
 using Fill = std::function<double(int input, std::mt19937& random)>;
-inline double anything(int, std::mt19937& random) { return std::uniform_real_distribution<double>(-2, 2)(random); }
+inline double anything(int, std::mt19937& random) {
+  return std::uniform_real_distribution<double>(-2, 2)(random);
+}
 
 struct Case {
   const char* op;
@@ -55,7 +59,8 @@ struct Case {
 
 // What a plan wrote: logical values of each output. Padded lanes must be zero.
 inline std::vector<std::vector<double>> run_case(Backend& backend, const OpCall& call,
-                                                 const std::vector<const void*>& in, const std::string& what) {
+                                                 const std::vector<const void*>& in,
+                                                 const std::string& what) {
   std::vector<std::unique_ptr<GuardedBuffer>> out;
   std::vector<void*> pointers;
   for (TensorDesc* d : call.outputs) {
@@ -67,7 +72,8 @@ inline std::vector<std::vector<double>> run_case(Backend& backend, const OpCall&
   if (!plan) return {};
   GuardedBuffer workspace(plan->workspace_bytes);
   Fault fault;
-  for (int round = 0; round < 2; ++round) plan->launch({in.data(), pointers.data(), workspace.get(), &fault});
+  for (int round = 0; round < 2; ++round)
+    plan->launch({in.data(), pointers.data(), workspace.get(), &fault});
   EXPECT_EQ(fault.kind, Fault::none) << what;
   std::vector<std::vector<double>> values;
   for (size_t o = 0; o < out.size(); ++o) {
@@ -75,17 +81,20 @@ inline std::vector<std::vector<double>> run_case(Backend& backend, const OpCall&
     const reference::View view(desc, pointers[o]);
     values.emplace_back();
     for (int64_t i = 0; i < view.count(); ++i)
-      values.back().push_back(desc.dtype == DType::i64 ? static_cast<double>(view.get_integer(i)) : view.get(i));
+      values.back().push_back(desc.dtype == DType::i64 ? static_cast<double>(view.get_integer(i))
+                                                       : view.get(i));
     if (!desc.layout.blocked()) continue;
     std::vector<char> clean(desc.bytes(), 0);
     const reference::View copy(desc, clean.data());
     for (int64_t i = 0; i < view.count(); ++i) copy.set(i, view.get(i));
-    EXPECT_TRUE(std::equal(clean.begin(), clean.end(), static_cast<const char*>(pointers[o]))) << what << ": padding of output " << o << " is not zero";
+    EXPECT_TRUE(std::equal(clean.begin(), clean.end(), static_cast<const char*>(pointers[o])))
+        << what << ": padding of output " << o << " is not zero";
   }
   return values;
 }
 
-inline void expect_close(const std::vector<double>& want, const std::vector<double>& got, double tolerance, const std::string& what) {
+inline void expect_close(const std::vector<double>& want, const std::vector<double>& got,
+                         double tolerance, const std::string& what) {
   ASSERT_EQ(want.size(), got.size()) << what;
   double largest = 1, worst = 0;
   size_t where = 0;
@@ -96,7 +105,8 @@ inline void expect_close(const std::vector<double>& want, const std::vector<doub
     const double error = same ? 0 : std::abs(want[i] - got[i]);
     if (!(error <= worst)) worst = error, where = i;
   }
-  EXPECT_TRUE(worst <= tolerance * largest) << what << "[" << where << "]: " << got[where] << ", expected " << want[where];
+  EXPECT_TRUE(worst <= tolerance * largest)
+      << what << "[" << where << "]: " << got[where] << ", expected " << want[where];
 }
 
 inline void compare(const Case& c) {
@@ -132,17 +142,20 @@ inline void compare(const Case& c) {
     const auto got = run_case(backend_named("cpu"), call, in, what);
     ASSERT_EQ(got.size(), want.size());
     for (size_t o = 0; o < want.size(); ++o)
-      expect_close(want[o], got[o], c.tolerance, fmt::format("{}, {} threads, output {}", what, threads, o));
+      expect_close(want[o], got[o], c.tolerance,
+                   fmt::format("{}, {} threads, output {}", what, threads, o));
   }
 }
 
 inline TensorDesc f32(Shape shape) { return TensorDesc(DType::f32, std::move(shape)); }
 inline TensorDesc of(DType dtype, Shape shape) { return TensorDesc(dtype, std::move(shape)); }
-inline TensorDesc blocked(Shape shape, int block = 8, DType dtype = DType::f32, LayoutKind kind = LayoutKind::channel_block) {
+inline TensorDesc blocked(Shape shape, int block = 8, DType dtype = DType::f32,
+                          LayoutKind kind = LayoutKind::channel_block) {
   return TensorDesc(dtype, std::move(shape), Layout{kind, block, {}, 0});
 }
 inline TensorDesc strided(Shape shape, Ints strides, int64_t offset = 0, DType dtype = DType::f32) {
-  return TensorDesc(dtype, std::move(shape), Layout{LayoutKind::strided, 0, std::move(strides), offset});
+  return TensorDesc(dtype, std::move(shape),
+                    Layout{LayoutKind::strided, 0, std::move(strides), offset});
 }
 inline std::function<void(OpCall&)> blocked_outputs(int block = 8) {
   return [block](OpCall& call) {

@@ -26,8 +26,10 @@ void compare_all(const Conv& c, double tolerance = 1e-5, DType dtype = DType::f3
   const Shape y = output_of(c);
   for (const char* op : {"conv", "conv_grad_input", "conv_grad_weight"}) {
     Attrs attrs = geometry(c);
-    if (std::string(op) == "conv_grad_input") attrs.set("spatial", Ints(c.x.begin() + 2, c.x.end()));
-    if (std::string(op) == "conv_grad_weight") attrs.set("kernel", Ints(c.w.begin() + 2, c.w.end()));
+    if (std::string(op) == "conv_grad_input")
+      attrs.set("spatial", Ints(c.x.begin() + 2, c.x.end()));
+    if (std::string(op) == "conv_grad_weight")
+      attrs.set("kernel", Ints(c.w.begin() + 2, c.w.end()));
     std::vector<TensorDesc> inputs = {of(dtype, c.x), of(dtype, c.w)};
     if (std::string(op) == "conv_grad_input") inputs[0] = of(dtype, y);
     if (std::string(op) == "conv_grad_weight") inputs[1] = of(dtype, y);
@@ -40,27 +42,29 @@ void compare_all(const Conv& c, double tolerance = 1e-5, DType dtype = DType::f3
     call.op->infer(call);
     if (!backend_named("cpu").preferred_layouts(call)) continue;
     const Layout layout = outputs[0].layout;
-    compare({op, attrs, preferred, tolerance, anything, [layout](OpCall& made) { made.outputs[0]->layout = layout; }});
+    compare({op, attrs, preferred, tolerance, anything,
+             [layout](OpCall& made) { made.outputs[0]->layout = layout; }});
   }
 }
 
 TEST(Conv, DirectShapes) {
   setenv("CAIRN_CONV", "direct", 1);
   compare_all({{2, 16, 9, 7}, {24, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});
-  compare_all({{2, 3, 9, 7}, {16, 3, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});           // picture
-  compare_all({{2, 13, 6, 5}, {11, 13, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});         // ragged channels
-  compare_all({{1, 16, 8, 8}, {16, 16, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});         // 1x1
+  compare_all({{2, 3, 9, 7}, {16, 3, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});    // picture
+  compare_all({{2, 13, 6, 5}, {11, 13, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});  // ragged channels
+  compare_all({{1, 16, 8, 8}, {16, 16, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});  // 1x1
   compare_all({{2, 16, 8, 8}, {32, 16, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}});
-  compare_all({{2, 8, 9, 9}, {8, 8, 3, 2}, {2, 1}, {0, 1, 2, 0}, {2, 1}});            // uneven padding, dilation
-  compare_all({{2, 16, 7, 7}, {16, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 16});      // depthwise
-  compare_all({{2, 32, 7, 7}, {16, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2});      // groups
+  compare_all(
+      {{2, 8, 9, 9}, {8, 8, 3, 2}, {2, 1}, {0, 1, 2, 0}, {2, 1}});  // uneven padding, dilation
+  compare_all({{2, 16, 7, 7}, {16, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 16});  // depthwise
+  compare_all({{2, 32, 7, 7}, {16, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2});  // groups
   compare_all({{2, 12, 7, 7}, {6, 6, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2});
-  compare_all({{2, 8, 21}, {16, 8, 5}, {2}, {2, 2}, {1}});                            // 1-d
-  compare_all({{2, 5, 21}, {7, 5, 3}, {1}, {4, 0}, {2}});                             // causal
+  compare_all({{2, 8, 21}, {16, 8, 5}, {2}, {2, 2}, {1}});  // 1-d
+  compare_all({{2, 5, 21}, {7, 5, 3}, {1}, {4, 0}, {2}});   // causal
   compare_all({{1, 8, 4, 5, 6}, {8, 8, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}});
   compare_all({{1, 3, 4, 5, 6}, {8, 3, 2, 2, 2}, {2, 2, 2}, {0, 0, 0, 0, 0, 0}, {1, 1, 1}});
   compare_all({{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});
-  compare_all({{0, 8, 5, 5}, {8, 8, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});            // empty batch
+  compare_all({{0, 8, 5, 5}, {8, 8, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});  // empty batch
   compare_all({{2, 16, 5, 5}, {16, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
   unsetenv("CAIRN_CONV");
 }
@@ -74,7 +78,11 @@ TEST(Conv, Bf16GradientsOfTapsThatMissTheImage) {
         for (const int64_t dilation : {1, 2}) {
           const int64_t pad = dilation * (kernel - 1) / 2 + (kernel % 2 == 0);
           if (size + 2 * pad < dilation * (kernel - 1) + 1) continue;
-          check({{2, 16, size, size}, {16, 16, kernel, kernel}, {stride, stride}, {pad, pad, pad, pad}, {dilation, dilation}});
+          check({{2, 16, size, size},
+                 {16, 16, kernel, kernel},
+                 {stride, stride},
+                 {pad, pad, pad, pad},
+                 {dilation, dilation}});
         }
   check({{2, 16, 1, 4}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
   check({{2, 5, 4, 1}, {7, 5, 3, 5}, {1, 2}, {1, 1, 2, 2}, {1, 1}});
@@ -95,9 +103,10 @@ TEST(Conv, Winograd) {
     compare_all({{1, 13, 6, 10}, {11, 13, 3, 3}, {1, 1}, {0, 2, 1, 0}, {1, 1}}, 5e-5);
     compare_all({{1, 3, 3, 5, 6}, {8, 3, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}}, 5e-5);
   }
-  compare_all({{2, 13, 8, 10}, {9, 13, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 5e-5);  // phases of stride 2
+  compare_all({{2, 13, 8, 10}, {9, 13, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}},
+              5e-5);  // phases of stride 2
   compare_all({{1, 8, 6, 6}, {8, 8, 4, 4}, {2, 2}, {2, 0, 0, 0}, {1, 1}}, 5e-5);
-  compare_all({{1, 8, 7, 6}, {8, 8, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 5e-5);       // odd: direct
+  compare_all({{1, 8, 7, 6}, {8, 8, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 5e-5);  // odd: direct
   setenv("CAIRN_CONV", "auto", 1);
   compare_all({{1, 16, 12, 12}, {16, 16, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 5e-5);
   setenv("CAIRN_CONV", "f8", 1);
@@ -108,34 +117,43 @@ TEST(Conv, Winograd) {
 // Pictures and sound: the weight's gradient has a kernel of its own.
 TEST(Conv, FewChannels) {
   compare_all({{5, 1, 28, 28}, {32, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});
-  compare_all({{2, 3, 15, 17}, {20, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}});          // an odd number of blocks
-  compare_all({{1, 4, 6, 9}, {5, 4, 2, 3}, {1, 2}, {0, 3, 4, 0}, {2, 1}});             // uneven padding, dilation
-  compare_all({{2, 2, 3, 450}, {9, 2, 2, 5}, {1, 1}, {0, 0, 2, 2}, {1, 1}});           // rows of several blocks
-  compare_all({{2, 1, 1000}, {16, 1, 80}, {4}, {38, 38}, {1}});                        // sound
+  compare_all(
+      {{2, 3, 15, 17}, {20, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}});  // an odd number of blocks
+  compare_all(
+      {{1, 4, 6, 9}, {5, 4, 2, 3}, {1, 2}, {0, 3, 4, 0}, {2, 1}});  // uneven padding, dilation
+  compare_all(
+      {{2, 2, 3, 450}, {9, 2, 2, 5}, {1, 1}, {0, 0, 2, 2}, {1, 1}});  // rows of several blocks
+  compare_all({{2, 1, 1000}, {16, 1, 80}, {4}, {38, 38}, {1}});       // sound
   compare_all({{2, 3, 5, 7, 6}, {8, 3, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}});
   compare_all({{1, 3, 4, 4}, {1, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});
-  compare_all({{1, 1, 2, 2}, {8, 1, 2, 2}, {1, 1}, {7, 0, 0, 7}, {1, 1}});             // more padding than picture
+  compare_all(
+      {{1, 1, 2, 2}, {8, 1, 2, 2}, {1, 1}, {7, 0, 0, 7}, {1, 1}});  // more padding than picture
   compare_all({{2, 3, 8, 8}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
 }
 
 TEST(Reorder, BetweenAllLayouts) {
   for (DType t : {DType::f32, DType::bf16, DType::f16, DType::i32, DType::boolean, DType::i64})
-    for (Shape shape : {Shape{2, 13, 3, 5}, Shape{16, 8, 3, 3}, Shape{2, 5, 4}, Shape{1, 9, 2, 2, 2}, Shape{0, 8, 2, 2}})
+    for (Shape shape : {Shape{2, 13, 3, 5}, Shape{16, 8, 3, 3}, Shape{2, 5, 4},
+                        Shape{1, 9, 2, 2, 2}, Shape{0, 8, 2, 2}})
       for (int block : {8, 16})
-        for (LayoutKind kind : {LayoutKind::channel_block, LayoutKind::weight_io, LayoutKind::weight_oi}) {
-          const Attrs to_blocked = {{"kind", static_cast<int64_t>(kind)}, {"block", int64_t{block}}};
+        for (LayoutKind kind :
+             {LayoutKind::channel_block, LayoutKind::weight_io, LayoutKind::weight_oi}) {
+          const Attrs to_blocked = {{"kind", static_cast<int64_t>(kind)},
+                                    {"block", int64_t{block}}};
           const Attrs to_plain = {{"kind", int64_t{0}}, {"block", int64_t{0}}};
           const Fill fill = [](int, std::mt19937& r) { return static_cast<double>(r() % 100); };
           compare({"reorder", to_blocked, {of(t, shape)}, 0, fill});
           compare({"reorder", to_plain, {blocked(shape, block, t, kind)}, 0, fill});
           if (kind != LayoutKind::channel_block) {
-            const auto other = kind == LayoutKind::weight_io ? LayoutKind::weight_oi : LayoutKind::weight_io;
+            const auto other =
+                kind == LayoutKind::weight_io ? LayoutKind::weight_oi : LayoutKind::weight_io;
             compare({"reorder", to_blocked, {blocked(shape, block, t, other)}, 0, fill});
           }
         }
 }
 
-// Slices of channels, pictures whose channels lie last, transposed pictures, and one that is repeated.
+// Slices of channels, pictures whose channels lie last, transposed pictures, and one that is
+// repeated.
 TEST(Reorder, FromStrides) {
   const Fill fill = [](int, std::mt19937& r) { return static_cast<double>(r() % 100); };
   for (DType t : {DType::f32, DType::bf16, DType::i32, DType::i64})

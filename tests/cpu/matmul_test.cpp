@@ -4,7 +4,8 @@ namespace cairn::test {
 namespace {
 
 TEST(Matmul, ShapesStridesAndBatches) {
-  for (Shape mkn : {Shape{1, 1, 1}, Shape{3, 5, 7}, Shape{64, 64, 64}, Shape{1, 100, 33}, Shape{33, 100, 1}, Shape{5, 0, 4}, Shape{0, 3, 4}, Shape{4, 3, 0}}) {
+  for (Shape mkn : {Shape{1, 1, 1}, Shape{3, 5, 7}, Shape{64, 64, 64}, Shape{1, 100, 33},
+                    Shape{33, 100, 1}, Shape{5, 0, 4}, Shape{0, 3, 4}, Shape{4, 3, 0}}) {
     const int64_t m = mkn[0], k = mkn[1], n = mkn[2];
     compare({"matmul", {}, {f32({m, k}), f32({k, n})}});
     compare({"matmul", {}, {strided({m, k}, {1, m}), f32({k, n})}});
@@ -20,7 +21,8 @@ TEST(Matmul, ShapesStridesAndBatches) {
 
 TEST(Matmul, RowsOfALongerMatrix) {  // leading dimension larger than the row
   compare({"matmul", {}, {strided({6, 5}, {9, 1}, 2), strided({5, 7}, {20, 1}, 4)}});
-  compare({"matmul", {}, {strided({6, 5}, {2, 12}), f32({5, 7})}});  // neither dense: reference loops
+  compare(
+      {"matmul", {}, {strided({6, 5}, {2, 12}), f32({5, 7})}});  // neither dense: reference loops
 }
 
 TEST(Matmul, OtherTypes) {
@@ -29,7 +31,10 @@ TEST(Matmul, OtherTypes) {
     compare({"matmul", {}, {of(t, {2, 17, 33}), strided({2, 33, 20}, {660, 1, 33}, 0, t)}, 1e-2});
   }
   compare({"matmul", {}, {of(DType::f64, {7, 9}), of(DType::f64, {9, 4})}, 1e-12});
-  compare({"matmul", {}, {of(DType::i64, {7, 9}), of(DType::i64, {9, 4})}, 0, [](int, std::mt19937& r) { return static_cast<double>(r() % 100); }});
+  compare(
+      {"matmul", {}, {of(DType::i64, {7, 9}), of(DType::i64, {9, 4})}, 0, [](int, std::mt19937& r) {
+         return static_cast<double>(r() % 100);
+       }});
 }
 
 }  // namespace

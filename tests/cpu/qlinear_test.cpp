@@ -217,9 +217,7 @@ TEST(QLinear, SaysWhatIsWrong) {
   auto message = [](auto call) -> std::string {
     try {
       call();
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
     return "";
   };
   EXPECT_NE(message([&] {

@@ -260,9 +260,7 @@ TEST(Ctc, LongSequencesKeepTheirPrecision) {
 std::string error_of(const std::function<void()>& body) {
   try {
     body();
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "no error";
 }
 

@@ -234,7 +234,8 @@ TEST(Folder, FaultsAreNamed) {
   fs::create_directories(folder / "dog");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog' has no PNG or JPEG images");
   write_text(folder / "dog/1.jpg", "not a jpeg");
-  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog/1.jpg' is of an unknown format");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train),
+               "dog/1.jpg' is of an unknown format");
   fs::remove_all(folder / "dog");
   fs::rename(folder / "cat", folder / "x");
   fs::create_directories(folder / "train");

@@ -24,7 +24,10 @@ Backend& reference() { return backend_named("reference"); }
 class FakePlan : public Plan {
  public:
   FakePlan(FakeDevice& device, const OpCall& call)
-      : device_(device), kernel_(reference().prepare(call)), inputs_(call.inputs.size()), outputs_(call.outputs.size()),
+      : device_(device),
+        kernel_(reference().prepare(call)),
+        inputs_(call.inputs.size()),
+        outputs_(call.outputs.size()),
         reorders_(std::strcmp(call.op->name, "reorder") == 0) {
     workspace_bytes = kernel_->workspace_bytes;
   }
@@ -55,7 +58,8 @@ FakeDevice& FakeDevice::instance() {
 }
 
 FakeDevice::FakeDevice() {
-  void* range = mmap(nullptr, kRange, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* range =
+      mmap(nullptr, kRange, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   check(range != MAP_FAILED, "the fake device: no address space for its memory");
   memory_ = static_cast<char*>(range);
 }
@@ -106,21 +110,25 @@ void FakeDevice::synchronize() {
 }
 
 void FakeDevice::run_queue() {
-  check(mprotect(memory_, (used_ + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE) == 0, "the fake device: cannot open its memory");
+  check(mprotect(memory_, (used_ + 4095) / 4096 * 4096, PROT_READ | PROT_WRITE) == 0,
+        "the fake device: cannot open its memory");
   for (size_t i = 0; i < queue_.size(); ++i) queue_[i]();
   queue_.clear();
   mprotect(memory_, kRange, PROT_NONE);
 }
 
 bool FakeDevice::supports(const OpCall& call) const { return reference().supports(call); }
-std::unique_ptr<Plan> FakeDevice::prepare(const OpCall& call) { return std::make_unique<FakePlan>(*this, call); }
+std::unique_ptr<Plan> FakeDevice::prepare(const OpCall& call) {
+  return std::make_unique<FakePlan>(*this, call);
+}
 bool FakeDevice::can_fuse(const OpCall& call) const { return reference().supports(call); }
 
 // Convolutions read and write images in blocks of four channels; pooling takes what it gets.
 bool FakeDevice::preferred_layouts(OpCall& call) const {
   const std::string op = call.op->name;
   const Layout blocked = Layout::channel_blocked(kBlock);
-  if (op == "conv" || op == "conv_grad_input") call.inputs[0]->layout = call.outputs[0]->layout = blocked;
+  if (op == "conv" || op == "conv_grad_input")
+    call.inputs[0]->layout = call.outputs[0]->layout = blocked;
   else if (op == "conv_grad_weight") call.inputs[0]->layout = call.inputs[1]->layout = blocked;
   else return false;
   return true;

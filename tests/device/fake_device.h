@@ -1,8 +1,10 @@
-// A back end that keeps the engine honest where no accelerator is: memory that the host cannot touch, a stream that
-// runs late, frees that poison, a convolution layout of its own; the arithmetic is the reference's.
+// A back end that keeps the engine honest where no accelerator is: memory that the host cannot
+// touch, a stream that runs late, frees that poison, a convolution layout of its own; the
+// arithmetic is the reference's.
 //
-// Launches, copies and frees are queued and run at copy_to_host() or synchronize(). Only while the queue runs is
-// the device's memory accessible: anything else that reads or writes it ends the process.
+// Launches, copies and frees are queued and run at copy_to_host() or synchronize(). Only while the
+// queue runs is the device's memory accessible: anything else that reads or writes it ends the
+// process.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -15,8 +17,8 @@
 namespace cairn::testing {
 
 struct FakeCounts {
-  int64_t kernels = 0, reorders = 0;     // launches, and those of them that only change a layout
-  int64_t waits = 0;                     // copy_to_host() and synchronize()
+  int64_t kernels = 0, reorders = 0;  // launches, and those of them that only change a layout
+  int64_t waits = 0;                  // copy_to_host() and synchronize()
   int64_t bytes_from_host = 0, bytes_to_host = 0;
 };
 
@@ -48,9 +50,9 @@ class FakeDevice : public Backend {
   void enqueue(std::function<void()> work) { queue_.push_back(std::move(work)); }
   void run_queue();
 
-  char* memory_;                                     // one range of addresses, closed to the host
+  char* memory_;  // one range of addresses, closed to the host
   size_t used_ = 0;
-  std::multimap<size_t, void*> free_;                // by size: blocks whose free has run
+  std::multimap<size_t, void*> free_;  // by size: blocks whose free has run
   std::vector<std::function<void()>> queue_;
   FakeCounts counts_;
 };

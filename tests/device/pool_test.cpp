@@ -23,7 +23,8 @@ size_t resident(void* memory, size_t bytes) {
 TEST(Pool, ABlockTakesTheMemoryThatIsTouched) {
   pool_trim();
   // Sizes that are no multiple of a huge page, and what the pool rounds them up to.
-  const std::pair<size_t, size_t> sizes[] = {{2359296, 2621440}, {9437184, 10485760}, {5 << 20, 5 << 20}};
+  const std::pair<size_t, size_t> sizes[] = {
+      {2359296, 2621440}, {9437184, 10485760}, {5 << 20, 5 << 20}};
   for (const auto& [bytes, room] : sizes) {
     void* memory = pool_allocate(bytes);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % 64, 0u);

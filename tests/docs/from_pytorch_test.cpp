@@ -42,7 +42,8 @@ std::string bare(const std::string& text) {
   std::istringstream lines(text);
   std::string all;
   for (std::string line; std::getline(lines, line);)
-    if (const size_t start = line.find_first_not_of(' '); start != line.npos) all += line.substr(start) + "\n";
+    if (const size_t start = line.find_first_not_of(' '); start != line.npos)
+      all += line.substr(start) + "\n";
   return all;
 }
 
@@ -51,9 +52,9 @@ std::string bare(const std::string& text) {
 TEST(FromPytorch, ValuesAndState) {
   Tensor a = tensor({1, 2});
   Tensor b = a;
-  a += tensor({10, 10});   // a is another value now
+  a += tensor({10, 10});  // a is another value now
   Tensor count = state(zeros({}));
-  Tensor same = count;     // a handle of the same State
+  Tensor same = count;  // a handle of the same State
   assign(count, count + 1.0);
   EXPECT_EQ(b.to_vector<float>(), (std::vector<float>{1, 2}));
   EXPECT_EQ(a.to_vector<float>(), (std::vector<float>{11, 12}));
@@ -66,12 +67,12 @@ TEST(FromPytorch, StepsAndGradients) {
   optim::AdamW opt(net.parameters(), {.lr = 1e-2});
   auto step = compile([&](Tensor x, Tensor y) {
     Tensor loss = cross_entropy(net(x), y);
-    opt.step(loss);   // zero_grad, backward and step in one
+    opt.step(loss);  // zero_grad, backward and step in one
     return loss;
   });
   auto micro = compile([&](Tensor x, Tensor y) {
     Tensor loss = cross_entropy(net(x), y) / 2.0;
-    backward(loss);   // adds to .grad()
+    backward(loss);  // adds to .grad()
     return loss;
   });
   auto update = compile([&] {
@@ -95,7 +96,7 @@ TEST(FromPytorch, WhatChangesIsAState) {
   Tensor strength = state(scalar(0.1));
   auto noisy = compile([&](Tensor x) { return x + randn({3}) * strength; });
   noisy(zeros({3}));
-  assign(strength, scalar(0));   // the next call reads it
+  assign(strength, scalar(0));  // the next call reads it
   EXPECT_EQ(noisy(ones({3})).to_vector<float>(), std::vector<float>(3, 1));
 }
 
@@ -125,10 +126,16 @@ TEST(FromPytorch, ReplacingALayer) {
 }
 
 TEST(FromPytorch, OpsOfYourOwn) {
-  CustomFunction clip_gradient = {
-      [](const Tensors& in) { return Tensors{in[0] * 1.0}; },
-      [](const Tensors&, const Tensors&, const Tensors& grads) { return Tensors{clamp(grads[0], -1, 1)}; }};
-  static OpDef halves{"halves", "x / 2", 1, 1, [](OpCall& c) { c.set(0, c.dtype(), c.shape()); }, kElementwise,
+  CustomFunction clip_gradient = {[](const Tensors& in) { return Tensors{in[0] * 1.0}; },
+                                  [](const Tensors&, const Tensors&, const Tensors& grads) {
+                                    return Tensors{clamp(grads[0], -1, 1)};
+                                  }};
+  static OpDef halves{"halves",
+                      "x / 2",
+                      1,
+                      1,
+                      [](OpCall& c) { c.set(0, c.dtype(), c.shape()); },
+                      kElementwise,
                       [](VjpCall& c) { c.results[0] = c.grad() * 0.5; }};
   halves.host_kernel = [](const OpCall& c, const Launch& l) {
     const auto* x = static_cast<const float*>(l.inputs[0]);
@@ -137,13 +144,17 @@ TEST(FromPytorch, OpsOfYourOwn) {
   };
   register_op(halves);
   const Tensor x = parameter(tensor({4, 8}));
-  auto both = [&](Tensor scale) { return grad({sum(apply(halves, {call(clip_gradient, {x * 1.0})[0]}) * scale)}, {x})[0]; };
+  auto both = [&](Tensor scale) {
+    return grad({sum(apply(halves, {call(clip_gradient, {x * 1.0})[0]}) * scale)}, {x})[0];
+  };
   EXPECT_EQ(both(full({}, 6)).to_vector<float>(), (std::vector<float>{1, 1}));
   EXPECT_EQ(compile(both)(full({}, 1)).to_vector<float>(), (std::vector<float>{0.5, 0.5}));
 }
 
 TEST(FromPytorch, EveryExampleOfThePageStandsHere) {
-  const std::string page = content_of(CAIRN_SOURCE_DIR "/docs/from-pytorch.md"), here = bare(content_of(CAIRN_SOURCE_DIR "/tests/docs/from_pytorch_test.cpp")), begin = "```cpp\n";
+  const std::string page = content_of(CAIRN_SOURCE_DIR "/docs/from-pytorch.md"),
+                    here = bare(content_of(CAIRN_SOURCE_DIR "/tests/docs/from_pytorch_test.cpp")),
+                    begin = "```cpp\n";
   int examples = 0;
   for (size_t at = page.find(begin); at != page.npos; at = page.find(begin, at), ++examples) {
     at += begin.size();

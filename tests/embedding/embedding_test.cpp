@@ -1,4 +1,5 @@
-// Gathering rows and adding gradients back, against plain loops; bad indices must be named and never followed.
+// Gathering rows and adding gradients back, against plain loops; bad indices must be named and
+// never followed.
 #include "cairn/backend/cpu/embedding/embedding.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +22,8 @@ template <class Index>
 std::vector<Index> random_indices(int64_t count, uint32_t rows) {
   PhiloxStream random(3);
   std::vector<Index> indices(count);
-  for (Index& i : indices) i = random.chance(0.3f) ? 1 : random.below(rows);  // one word is very frequent
+  for (Index& i : indices)
+    i = random.chance(0.3f) ? 1 : random.below(rows);  // one word is very frequent
   return indices;
 }
 
@@ -41,8 +43,11 @@ TYPED_TEST(Embedding, GathersAndAddsLikePlainLoops) {
         const auto indices = random_indices<TypeParam>(count, rows);
         const auto weight = random_floats(rows * dim), dout = random_floats(count * dim);
         std::vector<float> out(count * dim + 1, 7), dweight(rows * dim + 1, 7);
-        ASSERT_EQ(embedding_forward(weight.data(), rows, dim, indices.data(), count, out.data()), -1);
-        ASSERT_EQ(embedding_backward(dout.data(), indices.data(), count, rows, dim, padding, false, dweight.data()), -1);
+        ASSERT_EQ(embedding_forward(weight.data(), rows, dim, indices.data(), count, out.data()),
+                  -1);
+        ASSERT_EQ(embedding_backward(dout.data(), indices.data(), count, rows, dim, padding, false,
+                                     dweight.data()),
+                  -1);
         std::vector<float> want(rows * dim + 1, 0);  // the same order of additions: equal bits
         want.back() = 7;
         for (int64_t i = 0; i < count; ++i)
@@ -52,7 +57,8 @@ TYPED_TEST(Embedding, GathersAndAddsLikePlainLoops) {
           }
         ASSERT_EQ(out.back(), 7);
         ASSERT_EQ(dweight, want);
-        embedding_backward(dout.data(), indices.data(), count, rows, dim, padding, true, dweight.data());
+        embedding_backward(dout.data(), indices.data(), count, rows, dim, padding, true,
+                           dweight.data());
         for (int64_t i = 0; i < rows * dim; ++i) ASSERT_NEAR(dweight[i], 2 * want[i], 1e-4f);
       }
 }
@@ -68,7 +74,9 @@ TYPED_TEST(Embedding, NamesTheFirstBadIndexAndSkipsIt) {
     EXPECT_EQ(embedding_forward(weight.data(), rows, dim, indices.data(), count, out.data()), 399);
     EXPECT_EQ(out[399 * dim], 7);
     EXPECT_EQ(out[401 * dim], weight[2 * dim]);
-    EXPECT_EQ(embedding_backward(dout.data(), indices.data(), count, rows, dim, -1, false, dweight.data()), 399);
+    EXPECT_EQ(embedding_backward(dout.data(), indices.data(), count, rows, dim, -1, false,
+                                 dweight.data()),
+              399);
     EXPECT_EQ(dweight[dim], 0);
   }
 }

@@ -33,15 +33,19 @@ void check_product(const Case& c, int threads) {
   const int64_t lda = c.pages_apart ? (row + page - 1) / page * page : row,
                 ldb = (c.b_transposed ? c.k : c.n) + (c.kernel < 0 ? 5 : 0), ldc = c.n + (c.n > 1);
   const auto floats = [](int64_t count) { return static_cast<size_t>(count); };
-  Floats a(floats((c.a_transposed ? c.k : c.m) * lda), 1, 1), b(floats((c.b_transposed ? c.n : c.k) * ldb), 1, 2);
+  Floats a(floats((c.a_transposed ? c.k : c.m) * lda), 1, 1),
+      b(floats((c.b_transposed ? c.n : c.k) * ldb), 1, 2);
   Floats out(floats(c.m * ldc), 1, 3), bias(floats(c.n), 1, 4);
   const std::vector<double> before = out.doubles();
-  const GemmOperand left = c.a_transposed ? GemmOperand{a.floats(), 1, lda} : GemmOperand{a.floats(), lda, 1};
-  const GemmOperand right = c.b_transposed ? GemmOperand{b.floats(), 1, ldb} : GemmOperand{b.floats(), ldb, 1};
+  const GemmOperand left =
+      c.a_transposed ? GemmOperand{a.floats(), 1, lda} : GemmOperand{a.floats(), lda, 1};
+  const GemmOperand right =
+      c.b_transposed ? GemmOperand{b.floats(), 1, ldb} : GemmOperand{b.floats(), ldb, 1};
   const GemmShape shape{c.m, c.n, c.k};
   Guarded workspace(gemm_workspace(shape));
   const bool adds_row = c.start & 1, adds_itself = c.start & 2;
-  const GemmStart start{adds_itself ? out.floats() : nullptr, ldc, adds_row ? bias.floats() : nullptr};
+  const GemmStart start{adds_itself ? out.floats() : nullptr, ldc,
+                        adds_row ? bias.floats() : nullptr};
   if (c.kernel >= 0) {
     const auto kernel = static_cast<ProductKernel>(c.kernel);
     if (!product_works(kernel, shape, left, right, c.start != 0)) return;
@@ -50,7 +54,8 @@ void check_product(const Case& c, int threads) {
   } else if (c.packed_before) {
     Guarded packed(gemm_packed_bytes(c.n, c.k)), scratch(gemm_packed_workspace(c.n));
     gemm_pack(c.n, c.k, right, static_cast<float*>(packed.get()));
-    gemm_packed(shape, left, static_cast<float*>(packed.get()), start, out.floats(), ldc, scratch.get());
+    gemm_packed(shape, left, static_cast<float*>(packed.get()), start, out.floats(), ldc,
+                scratch.get());
   } else {
     gemm(shape, left, right, start, out.floats(), ldc, workspace.get());
   }
@@ -60,7 +65,8 @@ void check_product(const Case& c, int threads) {
       if (j < c.n) {
         want = (adds_itself ? want : 0) + (adds_row ? bias.floats()[j] : 0);
         for (int64_t k = 0; k < c.k; ++k)
-          want += static_cast<double>(left.data[i * left.row + k * left.column]) * right.data[k * right.row + j * right.column];
+          want += static_cast<double>(left.data[i * left.row + k * left.column]) *
+                  right.data[k * right.row + j * right.column];
       }
       ASSERT_NEAR(out.floats()[i * ldc + j], want, 1e-5 * std::sqrt(1.0 + static_cast<double>(c.k)))
           << i << ", " << j << " of " << c.m << "x" << c.n << "x" << c.k << ", " << threads
@@ -115,12 +121,14 @@ TEST(gemm, rows_that_meet_in_one_set_of_the_cache) {
 // A plan may run inside a serial scope: on fewer threads each has larger parts.
 TEST(gemm, workspace_serves_fewer_threads_too) {
   test::for_each_target([] {
-    for (const GemmShape& s : {GemmShape{7, 836, 452}, GemmShape{41, 1937, 108}, GemmShape{16, 1603, 62}}) {
+    for (const GemmShape& s :
+         {GemmShape{7, 836, 452}, GemmShape{41, 1937, 108}, GemmShape{16, 1603, 62}}) {
       set_num_threads(8);
       const size_t planned = gemm_workspace(s);
       for (const int threads : {7, 6, 5, 2, 1}) {
         set_num_threads(threads);
-        EXPECT_LE(gemm_workspace(s), planned) << s.m << " x " << s.n << " x " << s.k << ", " << threads << " threads";
+        EXPECT_LE(gemm_workspace(s), planned)
+            << s.m << " x " << s.n << " x " << s.k << ", " << threads << " threads";
       }
     }
   });
@@ -147,14 +155,17 @@ void check_i8(int64_t rows, int64_t outputs, int64_t depth, int threads) {
   std::vector<int8_t> weight(floats(outputs * depth));
   for (int8_t& w : weight) w = static_cast<int8_t>(draw(engine));
   Guarded workspace(gemm_i8_workspace());
-  gemm_i8(weight.data(), scales.floats(), outputs, depth, x.floats(), rows, y.floats(), workspace.get());
+  gemm_i8(weight.data(), scales.floats(), outputs, depth, x.floats(), rows, y.floats(),
+          workspace.get());
   for (int64_t m = 0; m < rows; ++m)
     for (int64_t n = 0; n < outputs; ++n) {
       double want = 0;
       for (int64_t k = 0; k < depth; ++k)
-        want += static_cast<double>(x.floats()[m * depth + k]) * weight[floats(n * depth + k)] * scales.floats()[n];
+        want += static_cast<double>(x.floats()[m * depth + k]) * weight[floats(n * depth + k)] *
+                scales.floats()[n];
       ASSERT_NEAR(y.floats()[m * outputs + n], want, 1e-5 * std::sqrt(static_cast<double>(depth)))
-          << m << ", " << n << " of " << rows << "x" << outputs << "x" << depth << ", " << threads << " threads";
+          << m << ", " << n << " of " << rows << "x" << outputs << "x" << depth << ", " << threads
+          << " threads";
     }
 }
 

@@ -1,4 +1,5 @@
-// Matrix times a few vectors against loops in double: every number of rows, odd sizes, both weight types.
+// Matrix times a few vectors against loops in double: every number of rows, odd sizes, both weight
+// types.
 #include "cairn/backend/cpu/gemv/gemv.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,8 @@ double activate(double x, Activation activation) {
     case Activation::none: return x;
     case Activation::relu: return std::max(0.0, x);
     case Activation::gelu: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::gelu_tanh: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::gelu_tanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case Activation::silu: return x / (1 + std::exp(-x));
   }
   return x;
@@ -37,8 +39,15 @@ struct Problem {
   std::vector<float> weight, x, bias, residual;
 
   Problem(int64_t n, int64_t k, int64_t m)
-      : outputs(n), depth(k), rows(m), x_stride(k + 3), y_stride(n + 2), weight(random_floats(n * k, 1)),
-        x(random_floats(m * (k + 3), 2)), bias(random_floats(n, 3)), residual(random_floats(m * (n + 2), 4)) {}
+      : outputs(n),
+        depth(k),
+        rows(m),
+        x_stride(k + 3),
+        y_stride(n + 2),
+        weight(random_floats(n * k, 1)),
+        x(random_floats(m * (k + 3), 2)),
+        bias(random_floats(n, 3)),
+        residual(random_floats(m * (n + 2), 4)) {}
 
   // `weights` are the ones the kernel really has (dequantised for int8).
   void check(const std::vector<float>& y, const std::vector<double>& weights, Activation activation,
@@ -53,7 +62,8 @@ struct Problem {
         if (extras) sum += bias[n];
         double want = activate(sum, activation);
         if (extras) want += residual[m * y_stride + n];
-        ASSERT_NEAR(y[m * y_stride + n], want, 1e-6 * size) << outputs << " x " << depth << ", row " << m;
+        ASSERT_NEAR(y[m * y_stride + n], want, 1e-6 * size)
+            << outputs << " x " << depth << ", row " << m;
       }
       for (int64_t n = outputs; n < y_stride; ++n) ASSERT_EQ(y[m * y_stride + n], kCanary);
     }
@@ -74,13 +84,17 @@ TEST(Gemv, F32AgreesWithLoops) {
 
 TEST(Gemv, EpilogueAndResidualInPlace) {
   set_num_threads(2);
-  for (auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu})
+  for (auto activation : {Activation::none, Activation::relu, Activation::gelu,
+                          Activation::gelu_tanh, Activation::silu})
     for (int64_t m : {1, 4, 9}) {
       const Problem p(83, 40, m);
       std::vector<float> y = p.residual;
       for (int64_t r = 0; r < m; ++r) y[r * p.y_stride + 83] = y[r * p.y_stride + 84] = kCanary;
       gemv_f32(p.weight.data(), 83, 40, p.x.data(), p.x_stride, m,
-               {.bias = p.bias.data(), .activation = activation, .residual = y.data(), .residual_stride = p.y_stride},
+               {.bias = p.bias.data(),
+                .activation = activation,
+                .residual = y.data(),
+                .residual_stride = p.y_stride},
                y.data(), p.y_stride);
       p.check(y, {p.weight.begin(), p.weight.end()}, activation, true);
     }
@@ -113,9 +127,11 @@ TEST(Gemv, Int8AgreesWithLoopsAndQuantisesToHalfAStep) {
           ASSERT_LE(std::abs(weights[i] - p.weight[i]), 0.5001 * scales[i / k]);
         }
         std::vector<float> y(m * p.y_stride, kCanary);
-        for (int64_t r = 0; r < m; ++r) std::copy_n(&p.residual[r * p.y_stride], n, &y[r * p.y_stride]);
+        for (int64_t r = 0; r < m; ++r)
+          std::copy_n(&p.residual[r * p.y_stride], n, &y[r * p.y_stride]);
         gemv_i8(quantized.data(), scales.data(), n, k, p.x.data(), p.x_stride, m,
-                {.bias = p.bias.data(), .residual = y.data(), .residual_stride = p.y_stride}, y.data(), p.y_stride);
+                {.bias = p.bias.data(), .residual = y.data(), .residual_stride = p.y_stride},
+                y.data(), p.y_stride);
         p.check(y, weights, Activation::none, true);
       }
 }

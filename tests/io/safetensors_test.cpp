@@ -61,8 +61,8 @@ TEST(Safetensors, ManyTensors) {
   constexpr int kCount = 200'000;
   std::string header = "{";
   for (int i = 0; i < kCount; ++i)
-    header += fmt::format(R"("layer.{}.weight":{{"dtype":"U8","shape":[1],"data_offsets":[{},{}]}},)",
-                          i, i, i + 1);
+    header += fmt::format(
+        R"("layer.{}.weight":{{"dtype":"U8","shape":[1],"data_offsets":[{},{}]}},)", i, i, i + 1);
   header.back() = '}';
   TemporaryFolder folder;
   write_file_atomically(folder / "m", file_of(header, kCount));

@@ -32,17 +32,15 @@ template <class Body>
 std::string error_of(Body body) {
   try {
     body();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
+  } catch (const std::exception& error) { return error.what(); }
   return "";
 }
 
 }  // namespace cairn
 
 // EXPECT that the message has a part; a macro so that a failure shows the test's own line.
-#define EXPECT_ERROR(statement, part)                                             \
-  do {                                                                            \
-    const std::string message = ::cairn::error_of([&] { statement; });            \
+#define EXPECT_ERROR(statement, part)                                                    \
+  do {                                                                                   \
+    const std::string message = ::cairn::error_of([&] { statement; });                   \
     EXPECT_NE(message.find(part), std::string::npos) << "message: \"" << message << '"'; \
   } while (false)

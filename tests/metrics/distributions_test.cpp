@@ -27,9 +27,7 @@ Features normal_rows(int64_t count, int64_t dim, double mean, double scale, uint
 std::string error_of(const std::function<void()>& fn) {
   try {
     fn();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 
@@ -132,7 +130,9 @@ TEST(PrecisionRecall, IsWhatTheDefinitionSays) {  // against plain loops
   const PrecisionRecall got = precision_recall(real, generated);
   EXPECT_DOUBLE_EQ(got.precision, covered(generated, real));
   EXPECT_DOUBLE_EQ(got.recall, covered(real, generated));
-  EXPECT_NE(error_of([&] { precision_recall(real, {3, 2, {1, 2, 3, 4, 5, 6}}); }).find("too few"),
+  EXPECT_NE(error_of([&] {
+              precision_recall(real, {3, 2, {1, 2, 3, 4, 5, 6}});
+            }).find("too few"),
             std::string::npos);
 }
 

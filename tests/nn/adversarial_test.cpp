@@ -122,7 +122,9 @@ void expect_right_slope(const std::function<Tensor(const Tensor& w)>& penalty) {
   w.set_requires_grad();
   const auto got = grad({penalty(w)}, {w})[0].to_vector<double>();
   const auto numeric = slope_of(
-      [&](const std::vector<double>& values) { return penalty(tensor(values, {6, 4})).item(); },
+      [&](const std::vector<double>& values) {
+        return penalty(tensor(values, {6, 4})).item();
+      },
       start);
   expect_near(got, numeric, 1e-6);
 }
@@ -181,7 +183,7 @@ TEST(SpectralNorm, TheLargestSingularValueBecomesOne) {
   assign(layer.weight, tensor(std::vector<float>{0, 5, 0, 2, 0, 0, 0, 0, -0.5}, {3, 3}));
   const auto normed = spectral_norm(layer);
   const NoGrad no_grad;
-  for (int i = 0; i < 40; ++i) normed(eye(3));  // power iteration gains 5 / 2 a round
+  for (int i = 0; i < 40; ++i) normed(eye(3));       // power iteration gains 5 / 2 a round
   const auto y = normed(eye(3)).to_vector<float>();  // the transposed weight
   const std::vector<float> wanted = {0, 0.4f, 0, 1, 0, 0, 0, 0, -0.1f};
   for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], wanted[i], 1e-6) << i;

@@ -28,9 +28,7 @@ std::vector<std::string> names_of(const NamedTensors& list) {
 std::string error_of(const std::function<void()>& fn) {
   try {
     fn();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 
@@ -190,9 +188,7 @@ TEST(Summary, ListsAreInThePathOfWhatTheyHold) {
   };
   const Summary s = summarize(Tower(), {2, 3});
   for (const SummaryRow& r : s.rows) {
-    if (r.name == "blocks.0.0") {
-      EXPECT_EQ(r.multiply_adds, 24);
-    }
+    if (r.name == "blocks.0.0") { EXPECT_EQ(r.multiply_adds, 24); }
   }
   EXPECT_EQ(s.rows.size(), 5u);
 }
@@ -227,7 +223,8 @@ TEST(Layers, AdaptivePoolingCoversUnevenBins) {
   const Tensor alone = AdaptiveAvgPool2d(1)(reshape(x, {2, 1, 5}));  // without a batch
   EXPECT_EQ(alone.shape(), (Shape{2, 1, 1}));
   EXPECT_EQ(alone.to_vector<float>(), (std::vector<float>{2, 7}));
-  EXPECT_EQ(AdaptiveMaxPool1d(2)(reshape(x, {1, 1, 10})).to_vector<float>(), (std::vector<float>{4, 9}));
+  EXPECT_EQ(AdaptiveMaxPool1d(2)(reshape(x, {1, 1, 10})).to_vector<float>(),
+            (std::vector<float>{4, 9}));
   EXPECT_THROW(AdaptiveAvgPool2d(1)(reshape(x, {2, 5})), Error);
 }
 

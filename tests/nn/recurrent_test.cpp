@@ -130,9 +130,7 @@ TEST(RecurrentCell, WrongShapesAreNamed) {
   const auto message = [](const auto& call) -> std::string {
     try {
       call();
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
     return "none";
   };
   EXPECT_NE(message([] {

@@ -29,9 +29,7 @@ struct Net : Module {
 std::string error_of(const std::function<void()>& fn) {
   try {
     fn();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 Shape shape_of(const Module& net, const std::string& name) {
@@ -45,7 +43,9 @@ static_assert(!std::is_copy_assignable_v<Linear> && !std::is_move_assignable_v<L
 static_assert(!std::is_copy_assignable_v<Net> && !std::is_copy_assignable_v<AnyModule>);
 static_assert(std::is_copy_constructible_v<Net> && std::is_nothrow_move_constructible_v<Linear>);
 template <class P>
-concept Rebinds = requires(P p, Tensor t) { p += t; };
+concept Rebinds = requires(P p, Tensor t) {
+  p += t;
+};
 static_assert(Rebinds<Tensor> && !Rebinds<Param&>);
 
 }  // namespace
@@ -73,7 +73,8 @@ TEST(Replace, AMemberOfItsOwnTypeAndInsideALayerOfAList) {
   assign(other.weight, zeros({4, 4}));
   assign(other.bias, ones({4}));
   EXPECT_EQ(net.blocks[1](randn({1, 4})).to_vector<float>(), std::vector<float>(4, 1));
-  EXPECT_EQ(held.weight.impl(), other.weight.impl());  // copies of the handle go along, with their members
+  EXPECT_EQ(held.weight.impl(),
+            other.weight.impl());  // copies of the handle go along, with their members
   EXPECT_EQ(net.find("blocks.1.fc").parameters()[0].impl(), other.weight.impl());
   const std::string text = error_of([&] { net.blocks[1](ones({1, 5})); });
   EXPECT_NE(text.find("blocks.1.fc"), std::string::npos) << text;
@@ -81,7 +82,8 @@ TEST(Replace, AMemberOfItsOwnTypeAndInsideALayerOfAList) {
 
 TEST(Replace, SaysWhatItCannotDo) {
   Net net;
-  EXPECT_NE(error_of([&] { net.replace("haed", Linear(4, 7)); }).find("did you mean 'head'"), std::string::npos);
+  EXPECT_NE(error_of([&] { net.replace("haed", Linear(4, 7)); }).find("did you mean 'head'"),
+            std::string::npos);
   const std::string text = error_of([&] { net.replace("blocks.0.fc", Sequential(Linear(4, 4))); });
   EXPECT_NE(text.find("held as Linear and cannot become a Sequential"), std::string::npos) << text;
   EXPECT_EQ(shape_of(net, "blocks.0.fc.weight"), (Shape{4, 4}));
@@ -95,7 +97,8 @@ TEST(Replace, WhatWasCompiledBeforeFollows) {
   net.replace("head", Linear(4, 5));
   EXPECT_EQ(f(ones({2, 4})).shape(), (Shape{2, 5}));
   net.replace("blocks.0.fc", Linear(4, 4));
-  const auto compiled = f(ones({2, 4})).to_vector<float>(), eager = net(ones({2, 4})).to_vector<float>();
+  const auto compiled = f(ones({2, 4})).to_vector<float>(),
+             eager = net(ones({2, 4})).to_vector<float>();
   for (size_t i = 0; i < eager.size(); ++i) EXPECT_NEAR(compiled[i], eager[i], 1e-5);
 }
 
@@ -104,7 +107,10 @@ TEST(Replace, AnOptimizerThatKeepsTheOldParametersSaysSo) {
   optim::SGD before(net.parameters(), {.lr = 0.1});
   before.step(sum(net(ones({2, 4}))));
   net.replace("head", Linear(4, 5));
-  EXPECT_NE(error_of([&] { before.step(sum(net(ones({2, 4})))); }).find("replace() took out"), std::string::npos);
+  EXPECT_NE(error_of([&] {
+              before.step(sum(net(ones({2, 4}))));
+            }).find("replace() took out"),
+            std::string::npos);
   optim::SGD after(net.parameters(), {.lr = 0.1});
   after.step(sum(net(ones({2, 4}))));
 }

@@ -15,12 +15,14 @@ TEST(OpsPage, IsWhatTheTableSays) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_TRUE(text.str() == expected) << "docs/ops.md is out of date: run this test with CAIRN_UPDATE_DOCS=1";
+  EXPECT_TRUE(text.str() == expected)
+      << "docs/ops.md is out of date: run this test with CAIRN_UPDATE_DOCS=1";
 }
 
 TEST(OpsPage, NamesEveryOp) {
   const std::string page = ops_markdown();
-  for (const OpDef* op : all_ops()) EXPECT_NE(page.find("| `" + std::string(op->name) + "` |"), std::string::npos) << op->name;
+  for (const OpDef* op : all_ops())
+    EXPECT_NE(page.find("| `" + std::string(op->name) + "` |"), std::string::npos) << op->name;
 }
 
 }  // namespace cairn

@@ -14,8 +14,8 @@ struct Row {
   std::function<Tensor(const Tensors&)> run;
   double tolerance = 2e-5;  // relative, of the value; gradients are sums of terms that cancel
   double least = 4e-37;     // absolute, of the value
-  // Parts ("out", "first", "second") where Cairn gives another value than PyTorch on purpose, which values those
-  // are, and why.
+  // Parts ("out", "first", "second") where Cairn gives another value than PyTorch on purpose, which
+  // values those are, and why.
   std::set<std::string> differs = {};
   bool (*may_differ)(double got, double expected) = nullptr;
   const char* why = nullptr;

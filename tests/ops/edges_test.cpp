@@ -1,5 +1,6 @@
-// What functions give at their edges, held against PyTorch: value, first and second gradients, eager, compiled and on
-// the reference back end. tools/dump_edges.py wrote the file and says at which numbers.
+// What functions give at their edges, held against PyTorch: value, first and second gradients,
+// eager, compiled and on the reference back end. tools/dump_edges.py wrote the file and says at
+// which numbers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +17,8 @@ namespace cairn::edges {
 namespace {
 
 const io::SafetensorsFile& file() {
-  static const io::SafetensorsFile f(std::string(CAIRN_SOURCE_DIR) + "/tests/ops/data/edges.safetensors");
+  static const io::SafetensorsFile f(std::string(CAIRN_SOURCE_DIR) +
+                                     "/tests/ops/data/edges.safetensors");
   return f;
 }
 const io::NamedTensor* find(const std::string& name) { return file().find(name); }
@@ -54,9 +56,11 @@ Tensors step(const Row& row, const Inputs& inputs, std::span<const Tensor> given
   Tensors results = {row.run(in)};
   auto append = [&](const Tensor& of, bool again) {
     Tensors found;
-    if (of.defined() && of.requires_grad()) found = grad({of}, leaves, {.create_graph = again, .allow_unused = true});
+    if (of.defined() && of.requires_grad())
+      found = grad({of}, leaves, {.create_graph = again, .allow_unused = true});
     found.resize(leaves.size());
-    for (size_t i = 0; i < leaves.size(); ++i) results.push_back(found[i].defined() ? found[i] : full(leaves[i].shape(), 0));
+    for (size_t i = 0; i < leaves.size(); ++i)
+      results.push_back(found[i].defined() ? found[i] : full(leaves[i].shape(), 0));
   };
   if (!gradients) return results;
   const bool second = wanted > 1 + leaves.size();
@@ -93,7 +97,8 @@ struct Allowed {
 Allowed allowed_for(const Row& row, const std::string& part, double largest) {
   if (part == "out") return {row.tolerance, row.least};
   const bool first = part == "first";
-  return {row.tolerance * (first ? 1 : 10), std::max(first ? 2e-7 : 2e-6, row.least) + (first ? 5e-6 : 5e-5) * largest};
+  return {row.tolerance * (first ? 1 : 10),
+          std::max(first ? 2e-7 : 2e-6, row.least) + (first ? 5e-6 : 5e-5) * largest};
 }
 
 // The elements that depend on each other: a row of a matrix, otherwise one place.
@@ -112,7 +117,8 @@ bool is_nan(double v) { return std::isnan(v); }
 bool value_is_nan(const Tensor& value, const Tensor& gradient, size_t k) {
   const auto v = value.to_vector<double>();
   if (value.numel() == gradient.numel()) return any_of({value}, k, is_nan);
-  return value.rank() == 1 && gradient.rank() == 2 && std::isnan(v[k / static_cast<size_t>(gradient.size(-1))]);
+  return value.rank() == 1 && gradient.rank() == 2 &&
+         std::isnan(v[k / static_cast<size_t>(gradient.size(-1))]);
 }
 
 class Edges : public testing::TestWithParam<Row> {};
@@ -122,13 +128,16 @@ TEST_P(Edges, LikePyTorch) {
   const Inputs inputs = inputs_of(row.name);
   std::vector<std::string> parts = {".out"};
   for (const char* order : {".first.", ".second."})
-    for (int i = 0; find(row.name + order + std::to_string(i)); ++i) parts.push_back(order + std::to_string(i));
+    for (int i = 0; find(row.name + order + std::to_string(i)); ++i)
+      parts.push_back(order + std::to_string(i));
   for (const char* mode : {"eager", "compiled", "reference"}) {
     if (!row.traced && mode == std::string("compiled")) continue;
     BackendScope scope(backend_named(mode == std::string("reference") ? "reference" : "cpu"));
     Tensors in;
     for (const std::string& name : inputs.names) in.push_back(load(*find(name)));
-    auto run = [&](std::span<const Tensor> given) { return step(row, inputs, given, parts.size()); };
+    auto run = [&](std::span<const Tensor> given) {
+      return step(row, inputs, given, parts.size());
+    };
     const Tensors got = mode == std::string("compiled") ? CompiledFunction(run).call(in) : run(in);
     ASSERT_GE(got.size(), parts.size());
     for (size_t p = 0; p < parts.size(); ++p) {
@@ -139,9 +148,11 @@ TEST_P(Edges, LikePyTorch) {
       const size_t width = static_cast<size_t>(group_of(expected));
       for (size_t k = 0; k < a.size(); ++k) {
         if (row.differs.count(part) && row.may_differ(a[k], b[k])) continue;
-        const bool has_nan = any_of(in, k, is_nan) || value_is_nan(load(*find(row.name + ".out")), expected, k);
-        // PyTorch's formula has 0 * infinity in a gradient: any number is better. Where the input is NaN, a gradient may
-        // be NaN or go on, but not vanish; its gradient says nothing. So where only the value is NaN (infinity less itself).
+        const bool has_nan =
+            any_of(in, k, is_nan) || value_is_nan(load(*find(row.name + ".out")), expected, k);
+        // PyTorch's formula has 0 * infinity in a gradient: any number is better. Where the input
+        // is NaN, a gradient may be NaN or go on, but not vanish; its gradient says nothing. So
+        // where only the value is NaN (infinity less itself).
         if (part != "out" && std::isnan(b[k]) && !any_of(in, k, is_nan)) continue;
         if (part == "first" && has_nan && a[k] != 0) continue;
         if (part == "second" && has_nan) continue;
@@ -150,8 +161,8 @@ TEST_P(Edges, LikePyTorch) {
           if (std::isfinite(b[i])) largest = std::max(largest, std::fabs(b[i]));
         const Allowed allowed = allowed_for(row, part, largest);
         EXPECT_TRUE(close(a[k], b[k], allowed.tolerance, allowed.least))
-            << row.name << parts[p] << ", " << mode << ", place " << k << " at" << values_at(in, k) << ": " << a[k]
-            << ", PyTorch " << b[k];
+            << row.name << parts[p] << ", " << mode << ", place " << k << " at" << values_at(in, k)
+            << ": " << a[k] << ", PyTorch " << b[k];
       }
     }
   }

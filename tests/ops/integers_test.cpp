@@ -1,4 +1,5 @@
-// Integers and truth values: the same bits eager, compiled and on the reference back end, and what PyTorch gives.
+// Integers and truth values: the same bits eager, compiled and on the reference back end, and what
+// PyTorch gives.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -25,32 +26,78 @@ struct Sum {
 
 const std::vector<Sum>& sums() {
   static const int64_t kBig = 9007199254740993;  // 2^53 + 1: no double
-  const auto u8 = DType::u8, i8 = DType::i8, i32 = DType::i32, i64 = DType::i64, truth = DType::boolean;
+  const auto u8 = DType::u8, i8 = DType::i8, i32 = DType::i32, i64 = DType::i64,
+             truth = DType::boolean;
   static const std::vector<Sum> list = {
       {"sub", u8, {1, 200}, {2, 100}, [](Tensor a, Tensor b) { return a - b; }, {255, 100}},
       {"add", u8, {1, 200}, {2, 100}, [](Tensor a, Tensor b) { return a + b; }, {3, 44}},
       {"add", i8, {-100}, {-100}, [](Tensor a, Tensor b) { return a + b; }, {56}},
-      {"add_read_again", u8, {200}, {100}, [](Tensor a, Tensor b) { return cast(a + b, DType::f32) * 2.0; }, {88}},
+      {"add_read_again",
+       u8,
+       {200},
+       {100},
+       [](Tensor a, Tensor b) { return cast(a + b, DType::f32) * 2.0; },
+       {88}},
       {"mul", i8, {100}, {3}, [](Tensor a, Tensor b) { return a * b; }, {44}},
       {"square", u8, {20}, {0}, [](Tensor a, Tensor) { return square(a); }, {144}},
       {"neg", u8, {1}, {0}, [](Tensor a, Tensor) { return -a; }, {255}},
       {"less_one", u8, {0}, {0}, [](Tensor a, Tensor) { return a - 1.0; }, {255}},
       {"pow", i32, {3, -2}, {4, 3}, [](Tensor a, Tensor b) { return pow(a, b); }, {81, -8}},
       {"pow_number", i32, {2049}, {0}, [](Tensor a, Tensor) { return pow(a, 3); }, {12589057}},
-      {"remainder", i32, {-7, 7}, {3, -3}, [](Tensor a, Tensor b) { return remainder(a, b); }, {2, -2}},
+      {"remainder",
+       i32,
+       {-7, 7},
+       {3, -3},
+       [](Tensor a, Tensor b) { return remainder(a, b); },
+       {2, -2}},
       {"fmod", i32, {-7, 7}, {3, -3}, [](Tensor a, Tensor b) { return fmod(a, b); }, {-1, 1}},
       {"round", i32, {16777217}, {0}, [](Tensor a, Tensor) { return round(a); }, {16777217}},
       {"floor", i64, {16777217}, {0}, [](Tensor a, Tensor) { return floor(a); }, {16777217}},
-      {"sum_of_i32", i32, {16777217, 1}, {0, 0}, [](Tensor a, Tensor) { return sum(a); }, {16777218}},
-      {"sum_of_i64", i64, {16777217, 1}, {0, 0}, [](Tensor a, Tensor) { return sum(a); }, {16777218}},
+      {"sum_of_i32",
+       i32,
+       {16777217, 1},
+       {0, 0},
+       [](Tensor a, Tensor) { return sum(a); },
+       {16777218}},
+      {"sum_of_i64",
+       i64,
+       {16777217, 1},
+       {0, 0},
+       [](Tensor a, Tensor) { return sum(a); },
+       {16777218}},
       {"equal", i64, {kBig}, {kBig - 1}, [](Tensor a, Tensor b) { return eq(a, b); }, {0}},
-      {"largest", i64, {kBig}, {kBig - 1}, [](Tensor a, Tensor b) { return maximum(a, b) - b; }, {1}},
+      {"largest",
+       i64,
+       {kBig},
+       {kBig - 1},
+       [](Tensor a, Tensor b) { return maximum(a, b) - b; },
+       {1}},
       {"abs", i64, {-kBig}, {kBig - 1}, [](Tensor a, Tensor b) { return abs(a) - b; }, {1}},
-      {"cast_of_i32", i32, {300, -1}, {0, 0}, [](Tensor a, Tensor) { return cast(a, DType::u8); }, {44, 255}},
+      {"cast_of_i32",
+       i32,
+       {300, -1},
+       {0, 0},
+       [](Tensor a, Tensor) { return cast(a, DType::u8); },
+       {44, 255}},
       {"cast_of_u8", u8, {200}, {0}, [](Tensor a, Tensor) { return cast(a, DType::i8); }, {-56}},
-      {"or", truth, {1, 1, 0}, {1, 0, 0}, [](Tensor a, Tensor b) { return cast(a + b, DType::f32) * 2.0; }, {2, 2, 0}},
-      {"logsumexp", truth, {1, 0, 1}, {0, 0, 0}, [](Tensor a, Tensor) { return logsumexp(a, {0}); }, {std::log(1 + 2 * M_E)}},
-      {"pairwise_distance", u8, {1, 4}, {3, 2}, [](Tensor a, Tensor b) { return maximum(a, b) - minimum(a, b); }, {2, 2}},
+      {"or",
+       truth,
+       {1, 1, 0},
+       {1, 0, 0},
+       [](Tensor a, Tensor b) { return cast(a + b, DType::f32) * 2.0; },
+       {2, 2, 0}},
+      {"logsumexp",
+       truth,
+       {1, 0, 1},
+       {0, 0, 0},
+       [](Tensor a, Tensor) { return logsumexp(a, {0}); },
+       {std::log(1 + 2 * M_E)}},
+      {"pairwise_distance",
+       u8,
+       {1, 4},
+       {3, 2},
+       [](Tensor a, Tensor b) { return maximum(a, b) - minimum(a, b); },
+       {2, 2}},
   };
   return list;
 }
@@ -63,21 +110,26 @@ TEST(Integers, SameEagerCompiledAndByReference) {
       const Tensor got = mode == std::string("compiled") ? compile(s.run)(a, b) : s.run(a, b);
       const auto values = got.to_vector<double>();
       ASSERT_EQ(values.size(), s.expected.size()) << s.name;
-      for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], s.expected[i], 1e-6) << s.name << ", " << mode;
+      for (size_t i = 0; i < values.size(); ++i)
+        EXPECT_NEAR(values[i], s.expected[i], 1e-6) << s.name << ", " << mode;
     }
 }
 
 TEST(Integers, FloatsAreCutOffAndLimited) {
   const std::vector<float> values = {-1, 255.9f, 300, NAN, -INFINITY, INFINITY, -1.9f, 3e9f};
-  const std::vector<double> u8 = {0, 255, 255, 0, 0, 255, 0, 255}, i8 = {-1, 127, 127, 0, -128, 127, -1, 127};
+  const std::vector<double> u8 = {0, 255, 255, 0, 0, 255, 0, 255},
+                            i8 = {-1, 127, 127, 0, -128, 127, -1, 127};
   const std::vector<double> i32 = {-1, 255, 300, 0, -2147483648.0, 2147483647, -1, 2147483647};
   for (const char* backend : {"cpu", "reference"})
     for (const DType from : {DType::f32, DType::f64}) {
       BackendScope scope(backend_named(backend));
       const Tensor x = cast(from_host(values.data(), {8}, DType::f32), from);
-      for (const auto& [to, expected] : {std::pair{DType::u8, u8}, {DType::i8, i8}, {DType::i32, i32}}) {
-        EXPECT_EQ(cast(x, to).to_vector<double>(), expected) << backend << name_of(from) << name_of(to);
-        EXPECT_EQ(compile([to = to](Tensor t) { return cast(t, to); })(x).to_vector<double>(), expected);
+      for (const auto& [to, expected] :
+           {std::pair{DType::u8, u8}, {DType::i8, i8}, {DType::i32, i32}}) {
+        EXPECT_EQ(cast(x, to).to_vector<double>(), expected)
+            << backend << name_of(from) << name_of(to);
+        EXPECT_EQ(compile([to = to](Tensor t) { return cast(t, to); })(x).to_vector<double>(),
+                  expected);
       }
     }
 }

@@ -9,24 +9,37 @@ struct Window {
   Attrs attrs() const { return {{"kernel", kernel}, {"stride", stride}, {"pads", pads}}; }
   Shape y() const {
     Shape out = {x[0], x[1]};
-    for (size_t d = 0; d < kernel.size(); ++d) out.push_back((x[d + 2] + 2 * pads[d] - kernel[d]) / stride[d] + 1);
+    for (size_t d = 0; d < kernel.size(); ++d)
+      out.push_back((x[d + 2] + 2 * pads[d] - kernel[d]) / stride[d] + 1);
     return out;
   }
   Ints spatial() const { return Ints(x.begin() + 2, x.end()); }
 };
 const std::vector<Window> kWindows = {
-    {{2, 3, 7}, {2}, {2}, {0}},         {{1, 2, 6}, {3}, {1}, {1}},
-    {{1, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{2, 1, 5, 4}, {3, 2}, {2, 1}, {1, 1}},
-    {{1, 3, 3, 3}, {3, 3}, {1, 1}, {1, 1}}, {{1, 1, 4, 3, 4}, {2, 2, 2}, {2, 1, 2}, {0, 0, 1}},
-    {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}}, {{1, 17, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
-    {{1, 1, 1}, {1}, {1}, {0}},             {{2, 2, 17}, {5}, {3}, {2}},
-    {{1, 3, 33}, {2}, {1}, {1}},            {{1, 2, 9}, {3}, {4}, {1}},
-    {{1, 2, 5, 7}, {3, 3}, {2, 2}, {1, 1}}, {{2, 3, 6, 5}, {1, 3}, {1, 2}, {0, 1}},
-    {{1, 2, 6, 5}, {3, 1}, {2, 1}, {1, 0}}, {{1, 9, 5, 5}, {3, 3}, {1, 1}, {0, 0}},
-    {{1, 2, 5, 5}, {5, 5}, {1, 1}, {2, 2}}, {{1, 2, 5, 5}, {5, 5}, {1, 1}, {0, 0}},
-    {{1, 33, 3, 4}, {2, 2}, {1, 1}, {0, 0}}, {{2, 8, 4, 6}, {2, 3}, {2, 3}, {1, 0}},
-    {{1, 2, 8, 9}, {2, 2}, {3, 3}, {0, 1}}, {{2, 2, 3, 3, 3}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
-    {{1, 17, 2, 4, 3}, {1, 2, 3}, {1, 2, 1}, {0, 1, 1}}, {{1, 2, 2, 17}, {2, 2}, {2, 2}, {0, 1}},
+    {{2, 3, 7}, {2}, {2}, {0}},
+    {{1, 2, 6}, {3}, {1}, {1}},
+    {{1, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+    {{2, 1, 5, 4}, {3, 2}, {2, 1}, {1, 1}},
+    {{1, 3, 3, 3}, {3, 3}, {1, 1}, {1, 1}},
+    {{1, 1, 4, 3, 4}, {2, 2, 2}, {2, 1, 2}, {0, 0, 1}},
+    {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+    {{1, 17, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+    {{1, 1, 1}, {1}, {1}, {0}},
+    {{2, 2, 17}, {5}, {3}, {2}},
+    {{1, 3, 33}, {2}, {1}, {1}},
+    {{1, 2, 9}, {3}, {4}, {1}},
+    {{1, 2, 5, 7}, {3, 3}, {2, 2}, {1, 1}},
+    {{2, 3, 6, 5}, {1, 3}, {1, 2}, {0, 1}},
+    {{1, 2, 6, 5}, {3, 1}, {2, 1}, {1, 0}},
+    {{1, 9, 5, 5}, {3, 3}, {1, 1}, {0, 0}},
+    {{1, 2, 5, 5}, {5, 5}, {1, 1}, {2, 2}},
+    {{1, 2, 5, 5}, {5, 5}, {1, 1}, {0, 0}},
+    {{1, 33, 3, 4}, {2, 2}, {1, 1}, {0, 0}},
+    {{2, 8, 4, 6}, {2, 3}, {2, 3}, {1, 0}},
+    {{1, 2, 8, 9}, {2, 2}, {3, 3}, {0, 1}},
+    {{2, 2, 3, 3, 3}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
+    {{1, 17, 2, 4, 3}, {1, 2, 3}, {1, 2, 1}, {0, 1, 1}},
+    {{1, 2, 2, 17}, {2, 2}, {2, 2}, {0, 1}},
 };
 Tensor positions_of(const Window& w, const Tensor& x) {  // where max_pool finds its maxima
   Tensor out[2];
@@ -41,7 +54,8 @@ Row max_row() {
 // Its helpers, with positions that a pooling of another tensor found.
 Arg source_of(const Window& w) {
   Arg source = fixed(w.x, {}, DType::f32);
-  for (int64_t i = 0; i < numel(w.x); ++i) source.given.push_back(static_cast<double>((i * 7) % 11));
+  for (int64_t i = 0; i < numel(w.x); ++i)
+    source.given.push_back(static_cast<double>((i * 7) % 11));
   return source;
 }
 Row helper_row(const char* name, bool scatter) {
@@ -49,8 +63,11 @@ Row helper_row(const char* name, bool scatter) {
   for (const Window& w : kWindows) {
     Attrs attrs = w.attrs();
     if (scatter) attrs.set("spatial", w.spatial());
-    row.cases.push_back(call(to_string(w.x) + " " + to_string(attrs), {numbers(scatter ? w.y() : w.x), source_of(w)},
-                             [=](const Tensors& in) { return apply(op_named(name), {in[0], positions_of(w, in[1])}, attrs); }));
+    row.cases.push_back(call(to_string(w.x) + " " + to_string(attrs),
+                             {numbers(scatter ? w.y() : w.x), source_of(w)},
+                             [=](const Tensors& in) {
+                               return apply(op_named(name), {in[0], positions_of(w, in[1])}, attrs);
+                             }));
   }
   return row;
 }
@@ -72,26 +89,50 @@ Row average_row(bool spread) {
 template <class F>
 Row adaptive_row(const char* name, F f) {
   Row row{name, {}};
-  for (const auto& [x, size] : std::vector<std::pair<Shape, Ints>>{{{1, 2, 7}, {3}}, {{2, 1, 6}, {3}}, {{1, 2, 5, 4}, {3, 2}}, {{1, 1, 3, 4, 5}, {2}}, {{1, 2, 3, 3}, {1}}, {{1, 1, 2, 3}, {4, 5}},
-           {{1, 1, 17}, {5}}, {{2, 9, 4, 4}, {2}}, {{1, 2, 7, 5}, {7, 1}}, {{1, 2, 4, 3, 2}, {2, 3, 1}}, {{2, 3, 1, 1}, {1}}, {{1, 2, 9, 8}, {4, 3}}, {{2, 2, 1}, {3}}})
-    row.cases.push_back(call(to_string(x) + " to " + to_string(size), {distinct(x)}, [f, size = size](const Tensors& in) { return f(in[0], size); }));
+  for (const auto& [x, size] : std::vector<std::pair<Shape, Ints>>{{{1, 2, 7}, {3}},
+                                                                   {{2, 1, 6}, {3}},
+                                                                   {{1, 2, 5, 4}, {3, 2}},
+                                                                   {{1, 1, 3, 4, 5}, {2}},
+                                                                   {{1, 2, 3, 3}, {1}},
+                                                                   {{1, 1, 2, 3}, {4, 5}},
+                                                                   {{1, 1, 17}, {5}},
+                                                                   {{2, 9, 4, 4}, {2}},
+                                                                   {{1, 2, 7, 5}, {7, 1}},
+                                                                   {{1, 2, 4, 3, 2}, {2, 3, 1}},
+                                                                   {{2, 3, 1, 1}, {1}},
+                                                                   {{1, 2, 9, 8}, {4, 3}},
+                                                                   {{2, 2, 1}, {3}}})
+    row.cases.push_back(call(to_string(x) + " to " + to_string(size), {distinct(x)},
+                             [f, size = size](const Tensors& in) { return f(in[0], size); }));
   return row;
 }
 
 Row lp_row() {
   Row row{"lp_pool", {}};
   for (const double p : {1.0, 2.0, 3.0})
-    for (const auto& [x, kernel, stride] : std::vector<std::tuple<Shape, int64_t, int64_t>>{
-             {{1, 2, 4, 4}, 2, 2}, {{1, 1, 7}, 3, 2}, {{1, 2, 3, 3}, 2, 1}, {{1, 1, 2, 3, 2}, 2, 1}})
-      row.cases.push_back(call(to_string(x) + " p " + std::to_string(static_cast<int>(p)), {positive(x)}, [=](const Tensors& in) {
-        return lp_pool(in[0], p, {.kernel = {kernel}, .stride = {stride}});
-      }));
+    for (const auto& [x, kernel, stride] :
+         std::vector<std::tuple<Shape, int64_t, int64_t>>{{{1, 2, 4, 4}, 2, 2},
+                                                          {{1, 1, 7}, 3, 2},
+                                                          {{1, 2, 3, 3}, 2, 1},
+                                                          {{1, 1, 2, 3, 2}, 2, 1}})
+      row.cases.push_back(call(to_string(x) + " p " + std::to_string(static_cast<int>(p)),
+                               {positive(x)}, [=](const Tensors& in) {
+                                 return lp_pool(in[0], p, {.kernel = {kernel}, .stride = {stride}});
+                               }));
   return row;
 }
 
-std::vector<Row> pool_rows() { return {adaptive_row("adaptive_avg_pool", [](In x, const Ints& s) { return adaptive_avg_pool(x, s); }),
-          adaptive_row("adaptive_max_pool", [](In x, const Ints& s) { return adaptive_max_pool(x, s); }),
+std::vector<Row> pool_rows() {
+  return {adaptive_row("adaptive_avg_pool",
+                       [](In x, const Ints& s) { return adaptive_avg_pool(x, s); }),
+          adaptive_row("adaptive_max_pool",
+                       [](In x, const Ints& s) { return adaptive_max_pool(x, s); }),
           lp_row(),
-          max_row(), helper_row("max_pool_scatter", true), helper_row("max_pool_pick", false), average_row(false), average_row(true)}; }
+          max_row(),
+          helper_row("max_pool_scatter", true),
+          helper_row("max_pool_pick", false),
+          average_row(false),
+          average_row(true)};
+}
 
 }  // namespace cairn::cases

@@ -12,7 +12,9 @@ Row drawn(const char* name) {
   Row row{name, {}, kExact};
   for (const Shape& shape : {Shape{}, {0}, {3}, {4}, {5, 7}, {2, 3, 5}})
     for (const DType dtype : {DType::f32, DType::f64})
-      row.cases.push_back(of(name, {seed()}, {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", int64_t{3}}}));
+      row.cases.push_back(
+          of(name, {seed()},
+             {{"shape", shape}, {"dtype", static_cast<int64_t>(dtype)}, {"number", int64_t{3}}}));
   return row;
 }
 
@@ -60,7 +62,8 @@ TEST(Random, MultinomialFollowsTheWeights) {
 }
 
 TEST(Random, ImpossibleWeightsAreRefused) {
-  for (const std::vector<float>& weights : std::vector<std::vector<float>>{{1, -1}, {1, NAN}, {1, INFINITY}, {0, 0}}) {
+  for (const std::vector<float>& weights :
+       std::vector<std::vector<float>>{{1, -1}, {1, NAN}, {1, INFINITY}, {0, 0}}) {
     const Tensor w = from_host(weights.data(), {2}, DType::f32);
     for (const bool replacement : {false, true}) {
       EXPECT_THROW(multinomial(w, 1, replacement).to_vector<int64_t>(), Error) << weights[1];
@@ -68,7 +71,8 @@ TEST(Random, ImpossibleWeightsAreRefused) {
       EXPECT_THROW(compiled(w).to_vector<int64_t>(), Error) << weights[1];
     }
   }
-  for (const float p : {1.5f, -0.5f, NAN}) EXPECT_THROW(bernoulli(full({3}, p)).to_vector<float>(), Error) << p;
+  for (const float p : {1.5f, -0.5f, NAN})
+    EXPECT_THROW(bernoulli(full({3}, p)).to_vector<float>(), Error) << p;
   EXPECT_EQ(bernoulli(tensor({0, 1})).to_vector<float>(), (std::vector<float>{0, 1}));
   EXPECT_THROW(exponential({3}, 0), Error);
 }

@@ -45,28 +45,34 @@ Values draw(const Case& c, size_t index, DType run) {
     switch (a.kind) {
       case Arg::truth: values[i] = u < 0.5; break;
       case Arg::integer: values[i] = std::floor(a.low + u * (a.high - a.low)); break;
-      case Arg::distinct: values[i] = a.low + (a.high - a.low) * (static_cast<double>(i) + 0.5) / static_cast<double>(count); break;
+      case Arg::distinct:
+        values[i] =
+            a.low + (a.high - a.low) * (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+        break;
       default: values[i] = a.low + u * (a.high - a.low);
     }
-    if (is_number(a) && is_integer(run)) values[i] = std::floor(values[i] * 4) + (std::floor(values[i] * 4) == 0);
+    if (is_number(a) && is_integer(run))
+      values[i] = std::floor(values[i] * 4) + (std::floor(values[i] * 4) == 0);
     // Single precision throughout, so that all dtypes but the narrow ones see the same numbers.
     if (is_number(a)) values[i] = rounded(values[i], is_narrow(run) ? run : DType::f32);
   }
   if (a.kind == Arg::distinct)
-    for (int64_t i = count - 1; i > 0; --i) std::swap(values[i], values[random.below(static_cast<uint32_t>(i + 1))]);
+    for (int64_t i = count - 1; i > 0; --i)
+      std::swap(values[i], values[random.below(static_cast<uint32_t>(i + 1))]);
   return values;
 }
 
 Tensor on_device(const Values& values, const Shape& shape, DType dtype) {
   std::vector<char> raw(values.size() * size_of(dtype) + 8);
-  for (size_t i = 0; i < values.size(); ++i) store_element(raw.data() + i * size_of(dtype), dtype, values[i]);
+  for (size_t i = 0; i < values.size(); ++i)
+    store_element(raw.data() + i * size_of(dtype), dtype, values[i]);
   return from_host(raw.data(), shape, dtype);
 }
 
 bool expandable(const Arg& a) { return !a.shape.empty() && a.shape[0] > 1; }
 
-// The argument as a view of other memory: with its last axes swapped, as every second element of a larger
-// tensor, or repeated along its first axis.
+// The argument as a view of other memory: with its last axes swapped, as every second element of a
+// larger tensor, or repeated along its first axis.
 Tensor make(const Case& c, size_t index, DType run, Check::Layout layout) {
   const Arg& a = c.args[index];
   const DType dtype = dtype_of(a, run);
@@ -83,13 +89,16 @@ Tensor make(const Case& c, size_t index, DType run, Check::Layout layout) {
     const int64_t width = a.shape.back();
     for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
       spread[i / width * larger.back() + 1 + 2 * (i % width)] = values[i];
-    if (is_number(a) && is_integer(run)) std::replace_if(spread.begin(), spread.end(), [](double v) { return std::isnan(v); }, 1.0);
+    if (is_number(a) && is_integer(run))
+      std::replace_if(
+          spread.begin(), spread.end(), [](double v) { return std::isnan(v); }, 1.0);
     return slice(on_device(spread, larger, dtype), -1, 1, width, 2);
   }
   if (layout == Check::expanded && expandable(a)) {
     Shape first = a.shape;
     first[0] = 1;
-    return expand(on_device(Values(values.begin(), values.begin() + numel(first)), first, dtype), a.shape);
+    return expand(on_device(Values(values.begin(), values.begin() + numel(first)), first, dtype),
+                  a.shape);
   }
   return on_device(values, a.shape, dtype);
 }
@@ -115,8 +124,8 @@ Tensor coefficients(const Shape& shape, DType dtype, uint64_t stream) {
   return on_device(values, shape, dtype);
 }
 
-// A scalar of all float results, curved so that the second gradient also passes through what comes in from
-// above: sum of w y + v y^2.
+// A scalar of all float results, curved so that the second gradient also passes through what comes
+// in from above: sum of w y + v y^2.
 Tensor loss_of(const Tensors& outputs) {
   Tensor loss;
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -157,7 +166,8 @@ bool close(double a, double b, double tolerance, double size = 1) {
 }
 
 // Gradients are sums of terms that cancel: their errors are measured by the largest of them.
-void expect_equal(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what, bool by_largest = false) {
+void expect_equal(const Tensor& got, const Tensor& expected, double tolerance,
+                  const std::string& what, bool by_largest = false) {
   ASSERT_EQ(got.shape(), expected.shape()) << what;
   const Values a = got.to_vector<double>(), b = expected.to_vector<double>();
   const double allowed = is_float(got.dtype()) ? tolerance : 0;
@@ -165,7 +175,8 @@ void expect_equal(const Tensor& got, const Tensor& expected, double tolerance, c
   for (double v : b)
     if (by_largest && std::isfinite(v)) size = std::max(size, std::fabs(v));
   for (size_t i = 0; i < a.size(); ++i)
-    ASSERT_TRUE(close(a[i], b[i], allowed, size)) << what << ", element " << i << ": " << a[i] << ", expected " << b[i];
+    ASSERT_TRUE(close(a[i], b[i], allowed, size))
+        << what << ", element " << i << ": " << a[i] << ", expected " << b[i];
 }
 
 double tolerance_of(const Row& row, DType dtype) {
@@ -187,7 +198,8 @@ void check_forward(const Row& row, const Case& c, const Check& check) {
   ASSERT_EQ(got.size(), expected.size());
   for (size_t i = 0; i < got.size(); ++i) {
     ASSERT_EQ(got[i].dtype(), expected[i].dtype());
-    expect_equal(got[i], expected[i], tolerance_of(row, check.dtype), "output " + std::to_string(i));
+    expect_equal(got[i], expected[i], tolerance_of(row, check.dtype),
+                 "output " + std::to_string(i));
   }
 }
 
@@ -204,7 +216,8 @@ void check_gradient(const Row& row, const Case& c, const Check& check) {
     expect_equal(got[i], expected[i], 10 * row.tolerance, "gradient " + std::to_string(i), true);
 }
 
-// Directions in the space of all differentiable elements: each axis when they are few, else random ones.
+// Directions in the space of all differentiable elements: each axis when they are few, else random
+// ones.
 std::vector<Values> directions(size_t elements) {
   std::vector<Values> list;
   if (elements <= 12) {
@@ -249,7 +262,8 @@ void check_numeric(const Case& c, double tolerance, F f, const Tensors& analytic
     double expected = 0;
     for (size_t i = 0; i < slopes.size(); ++i) expected += slopes[i] * direction[i];
     const double numeric = (at(c, direction, kStep, f) - at(c, direction, -kStep, f)) / (2 * kStep);
-    ASSERT_TRUE(close(expected, numeric, tolerance)) << "gradient " << expected << ", finite difference " << numeric;
+    ASSERT_TRUE(close(expected, numeric, tolerance))
+        << "gradient " << expected << ", finite difference " << numeric;
   }
 }
 
@@ -278,9 +292,11 @@ void check_numeric_second(const Case& c) {
 // The passes that may round differently.
 constexpr const char* kRounding[] = {"linear_loss", "turn", "fold", "epilogue", "layout"};
 
-// What comes before and after an op in a fused region: x itself, so that it stays in its domain, by way of
-// an elementwise op; then a curve.
-Tensor with_neighbour_before(const Tensor& x) { return is_float(x.dtype()) ? maximum(x, x - 1.0) : x; }
+// What comes before and after an op in a fused region: x itself, so that it stays in its domain, by
+// way of an elementwise op; then a curve.
+Tensor with_neighbour_before(const Tensor& x) {
+  return is_float(x.dtype()) ? maximum(x, x - 1.0) : x;
+}
 Tensor with_neighbour_after(const Tensor& y) {
   if (!y.defined()) return y;
   return is_float(y.dtype()) ? y * 0.5 + tanh(y) : cast(y, DType::f32) * 2.0;
@@ -301,7 +317,8 @@ void check_compiled(const Row& row, const Case& c, const Check& check) {
     if (!differentiable(row, c) || !is_float(check.dtype)) return run(inputs);
     Tensors leaves;
     for (size_t i = 0; i < inputs.size(); ++i)
-      if (is_number(c.args[i])) leaves.push_back(inputs[i] = inputs[i].detach().set_requires_grad());
+      if (is_number(c.args[i]))
+        leaves.push_back(inputs[i] = inputs[i].detach().set_requires_grad());
     Tensors results = run(inputs);
     for (const Tensor& g : gradients(loss_of(results), leaves, false)) results.push_back(g);
     return results;
@@ -313,13 +330,15 @@ void check_compiled(const Row& row, const Case& c, const Check& check) {
     ASSERT_EQ(got.size(), expected.size());
     for (size_t i = 0; i < got.size(); ++i) {
       // Inside a region narrow values keep their f32 digits.
-      const double rounding = is_narrow(expected[i].dtype()) ? 10 * tolerance_of(row, expected[i].dtype()) : 0;
+      const double rounding =
+          is_narrow(expected[i].dtype()) ? 10 * tolerance_of(row, expected[i].dtype()) : 0;
       expect_equal(got[i], expected[i], std::max(tolerance, rounding),
                    fmt::format("output or gradient {} with {}", i, passes), true);
     }
   };
   compare(10 * tolerance_of(row, check.dtype), "all passes");
-  // Staged arguments are plain, and what has no f64 kernel is decomposed: kernels may add in another order.
+  // Staged arguments are plain, and what has no f64 kernel is decomposed: kernels may add in
+  // another order.
   if (check.layout != Check::plain || check.dtype == DType::f64) return;
   for (const char* rounding : kRounding) set_pass(rounding, false);
   compare(0, "exact passes");
@@ -334,19 +353,23 @@ std::vector<Check> checks_of(const Row& row, const Case& c) {
   int rank = 0;
   bool any_expandable = false;
   for (const Arg& a : c.args)
-    if (a.kind != Arg::fixed) rank = std::max(rank, a.shape.ssize()), any_expandable |= expandable(a);
+    if (a.kind != Arg::fixed)
+      rank = std::max(rank, a.shape.ssize()), any_expandable |= expandable(a);
   if (rank >= 2) layouts.push_back(Check::transposed);
   if (rank >= 1) layouts.push_back(Check::sliced);
   if (any_expandable && row.repeats) layouts.push_back(Check::expanded);
   int64_t elements = 0;
   for (const Arg& a : c.args) elements += numel(a.shape);
-  const bool large = elements > 50'000;  // the reference takes seconds for these; smaller cases have all checks
+  const bool large =
+      elements > 50'000;  // the reference takes seconds for these; smaller cases have all checks
   if (large) layouts.resize(std::min<size_t>(layouts.size(), 2));
   const bool any_number = std::any_of(c.args.begin(), c.args.end(), is_number);
-  const std::vector<DType> dtypes(row.dtypes.begin(), any_number && !large ? row.dtypes.end() : row.dtypes.begin() + 1);
+  const std::vector<DType> dtypes(row.dtypes.begin(),
+                                  any_number && !large ? row.dtypes.end() : row.dtypes.begin() + 1);
   for (const Check::Layout layout : layouts) {
     for (const DType dtype : dtypes)
-      if (layout == Check::plain || dtype == row.dtypes[0]) checks.push_back({Check::forward, layout, dtype});
+      if (layout == Check::plain || dtype == row.dtypes[0])
+        checks.push_back({Check::forward, layout, dtype});
     if (differentiable(row, c)) checks.push_back({Check::gradient, layout});
     checks.push_back({Check::compiled, layout});
   }
@@ -363,10 +386,15 @@ std::vector<Check> checks_of(const Row& row, const Case& c) {
 }
 
 void run_check(const Row& row, const Case& c, const Check& check) {
-  static const char* const kWhat[] = {"forward", "gradient", "gradient by differences", "second gradient by differences",
-                                      "compiled", "compiled among others"};
+  static const char* const kWhat[] = {"forward",
+                                      "gradient",
+                                      "gradient by differences",
+                                      "second gradient by differences",
+                                      "compiled",
+                                      "compiled among others"};
   static const char* const kLayout[] = {"plain", "transposed", "sliced", "expanded"};
-  SCOPED_TRACE(row.op + " (" + c.name + "): " + kWhat[check.what] + ", " + kLayout[check.layout] + ", " + name_of(check.dtype));
+  SCOPED_TRACE(row.op + " (" + c.name + "): " + kWhat[check.what] + ", " + kLayout[check.layout] +
+               ", " + name_of(check.dtype));
   try {
     switch (check.what) {
       case Check::forward: return check_forward(row, c, check);
@@ -376,9 +404,7 @@ void run_check(const Row& row, const Case& c, const Check& check) {
       case Check::compiled_among: return check_compiled(row, c, check);
       case Check::numeric_second: return check_numeric_second(c);
     }
-  } catch (const Error& e) {
-    ADD_FAILURE() << e.what();
-  }
+  } catch (const Error& e) { ADD_FAILURE() << e.what(); }
 }
 
 TEST_P(Ops, EveryCaseHolds) {
@@ -389,8 +415,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, Ops, testing::ValuesIn(all_rows()), row_name);
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-  for (auto family : {elementwise_rows, reduce_rows, view_rows, product_rows, pool_rows, index_rows, norm_rows,
-                      random_rows, loss_rows, sort_rows, sequence_rows, qlinear_rows})
+  for (auto family : {elementwise_rows, reduce_rows, view_rows, product_rows, pool_rows, index_rows,
+                      norm_rows, random_rows, loss_rows, sort_rows, sequence_rows, qlinear_rows})
     for (Row& row : family()) rows.push_back(std::move(row));
   return rows;
 }
@@ -400,7 +426,8 @@ TEST(OpTable, EveryOpHasACaseAndAGradientOrAReason) {
   for (const Row& row : all_rows())
     if (!row.cases.empty()) covered.insert(row.op);
   for (const OpDef* op : all_ops()) {
-    EXPECT_TRUE(covered.count(op->name)) << "no case for op '" << op->name << "': add a row in tests/ops";
+    EXPECT_TRUE(covered.count(op->name))
+        << "no case for op '" << op->name << "': add a row in tests/ops";
     EXPECT_TRUE((op->vjp != nullptr) != (op->no_gradient != nullptr))
         << "op '" << op->name << "' needs a vjp or a reason why it has none";
     EXPECT_TRUE(op->doc && *op->doc) << op->name;
@@ -415,7 +442,8 @@ TEST(OpTable, NoCaseTwice) {
     for (const Case& c : row.cases) {
       std::string text = c.name;
       for (const Arg& a : c.args) {
-        text += fmt::format("; {} {} {} {} {}", static_cast<int>(a.kind), to_string(a.shape), a.low, a.high, name_of(a.dtype));
+        text += fmt::format("; {} {} {} {} {}", static_cast<int>(a.kind), to_string(a.shape), a.low,
+                            a.high, name_of(a.dtype));
         for (double v : a.given) text += fmt::format(" {}", v);
       }
       EXPECT_TRUE(seen.insert(text).second) << row.op << " (" << text << ")";

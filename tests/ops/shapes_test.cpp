@@ -14,7 +14,8 @@ TEST(EmptyShapes, HaveTheShapesThatTheyWouldHave) {
   const Tensor product = matmul(zeros({5, 2, 0}), zeros({0, 3}));
   EXPECT_EQ(product.shape(), (Shape{5, 2, 3}));
   for (float v : product.to_vector<float>()) EXPECT_EQ(v, 0);
-  EXPECT_EQ(linear(zeros({2, 0}), zeros({3, 0}), ones({3})).to_vector<float>(), std::vector<float>(6, 1));
+  EXPECT_EQ(linear(zeros({2, 0}), zeros({3, 0}), ones({3})).to_vector<float>(),
+            std::vector<float>(6, 1));
   EXPECT_EQ(softmax(zeros({2, 0}), 1).shape(), (Shape{2, 0}));
   EXPECT_EQ(log_softmax(zeros({2, 0}), 1).shape(), (Shape{2, 0}));
   for (float v : logsumexp(zeros({2, 0}), {1}).to_vector<float>()) EXPECT_EQ(v, -INFINITY);
@@ -34,7 +35,9 @@ TEST(Sizes, ThatMakeNoSenseAreRefused) {
 
 TEST(Pad, NegativeNumbersCropInEveryMode) {
   const Tensor x = tensor({1, 2, 3, 4});
-  const auto padded = [&](Ints pads, PadMode mode) { return pad(x, pads, mode, 9).to_vector<float>(); };
+  const auto padded = [&](Ints pads, PadMode mode) {
+    return pad(x, pads, mode, 9).to_vector<float>();
+  };
   using V = std::vector<float>;
   EXPECT_EQ(padded({-1, 1}, PadMode::reflect), (V{2, 3, 4, 3}));
   EXPECT_EQ(padded({1, -1}, PadMode::reflect), (V{2, 1, 2, 3}));

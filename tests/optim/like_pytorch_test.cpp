@@ -1,5 +1,5 @@
-// Every optimizer for eight steps as PyTorch's (tools/dump_optimizers.py wrote the file); the second parameter has no
-// gradient in the first two.
+// Every optimizer for eight steps as PyTorch's (tools/dump_optimizers.py wrote the file); the
+// second parameter has no gradient in the first two.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +16,8 @@ namespace cairn::optim {
 namespace {
 
 Tensor load(const std::string& name) {
-  static const io::SafetensorsFile file(std::string(CAIRN_SOURCE_DIR) + "/tests/optim/data/optimizers.safetensors");
+  static const io::SafetensorsFile file(std::string(CAIRN_SOURCE_DIR) +
+                                        "/tests/optim/data/optimizers.safetensors");
   const io::NamedTensor& t = file.at(name);
   return from_host(t.data.data(), t.shape, t.dtype);
 }
@@ -30,29 +31,39 @@ Make with(Options options) {
 std::map<std::string, Make> optimizers() {
   return {
       {"sgd", with<SGD>(SgdOptions{.lr = 0.1})},
-      {"sgd_dampened", with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5, .weight_decay = 0.1})},
+      {"sgd_dampened",
+       with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5, .weight_decay = 0.1})},
       {"sgd_nesterov", with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true})},
       {"adam", with<Adam>(AdamOptions{.lr = 0.1, .weight_decay = 0.1})},
       {"adam_amsgrad", with<Adam>(AdamOptions{.lr = 0.1, .betas = {0.5, 0.6}, .amsgrad = true})},
       {"adamw", with<AdamW>(AdamWOptions{.lr = 0.1, .betas = {0.8, 0.9}, .weight_decay = 0.2})},
       {"adamw_amsgrad", with<AdamW>(AdamWOptions{.lr = 0.1, .betas = {0.5, 0.6}, .amsgrad = true})},
-      {"rmsprop", with<RMSprop>(RMSpropOptions{.lr = 0.1, .weight_decay = 0.1, .momentum = 0.5, .centered = true})},
-      {"adagrad", with<Adagrad>(AdagradOptions{.lr = 0.1, .lr_decay = 0.1, .weight_decay = 0.1, .initial_accumulator_value = 0.2})},
+      {"rmsprop", with<RMSprop>(RMSpropOptions{
+                      .lr = 0.1, .weight_decay = 0.1, .momentum = 0.5, .centered = true})},
+      {"adagrad",
+       with<Adagrad>(AdagradOptions{
+           .lr = 0.1, .lr_decay = 0.1, .weight_decay = 0.1, .initial_accumulator_value = 0.2})},
       {"adadelta", with<Adadelta>(AdadeltaOptions{.weight_decay = 0.1})},
       {"adamax", with<Adamax>(AdamaxOptions{.lr = 0.1, .weight_decay = 0.1})},
       {"nadam", with<NAdam>(NAdamOptions{.lr = 0.1, .weight_decay = 0.1})},
-      {"nadam_decoupled", with<NAdam>(NAdamOptions{.lr = 0.1, .weight_decay = 0.1, .momentum_decay = 0.1, .decoupled_weight_decay = true})},
+      {"nadam_decoupled",
+       with<NAdam>(NAdamOptions{
+           .lr = 0.1, .weight_decay = 0.1, .momentum_decay = 0.1, .decoupled_weight_decay = true})},
       {"radam", with<RAdam>(RAdamOptions{.lr = 0.1, .weight_decay = 0.1})},
-      {"radam_decoupled", with<RAdam>(RAdamOptions{.lr = 0.1, .betas = {0.8, 0.9}, .weight_decay = 0.1, .decoupled_weight_decay = true})},
+      {"radam_decoupled",
+       with<RAdam>(RAdamOptions{
+           .lr = 0.1, .betas = {0.8, 0.9}, .weight_decay = 0.1, .decoupled_weight_decay = true})},
       {"adafactor", with<Adafactor>(AdafactorOptions{.lr = 0.1, .weight_decay = 0.1})},
       {"muon", with<Muon>(MuonOptions{.lr = 0.1, .weight_decay = 0.1})},
   };
 }
 
-void expect_near(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what) {
+void expect_near(const Tensor& got, const Tensor& expected, double tolerance,
+                 const std::string& what) {
   const auto a = got.to_vector<float>(), b = expected.to_vector<float>();
   ASSERT_EQ(a.size(), b.size()) << what;
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], tolerance * (1 + std::fabs(b[i]))) << what << ", element " << i;
+  for (size_t i = 0; i < a.size(); ++i)
+    ASSERT_NEAR(a[i], b[i], tolerance * (1 + std::fabs(b[i]))) << what << ", element " << i;
 }
 
 TEST(LikePyTorch, EveryOptimizer) {
@@ -64,12 +75,15 @@ TEST(LikePyTorch, EveryOptimizer) {
       const Tensor after_a = load(name + ".a"), after_b = load(name + ".b");
       auto first = compile([&](Tensor ga) { optimizer->step(Tensors{ga, Tensor()}); });
       auto both = compile([&](Tensor ga, Tensor gb) { optimizer->step(Tensors{ga, gb}); });
-      const double tolerance = name == "muon" ? 2e-4 : 2e-5;  // its polynomial lifts small singular values, and errors
+      const double tolerance =
+          name == "muon" ? 2e-4 : 2e-5;  // its polynomial lifts small singular values, and errors
       for (int64_t t = 0; t < gradient_a.size(0); ++t) {
-        const Tensor ga = contiguous(select(gradient_a, 0, t)), gb = contiguous(select(gradient_b, 0, t));
+        const Tensor ga = contiguous(select(gradient_a, 0, t)),
+                     gb = contiguous(select(gradient_b, 0, t));
         if (compiled) t < 2 ? first(ga) : both(ga, gb);
         else optimizer->step(Tensors{ga, t < 2 ? Tensor() : gb});
-        const std::string what = name + (compiled ? " compiled" : "") + ", step " + std::to_string(t);
+        const std::string what =
+            name + (compiled ? " compiled" : "") + ", step " + std::to_string(t);
         expect_near(a, select(after_a, 0, t), tolerance, what + ", a");
         expect_near(b, select(after_b, 0, t), tolerance, what + ", b");
       }
@@ -77,9 +91,11 @@ TEST(LikePyTorch, EveryOptimizer) {
 }
 
 TEST(Optimizer, LoadsCheckpointsWithOneCountForAll) {
-  const Tensor a = state(load("start.a")), b = state(load("start.b")), c = state(load("start.a")), d = state(load("start.b"));
+  const Tensor a = state(load("start.a")), b = state(load("start.b")), c = state(load("start.a")),
+               d = state(load("start.b"));
   Adam first({a, b}, {.lr = 0.1}), second({c, d}, {.lr = 0.1});
-  const Tensors gradients = {contiguous(select(load("gradient.a"), 0, 0)), contiguous(select(load("gradient.b"), 0, 0))};
+  const Tensors gradients = {contiguous(select(load("gradient.a"), 0, 0)),
+                             contiguous(select(load("gradient.b"), 0, 0))};
   for (int i = 0; i < 3; ++i) first.step(gradients);
   NamedTensors saved;
   for (const auto& [name, t] : first.state_dict())

@@ -28,10 +28,14 @@ TEST(Step, ALossThatReachesNoParameterSaysSo) {
   AdamW opt(a.parameters(), {.lr = 1});
   const auto before = a.weight.to_vector<float>();
   const char* part = "AdamW: the loss depends on none of the 2 parameters";
-  expect_error([&] { opt.step(sum(b(ones({1, 3})))); }, part);    // another network's
-  expect_error([&] { opt.step(sum(ones({3}))); }, part);          // of nothing
+  expect_error([&] { opt.step(sum(b(ones({1, 3})))); }, part);  // another network's
+  expect_error([&] { opt.step(sum(ones({3}))); }, part);        // of nothing
   expect_error([&] { opt.step(sum(a(ones({1, 3}))).detach()); }, part);
-  expect_error([&] { compile([&](Tensor x) { return opt.step(sum(b(x))), x; })(ones({1, 3})); }, part);
+  expect_error(
+      [&] {
+        compile([&](Tensor x) { return opt.step(sum(b(x))), x; })(ones({1, 3}));
+      },
+      part);
   {
     const NoGrad no_grad;
     expect_error([&] { opt.step(sum(a(ones({1, 3})))); }, part);

@@ -222,9 +222,7 @@ TEST(Quantize, ALayerOfZeros) {
 std::string message(const std::function<void()>& call) {
   try {
     call();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 

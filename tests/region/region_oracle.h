@@ -27,7 +27,9 @@ inline double inverse_erf(double y) {  // by bisection
 // What the functions of the tables mean, in double.
 inline const std::map<std::string, Function, std::less<>>& true_functions() {
   static const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
-  static const auto clamp = [](double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; };
+  static const auto clamp = [](double x, double lo, double hi) {
+    return x < lo ? lo : x > hi ? hi : x;
+  };
   static const auto elu = [](double x, double alpha) { return x > 0 ? x : alpha * std::expm1(x); };
   static const auto softplus = [](double x) { return x > 40 ? x : std::log1p(std::exp(x)); };
   static const std::map<std::string, Function, std::less<>> functions = {
@@ -104,26 +106,39 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
       {"sigmoid", [](Args v) { return sigmoid(v.a); }},
       {"logsigmoid", [](Args v) { return -softplus(-v.a); }},
       {"softplus", [](Args v) { return v.a * v.p0 > v.p1 ? v.a : softplus(v.a * v.p0) / v.p0; }},
-      {"logaddexp", [](Args v) {
+      {"logaddexp",
+       [](Args v) {
          const double apart = v.a == v.b ? 0 : std::fabs(v.a - v.b);
-         return std::isnan(v.a) || std::isnan(v.b) ? NAN : std::max(v.a, v.b) + std::log1p(std::exp(-apart));
+         return std::isnan(v.a) || std::isnan(v.b)
+                    ? NAN
+                    : std::max(v.a, v.b) + std::log1p(std::exp(-apart));
        }},
-      {"binary_cross_entropy", [](Args v) {
+      {"binary_cross_entropy",
+       [](Args v) {
          const auto limited = [](double x) { return x < -100 ? -100 : x; };
          return -(v.b * limited(std::log(v.a)) + (1 - v.b) * limited(std::log1p(-v.a)));
        }},
-      {"binary_cross_entropy_with_logits", [](Args v) { return v.a * ((v.a > 0) - v.b) + std::log1p(std::exp(-std::fabs(v.a))); }},
+      {"binary_cross_entropy_with_logits",
+       [](Args v) { return v.a * ((v.a > 0) - v.b) + std::log1p(std::exp(-std::fabs(v.a))); }},
       {"softsign", [](Args v) { return v.a / (1 + std::fabs(v.a)); }},
       {"silu", [](Args v) { return v.a * sigmoid(v.a); }},
       {"gelu", [](Args v) { return v.a * 0.5 * std::erfc(-v.a * 0.70710678118654752); }},
       {"gelu_gate", [](Args v) { return 0.5 * std::erfc(-v.a * 0.70710678118654752); }},
-      {"gelu_slope", [](Args v) { return v.b + v.a * 0.3989422804014327 * std::exp(-0.5 * v.a * v.a); }},
+      {"gelu_slope",
+       [](Args v) { return v.b + v.a * 0.3989422804014327 * std::exp(-0.5 * v.a * v.a); }},
       {"gelu_tanh_gate",
-       [](Args v) { return 0.5 * (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a))); }},
+       [](Args v) {
+         return 0.5 * (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a)));
+       }},
       {"gelu_tanh_slope",
-       [](Args v) { return v.b + v.a * v.b * (1 - v.b) * 1.5957691216057308 * (1 + 0.134145 * v.a * v.a); }},
+       [](Args v) {
+         return v.b + v.a * v.b * (1 - v.b) * 1.5957691216057308 * (1 + 0.134145 * v.a * v.a);
+       }},
       {"gelu_tanh",
-       [](Args v) { return 0.5 * v.a * (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a))); }},
+       [](Args v) {
+         return 0.5 * v.a *
+                (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a)));
+       }},
       {"mish", [](Args v) { return v.a * std::tanh(softplus(v.a)); }},
       {"hardtanh", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
       {"clamp", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
@@ -171,11 +186,14 @@ inline double combine2(Combine combine, double a, double b) {
 }
 inline double identity2(Combine combine) {
   const double infinity = std::numeric_limits<double>::infinity();
-  return combine == Combine::sum ? 0 : combine == Combine::prod ? 1 : combine == Combine::max ? -infinity
-                                                                                              : infinity;
+  return combine == Combine::sum    ? 0
+         : combine == Combine::prod ? 1
+         : combine == Combine::max  ? -infinity
+                                    : infinity;
 }
 
-// Runs the program on `inputs` and writes what it should give into `outputs` (all guarded memories).
+// Runs the program on `inputs` and writes what it should give into `outputs` (all guarded
+// memories).
 class Oracle {
  public:
   Oracle(const RegionProgram& p, std::vector<Memory>& inputs, std::vector<Memory>& outputs)
@@ -195,8 +213,10 @@ class Oracle {
   bool padded(int64_t point) const {
     if (p_.padding.block_dim < 0) return false;
     int64_t index[16] = {};
-    for (int d = p_.dims.ssize() - 1; d >= 0; --d) index[d] = point % p_.dims[d], point /= p_.dims[d];
-    return index[p_.padding.block_dim] * p_.dims[p_.padding.lane_dim] + index[p_.padding.lane_dim] >=
+    for (int d = p_.dims.ssize() - 1; d >= 0; --d)
+      index[d] = point % p_.dims[d], point /= p_.dims[d];
+    return index[p_.padding.block_dim] * p_.dims[p_.padding.lane_dim] +
+               index[p_.padding.lane_dim] >=
            p_.padding.channels;
   }
   void run(const RegionInstr& i) {
@@ -212,7 +232,8 @@ class Oracle {
       case RegionCode::constant: out.assign(points_, i.p0); break;
       case RegionCode::compute: {
         const auto& fn = true_functions().find(i.fn->name)->second;
-        for (int64_t k = 0; k < points_; ++k) out[k] = fn({at(i.a, k), at(i.b, k), at(i.c, k), i.p0, i.p1});
+        for (int64_t k = 0; k < points_; ++k)
+          out[k] = fn({at(i.a, k), at(i.b, k), at(i.c, k), i.p0, i.p1});
         break;
       }
       case RegionCode::row_reduce: {

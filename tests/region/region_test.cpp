@@ -1,5 +1,5 @@
-// Random region programs against the interpreter. Values are small integers and the functions exact on
-// them, so results must agree to the bit, whatever the order of operations.
+// Random region programs against the interpreter. Values are small integers and the functions exact
+// on them, so results must agree to the bit, whatever the order of operations.
 #include "cairn/backend/cpu/region/region.h"
 
 #include <gtest/gtest.h>
@@ -62,8 +62,8 @@ struct Maker {
     if (chance(60))
       for (size_t d = 0; d < drop.size(); ++d) drop[d] = chance(50);
     RegionOperand operand = dropped(dims, drop);
-    static const DType dtypes[] = {DType::bf16, DType::f16, DType::i8, DType::u8,
-                                   DType::i32, DType::i64, DType::boolean};
+    static const DType dtypes[] = {DType::bf16, DType::f16, DType::i8,     DType::u8,
+                                   DType::i32,  DType::i64, DType::boolean};
     if (chance(35)) operand.dtype = dtypes[pick(7)];
     return operand;
   }
@@ -113,9 +113,11 @@ RegionProgram random_program(Maker& make, int64_t limit) {
       known.push_back(random_compute(make, r, known));
     }
   }
-  const auto any = [&] { return known[known.size() - 1 - make.pick(std::min<int>(3, static_cast<int>(known.size())))]; };
-  static const DType stored[] = {DType::bf16, DType::f16, DType::i8, DType::i32, DType::i64,
-                                 DType::boolean};
+  const auto any = [&] {
+    return known[known.size() - 1 - make.pick(std::min<int>(3, static_cast<int>(known.size())))];
+  };
+  static const DType stored[] = {DType::bf16, DType::f16, DType::i8,
+                                 DType::i32,  DType::i64, DType::boolean};
   const bool reduces = make.chance(50);
   for (int i = make.pick(3) + !reduces; i > 0; --i) {
     RegionOperand out = make.dense(dims);
@@ -149,18 +151,20 @@ std::string text_of(const RegionProgram& p) {
   };
   for (const auto& o : p.inputs) text += "in", show(o);
   for (const auto& o : p.outputs) text += "out", show(o);
-  static const char* names[] = {"load", "constant", "compute", "row_reduce", "store", "reduce_store"};
+  static const char* names[] = {"load",       "constant", "compute",
+                                "row_reduce", "store",    "reduce_store"};
   for (const auto& i : p.code) {
-    text += fmt::format("  r{} = {} {} (r{}, r{}, r{}) operand {} combine {} p {} {} scale {}\n", i.out,
-                        names[static_cast<int>(i.code)], i.fn ? i.fn->name : "", i.a, i.b, i.c,
-                        i.operand, static_cast<int>(i.combine), i.p0, i.p1, i.scale);
+    text += fmt::format("  r{} = {} {} (r{}, r{}, r{}) operand {} combine {} p {} {} scale {}\n",
+                        i.out, names[static_cast<int>(i.code)], i.fn ? i.fn->name : "", i.a, i.b,
+                        i.c, i.operand, static_cast<int>(i.combine), i.p0, i.p1, i.scale);
   }
   return text + fmt::format("  padding {} {} {}\n", p.padding.block_dim, p.padding.lane_dim,
                             p.padding.channels);
 }
 
 // Runs with exactly the workspace asked for, poisoned and guarded.
-void run_guarded(const RegionPlan& plan, std::vector<Memory>& inputs, std::vector<Memory>& outputs) {
+void run_guarded(const RegionPlan& plan, std::vector<Memory>& inputs,
+                 std::vector<Memory>& outputs) {
   const size_t bytes = plan.workspace_bytes();
   std::vector<unsigned char> buffer(bytes + 128, 0xA5);
   unsigned char* workspace = buffer.data();
@@ -178,7 +182,8 @@ void run_guarded(const RegionPlan& plan, std::vector<Memory>& inputs, std::vecto
 
 void expect_like_oracle(const RegionProgram& program, std::mt19937& rng) {
   std::vector<Memory> inputs, wanted;
-  for (const auto& o : program.inputs) inputs.emplace_back(o, program.dims), fill(inputs.back(), rng);
+  for (const auto& o : program.inputs)
+    inputs.emplace_back(o, program.dims), fill(inputs.back(), rng);
   for (const auto& o : program.outputs) wanted.emplace_back(o, program.dims);
   const std::vector<Memory> fresh = wanted;
   Oracle(program, inputs, wanted);
@@ -194,8 +199,8 @@ void expect_like_oracle(const RegionProgram& program, std::mt19937& rng) {
         const double is = load_element(outputs[k].element(i), outputs[k].dtype);
         const double should = load_element(wanted[k].element(i), wanted[k].dtype);
         ASSERT_TRUE(is == should || (is != is && should != should))  // either zero will do
-            << text_of(program) << "output " << k << " threads " << threads << " element " << i << ": "
-            << is << ", wanted " << should;
+            << text_of(program) << "output " << k << " threads " << threads << " element " << i
+            << ": " << is << ", wanted " << should;
       }
     }
     for (size_t k = 0; k < first.size(); ++k)
@@ -242,7 +247,8 @@ void run_singly(const RegionProgram& program, std::vector<Memory>& inputs,
   std::map<int, std::vector<Memory>> values;
   for (RegionInstr instr : program.code) {
     RegionProgram single;
-    single.dims = program.dims, single.row_rank = program.row_rank, single.padding = program.padding;
+    single.dims = program.dims, single.row_rank = program.row_rank,
+    single.padding = program.padding;
     std::vector<Memory> in, out;
     for (int16_t* source : {&instr.a, &instr.b, &instr.c}) {
       if (*source < 0) continue;
@@ -273,7 +279,8 @@ void run_singly(const RegionProgram& program, std::vector<Memory>& inputs,
   }
 }
 
-// Replaces functions by ones that round, and row-wise reductions whose order would differ by stores.
+// Replaces functions by ones that round, and row-wise reductions whose order would differ by
+// stores.
 void make_rounding(RegionProgram& program, Maker& make) {
   static const char* one[] = {"exp", "tanh", "sigmoid", "gelu", "log1p", "sin"};
   for (auto& instr : program.code) {
@@ -309,7 +316,8 @@ TEST(Region, FusedProgramsGiveTheBitsOfSingleInstructions) {
     run_guarded(RegionPlan(program, 2), inputs, fused);
     run_singly(program, inputs, single);
     for (size_t k = 0; k < fused.size(); ++k)
-      ASSERT_EQ(fused[k].bytes, single[k].bytes) << text_of(program) << "output " << k << " seed " << seed;
+      ASSERT_EQ(fused[k].bytes, single[k].bytes)
+          << text_of(program) << "output " << k << " seed " << seed;
   }
 }
 
@@ -322,7 +330,8 @@ TEST(Region, BlockedChannelsWithParametersAndPadding) {
       const RegionOperand x{DType::f32, contiguous_strides(dims)};
       const RegionOperand channel{DType::f32, {0, lanes, 0, 1}};
       RegionBuilder r(dims);
-      const int value = r.compute("add", r.compute("mul", r.load(x), r.load(channel)), r.load(channel));
+      const int value =
+          r.compute("add", r.compute("mul", r.load(x), r.load(channel)), r.load(channel));
       r.store(r.compute("add", value, r.constant(1)), x);
       r.reduce_store(Combine::sum, value, channel);
       r.reduce_store(Combine::max, value, channel, 2);
@@ -337,7 +346,8 @@ TEST(Region, BlockedChannelsWithParametersAndPadding) {
 TEST(Region, TransposedInputs) {
   Threads two(2);
   std::mt19937 rng(5);
-  for (const Ints& dims : {Ints{64, 96}, Ints{17, 200}, Ints{3, 48, 5, 128}, Ints{8, 16}, Ints{300, 7}}) {
+  for (const Ints& dims :
+       {Ints{64, 96}, Ints{17, 200}, Ints{3, 48, 5, 128}, Ints{8, 16}, Ints{300, 7}}) {
     RegionOperand x{DType::f32, contiguous_strides(dims)}, transposed = x;
     const int last = dims.ssize() - 1;
     int64_t stride = 1;
@@ -400,7 +410,8 @@ TEST(Region, OutputsInPlaceOfInputs) {
     r.store(moved, into_m);
     r.store(r.compute("sub", p, r.compute("add", moved, m)), into_p);  // reads m after its store
     std::vector<float> a(n), b(n), workspace;
-    for (int64_t i = 0; i < n; ++i) a[i] = static_cast<float>(i % 13), b[i] = static_cast<float>(i % 7);
+    for (int64_t i = 0; i < n; ++i)
+      a[i] = static_cast<float>(i % 13), b[i] = static_cast<float>(i % 7);
     const RegionPlan plan(r.program(), 2);
     std::vector<unsigned char> bytes(plan.workspace_bytes() + 64);
     const void* in[] = {a.data(), b.data()};

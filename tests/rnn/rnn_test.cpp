@@ -41,7 +41,8 @@ struct Call {
 
   explicit Call(const Case& k)
       : c(k),
-        plan(plan_rnn({k.cell, k.steps, k.batch, k.input, k.hidden, k.directions, k.reverse, true, false, k.bf16})),
+        plan(plan_rnn({k.cell, k.steps, k.batch, k.input, k.hidden, k.directions, k.reverse, true,
+                       false, k.bf16})),
         G(gates_of(k.cell)),
         D(k.directions),
         x(k.steps * k.batch * k.input, 1, 1),
@@ -165,13 +166,16 @@ void expect_same_kind(const Doubles& want, Floats& got, double, const char* name
   ASSERT_EQ(want.size(), got.size()) << name;
   for (size_t i = 0; i < want.size(); ++i) {
     const double have = got.floats()[i];
-    const bool same = std::isnan(want[i]) ? std::isnan(have) : std::isinf(want[i]) ? have == want[i] : std::isfinite(have);
+    const bool same = std::isnan(want[i])   ? std::isnan(have)
+                      : std::isinf(want[i]) ? have == want[i]
+                                            : std::isfinite(have);
     ASSERT_TRUE(same) << name << "[" << i << "]: " << have << ", expected " << want[i];
   }
 }
 
 // Writes the references' parts where the kernel's lie, and compares.
-void expect_equal(Call& run, void (*expect)(const Doubles&, Floats&, double, const char*) = expect_near) {
+void expect_equal(Call& run,
+                  void (*expect)(const Doubles&, Floats&, double, const char*) = expect_near) {
   const auto& c = run.c;
   const bool lstm = c.cell == RnnCell::kLstm;
   Doubles y(run.outputs()), dx(run.dx.size(), 0.0), h_final, c_final, dh0, dc0;
@@ -265,11 +269,13 @@ TEST_P(RnnCells, SeveralChunksOfTime) {
 
 TEST_P(RnnCells, ProductsInBf16) {
   if (!rnn_multiplies_bf16()) GTEST_SKIP() << "this processor has no AVX-512 BF16";
-  if (GetParam() == RnnCell::kRelu) GTEST_SKIP() << "a sum near zero rounds to relu's other side: gradients jump";
+  if (GetParam() == RnnCell::kRelu)
+    GTEST_SKIP() << "a sum near zero rounds to relu's other side: gradients jump";
   for (int threads : {1, 2, 3}) {
     const Threads scope(threads);
     for (int64_t hidden : {1, 7, 33, 128})
-      for (int64_t batch : {1, 3, 33}) compare({GetParam(), 5, batch, 7, hidden, 1, batch == 3, false, false, true, true, true});
+      for (int64_t batch : {1, 3, 33})
+        compare({GetParam(), 5, batch, 7, hidden, 1, batch == 3, false, false, true, true, true});
     compare({GetParam(), 9, 33, 20, 40, 2, false, true, true, true, true, true});
     compare({GetParam(), 13, 150, 33, 24, 2, false, false, true, true, true, true});
     compare({GetParam(), 9, 3, 20, 33, 1, true, false, true, false, false, true});
@@ -423,20 +429,26 @@ INSTANTIATE_TEST_SUITE_P(All, RnnCells, testing::ValuesIn(kCells), [](const auto
                                                     : "relu");
 });
 
-// What is no number, or infinite, or saturates every gate, goes through as the equations say; so do its gradients.
+// What is no number, or infinite, or saturates every gate, goes through as the equations say; so do
+// its gradients.
 TEST_P(RnnCells, NaNAndInfinityPass) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   test::for_each_target([] {
     for (const int threads : {1, 2})
       for (const int64_t hidden : {7, 32})
-        for (const float value : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e30f})
+        for (const float value :
+             {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity, 1e30f})
           for (const int place : {0, 1, 2}) {
             if (place == 2 && GetParam() != RnnCell::kLstm) continue;
             const Case c{GetParam(), 5, 9, 3, hidden, 2};
             set_num_threads(threads);
-            SCOPED_TRACE(fmt::format("{}, {} in {}", describe(c), value, place == 0 ? "x" : place == 1 ? "h0" : "c0"));
+            SCOPED_TRACE(fmt::format("{}, {} in {}", describe(c), value,
+                                     place == 0   ? "x"
+                                     : place == 1 ? "h0"
+                                                  : "c0"));
             Call run(c);
-            if (place == 0) run.x.floats()[(2 * c.batch + 4) * c.input + 1] = value;  // item 4 at step 2
+            if (place == 0)
+              run.x.floats()[(2 * c.batch + 4) * c.input + 1] = value;  // item 4 at step 2
             else (place == 1 ? run.h0 : run.c0).floats()[4 * hidden + 3] = value;
             run.forward_and_backward();
             expect_equal(run, expect_same_kind);
@@ -481,9 +493,7 @@ TEST(RnnGates, RelativeErrorOfTanhAndSigmoid) {
 std::string error_of(const std::function<void()>& body) {
   try {
     body();
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "no error";
 }
 

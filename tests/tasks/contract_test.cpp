@@ -132,9 +132,7 @@ TEST_P(EveryTask, WhatContradictsARunIsRefusedByName) {
   try {
     task().train(*options);
     FAIL() << "resumed with another seed";
-  } catch (const InvalidOption& e) {
-    EXPECT_EQ(e.option(), "seed");
-  }
+  } catch (const InvalidOption& e) { EXPECT_EQ(e.option(), "seed"); }
   const auto same = resumed("part");
   same->seed = config(part)["seed"].get<uint64_t>();
   same->save_every = 1;  // may change

@@ -152,9 +152,7 @@ TEST_F(Bars, ClassesAreKnownByName) {
   try {
     letters.evaluate("", data::Split::test);
     FAIL() << "measured classes that it does not know";
-  } catch (const Error& e) {
-    expect_says(e.what(), "'stranger'");
-  }
+  } catch (const Error& e) { expect_says(e.what(), "'stranger'"); }
   o.resume = true;
   expect_says(refused(o), "'stranger'");
 }

@@ -64,9 +64,7 @@ TEST_F(Tabular, SaysWhatIsWrong) {
   const auto refused = [&](Json chosen) -> std::string {
     try {
       train("never", std::move(chosen));
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
     return "trained";
   };
   EXPECT_NE(refused({{"target", "kin"}}).find("did you mean 'kind'?"), std::string::npos);

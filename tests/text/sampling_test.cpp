@@ -68,9 +68,13 @@ TEST(Sampling, RefusesWhatMakesNoSense) {
   EXPECT_THROW(sample_token(std::vector<float>{0, std::nanf("")}, {}, random), Error);
   EXPECT_THROW(sample_token(std::vector<float>{}, {}, random), Error);
   for (const double temperature : {0.0, 1.0}) {
-    EXPECT_THROW(sample_token(std::vector<float>{0, INFINITY}, {.temperature = temperature}, random), Error);
-    EXPECT_THROW(sample_token(std::vector<float>{-INFINITY, -INFINITY}, {.temperature = temperature}, random), Error);
-    EXPECT_EQ(sample_token(std::vector<float>{-INFINITY, 0}, {.temperature = temperature}, random), 1);
+    EXPECT_THROW(
+        sample_token(std::vector<float>{0, INFINITY}, {.temperature = temperature}, random), Error);
+    EXPECT_THROW(sample_token(std::vector<float>{-INFINITY, -INFINITY},
+                              {.temperature = temperature}, random),
+                 Error);
+    EXPECT_EQ(sample_token(std::vector<float>{-INFINITY, 0}, {.temperature = temperature}, random),
+              1);
   }
 }
 

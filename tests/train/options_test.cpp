@@ -19,9 +19,7 @@ struct Small : RunOptions {
 std::string refused(const std::function<void()>& action) {
   try {
     action();
-  } catch (const InvalidOption& e) {
-    return e.option() + "|" + e.reason();
-  }
+  } catch (const InvalidOption& e) { return e.option() + "|" + e.reason(); }
   return "accepted";
 }
 

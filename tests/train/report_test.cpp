@@ -19,7 +19,9 @@ size_t count(const std::string& text, const std::string& what) {
   return n;
 }
 
-io::Bytes bytes(std::string_view s) { return {reinterpret_cast<const uint8_t*>(s.data()), s.size()}; }
+io::Bytes bytes(std::string_view s) {
+  return {reinterpret_cast<const uint8_t*>(s.data()), s.size()};
+}
 
 }  // namespace
 
@@ -53,7 +55,8 @@ TEST(Report, AChartDrawsOnlyFinitePoints) {
 }
 
 TEST(Report, AnEmptyChartIsStillAChart) {
-  EXPECT_NE(svg(LineChart{"nothing yet", "x", "y", {}, 0, ""}).find("nothing yet"), std::string::npos);
+  EXPECT_NE(svg(LineChart{"nothing yet", "x", "y", {}, 0, ""}).find("nothing yet"),
+            std::string::npos);
 }
 
 TEST(Report, SeriesOfUnequalLengthsAreRefused) {
@@ -67,9 +70,11 @@ TEST(Report, TextFromOutsideIsEscapedEverywhere) {
   page.section(evil, evil);
   page.heading(evil), page.paragraph(evil), page.facts({{evil, evil}}), page.command(evil);
   page.writing(evil, evil, evil), page.shaded(evil, {{evil, 0.5}, {evil, 0}, {evil, NAN}});
-  page.figures({figure(LineChart{evil, evil, evil, {{evil, {1}, {1}}, {evil, {1}, {1}}}, 0, evil}, evil),
-                figure(HeatMap{evil, evil, evil, {evil}, {evil}, {1}, {evil}, 20}, evil),
-                figure(io::Image(2, 2, 1), evil), {bars({{evil, 0.5, evil}}), evil}});
+  page.figures(
+      {figure(LineChart{evil, evil, evil, {{evil, {1}, {1}}, {evil, {1}, {1}}}, 0, evil}, evil),
+       figure(HeatMap{evil, evil, evil, {evil}, {evil}, {1}, {evil}, 20}, evil),
+       figure(io::Image(2, 2, 1), evil),
+       {bars({{evil, 0.5, evil}}), evil}});
   EXPECT_EQ(page.html().find("<script"), std::string::npos);
 }
 
@@ -86,7 +91,9 @@ TEST(Report, APageFetchesNothing) {
 }
 
 TEST(Report, CurvesSkipLinesWithoutTheKey) {
-  const Lines lines = {{{"step", 1}, {"loss", 2.5}}, {{"step", 2}}, {{"step", 3}, {"loss", nullptr}},
+  const Lines lines = {{{"step", 1}, {"loss", 2.5}},
+                       {{"step", 2}},
+                       {{"step", 3}, {"loss", nullptr}},
                        {{"step", 4}, {"loss", 2}, {"seconds", 61.0}}};
   const Series s = curve_of(lines, "loss", "l");
   EXPECT_EQ(s.x, (std::vector<double>{1, 4}));

@@ -1,4 +1,5 @@
-// Linear layer with cross-entropy against loops in double: several blocks of rows, smoothing, ignored rows.
+// Linear layer with cross-entropy against loops in double: several blocks of rows, smoothing,
+// ignored rows.
 #include "cairn/backend/cpu/xent/xent.h"
 
 #include <gtest/gtest.h>
@@ -21,17 +22,21 @@ struct Problem {
   std::vector<int64_t> targets;
   bool with_bias;
 
-  Problem(int64_t rows, int64_t dim, int64_t vocabulary, float smoothing, bool with_bias, bool uniform_dloss)
+  Problem(int64_t rows, int64_t dim, int64_t vocabulary, float smoothing, bool with_bias,
+          bool uniform_dloss)
       : plan(plan_linear_xent(rows, dim, vocabulary, smoothing)), with_bias(with_bias) {
     PhiloxStream random(11);
     const auto fill = [&](std::vector<float>& x, int64_t count) {
       x.resize(count);
       for (float& value : x) value = random.normal();
     };
-    fill(hidden, rows * dim), fill(weight, vocabulary * dim), fill(bias, vocabulary), fill(dloss, rows);
+    fill(hidden, rows * dim), fill(weight, vocabulary * dim), fill(bias, vocabulary),
+        fill(dloss, rows);
     if (uniform_dloss) std::fill(dloss.begin(), dloss.end(), 0.25f);
     for (int64_t m = 0; m < rows; ++m)
-      targets.push_back(m % 5 == 3 ? -100 : static_cast<int64_t>(random.below(static_cast<uint32_t>(vocabulary))));
+      targets.push_back(
+          m % 5 == 3 ? -100
+                     : static_cast<int64_t>(random.below(static_cast<uint32_t>(vocabulary))));
   }
   LinearXentInputs inputs() const {
     return {hidden.data(), weight.data(), with_bias ? bias.data() : nullptr, targets.data()};
@@ -52,7 +57,8 @@ Result reference(const Problem& p) {
     double sum = 0, total = 0;
     for (int64_t c = 0; c < v; ++c) {
       logits[c] = p.with_bias ? p.bias[c] : 0;
-      for (int64_t d = 0; d < dim; ++d) logits[c] += double(p.hidden[m * dim + d]) * p.weight[c * dim + d];
+      for (int64_t d = 0; d < dim; ++d)
+        logits[c] += double(p.hidden[m * dim + d]) * p.weight[c * dim + d];
       sum += std::exp(logits[c]), total += logits[c];
     }
     r.lse[m] = std::log(sum);
@@ -60,7 +66,8 @@ Result reference(const Problem& p) {
     if (target == p.plan.ignore_index) continue;
     r.loss[m] = (1 - s) * (r.lse[m] - logits[target]) + s * (r.lse[m] - total / v);
     for (int64_t c = 0; c < v; ++c) {
-      const double g = p.dloss[m] * (std::exp(logits[c] - r.lse[m]) - s / v - (c == target ? 1 - s : 0));
+      const double g =
+          p.dloss[m] * (std::exp(logits[c] - r.lse[m]) - s / v - (c == target ? 1 - s : 0));
       r.dbias[c] += g;
       for (int64_t d = 0; d < dim; ++d) {
         r.dhidden[m * dim + d] += g * p.weight[c * dim + d];
@@ -74,7 +81,8 @@ Result reference(const Problem& p) {
 void expect_near(const std::vector<float>& got, const std::vector<double>& want, const char* what) {
   double top = 1e-3;
   for (double w : want) top = std::max(top, std::abs(w));
-  for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 1e-5 * top) << what << " element " << i;
+  for (size_t i = 0; i < want.size(); ++i)
+    ASSERT_NEAR(got[i], want[i], 1e-5 * top) << what << " element " << i;
   ASSERT_EQ(got[want.size()], kCanary) << what << " was written outside";
 }
 
@@ -83,8 +91,12 @@ struct Outputs {
   size_t work_floats;
 
   explicit Outputs(const LinearXentPlan& p)
-      : loss(p.rows + 1, kCanary), lse(p.rows + 1, kCanary), dhidden(p.rows * p.dim + 1, kCanary),
-        dweight(p.vocabulary * p.dim + 1, kCanary), dbias(p.vocabulary + 1, kCanary), work_floats(p.workspace / 4) {
+      : loss(p.rows + 1, kCanary),
+        lse(p.rows + 1, kCanary),
+        dhidden(p.rows * p.dim + 1, kCanary),
+        dweight(p.vocabulary * p.dim + 1, kCanary),
+        dbias(p.vocabulary + 1, kCanary),
+        work_floats(p.workspace / 4) {
     work.assign(work_floats + 16, std::numeric_limits<float>::quiet_NaN());
     std::fill(work.begin() + work_floats, work.end(), kCanary);
   }
@@ -106,11 +118,15 @@ TEST(LinearXent, AgreesWithLoopsInDouble) {
           Problem p(rows, dim, v, smoothing, bias, false);
           const Result want = reference(p);
           Outputs o(p.plan);
-          ASSERT_EQ(linear_xent_forward(p.plan, p.inputs(), o.loss.data(), o.lse.data(), o.work.data()), -1);
+          ASSERT_EQ(
+              linear_xent_forward(p.plan, p.inputs(), o.loss.data(), o.lse.data(), o.work.data()),
+              -1);
           expect_near(o.loss, want.loss, "loss"), expect_near(o.lse, want.lse, "lse");
-          ASSERT_EQ(linear_xent_backward(p.plan, p.inputs(), o.lse.data(), p.dloss.data(), o.gradients(),
-                                         o.work.data()), -1);
-          expect_near(o.dhidden, want.dhidden, "dhidden"), expect_near(o.dweight, want.dweight, "dweight");
+          ASSERT_EQ(linear_xent_backward(p.plan, p.inputs(), o.lse.data(), p.dloss.data(),
+                                         o.gradients(), o.work.data()),
+                    -1);
+          expect_near(o.dhidden, want.dhidden, "dhidden"),
+              expect_near(o.dweight, want.dweight, "dweight");
           expect_near(o.dbias, want.dbias, "dbias");
           o.expect_work_canary();
         }
@@ -121,10 +137,12 @@ TEST(LinearXent, LossAndGradientsInOnePass) {
     Problem p(rows, dim, v, 0.1f, true, true);
     const Result want = reference(p);
     Outputs o(p.plan);
-    ASSERT_EQ(linear_xent_forward_backward(p.plan, p.inputs(), 0.25f, o.loss.data(), o.lse.data(), o.gradients(),
-                                           o.work.data()), -1);
+    ASSERT_EQ(linear_xent_forward_backward(p.plan, p.inputs(), 0.25f, o.loss.data(), o.lse.data(),
+                                           o.gradients(), o.work.data()),
+              -1);
     expect_near(o.loss, want.loss, "loss"), expect_near(o.lse, want.lse, "lse");
-    expect_near(o.dhidden, want.dhidden, "dhidden"), expect_near(o.dweight, want.dweight, "dweight");
+    expect_near(o.dhidden, want.dhidden, "dhidden"),
+        expect_near(o.dweight, want.dweight, "dweight");
     expect_near(o.dbias, want.dbias, "dbias");
     o.expect_work_canary();
   }
@@ -133,7 +151,8 @@ TEST(LinearXent, LossAndGradientsInOnePass) {
 TEST(LinearXent, NoRowsGiveNoGradient) {
   Problem p(0, 4, 9, 0, true, true);
   Outputs o(p.plan);
-  ASSERT_EQ(linear_xent_forward_backward(p.plan, p.inputs(), 1, o.loss.data(), nullptr, o.gradients(), o.work.data()),
+  ASSERT_EQ(linear_xent_forward_backward(p.plan, p.inputs(), 1, o.loss.data(), nullptr,
+                                         o.gradients(), o.work.data()),
             -1);
   expect_near(o.dweight, std::vector<double>(36, 0.0), "dweight");
   expect_near(o.dbias, std::vector<double>(9, 0.0), "dbias");
@@ -145,7 +164,8 @@ TEST(LinearXent, CountsAndNamesTargets) {
   for (int64_t wrong : {int64_t{-1}, int64_t{9}}) {
     p.targets[6] = wrong;
     Outputs o(p.plan);
-    EXPECT_EQ(linear_xent_forward(p.plan, p.inputs(), o.loss.data(), o.lse.data(), o.work.data()), 6);
+    EXPECT_EQ(linear_xent_forward(p.plan, p.inputs(), o.loss.data(), o.lse.data(), o.work.data()),
+              6);
     EXPECT_EQ(o.loss[0], kCanary);
   }
 }
@@ -158,7 +178,8 @@ TEST(LinearXent, NaNShowsAndBlocksStaySmall) {
   EXPECT_FALSE(std::isnan(o.loss[0]));
   EXPECT_TRUE(std::isnan(o.loss[1]));
   // A block of logits and the weight in two packings.
-  EXPECT_LT(plan_linear_xent(16384, 768, 50257).workspace, (32u << 20) + 2u * 50257 * 776 * sizeof(float));
+  EXPECT_LT(plan_linear_xent(16384, 768, 50257).workspace,
+            (32u << 20) + 2u * 50257 * 776 * sizeof(float));
   EXPECT_THROW(plan_linear_xent(4, 0, 9), Error);
   EXPECT_THROW(plan_linear_xent(4, 4, 9, 1.5f), Error);
 }

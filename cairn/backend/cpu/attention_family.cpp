@@ -7,7 +7,9 @@ namespace cairn::cpu {
 namespace {
 
 bool is_backward(const OpCall& call) { return is_op(call, "attention_backward"); }
-bool is_forward(const OpCall& call) { return is_op(call, "attention") || is_op(call, "attention_dropout"); }
+bool is_forward(const OpCall& call) {
+  return is_op(call, "attention") || is_op(call, "attention_dropout");
+}
 
 bool supports(const OpCall& call) {
   if (!is_forward(call) && !is_backward(call)) return false;
@@ -43,7 +45,8 @@ class AttentionKernel : public Plan {
     const AttentionInputs in = inputs(args);
     if (!is_backward(*call_)) {
       float* lse = static_cast<float*>(args.outputs[1]);
-      return attention_forward(plan_, in, static_cast<float*>(args.outputs[0]), tokens_first(call_->out(0)), lse, args.workspace);
+      return attention_forward(plan_, in, static_cast<float*>(args.outputs[0]),
+                               tokens_first(call_->out(0)), lse, args.workspace);
     }
     AttentionGradients g;
     g.out = input(args, saved_), g.out_strides = tokens_first(call_->in(saved_));
@@ -59,16 +62,18 @@ class AttentionKernel : public Plan {
   static AttentionPlan plan_for(const OpCall& call) {
     const Shape &q = call.shape(0), &k = call.shape(1);
     const Attrs& a = *call.attrs;
-    AttentionOptions options{.scale = static_cast<float>(a.number("scale")),
-                             .causal = a.integer("causal") != 0,
-                             .causal_from_length = a.integer("causal_from_length") && a.integer("lengths"),
-                             .dropout = static_cast<float>(a.number("dropout"))};
+    AttentionOptions options{
+        .scale = static_cast<float>(a.number("scale")),
+        .causal = a.integer("causal") != 0,
+        .causal_from_length = a.integer("causal_from_length") && a.integer("lengths"),
+        .dropout = static_cast<float>(a.number("dropout"))};
     return plan_attention({q[0], q[1], k[1], q[2], k[2], q[3]}, options);
   }
   const int32_t* checked_lengths(const int32_t* lengths) const {
     const int64_t keys = call_->shape(1)[2];
     for (int64_t b = 0; b < call_->shape(0)[0]; ++b)
-      check(lengths[b] >= 0 && lengths[b] <= keys, "length {} of sequence {} is outside 0..{}, the keys given", lengths[b], b, keys);
+      check(lengths[b] >= 0 && lengths[b] <= keys,
+            "length {} of sequence {} is outside 0..{}, the keys given", lengths[b], b, keys);
     return lengths;
   }
   const float* input(const Launch& args, int i) const {
@@ -103,7 +108,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 // Anything whose last axis lies without gaps, but for lengths, the generator and lse.
 bool strides(const OpCall& call, int input) {
   const TensorDesc& d = call.in(input);
-  return d.shape.ssize() == 4 && !d.layout.blocked() && (d.shape[3] == 1 || d.layout.strides[3] == 1);
+  return d.shape.ssize() == 4 && !d.layout.blocked() &&
+         (d.shape[3] == 1 || d.layout.strides[3] == 1);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Slices of channel-blocked tensors along any axis but the channels: ranges of whole blocks, copied.
+// Slices of channel-blocked tensors along any axis but the channels: ranges of whole blocks,
+// copied.
 #include <cstring>
 
 #include "cairn/backend/cpu/families.h"
@@ -7,8 +8,8 @@ namespace cairn::cpu {
 namespace {
 
 bool supports(const OpCall& call) {
-  return std::strcmp(call.op->name, "slice") == 0 && call.in(0).layout.kind == LayoutKind::channel_block &&
-         call.attrs->integer("axis") != 1;
+  return std::strcmp(call.op->name, "slice") == 0 &&
+         call.in(0).layout.kind == LayoutKind::channel_block && call.attrs->integer("axis") != 1;
 }
 
 // outer ranges of `count` pieces of `bytes`, `stride` apart.
@@ -31,7 +32,8 @@ class SlicePlan : public Plan {
     const char* in = static_cast<const char*>(args.inputs[0]);
     char* out = static_cast<char*>(args.outputs[0]);
     for (int64_t o = 0; o < outer_; ++o)
-      for (int64_t i = 0; i < count_; ++i, out += bytes_) std::memcpy(out, in + o * range_ + first_ + i * stride_, bytes_);
+      for (int64_t i = 0; i < count_; ++i, out += bytes_)
+        std::memcpy(out, in + o * range_ + first_ + i * stride_, bytes_);
   }
 
  private:

@@ -36,9 +36,12 @@ class CtcKernel : public Plan {
     in.targets = static_cast<const int32_t*>(args.inputs[1]);
     in.input_lengths = static_cast<const int32_t*>(args.inputs[2]);
     in.target_lengths = static_cast<const int32_t*>(args.inputs[3]);
-    if (!is_backward(*call_)) return ctc_forward(config_, in, static_cast<float*>(args.outputs[0]), args.outputs[1], args.workspace);
+    if (!is_backward(*call_))
+      return ctc_forward(config_, in, static_cast<float*>(args.outputs[0]), args.outputs[1],
+                         args.workspace);
     const Ints& to = call_->out().layout.strides;
-    ctc_backward(config_, in, args.inputs[4], static_cast<const float*>(args.inputs[5]), static_cast<float*>(args.outputs[0]), to[0], to[1], args.workspace);
+    ctc_backward(config_, in, args.inputs[4], static_cast<const float*>(args.inputs[5]),
+                 static_cast<float*>(args.outputs[0]), to[0], to[1], args.workspace);
   }
 
  private:

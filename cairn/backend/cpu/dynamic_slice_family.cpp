@@ -1,5 +1,5 @@
-// Ranges whose start is a tensor: read, or written into a copy; into the input itself where the planner gives the
-// output its place.
+// Ranges whose start is a tensor: read, or written into a copy; into the input itself where the
+// planner gives the output its place.
 #include <algorithm>
 #include <cstring>
 

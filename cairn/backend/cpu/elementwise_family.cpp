@@ -12,22 +12,29 @@ namespace {
 
 class RegionOpPlan : public Plan {
  public:
-  explicit RegionOpPlan(ComposedRegion region) : region_(std::move(region)) { workspace_bytes = region_.workspace_bytes(); }
-  void launch(const Launch& args) const override { region_.run(args.inputs, args.outputs, args.workspace); }
+  explicit RegionOpPlan(ComposedRegion region) : region_(std::move(region)) {
+    workspace_bytes = region_.workspace_bytes();
+  }
+  void launch(const Launch& args) const override {
+    region_.run(args.inputs, args.outputs, args.workspace);
+  }
 
  private:
   ComposedRegion region_;
 };
 
 // f32 registers hold these exactly.
-bool exact(DType t) { return is_f32_or_narrow(t) || t == DType::boolean || t == DType::u8 || t == DType::i8; }
+bool exact(DType t) {
+  return is_f32_or_narrow(t) || t == DType::boolean || t == DType::u8 || t == DType::i8;
+}
 bool float_or_truth(DType t) { return is_f32_or_narrow(t) || t == DType::boolean; }
 
 bool supports_cast(const OpCall& call) {
   const DType from = call.dtype(), to = static_cast<DType>(call.attrs->integer("dtype"));
   if (is_integer(from) && is_integer(to)) return false;  // low bits are kept: whole.cpp
   if (exact(from) && exact(to)) return true;
-  const bool from_integer = from == DType::i32 || from == DType::i64, to_integer = to == DType::i32 || to == DType::i64;
+  const bool from_integer = from == DType::i32 || from == DType::i64,
+             to_integer = to == DType::i32 || to == DType::i64;
   return (from_integer && is_f32_or_narrow(to)) || (exact(from) && to_integer);
 }
 
@@ -56,7 +63,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   RegionComposer composer(leading(call));
   SmallVector<int, 8> arguments;
   for (const TensorDesc* d : call.inputs) arguments.push_back(composer.input(*d));
-  const int value = composer.apply(*call.op, *call.attrs, std::span<const int>(arguments.data(), arguments.size()));
+  const int value = composer.apply(*call.op, *call.attrs,
+                                   std::span<const int>(arguments.data(), arguments.size()));
   if (!composer.output(value, call.out())) return nullptr;
   return std::make_unique<RegionOpPlan>(composer.finish(num_threads()));
 }

@@ -9,7 +9,9 @@ namespace {
 
 constexpr int64_t kFewRows = 16;
 
-bool supports(const OpCall& call) { return is_op(call, "linear_int8") && call.dtype() == DType::f32; }
+bool supports(const OpCall& call) {
+  return is_op(call, "linear_int8") && call.dtype() == DType::f32;
+}
 
 class LinearInt8Plan : public Plan {
  public:
@@ -23,7 +25,8 @@ class LinearInt8Plan : public Plan {
     const auto* values = static_cast<const int8_t*>(args.inputs[1]);
     const float* scale = static_cast<const float*>(args.inputs[2]);
     float* y = static_cast<float*>(args.outputs[0]);
-    if (rows_ <= kFewRows) return gemv_i8(values, scale, outputs_, depth_, x, depth_, rows_, {}, y, outputs_);
+    if (rows_ <= kFewRows)
+      return gemv_i8(values, scale, outputs_, depth_, x, depth_, rows_, {}, y, outputs_);
     gemm_i8(values, scale, outputs_, depth_, x, rows_, y, args.workspace);
   }
 

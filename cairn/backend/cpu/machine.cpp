@@ -42,9 +42,12 @@ Machine describe_machine() {
 #endif
   m.bf16 = multiplies_bf16();
   if (m.bf16)
-    m.bf16_kernels = has_gemm_bf16() ? "Cairn's AVX-512 BF16 for products and 3x3 convolutions (Winograd), oneDNN for the rest" : "oneDNN";
+    m.bf16_kernels = has_gemm_bf16() ? "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
+                                       "(Winograd), oneDNN for the rest"
+                                     : "oneDNN";
   const dnnl_version_t* v = dnnl_version();
-  m.onednn = fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch, name_of(dnnl::get_effective_cpu_isa()));
+  m.onednn = fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch,
+                         name_of(dnnl::get_effective_cpu_isa()));
   return m;
 }
 

@@ -1,4 +1,5 @@
-// An op call that owns its descriptions and attributes: what a plan keeps of the call it was made for.
+// An op call that owns its descriptions and attributes: what a plan keeps of the call it was made
+// for.
 #pragma once
 #include <vector>
 
@@ -31,7 +32,9 @@ class OwnedCall {
 inline bool is_op(const OpCall& call, std::string_view name) { return name == call.op->name; }
 
 // The part of a launch's workspace at `offset` bytes.
-inline char* at(const Launch& args, size_t offset) { return static_cast<char*>(args.workspace) + offset; }
+inline char* at(const Launch& args, size_t offset) {
+  return static_cast<char*>(args.workspace) + offset;
+}
 inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace cairn::cpu

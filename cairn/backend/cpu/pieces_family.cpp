@@ -53,11 +53,14 @@ class PiecesPlan : public Plan {
   };
   void write_row(const Launch& args, int64_t row) const {
     char* out = static_cast<char*>(args.outputs[0]) + row * row_bytes_;
-    const int64_t first = pieces_.front().offset, last = pieces_.back().offset + pieces_.back().bytes;
+    const int64_t first = pieces_.front().offset,
+                  last = pieces_.back().offset + pieces_.back().bytes;
     std::memset(out, 0, static_cast<size_t>(first));
     for (size_t p = 0; p < pieces_.size(); ++p)
       if (pieces_[p].bytes)
-        std::memcpy(out + pieces_[p].offset, static_cast<const char*>(args.inputs[p]) + row * pieces_[p].bytes, static_cast<size_t>(pieces_[p].bytes));
+        std::memcpy(out + pieces_[p].offset,
+                    static_cast<const char*>(args.inputs[p]) + row * pieces_[p].bytes,
+                    static_cast<size_t>(pieces_[p].bytes));
     std::memset(out + last, 0, static_cast<size_t>(row_bytes_ - last));
   }
 

@@ -1,4 +1,5 @@
-// LSTM, GRU and RNN layers, f32 (under autocast with products in bf16): the whole-sequence kernels of rnn/ as rows of the op table.
+// LSTM, GRU and RNN layers, f32 (under autocast with products in bf16): the whole-sequence kernels
+// of rnn/ as rows of the op table.
 #include <algorithm>
 
 #include "cairn/backend/cpu/families.h"
@@ -66,31 +67,43 @@ size_t reserve(const OpCall& call) {
 
 class RnnKernel : public Plan {
  public:
-  RnnKernel(const OpCall& call, const Kind& kind) : call_(call), kind_(kind), at_(call, kind.cell), plan_(plan_rnn(config_of(call, kind))) {
+  RnnKernel(const OpCall& call, const Kind& kind)
+      : call_(call), kind_(kind), at_(call, kind.cell), plan_(plan_rnn(config_of(call, kind))) {
     workspace_bytes = kind.backward ? plan_.backward_bytes : plan_.forward_bytes;
     const TensorDesc& kept = kind.backward ? call.in(at_.saved + 1) : call.out(1 + at_.states);
     if (plan_.reserve_bytes != kept.bytes())
-      call.error("forward and backward ran with another number of threads, or forward without gradients");
+      call.error(
+          "forward and backward ran with another number of threads, or forward without gradients");
   }
-  void launch(const Launch& args) const override { kind_.backward ? backward(args) : forward(args); }
+  void launch(const Launch& args) const override {
+    kind_.backward ? backward(args) : forward(args);
+  }
 
  private:
-  const float* in(const Launch& args, int i) const { return static_cast<const float*>(args.inputs[i]) + call_->in(i).layout.offset; }
+  const float* in(const Launch& args, int i) const {
+    return static_cast<const float*>(args.inputs[i]) + call_->in(i).layout.offset;
+  }
   float* out(const Launch& args, int i) const { return static_cast<float*>(args.outputs[i]); }
   RnnStrides strides_of(const TensorDesc& d) const {
     const Ints& s = d.layout.strides;
     return call_->attrs->integer("batch_first") ? RnnStrides{s[1], s[0]} : RnnStrides{s[0], s[1]};
   }
-  const int32_t* lengths(const Launch& args) const { return at_.lengths ? static_cast<const int32_t*>(args.inputs[at_.lengths]) : nullptr; }
+  const int32_t* lengths(const Launch& args) const {
+    return at_.lengths ? static_cast<const int32_t*>(args.inputs[at_.lengths]) : nullptr;
+  }
   RnnWeights weights(const Launch& args, int direction) const {
     const int w = at_.weight(direction);
     const bool bias = at_.per_direction == 4;
-    return {in(args, w), in(args, w + 1), bias ? in(args, w + 2) : nullptr, bias ? in(args, w + 3) : nullptr};
+    return {in(args, w), in(args, w + 1), bias ? in(args, w + 2) : nullptr,
+            bias ? in(args, w + 3) : nullptr};
   }
 
   void forward(const Launch& args) const {
     const bool lstm = kind_.cell == RnnCell::kLstm;
-    RnnForward f{.x = in(args, 0), .x_strides = strides_of(call_->in(0)), .y = out(args, 0), .y_strides = strides_of(call_->out(0))};
+    RnnForward f{.x = in(args, 0),
+                 .x_strides = strides_of(call_->in(0)),
+                 .y = out(args, 0),
+                 .y_strides = strides_of(call_->out(0))};
     f.h0 = in(args, 1), f.h_final = out(args, 1);
     if (lstm) f.c0 = in(args, 2), f.c_final = out(args, 2);
     f.lengths = lengths(args);
@@ -102,7 +115,10 @@ class RnnKernel : public Plan {
   void backward(const Launch& args) const {
     const bool lstm = kind_.cell == RnnCell::kLstm;
     const int y = at_.saved, dy = y + 2;
-    RnnBackward b{.x = in(args, 0), .x_strides = strides_of(call_->in(0)), .y = in(args, y), .y_strides = strides_of(call_->in(y))};
+    RnnBackward b{.x = in(args, 0),
+                  .x_strides = strides_of(call_->in(0)),
+                  .y = in(args, y),
+                  .y_strides = strides_of(call_->in(y))};
     b.h0 = in(args, 1);
     if (lstm) b.c0 = in(args, 2);
     b.lengths = lengths(args);
@@ -110,14 +126,16 @@ class RnnKernel : public Plan {
     b.dy = in(args, dy), b.dy_strides = strides_of(call_->in(dy));
     b.dh_final = in(args, dy + 1);
     if (lstm) b.dc_final = in(args, dy + 2);
-    if (call_->attrs->integer("want_x")) b.dx = out(args, 0), b.dx_strides = strides_of(call_->out(0));
+    if (call_->attrs->integer("want_x"))
+      b.dx = out(args, 0), b.dx_strides = strides_of(call_->out(0));
     b.dh0 = out(args, 1);
     if (lstm) b.dc0 = out(args, 2);
     for (int d = 0; d < at_.directions; ++d) {
       const int w = at_.weight(d);
       b.weights[d] = weights(args, d);
       b.gradients[d] = {out(args, w), out(args, w + 1)};
-      if (at_.per_direction == 4) b.gradients[d].bias_ih = out(args, w + 2), b.gradients[d].bias_hh = out(args, w + 3);
+      if (at_.per_direction == 4)
+        b.gradients[d].bias_ih = out(args, w + 2), b.gradients[d].bias_hh = out(args, w + 3);
     }
     b.workspace = args.workspace;
     rnn_backward(plan_, b);
@@ -138,7 +156,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 bool strides(const OpCall& call, int input) {
   const Kind* kind = kind_of(call);
   const Places at(call, kind->cell);
-  const bool sequence = input == 0 || (kind->backward && (input == at.saved || input == at.saved + 2));
+  const bool sequence =
+      input == 0 || (kind->backward && (input == at.saved || input == at.saved + 2));
   const TensorDesc& d = call.in(input);
   return sequence && !d.layout.blocked() && (d.shape[2] == 1 || d.layout.strides[2] == 1);
 }

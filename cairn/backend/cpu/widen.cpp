@@ -18,8 +18,8 @@ RegionPlan conversion(const TensorDesc& from, const TensorDesc& to) {
 }
 
 struct Converted {
-  size_t operand;   // input or output of the call
-  size_t offset;    // in the workspace
+  size_t operand;  // input or output of the call
+  size_t offset;   // in the workspace
   RegionPlan copy;
 };
 
@@ -55,7 +55,8 @@ class WidenedPlan : public Plan {
     }
     for (const Converted& c : outputs_) out[c.operand] = at(args, c.offset);
     plan_->launch({in.data(), out.data(), at(args, scratch_), args.fault});
-    for (const Converted& c : outputs_) c.copy.run(&out[c.operand], &args.outputs[c.operand], at(args, scratch_));
+    for (const Converted& c : outputs_)
+      c.copy.run(&out[c.operand], &args.outputs[c.operand], at(args, scratch_));
   }
 
  private:

@@ -6,7 +6,8 @@ namespace {
 // Visits every product of a convolution: visit(input place, weight place, output place).
 template <class F>
 void each_product(const Call& c, const Shape& x, const Shape& w, const Shape& y, F visit) {
-  const Ints &stride = c.attrs().ints("stride"), &pads = c.attrs().ints("pads"), &dilation = c.attrs().ints("dilation");
+  const Ints &stride = c.attrs().ints("stride"), &pads = c.attrs().ints("pads"),
+             &dilation = c.attrs().ints("dilation");
   const int64_t groups = c.attrs().integer("groups"), per_group = w[0] / groups;
   if (numel(w) == 0 || numel(y) == 0) return;
   Ints out(y.size(), 0);
@@ -35,29 +36,33 @@ void store(const View& y, const std::vector<double>& sums) {
 void conv(const Call& c) {
   const View x = c.in(0), w = c.in(1), y = c.out();
   std::vector<double> sums(y.count(), 0);
-  each_product(c, x.shape(), w.shape(), y.shape(), [&](const Ints& i, const Ints& k, const Ints& o) {
-    sums[flat_index(o, y.shape())] += x.get(i) * w.get(k);
-  });
+  each_product(c, x.shape(), w.shape(), y.shape(),
+               [&](const Ints& i, const Ints& k, const Ints& o) {
+                 sums[flat_index(o, y.shape())] += x.get(i) * w.get(k);
+               });
   store(y, sums);
 }
 void conv_grad_input(const Call& c) {
   const View gy = c.in(0), w = c.in(1), gx = c.out();
   std::vector<double> sums(gx.count(), 0);
-  each_product(c, gx.shape(), w.shape(), gy.shape(), [&](const Ints& i, const Ints& k, const Ints& o) {
-    sums[flat_index(i, gx.shape())] += gy.get(o) * w.get(k);
-  });
+  each_product(c, gx.shape(), w.shape(), gy.shape(),
+               [&](const Ints& i, const Ints& k, const Ints& o) {
+                 sums[flat_index(i, gx.shape())] += gy.get(o) * w.get(k);
+               });
   store(gx, sums);
 }
 void conv_grad_weight(const Call& c) {
   const View x = c.in(0), gy = c.in(1), gw = c.out();
   std::vector<double> sums(gw.count(), 0);
-  each_product(c, x.shape(), gw.shape(), gy.shape(), [&](const Ints& i, const Ints& k, const Ints& o) {
-    sums[flat_index(k, gw.shape())] += x.get(i) * gy.get(o);
-  });
+  each_product(c, x.shape(), gw.shape(), gy.shape(),
+               [&](const Ints& i, const Ints& k, const Ints& o) {
+                 sums[flat_index(k, gw.shape())] += x.get(i) * gy.get(o);
+               });
   store(gw, sums);
 }
 
-const Row kRows[] = {{"conv", conv}, {"conv_grad_input", conv_grad_input}, {"conv_grad_weight", conv_grad_weight}};
+const Row kRows[] = {
+    {"conv", conv}, {"conv_grad_input", conv_grad_input}, {"conv_grad_weight", conv_grad_weight}};
 
 }  // namespace
 

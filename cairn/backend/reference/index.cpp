@@ -62,7 +62,8 @@ void check_index(const Call& c) {
   const View x = c.in(0), y = c.out();
   for (int64_t i = 0; i < y.count(); ++i) {
     const int64_t value = x.get_integer(i);
-    if (value < c.attrs().integer("low") || value >= c.attrs().integer("high")) return c.bad_index(i, value);
+    if (value < c.attrs().integer("low") || value >= c.attrs().integer("high"))
+      return c.bad_index(i, value);
     y.set_integer(i, value);
   }
 }
@@ -101,10 +102,12 @@ void dynamic_update_slice(const Call& c) {
   }
 }
 
-const Row kRows[] = {{"dynamic_slice", dynamic_slice}, {"dynamic_update_slice", dynamic_update_slice},
-                     {"check_finite", check_finite},
-                     {"embedding", embedding}, {"embedding_grad", embedding_grad}, {"gather", gather},
-                     {"scatter_add", scatter_add}, {"scatter", scatter}, {"check_index", check_index}};
+const Row kRows[] = {
+    {"dynamic_slice", dynamic_slice},   {"dynamic_update_slice", dynamic_update_slice},
+    {"check_finite", check_finite},     {"embedding", embedding},
+    {"embedding_grad", embedding_grad}, {"gather", gather},
+    {"scatter_add", scatter_add},       {"scatter", scatter},
+    {"check_index", check_index}};
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// The reference back end's kernels: plain loops in double, the oracle of the tests. Clear before fast.
+// The reference back end's kernels: plain loops in double, the oracle of the tests. Clear before
+// fast.
 #pragma once
 #include <map>
 #include <string>
@@ -16,13 +17,18 @@ class View {
   int64_t count() const { return count_; }
   // Flat logical (row-major) index.
   double get(int64_t flat) const { return load_element(at(offset(flat)), desc_->dtype); }
-  void set(int64_t flat, double value) const { store_element(at(offset(flat)), desc_->dtype, value); }
-  int64_t get_integer(int64_t flat) const;  // exact for i64
+  void set(int64_t flat, double value) const {
+    store_element(at(offset(flat)), desc_->dtype, value);
+  }
+  int64_t get_integer(int64_t flat) const;              // exact for i64
   void set_integer(int64_t flat, int64_t value) const;  // narrow integers keep the low bits
   // By coordinates.
   double get(const Ints& where) const { return load_element(at(offset(where)), desc_->dtype); }
-  void set(const Ints& where, double value) const { store_element(at(offset(where)), desc_->dtype, value); }
-  void fill_zero() const;  // the whole buffer, padded lanes included (contiguous or blocked outputs)
+  void set(const Ints& where, double value) const {
+    store_element(at(offset(where)), desc_->dtype, value);
+  }
+  void fill_zero()
+      const;  // the whole buffer, padded lanes included (contiguous or blocked outputs)
 
  private:
   int64_t offset(int64_t flat) const;

@@ -9,7 +9,8 @@ namespace {
 // padded places left out; `start(output flat, places in the window, padding included)` first.
 template <class S, class F>
 void each_window(const Call& c, const Shape& x, const Shape& y, S start, F visit) {
-  const Ints &kernel = c.attrs().ints("kernel"), &stride = c.attrs().ints("stride"), &pads = c.attrs().ints("pads");
+  const Ints &kernel = c.attrs().ints("kernel"), &stride = c.attrs().ints("stride"),
+             &pads = c.attrs().ints("pads");
   if (numel(y) == 0) return;
   Ints out(y.size(), 0);
   int64_t flat = 0;
@@ -37,12 +38,16 @@ int64_t spatial_index(const Ints& place, const Shape& x) {
 
 void max_pool(const Call& c) {
   const View x = c.in(0), y = c.out(0), index = c.out(1);
-  each_window(c, x.shape(), y.shape(), [&](int64_t o, int64_t) { y.set(o, -INFINITY), index.set_integer(o, -1); },
-              [&](int64_t o, const Ints& in) {
-                const double value = x.get(in);
-                if (index.get_integer(o) >= 0 && !(value > y.get(o)) && !(std::isnan(value) && !std::isnan(y.get(o)))) return;
-                y.set(o, value), index.set_integer(o, spatial_index(in, x.shape()));
-              });
+  each_window(
+      c, x.shape(), y.shape(),
+      [&](int64_t o, int64_t) { y.set(o, -INFINITY), index.set_integer(o, -1); },
+      [&](int64_t o, const Ints& in) {
+        const double value = x.get(in);
+        if (index.get_integer(o) >= 0 && !(value > y.get(o)) &&
+            !(std::isnan(value) && !std::isnan(y.get(o))))
+          return;
+        y.set(o, value), index.set_integer(o, spatial_index(in, x.shape()));
+      });
 }
 
 // Visits (flat output of the pool, flat place in the input that its index names).
@@ -66,27 +71,35 @@ void max_pool_pick(const Call& c) {
 // How many places each window's mean is over.
 std::vector<double> window_sizes(const Call& c, const Shape& x, const Shape& y) {
   std::vector<double> all(numel(y), 0), inside(numel(y), 0);
-  each_window(c, x, y, [&](int64_t o, int64_t n) { all[o] = static_cast<double>(n); }, [&](int64_t o, const Ints&) { inside[o] += 1; });
+  each_window(
+      c, x, y, [&](int64_t o, int64_t n) { all[o] = static_cast<double>(n); },
+      [&](int64_t o, const Ints&) { inside[o] += 1; });
   return c.attrs().integer("count_padding") ? all : inside;
 }
 void avg_pool(const Call& c) {
   const View x = c.in(0), y = c.out();
   const auto sizes = window_sizes(c, x.shape(), y.shape());
   std::vector<double> sums(y.count(), 0);
-  each_window(c, x.shape(), y.shape(), [](int64_t, int64_t) {}, [&](int64_t o, const Ints& in) { sums[o] += x.get(in); });
+  each_window(
+      c, x.shape(), y.shape(), [](int64_t, int64_t) {},
+      [&](int64_t o, const Ints& in) { sums[o] += x.get(in); });
   for (int64_t o = 0; o < y.count(); ++o) y.set(o, sums[o] / sizes[o]);
 }
 void avg_pool_spread(const Call& c) {
   const View g = c.in(0), gx = c.out();
   const auto sizes = window_sizes(c, gx.shape(), g.shape());
   std::vector<double> sums(gx.count(), 0);
-  each_window(c, gx.shape(), g.shape(), [](int64_t, int64_t) {},
-              [&](int64_t o, const Ints& in) { sums[flat_index(in, gx.shape())] += g.get(o) / sizes[o]; });
+  each_window(
+      c, gx.shape(), g.shape(), [](int64_t, int64_t) {},
+      [&](int64_t o, const Ints& in) { sums[flat_index(in, gx.shape())] += g.get(o) / sizes[o]; });
   for (int64_t i = 0; i < gx.count(); ++i) gx.set(i, sums[i]);
 }
 
-const Row kRows[] = {{"max_pool", max_pool}, {"max_pool_scatter", max_pool_scatter}, {"max_pool_pick", max_pool_pick},
-                     {"avg_pool", avg_pool}, {"avg_pool_spread", avg_pool_spread}};
+const Row kRows[] = {{"max_pool", max_pool},
+                     {"max_pool_scatter", max_pool_scatter},
+                     {"max_pool_pick", max_pool_pick},
+                     {"avg_pool", avg_pool},
+                     {"avg_pool_spread", avg_pool_spread}};
 
 }  // namespace
 

@@ -34,7 +34,9 @@ void fold(const Call& c, double start, F combine) {
   for (int64_t i = 0; i < y.count(); ++i) y.set(i, sums[i]);
 }
 double largest(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b); }
-double smallest(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b); }
+double smallest(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
+}
 
 template <bool kLargest>
 void arg(const Call& c) {
@@ -67,7 +69,8 @@ void scan(const Call& c, F combine) {
     const int64_t base = o / inner * inner * size + o % inner;
     double total = x.get(base);
     y.set(base, total);
-    for (int64_t k = 1; k < size; ++k) y.set(base + k * inner, total = combine(total, x.get(base + k * inner)));
+    for (int64_t k = 1; k < size; ++k)
+      y.set(base + k * inner, total = combine(total, x.get(base + k * inner)));
   }
 }
 
@@ -76,8 +79,14 @@ const Row kRows[] = {
     {"prod", [](const Call& c) { fold(c, 1, [](double a, double b) { return a * b; }); }},
     {"amax", [](const Call& c) { fold(c, -INFINITY, largest); }},
     {"amin", [](const Call& c) { fold(c, INFINITY, smallest); }},
-    {"any", [](const Call& c) { fold(c, 0, [](double a, double b) { return double(a != 0 || b != 0); }); }},
-    {"all", [](const Call& c) { fold(c, 1, [](double a, double b) { return double(a != 0 && b != 0); }); }},
+    {"any",
+     [](const Call& c) {
+       fold(c, 0, [](double a, double b) { return double(a != 0 || b != 0); });
+     }},
+    {"all",
+     [](const Call& c) {
+       fold(c, 1, [](double a, double b) { return double(a != 0 && b != 0); });
+     }},
     {"argmax", arg<true>},
     {"argmin", arg<false>},
     {"cumsum", [](const Call& c) { scan(c, [](double a, double b) { return a + b; }); }},

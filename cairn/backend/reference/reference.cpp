@@ -11,7 +11,9 @@ namespace cairn {
 namespace reference {
 
 View::View(const TensorDesc& desc, const void* data)
-    : desc_(&desc), data_(static_cast<char*>(const_cast<void*>(data))), size_(size_of(desc.dtype)),
+    : desc_(&desc),
+      data_(static_cast<char*>(const_cast<void*>(data))),
+      size_(size_of(desc.dtype)),
       count_(numel(desc.shape)) {}
 
 int64_t View::offset(int64_t flat) const {
@@ -63,11 +65,13 @@ void View::fill_zero() const {
 }
 
 void Call::bad_index(int64_t position, int64_t value) const {
-  if (launch.fault && launch.fault->kind == Fault::none) *launch.fault = {Fault::bad_index, position, value};
+  if (launch.fault && launch.fault->kind == Fault::none)
+    *launch.fault = {Fault::bad_index, position, value};
 }
 
 void Call::not_finite(int64_t position) const {
-  if (launch.fault && launch.fault->kind == Fault::none) *launch.fault = {Fault::not_finite, position, 0};
+  if (launch.fault && launch.fault->kind == Fault::none)
+    *launch.fault = {Fault::not_finite, position, 0};
 }
 
 Ints coordinates(int64_t flat, const Shape& shape) {
@@ -94,9 +98,11 @@ bool next(Ints& where, const Shape& shape) {
 Kernel find_kernel(const char* op) {
   static const auto* table = [] {
     auto* rows = new std::map<std::string, Kernel, std::less<>>;
-    for (const auto family : {elementwise_kernels(), reduce_kernels(), view_kernels(), matmul_kernels(),
-                              conv_kernels(), pool_kernels(), index_kernels(), random_kernels(), sort_kernels(), qlinear_kernels()})
-      for (const Row& row : family) check(rows->emplace(row.op, row.kernel).second, "reference: two kernels for '{}'", row.op);
+    for (const auto family :
+         {elementwise_kernels(), reduce_kernels(), view_kernels(), matmul_kernels(), conv_kernels(),
+          pool_kernels(), index_kernels(), random_kernels(), sort_kernels(), qlinear_kernels()})
+      for (const Row& row : family)
+        check(rows->emplace(row.op, row.kernel).second, "reference: two kernels for '{}'", row.op);
     return rows;
   }();
   const auto it = table->find(op);
@@ -139,12 +145,18 @@ class ReferenceBackend : public Backend {
   const char* name() const override { return "reference"; }
   void* allocate(size_t bytes) override { return pool_allocate(bytes); }
   void deallocate(void* memory, size_t bytes) override { pool_deallocate(memory, bytes); }
-  void copy_from_host(void* target, const void* source, size_t bytes) override { std::memcpy(target, source, bytes); }
-  void copy_within(void* target, const void* source, size_t bytes) override { std::memmove(target, source, bytes); }
+  void copy_from_host(void* target, const void* source, size_t bytes) override {
+    std::memcpy(target, source, bytes);
+  }
+  void copy_within(void* target, const void* source, size_t bytes) override {
+    std::memmove(target, source, bytes);
+  }
   void copy_to_host(void* target, const void* source, size_t bytes) override {
     if (bytes > 0) std::memcpy(target, source, bytes);  // of no bytes, the target may be null
   }
-  bool supports(const OpCall& call) const override { return call.region || find_kernel(call.op->name); }
+  bool supports(const OpCall& call) const override {
+    return call.region || find_kernel(call.op->name);
+  }
   std::unique_ptr<Plan> prepare(const OpCall& call) override {
     return call.region ? prepare_region(call, prepare_op) : prepare_op(call);
   }

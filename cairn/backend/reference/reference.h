@@ -6,8 +6,8 @@
 
 namespace cairn::reference {
 
-// Whether compile() may fuse for this back end; off at the start, so that a compiled step is op for op the eager
-// one. Fused or not, the results are the same bits.
+// Whether compile() may fuse for this back end; off at the start, so that a compiled step is op for
+// op the eager one. Fused or not, the results are the same bits.
 void set_fusion(bool on);
 
 // The plan of a fused node (op "region"), whose steps are made ready by `prepare`.

@@ -1,5 +1,5 @@
-// Fused regions, step by step: each step runs the plain kernel of its op and is rounded to its dtype, so that a
-// fused graph gives the bits of the same graph unfused.
+// Fused regions, step by step: each step runs the plain kernel of its op and is rounded to its
+// dtype, so that a fused graph gives the bits of the same graph unfused.
 #include "cairn/backend/reference/reference.h"
 
 #include <memory>
@@ -21,14 +21,18 @@ class RegionPlan : public Plan {
     for (const RegionStep& step : spec.steps) add_step(call, step, prepare);
     for (size_t o = 0; o < call.outputs.size(); ++o) {
       const Attrs none;
-      OpCall copy{&op_named("copy"), &none, {&results_[spec.outputs[o]].desc}, {call.outputs[o]}, nullptr};
+      OpCall copy{
+          &op_named("copy"), &none, {&results_[spec.outputs[o]].desc}, {call.outputs[o]}, nullptr};
       stores_.push_back({prepare(copy), spec.outputs[o]});
     }
   }
 
-  // Outputs are stored last: one that lies where an input does overwrites it only after every step has read it.
+  // Outputs are stored last: one that lies where an input does overwrites it only after every step
+  // has read it.
   void launch(const Launch& args) const override {
-    auto result = [&](int32_t step) { return static_cast<void*>(static_cast<char*>(args.workspace) + results_[step].offset); };
+    auto result = [&](int32_t step) {
+      return static_cast<void*>(static_cast<char*>(args.workspace) + results_[step].offset);
+    };
     for (size_t s = 0; s < steps_.size(); ++s) {
       SmallVector<const void*, 4> in;
       for (int32_t a : steps_[s].args) in.push_back(a < 0 ? args.inputs[-1 - a] : result(a));
@@ -61,7 +65,8 @@ class RegionPlan : public Plan {
     workspace_bytes += (desc.bytes() + kAlign) / kAlign * kAlign;
     Attrs attrs = step.attrs;
     OpCall call{step.op, &attrs, {}, {&desc}, nullptr};
-    for (int32_t a : step.args) call.inputs.push_back(a < 0 ? region.inputs[-1 - a] : &results_[a].desc);
+    for (int32_t a : step.args)
+      call.inputs.push_back(a < 0 ? region.inputs[-1 - a] : &results_[a].desc);
     steps_.push_back({prepare(call), step.args});
   }
 

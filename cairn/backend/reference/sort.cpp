@@ -8,25 +8,29 @@
 namespace cairn::reference {
 namespace {
 
-// The lines along an axis: visit(flat index of the first element, distance between elements, number of the line).
+// The lines along an axis: visit(flat index of the first element, distance between elements, number
+// of the line).
 template <class F>
 void each_line(const Shape& shape, int64_t axis, F visit) {
   const int64_t size = shape[axis];
   if (size == 0 || numel(shape) == 0) return;
   int64_t inner = 1;
   for (int d = static_cast<int>(axis) + 1; d < shape.ssize(); ++d) inner *= shape[d];
-  for (int64_t line = 0; line < numel(shape) / size; ++line) visit(line / inner * inner * size + line % inner, inner, line);
+  for (int64_t line = 0; line < numel(shape) / size; ++line)
+    visit(line / inner * inner * size + line % inner, inner, line);
 }
 
 void argsort(const Call& c) {
   const View x = c.in(0), y = c.out();
-  const int64_t axis = c.attrs().integer("axis"), count = c.attrs().integer("count"), size = x.shape()[axis];
+  const int64_t axis = c.attrs().integer("axis"), count = c.attrs().integer("count"),
+                size = x.shape()[axis];
   const bool descending = c.attrs().integer("descending");
   std::vector<double> values(size);
   std::vector<int64_t> order(size);
   auto before = [&](int64_t i, int64_t j) {  // NaN is the largest; equals keep their order
     const double a = values[i], b = values[j];
-    const bool less = std::isnan(b) ? !std::isnan(a) : a < b, greater = std::isnan(a) ? !std::isnan(b) : a > b;
+    const bool less = std::isnan(b) ? !std::isnan(a) : a < b,
+               greater = std::isnan(a) ? !std::isnan(b) : a > b;
     return less == greater ? i < j : descending ? greater : less;
   };
   each_line(x.shape(), axis, [&](int64_t first, int64_t step, int64_t) {
@@ -40,12 +44,14 @@ void argsort(const Call& c) {
 
 std::vector<std::vector<Tap>> taps_of(const Call& c) {
   const Attrs& a = c.attrs();
-  return resample_taps({a.text("mode"), a.integer("from"), a.integer("to"), a.integer("align_corners") != 0, a.number("scale")});
+  return resample_taps({a.text("mode"), a.integer("from"), a.integer("to"),
+                        a.integer("align_corners") != 0, a.number("scale")});
 }
 void resample(const Call& c) {
   const View x = c.in(0), y = c.out();
   const auto taps = taps_of(c);
-  const int64_t axis = c.attrs().integer("axis"), from = c.attrs().integer("from"), to = c.attrs().integer("to");
+  const int64_t axis = c.attrs().integer("axis"), from = c.attrs().integer("from"),
+                to = c.attrs().integer("to");
   each_line(y.shape(), axis, [&](int64_t first, int64_t step, int64_t) {
     const int64_t source = first / (to * step) * from * step + first % (to * step);
     for (int64_t o = 0; o < to; ++o) {
@@ -58,17 +64,20 @@ void resample(const Call& c) {
 void resample_back(const Call& c) {
   const View g = c.in(0), gx = c.out();
   const auto taps = taps_of(c);
-  const int64_t axis = c.attrs().integer("axis"), from = c.attrs().integer("from"), to = c.attrs().integer("to");
+  const int64_t axis = c.attrs().integer("axis"), from = c.attrs().integer("from"),
+                to = c.attrs().integer("to");
   std::vector<double> sums(gx.count(), 0);
   each_line(g.shape(), axis, [&](int64_t first, int64_t step, int64_t) {
     const int64_t source = first / (to * step) * from * step + first % (to * step);
     for (int64_t o = 0; o < to; ++o)
-      for (const Tap& tap : taps[o]) sums[source + tap.index * step] += tap.weight * g.get(first + o * step);
+      for (const Tap& tap : taps[o])
+        sums[source + tap.index * step] += tap.weight * g.get(first + o * step);
   });
   for (int64_t i = 0; i < gx.count(); ++i) gx.set(i, sums[i]);
 }
 
-const Row kRows[] = {{"argsort", argsort}, {"resample", resample}, {"resample_back", resample_back}};
+const Row kRows[] = {
+    {"argsort", argsort}, {"resample", resample}, {"resample_back", resample_back}};
 
 }  // namespace
 

@@ -33,12 +33,14 @@ void expand(const Call& c) {
   const Shape& in = c.op.shape();
   copy_from(c, [&](const Ints& where) {
     Ints from(in.size(), 0);
-    for (size_t d = 0; d < in.size(); ++d) from[d] = in[d] == 1 ? 0 : where[d + where.size() - in.size()];
+    for (size_t d = 0; d < in.size(); ++d)
+      from[d] = in[d] == 1 ? 0 : where[d + where.size() - in.size()];
     return from;
   });
 }
 void slice(const Call& c) {
-  const int64_t axis = c.attrs().integer("axis"), start = c.attrs().integer("start"), step = c.attrs().integer("step");
+  const int64_t axis = c.attrs().integer("axis"), start = c.attrs().integer("start"),
+                step = c.attrs().integer("step");
   copy_from(c, [&](Ints where) {
     where[axis] = start + where[axis] * step;
     return where;
@@ -52,7 +54,8 @@ void flip(const Call& c) {
 }
 void embed_slice(const Call& c) {
   const View x = c.in(0), y = c.out();
-  const int64_t axis = c.attrs().integer("axis"), start = c.attrs().integer("start"), step = c.attrs().integer("step");
+  const int64_t axis = c.attrs().integer("axis"), start = c.attrs().integer("start"),
+                step = c.attrs().integer("step");
   for (int64_t i = 0; i < y.count(); ++i) y.set(i, 0);
   if (x.count() == 0) return;
   Ints where(x.shape().size(), 0);
@@ -72,10 +75,10 @@ void cat(const Call& c) {
     Ints where(x.shape().size(), 0);
     int64_t i = 0;
     if (x.count() > 0) do {
-      Ints to = where;
-      to[axis] += start;
-      y.set(flat_index(to, y.shape()), x.get(i++));
-    } while (next(where, x.shape()));
+        Ints to = where;
+        to[axis] += start;
+        y.set(flat_index(to, y.shape()), x.get(i++));
+      } while (next(where, x.shape()));
     start += x.shape()[axis];
   }
 }
@@ -85,11 +88,13 @@ void full(const Call& c) {
 }
 void arange(const Call& c) {
   const View y = c.out();
-  for (int64_t i = 0; i < y.count(); ++i) y.set_integer(i, c.attrs().integer("start") + i * c.attrs().integer("step"));
+  for (int64_t i = 0; i < y.count(); ++i)
+    y.set_integer(i, c.attrs().integer("start") + i * c.attrs().integer("step"));
 }
 
-const Row kRows[] = {{"reshape", reshape}, {"permute", permute}, {"expand", expand}, {"slice", slice}, {"flip", flip},
-                     {"embed_slice", embed_slice}, {"cat", cat}, {"full", full}, {"arange", arange}};
+const Row kRows[] = {{"reshape", reshape}, {"permute", permute}, {"expand", expand},
+                     {"slice", slice},     {"flip", flip},       {"embed_slice", embed_slice},
+                     {"cat", cat},         {"full", full},       {"arange", arange}};
 
 }  // namespace
 

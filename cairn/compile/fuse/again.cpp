@@ -1,4 +1,5 @@
-// What is cheap to compute again, from what lies in memory anyway, is computed in each group that reads it, not stored.
+// What is cheap to compute again, from what lies in memory anyway, is computed in each group that
+// reads it, not stored.
 #include <algorithm>
 #include <map>
 
@@ -25,18 +26,23 @@ class Cloner {
         if (g == f_.group_of[i] || chains.count(g)) continue;
         std::set<ValueId> loads;
         std::vector<int> chain;
-        pays = pays && f_.desc(v).shape == f_.groups[g].domain && chain_for(f_.groups[g], v, &chain, &loads);
+        pays = pays && f_.desc(v).shape == f_.groups[g].domain &&
+               chain_for(f_.groups[g], v, &chain, &loads);
         int fresh = 0;
         for (ValueId load : loads) fresh += !reads(f_.groups[g], load);
         pays = pays && fresh <= 1;
-        if (pays) pays = static_cast<int>(f_.groups[g].members.size() + f_.groups[g].clones.size() + chain.size()) < kMostSteps;
+        if (pays)
+          pays = static_cast<int>(f_.groups[g].members.size() + f_.groups[g].clones.size() +
+                                  chain.size()) < kMostSteps;
         if (pays && makes_cycle(g, chain)) pays = false;
         chains[g] = chain;
       }
       if (!pays) continue;
       for (auto& [g, chain] : chains)
         for (int c : chain)
-          if (auto& clones = f_.groups[g].clones; std::find(clones.begin(), clones.end(), c) == clones.end()) clones.push_back(c);
+          if (auto& clones = f_.groups[g].clones;
+              std::find(clones.begin(), clones.end(), c) == clones.end())
+            clones.push_back(c);
     }
   }
 
@@ -59,14 +65,16 @@ class Cloner {
   }
 
   // The elementwise nodes that compute v from what group g could load; false when it does not pay.
-  bool chain_for(const Group& g, ValueId v, std::vector<int>* chain, std::set<ValueId>* loads) const {
+  bool chain_for(const Group& g, ValueId v, std::vector<int>* chain,
+                 std::set<ValueId>* loads) const {
     const int p = f_.producer(v);
     if (std::find(chain->begin(), chain->end(), p) != chain->end()) return true;
     if (static_cast<int>(chain->size()) >= kMostCloned) return false;
     for (ValueId in : f_.node(p).inputs) {
       const int q = f_.producer(in);
-      const bool inside = q >= 0 && (std::find(g.members.begin(), g.members.end(), q) != g.members.end() ||
-                                     std::find(g.clones.begin(), g.clones.end(), q) != g.clones.end());
+      const bool inside =
+          q >= 0 && (std::find(g.members.begin(), g.members.end(), q) != g.members.end() ||
+                     std::find(g.clones.begin(), g.clones.end(), q) != g.clones.end());
       if (inside || f_.constant(in) || numel(f_.desc(in).shape) < numel(g.domain) / 32) {
         // A small value made by a non-row reduction of this very group is not there yet.
         if (inside && f_.node(q).op->is(kReduction) && f_.row_rank_of(q) == 0) return false;
@@ -86,7 +94,8 @@ class Cloner {
   bool makes_cycle(int g, const std::vector<int>& chain) const {
     for (int c : chain)
       for (ValueId v : f_.node(c).inputs)
-        if (const int p = f_.producer(v); p >= 0 && f_.group_of[p] == g && f_.node(p).op->is(kReduction) && f_.row_rank_of(p) == 0)
+        if (const int p = f_.producer(v); p >= 0 && f_.group_of[p] == g &&
+                                          f_.node(p).op->is(kReduction) && f_.row_rank_of(p) == 0)
           return true;
     return f_.outside_path({g}, chain);
   }

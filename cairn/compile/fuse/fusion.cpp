@@ -11,13 +11,16 @@ constexpr int64_t kFewestRows = 8;  // fewer rows than this are no work for seve
 
 }  // namespace
 
-Fusion::Fusion(const Graph& graph) : graph(graph), group_of(graph.nodes.size(), -1), readers(graph.values.size()) {
+Fusion::Fusion(const Graph& graph)
+    : graph(graph), group_of(graph.nodes.size(), -1), readers(graph.values.size()) {
   for (size_t i = 0; i < graph.nodes.size(); ++i)
     for (ValueId v : graph.nodes[i].inputs) readers[v].push_back(static_cast<int>(i));
   for (ValueId v : graph.results()) results.insert(v);
 }
 
-bool Fusion::constant(ValueId v) const { return producer(v) >= 0 && is_named(node(producer(v)), "full"); }
+bool Fusion::constant(ValueId v) const {
+  return producer(v) >= 0 && is_named(node(producer(v)), "full");
+}
 
 int Fusion::row_rank_of(int i) const {
   const Node& n = node(i);
@@ -33,8 +36,8 @@ int Fusion::row_rank_of(int i) const {
   return rows >= kFewestRows ? count : 0;
 }
 
-// All that comes before node `i` and what must run before that lies below the result: a group that begins
-// below it ends below it.
+// All that comes before node `i` and what must run before that lies below the result: a group that
+// begins below it ends below it.
 int Fusion::closed_below(int i) const {
   for (bool moved = true; moved;) {
     moved = false;

@@ -12,7 +12,7 @@ constexpr int64_t kLarge = 1 << 15;  // elements: below, storing a value costs n
 
 struct Group {
   Shape domain;
-  Layout layout;      // of values over the whole domain
+  Layout layout;  // of values over the whole domain
   int row_rank = 0;
   std::vector<int> members;  // nodes, ascending
   std::vector<int> clones;   // elementwise nodes of other groups, computed here again
@@ -24,8 +24,8 @@ struct Fusion {
 
   const Graph& graph;
   std::vector<Group> groups;
-  std::vector<int> group_of;               // of each node; -1: none
-  std::vector<std::vector<int>> readers;   // of each value: nodes, ascending
+  std::vector<int> group_of;              // of each node; -1: none
+  std::vector<std::vector<int>> readers;  // of each value: nodes, ascending
   std::set<ValueId> results;
 
   const Node& node(int i) const { return graph.nodes[i]; }
@@ -33,9 +33,11 @@ struct Fusion {
   int producer(ValueId v) const { return graph.values[v].producer; }
   bool constant(ValueId v) const;
 
-  // A reduction with its axes kept, over the last dimensions, whose result may be used in the same row: how many. Else 0.
+  // A reduction with its axes kept, over the last dimensions, whose result may be used in the same
+  // row: how many. Else 0.
   int row_rank_of(int i) const;
-  // Whether a path through nodes outside `inside` leads from one of its groups into inputs of these nodes.
+  // Whether a path through nodes outside `inside` leads from one of its groups into inputs of these
+  // nodes.
   bool outside_path(const std::set<int>& inside, const std::vector<int>& nodes) const;
 
  private:

@@ -1,5 +1,6 @@
-// Which nodes become one region: each elementwise op or reduction joins the groups that make or read its inputs, when they
-// share its iteration space and no path through other nodes leads from the group to it. Greedy, in the order of the nodes.
+// Which nodes become one region: each elementwise op or reduction joins the groups that make or
+// read its inputs, when they share its iteration space and no path through other nodes leads from
+// the group to it. Greedy, in the order of the nodes.
 #include <algorithm>
 
 #include "cairn/compile/chains.h"
@@ -54,7 +55,8 @@ class Grower {
     return backend_.can_fuse(call);
   }
   const TensorDesc& domain_desc(int i) const {
-    return f_.node(i).op->is(kReduction) ? f_.desc(f_.node(i).inputs[0]) : f_.desc(f_.node(i).outputs[0]);
+    return f_.node(i).op->is(kReduction) ? f_.desc(f_.node(i).inputs[0])
+                                         : f_.desc(f_.node(i).outputs[0]);
   }
   static Layout domain_layout(const TensorDesc& d) {
     return d.layout.blocked() ? d.layout : Layout::contiguous(d.shape);
@@ -68,15 +70,19 @@ class Grower {
 
   // ---- grouping
 
-  // What a region of these nodes would load and store; a value that a later node reads counts as stored.
+  // What a region of these nodes would load and store; a value that a later node reads counts as
+  // stored.
   int operands(const std::vector<int>& members) const {
     std::set<ValueId> values;
     for (int i : members) {
       for (ValueId v : f_.node(i).inputs)
-        if (const int p = f_.producer(v); !f_.constant(v) && (p < 0 || !std::binary_search(members.begin(), members.end(), p))) values.insert(v);
+        if (const int p = f_.producer(v);
+            !f_.constant(v) && (p < 0 || !std::binary_search(members.begin(), members.end(), p)))
+          values.insert(v);
       const ValueId out = f_.node(i).outputs[0];
       bool stored = f_.results.count(out) > 0;
-      for (int r : f_.readers[out]) stored |= !std::binary_search(members.begin(), members.end(), r);
+      for (int r : f_.readers[out])
+        stored |= !std::binary_search(members.begin(), members.end(), r);
       if (stored) values.insert(out);
     }
     return static_cast<int>(values.size());
@@ -94,7 +100,9 @@ class Grower {
     int rows = g.row_rank;
     for (ValueId v : n.inputs) {
       const int p = f_.producer(v);
-      if (p < 0 || f_.group_of[p] < 0 || &f_.groups[f_.group_of[p]] != &g || !f_.node(p).op->is(kReduction)) continue;
+      if (p < 0 || f_.group_of[p] < 0 || &f_.groups[f_.group_of[p]] != &g ||
+          !f_.node(p).op->is(kReduction))
+        continue;
       const int r = f_.row_rank_of(p);
       if (r == 0 || (rows != 0 && rows != r)) return false;
       rows = r;
@@ -102,7 +110,8 @@ class Grower {
     *row_rank = rows;
     if (static_cast<int>(g.members.size()) >= kMostSteps) return false;
     if (d.shape == g.domain) return domain_layout(d) == g.layout;
-    return rows > 0 && !n.op->is(kReduction) && !d.layout.blocked() && d.shape == row_shape(g.domain, rows);
+    return rows > 0 && !n.op->is(kReduction) && !d.layout.blocked() &&
+           d.shape == row_shape(g.domain, rows);
   }
 
   std::vector<int> candidates(int i) const {
@@ -146,7 +155,8 @@ class Grower {
 
   void try_merge(int a, int b) {
     Group &into = f_.groups[a], &from = f_.groups[b];
-    if (into.dead || from.dead || into.domain != from.domain || !(into.layout == from.layout)) return;
+    if (into.dead || from.dead || into.domain != from.domain || !(into.layout == from.layout))
+      return;
     if (into.row_rank && from.row_rank && into.row_rank != from.row_rank) return;
     if (into.members.size() + from.members.size() > kMostSteps) return;
     const int rows = std::max(into.row_rank, from.row_rank);
@@ -156,7 +166,8 @@ class Grower {
     for (int m : all)  // results of reductions are used inside only along rows
       for (ValueId v : f_.node(m).inputs) {
         const int p = f_.producer(v);
-        if (p < 0 || (f_.group_of[p] != a && f_.group_of[p] != b) || !f_.node(p).op->is(kReduction)) continue;
+        if (p < 0 || (f_.group_of[p] != a && f_.group_of[p] != b) || !f_.node(p).op->is(kReduction))
+          continue;
         if (f_.row_rank_of(p) == 0 || f_.row_rank_of(p) != rows) return;
       }
     if (operands(all) > kMostOperands || f_.outside_path({a, b}, all)) return;

@@ -1,4 +1,5 @@
-// The graph with a region in the place of each group, in an order in which every unit (a group, or a node alone) finds its inputs.
+// The graph with a region in the place of each group, in an order in which every unit (a group, or
+// a node alone) finds its inputs.
 #include <algorithm>
 #include <map>
 #include <queue>
@@ -8,7 +9,8 @@
 namespace cairn::fusing {
 namespace {
 
-// What a tensor of this type holds of a number: a region's registers would keep all of a narrow constant's digits.
+// What a tensor of this type holds of a number: a region's registers would keep all of a narrow
+// constant's digits.
 double as_stored(double value, DType dtype) {
   char bytes[8];
   store_element(bytes, dtype, value);
@@ -46,7 +48,8 @@ class Writer {
       const int u = ready.top().second;
       ready.pop();
       --left;
-      if (u >= static_cast<int>(f_.groups.size())) rewriter.copy(f_.node(u - static_cast<int>(f_.groups.size())));
+      if (u >= static_cast<int>(f_.groups.size()))
+        rewriter.copy(f_.node(u - static_cast<int>(f_.groups.size())));
       else emit_group(rewriter, u);
       for (int r : readers[u])
         if (--waiting[r] == 0) ready.push({order[r], r});
@@ -82,8 +85,8 @@ class Writer {
     return all;
   }
 
-  // Steps whose results nobody outside wants and no needed step reads are left out: their readers compute
-  // them again.
+  // Steps whose results nobody outside wants and no needed step reads are left out: their readers
+  // compute them again.
   std::vector<int> needed_steps(const std::vector<int>& steps, const Group& g, int number) const {
     std::set<ValueId> wanted;
     std::vector<int> kept;
@@ -114,7 +117,9 @@ class Writer {
       }
     return list;
   }
-  int unit_of(int i) const { return f_.group_of[i] >= 0 ? f_.group_of[i] : static_cast<int>(f_.groups.size()) + i; }
+  int unit_of(int i) const {
+    return f_.group_of[i] >= 0 ? f_.group_of[i] : static_cast<int>(f_.groups.size()) + i;
+  }
 
   void emit_group(Rewriter& rewriter, int number) {
     const Group& g = f_.groups[number];

@@ -9,12 +9,15 @@ namespace cairn::train::report {
 namespace {
 
 constexpr const char* kStyle = R"(
-:root{color-scheme:light dark;--ground:#fbfaf8;--paper:#fff;--ink:#22252a;--soft:#666d78;--line:#e3e1dc;
+:root{color-scheme:light dark;--ground:#fbfaf8;--paper:#fff;--ink:#22252a;--soft:#666d78;
+--line:#e3e1dc;
 --c0:#2f6fb2;--c1:#d0643a;--c2:#3a8f6b;--c3:#8a5bb5;--c4:#b08a1e;--over:#fff}
-@media(prefers-color-scheme:dark){:root{--ground:#15171b;--paper:#1d2026;--ink:#e6e7ea;--soft:#9aa1ad;
+@media(prefers-color-scheme:dark){:root{--ground:#15171b;--paper:#1d2026;--ink:#e6e7ea;
+--soft:#9aa1ad;
 --line:#333842;--c0:#6aa8e8;--c1:#f0915f;--c2:#62c295;--c3:#b893e0;--c4:#dcb84a;--over:#10131a}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);font:17px/1.6 system-ui,"DejaVu Sans",sans-serif}
+body{margin:0;background:var(--ground);color:var(--ink);
+font:17px/1.6 system-ui,"DejaVu Sans",sans-serif}
 main,header,footer{max-width:960px;margin:0 auto;padding:0 20px}
 header{padding-top:56px}
 h1{font-size:2.3em;line-height:1.15;margin:0 0 .3em;letter-spacing:-.02em}
@@ -24,29 +27,40 @@ p{max-width:68ch;margin:.5em 0}
 .headline{font-size:1.35em;line-height:1.35;font-weight:600;margin:.2em 0 .6em}
 .lead{color:var(--soft);font-size:1.08em}
 nav{display:flex;flex-wrap:wrap;gap:8px;margin:22px 0 8px}
-nav a{color:var(--c0);text-decoration:none;border:1px solid var(--line);border-radius:99px;padding:3px 14px;background:var(--paper)}
+nav a{color:var(--c0);text-decoration:none;border:1px solid var(--line);border-radius:99px;
+padding:3px 14px;background:var(--paper)}
 nav a:hover{border-color:var(--c0)}
-section{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:28px 30px;margin:26px 0}
+section{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:28px 30px;
+margin:26px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:10px;margin:18px 0}
 .facts div{border:1px solid var(--line);border-radius:10px;padding:8px 14px}
-.facts dt{color:var(--soft);font-size:.8em}.facts dd{margin:0;font-size:1.3em;font-variant-numeric:tabular-nums}
+.facts dt{color:var(--soft);font-size:.8em}
+.facts dd{margin:0;font-size:1.3em;font-variant-numeric:tabular-nums}
 .row{display:flex;flex-wrap:wrap;gap:18px 24px;align-items:flex-start;margin:16px 0}
 figure{margin:0;flex:0 1 auto;max-width:100%}figure:has(.chart){flex:1 1 330px;max-width:600px}
 figcaption{color:var(--soft);font-size:.84em;margin-top:4px;max-width:60ch}
-figure img{image-rendering:pixelated;max-width:100%;border-radius:6px;display:block;border:1px solid var(--line)}
+figure img{image-rendering:pixelated;max-width:100%;border-radius:6px;display:block;
+border:1px solid var(--line)}
 .chart{width:100%;height:auto;display:block;font-family:inherit}
-.chart text{fill:var(--ink)}.chart .tick,.chart .label{fill:var(--soft);font-size:12px}.chart .title{font-size:14px;font-weight:600}
+.chart text{fill:var(--ink)}.chart .tick,.chart .label{fill:var(--soft);font-size:12px}
+.chart .title{font-size:14px;font-weight:600}
 .heat .label{font-size:1em}.heat .title{font-size:14px}
 .chart .cell{font-family:ui-monospace,"DejaVu Sans Mono",monospace}.chart .over{fill:var(--over)}
-.grid{stroke:var(--line)}.axis{stroke:var(--soft)}.reference{stroke:var(--soft);stroke-dasharray:5 4}
+.grid{stroke:var(--line)}.axis{stroke:var(--soft)}
+.reference{stroke:var(--soft);stroke-dasharray:5 4}
 .curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
 .hit circle{fill:var(--c);opacity:0}.hit circle:hover,.few circle{opacity:1}
 rect.heat{fill:var(--c0)}rect.heat:hover{stroke:var(--ink)}
-.bars{border-collapse:collapse;width:100%;font-size:.9em}.bars th{text-align:left;font-weight:400;padding:2px 10px 2px 0;white-space:nowrap}
-.bars td:nth-child(2){width:100%}.bars i{display:block;height:14px;border-radius:3px;background:var(--c0);min-width:1px}
-.bars td:last-child{padding-left:8px;color:var(--soft);white-space:nowrap;font-variant-numeric:tabular-nums}
+.bars{border-collapse:collapse;width:100%;font-size:.9em}
+.bars th{text-align:left;font-weight:400;padding:2px 10px 2px 0;white-space:nowrap}
+.bars td:nth-child(2){width:100%}
+.bars i{display:block;height:14px;border-radius:3px;background:var(--c0);min-width:1px}
+.bars td:last-child{padding-left:8px;color:var(--soft);white-space:nowrap;
+font-variant-numeric:tabular-nums}
 .writing{margin:14px 0}.writing b{display:block;color:var(--soft);font-weight:400;font-size:.84em}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;font:14px/1.55 ui-monospace,"DejaVu Sans Mono",monospace;margin:4px 0;padding:12px 16px;border-left:3px solid var(--c0);background:var(--ground);border-radius:0 8px 8px 0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;
+font:14px/1.55 ui-monospace,"DejaVu Sans Mono",monospace;margin:4px 0;padding:12px 16px;
+border-left:3px solid var(--c0);background:var(--ground);border-radius:0 8px 8px 0}
 pre.shell{border-left-color:var(--c2)}pre em{font-style:normal;color:var(--c1);font-weight:600}
 footer{color:var(--soft);font-size:.85em;padding-bottom:60px}
 @media print{section{break-inside:avoid}}

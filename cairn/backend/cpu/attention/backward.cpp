@@ -49,19 +49,23 @@ HWY_INLINE float dot(const float* a, const float* b, int64_t count) {
   const F32 d;
   VF sum = hn::Zero(d);
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  for (; i + kLanes <= count; i += kLanes)
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
   float total = hn::GetLane(hn::SumOfLanes(d, sum));
   for (; i < count; ++i) total += a[i] * b[i];
   return total;
 }
 
-HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t h,
-                                   int64_t query, bool want_dq, bool want_dkv) {
+HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b,
+                                   int64_t h, int64_t query, bool want_dq, bool want_dkv) {
   const AttentionShape& s = call.plan.shape;
-  const int64_t count = std::min(kBlock, s.queries - query), keys = key_count(call.plan, call.in, b);
-  const TokenStrides &qs = call.in.q_strides, &ds = call.grad.dout_strides, &os = call.grad.out_strides;
+  const int64_t count = std::min(kBlock, s.queries - query),
+                keys = key_count(call.plan, call.in, b);
+  const TokenStrides &qs = call.in.q_strides, &ds = call.grad.dout_strides,
+                     &os = call.grad.out_strides;
   const float *q = at(call.in.q, qs, b, h, query), *dout = at(call.grad.dout, ds, b, h, query);
-  const float *out = at(call.grad.out, os, b, h, query), *lse = call.grad.lse + (b * s.heads + h) * s.queries + query;
+  const float *out = at(call.grad.out, os, b, h, query),
+              *lse = call.grad.lse + (b * s.heads + h) * s.queries + query;
   pack_panels(q, qs.token, count, s.dim, call.plan.options.scale * kLog2E, work.queries_t);
   pack_panels(dout, ds.token, count, s.dim, 1, work.douts_t);
   for (int64_t i = 0; i < kBlock; ++i) {
@@ -70,15 +74,22 @@ HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScrat
     work.lse[i] = empty ? -kMinusInfinity : lse[i] * kLog2E;  // exp2(S - infinity) = 0
     work.delta[i] = real ? dot(dout + i * ds.token, out + i * os.token, s.dim) : 0;
   }
-  return {b, h, h / (s.heads / s.kv_heads), query, count,
+  return {b,
+          h,
+          h / (s.heads / s.kv_heads),
+          query,
+          count,
           contiguous_rows(q, qs.token, count, s.dim, work.queries),
-          contiguous_rows(dout, ds.token, count, s.dim, work.douts), want_dq, want_dkv};
+          contiguous_rows(dout, ds.token, count, s.dim, work.douts),
+          want_dq,
+          want_dkv};
 }
 
 // weights: S' becomes P' (with dropout applied); dscores: dP' becomes dS'.
 template <bool kDropout>
-HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* lse, const float* delta,
-                                        const float* factors, float* weights, float* dscores) {
+HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* lse,
+                                        const float* delta, const float* factors, float* weights,
+                                        float* dscores) {
   const F32 d;
   for (int64_t v = 0; v < kPanel; v += kLanes) {
     const VF row_lse = hn::LoadU(d, lse + v), row_delta = hn::LoadU(d, delta + v);
@@ -97,14 +108,17 @@ HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* 
 }
 
 // P' and dS' of one panel of queries against `keys` keys, of which it sees the first `visible`.
-HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch& work, const PanelPlace& place,
-                                int64_t first, int64_t visible, Rows keys, Rows values) {
+HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch& work,
+                                const PanelPlace& place, int64_t first, int64_t visible, Rows keys,
+                                Rows values) {
   const int64_t dim = call.plan.shape.dim;
   float *weights = work.weights + first, *dscores = work.dscores + first;
-  multiply<Order::rows>(visible, kPanel, dim,
-                        {keys.data, keys.stride, work.queries_t + first * dim, kPanel, weights, kBlock}, false);
-  multiply<Order::rows>(visible, kPanel, dim,
-                        {values.data, values.stride, work.douts_t + first * dim, kPanel, dscores, kBlock}, false);
+  multiply<Order::rows>(
+      visible, kPanel, dim,
+      {keys.data, keys.stride, work.queries_t + first * dim, kPanel, weights, kBlock}, false);
+  multiply<Order::rows>(
+      visible, kPanel, dim,
+      {values.data, values.stride, work.douts_t + first * dim, kPanel, dscores, kBlock}, false);
   PanelPlace seen = place;
   seen.keys = visible;
   if (call.in.mask) add_mask(call.in, seen, work.mask, weights, kBlock);
@@ -123,37 +137,44 @@ HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch&
   }
 }
 
-// Adds to dv, dk and dq what queries [first, first + rows) of the block and `visible` keys from `key` on give.
-HWY_INLINE void add_gradients(const BackwardCall& call, const BackwardScratch& work, const QueryBlock& block,
-                              int64_t first, int64_t rows, int64_t key, int64_t visible, Rows keys) {
+// Adds to dv, dk and dq what queries [first, first + rows) of the block and `visible` keys from
+// `key` on give.
+HWY_INLINE void add_gradients(const BackwardCall& call, const BackwardScratch& work,
+                              const QueryBlock& block, int64_t first, int64_t rows, int64_t key,
+                              int64_t visible, Rows keys) {
   const AttentionGradients& g = call.grad;
   const int64_t b = block.batch, dim = call.plan.shape.dim;
   const float *weights = work.weights + first, *dscores = work.dscores + first;
   if (block.want_dkv) {
     const Rows &q = block.queries, &dout = block.douts;
-    float *dv = at(g.dv, g.dv_strides, b, block.kv_head, key), *dk = at(g.dk, g.dk_strides, b, block.kv_head, key);
-    multiply<Order::rows>(visible, dim, rows, {weights, kBlock, dout.data + first * dout.stride, dout.stride, dv,
-                                               g.dv_strides.token}, true);
-    multiply<Order::rows>(visible, dim, rows, {dscores, kBlock, q.data + first * q.stride, q.stride, dk,
-                                               g.dk_strides.token}, true);
+    float *dv = at(g.dv, g.dv_strides, b, block.kv_head, key),
+          *dk = at(g.dk, g.dk_strides, b, block.kv_head, key);
+    multiply<Order::rows>(
+        visible, dim, rows,
+        {weights, kBlock, dout.data + first * dout.stride, dout.stride, dv, g.dv_strides.token},
+        true);
+    multiply<Order::rows>(
+        visible, dim, rows,
+        {dscores, kBlock, q.data + first * q.stride, q.stride, dk, g.dk_strides.token}, true);
   }
   if (block.want_dq) {
     float* dq = at(g.dq, g.dq_strides, b, block.head, block.query + first);
-    multiply<Order::columns>(rows, dim, visible, {dscores, kBlock, keys.data, keys.stride, dq, g.dq_strides.token},
+    multiply<Order::columns>(rows, dim, visible,
+                             {dscores, kBlock, keys.data, keys.stride, dq, g.dq_strides.token},
                              true);
   }
 }
 
-// One block of keys against one block of queries. Where the causal diagonal cuts the block, the products go by parts
-// of the queries, to leave out most of what is hidden.
-HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& work, const QueryBlock& block,
-                              int64_t key, int64_t here) {
+// One block of keys against one block of queries. Where the causal diagonal cuts the block, the
+// products go by parts of the queries, to leave out most of what is hidden.
+HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& work,
+                              const QueryBlock& block, int64_t key, int64_t here) {
   const AttentionInputs& in = call.in;
   const int64_t b = block.batch, dim = call.plan.shape.dim;
-  const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key), in.k_strides.token, here, dim,
-                                    work.keys);
-  const Rows values = contiguous_rows(at(in.v, in.v_strides, b, block.kv_head, key), in.v_strides.token, here, dim,
-                                      work.values);
+  const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key),
+                                    in.k_strides.token, here, dim, work.keys);
+  const Rows values = contiguous_rows(at(in.v, in.v_strides, b, block.kv_head, key),
+                                      in.v_strides.token, here, dim, work.values);
   const int64_t step = work.last[0] < key + here - 1 ? kMaxPanel : kBlock;
   const auto visible = [&](int64_t last_query) {
     return std::clamp<int64_t>(work.last[last_query] + 1 - key, 0, here);
@@ -163,8 +184,8 @@ HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& w
     if (seen == 0) continue;
     for (int64_t i = first; i < end; i += kPanel) {
       const int64_t rows = std::min<int64_t>(kPanel, end - i);
-      panel_gradients(call, work, {b, block.head, block.query + i, key, rows, seen}, i, visible(i + rows - 1), keys,
-                      values);
+      panel_gradients(call, work, {b, block.head, block.query + i, key, rows, seen}, i,
+                      visible(i + rows - 1), keys, values);
     }
     add_gradients(call, work, block, first, end - first, key, seen, keys);
   }
@@ -175,19 +196,22 @@ HWY_INLINE void clear_rows(float* rows, int64_t stride, int64_t count, int64_t d
 }
 
 // One block of queries against keys [begin, end).
-void backward_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t h, int64_t query,
-                      int64_t begin, int64_t end, bool want_dq, bool want_dkv) {
+void backward_queries(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t h,
+                      int64_t query, int64_t begin, int64_t end, bool want_dq, bool want_dkv) {
   const QueryBlock block = load_queries(call, work, b, h, query, want_dq, want_dkv);
   const AttentionGradients& g = call.grad;
-  if (want_dq) clear_rows(at(g.dq, g.dq_strides, b, h, query), g.dq_strides.token, block.count, call.plan.shape.dim);
+  if (want_dq)
+    clear_rows(at(g.dq, g.dq_strides, b, h, query), g.dq_strides.token, block.count,
+               call.plan.shape.dim);
   end = std::min<int64_t>(end, work.last[block.count - 1] + 1);
   for (int64_t key = begin; key < end; key += kKeyBlock)
     backward_keys(call, work, block, key, std::min(kKeyBlock, end - key));
 }
 
-// dk and dv of keys [begin, end) of one key head, and dq of its query heads if wanted (then all keys).
-void backward_key_range(const BackwardCall& call, const BackwardScratch& work, int64_t b, int64_t kv_head,
-                        int64_t begin, int64_t end, bool want_dq) {
+// dk and dv of keys [begin, end) of one key head, and dq of its query heads if wanted (then all
+// keys).
+void backward_key_range(const BackwardCall& call, const BackwardScratch& work, int64_t b,
+                        int64_t kv_head, int64_t begin, int64_t end, bool want_dq) {
   const AttentionShape& s = call.plan.shape;
   const AttentionGradients& g = call.grad;
   clear_rows(at(g.dk, g.dk_strides, b, kv_head, begin), g.dk_strides.token, end - begin, s.dim);
@@ -198,9 +222,11 @@ void backward_key_range(const BackwardCall& call, const BackwardScratch& work, i
       backward_queries(call, work, b, h, query, begin, end, want_dq, true);
 }
 
-// One thread: takes pieces of work until none is left. Every output element is written by one piece only.
-void backward_entry(const AttentionPlan& plan, const AttentionInputs& in, const AttentionGradients& grad,
-                    const BackwardScratch& work, std::atomic<int64_t>& next) {
+// One thread: takes pieces of work until none is left. Every output element is written by one piece
+// only.
+void backward_entry(const AttentionPlan& plan, const AttentionInputs& in,
+                    const AttentionGradients& grad, const BackwardScratch& work,
+                    std::atomic<int64_t>& next) {
   const BackwardCall call{plan, in, grad};
   const AttentionShape& s = plan.shape;
   const int64_t kv_items = s.batch * s.kv_heads;
@@ -211,18 +237,20 @@ void backward_entry(const AttentionPlan& plan, const AttentionInputs& in, const 
       backward_key_range(call, work, i / s.kv_heads, i % s.kv_heads, 0, s.keys, true);
     return;
   }
-  const int64_t key_blocks = (s.keys + kKeyBlock - 1) / kKeyBlock, query_blocks = (s.queries + kBlock - 1) / kBlock;
+  const int64_t key_blocks = (s.keys + kKeyBlock - 1) / kKeyBlock,
+                query_blocks = (s.queries + kBlock - 1) / kBlock;
   const int64_t wanted = (4 * plan.threads + kv_items - 1) / kv_items;
   const int64_t range = std::max<int64_t>(1, key_blocks / wanted) * kKeyBlock;
   const int64_t ranges = (s.keys + range - 1) / range, key_items = kv_items * ranges;
   for (int64_t i; (i = take()) < key_items + s.batch * s.heads * query_blocks;) {
     if (i < key_items) {
       const int64_t item = i / ranges, begin = i % ranges * range;
-      backward_key_range(call, work, item / s.kv_heads, item % s.kv_heads, begin, std::min(begin + range, s.keys),
-                         false);
+      backward_key_range(call, work, item / s.kv_heads, item % s.kv_heads, begin,
+                         std::min(begin + range, s.keys), false);
     } else {
       const int64_t item = (i - key_items) / query_blocks, block = (i - key_items) % query_blocks;
-      backward_queries(call, work, item / s.heads, item % s.heads, block * kBlock, 0, s.keys, true, false);
+      backward_queries(call, work, item / s.heads, item % s.heads, block * kBlock, 0, s.keys, true,
+                       false);
     }
   }
 }
@@ -237,8 +265,8 @@ namespace attention {
 HWY_EXPORT(backward_entry);
 }
 
-void attention_backward(const AttentionPlan& plan, const AttentionInputs& in, const AttentionGradients& grad,
-                        void* workspace) {
+void attention_backward(const AttentionPlan& plan, const AttentionInputs& in,
+                        const AttentionGradients& grad, void* workspace) {
   using namespace attention;
   const auto entry = HWY_DYNAMIC_DISPATCH(backward_entry);
   std::atomic<int64_t> next{0};

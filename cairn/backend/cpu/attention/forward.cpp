@@ -30,16 +30,18 @@ struct ForwardCall {
   float* lse;
 };
 
-// Online softmax of one panel: scores become exp2(score - maximum); what was summed before is rescaled.
-HWY_NOINLINE void softmax_panel(int64_t keys, float* scores, float* row_max, float* row_sum, float* outputs,
-                                int64_t dim) {
+// Online softmax of one panel: scores become exp2(score - maximum); what was summed before is
+// rescaled.
+HWY_NOINLINE void softmax_panel(int64_t keys, float* scores, float* row_max, float* row_sum,
+                                float* outputs, int64_t dim) {
   const F32 d;
   for (int64_t v = 0; v < kPanel; v += kLanes) {
     const VF old = hn::LoadU(d, row_max + v);
     VF top = old;
     for (int64_t j = 0; j < keys; ++j) top = hn::Max(hn::LoadU(d, scores + j * kPanel + v), top);
     hn::StoreU(top, d, row_max + v);
-    // A query that has seen nothing yet has maximum -infinity; 0 then keeps the differences defined.
+    // A query that has seen nothing yet has maximum -infinity; 0 then keeps the differences
+    // defined.
     const VF base = hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, kMinusInfinity)), top);
     const VF rescale = exp2_vec(hn::Sub(old, base));
     VF sum = hn::Mul(hn::LoadU(d, row_sum + v), rescale);
@@ -51,21 +53,25 @@ HWY_NOINLINE void softmax_panel(int64_t keys, float* scores, float* row_max, flo
     hn::StoreU(sum, d, row_sum + v);
     if (hn::AllTrue(d, hn::Eq(rescale, hn::Set(d, 1.0f)))) continue;
     for (int64_t i = 0; i < dim; ++i)
-      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + i * kPanel + v), rescale), d, outputs + i * kPanel + v);
+      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + i * kPanel + v), rescale), d,
+                 outputs + i * kPanel + v);
   }
 }
 
 // Weights of one panel of queries for one block of keys, left in `scores`.
-HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work, const PanelPlace& at,
-                            int64_t panel, Rows keys) {
+HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work,
+                            const PanelPlace& at, int64_t panel, Rows keys) {
   const int64_t dim = call.plan.shape.dim;
   const int32_t* last = work.last + panel * kPanel;
-  float *scores = work.scores + panel * kForwardKeys * kPanel, *outputs = work.outputs + panel * dim * kPanel;
-  multiply<Order::rows>(at.keys, kPanel, dim,
-                        {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
+  float *scores = work.scores + panel * kForwardKeys * kPanel,
+        *outputs = work.outputs + panel * dim * kPanel;
+  multiply<Order::rows>(
+      at.keys, kPanel, dim,
+      {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
   if (call.in.mask) add_mask(call.in, at, work.mask, scores, kPanel);
   if (at.key + at.keys - 1 > last[0]) hide_keys(last, at.key, at.keys, scores, kPanel);
-  softmax_panel(at.keys, scores, work.row_max + panel * kPanel, work.row_sum + panel * kPanel, outputs, dim);
+  softmax_panel(at.keys, scores, work.row_max + panel * kPanel, work.row_sum + panel * kPanel,
+                outputs, dim);
   if (call.plan.options.dropout == 0) return;
   const F32 d;
   dropout_factors(call.plan, call.in, at, work.mask);
@@ -73,25 +79,33 @@ HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work,
     hn::StoreU(hn::Mul(hn::LoadU(d, scores + i), hn::LoadU(d, work.mask + i)), d, scores + i);
 }
 
-// One block of keys for all panels: first the weights of every panel, then the sums of values, so that keys and values
-// are each read through the L1 cache once a panel without pushing each other out.
+// One block of keys for all panels: first the weights of every panel, then the sums of values, so
+// that keys and values are each read through the L1 cache once a panel without pushing each other
+// out.
 HWY_INLINE void attend(const ForwardCall& call, const ForwardScratch& work, const PanelPlace& at) {
-  const int64_t dim = call.plan.shape.dim, kv_head = at.head / (call.plan.shape.heads / call.plan.shape.kv_heads);
+  const int64_t dim = call.plan.shape.dim,
+                kv_head = at.head / (call.plan.shape.heads / call.plan.shape.kv_heads);
   const AttentionInputs& in = call.in;
   const auto rows = [&](int64_t i) { return std::min<int64_t>(kPanel, at.queries - i); };
-  const auto visible = [&](int64_t i) { return std::min<int64_t>(at.keys, work.last[i + rows(i) - 1] + 1 - at.key); };
-  const float* k = in.k + at.batch * in.k_strides.batch + kv_head * in.k_strides.head + at.key * in.k_strides.token;
-  const float* v = in.v + at.batch * in.v_strides.batch + kv_head * in.v_strides.head + at.key * in.v_strides.token;
+  const auto visible = [&](int64_t i) {
+    return std::min<int64_t>(at.keys, work.last[i + rows(i) - 1] + 1 - at.key);
+  };
+  const float* k = in.k + at.batch * in.k_strides.batch + kv_head * in.k_strides.head +
+                   at.key * in.k_strides.token;
+  const float* v = in.v + at.batch * in.v_strides.batch + kv_head * in.v_strides.head +
+                   at.key * in.v_strides.token;
   const Rows keys = contiguous_rows(k, in.k_strides.token, at.keys, dim, work.keys);
   for (int64_t i = 0; i < at.queries; i += kPanel)
     if (visible(i) > 0)
-      score_panel(call, work, {at.batch, at.head, at.query + i, at.key, rows(i), visible(i)}, i / kPanel, keys);
+      score_panel(call, work, {at.batch, at.head, at.query + i, at.key, rows(i), visible(i)},
+                  i / kPanel, keys);
   const Rows values = contiguous_rows(v, in.v_strides.token, at.keys, dim, work.values);
   for (int64_t i = 0; i < at.queries; i += kPanel)
     if (visible(i) > 0)
       multiply<Order::columns>(dim, kPanel, visible(i),
                                {values.data, values.stride, work.scores + i * kForwardKeys, kPanel,
-                                work.outputs + i * dim, kPanel}, true);
+                                work.outputs + i * dim, kPanel},
+                               true);
 }
 
 // Divides by the sums, writes rows of the output and their logsumexp.
@@ -106,7 +120,8 @@ HWY_INLINE void finish_panel(const ForwardCall& call, const PanelPlace& at, cons
     const VF sum = hn::LoadU(d, row_sum + v);
     const VF inverse = hn::IfThenZeroElse(hn::Eq(sum, hn::Zero(d)), hn::Div(hn::Set(d, 1.0f), sum));
     for (int64_t i = 0; i < s.dim; ++i)
-      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + i * kPanel + v), inverse), d, outputs + i * kPanel + v);
+      hn::StoreU(hn::Mul(hn::LoadU(d, outputs + i * kPanel + v), inverse), d,
+                 outputs + i * kPanel + v);
   }
   transpose(outputs, kPanel, s.dim, at.queries, 1, out, o.token);
   if (!call.lse) return;
@@ -115,10 +130,12 @@ HWY_INLINE void finish_panel(const ForwardCall& call, const PanelPlace& at, cons
 }
 
 // All keys for one block of queries of one head.
-void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t b, int64_t h, int64_t query) {
+void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t b, int64_t h,
+                   int64_t query) {
   const AttentionPlan& plan = call.plan;
   const AttentionInputs& in = call.in;
-  const int64_t dim = plan.shape.dim, queries = std::min(plan.query_block, plan.shape.queries - query);
+  const int64_t dim = plan.shape.dim,
+                queries = std::min(plan.query_block, plan.shape.queries - query);
   const int64_t padded = (queries + kPanel - 1) / kPanel * kPanel;
   const TokenStrides& qs = in.q_strides;
   pack_panels(in.q + b * qs.batch + h * qs.head + query * qs.token, qs.token, queries, dim,
@@ -134,22 +151,26 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
   for (int64_t key = 0; key < end; key += kForwardKeys)
     attend(call, work, {b, h, query, key, queries, std::min(kForwardKeys, end - key)});
   for (int64_t i = 0; i < queries; i += kPanel)
-    finish_panel(call, {b, h, query + i, 0, std::min<int64_t>(kPanel, queries - i), 0}, work.row_max + i,
-                 work.row_sum + i, work.outputs + i * dim);
+    finish_panel(call, {b, h, query + i, 0, std::min<int64_t>(kPanel, queries - i), 0},
+                 work.row_max + i, work.row_sum + i, work.outputs + i * dim);
 }
 
-// One thread: takes blocks of queries until none is left. Late blocks first: under a causal mask they are long.
-void forward_worker(const ForwardCall& call, const ForwardScratch& work, std::atomic<int64_t>& next) {
+// One thread: takes blocks of queries until none is left. Late blocks first: under a causal mask
+// they are long.
+void forward_worker(const ForwardCall& call, const ForwardScratch& work,
+                    std::atomic<int64_t>& next) {
   const AttentionShape& s = call.plan.shape;
-  const int64_t heads = s.batch * s.heads, blocks = (s.queries + call.plan.query_block - 1) / call.plan.query_block;
+  const int64_t heads = s.batch * s.heads,
+                blocks = (s.queries + call.plan.query_block - 1) / call.plan.query_block;
   for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < heads * blocks;) {
     const int64_t block = blocks - 1 - item / heads, head = item % heads;
     forward_block(call, work, head / s.heads, head % s.heads, block * call.plan.query_block);
   }
 }
 
-void forward_entry(const AttentionPlan& plan, const AttentionInputs& in, float* out, const TokenStrides& out_strides,
-                   float* lse, const ForwardScratch& work, std::atomic<int64_t>& next) {
+void forward_entry(const AttentionPlan& plan, const AttentionInputs& in, float* out,
+                   const TokenStrides& out_strides, float* lse, const ForwardScratch& work,
+                   std::atomic<int64_t>& next) {
   forward_worker({plan, in, out, out_strides, lse}, work, next);
 }
 

@@ -1,4 +1,5 @@
-// How a thread's workspace is cut up, and who may see which key: shared by planning and the kernels.
+// How a thread's workspace is cut up, and who may see which key: shared by planning and the
+// kernels.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -8,11 +9,13 @@
 
 namespace cairn::cpu::attention {
 
-constexpr int64_t kForwardKeys = 96;     // keys of a block: 24 KB at D = 64, and a multiple of the tile's 6 rows
-constexpr int64_t kKeyBlock = 64;        // the same for backward
-constexpr int64_t kDecodeKeys = 256;     // the same for decode
-constexpr int64_t kMaxPanel = 32;        // columns of a register tile, at most (AVX-512)
-constexpr int64_t kDecodeRows = 8;       // at most so many query rows of one key head take the decode path
+constexpr int64_t kForwardKeys =
+    96;  // keys of a block: 24 KB at D = 64, and a multiple of the tile's 6 rows
+constexpr int64_t kKeyBlock = 64;     // the same for backward
+constexpr int64_t kDecodeKeys = 256;  // the same for decode
+constexpr int64_t kMaxPanel = 32;     // columns of a register tile, at most (AVX-512)
+constexpr int64_t kDecodeRows =
+    8;  // at most so many query rows of one key head take the decode path
 constexpr int64_t kBackwardQueries = 64;
 
 // Hands out cache-line aligned parts of a workspace; with a null base it only measures.
@@ -33,12 +36,12 @@ class Carver {
 
 // Panels: blocks of queries transposed to [D][panel]. Rows beyond D * panel are never touched.
 struct ForwardScratch {
-  float *queries, *outputs;    // [block / panel][D][panel]
-  float *scores;               // [block / panel][kForwardKeys][panel]
-  float *mask;                 // [kForwardKeys][panel]
-  float *row_max, *row_sum;    // [block]
-  int32_t* last;               // [block] last visible key of each query, -1: none
-  float *keys, *values;        // [kForwardKeys][D], copies when rows are not contiguous
+  float *queries, *outputs;  // [block / panel][D][panel]
+  float* scores;             // [block / panel][kForwardKeys][panel]
+  float* mask;               // [kForwardKeys][panel]
+  float *row_max, *row_sum;  // [block]
+  int32_t* last;             // [block] last visible key of each query, -1: none
+  float *keys, *values;      // [kForwardKeys][D], copies when rows are not contiguous
 
   ForwardScratch(Carver& carver, const AttentionPlan& plan) {
     const int64_t dim = plan.shape.dim, block = plan.query_block;
@@ -55,13 +58,13 @@ struct ForwardScratch {
 };
 
 struct BackwardScratch {
-  float *queries_t, *douts_t;      // [block / panel][D][panel]
-  float *queries, *douts;          // [block][D], copies
-  float *keys, *values;            // [kKeyBlock][D], copies
-  float *weights, *dscores;        // [kKeyBlock][block]
-  float *mask;                     // [kKeyBlock][panel]
-  float *lse, *delta;              // [block]
-  int32_t* last;                   // [block]
+  float *queries_t, *douts_t;  // [block / panel][D][panel]
+  float *queries, *douts;      // [block][D], copies
+  float *keys, *values;        // [kKeyBlock][D], copies
+  float *weights, *dscores;    // [kKeyBlock][block]
+  float* mask;                 // [kKeyBlock][panel]
+  float *lse, *delta;          // [block]
+  int32_t* last;               // [block]
 
   BackwardScratch(Carver& carver, const AttentionPlan& plan) {
     const int64_t dim = plan.shape.dim, block = kBackwardQueries;
@@ -84,7 +87,7 @@ struct BackwardScratch {
 struct DecodeScratch {
   float* partial;  // [B * Hkv][splits][rows][2 + D]: maximum, sum, unnormalised output
   int64_t row_size;
-  float* thread;   // [threads][rows * (D + kDecodeKeys)]: queries, scores
+  float* thread;  // [threads][rows * (D + kDecodeKeys)]: queries, scores
   int64_t thread_size;
 
   DecodeScratch(Carver& carver, const AttentionPlan& plan) {

@@ -12,10 +12,13 @@ using namespace attention;
 
 void check_shape(const AttentionShape& s, const AttentionOptions& o) {
   check(s.batch >= 0 && s.heads >= 0 && s.queries >= 0 && s.keys >= 0 && s.dim > 0,
-        "attention: sizes must not be negative and the head width not 0 (batch {}, heads {}, queries {}, keys {}, "
-        "width {})", s.batch, s.heads, s.queries, s.keys, s.dim);
+        "attention: sizes must not be negative and the head width not 0 (batch {}, heads {}, "
+        "queries {}, keys {}, "
+        "width {})",
+        s.batch, s.heads, s.queries, s.keys, s.dim);
   check(s.kv_heads > 0 && s.heads % s.kv_heads == 0,
-        "attention: {} query heads cannot share {} key heads evenly; make the first a multiple of the second",
+        "attention: {} query heads cannot share {} key heads evenly; make the first a multiple of "
+        "the second",
         s.heads, s.kv_heads);
   check(o.dropout >= 0 && o.dropout < 1, "attention: dropout {} is not in [0, 1)", o.dropout);
 }
@@ -43,14 +46,16 @@ size_t workspace_of(const AttentionPlan& plan, int copies) {
 
 }  // namespace
 
-AttentionPlan plan_attention(const AttentionShape& shape, const AttentionOptions& options, int threads) {
+AttentionPlan plan_attention(const AttentionShape& shape, const AttentionOptions& options,
+                             int threads) {
   check_shape(shape, options);
   AttentionPlan plan{.shape = shape, .options = options};
   plan.threads = threads > 0 ? threads : num_threads();
   if (plan.options.scale == 0) plan.options.scale = 1 / std::sqrt(static_cast<float>(shape.dim));
   plan.query_block = choose_query_block(shape, plan.threads);
 
-  const int64_t kv_items = shape.batch * shape.kv_heads, rows = shape.heads / shape.kv_heads * shape.queries;
+  const int64_t kv_items = shape.batch * shape.kv_heads,
+                rows = shape.heads / shape.kv_heads * shape.queries;
   plan.decode = rows <= kDecodeRows && options.dropout == 0;
   if (plan.decode && kv_items > 0 && balance(kv_items, plan.threads) < 0.9) {
     const int64_t wanted = (4 * plan.threads + kv_items - 1) / kv_items;

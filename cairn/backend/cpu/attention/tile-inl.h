@@ -1,9 +1,9 @@
 // Small matrix products whose accumulators stay in registers: C[m x n] (+)= A[m x k] B[k x n].
 //
-// B and C are row-major, one vector of columns a lane. A is read by broadcasts, so it needs no packing and
-// may be stored by rows (a[r * stride + k]) or by columns (a[k * stride + r]). Attention is arranged so that
-// each of its products has this form with operands as they lie in memory (see forward.cpp, backward.cpp).
-// Per-target guard: read once for each instruction set.
+// B and C are row-major, one vector of columns a lane. A is read by broadcasts, so it needs no
+// packing and may be stored by rows (a[r * stride + k]) or by columns (a[k * stride + r]).
+// Attention is arranged so that each of its products has this form with operands as they lie in
+// memory (see forward.cpp, backward.cpp). Per-target guard: read once for each instruction set.
 #if defined(CAIRN_ATTENTION_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_ATTENTION_TILE_INL_H_
 #undef CAIRN_ATTENTION_TILE_INL_H_
@@ -31,10 +31,11 @@ struct Matrices {
   int64_t c_stride;
 };
 
-// One register tile: kRows rows, kVectors vectors of columns. kPartial: only `columns` < kLanes exist.
+// One register tile: kRows rows, kVectors vectors of columns. kPartial: only `columns` < kLanes
+// exist.
 template <Order kOrder, int kRows, int kVectors, bool kPartial>
-HWY_INLINE void tile(const Matrices& m, const float* HWY_RESTRICT a, float* HWY_RESTRICT c, int64_t depth,
-                     bool accumulate, int64_t columns) {
+HWY_INLINE void tile(const Matrices& m, const float* HWY_RESTRICT a, float* HWY_RESTRICT c,
+                     int64_t depth, bool accumulate, int64_t columns) {
   const F32 d;
   const auto mask = hn::FirstN(d, static_cast<size_t>(kPartial ? columns : kLanes));
   VF acc[kRows][kVectors];
@@ -87,26 +88,28 @@ HWY_NOINLINE void tile_of(int64_t rows, const Matrices& m, const float* a, float
   }
 }
 
-// All rows of one panel of columns. A short rest (1 to 3 rows) would not hide the latency of FMA, so the
-// last 7 to 9 rows are split in two nearly equal tiles.
+// All rows of one panel of columns. A short rest (1 to 3 rows) would not hide the latency of FMA,
+// so the last 7 to 9 rows are split in two nearly equal tiles.
 template <Order kOrder, int kVectors, bool kPartial>
-HWY_NOINLINE void panel(int64_t rows, int64_t depth, const Matrices& m, bool accumulate, int64_t columns) {
+HWY_NOINLINE void panel(int64_t rows, int64_t depth, const Matrices& m, bool accumulate,
+                        int64_t columns) {
   const int64_t a_step = kOrder == Order::rows ? m.a_stride : 1;
   int64_t r = 0;
   for (; rows - r == kTileRows || rows - r > kTileRows + 3; r += kTileRows)
-    tile<kOrder, kTileRows, kVectors, kPartial>(m, m.a + r * a_step, m.c + r * m.c_stride, depth, accumulate,
-                                                columns);
+    tile<kOrder, kTileRows, kVectors, kPartial>(m, m.a + r * a_step, m.c + r * m.c_stride, depth,
+                                                accumulate, columns);
   while (r < rows) {
     const int64_t left = rows - r, now = left > kTileRows ? (left + 1) / 2 : left;
-    tile_of<kOrder, kVectors, kPartial>(now, m, m.a + r * a_step, m.c + r * m.c_stride, depth, accumulate,
-                                        columns);
+    tile_of<kOrder, kVectors, kPartial>(now, m, m.a + r * a_step, m.c + r * m.c_stride, depth,
+                                        accumulate, columns);
     r += now;
   }
 }
 
 // C[rows x columns] (+)= A[rows x depth] B[depth x columns].
 template <Order kOrder>
-HWY_INLINE void multiply(int64_t rows, int64_t columns, int64_t depth, Matrices m, bool accumulate) {
+HWY_INLINE void multiply(int64_t rows, int64_t columns, int64_t depth, Matrices m,
+                         bool accumulate) {
   for (; columns >= kPanel; columns -= kPanel, m.b += kPanel, m.c += kPanel)
     panel<kOrder, 2, false>(rows, depth, m, accumulate, kPanel);
   if (columns >= kLanes) {

@@ -1,5 +1,5 @@
-// Vector pieces shared by the attention, cross-entropy and decoding kernels: the lane type, exp2 for
-// softmax and a transposition. Per-target guard: read once for each instruction set.
+// Vector pieces shared by the attention, cross-entropy and decoding kernels: the lane type, exp2
+// for softmax and a transposition. Per-target guard: read once for each instruction set.
 #if defined(CAIRN_ATTENTION_VECTOR_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_ATTENTION_VECTOR_INL_H_
 #undef CAIRN_ATTENTION_VECTOR_INL_H_
@@ -27,8 +27,8 @@ constexpr float kLog2E = 1.44269504088896340736f;
 constexpr float kLn2 = 0.69314718055994530942f;
 
 // 2^x for x <= 127 within 2 ulp; exactly 0 below -126.5 (so for -infinity), NaN stays NaN.
-// x = n + f with |f| <= 1/2. Adding 1.5 * 2^23 + 127 leaves n + 127 in the low bits of the float, which
-// shifted left are 2^n. The polynomial is that of Cephes' exp2f (Moshier).
+// x = n + f with |f| <= 1/2. Adding 1.5 * 2^23 + 127 leaves n + 127 in the low bits of the float,
+// which shifted left are 2^n. The polynomial is that of Cephes' exp2f (Moshier).
 HWY_INLINE VF exp2_vec(VF x) {
   const F32 d;
   const VF magic = hn::Set(d, 12582912.0f + 127.0f);
@@ -47,8 +47,9 @@ HWY_INLINE VF exp2_vec(VF x) {
 }
 
 // to[c * to_stride + r] = scale * from[r * from_stride + c] for r < rows, c < columns.
-HWY_NOINLINE inline void transpose(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float scale,
-                          float* HWY_RESTRICT to, int64_t to_stride) {
+HWY_NOINLINE inline void transpose(const float* from, int64_t from_stride, int64_t rows,
+                                   int64_t columns, float scale, float* HWY_RESTRICT to,
+                                   int64_t to_stride) {
   int64_t r = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::FixedTag<float, 4> d;

@@ -134,7 +134,8 @@ bool describable(const TensorDesc& w, int64_t groups) {
   return (w.shape[0] / groups) % w.layout.block == 0 && w.shape[1] % w.layout.block == 0;
 }
 
-// Some row of the kernel, in some dimension, lies on padding wherever it is put: a 3x3 kernel over 1x1 pixels.
+// Some row of the kernel, in some dimension, lies on padding wherever it is put: a 3x3 kernel over
+// 1x1 pixels.
 bool taps_miss(const OpCall& call, const ConvRoles& r) {
   const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"),
              &pads = call.attrs->ints("pads");
@@ -150,8 +151,8 @@ bool taps_miss(const OpCall& call, const ConvRoles& r) {
   return false;
 }
 
-// Whether the call's type is multiplied as it is. oneDNN 2.6 leaves in its gradient of a bf16 weight, where taps miss the
-// image, what was in memory before.
+// Whether the call's type is multiplied as it is. oneDNN 2.6 leaves in its gradient of a bf16
+// weight, where taps miss the image, what was in memory before.
 bool multiplied_as_is(const OpCall& call, const ConvRoles& r) {
   if (call.dtype() == DType::f32) return true;
   if (call.dtype() != DType::bf16 || !onednn::has_bf16_products()) return false;
@@ -216,8 +217,7 @@ bool layouts(OpCall& call) {
       else adopt(*r.w, kernel->w, groups, {LayoutKind::weight_io, LayoutKind::weight_oi});
       found = true;
     }
-  } catch (const dnnl::error&) {
-  }
+  } catch (const dnnl::error&) {}
   r.x->dtype = types[0], r.w->dtype = types[1], r.y->dtype = types[2];
   return found;
 }
@@ -226,12 +226,9 @@ bool layouts(OpCall& call) {
 
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call) {
   switch (packed_form(call.out().layout)) {
-    case kImplicitGemmForm:
-      return make_implicit_gemm_pack(call);
-    case kFewChannelsForm:
-      return make_few_channels_pack(call);
-    default:
-      return make_winograd_pack(call);
+    case kImplicitGemmForm: return make_implicit_gemm_pack(call);
+    case kFewChannelsForm: return make_few_channels_pack(call);
+    default: return make_winograd_pack(call);
   }
 }
 

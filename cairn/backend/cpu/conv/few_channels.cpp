@@ -19,12 +19,12 @@ constexpr int kMostRows = 12;  // of a tile, on any instruction set
 // Some rows (a channel and a tap each) by two blocks of output channels, over a block of pixels.
 struct Tile {
   int rows;
-  const float* x[kMostRows];      // under the first pixel
-  int64_t x_row, x_step;          // floats from one row of pixels to the next, from one pixel to the next
-  const float *first, *second;    // gradients of the first pixel, a block of channels each
+  const float* x[kMostRows];  // under the first pixel
+  int64_t x_row, x_step;  // floats from one row of pixels to the next, from one pixel to the next
+  const float *first, *second;  // gradients of the first pixel, a block of channels each
   int64_t y_row;
   int64_t height, width;
-  float* sums;                    // added to: [rows][two blocks]
+  float* sums;  // added to: [rows][two blocks]
   int64_t sum_row;
 };
 
@@ -103,8 +103,9 @@ const Kernels& kernels() {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-constexpr int64_t kBlockPixels = 192;  // their gradients, two blocks of channels, stay in the L1 cache
-constexpr int64_t kSlices = 8;         // enough to share out, few enough to add up
+constexpr int64_t kBlockPixels =
+    192;                        // their gradients, two blocks of channels, stay in the L1 cache
+constexpr int64_t kSlices = 8;  // enough to share out, few enough to add up
 
 }  // namespace few_channels
 
@@ -113,7 +114,8 @@ using namespace few_channels;
 // One thread's view of one run.
 class FewChannelsWorker {
  public:
-  FewChannelsWorker(const FewChannelsGradient& plan, const float* x, const float* dy, float* window, float* sums)
+  FewChannelsWorker(const FewChannelsGradient& plan, const float* x, const float* dy, float* window,
+                    float* sums)
       : p_(plan), g_(plan.g_), x_(x), dy_(dy), window_(window), sums_(sums) {}
 
   void run(int64_t begin, int64_t end) {
@@ -142,7 +144,8 @@ class FewChannelsWorker {
     for (int d = 0; d < 3; ++d) from[d] = at_[d] * g_.stride[d] - g_.pad[d];
     const int64_t width = p_.window_[2];
     // Columns [begin, end) of the window are inside the image.
-    const int64_t begin = std::clamp<int64_t>(-from[2], 0, width), end = std::clamp(g_.in[2] - from[2], begin, width);
+    const int64_t begin = std::clamp<int64_t>(-from[2], 0, width),
+                  end = std::clamp(g_.in[2] - from[2], begin, width);
     for (int64_t c = 0; c < g_.in_channels; ++c)
       for (int64_t z = 0; z < p_.window_[0]; ++z)
         for (int64_t y = 0; y < p_.window_[1]; ++y, to += width) {
@@ -150,18 +153,22 @@ class FewChannelsWorker {
           const bool inside = in_z >= 0 && in_z < g_.in[0] && in_y >= 0 && in_y < g_.in[1];
           std::fill_n(to, inside ? begin : width, 0.0f);
           if (!inside) continue;
-          const float* row = x_ + (((image_ * g_.in_channels + c) * g_.in[0] + in_z) * g_.in[1] + in_y) * g_.in[2];
+          const float* row =
+              x_ + (((image_ * g_.in_channels + c) * g_.in[0] + in_z) * g_.in[1] + in_y) * g_.in[2];
           std::copy(row + from[2] + begin, row + from[2] + end, to + begin);
           std::fill(to + end, to + width, 0.0f);
         }
   }
 
   void accumulate(int64_t block) {
-    const int64_t lanes = kernels().lanes, rows = g_.in_channels * g_.taps(), tiles = ceil_div(rows, kernels().rows);
+    const int64_t lanes = kernels().lanes, rows = g_.in_channels * g_.taps(),
+                  tiles = ceil_div(rows, kernels().rows);
     const int64_t plane = g_.pixels() * lanes;
     Tile t{};
-    t.first = dy_ + (image_ * p_.out_blocks_ + block) * plane + ((at_[0] * g_.out[1] + at_[1]) * g_.out[2] + at_[2]) * lanes;
-    t.second = block + 1 < p_.out_blocks_ ? t.first + plane : t.first;  // else into the panel's unused half
+    t.first = dy_ + (image_ * p_.out_blocks_ + block) * plane +
+              ((at_[0] * g_.out[1] + at_[1]) * g_.out[2] + at_[2]) * lanes;
+    t.second = block + 1 < p_.out_blocks_ ? t.first + plane
+                                          : t.first;  // else into the panel's unused half
     t.y_row = g_.out[2] * lanes, t.height = size_[1], t.width = size_[2];
     t.x_row = g_.stride[1] * p_.window_[2], t.x_step = g_.stride[2], t.sum_row = p_.sum_row_;
     for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -181,28 +188,37 @@ class FewChannelsWorker {
   ConvGeometry::Sizes at_{}, size_{};  // the block of pixels
 };
 
-FewChannelsGradient::FewChannelsGradient(const ConvGeometry& geometry, int threads) : g_(geometry), threads_(threads) {
+FewChannelsGradient::FewChannelsGradient(const ConvGeometry& geometry, int threads)
+    : g_(geometry), threads_(threads) {
   const int64_t lanes = kernels().lanes;
   const int64_t width = ceil_div(g_.out[2], ceil_div(g_.out[2], kBlockPixels));
   const int64_t rows = std::clamp<int64_t>(kBlockPixels / width, 1, g_.out[1]);
   blocks_ = {g_.out[0], ceil_div(g_.out[1], rows), ceil_div(g_.out[2], width)};
   for (int d = 0; d < 3; ++d) {
-    window_[d] = (ceil_div(g_.out[d], blocks_[d]) - 1) * g_.stride[d] + (g_.kernel[d] - 1) * g_.dilation[d] + 1;
+    window_[d] = (ceil_div(g_.out[d], blocks_[d]) - 1) * g_.stride[d] +
+                 (g_.kernel[d] - 1) * g_.dilation[d] + 1;
   }
   for (int64_t c = 0; c < g_.in_channels; ++c)
     for (int64_t z = 0; z < g_.kernel[0]; ++z)
       for (int64_t y = 0; y < g_.kernel[1]; ++y)
         for (int64_t x = 0; x < g_.kernel[2]; ++x)
-          taps_.push_back(((c * window_[0] + z * g_.dilation[0]) * window_[1] + y * g_.dilation[1]) * window_[2] + x * g_.dilation[2]);
+          taps_.push_back(
+              ((c * window_[0] + z * g_.dilation[0]) * window_[1] + y * g_.dilation[1]) *
+                  window_[2] +
+              x * g_.dilation[2]);
   out_blocks_ = ceil_div(g_.out_channels, lanes);
   sum_row_ = ceil_div(out_blocks_, 2) * 2 * lanes;
   slices_ = std::min(kSlices, g_.batch * blocks_[0] * blocks_[1] * blocks_[2]);
-  const auto padded = [](int64_t floats) { return static_cast<size_t>(ceil_div(floats, 16) * 16) * sizeof(float) + 64; };
+  const auto padded = [](int64_t floats) {
+    return static_cast<size_t>(ceil_div(floats, 16) * 16) * sizeof(float) + 64;
+  };
   window_bytes_ = padded(g_.in_channels * window_[0] * window_[1] * window_[2]);
   sum_bytes_ = padded(static_cast<int64_t>(taps_.size()) * sum_row_);
 }
 
-int FewChannelsGradient::block() { return kernels().lanes >= 8 ? static_cast<int>(kernels().lanes) : 0; }
+int FewChannelsGradient::block() {
+  return kernels().lanes >= 8 ? static_cast<int>(kernels().lanes) : 0;
+}
 
 size_t FewChannelsGradient::workspace_bytes() const {
   return window_bytes_ * static_cast<size_t>(threads_) + sum_bytes_ * static_cast<size_t>(slices_);
@@ -211,12 +227,16 @@ size_t FewChannelsGradient::workspace_bytes() const {
 void FewChannelsGradient::run(const float* x, const float* dy, float* dw, void* workspace) const {
   char* windows = static_cast<char*>(workspace);
   char* sums = windows + window_bytes_ * static_cast<size_t>(threads_);
-  const auto sums_of = [&](int64_t slice) { return reinterpret_cast<float*>(sums + sum_bytes_ * static_cast<size_t>(slice)); };
-  const int64_t items = g_.batch * blocks_[0] * blocks_[1] * blocks_[2], rows = static_cast<int64_t>(taps_.size());
+  const auto sums_of = [&](int64_t slice) {
+    return reinterpret_cast<float*>(sums + sum_bytes_ * static_cast<size_t>(slice));
+  };
+  const int64_t items = g_.batch * blocks_[0] * blocks_[1] * blocks_[2],
+                rows = static_cast<int64_t>(taps_.size());
   run_as_team(threads_, [&](Team& team, int thread, int threads) {
     auto* window = reinterpret_cast<float*>(windows + window_bytes_ * static_cast<size_t>(thread));
     for (int64_t slice; (slice = team.next[0].fetch_add(1)) < slices_;)
-      FewChannelsWorker(*this, x, dy, window, sums_of(slice)).run(items * slice / slices_, items * (slice + 1) / slices_);
+      FewChannelsWorker(*this, x, dy, window, sums_of(slice))
+          .run(items * slice / slices_, items * (slice + 1) / slices_);
     team.barrier.wait();
     for (int64_t row = rows * thread / threads; row < rows * (thread + 1) / threads; ++row)
       for (int64_t o = 0; o < g_.out_channels; ++o) {

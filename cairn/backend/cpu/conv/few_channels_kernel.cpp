@@ -9,24 +9,28 @@ namespace {
 constexpr int64_t kFewChannels = 4;
 
 bool fits(const OpCall& call, const ConvRoles& r) {
-  return r.direction == ConvDirection::weight && conv_choice() != "direct" && call.attrs->integer("groups") == 1 &&
-         r.x->dtype == DType::f32 && r.x->shape.ssize() <= 5 && r.x->shape[1] <= kFewChannels &&
+  return r.direction == ConvDirection::weight && conv_choice() != "direct" &&
+         call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 &&
+         r.x->shape.ssize() <= 5 && r.x->shape[1] <= kFewChannels &&
          block_of(r) == FewChannelsGradient::block();
 }
 
 class FewChannelsKernel : public ConvKernel {
  public:
-  FewChannelsKernel(const OpCall& call, const ConvRoles& r) : gradient_(geometry_of(call, r), num_threads()) {
+  FewChannelsKernel(const OpCall& call, const ConvRoles& r)
+      : gradient_(geometry_of(call, r), num_threads()) {
     name = "few channels";
     const auto lying = [](TensorDesc d, const Layout& layout) {
       d.layout = layout;
       return onednn::describe(d);
     };
-    x = lying(*r.x, Layout::contiguous(r.x->shape)), w = lying(*r.w, Layout::contiguous(r.w->shape));
+    x = lying(*r.x, Layout::contiguous(r.x->shape)),
+    w = lying(*r.w, Layout::contiguous(r.w->shape));
     y = lying(*r.y, Layout::channel_blocked(FewChannelsGradient::block()));
     scratch_bytes = gradient_.workspace_bytes();
   }
-  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras&, void* scratch) override {
+  void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras&,
+           void* scratch) override {
     gradient_.run(static_cast<const float*>(x_data), static_cast<const float*>(y_data),
                   static_cast<float*>(const_cast<void*>(w_data)), scratch);
   }

@@ -63,12 +63,9 @@ class WinogradBf16Kernel : public ConvKernel {
                *pw = static_cast<const uint16_t*>(w_data),
                *py = static_cast<const uint16_t*>(y_data);
     switch (direction_) {
-      case ConvDirection::forward:
-        return data_->run(px, pw, const_cast<uint16_t*>(py), scratch);
-      case ConvDirection::input:
-        return data_->run(py, pw, const_cast<uint16_t*>(px), scratch);
-      case ConvDirection::weight:
-        return weights_->run(px, py, const_cast<uint16_t*>(pw), scratch);
+      case ConvDirection::forward: return data_->run(px, pw, const_cast<uint16_t*>(py), scratch);
+      case ConvDirection::input: return data_->run(py, pw, const_cast<uint16_t*>(px), scratch);
+      case ConvDirection::weight: return weights_->run(px, py, const_cast<uint16_t*>(pw), scratch);
     }
   }
 

@@ -146,8 +146,7 @@ class WinogradKernel : public ConvKernel {
         return forward_->run(px, plain, packed, const_cast<float*>(py), epilogue, scratch);
       case ConvDirection::input:
         return data_->run(py, plain, packed, const_cast<float*>(px), scratch);
-      case ConvDirection::weight:
-        return weights_->run(px, py, const_cast<float*>(pw), scratch);
+      case ConvDirection::weight: return weights_->run(px, py, const_cast<float*>(pw), scratch);
     }
   }
 

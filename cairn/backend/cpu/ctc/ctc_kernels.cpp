@@ -59,8 +59,8 @@ void mark_skips(const Item& item) {
     if (item.target[i] != item.target[i - 1]) item.skip[kMargin + i] = 0;
 }
 
-// NaN or infinity (minus infinity is kImpossible by now): from then on nothing is a number, and the vectors' logarithm
-// and maximum would make one of it.
+// NaN or infinity (minus infinity is kImpossible by now): from then on nothing is a number, and the
+// vectors' logarithm and maximum would make one of it.
 bool no_numbers(const Item& item, float blank) {
   const float* emission = item.emission + kMargin;
   bool found = !std::isfinite(blank);

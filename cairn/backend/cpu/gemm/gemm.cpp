@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kDepth = 384;  // of a piece of B, and of the A that meets it
 constexpr int64_t kColumns =
     192;  // of a part: a piece of B and the next one, as it lies, fill some half of an L2 cache
-constexpr int64_t kRows = 96;       // of a block of A
+constexpr int64_t kRows = 96;  // of a block of A
 static_assert(kRows <= panels::kMostTileColumns);
 constexpr int64_t kPartRows = 576;  // rows for which packing again pays
 constexpr int64_t kPadding =
@@ -79,7 +79,9 @@ bool rows_meet(const GemmOperand& a) {
 }
 
 int64_t slice_floats(const GemmShape& s) {  // what a thread copies of A at a time
-  return rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) * (std::min(s.k, kDepth) + kPadding), 16);
+  return rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) *
+                        (std::min(s.k, kDepth) + kPadding),
+                    16);
 }
 int64_t packed_floats(const GemmShape& s, const Cut& cut) {  // what it packs of B
   return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, kDepth)}.stride(), 16);
@@ -95,7 +97,8 @@ struct Product {
   int64_t c_row;
 };
 
-// A tile that reads A's columns where they lie uses less than half of each line that it fetches: then A is packed.
+// A tile that reads A's columns where they lie uses less than half of each line that it fetches:
+// then A is packed.
 bool short_tiles() {
   constexpr int64_t kLine = 16;
   return 2 * panels::kernels().tile_rows < kLine;

@@ -30,14 +30,14 @@ struct GemmStart {
 };
 
 // C [m, n], rows `c_row` apart. `workspace`: 64-byte aligned.
-void gemm(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b, const GemmStart& start, float* c,
-          int64_t c_row, void* workspace);
+void gemm(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b,
+          const GemmStart& start, float* c, int64_t c_row, void* workspace);
 
 // The same where B meets many A's: packed once. Both buffers 64-byte aligned.
 size_t gemm_packed_bytes(int64_t n, int64_t k);
 void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed);
 size_t gemm_packed_workspace(int64_t n);
-void gemm_packed(const GemmShape& shape, const GemmOperand& a, const float* packed, const GemmStart& start, float* c,
-                 int64_t c_row, void* workspace);
+void gemm_packed(const GemmShape& shape, const GemmOperand& a, const float* packed,
+                 const GemmStart& start, float* c, int64_t c_row, void* workspace);
 
 }  // namespace cairn::cpu

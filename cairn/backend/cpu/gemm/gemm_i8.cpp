@@ -5,8 +5,9 @@
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/base/parallel.h"
 
-// Each thread owns columns of y. It widens one panel of weights at a time into its L1 cache and multiplies a block of rows
-// of x by it, which stays in its L2 cache; the weights never reach memory as floats.
+// Each thread owns columns of y. It widens one panel of weights at a time into its L1 cache and
+// multiplies a block of rows of x by it, which stays in its L2 cache; the weights never reach
+// memory as floats.
 namespace cairn::cpu {
 namespace {
 
@@ -24,12 +25,13 @@ struct Call {
 };
 
 // Rows [row, row + rows) by weights [k, k + depth) of the panel that begins at output n.
-void multiply_panel(const Call& call, int64_t row, int64_t rows, int64_t k, int64_t depth, int64_t n, float* panel,
-                    const float* zeros) {
+void multiply_panel(const Call& call, int64_t row, int64_t rows, int64_t k, int64_t depth,
+                    int64_t n, float* panel, const float* zeros) {
   const panels::Kernels& kernel = panels::kernels();
   panels::Product p{};
   p.columns = std::min(kernel.panel, call.outputs - n);
-  kernel.pack_transposed_i8(call.quantized + n * call.depth + k, call.scales + n, call.depth, p.columns, depth, panel);
+  kernel.pack_transposed_i8(call.quantized + n * call.depth + k, call.scales + n, call.depth,
+                            p.columns, depth, panel);
   p.a = call.x + row * call.depth + k, p.a_row = call.depth;
   p.rows = rows, p.depth = depth;
   p.packed = panel, p.panel_stride = panel_floats();
@@ -39,8 +41,10 @@ void multiply_panel(const Call& call, int64_t row, int64_t rows, int64_t k, int6
 }
 
 // All rows by outputs [begin, end).
-void multiply_outputs(const Call& call, int64_t rows, int64_t begin, int64_t end, float* panel, const float* zeros) {
-  const int64_t blocks = (rows + kRows - 1) / kRows, pieces = std::max<int64_t>(1, (call.depth + kDepth - 1) / kDepth);
+void multiply_outputs(const Call& call, int64_t rows, int64_t begin, int64_t end, float* panel,
+                      const float* zeros) {
+  const int64_t blocks = (rows + kRows - 1) / kRows,
+                pieces = std::max<int64_t>(1, (call.depth + kDepth - 1) / kDepth);
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t row = rows * block / blocks, here = rows * (block + 1) / blocks - row;
     for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -54,18 +58,20 @@ void multiply_outputs(const Call& call, int64_t rows, int64_t begin, int64_t end
 }  // namespace
 
 size_t gemm_i8_workspace() {
-  return sizeof(float) * static_cast<size_t>(num_threads() * panel_floats() + panels::kernels().panel);
+  return sizeof(float) *
+         static_cast<size_t>(num_threads() * panel_floats() + panels::kernels().panel);
 }
 
-void gemm_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth, const float* x, int64_t rows,
-             float* y, void* workspace) {
+void gemm_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth,
+             const float* x, int64_t rows, float* y, void* workspace) {
   const Call call{quantized, scales, outputs, depth, x, y};
   float* panel = static_cast<float*>(workspace);
   float* zeros = panel + num_threads() * panel_floats();
   std::fill_n(zeros, panels::kernels().panel, 0.0f);
   const int64_t width = panels::kernels().panel, count = (outputs + width - 1) / width;
   parallel_region([&](int thread, int threads) {
-    multiply_outputs(call, rows, count * thread / threads * width, std::min(outputs, count * (thread + 1) / threads * width),
+    multiply_outputs(call, rows, count * thread / threads * width,
+                     std::min(outputs, count * (thread + 1) / threads * width),
                      panel + thread * panel_floats(), zeros);
   });
 }

@@ -14,8 +14,8 @@ namespace cairn::cpu::panels::HWY_NAMESPACE {
 
 constexpr int kSquare = 16;  // bytes of a vector of 128 bits
 
-// Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k]. Returns how
-// many k are done.
+// Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k].
+// Returns how many k are done.
 HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth, float* out) {
   int64_t k = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -75,17 +75,20 @@ HWY_INLINE void widen_square(const int8_t* w, const float* scale, int64_t ld, fl
   for (int k = 0; k < kSquare; ++k) {
     hn::Store(row[k], bytes, column);
     for (int n = 0; n < kSquare; n += kLanes)
-      hn::StoreU(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, column + n))), hn::LoadU(d, scale + n)), d,
-                 out + k * kPanel + n);
+      hn::StoreU(hn::Mul(hn::ConvertTo(d, hn::PromoteTo(wide, hn::LoadU(narrow, column + n))),
+                         hn::LoadU(d, scale + n)),
+                 d, out + k * kPanel + n);
   }
 #endif
 }
 
-void pack_transposed_i8(const int8_t* w, const float* scale, int64_t ld, int64_t rows, int64_t depth, float* out) {
+void pack_transposed_i8(const int8_t* w, const float* scale, int64_t ld, int64_t rows,
+                        int64_t depth, float* out) {
   const bool squares = HWY_TARGET != HWY_SCALAR && rows == kPanel && kPanel % kSquare == 0;
   const int64_t done = squares ? depth / kSquare * kSquare : 0;
   for (int64_t k = 0; k < done; k += kSquare)
-    for (int64_t n = 0; n < kPanel; n += kSquare) widen_square(w + n * ld + k, scale + n, ld, out + k * kPanel + n);
+    for (int64_t n = 0; n < kPanel; n += kSquare)
+      widen_square(w + n * ld + k, scale + n, ld, out + k * kPanel + n);
   for (int64_t k = done; k < depth; ++k)
     for (int64_t n = 0; n < kPanel; ++n)
       out[k * kPanel + n] = n < rows ? scale[n] * static_cast<float>(w[n * ld + k]) : 0.0f;
@@ -132,7 +135,8 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
   }
 }
 
-// Row after row, as they lie: rows of a large matrix are pages apart, and nothing prefetches the next ones.
+// Row after row, as they lie: rows of a large matrix are pages apart, and nothing prefetches the
+// next ones.
 void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
   constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
   constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
@@ -146,21 +150,25 @@ void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
   for (int64_t k = 0; k < depth; ++k, w += ld) {
     if (k + kAhead < depth)
       for (int64_t i = 0; i < columns; i += kLine) hwy::Prefetch(w + kAhead * ld + i);
-    // Tiles that may read past themselves, into the next one, and write past their row: the next rows overwrite it.
+    // Tiles that may read past themselves, into the next one, and write past their row: the next
+    // rows overwrite it.
     const bool within = 2 * cut.height >= kWritten && (depth - k) * cut.height >= kWritten;
     const int64_t whole = within ? tiles - 1 : 0;
     for (int64_t t = 0; t < whole; ++t) {
       const int64_t height = begin[t + 1] - begin[t];
-      for (int64_t v = 0; v < kTileRows; v += kLanes) hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);
+      for (int64_t v = 0; v < kTileRows; v += kLanes)
+        hn::StoreU(hn::LoadU(d, w + begin[t] + v), d, target[t] + v);
       target[t] += height;
     }
-    for (int64_t t = whole; t < tiles; ++t) target[t] = std::copy_n(w + begin[t], begin[t + 1] - begin[t], target[t]);
+    for (int64_t t = whole; t < tiles; ++t)
+      target[t] = std::copy_n(w + begin[t], begin[t + 1] - begin[t], target[t]);
   }
 }
 
 const Kernels* table() {
-  static const Kernels kTable = {kPanel,     kTileRows,  multiply,   pack_transposed, pack_transposed_i8,
-                                 pack_plain, spread_row, pack_slice, pack_tiles};
+  static const Kernels kTable = {kPanel,          kTileRows,          multiply,
+                                 pack_transposed, pack_transposed_i8, pack_plain,
+                                 spread_row,      pack_slice,         pack_tiles};
   return &kTable;
 }
 

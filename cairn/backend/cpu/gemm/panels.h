@@ -40,7 +40,8 @@ struct Kernels {
   // out[k][n] = w[n * ld + k], zero for n >= rows: one panel of a transposed matrix.
   void (*pack_transposed)(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out);
   // The same with out[k][n] = scale[n] * w[n * ld + k].
-  void (*pack_transposed_i8)(const int8_t* w, const float* scale, int64_t ld, int64_t rows, int64_t depth, float* out);
+  void (*pack_transposed_i8)(const int8_t* w, const float* scale, int64_t ld, int64_t rows,
+                             int64_t depth, float* out);
   // out[k][n] = w[k * ld + n], zero for n >= columns: one panel of a plain matrix.
   void (*pack_plain)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
   // Writes one row of a matrix into all its panels, `panel_stride` floats apart.
@@ -49,8 +50,8 @@ struct Kernels {
   // product; sums[n] = sum over k of w[k * ld + n]. Reads up to kRowPadding floats past a row.
   void (*pack_slice)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
                      float* sums);
-  // The same without the sums, for slices of any depth and at most kMostTileColumns columns of a matrix
-  // with long rows; reads nothing past a row.
+  // The same without the sums, for slices of any depth and at most kMostTileColumns columns of a
+  // matrix with long rows; reads nothing past a row.
   void (*pack_tiles)(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out);
 };
 

@@ -1,4 +1,5 @@
-// The product of packed panels: tiles of a few rows by one panel held in registers (re-included per target).
+// The product of packed panels: tiles of a few rows by one panel held in registers (re-included per
+// target).
 #if defined(CAIRN_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_GEMM_TILE_INL_H_
 #undef CAIRN_GEMM_TILE_INL_H_
@@ -116,7 +117,9 @@ void few_rows_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
 struct Tiles {
   int64_t count, height, taller;  // the first `taller` are one row taller
   explicit Tiles(int64_t rows)
-      : count((rows + kTileRows - 1) / kTileRows), height(count ? rows / count : 0), taller(rows - count * height) {}
+      : count((rows + kTileRows - 1) / kTileRows),
+        height(count ? rows / count : 0),
+        taller(rows - count * height) {}
   int64_t begin(int64_t t) const { return t * height + std::min(t, taller); }
   int64_t height_of(int64_t t) const { return height + (t < taller); }
 };
@@ -140,7 +143,8 @@ class Fetcher {
   int64_t each_;
 };
 
-// All rows of `p` by its first panel (or the several that few rows take). Moves p's a, init and c past them.
+// All rows of `p` by its first panel (or the several that few rows take). Moves p's a, init and c
+// past them.
 void panel_product(Product& p, const Tiles& tiles, int64_t at_once, Fetcher& fetcher) {
   const bool packed = p.a_row == kPackedSlice;  // tile after tile, each [depth][height]
   for (int64_t t = 0; t < tiles.count; ++t) {

@@ -49,13 +49,15 @@ HWY_INLINE VF load_weights(const int8_t* w) {
   return hn::ConvertTo(F32(), hn::PromoteTo(I32(), hn::LoadU(narrow, w)));
 }
 
-// Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in 16 registers.
+// Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in 16
+// registers.
 constexpr int outputs_for(int rows) { return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1; }
 
-// kOutputs rows of weights, `stride` apart, times kRows rows of x. Sum (n, m) goes to dots[(n * kRows + m) * kChunk].
+// kOutputs rows of weights, `stride` apart, times kRows rows of x. Sum (n, m) goes to dots[(n *
+// kRows + m) * kChunk].
 template <int kOutputs, int kRows, class Weight>
-HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t depth, const float* HWY_RESTRICT x,
-                         int64_t x_stride, float* HWY_RESTRICT dots) {
+HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t depth,
+                         const float* HWY_RESTRICT x, int64_t x_stride, float* HWY_RESTRICT dots) {
   const F32 d;
   VF sum[kOutputs][kRows];
 #pragma GCC unroll 4
@@ -77,7 +79,8 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
   int64_t k = 0;
   for (; k + kLine <= depth; k += kLine) {
 #pragma GCC unroll 4
-    for (int n = 0; n < kOutputs; ++n) hwy::Prefetch(reinterpret_cast<const char*>(w + n * stride + k) + kPrefetch);
+    for (int n = 0; n < kOutputs; ++n)
+      hwy::Prefetch(reinterpret_cast<const char*>(w + n * stride + k) + kPrefetch);
 #pragma GCC unroll 8
     for (int64_t i = 0; i < kLine; i += kLanes) add_vector(k + i);
   }
@@ -85,7 +88,8 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
   for (int n = 0; n < kOutputs; ++n)
     for (int m = 0; m < kRows; ++m) {
       float total = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
-      for (int64_t i = k; i < depth; ++i) total += static_cast<float>(w[n * stride + i]) * x[m * x_stride + i];
+      for (int64_t i = k; i < depth; ++i)
+        total += static_cast<float>(w[n * stride + i]) * x[m * x_stride + i];
       dots[(n * kRows + m) * kChunk] = total;
     }
 }
@@ -94,7 +98,8 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
 HWY_INLINE VF sigmoid(VF x) {
   const F32 d;
   const VF one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, exp2_vec(hn::Min(hn::Set(d, 126.0f), hn::Mul(x, hn::Set(d, -kLog2E))))));
+  return hn::Div(
+      one, hn::Add(one, exp2_vec(hn::Min(hn::Set(d, 126.0f), hn::Mul(x, hn::Set(d, -kLog2E))))));
 }
 
 // erf within 1.5e-7: Abramowitz and Stegun, 7.1.26.
@@ -107,7 +112,8 @@ HWY_INLINE VF erf_vec(VF x) {
   p = hn::MulAdd(p, t, hn::Set(d, 1.421413741f));
   p = hn::MulAdd(p, t, hn::Set(d, -0.284496736f));
   p = hn::MulAdd(p, t, hn::Set(d, 0.254829592f));
-  const VF tail = hn::Mul(hn::Mul(p, t), exp2_vec(hn::Mul(hn::Mul(size, size), hn::Set(d, -kLog2E))));
+  const VF tail =
+      hn::Mul(hn::Mul(p, t), exp2_vec(hn::Mul(hn::Mul(size, size), hn::Set(d, -kLog2E))));
   return hn::CopySign(hn::Sub(one, tail), x);
 }
 
@@ -129,8 +135,10 @@ HWY_INLINE VF activate(VF x, Activation activation) {
   return x;
 }
 
-// `count` outputs from `first` on of one row: scale, bias, activation, residual; a vector at a time.
-HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64_t count, const float* dots) {
+// `count` outputs from `first` on of one row: scale, bias, activation, residual; a vector at a
+// time.
+HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64_t count,
+                             const float* dots) {
   const F32 d;
   const LinearEpilogue& e = call.epilogue;
   float* y = call.y + row * call.y_stride + first;
@@ -141,31 +149,36 @@ HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64
     if (call.scales) v = hn::Mul(v, hn::MaskedLoad(mask, d, call.scales + first + n));
     if (e.bias) v = hn::Add(v, hn::MaskedLoad(mask, d, e.bias + first + n));
     v = activate(v, e.activation);
-    if (e.residual) v = hn::Add(v, hn::MaskedLoad(mask, d, e.residual + row * e.residual_stride + first + n));
+    if (e.residual)
+      v = hn::Add(v, hn::MaskedLoad(mask, d, e.residual + row * e.residual_stride + first + n));
     if (here == kLanes) hn::StoreU(v, d, y + n);
     else hn::BlendedStore(v, mask, d, y + n);
   }
 }
 
-// Outputs [begin, end) of kRows rows. The weights are read as several streams far apart, an output of each at a time: one
-// stream alone the processor does not fetch fast enough from memory. Dot products wait in a small buffer, so that y may
-// be the residual.
+// Outputs [begin, end) of kRows rows. The weights are read as several streams far apart, an output
+// of each at a time: one stream alone the processor does not fetch fast enough from memory. Dot
+// products wait in a small buffer, so that y may be the residual.
 template <int kRows, class Weight>
-HWY_NOINLINE void outputs_of_rows(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
+HWY_NOINLINE void outputs_of_rows(const Call& call, const Weight* weight, int64_t begin,
+                                  int64_t end) {
   constexpr int kStreams = outputs_for(kRows);
   alignas(64) float dots[kStreams * kRows * kChunk];
   const int64_t length = (end - begin) / kStreams, stride = length * call.depth;
   for (int64_t n = 0; n < length; n += kChunk) {
     const int64_t here = std::min(kChunk, length - n);
     for (int64_t i = 0; i < here; ++i)
-      dot_tile<kStreams, kRows>(weight + (begin + n + i) * call.depth, stride, call.depth, call.x, call.x_stride, dots + i);
+      dot_tile<kStreams, kRows>(weight + (begin + n + i) * call.depth, stride, call.depth, call.x,
+                                call.x_stride, dots + i);
     for (int64_t i = 0; i < kStreams * kRows; ++i)
       finish_row(call, i % kRows, begin + i / kRows * length + n, here, dots + i * kChunk);
   }
   const int64_t rest = begin + kStreams * length;
   for (int64_t n = rest; n < end; ++n)
-    dot_tile<1, kRows>(weight + n * call.depth, 0, call.depth, call.x, call.x_stride, dots + n - rest);
-  for (int64_t m = 0; m < kRows && rest < end; ++m) finish_row(call, m, rest, end - rest, dots + m * kChunk);
+    dot_tile<1, kRows>(weight + n * call.depth, 0, call.depth, call.x, call.x_stride,
+                       dots + n - rest);
+  for (int64_t m = 0; m < kRows && rest < end; ++m)
+    finish_row(call, m, rest, end - rest, dots + m * kChunk);
 }
 
 template <class Weight>
@@ -209,8 +222,14 @@ void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, Cal
   for (int64_t row = 0; row < rows; row += kMaxRows) {
     LinearEpilogue epilogue = all;
     if (epilogue.residual) epilogue.residual += row * all.residual_stride;
-    const Call group{call.scales, call.depth, call.x + row * call.x_stride, call.x_stride,
-                     std::min(kMaxRows, rows - row), epilogue, call.y + row * call.y_stride, call.y_stride};
+    const Call group{call.scales,
+                     call.depth,
+                     call.x + row * call.x_stride,
+                     call.x_stride,
+                     std::min(kMaxRows, rows - row),
+                     epilogue,
+                     call.y + row * call.y_stride,
+                     call.y_stride};
     const int64_t grain = kGrain / std::max<int64_t>(1, call.depth * kLine) + 1;
     parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
       kernel(group, weight, begin * kLine, std::min(end * kLine, outputs));
@@ -220,31 +239,35 @@ void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, Cal
 
 }  // namespace gemv
 
-void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride, int64_t rows,
-              const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
+void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride,
+              int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
   using namespace gemv;
   run(HWY_DYNAMIC_DISPATCH(outputs_f32), weight, outputs, rows,
       {nullptr, depth, x, x_stride, rows, epilogue, y, y_stride});
 }
 
-void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth, const float* x,
-             int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
+void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth,
+             const float* x, int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue,
+             float* y, int64_t y_stride) {
   using namespace gemv;
   run(HWY_DYNAMIC_DISPATCH(outputs_i8), quantized, outputs, rows,
       {scales, depth, x, x_stride, rows, epilogue, y, y_stride});
 }
 
-void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized, float* scales) {
-  parallel_for(outputs, 1 + gemv::kGrain / std::max<int64_t>(1, depth), [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const float* w = weight + n * depth;
-      float top = 0;
-      for (int64_t k = 0; k < depth; ++k) top = std::max(top, std::abs(w[k]));
-      scales[n] = top / 127;
-      const float inverse = top > 0 ? 127 / top : 0;
-      for (int64_t k = 0; k < depth; ++k) quantized[n * depth + k] = static_cast<int8_t>(std::nearbyint(w[k] * inverse));
-    }
-  });
+void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized,
+                      float* scales) {
+  parallel_for(outputs, 1 + gemv::kGrain / std::max<int64_t>(1, depth),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t n = begin; n < end; ++n) {
+                   const float* w = weight + n * depth;
+                   float top = 0;
+                   for (int64_t k = 0; k < depth; ++k) top = std::max(top, std::abs(w[k]));
+                   scales[n] = top / 127;
+                   const float inverse = top > 0 ? 127 / top : 0;
+                   for (int64_t k = 0; k < depth; ++k)
+                     quantized[n * depth + k] = static_cast<int8_t>(std::nearbyint(w[k] * inverse));
+                 }
+               });
 }
 
 }  // namespace cairn::cpu

@@ -1,6 +1,7 @@
-// Linear layers for a handful of rows, as in token by token decoding: every weight is read once and memory
-// sets the pace. Weights as PyTorch's Linear has them, [outputs, depth] row-major, in f32 or in int8 with a
-// scale per output; activations and sums f32. Any number of rows works; made for 1 to 8.
+// Linear layers for a handful of rows, as in token by token decoding: every weight is read once and
+// memory sets the pace. Weights as PyTorch's Linear has them, [outputs, depth] row-major, in f32 or
+// in int8 with a scale per output; activations and sums f32. Any number of rows works; made for 1
+// to 8.
 #pragma once
 #include <cstdint>
 
@@ -10,21 +11,24 @@ enum class Activation { none, relu, gelu, gelu_tanh, silu };
 
 // y = residual + activation(W x + bias); null pointers: left out. `residual` may be y itself.
 struct LinearEpilogue {
-  const float* bias = nullptr;      // [outputs]
+  const float* bias = nullptr;  // [outputs]
   Activation activation = Activation::none;
   const float* residual = nullptr;  // [rows, outputs] by residual_stride
   int64_t residual_stride = 0;
 };
 
 // x [rows, depth] by x_stride, y [rows, outputs] by y_stride. y must not overlap x.
-void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride, int64_t rows,
-              const LinearEpilogue& epilogue, float* y, int64_t y_stride);
+void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride,
+              int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride);
 
 // The same with weight[n][k] = scales[n] * quantized[n][k].
-void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth, const float* x,
-             int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride);
+void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth,
+             const float* x, int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue,
+             float* y, int64_t y_stride);
 
-// Symmetric quantisation by row: scale = max |w| / 127, rounded to nearest even. A row of zeros has scale 0.
-void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized, float* scales);
+// Symmetric quantisation by row: scale = max |w| / 127, rounded to nearest even. A row of zeros has
+// scale 0.
+void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized,
+                      float* scales);
 
 }  // namespace cairn::cpu

@@ -53,7 +53,8 @@ HWY_INLINE void store_bytes(VF v, uint8_t* y) {  // v is not negative
 #endif
 }
 
-// What follows the sums of one vector of channels; its constants stay in registers from pixel to pixel.
+// What follows the sums of one vector of channels; its constants stay in registers from pixel to
+// pixel.
 class Finish {
  public:
   Finish(const Tile& t, int64_t channel)
@@ -76,7 +77,8 @@ class Finish {
   VF factor_, offset_, residual_factor_, low_;
 };
 
-// What follows all sums, [row][channel]: where the panel is not whole, or floats are wanted, by way of copies.
+// What follows all sums, [row][channel]: where the panel is not whole, or floats are wanted, by way
+// of copies.
 HWY_NOINLINE void finish_rows(const Tile& t, const int32_t* sums) {
   constexpr int64_t kPanel = 2 * kLanes;
   const bool whole = t.columns == kPanel;
@@ -147,16 +149,19 @@ HWY_NOINLINE void tile_of_pairs(const Tile& t) {
 
 #if HWY_TARGET == HWY_AVX3
 template <int kRows>
-HWY_INLINE void finish_half(const Tile& t, const __m512i (&sums)[kRows], int64_t channel, uint8_t* y) {
+HWY_INLINE void finish_half(const Tile& t, const __m512i (&sums)[kRows], int64_t channel,
+                            uint8_t* y) {
   const Finish finish(t, channel);
   const uint8_t* residual = t.residual;
   if (residual) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
-      store_bytes(finish.value(VI{sums[r]}, residual + channel + r * t.row_stride), y + r * t.row_stride);
+      store_bytes(finish.value(VI{sums[r]}, residual + channel + r * t.row_stride),
+                  y + r * t.row_stride);
   } else {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) store_bytes(finish.value(VI{sums[r]}, nullptr), y + r * t.row_stride);
+    for (int r = 0; r < kRows; ++r)
+      store_bytes(finish.value(VI{sums[r]}, nullptr), y + r * t.row_stride);
   }
 }
 
@@ -214,7 +219,8 @@ void copy_chunks(const Window& w, uint8_t* to, int64_t step) {
   for (int64_t r = 0; r < w.rows; ++r, from += w.row_step)
     for (int64_t c = 0; c < w.row_bytes; c += kChunk, to += step)
 #pragma GCC unroll 4
-      for (int64_t i = 0; i < kChunk; i += kBytes) hn::StoreU(hn::LoadU(d, from + c + i), d, to + i);
+      for (int64_t i = 0; i < kChunk; i += kBytes)
+        hn::StoreU(hn::LoadU(d, from + c + i), d, to + i);
 }
 
 constexpr int kPairRows =
@@ -222,7 +228,8 @@ constexpr int kPairRows =
 
 Kernels table() {
 #if HWY_TARGET == HWY_AVX3
-  if (x86_extensions().vnni) return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>, copy_chunks};
+  if (x86_extensions().vnni)
+    return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>, copy_chunks};
 #endif
   return {Form::pairs, kPairRows, 2 * kLanes, rows_of_pairs<kPairRows>, copy_chunks};
 }
@@ -254,7 +261,8 @@ void multiply(const Tile& t) {
 
 void copy_chunks(const Window& w, uint8_t* to, int64_t step) {
   for (int64_t r = 0; r < w.rows; ++r)
-    for (int64_t c = 0; c < w.row_bytes; c += kChunk, to += step) std::memcpy(to, w.from + r * w.row_step + c, kChunk);
+    for (int64_t c = 0; c < w.row_bytes; c += kChunk, to += step)
+      std::memcpy(to, w.from + r * w.row_step + c, kChunk);
 }
 
 Kernels table() { return {Form::bytes, 4, kPanel, multiply, copy_chunks}; }

@@ -14,8 +14,7 @@ class BadIndex {
  public:
   void meet(int64_t position) {
     int64_t known = position_.load(std::memory_order_relaxed);
-    while (position < known && !position_.compare_exchange_weak(known, position)) {
-    }
+    while (position < known && !position_.compare_exchange_weak(known, position)) {}
   }
   template <class ValueAt>
   void report(Fault* fault, ValueAt value_at) const {
@@ -29,24 +28,28 @@ class BadIndex {
 };
 
 int64_t read_index(const void* data, DType t, int64_t at) {
-  return t == DType::i32 ? static_cast<const int32_t*>(data)[at] : static_cast<const int64_t*>(data)[at];
+  return t == DType::i32 ? static_cast<const int32_t*>(data)[at]
+                         : static_cast<const int64_t*>(data)[at];
 }
 
 // Where a flat row-major position of a shape lies.
 int64_t place_of(int64_t flat, const TensorDesc& desc) {
   int64_t place = desc.layout.offset;
-  for (int d = desc.shape.ssize() - 1; d >= 0; --d) place += flat % desc.shape[d] * desc.layout.strides[d], flat /= desc.shape[d];
+  for (int d = desc.shape.ssize() - 1; d >= 0; --d)
+    place += flat % desc.shape[d] * desc.layout.strides[d], flat /= desc.shape[d];
   return place;
 }
 
 template <class T>
 void gather(const OpCall& c, const Launch& args) {
-  const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis], step = c.in(0).layout.strides[axis];
+  const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis],
+                step = c.in(0).layout.strides[axis];
   const T* x = static_cast<const T*>(args.inputs[0]);
   T* y = static_cast<T*>(args.outputs[0]);
   Ints from = c.in(0).layout.strides;
   from[axis] = 0;
-  StridedLoop<3> loop{c.shape(1), {from, c.in(1).layout.strides, contiguous_strides(c.shape(1))},
+  StridedLoop<3> loop{c.shape(1),
+                      {from, c.in(1).layout.strides, contiguous_strides(c.shape(1))},
                       {c.in(0).layout.offset, c.in(1).layout.offset, 0}};
   loop.merge();
   const int64_t sx = loop.strides[0].back(), si = loop.strides[1].back();
@@ -66,7 +69,9 @@ void gather(const OpCall& c, const Launch& args) {
       y[at[2] + i] = good ? x[at[0] + i * sx + k * step] : T();
     }
   });
-  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1))); });
+  bad.report(args.fault, [&](int64_t p) {
+    return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1)));
+  });
 }
 
 // Adds in the order of the index; threads share the first dimension where the axis is another.
@@ -97,26 +102,33 @@ void scatter_add(const OpCall& c, const Launch& args) {
   };
   if (axis == 0) some(0, outer);
   else parallel_for(outer, std::max<int64_t>(1, (8 << 10) / inner), some);
-  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1))); });
+  bad.report(args.fault, [&](int64_t p) {
+    return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1)));
+  });
 }
 
 void check_index(const OpCall& c, const Launch& args) {
-  const int64_t low = c.attrs->integer("low"), high = c.attrs->integer("high"), count = numel(c.shape());
+  const int64_t low = c.attrs->integer("low"), high = c.attrs->integer("high"),
+                count = numel(c.shape());
   BadIndex bad;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t k = read_index(args.inputs[0], c.dtype(), place_of(i, c.in(0)));
     if (k < low || k >= high) bad.meet(i);
-    if (c.dtype() == DType::i32) static_cast<int32_t*>(args.outputs[0])[i] = static_cast<int32_t>(k);
+    if (c.dtype() == DType::i32)
+      static_cast<int32_t*>(args.outputs[0])[i] = static_cast<int32_t>(k);
     else static_cast<int64_t*>(args.outputs[0])[i] = k;
   }
-  bad.report(args.fault, [&](int64_t p) { return read_index(args.inputs[0], c.dtype(), place_of(p, c.in(0))); });
+  bad.report(args.fault, [&](int64_t p) {
+    return read_index(args.inputs[0], c.dtype(), place_of(p, c.in(0)));
+  });
 }
 
 // A contiguous tensor as [outer][size along the axis][inner].
 struct Lines {
   int64_t outer = 1, size = 1, inner = 1;
   Lines(const Shape& shape, int64_t axis) {
-    for (int d = 0; d < shape.ssize(); ++d) (d < axis ? outer : d == axis ? size : inner) *= shape[d];
+    for (int d = 0; d < shape.ssize(); ++d)
+      (d < axis ? outer : d == axis ? size : inner) *= shape[d];
   }
 };
 
@@ -126,18 +138,19 @@ void arg_extreme(const OpCall& c, const Launch& args) {
   const bool largest = is_op(c, "argmax");
   const T* x = static_cast<const T*>(args.inputs[0]);
   auto* y = static_cast<int64_t*>(args.outputs[0]);
-  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / l.size), [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) {
-      const T* line = x + o / l.inner * l.size * l.inner + o % l.inner;
-      T best = line[0];
-      int64_t at = 0;
-      for (int64_t k = 1; k < l.size && best == best; ++k) {
-        const T v = line[k * l.inner];
-        if (v != v || (largest ? v > best : v < best)) best = v, at = k;
-      }
-      y[o] = at;
-    }
-  });
+  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / l.size),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t o = begin; o < end; ++o) {
+                   const T* line = x + o / l.inner * l.size * l.inner + o % l.inner;
+                   T best = line[0];
+                   int64_t at = 0;
+                   for (int64_t k = 1; k < l.size && best == best; ++k) {
+                     const T v = line[k * l.inner];
+                     if (v != v || (largest ? v > best : v < best)) best = v, at = k;
+                   }
+                   y[o] = at;
+                 }
+               });
 }
 
 template <class T>
@@ -147,17 +160,19 @@ void scan(const OpCall& c, const Launch& args) {
   const bool product = is_op(c, "cumprod");
   const T* x = static_cast<const T*>(args.inputs[0]);
   T* y = static_cast<T*>(args.outputs[0]);
-  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / std::max<int64_t>(1, l.size)), [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) {
-      const int64_t base = o / l.inner * l.size * l.inner + o % l.inner;
-      Sum total = product ? 1 : 0;
-      for (int64_t k = 0; k < l.size; ++k) {
-        const int64_t at = base + k * l.inner;
-        total = product ? static_cast<Sum>(total * x[at]) : static_cast<Sum>(total + x[at]);
-        y[at] = static_cast<T>(total);
-      }
-    }
-  });
+  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / std::max<int64_t>(1, l.size)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t o = begin; o < end; ++o) {
+                   const int64_t base = o / l.inner * l.size * l.inner + o % l.inner;
+                   Sum total = product ? 1 : 0;
+                   for (int64_t k = 0; k < l.size; ++k) {
+                     const int64_t at = base + k * l.inner;
+                     total = product ? static_cast<Sum>(total * x[at])
+                                     : static_cast<Sum>(total + x[at]);
+                     y[at] = static_cast<T>(total);
+                   }
+                 }
+               });
 }
 
 using Kernel = void (*)(const OpCall&, const Launch&);
@@ -173,14 +188,22 @@ Kernel gather_of_size(size_t size) {
 Kernel kernel_for(const OpCall& call) {
   const DType t = call.inputs.empty() ? DType::boolean : call.dtype();
   auto typed = [&](Kernel f, Kernel d, Kernel i, Kernel l) -> Kernel {
-    return t == DType::f32 ? f : t == DType::f64 ? d : t == DType::i32 ? i : t == DType::i64 ? l : nullptr;
+    return t == DType::f32   ? f
+           : t == DType::f64 ? d
+           : t == DType::i32 ? i
+           : t == DType::i64 ? l
+                             : nullptr;
   };
   if (is_op(call, "gather")) return gather_of_size(size_of(t));
-  if (is_op(call, "scatter_add")) return typed(scatter_add<float>, scatter_add<double>, scatter_add<int32_t>, scatter_add<int64_t>);
+  if (is_op(call, "scatter_add"))
+    return typed(scatter_add<float>, scatter_add<double>, scatter_add<int32_t>,
+                 scatter_add<int64_t>);
   if (is_op(call, "check_index")) return check_index;
   if (is_op(call, "argmax") || is_op(call, "argmin"))
-    return typed(arg_extreme<float>, arg_extreme<double>, arg_extreme<int32_t>, arg_extreme<int64_t>);
-  if (is_op(call, "cumsum") || is_op(call, "cumprod")) return typed(scan<float>, scan<double>, scan<int32_t>, scan<int64_t>);
+    return typed(arg_extreme<float>, arg_extreme<double>, arg_extreme<int32_t>,
+                 arg_extreme<int64_t>);
+  if (is_op(call, "cumsum") || is_op(call, "cumprod"))
+    return typed(scan<float>, scan<double>, scan<int32_t>, scan<int64_t>);
   return nullptr;
 }
 
@@ -206,7 +229,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   const Kernel kernel = kernel_for(call);
   if (!kernel) return nullptr;
   for (int i = 0; i < static_cast<int>(call.inputs.size()); ++i)
-    if (call.in(i).layout.blocked() || (!call.in(i).contiguous() && !strides(call, i))) return nullptr;
+    if (call.in(i).layout.blocked() || (!call.in(i).contiguous() && !strides(call, i)))
+      return nullptr;
   for (const TensorDesc* d : call.outputs)
     if (d->layout.blocked()) return nullptr;
   return std::make_unique<AlongPlan>(call, kernel);

@@ -1,5 +1,5 @@
-// Ops that only move elements, for every dtype: copies of views, cat, flip, embed_slice; and those that
-// write a pattern: full, arange.
+// Ops that only move elements, for every dtype: copies of views, cat, flip, embed_slice; and those
+// that write a pattern: full, arange.
 #include <cstring>
 #include <vector>
 
@@ -40,7 +40,8 @@ class MovePlan : public Plan {
   }
   void launch(const Launch& args) const override {
     if (clear_bytes_) std::memset(args.outputs[0], 0, clear_bytes_);
-    for (size_t i = 0; i < loops_.size(); ++i) copy_elements(loops_[i], size_, args.inputs[i], args.outputs[0]);
+    for (size_t i = 0; i < loops_.size(); ++i)
+      copy_elements(loops_[i], size_, args.inputs[i], args.outputs[0]);
   }
 
  private:
@@ -64,7 +65,9 @@ class FillPlan : public Plan {  // start, start + step, ...
   void put(void* out, int64_t i) const {
     const double value = start_ + static_cast<double>(i) * step_;
     if (dtype_ == DType::i64) static_cast<int64_t*>(out)[i] = static_cast<int64_t>(value);
-    else store_element(static_cast<char*>(out) + i * static_cast<int64_t>(size_of(dtype_)), dtype_, value);
+    else
+      store_element(static_cast<char*>(out) + i * static_cast<int64_t>(size_of(dtype_)), dtype_,
+                    value);
   }
   // Doubles what is written until all is.
   void repeat(char* out, size_t size) const {
@@ -72,16 +75,19 @@ class FillPlan : public Plan {  // start, start + step, ...
     put(out, 0);
     const size_t bytes = static_cast<size_t>(count_) * size;
     const size_t piece = std::min<size_t>(bytes, 4096);
-    for (size_t done = size; done < piece; done *= 2) std::memcpy(out + done, out, std::min(done, piece - done));
+    for (size_t done = size; done < piece; done *= 2)
+      std::memcpy(out + done, out, std::min(done, piece - done));
     const size_t whole = piece / size * size;
-    for (size_t done = whole; done < bytes; done += whole) std::memcpy(out + done, out, std::min(whole, bytes - done));
+    for (size_t done = whole; done < bytes; done += whole)
+      std::memcpy(out + done, out, std::min(whole, bytes - done));
   }
   DType dtype_;
   int64_t count_;
   double start_, step_;
 };
 
-StridedLoop<2> loop_over(const Shape& dims, const Ints& from, int64_t from_offset, const Ints& to, int64_t to_offset = 0) {
+StridedLoop<2> loop_over(const Shape& dims, const Ints& from, int64_t from_offset, const Ints& to,
+                         int64_t to_offset = 0) {
   return {dims, {from, to}, {from_offset, to_offset}};
 }
 
@@ -91,9 +97,11 @@ std::unique_ptr<Plan> copy_of_view(const OpCall& call) {
   OwnedCall view(call);
   if (call.op->view && call.op->view(*view)) {
     const Layout& source = view->out().layout;
-    plan->add(loop_over(call.out().shape, source.strides, source.offset, call.out().layout.strides));
+    plan->add(
+        loop_over(call.out().shape, source.strides, source.offset, call.out().layout.strides));
   } else {  // reshape of what has gaps, or copy: the same elements in row-major order
-    plan->add(loop_over(call.shape(), call.in(0).layout.strides, call.in(0).layout.offset, contiguous_strides(call.shape())));
+    plan->add(loop_over(call.shape(), call.in(0).layout.strides, call.in(0).layout.offset,
+                        contiguous_strides(call.shape())));
   }
   return plan;
 }
@@ -104,19 +112,22 @@ std::unique_ptr<Plan> cat_plan(const OpCall& call) {
   const Ints& to = call.out().layout.strides;
   int64_t start = 0;
   for (const TensorDesc* part : call.inputs) {
-    plan->add(loop_over(part->shape, part->layout.strides, part->layout.offset, to, start * to[axis]));
+    plan->add(
+        loop_over(part->shape, part->layout.strides, part->layout.offset, to, start * to[axis]));
     start += part->shape[axis];
   }
   return plan;
 }
 
 std::unique_ptr<Plan> embed_plan(const OpCall& call) {
-  auto plan = std::make_unique<MovePlan>(size_of(call.dtype()), numel(call.out().shape) ? call.out().bytes() : 0);
+  auto plan = std::make_unique<MovePlan>(size_of(call.dtype()),
+                                         numel(call.out().shape) ? call.out().bytes() : 0);
   const int64_t axis = call.attrs->integer("axis");
   Ints to = call.out().layout.strides;
   const int64_t start = call.attrs->integer("start") * to[axis];
   to[axis] *= call.attrs->integer("step");
-  plan->add(loop_over(call.shape(), call.in(0).layout.strides, call.in(0).layout.offset, to, start));
+  plan->add(
+      loop_over(call.shape(), call.in(0).layout.strides, call.in(0).layout.offset, to, start));
   return plan;
 }
 
@@ -124,7 +135,8 @@ std::unique_ptr<Plan> flip_plan(const OpCall& call) {
   auto plan = std::make_unique<MovePlan>(size_of(call.dtype()), 0);
   Ints from = call.in(0).layout.strides;
   int64_t offset = call.in(0).layout.offset;
-  for (int64_t axis : call.attrs->ints("axes")) offset += (call.shape()[axis] - 1) * from[axis], from[axis] = -from[axis];
+  for (int64_t axis : call.attrs->ints("axes"))
+    offset += (call.shape()[axis] - 1) * from[axis], from[axis] = -from[axis];
   plan->add(loop_over(call.shape(), from, offset, call.out().layout.strides));
   return plan;
 }
@@ -143,7 +155,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!call.out().contiguous()) return nullptr;
   if (is_op(call, "full")) return std::make_unique<FillPlan>(call, call.attrs->number("value"), 0);
   if (is_op(call, "arange"))
-    return std::make_unique<FillPlan>(call, static_cast<double>(call.attrs->integer("start")), static_cast<double>(call.attrs->integer("step")));
+    return std::make_unique<FillPlan>(call, static_cast<double>(call.attrs->integer("start")),
+                                      static_cast<double>(call.attrs->integer("step")));
   if (is_op(call, "cat")) return cat_plan(call);
   if (is_op(call, "embed_slice")) return embed_plan(call);
   if (is_op(call, "flip")) return flip_plan(call);
@@ -152,6 +165,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 
 }  // namespace
 
-Family moves_family() { return {"moves", supports, prepare, [](const OpCall&, int) { return true; }}; }
+Family moves_family() {
+  return {"moves", supports, prepare, [](const OpCall&, int) { return true; }};
+}
 
 }  // namespace cairn::cpu

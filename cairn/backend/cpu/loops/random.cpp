@@ -39,15 +39,17 @@ HWY_INLINE void multiply(V a, V m, V& high, V& low) {
   low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
 }
 
-// The words of `count` counters from `first` on; count is a multiple of 8 and the counters' high word
-// does not change within them.
+// The words of `count` counters from `first` on; count is a multiple of 8 and the counters' high
+// word does not change within them.
 void philox_words(uint64_t seed, uint64_t offset, uint64_t first, size_t count, uint32_t* words) {
   const D d;
   const size_t step = hn::Lanes(d);
   const V m0 = hn::Set(d, 0xD2511F53u), m1 = hn::Set(d, 0xCD9E8D57u);
   for (size_t i = 0; i < count; i += step) {
-    V c0 = hn::Set(d, static_cast<uint32_t>(offset)), c1 = hn::Set(d, static_cast<uint32_t>(offset >> 32));
-    V c2 = hn::Iota(d, static_cast<uint32_t>(first + i)), c3 = hn::Set(d, static_cast<uint32_t>((first + i) >> 32));
+    V c0 = hn::Set(d, static_cast<uint32_t>(offset)),
+      c1 = hn::Set(d, static_cast<uint32_t>(offset >> 32));
+    V c2 = hn::Iota(d, static_cast<uint32_t>(first + i)),
+      c3 = hn::Set(d, static_cast<uint32_t>((first + i) >> 32));
     uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
     for (int round = 0; round < 10; ++round) {
       V high0, low0, high1, low1;
@@ -98,18 +100,23 @@ void to_normal(const uint32_t* words, float* out) {
 class RandomPlan : public Plan {
  public:
   explicit RandomPlan(const OpCall& call)
-      : normal_(is_op(call, "random_normal")), number_(call.attrs->integer("number")), count_(numel(call.out().shape)),
-        scale_(static_cast<float>(call.attrs->number_or("scale", 1))), shift_(static_cast<float>(call.attrs->number_or("shift", 0))) {}
+      : normal_(is_op(call, "random_normal")),
+        number_(call.attrs->integer("number")),
+        count_(numel(call.out().shape)),
+        scale_(static_cast<float>(call.attrs->number_or("scale", 1))),
+        shift_(static_cast<float>(call.attrs->number_or("shift", 0))) {}
   void launch(const Launch& args) const override {
     const auto* generator = static_cast<const int64_t*>(args.inputs[0]);
-    const auto seed = static_cast<uint64_t>(generator[0]), offset = static_cast<uint64_t>(generator[1] + number_);
+    const auto seed = static_cast<uint64_t>(generator[0]),
+               offset = static_cast<uint64_t>(generator[1] + number_);
     float* y = static_cast<float*>(args.outputs[0]);
     const int64_t batches = (count_ + 4 * kBatch - 1) / (4 * kBatch);
     parallel_for(batches, normal_ ? 8 : 64, [&](int64_t begin, int64_t end) {
       alignas(64) uint32_t words[4 * kBatch];
       alignas(64) float values[4 * kBatch];
       for (int64_t b = begin; b < end; ++b) {
-        HWY_DYNAMIC_DISPATCH(philox_words)(seed, offset, static_cast<uint64_t>(b * kBatch), kBatch, words);
+        HWY_DYNAMIC_DISPATCH(philox_words)
+        (seed, offset, static_cast<uint64_t>(b * kBatch), kBatch, words);
         if (normal_) to_normal(words, values);
         else HWY_DYNAMIC_DISPATCH(to_uniform)(words, 4 * kBatch, values);
         if (scale_ != 1 || shift_ != 0)
@@ -126,7 +133,8 @@ class RandomPlan : public Plan {
 };
 
 bool supports(const OpCall& call) {
-  return (is_op(call, "random_uniform") || is_op(call, "random_normal")) && static_cast<DType>(call.attrs->integer("dtype")) == DType::f32;
+  return (is_op(call, "random_uniform") || is_op(call, "random_normal")) &&
+         static_cast<DType>(call.attrs->integer("dtype")) == DType::f32;
 }
 std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call) || !call.in(0).contiguous() || !call.out().contiguous()) return nullptr;

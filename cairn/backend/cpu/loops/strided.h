@@ -1,4 +1,5 @@
-// Plain loops over strided tensors: dims merged where every operand steps evenly, rows shared among threads.
+// Plain loops over strided tensors: dims merged where every operand steps evenly, rows shared among
+// threads.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
-// Elementwise ops, casts and reductions on integers and f64, exactly in their own type (regions compute in
-// f32).
+// Elementwise ops, casts and reductions on integers and f64, exactly in their own type (regions
+// compute in f32).
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -30,7 +30,8 @@ void map_rows(const Loop1& loop, const void* a, void* out, F f) {
 }
 template <class T, class R, class F>
 void zip_rows(const Loop2& loop, const void* a, const void* b, void* out, F f) {
-  const int64_t sa = loop.strides[0].back(), sb = loop.strides[1].back(), so = loop.strides[2].back();
+  const int64_t sa = loop.strides[0].back(), sb = loop.strides[1].back(),
+                so = loop.strides[2].back();
   loop.each_row([&](const std::array<int64_t, 3>& at, int64_t n) {
     const T *x = static_cast<const T*>(a) + at[0], *z = static_cast<const T*>(b) + at[1];
     R* y = static_cast<R*>(out) + at[2];
@@ -45,16 +46,22 @@ void zip_rows(const Loop2& loop, const void* a, const void* b, void* out, F f) {
 
 // Integer arithmetic wraps, as the processor's does.
 template <class T>
-using Wrapping = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+using Wrapping = typename std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>,
+                                             std::type_identity<T>>::type;
 
 template <class T>
 bool run_binary(std::string_view op, const Loop2& l, const void* a, const void* b, void* y) {
   using U = Wrapping<T>;
-  if (op == "add") return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) + U(q)); }), true;
-  if (op == "sub") return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) - U(q)); }), true;
-  if (op == "mul") return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) * U(q)); }), true;
-  if (op == "maximum") return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return p != p || p > q ? p : q; }), true;
-  if (op == "minimum") return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return p != p || p < q ? p : q; }), true;
+  if (op == "add")
+    return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) + U(q)); }), true;
+  if (op == "sub")
+    return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) - U(q)); }), true;
+  if (op == "mul")
+    return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return static_cast<T>(U(p) * U(q)); }), true;
+  if (op == "maximum")
+    return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return p != p || p > q ? p : q; }), true;
+  if (op == "minimum")
+    return zip_rows<T, T>(l, a, b, y, [](T p, T q) { return p != p || p < q ? p : q; }), true;
   if (op == "eq") return zip_rows<T, bool>(l, a, b, y, [](T p, T q) { return p == q; }), true;
   if (op == "ne") return zip_rows<T, bool>(l, a, b, y, [](T p, T q) { return p != q; }), true;
   if (op == "lt") return zip_rows<T, bool>(l, a, b, y, [](T p, T q) { return p < q; }), true;
@@ -68,12 +75,19 @@ bool run_binary(std::string_view op, const Loop2& l, const void* a, const void* 
 template <class T>
 bool run_unary(std::string_view op, const Loop1& l, double value, const void* a, void* y) {
   using U = Wrapping<T>;
-  const T v = std::is_integral_v<T> ? static_cast<T>(static_cast<int64_t>(value)) : static_cast<T>(value);
-  if (op == "neg") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(0) - U(p)); }), true;
-  if (op == "abs") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(p < 0 ? U(0) - U(p) : U(p)); }), true;
-  if (op == "square") return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(p) * U(p)); }), true;
-  if (op == "add_scalar") return map_rows<T, T>(l, a, y, [v](T p) { return static_cast<T>(U(p) + U(v)); }), true;
-  if (op == "mul_scalar") return map_rows<T, T>(l, a, y, [v](T p) { return static_cast<T>(U(p) * U(v)); }), true;
+  const T v =
+      std::is_integral_v<T> ? static_cast<T>(static_cast<int64_t>(value)) : static_cast<T>(value);
+  if (op == "neg")
+    return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(0) - U(p)); }), true;
+  if (op == "abs")
+    return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(p < 0 ? U(0) - U(p) : U(p)); }),
+           true;
+  if (op == "square")
+    return map_rows<T, T>(l, a, y, [](T p) { return static_cast<T>(U(p) * U(p)); }), true;
+  if (op == "add_scalar")
+    return map_rows<T, T>(l, a, y, [v](T p) { return static_cast<T>(U(p) + U(v)); }), true;
+  if (op == "mul_scalar")
+    return map_rows<T, T>(l, a, y, [v](T p) { return static_cast<T>(U(p) * U(v)); }), true;
   if constexpr (std::is_floating_point_v<T>) {
     if (op == "sqrt") return map_rows<T, T>(l, a, y, [](T p) { return std::sqrt(p); }), true;
     if (op == "exp") return map_rows<T, T>(l, a, y, [](T p) { return std::exp(p); }), true;
@@ -97,14 +111,17 @@ bool with_type(DType t, F f) {
     default: return false;
   }
 }
-bool here(DType t) { return t == DType::f64 || t == DType::i32 || t == DType::i64 || t == DType::u8 || t == DType::i8; }
+bool here(DType t) {
+  return t == DType::f64 || t == DType::i32 || t == DType::i64 || t == DType::u8 || t == DType::i8;
+}
 
 // Floats are cut off and limited to what an integer holds, NaN is 0; integers keep their low bits.
 template <class R, class T>
 R converted(T value) {
   if constexpr (std::is_same_v<R, bool>) return value != 0;
   else if constexpr (std::is_floating_point_v<T> && std::is_integral_v<R>) {
-    constexpr T low = static_cast<T>(std::numeric_limits<R>::min()), high = static_cast<T>(std::numeric_limits<R>::max());
+    constexpr T low = static_cast<T>(std::numeric_limits<R>::min()),
+                high = static_cast<T>(std::numeric_limits<R>::max());
     if (!(value == value)) return 0;
     if (value <= low) return std::numeric_limits<R>::min();
     return value >= high ? std::numeric_limits<R>::max() : static_cast<R>(value);
@@ -124,7 +141,8 @@ bool run_cast(DType from, DType to, const Loop1& l, const void* a, void* y) {
 
 template <class T>
 void run_where(const Loop3& loop, const void* const* in, void* out) {
-  const int64_t sc = loop.strides[0].back(), sa = loop.strides[1].back(), sb = loop.strides[2].back(), so = loop.strides[3].back();
+  const int64_t sc = loop.strides[0].back(), sa = loop.strides[1].back(),
+                sb = loop.strides[2].back(), so = loop.strides[3].back();
   loop.each_row([&](const std::array<int64_t, 4>& at, int64_t n) {
     const auto* c = static_cast<const uint8_t*>(in[0]) + at[0];
     const T *a = static_cast<const T*>(in[1]) + at[1], *b = static_cast<const T*>(in[2]) + at[2];
@@ -148,7 +166,8 @@ StridedLoop<N> loop_of(const OpCall& call) {
 }
 
 bool is_binary(std::string_view op) {
-  for (std::string_view known : {"add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "div"})
+  for (std::string_view known :
+       {"add", "sub", "mul", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "div"})
     if (op == known) return true;
   return false;
 }
@@ -171,13 +190,16 @@ class WholePlan : public Plan {
   void launch(const Launch& args) const override {
     void* y = args.outputs[0];
     const std::string_view op = call_->op->name;
-    if (op == "cast") return void(run_cast(call_->dtype(), call_->out().dtype, one_, args.inputs[0], y));
-    with_type(call_->out().dtype == DType::boolean ? call_->dtype() : call_->out().dtype, [&](auto type) {
-      using T = decltype(type);
-      if (op == "where") return run_where<T>(three_, args.inputs, y), true;
-      if (call_->inputs.size() == 2) return run_binary<T>(op, two_, args.inputs[0], args.inputs[1], y);
-      return run_unary<T>(op, one_, value_, args.inputs[0], y);
-    });
+    if (op == "cast")
+      return void(run_cast(call_->dtype(), call_->out().dtype, one_, args.inputs[0], y));
+    with_type(call_->out().dtype == DType::boolean ? call_->dtype() : call_->out().dtype,
+              [&](auto type) {
+                using T = decltype(type);
+                if (op == "where") return run_where<T>(three_, args.inputs, y), true;
+                if (call_->inputs.size() == 2)
+                  return run_binary<T>(op, two_, args.inputs[0], args.inputs[1], y);
+                return run_unary<T>(op, one_, value_, args.inputs[0], y);
+              });
   }
 
  private:
@@ -208,7 +230,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   return std::make_unique<WholePlan>(call);
 }
 
-// ---- reductions -------------------------------------------------------------------------------------
+// ---- reductions
+// -------------------------------------------------------------------------------------
 
 enum class Fold { sum, max, min };
 
@@ -224,14 +247,19 @@ class FoldPlan : public Plan {
       if (std::find(axes.begin(), axes.end(), d) != axes.end()) continue;
       to[d] = step, step *= call.shape()[d];
     }
-    dims_ = call.shape(), from_ = call.in(0).layout.strides, to_ = to, offset_ = call.in(0).layout.offset;
+    dims_ = call.shape(), from_ = call.in(0).layout.strides, to_ = to,
+    offset_ = call.in(0).layout.offset;
   }
   void launch(const Launch& args) const override {
     with_type(dtype_, [&](auto type) {
       using T = decltype(type);
       if (fold_ == Fold::sum) run<T>(args, T(0), [](T a, T b) { return static_cast<T>(a + b); });
-      else if (fold_ == Fold::max) run<T>(args, std::numeric_limits<T>::lowest(), [](T a, T b) { return b != b || b > a ? b : a; });
-      else run<T>(args, std::numeric_limits<T>::max(), [](T a, T b) { return b != b || b < a ? b : a; });
+      else if (fold_ == Fold::max)
+        run<T>(args, std::numeric_limits<T>::lowest(),
+               [](T a, T b) { return b != b || b > a ? b : a; });
+      else
+        run<T>(args, std::numeric_limits<T>::max(),
+               [](T a, T b) { return b != b || b < a ? b : a; });
       return true;
     });
   }
@@ -249,7 +277,8 @@ class FoldPlan : public Plan {
     while (true) {
       int64_t a = 0, b = 0;
       for (int d = 0; d < last; ++d) a += where[d] * from_[d], b += where[d] * to_[d];
-      for (int64_t i = 0; i < dims_[last]; ++i) y[b + i * to_[last]] = f(y[b + i * to_[last]], x[a + i * from_[last]]);
+      for (int64_t i = 0; i < dims_[last]; ++i)
+        y[b + i * to_[last]] = f(y[b + i * to_[last]], x[a + i * from_[last]]);
       int d = last - 1;
       while (d >= 0 && ++where[d] == dims_[d]) where[d--] = 0;
       if (d < 0) return;
@@ -272,7 +301,11 @@ std::unique_ptr<Plan> prepare_fold(const OpCall& call) {
 
 }  // namespace
 
-Family whole_family() { return {"whole", supports, prepare, [](const OpCall&, int) { return true; }}; }
-Family fold_family() { return {"fold", folds, prepare_fold, [](const OpCall&, int) { return true; }}; }
+Family whole_family() {
+  return {"whole", supports, prepare, [](const OpCall&, int) { return true; }};
+}
+Family fold_family() {
+  return {"fold", folds, prepare_fold, [](const OpCall&, int) { return true; }};
+}
 
 }  // namespace cairn::cpu

@@ -31,73 +31,87 @@ inline bool has_bf16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16
 
 #if DNNL_VERSION_MAJOR >= 3
 
-inline bool is_any(const MemoryDesc& md) { return md.get_format_kind() == dnnl::memory::format_kind::any; }
+inline bool is_any(const MemoryDesc& md) {
+  return md.get_format_kind() == dnnl::memory::format_kind::any;
+}
 
-inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& y,
-                         const ConvGeometry& g) {
-  return trusted(dnnl::convolution_forward::primitive_desc(e, dnnl::prop_kind::forward_training,
-                                                   dnnl::algorithm::convolution_direct, x, w, y, g.stride,
-                                                   g.dilation, g.pad_begin, g.pad_end, user_scratchpad()));
+inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w,
+                         const MemoryDesc& y, const ConvGeometry& g) {
+  return trusted(dnnl::convolution_forward::primitive_desc(
+      e, dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, w, y, g.stride,
+      g.dilation, g.pad_begin, g.pad_end, user_scratchpad()));
 }
-inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& bias,
-                       const MemoryDesc& y, const ConvGeometry& g, const dnnl::primitive_attr& attr) {
-  return trusted(dnnl::convolution_forward::primitive_desc(e, dnnl::prop_kind::forward_inference,
-                                                   dnnl::algorithm::convolution_direct, x, w, bias, y, g.stride,
-                                                   g.dilation, g.pad_begin, g.pad_end, attr));
+inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w,
+                       const MemoryDesc& bias, const MemoryDesc& y, const ConvGeometry& g,
+                       const dnnl::primitive_attr& attr) {
+  return trusted(dnnl::convolution_forward::primitive_desc(
+      e, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, w, bias, y,
+      g.stride, g.dilation, g.pad_begin, g.pad_end, attr));
 }
-inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0); }
+inline void append_relu(dnnl::post_ops& ops) {
+  ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
+}
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
-                               const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
-                               const MemoryDesc& hint_w, const MemoryDesc& hint_y) {
+                               const MemoryDesc& dy, const ConvGeometry& g,
+                               const MemoryDesc& hint_x, const MemoryDesc& hint_w,
+                               const MemoryDesc& hint_y) {
   return trusted(dnnl::convolution_backward_data::primitive_desc(
-      e, dnnl::algorithm::convolution_direct, dx, w, dy, g.stride, g.dilation, g.pad_begin, g.pad_end,
-      conv_forward(e, hint_x, hint_w, hint_y, g), user_scratchpad()));
+      e, dnnl::algorithm::convolution_direct, dx, w, dy, g.stride, g.dilation, g.pad_begin,
+      g.pad_end, conv_forward(e, hint_x, hint_w, hint_y, g), user_scratchpad()));
 }
 inline auto conv_backward_weights(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& dw,
-                                  const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
-                                  const MemoryDesc& hint_w, const MemoryDesc& hint_y) {
+                                  const MemoryDesc& dy, const ConvGeometry& g,
+                                  const MemoryDesc& hint_x, const MemoryDesc& hint_w,
+                                  const MemoryDesc& hint_y) {
   return trusted(dnnl::convolution_backward_weights::primitive_desc(
-      e, dnnl::algorithm::convolution_direct, x, dw, dy, g.stride, g.dilation, g.pad_begin, g.pad_end,
-      conv_forward(e, hint_x, hint_w, hint_y, g), user_scratchpad()));
+      e, dnnl::algorithm::convolution_direct, x, dw, dy, g.stride, g.dilation, g.pad_begin,
+      g.pad_end, conv_forward(e, hint_x, hint_w, hint_y, g), user_scratchpad()));
 }
-inline auto matmul(const dnnl::engine& e, const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& y) {
+inline auto matmul(const dnnl::engine& e, const MemoryDesc& a, const MemoryDesc& b,
+                   const MemoryDesc& y) {
   return dnnl::matmul::primitive_desc(e, a, b, y, user_scratchpad());
 }
 
 #else
 
-inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& y,
-                         const ConvGeometry& g) {
+inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w,
+                         const MemoryDesc& y, const ConvGeometry& g) {
   const dnnl::convolution_forward::desc d(dnnl::prop_kind::forward_training,
-                                          dnnl::algorithm::convolution_direct, x, w, y, g.stride, g.dilation,
-                                          g.pad_begin, g.pad_end);
+                                          dnnl::algorithm::convolution_direct, x, w, y, g.stride,
+                                          g.dilation, g.pad_begin, g.pad_end);
   return trusted(dnnl::convolution_forward::primitive_desc(d, user_scratchpad(), e));
 }
-inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w, const MemoryDesc& bias,
-                       const MemoryDesc& y, const ConvGeometry& g, const dnnl::primitive_attr& attr) {
+inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w,
+                       const MemoryDesc& bias, const MemoryDesc& y, const ConvGeometry& g,
+                       const dnnl::primitive_attr& attr) {
   const dnnl::convolution_forward::desc d(dnnl::prop_kind::forward_inference,
-                                          dnnl::algorithm::convolution_direct, x, w, bias, y, g.stride,
-                                          g.dilation, g.pad_begin, g.pad_end);
+                                          dnnl::algorithm::convolution_direct, x, w, bias, y,
+                                          g.stride, g.dilation, g.pad_begin, g.pad_end);
   return trusted(dnnl::convolution_forward::primitive_desc(d, attr, e));
 }
-inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0); }
+inline void append_relu(dnnl::post_ops& ops) {
+  ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+}
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
-                               const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
-                               const MemoryDesc& hint_w, const MemoryDesc& hint_y) {
-  const dnnl::convolution_backward_data::desc d(dnnl::algorithm::convolution_direct, dx, w, dy, g.stride,
-                                                g.dilation, g.pad_begin, g.pad_end);
-  return trusted(dnnl::convolution_backward_data::primitive_desc(d, user_scratchpad(), e,
-                                                         conv_forward(e, hint_x, hint_w, hint_y, g)));
+                               const MemoryDesc& dy, const ConvGeometry& g,
+                               const MemoryDesc& hint_x, const MemoryDesc& hint_w,
+                               const MemoryDesc& hint_y) {
+  const dnnl::convolution_backward_data::desc d(dnnl::algorithm::convolution_direct, dx, w, dy,
+                                                g.stride, g.dilation, g.pad_begin, g.pad_end);
+  return trusted(dnnl::convolution_backward_data::primitive_desc(
+      d, user_scratchpad(), e, conv_forward(e, hint_x, hint_w, hint_y, g)));
 }
 inline auto conv_backward_weights(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& dw,
-                                  const MemoryDesc& dy, const ConvGeometry& g, const MemoryDesc& hint_x,
-                                  const MemoryDesc& hint_w, const MemoryDesc& hint_y) {
-  const dnnl::convolution_backward_weights::desc d(dnnl::algorithm::convolution_direct, x, dw, dy, g.stride,
-                                                   g.dilation, g.pad_begin, g.pad_end);
-  return trusted(dnnl::convolution_backward_weights::primitive_desc(d, user_scratchpad(), e,
-                                                            conv_forward(e, hint_x, hint_w, hint_y, g)));
+                                  const MemoryDesc& dy, const ConvGeometry& g,
+                                  const MemoryDesc& hint_x, const MemoryDesc& hint_w,
+                                  const MemoryDesc& hint_y) {
+  const dnnl::convolution_backward_weights::desc d(dnnl::algorithm::convolution_direct, x, dw, dy,
+                                                   g.stride, g.dilation, g.pad_begin, g.pad_end);
+  return trusted(dnnl::convolution_backward_weights::primitive_desc(
+      d, user_scratchpad(), e, conv_forward(e, hint_x, hint_w, hint_y, g)));
 }
-inline auto matmul(const dnnl::engine& e, const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& y) {
+inline auto matmul(const dnnl::engine& e, const MemoryDesc& a, const MemoryDesc& b,
+                   const MemoryDesc& y) {
   return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, y), user_scratchpad(), e);
 }
 

@@ -1,6 +1,6 @@
-// Matrix product by Cairn's own kernels (gemm/, gemv/), with what is added to it; bf16's tiny and batched ones by oneDNN. Operands are
-// read through their strides where one of the two matrix dimensions lies dense (so a transposed view costs no copy), batches are
-// spread over the threads.
+// Matrix product by Cairn's own kernels (gemm/, gemv/), with what is added to it; bf16's tiny and
+// batched ones by oneDNN. Operands are read through their strides where one of the two matrix
+// dimensions lies dense (so a transposed view costs no copy), batches are spread over the threads.
 #include <algorithm>
 
 #include "cairn/backend/cpu/families.h"
@@ -46,7 +46,8 @@ Batch batch_of(const OpCall& call) {
     if (size == 1) continue;
     const int64_t a = call.shape(0)[d] == 1 ? 0 : call.in(0).layout.strides[d];
     const int64_t b = call.shape(1)[d] == 1 ? 0 : call.in(1).layout.strides[d];
-    const bool merges = !batch.sizes.empty() && batch.a.back() == a * size && batch.b.back() == b * size;
+    const bool merges =
+        !batch.sizes.empty() && batch.a.back() == a * size && batch.b.back() == b * size;
     if (merges) batch.sizes.back() *= size, batch.a.back() = a, batch.b.back() = b;
     else batch.sizes.push_back(size), batch.a.push_back(a), batch.b.push_back(b);
   }
@@ -97,9 +98,12 @@ class MatmulPlan : public Plan {
   static constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
 
   static GemmOperand operand(const float* data, const MatrixRead& read) {
-    return read.order == 'N' ? GemmOperand{data, read.leading, 1} : GemmOperand{data, 1, read.leading};
+    return read.order == 'N' ? GemmOperand{data, read.leading, 1}
+                             : GemmOperand{data, 1, read.leading};
   }
-  static const float* added(const Launch& args, int input) { return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]); }
+  static const float* added(const Launch& args, int input) {
+    return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
+  }
 
   // As many products as there are threads, or more: each is one thread's.
   void plan_workspace() {
@@ -142,14 +146,16 @@ class MatmulPlan : public Plan {
 // bf16 by Cairn's own kernel: one product that is not tiny.
 class MatmulBf16Plan : public Plan {
  public:
-  explicit MatmulBf16Plan(const OpCall& call) : a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
+  explicit MatmulBf16Plan(const OpCall& call)
+      : a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
     const int rank = call.rank();
     shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
     const MatrixRead a = read_of(call.in(0)), b = read_of(call.in(1));
     const Batch batch = batch_of(call);
     a_ = operand(nullptr, a), b_ = operand(nullptr, b);
     // A matrix on the right that all of the batch shares: one tall product.
-    const bool tall = batch.sizes.size() == 1 && batch.b[0] == 0 && a.order == 'N' && batch.a[0] == shape_.m * a.leading;
+    const bool tall = batch.sizes.size() == 1 && batch.b[0] == 0 && a.order == 'N' &&
+                      batch.a[0] == shape_.m * a.leading;
     if (tall) shape_.m *= batch.sizes[0];
     fits_ = (tall || batch.count() == 1) && has_gemm_bf16() && gemm_pays(shape_);
     wide_ = call.out().dtype == DType::f32;
@@ -162,13 +168,17 @@ class MatmulBf16Plan : public Plan {
     Bf16Operand a = a_, b = b_;
     a.data = static_cast<const uint16_t*>(args.inputs[0]) + a_offset_;
     b.data = static_cast<const uint16_t*>(args.inputs[1]) + b_offset_;
-    const auto added = [&](int input) { return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]); };
-    gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)}, args.outputs[0], wide_, shape_.n, args.workspace);
+    const auto added = [&](int input) {
+      return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
+    };
+    gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)}, args.outputs[0], wide_,
+              shape_.n, args.workspace);
   }
 
  private:
   static Bf16Operand operand(const void* data, const MatrixRead& read) {
-    return read.order == 'N' ? Bf16Operand{data, false, read.leading, 1} : Bf16Operand{data, false, 1, read.leading};
+    return read.order == 'N' ? Bf16Operand{data, false, read.leading, 1}
+                             : Bf16Operand{data, false, 1, read.leading};
   }
   int64_t a_offset_, b_offset_;
   GemmShape shape_;
@@ -181,8 +191,11 @@ class MatmulBf16Plan : public Plan {
 class MatmulPrimitivePlan : public Plan {
  public:
   explicit MatmulPrimitivePlan(const OpCall& call)
-      : threads_(num_threads()), a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
-    const auto a = onednn::describe(call.in(0)), b = onednn::describe(call.in(1)), y = onednn::describe(call.out());
+      : threads_(num_threads()),
+        a_offset_(call.in(0).layout.offset),
+        b_offset_(call.in(1).layout.offset) {
+    const auto a = onednn::describe(call.in(0)), b = onednn::describe(call.in(1)),
+               y = onednn::describe(call.out());
     onednn::ThreadScope scope(threads_);
     product_ = onednn::Primitive(onednn::matmul(onednn::engine(), a, b, y));
     product_.add(DNNL_ARG_SRC, a), product_.add(DNNL_ARG_WEIGHTS, b), product_.add(DNNL_ARG_DST, y);
@@ -207,7 +220,8 @@ class MatmulPrimitivePlan : public Plan {
 bool supports(const OpCall& call) {
   if (is_op(call, "matmul")) return is_f32_or_narrow(call.dtype());
   if (!is_op(call, "matmul_add") || call.rank() != 2) return false;
-  const bool bf16 = call.dtype() == DType::bf16 && call.out().dtype == DType::f32 && onednn::has_bf16_products() && has_gemm_bf16();
+  const bool bf16 = call.dtype() == DType::bf16 && call.out().dtype == DType::f32 &&
+                    onednn::has_bf16_products() && has_gemm_bf16();
   if (call.dtype() != DType::f32 && !bf16) return false;
   return gemm_pays({call.shape(0)[0], call.shape(1)[1], call.shape(0)[1]});
 }
@@ -235,7 +249,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 }  // namespace
 
 Family matmul_family() {
-  return {"matmul", supports, prepare, [](const OpCall& call, int input) { return input < 2 && readable(call.in(input)); }};
+  return {"matmul", supports, prepare,
+          [](const OpCall& call, int input) { return input < 2 && readable(call.in(input)); }};
 }
 
 }  // namespace cairn::cpu

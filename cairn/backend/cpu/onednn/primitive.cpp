@@ -50,8 +50,8 @@ dnnl::stream& stream() {
 }
 
 bool has_type(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16 || dtype == DType::i32 ||
-         dtype == DType::i8 || dtype == DType::u8;
+  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16 ||
+         dtype == DType::i32 || dtype == DType::i8 || dtype == DType::u8;
 }
 dnnl::memory::data_type type_of(DType dtype) {
   using Type = dnnl::memory::data_type;
@@ -69,10 +69,12 @@ dnnl::memory::data_type type_of(DType dtype) {
 MemoryDesc describe(const TensorDesc& desc, int64_t groups) {
   const Dims dims = dims_of(desc, groups);
   if (desc.layout.blocked())
-    return MemoryDesc(dims, type_of(desc.dtype), tag_of(desc.layout, desc.shape.ssize() - 2, groups > 1));
+    return MemoryDesc(dims, type_of(desc.dtype),
+                      tag_of(desc.layout, desc.shape.ssize() - 2, groups > 1));
   Dims strides;
   if (groups > 1) strides = {desc.layout.strides[0] * dims[1], desc.layout.strides[0]};
-  for (int d = groups > 1 ? 1 : 0; d < desc.shape.ssize(); ++d) strides.push_back(desc.layout.strides[d]);
+  for (int d = groups > 1 ? 1 : 0; d < desc.shape.ssize(); ++d)
+    strides.push_back(desc.layout.strides[d]);
   return MemoryDesc(dims, type_of(desc.dtype), strides);
 }
 MemoryDesc any_layout(const TensorDesc& desc, int64_t groups) {

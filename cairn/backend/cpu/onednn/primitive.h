@@ -1,4 +1,5 @@
-// Small wrapper types over oneDNN: the engine, descriptions of tensors, and a primitive that is ready to run.
+// Small wrapper types over oneDNN: the engine, descriptions of tensors, and a primitive that is
+// ready to run.
 #pragma once
 #include <unordered_map>
 
@@ -19,7 +20,8 @@ MemoryDesc any_layout(const TensorDesc& desc, int64_t groups = 1);
 dnnl::memory::data_type type_of(DType dtype);
 bool has_type(DType dtype);  // the library knows it
 
-// The library's primitives use this many threads of Cairn's pool while alive (it reads OpenMP's setting).
+// The library's primitives use this many threads of Cairn's pool while alive (it reads OpenMP's
+// setting).
 class ThreadScope {
  public:
   explicit ThreadScope(int threads);
@@ -32,13 +34,14 @@ class ThreadScope {
   int saved_;
 };
 
-// A primitive with its arguments: memory objects are made once, pointers set where they changed. For one
-// thread at a time.
+// A primitive with its arguments: memory objects are made once, pointers set where they changed.
+// For one thread at a time.
 class Primitive {
  public:
   Primitive() = default;
   template <class PrimitiveDesc>
-  explicit Primitive(const PrimitiveDesc& pd) : primitive_(pd.get()), scratch_bytes_(pd.scratchpad_desc().get_size()) {
+  explicit Primitive(const PrimitiveDesc& pd)
+      : primitive_(pd.get()), scratch_bytes_(pd.scratchpad_desc().get_size()) {
     if (scratch_bytes_ > 0) add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc());
   }
   explicit operator bool() const { return static_cast<bool>(primitive_); }

@@ -67,10 +67,9 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
 }  // namespace
 
 Family reorder_family() {
-  return {"reorder", [](const OpCall& call) { return is_op(call, "reorder"); }, prepare,
-          [](const OpCall& call, int) {
-            return !call.out().layout.packed() && readable(call.in(0));
-          }};
+  return {
+      "reorder", [](const OpCall& call) { return is_op(call, "reorder"); }, prepare,
+      [](const OpCall& call, int) { return !call.out().layout.packed() && readable(call.in(0)); }};
 }
 
 }  // namespace cairn::cpu

@@ -27,7 +27,8 @@ PoolShape shape_of(const OpCall& call, Kind kind) {
   s.blocks = (large.shape[1] + s.lanes - 1) / s.lanes;
   s.last_lanes = large.shape[1] - (s.blocks - 1) * s.lanes;
   s.planes = large.shape[0] * s.blocks;
-  const Ints &kernel = call.attrs->ints("kernel"), &stride = call.attrs->ints("stride"), &pads = call.attrs->ints("pads");
+  const Ints &kernel = call.attrs->ints("kernel"), &stride = call.attrs->ints("stride"),
+             &pads = call.attrs->ints("pads");
   const int spatial = kernel.ssize();
   for (int d = 0; d < spatial; ++d) {
     const int to = 3 - spatial + d;
@@ -44,9 +45,8 @@ class PoolPlan : public Plan {
   void launch(const Launch& args) const override {
     constexpr int64_t kWorthAThread = 16 << 10;
     const int64_t work = (shape_.in_places() + shape_.out_places()) * shape_.lanes;
-    parallel_for(shape_.planes, std::max<int64_t>(1, kWorthAThread / work), [&](int64_t first, int64_t last) {
-      run(args, first, last);
-    });
+    parallel_for(shape_.planes, std::max<int64_t>(1, kWorthAThread / work),
+                 [&](int64_t first, int64_t last) { run(args, first, last); });
   }
 
  private:
@@ -54,9 +54,14 @@ class PoolPlan : public Plan {
     const auto* x = static_cast<const float*>(args.inputs[0]);
     auto* y = static_cast<float*>(args.outputs[0]);
     switch (kind_) {
-      case Kind::max: return max_pool(shape_, x, y, static_cast<int32_t*>(args.outputs[1]), first, last);
-      case Kind::scatter: return max_pool_scatter(shape_, x, static_cast<const int32_t*>(args.inputs[1]), y, first, last);
-      case Kind::pick: return max_pool_pick(shape_, x, static_cast<const int32_t*>(args.inputs[1]), y, first, last);
+      case Kind::max:
+        return max_pool(shape_, x, y, static_cast<int32_t*>(args.outputs[1]), first, last);
+      case Kind::scatter:
+        return max_pool_scatter(shape_, x, static_cast<const int32_t*>(args.inputs[1]), y, first,
+                                last);
+      case Kind::pick:
+        return max_pool_pick(shape_, x, static_cast<const int32_t*>(args.inputs[1]), y, first,
+                             last);
       case Kind::avg: return avg_pool(shape_, x, y, first, last);
       case Kind::spread: return avg_pool_spread(shape_, x, y, first, last);
       case Kind::none: return;
@@ -66,7 +71,9 @@ class PoolPlan : public Plan {
   PoolShape shape_;
 };
 
-bool supports(const OpCall& call) { return kind_of(call) != Kind::none && is_f32_or_narrow(call.dtype()); }
+bool supports(const OpCall& call) {
+  return kind_of(call) != Kind::none && is_f32_or_narrow(call.dtype());
+}
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call)) return nullptr;
@@ -75,7 +82,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   for (auto* descs : {&call.inputs, &call.outputs})
     for (const TensorDesc* d : *descs) {
       const bool same = d->layout.kind == first.kind && d->layout.block == first.block;
-      if (!same || !(d->contiguous() || d->layout.kind == LayoutKind::channel_block)) return nullptr;
+      if (!same || !(d->contiguous() || d->layout.kind == LayoutKind::channel_block))
+        return nullptr;
     }
   if (call.dtype() != DType::f32) return widened(call, prepare);
   return std::make_unique<PoolPlan>(call, kind_of(call));

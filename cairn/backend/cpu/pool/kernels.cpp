@@ -47,13 +47,15 @@ HWY_INLINE void each_place(const PoolShape& s, Span depth, Span rows, Span colum
 
 HWY_INLINE float share(const PoolShape& s, Span depth, Span rows, Span columns) {
   const int64_t count = s.count_padding ? s.kernel[0] * s.kernel[1] * s.kernel[2]
-                                        : (depth.end - depth.begin) * (rows.end - rows.begin) * (columns.end - columns.begin);
+                                        : (depth.end - depth.begin) * (rows.end - rows.begin) *
+                                              (columns.end - columns.begin);
   return 1.0f / static_cast<float>(count);
 }
 
 // The first of the largest; NaN wins.
 template <class D>
-HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows, Span columns, float* y, int32_t* index) {
+HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows,
+                           Span columns, float* y, int32_t* index) {
   const hn::RebindToSigned<D> di;
   const int64_t start = (depth.begin * s.in[1] + rows.begin) * s.in[2] + columns.begin;
   auto best = hn::LoadU(d, x + start * s.lanes);
@@ -73,13 +75,17 @@ HWY_INLINE void max_plane(const PoolShape& s, D d, const float* x, float* y, int
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
     for (int64_t l = 0; l < s.lanes; l += step)
-      max_window(s, d, x + l, depth, rows, columns, y + place * s.lanes + l, index + place * s.lanes + l);
+      max_window(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
+                 index + place * s.lanes + l);
   });
 }
 
-HWY_INLINE bool is_ragged(const PoolShape& s, int64_t plane) { return s.last_lanes != s.lanes && plane % s.blocks == s.blocks - 1; }
+HWY_INLINE bool is_ragged(const PoolShape& s, int64_t plane) {
+  return s.last_lanes != s.lanes && plane % s.blocks == s.blocks - 1;
+}
 
-void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first, int64_t last) {
+void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
+                     int64_t last) {
   for (int64_t p = first; p < last; ++p) {
     const float* from = x + p * s.in_places() * s.lanes;
     float* to = y + p * s.out_places() * s.lanes;
@@ -100,7 +106,8 @@ HWY_INLINE void avg_plane(const PoolShape& s, D d, const float* x, float* y) {
     const auto scale = hn::Set(d, share(s, depth, rows, columns));
     for (int64_t l = 0; l < s.lanes; l += step) {
       auto sum = hn::Zero(d);
-      each_place(s, depth, rows, columns, [&](int64_t from) { sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l)); });
+      each_place(s, depth, rows, columns,
+                 [&](int64_t from) { sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l)); });
       hn::StoreU(hn::Mul(sum, scale), d, y + place * s.lanes + l);
     }
   });
@@ -130,7 +137,8 @@ HWY_INLINE void spread_plane(const PoolShape& s, D d, const float* g, float* gx)
     }
   });
 }
-void avg_pool_spread_planes(const PoolShape& s, const float* g, float* gx, int64_t first, int64_t last) {
+void avg_pool_spread_planes(const PoolShape& s, const float* g, float* gx, int64_t first,
+                            int64_t last) {
   for (int64_t p = first; p < last; ++p) {
     const float* from = g + p * s.out_places() * s.lanes;
     float* to = gx + p * s.in_places() * s.lanes;
@@ -150,7 +158,8 @@ HWY_EXPORT(max_pool_planes);
 HWY_EXPORT(avg_pool_planes);
 HWY_EXPORT(avg_pool_spread_planes);
 
-void max_pool(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first, int64_t last) {
+void max_pool(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
+              int64_t last) {
   HWY_DYNAMIC_DISPATCH(max_pool_planes)(s, x, y, index, first, last);
 }
 void avg_pool(const PoolShape& s, const float* x, float* y, int64_t first, int64_t last) {
@@ -160,20 +169,24 @@ void avg_pool_spread(const PoolShape& s, const float* g, float* gx, int64_t firs
   HWY_DYNAMIC_DISPATCH(avg_pool_spread_planes)(s, g, gx, first, last);
 }
 
-void max_pool_scatter(const PoolShape& s, const float* g, const int32_t* index, float* gx, int64_t first, int64_t last) {
+void max_pool_scatter(const PoolShape& s, const float* g, const int32_t* index, float* gx,
+                      int64_t first, int64_t last) {
   const int64_t outs = s.out_places() * s.lanes, ins = s.in_places() * s.lanes;
   for (int64_t p = first; p < last; ++p) {
     float* target = gx + p * ins;
     std::memset(target, 0, sizeof(float) * static_cast<size_t>(ins));
     for (int64_t o = 0; o < outs; o += s.lanes)
-      for (int64_t l = 0; l < s.lanes; ++l) target[index[p * outs + o + l] * s.lanes + l] += g[p * outs + o + l];
+      for (int64_t l = 0; l < s.lanes; ++l)
+        target[index[p * outs + o + l] * s.lanes + l] += g[p * outs + o + l];
   }
 }
-void max_pool_pick(const PoolShape& s, const float* x, const int32_t* index, float* y, int64_t first, int64_t last) {
+void max_pool_pick(const PoolShape& s, const float* x, const int32_t* index, float* y,
+                   int64_t first, int64_t last) {
   const int64_t outs = s.out_places() * s.lanes, ins = s.in_places() * s.lanes;
   for (int64_t p = first; p < last; ++p)
     for (int64_t o = 0; o < outs; o += s.lanes)
-      for (int64_t l = 0; l < s.lanes; ++l) y[p * outs + o + l] = x[p * ins + index[p * outs + o + l] * s.lanes + l];
+      for (int64_t l = 0; l < s.lanes; ++l)
+        y[p * outs + o + l] = x[p * ins + index[p * outs + o + l] * s.lanes + l];
 }
 
 }  // namespace cairn::cpu

@@ -8,8 +8,8 @@
 namespace cairn::cpu {
 namespace {
 
-// A physical dim of a layout: which logical dim it is part of, and how many of that dim's elements one
-// step is.
+// A physical dim of a layout: which logical dim it is part of, and how many of that dim's elements
+// one step is.
 struct Part {
   int logical;
   int64_t step;
@@ -31,16 +31,21 @@ std::vector<Part> parts_of(LayoutKind kind, int rank, int block) {
 
 int64_t whole_blocks(int64_t size, int block) { return (size + block - 1) / block * block; }
 
-bool contains(const Ints& list, int64_t value) { return std::find(list.begin(), list.end(), value) != list.end(); }
+bool contains(const Ints& list, int64_t value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
 
 // Copies a tensor between two strided descriptions of the same shape.
 RegionPlan copy_plan(const TensorDesc& from, const TensorDesc& to, int threads) {
   RegionBuilder r(from.shape);
-  r.store(r.load({from.dtype, from.layout.strides, from.layout.offset}), {to.dtype, to.layout.strides, to.layout.offset});
+  r.store(r.load({from.dtype, from.layout.strides, from.layout.offset}),
+          {to.dtype, to.layout.strides, to.layout.offset});
   return RegionPlan(std::move(r.program()), threads);
 }
 
-float number_or_zero(const Attrs& attrs, const char* name) { return static_cast<float>(attrs.number_or(name, 0)); }
+float number_or_zero(const Attrs& attrs, const char* name) {
+  return static_cast<float>(attrs.number_or(name, 0));
+}
 
 }  // namespace
 
@@ -48,18 +53,24 @@ TileCall tile_call_of(const OpDef& op, const Attrs& attrs) {
   const std::string_view name = op.name;
   TileCall call;
   call.fn = find_tile_function(name == "log_sigmoid" ? "logsigmoid" : name);
-  if (name == "clamp") call.p0 = number_or_zero(attrs, "low"), call.p1 = number_or_zero(attrs, "high");
+  if (name == "clamp")
+    call.p0 = number_or_zero(attrs, "low"), call.p1 = number_or_zero(attrs, "high");
   else if (name == "clamp_min") call.p0 = number_or_zero(attrs, "low");
   else if (name == "clamp_max") call.p0 = number_or_zero(attrs, "high");
   else if (name == "leaky_relu") call.p0 = number_or_zero(attrs, "negative_slope");
   else if (name == "elu") call.p0 = number_or_zero(attrs, "alpha");
-  else if (name == "softplus") call.p0 = number_or_zero(attrs, "beta"), call.p1 = number_or_zero(attrs, "threshold");
+  else if (name == "softplus")
+    call.p0 = number_or_zero(attrs, "beta"), call.p1 = number_or_zero(attrs, "threshold");
   else call.p0 = number_or_zero(attrs, "value");
   return call;
 }
 
 RegionComposer::RegionComposer(Shape space, LayoutKind kind, int block, Ints row_axes)
-    : space_(std::move(space)), kind_(kind), block_(block), row_axes_(std::move(row_axes)), builder_({}) {
+    : space_(std::move(space)),
+      kind_(kind),
+      block_(block),
+      row_axes_(std::move(row_axes)),
+      builder_({}) {
   TensorDesc like(DType::f32, space_);
   like.layout.kind = kind_, like.layout.block = block_;
   physical_ = physical_of(like).dims;
@@ -72,7 +83,9 @@ RegionComposer::RegionComposer(Shape space, LayoutKind kind, int block, Ints row
   for (int64_t p : order_) dims.push_back(physical_[p]);
   builder_ = RegionBuilder(dims, row_rank);
   if (!ragged()) return;
-  auto place = [&](int physical) { return static_cast<int>(std::find(order_.begin(), order_.end(), physical) - order_.begin()); };
+  auto place = [&](int physical) {
+    return static_cast<int>(std::find(order_.begin(), order_.end(), physical) - order_.begin());
+  };
   if (kind_ == LayoutKind::channel_block) {
     builder_.program().padding = {place(1), place(physical_.ssize() - 1), space_[1]};
     return;
@@ -81,10 +94,13 @@ RegionComposer::RegionComposer(Shape space, LayoutKind kind, int block, Ints row
   uses_mask_ = true;
   const int64_t rows = whole_blocks(space_[0], block_), columns = whole_blocks(space_[1], block_);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) mask_.push_back(r < space_[0] && c < space_[1] ? 1.0f : 0.0f);
+    for (int64_t c = 0; c < columns; ++c)
+      mask_.push_back(r < space_[0] && c < space_[1] ? 1.0f : 0.0f);
   Ints strides;
   for (int64_t p : order_)
-    strides.push_back(parts[p].logical == 0 ? columns * parts[p].step : parts[p].logical == 1 ? parts[p].step : 0);
+    strides.push_back(parts[p].logical == 0   ? columns * parts[p].step
+                      : parts[p].logical == 1 ? parts[p].step
+                                              : 0);
   mask_register_ = builder_.load({DType::f32, strides});
 }
 
@@ -98,8 +114,10 @@ int RegionComposer::add(Value value) {
   return static_cast<int>(values_.size()) - 1;
 }
 
-// The operand's strides over the program's dims. `left_out`: axes of the space that the tensor lacks.
-bool RegionComposer::operand_of(const TensorDesc& desc, const Ints& left_out, RegionOperand& operand) {
+// The operand's strides over the program's dims. `left_out`: axes of the space that the tensor
+// lacks.
+bool RegionComposer::operand_of(const TensorDesc& desc, const Ints& left_out,
+                                RegionOperand& operand) {
   if (!region_dtype(desc.dtype)) return false;
   const int rank = space_.ssize();
   Ints dim_of(rank, -1);  // the tensor's dimension for each of the space's
@@ -112,7 +130,9 @@ bool RegionComposer::operand_of(const TensorDesc& desc, const Ints& left_out, Re
     for (int d = extra; d < rank; ++d) dim_of[d] = d - extra;
   }
   const bool blocked = desc.layout.blocked();
-  if (blocked && (desc.layout.kind != kind_ || desc.layout.block != block_ || desc.shape.ssize() != rank)) return false;
+  if (blocked &&
+      (desc.layout.kind != kind_ || desc.layout.block != block_ || desc.shape.ssize() != rank))
+    return false;
   for (int d = 0; d < rank; ++d) {
     if (dim_of[d] < 0) continue;
     const int64_t size = desc.shape[dim_of[d]];
@@ -126,7 +146,9 @@ bool RegionComposer::operand_of(const TensorDesc& desc, const Ints& left_out, Re
   operand.strides.clear();
   for (int64_t p : order_) {
     const int64_t from = dim_of[parts[p].logical];
-    operand.strides.push_back(from < 0 ? 0 : blocked ? physical_strides[p] : desc.layout.strides[from] * parts[p].step);
+    operand.strides.push_back(from < 0  ? 0
+                              : blocked ? physical_strides[p]
+                                        : desc.layout.strides[from] * parts[p].step);
   }
   return true;
 }
@@ -145,7 +167,8 @@ bool RegionComposer::needs_staging(const TensorDesc& desc, const RegionOperand& 
 
 namespace {
 // The padded copy: the dims that match blocked ones of the space, rounded up.
-TensorDesc padded_desc(const TensorDesc& desc, const Ints& left_out, const Shape& space, LayoutKind kind, int block) {
+TensorDesc padded_desc(const TensorDesc& desc, const Ints& left_out, const Shape& space,
+                       LayoutKind kind, int block) {
   Shape shape = desc.shape;
   int t = desc.shape.ssize() == space.ssize() ? 0 : -1;
   for (int d = 0; d < space.ssize(); ++d) {
@@ -165,7 +188,9 @@ TensorDesc padded_desc(const TensorDesc& desc, const Ints& left_out, const Shape
 int RegionComposer::input(const TensorDesc& desc) {
   RegionOperand operand;
   if (!operand_of(desc, {}, operand)) return -1;
-  if (builder_.program().inputs.size() + builder_.program().outputs.size() + 2 >= kMaxRegionOperands) return -1;
+  if (builder_.program().inputs.size() + builder_.program().outputs.size() + 2 >=
+      kMaxRegionOperands)
+    return -1;
   if (needs_staging(desc, operand)) {
     TensorDesc padded = padded_desc(desc, {}, space_, kind_, block_);
     TensorDesc view(desc.dtype, desc.shape, padded.layout);
@@ -186,7 +211,8 @@ int RegionComposer::reg_of(int value) {
     std::sort(axes.begin(), axes.end()), std::sort(rows.begin(), rows.end());
     if (!(axes == rows)) return -1;
     int reg = builder_.row_reduce(v.combine, v.reg, v.scale);
-    if (v.truth && v.combine == Combine::sum) reg = builder_.compute("ne", reg, builder_.constant(0));  // a count: any
+    if (v.truth && v.combine == Combine::sum)
+      reg = builder_.compute("ne", reg, builder_.constant(0));  // a count: any
     values_[value].reg = reg;
     values_[value].reduces = false;
   }
@@ -216,9 +242,15 @@ int RegionComposer::apply(const OpDef& op, const Attrs& attrs, std::span<const i
   if (op.is(kReduction)) {
     const int reg = reg_of(arguments[0]);
     if (reg < 0) return -1;
-    const Combine combine = name == "amax" ? Combine::max : name == "amin" || name == "all" ? Combine::min
-                            : name == "prod" ? Combine::prod : Combine::sum;
-    return add({.reg = reg, .reduces = true, .combine = combine, .axes = attrs.ints("axes"), .truth = name == "any" || name == "all"});
+    const Combine combine = name == "amax"                    ? Combine::max
+                            : name == "amin" || name == "all" ? Combine::min
+                            : name == "prod"                  ? Combine::prod
+                                                              : Combine::sum;
+    return add({.reg = reg,
+                .reduces = true,
+                .combine = combine,
+                .axes = attrs.ints("axes"),
+                .truth = name == "any" || name == "all"});
   }
   if (name == "cast") {
     const auto to = static_cast<DType>(attrs.integer("dtype"));
@@ -228,7 +260,8 @@ int RegionComposer::apply(const OpDef& op, const Attrs& attrs, std::span<const i
     return compute("trunc", arguments[0]);
   }
   const TileCall call = tile_call_of(op, attrs);
-  if (!op.is(kElementwise) || !call.fn || call.fn->arity != static_cast<int>(arguments.size())) return -1;
+  if (!op.is(kElementwise) || !call.fn || call.fn->arity != static_cast<int>(arguments.size()))
+    return -1;
   int regs[3] = {-1, -1, -1};
   for (size_t i = 0; i < arguments.size(); ++i)
     if ((regs[i] = reg_of(arguments[i])) < 0) return -1;
@@ -236,7 +269,8 @@ int RegionComposer::apply(const OpDef& op, const Attrs& attrs, std::span<const i
 }
 
 int RegionComposer::masked(int reg, float outside) {
-  return uses_mask_ ? builder_.compute("where", mask_register_, reg, builder_.constant(outside)) : reg;
+  return uses_mask_ ? builder_.compute("where", mask_register_, reg, builder_.constant(outside))
+                    : reg;
 }
 
 bool RegionComposer::output(int value, const TensorDesc& desc, int in_place_of) {
@@ -245,7 +279,8 @@ bool RegionComposer::output(int value, const TensorDesc& desc, int in_place_of) 
   RegionOperand operand;
   const Ints left_out = v.reduces ? v.axes : Ints();
   if (!operand_of(desc, left_out, operand)) return false;
-  if (desc.layout.blocked() && desc.shape[1] != space_[1]) return false;  // nothing here would clear its padding
+  if (desc.layout.blocked() && desc.shape[1] != space_[1])
+    return false;  // nothing here would clear its padding
   const int index = static_cast<int>(builder_.program().outputs.size());
   if (needs_staging(desc, operand)) {
     const TensorDesc padded = padded_desc(desc, left_out, space_, kind_, block_);
@@ -259,7 +294,10 @@ bool RegionComposer::output(int value, const TensorDesc& desc, int in_place_of) 
     return true;
   }
   constexpr float kInfinity = __builtin_huge_valf();
-  const float nothing = v.combine == Combine::sum ? 0 : v.combine == Combine::prod ? 1 : v.combine == Combine::max ? -kInfinity : kInfinity;
+  const float nothing = v.combine == Combine::sum    ? 0
+                        : v.combine == Combine::prod ? 1
+                        : v.combine == Combine::max  ? -kInfinity
+                                                     : kInfinity;
   builder_.reduce_store(v.combine, masked(v.reg, nothing), operand, v.scale);
   return true;
 }
@@ -273,9 +311,11 @@ ComposedRegion RegionComposer::finish(int threads) {
   size_t copy_bytes = region.plan_->workspace_bytes();
   for (const Stage& stage : stages_) {
     const TensorDesc view(stage.desc.dtype, stage.desc.shape, stage.padded.layout);
-    RegionPlan copy = stage.input ? copy_plan(stage.desc, view, threads) : copy_plan(view, stage.desc, threads);
+    RegionPlan copy =
+        stage.input ? copy_plan(stage.desc, view, threads) : copy_plan(view, stage.desc, threads);
     copy_bytes = std::max(copy_bytes, copy.workspace_bytes());
-    (stage.input ? region.staged_inputs_ : region.staged_outputs_).push_back({stage.operand, region.scratch_, std::move(copy)});
+    (stage.input ? region.staged_inputs_ : region.staged_outputs_)
+        .push_back({stage.operand, region.scratch_, std::move(copy)});
     region.scratch_ += (stage.padded.bytes() + 63) / 64 * 64;
   }
   region.workspace_bytes_ = region.scratch_ + copy_bytes;
@@ -283,7 +323,8 @@ ComposedRegion RegionComposer::finish(int threads) {
 }
 
 void ComposedRegion::run(const void* const* inputs, void* const* outputs, void* workspace) const {
-  if (mask_.empty() && staged_inputs_.empty() && staged_outputs_.empty()) return plan_->run(inputs, outputs, workspace);
+  if (mask_.empty() && staged_inputs_.empty() && staged_outputs_.empty())
+    return plan_->run(inputs, outputs, workspace);
   const void* in[kMaxRegionOperands];
   void* out[kMaxRegionOperands];
   char* memory = static_cast<char*>(workspace);

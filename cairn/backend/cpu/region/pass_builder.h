@@ -73,16 +73,16 @@ class PassBuilder {
   RegionProgram program_;
   std::vector<int> sinks_;  // instructions
   std::vector<bool> live_;
-  bool rows_ = false;       // the group is a row
-  int64_t segment_ = 0;     // rows are short, a tile holds several: the length of one
-  int reduction_ = -1;  // one reduce_store among the sinks
+  bool rows_ = false;    // the group is a row
+  int64_t segment_ = 0;  // rows are short, a tile holds several: the length of one
+  int reduction_ = -1;   // one reduce_store among the sinks
   int threads_;
   Geometry geometry_;
   std::vector<RegisterInfo> registers_;
-  std::vector<Placement> order_;       // tile steps, all phases one after the other
-  std::vector<int> first_phase_;       // of each full register
-  std::vector<bool> crossing_;         // registers kept between phases
-  std::vector<int> redirected_;        // register -> output, or -1
+  std::vector<Placement> order_;  // tile steps, all phases one after the other
+  std::vector<int> first_phase_;  // of each full register
+  std::vector<bool> crossing_;    // registers kept between phases
+  std::vector<int> redirected_;   // register -> output, or -1
   int last_phase_ = 0;
   Pass pass_;
 };

@@ -10,7 +10,8 @@
 
 namespace cairn::cpu {
 
-// ---- RegionBuilder --------------------------------------------------------------------------------
+// ---- RegionBuilder
+// --------------------------------------------------------------------------------
 
 RegionBuilder::RegionBuilder(Ints dims, int row_rank) {
   program_.dims = std::move(dims);
@@ -24,18 +25,25 @@ int RegionBuilder::push(RegionInstr instr) {
 
 int RegionBuilder::load(RegionOperand input) {
   program_.inputs.push_back(std::move(input));
-  return push({.code = RegionCode::load, .out = static_cast<int16_t>(registers_++),
+  return push({.code = RegionCode::load,
+               .out = static_cast<int16_t>(registers_++),
                .operand = static_cast<int16_t>(program_.inputs.size() - 1)});
 }
 
 int RegionBuilder::constant(float value) {
-  return push({.code = RegionCode::constant, .out = static_cast<int16_t>(registers_++), .p0 = value});
+  return push(
+      {.code = RegionCode::constant, .out = static_cast<int16_t>(registers_++), .p0 = value});
 }
 
 int RegionBuilder::compute(const TileFunction* fn, int a, int b, int c, float p0, float p1) {
-  return push({.code = RegionCode::compute, .out = static_cast<int16_t>(registers_++),
-               .a = static_cast<int16_t>(a), .b = static_cast<int16_t>(b),
-               .c = static_cast<int16_t>(c), .fn = fn, .p0 = p0, .p1 = p1});
+  return push({.code = RegionCode::compute,
+               .out = static_cast<int16_t>(registers_++),
+               .a = static_cast<int16_t>(a),
+               .b = static_cast<int16_t>(b),
+               .c = static_cast<int16_t>(c),
+               .fn = fn,
+               .p0 = p0,
+               .p1 = p1});
 }
 
 int RegionBuilder::compute(std::string_view fn, int a, int b, int c, float p0, float p1) {
@@ -45,24 +53,31 @@ int RegionBuilder::compute(std::string_view fn, int a, int b, int c, float p0, f
 }
 
 int RegionBuilder::row_reduce(Combine combine, int a, float scale) {
-  return push({.code = RegionCode::row_reduce, .combine = combine,
-               .out = static_cast<int16_t>(registers_++), .a = static_cast<int16_t>(a),
+  return push({.code = RegionCode::row_reduce,
+               .combine = combine,
+               .out = static_cast<int16_t>(registers_++),
+               .a = static_cast<int16_t>(a),
                .scale = scale});
 }
 
 void RegionBuilder::store(int a, RegionOperand output) {
   program_.outputs.push_back(std::move(output));
-  push({.code = RegionCode::store, .a = static_cast<int16_t>(a),
+  push({.code = RegionCode::store,
+        .a = static_cast<int16_t>(a),
         .operand = static_cast<int16_t>(program_.outputs.size() - 1)});
 }
 
 void RegionBuilder::reduce_store(Combine combine, int a, RegionOperand output, float scale) {
   program_.outputs.push_back(std::move(output));
-  push({.code = RegionCode::reduce_store, .combine = combine, .a = static_cast<int16_t>(a),
-        .operand = static_cast<int16_t>(program_.outputs.size() - 1), .scale = scale});
+  push({.code = RegionCode::reduce_store,
+        .combine = combine,
+        .a = static_cast<int16_t>(a),
+        .operand = static_cast<int16_t>(program_.outputs.size() - 1),
+        .scale = scale});
 }
 
-// ---- hash -----------------------------------------------------------------------------------------
+// ---- hash
+// -----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -102,13 +117,14 @@ size_t hash_of(const RegionProgram& program) {
   return hash.state;
 }
 
-// ---- RegionPlan -----------------------------------------------------------------------------------
+// ---- RegionPlan
+// -----------------------------------------------------------------------------------
 
 struct RegionPlan::Impl {
   RegionProgram program;
-  std::vector<float> mask;    // of unpadded channels, when some are padding
+  std::vector<float> mask;  // of unpadded channels, when some are padding
   std::vector<Pass> passes;
-  bool empty = false;         // no point to visit: reductions give their identity
+  bool empty = false;  // no point to visit: reductions give their identity
 };
 
 namespace {

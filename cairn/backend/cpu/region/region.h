@@ -1,18 +1,18 @@
 // Regions: the one engine behind every elementwise, broadcast, reduction, softmax and normalisation
-// computation on the CPU, fused or single. A RegionProgram is plain data: an iteration space, operands
-// described by strides, and a straight-line program in SSA registers. A RegionPlan is that program made
-// ready for a number of threads; running it never allocates.
+// computation on the CPU, fused or single. A RegionProgram is plain data: an iteration space,
+// operands described by strides, and a straight-line program in SSA registers. A RegionPlan is that
+// program made ready for a number of threads; running it never allocates.
 //
 // Meaning: for every point of `dims` the program computes one f32 value a register. `load` reads
-// input[offset + sum(index * stride)], `store` writes likewise. row_reduce combines a register over the
-// innermost `row_rank` dims; every point of the row then sees the result. reduce_store combines a
-// register over all points that share an output element (the dims where the output's stride is 0) and
-// writes scale * result. A `store` to an output with stride 0 in the row dims is allowed for a
+// input[offset + sum(index * stride)], `store` writes likewise. row_reduce combines a register over
+// the innermost `row_rank` dims; every point of the row then sees the result. reduce_store combines
+// a register over all points that share an output element (the dims where the output's stride is 0)
+// and writes scale * result. A `store` to an output with stride 0 in the row dims is allowed for a
 // register that is the same for the whole row.
 //
 // Results do not depend on the number of threads, and a fused program gives the same bits as its
-// instructions run one by one over the same dims (unless allow_fma is set; and in a program of rows,
-// sums over anything but all the leading dims may be added in another order).
+// instructions run one by one over the same dims (unless allow_fma is set; and in a program of
+// rows, sums over anything but all the leading dims may be added in another order).
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -28,10 +28,11 @@ inline constexpr int kMaxRegionRegisters = 128;
 inline constexpr int kMaxRegionOperands = 64;  // inputs and outputs together
 
 struct RegionOperand {
-  DType dtype = DType::f32;  // f32, bf16, f16, i8, u8, i32, i64 or boolean in memory; f32 in registers
-  Ints strides;              // one a dim, in elements; 0: broadcast (input) or reduced (output)
-  int64_t offset = 0;        // of the first element, in elements
-  int in_place_of = -1;      // output: index of the input whose memory it may share, if any
+  DType dtype =
+      DType::f32;        // f32, bf16, f16, i8, u8, i32, i64 or boolean in memory; f32 in registers
+  Ints strides;          // one a dim, in elements; 0: broadcast (input) or reduced (output)
+  int64_t offset = 0;    // of the first element, in elements
+  int in_place_of = -1;  // output: index of the input whose memory it may share, if any
 
   friend bool operator==(const RegionOperand&, const RegionOperand&) = default;
 };
@@ -59,8 +60,8 @@ struct RegionInstr {
   friend bool operator==(const RegionInstr&, const RegionInstr&) = default;
 };
 
-// Channel-blocked tensors: channel = index[block_dim] * dims[lane_dim] + index[lane_dim]. Points with
-// channel >= channels are padding: stores write 0 there, reductions skip them.
+// Channel-blocked tensors: channel = index[block_dim] * dims[lane_dim] + index[lane_dim]. Points
+// with channel >= channels are padding: stores write 0 there, reductions skip them.
 struct ChannelPadding {
   int block_dim = -1;  // -1: no padding
   int lane_dim = -1;
@@ -103,16 +104,20 @@ class RegionBuilder {
   int registers_ = 0;
 };
 
-// A program ready to run. Immutable: may run in several threads at once, each with its own workspace.
+// A program ready to run. Immutable: may run in several threads at once, each with its own
+// workspace.
 class RegionPlan {
  public:
-  // Throws Error when the program is malformed (names the instruction). `threads`: the most it uses.
+  // Throws Error when the program is malformed (names the instruction). `threads`: the most it
+  // uses.
   explicit RegionPlan(RegionProgram program, int threads = 1);
   ~RegionPlan();
   RegionPlan(RegionPlan&&) noexcept;
   RegionPlan& operator=(RegionPlan&&) noexcept;
 
-  size_t workspace_bytes() const { return workspace_bytes_; }  // aligned to 64 bytes; 0: none needed
+  size_t workspace_bytes() const {
+    return workspace_bytes_;
+  }  // aligned to 64 bytes; 0: none needed
   const RegionProgram& program() const;
 
   // One pointer an input and output, to the tensor's memory (the operand's offset is added to it).

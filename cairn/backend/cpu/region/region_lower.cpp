@@ -101,8 +101,8 @@ bool has_channels(const RegionProgram& program, const ChannelPadding& padding,
   return has(padding.block_dim) && has(padding.lane_dim);
 }
 
-// What a padding point counts as: 0 where it lands in an element of its own, which must become 0, and
-// otherwise nothing.
+// What a padding point counts as: 0 where it lands in an element of its own, which must become 0,
+// and otherwise nothing.
 double value_of_padding(const RegionProgram& program, const ChannelPadding& padding,
                         const RegionInstr& instr) {
   if (instr.code == RegionCode::row_reduce) return identity_of(instr.combine);
@@ -135,10 +135,15 @@ void lower_padding(RegionProgram& program, std::vector<float>& mask) {
                                                               instr.code == RegionCode::row_reduce;
     if (leaves) {
       const int16_t outside = next++, selected = next++;
-      code.push_back({.code = RegionCode::constant, .out = outside,
+      code.push_back({.code = RegionCode::constant,
+                      .out = outside,
                       .p0 = static_cast<float>(value_of_padding(program, padding, instr))});
-      code.push_back({.code = RegionCode::compute, .out = selected, .a = mask_register, .b = instr.a,
-                      .c = outside, .fn = find_tile_function("where")});
+      code.push_back({.code = RegionCode::compute,
+                      .out = selected,
+                      .a = mask_register,
+                      .b = instr.a,
+                      .c = outside,
+                      .fn = find_tile_function("where")});
       instr.a = selected;
     }
     code.push_back(instr);
@@ -164,11 +169,15 @@ void lower_empty_reductions(RegionProgram& program) {
   int16_t next = static_cast<int16_t>(register_count(program));
   std::vector<RegionInstr> code;
   const auto scaled = [&](const RegionInstr& instr, int16_t out) {
-    return RegionInstr{.code = RegionCode::compute, .out = out, .a = instr.a,
-                       .fn = find_tile_function("mul_scalar"), .p0 = instr.scale};
+    return RegionInstr{.code = RegionCode::compute,
+                       .out = out,
+                       .a = instr.a,
+                       .fn = find_tile_function("mul_scalar"),
+                       .p0 = instr.scale};
   };
   for (RegionInstr instr : program.code) {
-    if (instr.code == RegionCode::row_reduce && program.row_rank == 0) instr = scaled(instr, instr.out);
+    if (instr.code == RegionCode::row_reduce && program.row_rank == 0)
+      instr = scaled(instr, instr.out);
     if (instr.code == RegionCode::reduce_store) {
       const auto& strides = program.outputs[instr.operand].strides;
       if (std::find(strides.begin(), strides.end(), 0) == strides.end()) {

@@ -89,8 +89,11 @@ void PassBuilder::reductions_to_rows() {
   for (size_t i = 0; i < program_.code.size(); ++i) {
     RegionInstr instr = program_.code[i];
     if (live_[i] && instr.code == RegionCode::reduce_store) {
-      code.push_back({.code = RegionCode::row_reduce, .combine = instr.combine, .out = next,
-                      .a = instr.a, .scale = instr.scale});
+      code.push_back({.code = RegionCode::row_reduce,
+                      .combine = instr.combine,
+                      .out = next,
+                      .a = instr.a,
+                      .scale = instr.scale});
       live.push_back(true);
       instr.code = RegionCode::store;
       instr.a = next++;
@@ -243,7 +246,9 @@ void PassBuilder::expand_small_registers() {
       expands = output.segments || !is_uniform(output.levels);
     }
     if (expands && registers_[instr.a].small) {
-      code.push_back({.code = RegionCode::compute, .out = next, .a = instr.a,
+      code.push_back({.code = RegionCode::compute,
+                      .out = next,
+                      .a = instr.a,
                       .fn = find_tile_function("identity")});
       live.push_back(true);
       instr.a = next++;
@@ -303,8 +308,8 @@ void PassBuilder::size_reductions() {
 }
 
 void PassBuilder::size_workspace() {
-  const int64_t work = pass_.loop_count * pass_.group *
-                       static_cast<int64_t>(std::max<size_t>(1, order_.size() / 3));
+  const int64_t work =
+      pass_.loop_count * pass_.group * static_cast<int64_t>(std::max<size_t>(1, order_.size() / 3));
   const int64_t shares = pass_.reduces ? pass_.tasks : pass_.units;
   pass_.threads = work < kParallelWork ? 1 : static_cast<int>(std::min<int64_t>(threads_, shares));
   // 16 floats between tile buffers: not the same address modulo 4096.

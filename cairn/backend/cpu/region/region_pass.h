@@ -2,9 +2,11 @@
 // outside, and inside them a *group*, the flat range of the innermost dims, cut into tiles.
 //
 //   sweep, no reduction   units are tiles; threads share them out evenly
-//   rows (row_reduce)     the group is a row; phase p of a row runs when the reductions of the phases
+//   rows (row_reduce)     the group is a row; phase p of a row runs when the reductions of the
+//   phases
 //                         before it are known
-//   reduce_store          loop dims are ordered kept dims first; a task is one kept index and one chunk
+//   reduce_store          loop dims are ordered kept dims first; a task is one kept index and one
+//   chunk
 //                         of the reduced units, with accumulators of its own
 #pragma once
 #include <vector>
@@ -14,29 +16,29 @@
 
 namespace cairn::cpu {
 
-inline constexpr int64_t kTile = 1024;           // floats a tile at most: 4 KB, several fit L1
-inline constexpr int64_t kStreamBytes = 48 << 20;   // larger outputs leave no cache to come back to
-inline constexpr int64_t kShortRow = 128;        // a tile holds several rows up to this long
+inline constexpr int64_t kTile = 1024;             // floats a tile at most: 4 KB, several fit L1
+inline constexpr int64_t kStreamBytes = 48 << 20;  // larger outputs leave no cache to come back to
+inline constexpr int64_t kShortRow = 128;          // a tile holds several rows up to this long
 inline constexpr size_t kMaxLoweredRegisters = 512;
-inline constexpr int64_t kUnitsPerFlush = 64;    // f32 accumulators go to f64 totals this often
+inline constexpr int64_t kUnitsPerFlush = 64;  // f32 accumulators go to f64 totals this often
 inline constexpr int64_t kRowBufferBytes = 256 << 10;  // rows kept between phases stay within L2
 
 // How an operand (tensor in memory) is visited by a pass.
 struct PassOperand {
   DType dtype = DType::f32;
   int64_t element_size = 4;
-  int64_t origin = 0;        // bytes
-  Ints outer_strides;        // bytes, one a loop dim
-  Levels levels;             // within the group; without the row when `segments`
-  bool segments = false;     // an output with one value for each of the short rows in a tile
+  int64_t origin = 0;     // bytes
+  Ints outer_strides;     // bytes, one a loop dim
+  Levels levels;          // within the group; without the row when `segments`
+  bool segments = false;  // an output with one value for each of the short rows in a tile
   LoadRun load = nullptr;
   StoreRun store = nullptr;
 };
 
 enum class StepCode : uint8_t {
-  fill_small,   // register = the operand's values at the start of the group, repeated to kTilePeriod
-  fill_tile,    // register = the operand's tile, converted or gathered
-  constant,     // register = p0, small
+  fill_small,  // register = the operand's values at the start of the group, repeated to kTilePeriod
+  fill_tile,   // register = the operand's tile, converted or gathered
+  constant,    // register = p0, small
   compute,
   row_reduce,       // partial result of the tile
   reduce_segments,  // register = each short row's result at all its points
@@ -49,16 +51,16 @@ enum class StepCode : uint8_t {
 struct Step {
   StepCode code;
   Combine combine = Combine::sum;
-  bool small = false;      // compute: kTilePeriod values, not the tile's length
-  bool stream = false;     // store_tile: past the caches
-  bool keep = false;       // fill_tile: the same values in every tile; skip when filled already
-  int16_t operand = -1;    // of the pass
+  bool small = false;    // compute: kTilePeriod values, not the tile's length
+  bool stream = false;   // store_tile: past the caches
+  bool keep = false;     // fill_tile: the same values in every tile; skip when filled already
+  int16_t operand = -1;  // of the pass
   int16_t in[3] = {-1, -1, -1}, out = -1;  // registers
   size_t mask[3] = {kWholeTile, kWholeTile, kWholeTile};
   TileKernel kernel = nullptr;
   float p0 = 0, p1 = 0, scale = 1;
-  int accumulator = -1;    // reduce_store
-  int period = 1;          // fill_small
+  int accumulator = -1;  // reduce_store
+  int period = 1;        // fill_small
 };
 
 // Where a register lives.
@@ -82,7 +84,7 @@ struct MovingRegister {  // its address depends on the tile
 struct Phase {
   std::vector<Step> group_steps;  // once a group, before its tiles
   std::vector<Step> tile_steps;
-  std::vector<Step> reduces;      // the row_reduce steps whose results this phase gives
+  std::vector<Step> reduces;  // the row_reduce steps whose results this phase gives
 };
 
 struct Accumulator {
@@ -96,11 +98,11 @@ struct Accumulator {
 };
 
 struct Pass {
-  Ints loop;                  // sizes; kept ones first when the pass reduces
+  Ints loop;  // sizes; kept ones first when the pass reduces
   int64_t loop_count = 1;
-  int64_t kept_count = 1;     // product of the kept loop dims
+  int64_t kept_count = 1;  // product of the kept loop dims
   int64_t group = 1, tile = 1, tiles = 1;
-  int64_t segment = 0;        // length of the short rows of which a tile holds several, or 0
+  int64_t segment = 0;  // length of the short rows of which a tile holds several, or 0
   bool reduces = false, rows = false, tile_is_kept = false;
   std::vector<PassOperand> operands;  // inputs, then outputs
   std::vector<RegisterHome> homes;
@@ -120,11 +122,13 @@ struct Pass {
   int threads = 1;
   int64_t slot_floats = 0, row_floats = 0;
   size_t thread_bytes = 0, partial_bytes = 0;
-  size_t workspace_bytes() const { return thread_bytes * static_cast<size_t>(threads) + partial_bytes; }
+  size_t workspace_bytes() const {
+    return thread_bytes * static_cast<size_t>(threads) + partial_bytes;
+  }
 };
 
-// Builds the passes of a lowered program (its dims all > 1). A pass's operands are the program's inputs,
-// then its outputs.
+// Builds the passes of a lowered program (its dims all > 1). A pass's operands are the program's
+// inputs, then its outputs.
 std::vector<Pass> make_passes(const RegionProgram& program, int threads);
 
 void run_pass(const Pass& pass, char* const* operands, char* workspace);

@@ -14,9 +14,9 @@ void PassBuilder::reach(int reg, int phase, bool keep_rows, std::vector<bool>& i
   const RegionInstr& instr = program_.code[info.writer];
   if (info.small || included[info.writer]) return;
   const bool known = first_phase_[reg] >= 0 && first_phase_[reg] < phase;
-  const bool in_memory =
-      instr.code == RegionCode::load && pass_.operands[instr.operand].dtype == DType::f32 &&
-      is_contiguous(pass_.operands[instr.operand].levels, pass_.group);
+  const bool in_memory = instr.code == RegionCode::load &&
+                         pass_.operands[instr.operand].dtype == DType::f32 &&
+                         is_contiguous(pass_.operands[instr.operand].levels, pass_.group);
   if (known && !in_memory && keep_rows) {
     crossing_[reg] = true;
     return;
@@ -191,7 +191,7 @@ Step PassBuilder::step_of(int i) const {
       break;
     case RegionCode::store:
       step.operand = static_cast<int16_t>(output_index(instr.operand));
-      step.code = registers_[instr.a].small              ? StepCode::store_point
+      step.code = registers_[instr.a].small               ? StepCode::store_point
                   : pass_.operands[step.operand].segments ? StepCode::store_segments
                                                           : StepCode::store_tile;
       step.stream = step.code == StepCode::store_tile && streams(instr);
@@ -230,8 +230,7 @@ void PassBuilder::emit() {
       home = {Home::operand, instr.operand};
     else if (redirected_[instr.out] >= 0)
       home = {Home::operand, output_index(redirected_[instr.out])};
-    else if (crossing_[instr.out])
-      home = {Home::row, pass_.row_buffers++};
+    else if (crossing_[instr.out]) home = {Home::row, pass_.row_buffers++};
     if (home.home != Home::none)
       pass_.moving.push_back(
           {instr.out, home.home == Home::operand, static_cast<int16_t>(home.index)});
@@ -246,8 +245,8 @@ void PassBuilder::emit() {
     if (step.code == StepCode::row_reduce) phase.reduces.push_back(step);
     if (instr.code == RegionCode::reduce_store) {
       step.accumulator = static_cast<int>(pass_.accumulators.size());
-      pass_.accumulators.push_back({.combine = instr.combine, .scale = instr.scale,
-                                    .operand = output_index(instr.operand)});
+      pass_.accumulators.push_back(
+          {.combine = instr.combine, .scale = instr.scale, .operand = output_index(instr.operand)});
     }
     pass_.streams |= step.stream;
     phase.tile_steps.push_back(step);

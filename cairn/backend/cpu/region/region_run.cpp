@@ -72,7 +72,8 @@ PassRunner::PassRunner(const Pass& pass, char* const* operands, char* workspace,
   run_steps(pass.prologue, 0, 0);
 }
 
-// ---- position in the loops ------------------------------------------------------------------------
+// ---- position in the loops
+// ------------------------------------------------------------------------
 
 void PassRunner::seek(int64_t loop_index) {
   if (loop_index == position_) return;
@@ -100,7 +101,8 @@ void PassRunner::advance() {
   }
 }
 
-// ---- steps ----------------------------------------------------------------------------------------
+// ---- steps
+// ----------------------------------------------------------------------------------------
 
 void PassRunner::fill_small(const Step& step) {
   const PassOperand& operand = pass_.operands[step.operand];
@@ -156,8 +158,8 @@ void PassRunner::run_steps(const std::vector<Step>& steps, int64_t start, int64_
                       reinterpret_cast<float*>(base_[step.operand]) + start);
           break;
         }
-        store_tile(to.store, to.element_size, registers_[step.in[0]], base_[step.operand], to.levels,
-                   start, n);
+        store_tile(to.store, to.element_size, registers_[step.in[0]], base_[step.operand],
+                   to.levels, start, n);
         break;
       }
       case StepCode::store_point:
@@ -203,7 +205,8 @@ void PassRunner::store_segments(const Step& step, int64_t start, int64_t n) {
 inline void PassRunner::run_tile(const Phase& phase, int64_t start, int64_t n) {
   for (const MovingRegister& m : pass_.moving)
     registers_[m.reg] = (m.in_operand ? reinterpret_cast<float*>(base_[m.index])
-                                      : rows_ + m.index * pass_.row_floats) + start;
+                                      : rows_ + m.index * pass_.row_floats) +
+                        start;
   run_steps(phase.tile_steps, start, n);
 }
 
@@ -228,7 +231,8 @@ void PassRunner::run_row(int64_t fold) {
   }
 }
 
-// ---- sweeps ---------------------------------------------------------------------------------------
+// ---- sweeps
+// ---------------------------------------------------------------------------------------
 
 void PassRunner::run_units(int64_t begin, int64_t end) {
   if (begin == end) return;
@@ -254,12 +258,14 @@ void PassRunner::run_units(int64_t begin, int64_t end) {
   }
 }
 
-// ---- reductions -----------------------------------------------------------------------------------
+// ---- reductions
+// -----------------------------------------------------------------------------------
 
 void PassRunner::clear_accumulators() {
   for (const Accumulator& a : pass_.accumulators) {
     std::fill_n(totals_ + a.total_offset, a.width, identity_of(a.combine));
-    std::fill_n(accumulators_ + a.float_offset, a.width, static_cast<float>(identity_of(a.combine)));
+    std::fill_n(accumulators_ + a.float_offset, a.width,
+                static_cast<float>(identity_of(a.combine)));
   }
 }
 
@@ -385,8 +391,8 @@ void run_pass(const Pass& pass, char* const* operands, char* workspace) {
   }
   parallel_region(
       [&](int thread, int threads) {
-        PassRunner runner(pass, operands, workspace + pass.thread_bytes * static_cast<size_t>(thread),
-                          partials);
+        PassRunner runner(pass, operands,
+                          workspace + pass.thread_bytes * static_cast<size_t>(thread), partials);
         run_share(pass, runner, thread, threads);
       },
       pass.threads);

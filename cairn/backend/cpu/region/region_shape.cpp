@@ -13,9 +13,8 @@ int64_t product(const Ints& sizes, int first, int last) {
 void merge_dims(Geometry& g, int first, int last, int barrier) {
   for (int d = last - 2; d >= first; --d) {
     if (d + 1 == barrier) continue;
-    const bool even = std::all_of(g.strides.begin(), g.strides.end(), [&](const Ints& s) {
-      return s[d] == s[d + 1] * g.dims[d + 1];
-    });
+    const bool even = std::all_of(g.strides.begin(), g.strides.end(),
+                                  [&](const Ints& s) { return s[d] == s[d + 1] * g.dims[d + 1]; });
     if (!even) continue;
     g.dims[d + 1] *= g.dims[d];
     g.dims.erase(d);
@@ -49,8 +48,8 @@ bool is_contiguous(const Levels& levels, int64_t group) {
   return levels.ssize() == 1 && levels[0].stride == 1 && levels[0].size == group;
 }
 
-// Tiles are whole steps of the group's first dim where those are short, so that operands without that
-// dim look the same in every tile.
+// Tiles are whole steps of the group's first dim where those are short, so that operands without
+// that dim look the same in every tile.
 int64_t tile_of(const Ints& dims, int group_first, int64_t multiple) {
   const int rank = dims.ssize();
   const int64_t group = product(dims, group_first, rank);
@@ -74,10 +73,11 @@ double sweep_cost(Geometry g, int first, int steps, const std::vector<DType>& dt
   const int rank = g.dims.ssize();
   const int64_t group = product(g.dims, first, rank), loops = product(g.dims, 0, first);
   const int64_t tile = tile_of(g.dims, first, 1);
-  double cost = static_cast<double>(loops) * static_cast<double>(divide_up(group, tile)) * steps * 6;
+  double cost =
+      static_cast<double>(loops) * static_cast<double>(divide_up(group, tile)) * steps * 6;
   for (size_t k = 0; k < g.strides.size(); ++k) {
-    const Levels levels = merged_levels(g.dims.begin() + first, g.strides[k].begin() + first,
-                                        rank - first);
+    const Levels levels =
+        merged_levels(g.dims.begin() + first, g.strides[k].begin() + first, rank - first);
     if (is_uniform(levels) || period_of(levels)) cost += static_cast<double>(loops) * 5;
     else if (is_contiguous(levels, group) && dtypes[k] == DType::f32) continue;
     else if (first > 0 && g.strides[k][first - 1] == 0 && same_in_every_tile(g, g.strides[k], tile))
@@ -85,9 +85,9 @@ double sweep_cost(Geometry g, int first, int steps, const std::vector<DType>& dt
     else if (first == 0 && same_in_every_tile(g, g.strides[k], tile) && tile < group) continue;
     else {
       const Level inner = levels.back();
-      const double each = inner.stride == 1 || inner.stride == 0 ? 0.08
+      const double each = inner.stride == 1 || inner.stride == 0   ? 0.08
                           : is_transposed(levels) && tile == group ? 0.6
-                                                                    : 4;  // a cache line a value
+                                                                   : 4;  // a cache line a value
       cost += static_cast<double>(loops * group) * (each + 4.0 / static_cast<double>(inner.size));
     }
   }
@@ -155,8 +155,8 @@ void shape_sweep(Geometry& g, size_t first_output, int row_rank, int steps,
   if (sweep_cost(rectangles, rectangles.group_first, steps, dtypes) < best) g = rectangles;
 }
 
-// Reductions order their loops by the dims and the reduced set alone, so that the order of summation
-// does not depend on what else is in the program.
+// Reductions order their loops by the dims and the reduced set alone, so that the order of
+// summation does not depend on what else is in the program.
 void shape_reduction(Geometry& g, const std::vector<bool>& reduced, int row_rank, Pass& pass) {
   const int rank = g.dims.ssize();
   int first = rank - row_rank;
@@ -185,7 +185,8 @@ void shape_reduction(Geometry& g, const std::vector<bool>& reduced, int row_rank
   for (int d = first; d < rank; ++d) order.push_back(d);
   permute_dims(g, order);
   pass.tile = std::min(kTile, product(g.dims, first, rank));
-  if (folds && row_rank == 0) pass.tile = std::min(pass.folds * inner, product(g.dims, first, rank));
+  if (folds && row_rank == 0)
+    pass.tile = std::min(pass.folds * inner, product(g.dims, first, rank));
   merge_dims(g, 0, g.group_first, g.kept_loops);
 }
 

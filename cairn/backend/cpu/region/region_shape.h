@@ -1,4 +1,5 @@
-// Chooses the loop nest of a pass: order of the dims, which of them form the group, the tile (internal).
+// Chooses the loop nest of a pass: order of the dims, which of them form the group, the tile
+// (internal).
 #pragma once
 #include <vector>
 
@@ -21,13 +22,13 @@ struct Geometry {
 // barrier - 1 with dim barrier.
 void merge_dims(Geometry& g, int first, int last, int barrier);
 
-bool is_uniform(const Levels& levels);                    // one value
-int period_of(const Levels& levels);                      // of a short piece that repeats, or 0
-bool is_transposed(const Levels& levels);                 // a rectangle, contiguous down its columns
+bool is_uniform(const Levels& levels);     // one value
+int period_of(const Levels& levels);       // of a short piece that repeats, or 0
+bool is_transposed(const Levels& levels);  // a rectangle, contiguous down its columns
 bool is_contiguous(const Levels& levels, int64_t group);  // all of the group, one after the other
 
-// The tile's length: a whole number of steps of the group's first dim where those are short, so that
-// operands without that dim look the same in every tile; else a multiple of `multiple`.
+// The tile's length: a whole number of steps of the group's first dim where those are short, so
+// that operands without that dim look the same in every tile; else a multiple of `multiple`.
 int64_t tile_of(const Ints& dims, int group_first, int64_t multiple);
 
 // Whether every tile of the group sees the same values of an operand.

@@ -63,7 +63,8 @@ HWY_INLINE Vec call(F f, const Params& params, Vs... vs) {
 // Walks an operand in blocks of kTilePeriod values; one that repeats stays where it is.
 class Reader {
  public:
-  Reader(const TileArgs& t, int k) : p_(t.in[k]), step_(t.mask[k] == kWholeTile ? kTilePeriod : 0) {}
+  Reader(const TileArgs& t, int k)
+      : p_(t.in[k]), step_(t.mask[k] == kWholeTile ? kTilePeriod : 0) {}
   HWY_INLINE Vec whole(size_t at) const { return hn::LoadU(D(), p_ + at); }
   HWY_INLINE Vec part(Mask mask, size_t at) const { return hn::MaskedLoad(mask, D(), p_ + at); }
   HWY_INLINE void next_block() { p_ += step_; }
@@ -112,30 +113,41 @@ void run_scalar1(const TileArgs& t) {
 }
 template <class F>
 void run_scalar2(const TileArgs& t) {
-  for (size_t i = 0; i < t.n; ++i)
-    t.out[i] = F()(t.in[0][i & t.mask[0]], t.in[1][i & t.mask[1]]);
+  for (size_t i = 0; i < t.n; ++i) t.out[i] = F()(t.in[0][i & t.mask[0]], t.in[1][i & t.mask[1]]);
 }
 
 // x^p with the exponents that networks use done by arithmetic.
 void run_pow_scalar(const TileArgs& t);
 
 template <class F>
-TileFunction map1(std::string_view name, F) { return {name, 1, run1<F>}; }
+TileFunction map1(std::string_view name, F) {
+  return {name, 1, run1<F>};
+}
 template <class F>
-TileFunction map2(std::string_view name, F) { return {name, 2, run2<F>}; }
+TileFunction map2(std::string_view name, F) {
+  return {name, 2, run2<F>};
+}
 template <class F>
-TileFunction map3(std::string_view name, F) { return {name, 3, run3<F>}; }
+TileFunction map3(std::string_view name, F) {
+  return {name, 3, run3<F>};
+}
 template <class F>
-TileFunction scalar1(std::string_view name, F) { return {name, 1, run_scalar1<F>}; }
+TileFunction scalar1(std::string_view name, F) {
+  return {name, 1, run_scalar1<F>};
+}
 template <class F>
-TileFunction scalar2(std::string_view name, F) { return {name, 2, run_scalar2<F>}; }
+TileFunction scalar2(std::string_view name, F) {
+  return {name, 2, run_scalar2<F>};
+}
 
 HWY_INLINE Vec zero() { return hn::Zero(D()); }
 HWY_INLINE Vec number(float value) { return hn::Set(D(), value); }
 HWY_INLINE Vec flag(Mask m) { return hn::IfThenElseZero(m, number(1)); }
 HWY_INLINE Mask truth(Vec v) { return hn::Not(hn::Eq(v, zero())); }  // NaN is true
 HWY_INLINE Vec clamp(Vec x, Vec lo, Vec hi) { return at_most(at_least(x, lo), hi); }
-HWY_INLINE Vec log1p_exp_minus(Vec size) { return log1p(exp(hn::Neg(size))); }  // of size >= 0: from log 2 down to 0
+HWY_INLINE Vec log1p_exp_minus(Vec size) {
+  return log1p(exp(hn::Neg(size)));
+}  // of size >= 0: from log 2 down to 0
 HWY_INLINE Vec softplus(Vec x) { return hn::Add(at_least(x, zero()), log1p_exp_minus(hn::Abs(x))); }
 HWY_INLINE Vec logaddexp(Vec a, Vec b) {  // infinity less itself is no difference
   const Vec apart = hn::IfThenZeroElse(hn::Eq(a, b), hn::Abs(hn::Sub(a, b)));
@@ -161,7 +173,8 @@ HWY_INLINE Vec gelu_slope(Vec x, Vec gate) {
   return hn::MulAdd(hn::Mul(x, number(0.398942280f)), e, gate);
 }
 HWY_INLINE Vec gelu_tanh_gate(Vec x) {  // (1 + tanh(u)) / 2 = sigmoid(2 u)
-  const Vec u = hn::Mul(x, hn::MulAdd(hn::Mul(x, x), number(-0.0713548162726f), number(-1.59576912161f)));
+  const Vec u =
+      hn::Mul(x, hn::MulAdd(hn::Mul(x, x), number(-0.0713548162726f), number(-1.59576912161f)));
   return hn::Div(number(1), hn::Add(number(1), exp(u)));
 }
 HWY_INLINE Vec gelu_tanh_slope(Vec x, Vec gate) {
@@ -214,7 +227,8 @@ const TileFunction* table(size_t& count) {
       map1("log1p", [](V x) { return log1p(x); }),
       map2("logaddexp", [](V a, V b) { return logaddexp(a, b); }),
       map2("binary_cross_entropy", [](V p, V t) { return binary_cross_entropy(p, t); }),
-      map2("binary_cross_entropy_with_logits", [](V x, V t) { return binary_cross_entropy_with_logits(x, t); }),
+      map2("binary_cross_entropy_with_logits",
+           [](V x, V t) { return binary_cross_entropy_with_logits(x, t); }),
       scalar2("pow", [](float a, float b) { return std::pow(a, b); }),
       {"pow_scalar", 1, run_pow_scalar},
       // trigonometry and special functions
@@ -255,17 +269,18 @@ const TileFunction* table(size_t& count) {
       // activations
       map1("relu", [](V x) { return at_least(x, zero()); }),
       map1("relu6", [](V x) { return clamp(x, zero(), number(6)); }),
-      map1("leaky_relu", [](P p, V x) { return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(x, p.p0)); }),
+      map1("leaky_relu",
+           [](P p, V x) { return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(x, p.p0)); }),
       map1("elu", [](P p, V x) { return elu(x, p.p0); }),
       map1("selu", [](V x) { return hn::Mul(number(1.05070099f), elu(x, number(1.67326324f))); }),
       map1("sigmoid", [](V x) { return sigmoid(x); }),
-      map1("logsigmoid", [](V x) {
-        return hn::Sub(at_most(x, zero()), log1p_exp_minus(hn::Abs(x)));
-      }),
-      map1("softplus", [](P p, V x) {  // p0: beta, p1: threshold
-        const V scaled = hn::Mul(x, p.p0);
-        return hn::IfThenElse(hn::Gt(scaled, p.p1), x, hn::Div(softplus(scaled), p.p0));
-      }),
+      map1("logsigmoid",
+           [](V x) { return hn::Sub(at_most(x, zero()), log1p_exp_minus(hn::Abs(x))); }),
+      map1("softplus",
+           [](P p, V x) {  // p0: beta, p1: threshold
+             const V scaled = hn::Mul(x, p.p0);
+             return hn::IfThenElse(hn::Gt(scaled, p.p1), x, hn::Div(softplus(scaled), p.p0));
+           }),
       map1("softsign", [](V x) { return hn::Div(x, hn::Add(number(1), hn::Abs(x))); }),
       map1("silu", [](V x) { return hn::Mul(x, sigmoid(x)); }),
       map1("gelu", [](V x) { return hn::Mul(x, gelu_gate(x)); }),
@@ -279,12 +294,15 @@ const TileFunction* table(size_t& count) {
       map1("clamp", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
       map1("clamp_min", [](P p, V x) { return at_least(x, p.p0); }),
       map1("clamp_max", [](P p, V x) { return at_most(x, p.p0); }),
-      map1("hardsigmoid", [](V x) {
-        return hn::Mul(clamp(hn::Add(x, number(3)), zero(), number(6)), number(1.0f / 6));
-      }),
-      map1("hardswish", [](V x) {
-        return hn::Mul(hn::Mul(x, clamp(hn::Add(x, number(3)), zero(), number(6))), number(1.0f / 6));
-      }),
+      map1("hardsigmoid",
+           [](V x) {
+             return hn::Mul(clamp(hn::Add(x, number(3)), zero(), number(6)), number(1.0f / 6));
+           }),
+      map1("hardswish",
+           [](V x) {
+             return hn::Mul(hn::Mul(x, clamp(hn::Add(x, number(3)), zero(), number(6))),
+                            number(1.0f / 6));
+           }),
       map1("threshold", [](P p, V x) { return hn::IfThenElse(hn::Le(x, p.p0), p.p1, x); }),
   };
   count = std::size(functions);

@@ -151,9 +151,9 @@ void load_f32_columns(const void* from, int64_t stride, int64_t rows, int64_t co
 }
 
 template <class T>
-inline constexpr bool has_vector_store = std::is_same_v<T, float> ||
-                                         std::is_same_v<T, hwy::bfloat16_t> ||
-                                         std::is_same_v<T, hwy::float16_t>;
+inline constexpr bool has_vector_store =
+    std::is_same_v<T, float> || std::is_same_v<T, hwy::bfloat16_t> ||
+    std::is_same_v<T, hwy::float16_t>;
 template <class T>
 HWY_INLINE void store_vector(Vec v, T* p) {
   const D d;
@@ -235,7 +235,9 @@ HWY_EXPORT(load_f32_columns);
 
 LoadRun load_run_for(DType dtype) { return HWY_DYNAMIC_DISPATCH(load_run_of)(dtype); }
 StoreRun store_run_for(DType dtype) { return HWY_DYNAMIC_DISPATCH(store_run_of)(dtype); }
-void stream_tile(const float* in, int64_t n, float* out) { HWY_DYNAMIC_DISPATCH(stream)(in, n, out); }
+void stream_tile(const float* in, int64_t n, float* out) {
+  HWY_DYNAMIC_DISPATCH(stream)(in, n, out);
+}
 void finish_streaming() { hwy::FlushStream(); }
 
 Levels merged_levels(const int64_t* sizes, const int64_t* strides, int rank) {
@@ -244,8 +246,7 @@ Levels merged_levels(const int64_t* sizes, const int64_t* strides, int rank) {
     if (sizes[d] == 1) continue;
     if (!levels.empty() && levels.back().stride == strides[d] * sizes[d])
       levels.back() = {levels.back().size * sizes[d], strides[d]};
-    else
-      levels.push_back({sizes[d], strides[d]});
+    else levels.push_back({sizes[d], strides[d]});
   }
   return levels;
 }
@@ -287,7 +288,8 @@ void load_tile(LoadRun run, size_t element_size, const void* p, const Levels& le
   const char* bytes = static_cast<const char*>(p);
   const int64_t size = static_cast<int64_t>(element_size);
   if (levels.empty()) return run(p, 0, n, out);
-  if (levels.ssize() == 1) return run(bytes + start * levels[0].stride * size, levels[0].stride, n, out);
+  if (levels.ssize() == 1)
+    return run(bytes + start * levels[0].stride * size, levels[0].stride, n, out);
   const Level rows = levels[0], columns = levels.back();
   if (run == load_run_for(DType::f32) && levels.ssize() == 2 && rows.stride == 1 && start == 0 &&
       n == rows.size * columns.size)
@@ -303,7 +305,8 @@ void store_tile(StoreRun run, size_t element_size, const float* in, void* p, con
   char* bytes = static_cast<char*>(p);
   const int64_t size = static_cast<int64_t>(element_size);
   if (levels.empty()) return run(in, 1, p, 0);
-  if (levels.ssize() == 1) return run(in, n, bytes + start * levels[0].stride * size, levels[0].stride);
+  if (levels.ssize() == 1)
+    return run(in, n, bytes + start * levels[0].stride * size, levels[0].stride);
   for_each_run(levels, start, n, [&](int64_t offset, int64_t stride, int64_t count) {
     run(in, count, bytes + offset * size, stride);
     in += count;

@@ -6,10 +6,11 @@
 
 namespace cairn::cpu {
 
-double identity_of(Combine combine);                     // 0, -inf, inf, 1
-double combined(Combine combine, double a, double b);    // NaN if either is
+double identity_of(Combine combine);                   // 0, -inf, inf, 1
+double combined(Combine combine, double a, double b);  // NaN if either is
 
-// All n values of a tile, value i being in[i & mask], into one (32 or more partial results, then a tree).
+// All n values of a tile, value i being in[i & mask], into one (32 or more partial results, then a
+// tree).
 double reduce_tile(Combine combine, const float* in, size_t mask, int64_t n);
 
 // acc[i] = combine(acc[i], in[i & mask]).

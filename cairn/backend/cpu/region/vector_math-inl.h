@@ -1,6 +1,6 @@
-// Vector math on f32: exp, log, tanh, erf, sin and their kin, within about 2 ulp of the true value and
-// with NaN in, NaN out. Each works on any Highway vector of floats.
-// (Included once a target; see Highway's notes on -inl.h headers.)
+// Vector math on f32: exp, log, tanh, erf, sin and their kin, within about 2 ulp of the true value
+// and with NaN in, NaN out. Each works on any Highway vector of floats. (Included once a target;
+// see Highway's notes on -inl.h headers.)
 #if defined(CAIRN_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_VECTOR_MATH_INL_H_
 #undef CAIRN_VECTOR_MATH_INL_H_
@@ -35,7 +35,8 @@ HWY_INLINE V polynomial(V x, float first, Rest... rest) {
   return polynomial(x, set(x, first), rest...);
 }
 
-// max(x, bound) and min(x, bound) that keep a NaN in x: x86's instructions return the second operand.
+// max(x, bound) and min(x, bound) that keep a NaN in x: x86's instructions return the second
+// operand.
 template <class V>
 HWY_INLINE V at_least(V x, V bound) {
   if constexpr (HWY_TARGET == HWY_EMU128) return hn::IfThenElse(hn::Lt(x, bound), bound, x);
@@ -66,7 +67,8 @@ struct ExpParts {
 template <class V>
 HWY_INLINE ExpParts<V> exp_parts(V x) {
   const hn::RebindToSigned<hn::DFromV<V>> di;
-  const V magic = set(x, 12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const V magic =
+      set(x, 12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const V shifted = hn::MulAdd(x, set(x, 1.44269504f), magic);
   const V n = hn::Sub(shifted, magic);
   V r = hn::NegMulAdd(n, set(x, 0.693145752f), x);
@@ -209,9 +211,9 @@ HWY_INLINE V erf(V x) {
   big = hn::CopySign(hn::Sub(set(x, 1.0f), exp_in_range(at_least(big, set(x, -80.0f)))), x);
   const V small = polynomial(s, -5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f,
                              -3.76125336e-1f, 1.28379166e-1f);
-  return hn::IfThenElse(hn::Gt(t, set(x, 4.0f)), hn::CopySign(set(x, 1.0f), x),
-                        hn::IfThenElse(hn::Gt(t, set(x, 0.927734375f)), big,
-                                       hn::MulAdd(small, x, x)));
+  return hn::IfThenElse(
+      hn::Gt(t, set(x, 4.0f)), hn::CopySign(set(x, 1.0f), x),
+      hn::IfThenElse(hn::Gt(t, set(x, 0.927734375f)), big, hn::MulAdd(small, x, x)));
 }
 
 // Applies a scalar function to the lanes in `where`, leaving `y` in the others.

@@ -65,7 +65,9 @@ class BackwardPass {
     return w_.schedule.first_slot(g) * c_.steps + w_.schedule.rows_before(g, t);
   }
   int64_t depth() const { return gate_count(c_.cell) * p_.padded_hidden; }
-  uint16_t* narrow(const Member& m) const { return w_.narrow + m.thread * narrow_elements(p_, depth()); }
+  uint16_t* narrow(const Member& m) const {
+    return w_.narrow + m.thread * narrow_elements(p_, depth());
+  }
 
   void pack(const Member& m, int d) const {
     const auto& weights = args_.weights[d];
@@ -76,18 +78,19 @@ class BackwardPass {
         pack_gate(m, weights.weight_hh + block.hh * c_.hidden * c_.hidden, c_.hidden,
                   w_.packed[d].hh, (b - first_hidden) * p_.padded_hidden);
       if (block.ih >= 0 && args_.dx)
-        pack_gate(m, weights.weight_ih + block.ih * c_.hidden * c_.input, c_.input,
-                  w_.packed[d].ih, b * p_.padded_hidden);
+        pack_gate(m, weights.weight_ih + block.ih * c_.hidden * c_.input, c_.input, w_.packed[d].ih,
+                  b * p_.padded_hidden);
     }
   }
 
   // The rows of one gate of W, in all panels of its columns, from row `first` on.
-  void pack_gate(const Member& m, const float* w, int64_t columns, float* out, int64_t first) const {
+  void pack_gate(const Member& m, const float* w, int64_t columns, float* out,
+                 int64_t first) const {
     const int64_t panel = p_.panel;
     for (int64_t index = 0; index * panel < columns; ++index)
       if (m.mine(index))
-        pack_plain(p_, w + index * panel, columns, columns - index * panel, c_.hidden, p_.padded_hidden,
-                   out + index * panel * depth(), first);
+        pack_plain(p_, w + index * panel, columns, columns - index * panel, c_.hidden,
+                   p_.padded_hidden, out + index * panel * depth(), first);
   }
 
   void start(int d, int g) const {
@@ -178,17 +181,18 @@ class BackwardPass {
     if (alive == 0 || mine.count() == 0) return;
     const int64_t stride = p_.panel * depth();
     float* dh = state(w_.dh[d], first) + mine.begin;
-    multiply(p_, {.a = dgates + first_hidden_block(c_.cell) * p_.padded_hidden,
-                        .a_row = gates_pitch(p_),
-                        .rows = alive,
-                        .depth = depth(),
-                        .packed = w_.packed[d].hh + mine.begin / p_.panel * stride,
-                        .panel_stride = stride,
-                        .columns = mine.count(),
-                        .init = dh,
-                        .init_row = state_pitch(p_),
-                        .c = dh,
-                        .c_row = state_pitch(p_)},
+    multiply(p_,
+             {.a = dgates + first_hidden_block(c_.cell) * p_.padded_hidden,
+              .a_row = gates_pitch(p_),
+              .rows = alive,
+              .depth = depth(),
+              .packed = w_.packed[d].hh + mine.begin / p_.panel * stride,
+              .panel_stride = stride,
+              .columns = mine.count(),
+              .init = dh,
+              .init_row = state_pitch(p_),
+              .c = dh,
+              .c_row = state_pitch(p_)},
              narrow(m));
   }
 
@@ -224,10 +228,12 @@ class BackwardPass {
     if (mine.end > c_.hidden) clear_padding(dgates);
   }
 
-  // The products of dgates read its padding too, against zeros; a state that is no number must not reach them by it.
+  // The products of dgates read its padding too, against zeros; a state that is no number must not
+  // reach them by it.
   void clear_padding(float* dgates) const {
     for (int b = 0; b < block_count(c_.cell); ++b)
-      std::fill(dgates + b * p_.padded_hidden + c_.hidden, dgates + (b + 1) * p_.padded_hidden, 0.0f);
+      std::fill(dgates + b * p_.padded_hidden + c_.hidden, dgates + (b + 1) * p_.padded_hidden,
+                0.0f);
   }
 
   // dx = dgates W_ih over the rows of a chunk.
@@ -239,17 +245,18 @@ class BackwardPass {
       if (p_.split_columns && !m.mine(row / kTileRows)) return;
       const int64_t at = row % kTileRows;
       if (at == 0)
-        multiply(p_, {.a = dgates + row * gates_pitch(p_),
-                            .a_row = gates_pitch(p_),
-                            .rows = std::min(kTileRows, rows - row),
-                            .depth = depth(),
-                            .packed = w_.packed[d].ih,
-                            .panel_stride = p_.panel * depth(),
-                            .columns = p_.padded_input,
-                            .init = w_.zeros,
-                            .init_row = 0,
-                            .c = tile,
-                            .c_row = pitch},
+        multiply(p_,
+                 {.a = dgates + row * gates_pitch(p_),
+                  .a_row = gates_pitch(p_),
+                  .rows = std::min(kTileRows, rows - row),
+                  .depth = depth(),
+                  .packed = w_.packed[d].ih,
+                  .panel_stride = p_.panel * depth(),
+                  .columns = p_.padded_input,
+                  .init = w_.zeros,
+                  .init_row = 0,
+                  .c = tile,
+                  .c_row = pitch},
                  narrow(m));
       float* dx = args_.dx + sequence_row(args_.dx_strides, t, slot);
       const float* from = tile + at * pitch;

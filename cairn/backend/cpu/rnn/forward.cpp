@@ -133,17 +133,18 @@ class ForwardPass {
   void project_tile(const Member& m, int d, const float* tile, int64_t rows, float* gates) const {
     const auto& c = p_.config;
     const auto project = [&](int64_t column, int64_t columns) {
-      multiply(p_, {.a = tile,
-                          .a_row = input_pitch(p_),
-                          .rows = rows,
-                          .depth = c.input,
-                          .packed = packed_[d].ih + column * c.input,
-                          .panel_stride = p_.panel * c.input,
-                          .columns = columns,
-                          .init = packed_[d].bias + column,
-                          .init_row = 0,
-                          .c = gates + column,
-                          .c_row = gates_pitch(p_)},
+      multiply(p_,
+               {.a = tile,
+                .a_row = input_pitch(p_),
+                .rows = rows,
+                .depth = c.input,
+                .packed = packed_[d].ih + column * c.input,
+                .panel_stride = p_.panel * c.input,
+                .columns = columns,
+                .init = packed_[d].bias + column,
+                .init_row = 0,
+                .c = gates + column,
+                .c_row = gates_pitch(p_)},
                narrow(m));
     };
     const int count = gate_count(c.cell);

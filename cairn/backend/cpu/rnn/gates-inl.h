@@ -1,4 +1,5 @@
-// Vector sigmoid and tanh, relative error below 3e-7 where the result is no subnormal number (re-included per target).
+// Vector sigmoid and tanh, relative error below 3e-7 where the result is no subnormal number
+// (re-included per target).
 #if defined(CAIRN_RNN_GATES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_RNN_GATES_INL_H_
 #undef CAIRN_RNN_GATES_INL_H_
@@ -31,7 +32,8 @@ HWY_INLINE V clamp_numbers(D d, V x, float low, float high) {
 #endif
 }
 
-// e^x, of x < -87 that of -87, of x > 88.37 infinity: x = n ln 2 + r, then 2^n times a polynomial in r (Cephes).
+// e^x, of x < -87 that of -87, of x > 88.37 infinity: x = n ln 2 + r, then 2^n times a polynomial
+// in r (Cephes).
 template <class D, class V>
 HWY_INLINE V exponential(D d, V x) {
   x = clamp_numbers(d, x, -87.0f, 89.0f);

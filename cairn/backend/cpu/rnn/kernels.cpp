@@ -56,7 +56,8 @@ void vanilla_forward(const ForwardRow& row) {
   const D d;
   for (int64_t j = 0; j < row.count; j += kLanes) {
     const V x = hn::LoadU(d, row.gates + j);
-    hn::StoreU(kRelu ? hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x) : hyperbolic_tangent(d, x), d, row.h + j);
+    hn::StoreU(kRelu ? hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x) : hyperbolic_tangent(d, x), d,
+               row.h + j);
   }
 }
 
@@ -119,27 +120,19 @@ void vanilla_backward(const BackwardRow& row) {
 
 void forward_row(RnnCell cell, const ForwardRow& row) {
   switch (cell) {
-    case RnnCell::kLstm:
-      return lstm_forward(row);
-    case RnnCell::kGru:
-      return gru_forward(row);
-    case RnnCell::kTanh:
-      return vanilla_forward<false>(row);
-    case RnnCell::kRelu:
-      return vanilla_forward<true>(row);
+    case RnnCell::kLstm: return lstm_forward(row);
+    case RnnCell::kGru: return gru_forward(row);
+    case RnnCell::kTanh: return vanilla_forward<false>(row);
+    case RnnCell::kRelu: return vanilla_forward<true>(row);
   }
 }
 
 void backward_row(RnnCell cell, const BackwardRow& row) {
   switch (cell) {
-    case RnnCell::kLstm:
-      return lstm_backward(row);
-    case RnnCell::kGru:
-      return gru_backward(row);
-    case RnnCell::kTanh:
-      return vanilla_backward<false>(row);
-    case RnnCell::kRelu:
-      return vanilla_backward<true>(row);
+    case RnnCell::kLstm: return lstm_backward(row);
+    case RnnCell::kGru: return gru_backward(row);
+    case RnnCell::kTanh: return vanilla_backward<false>(row);
+    case RnnCell::kRelu: return vanilla_backward<true>(row);
   }
 }
 

@@ -30,7 +30,9 @@ inline constexpr int64_t kSliceFloats = kSliceDepth * kSliceColumns + kRowPaddin
 inline int64_t state_pitch(const RnnPlan& p) { return p.padded_hidden + kRowPadding; }
 inline int64_t input_pitch(const RnnPlan& p) { return p.padded_input + kRowPadding; }
 // From panel to panel of inputs or states of a chunk of so many rows.
-inline int64_t chunk_panel_stride(const RnnPlan& p, int64_t rows) { return rows * p.panel + kRowPadding; }
+inline int64_t chunk_panel_stride(const RnnPlan& p, int64_t rows) {
+  return rows * p.panel + kRowPadding;
+}
 
 inline int64_t chunk_begin(const RnnPlan& p, int64_t chunk) {
   return p.config.steps * chunk / p.chunks;
@@ -105,8 +107,8 @@ struct ForwardWorkspace {
   PackedForward packed[2];  // unless the caller packed
   float* h[2][2];           // [direction][parity of the step]: [slot][state_pitch]
   float* c[2];
-  float* gates[2];  // [team]: [chunk rows][gates_pitch], where the reserve does not hold them
-  float* tiles;     // [thread][kTileRows][input_pitch]
+  float* gates[2];   // [team]: [chunk rows][gates_pitch], where the reserve does not hold them
+  float* tiles;      // [thread][kTileRows][input_pitch]
   uint16_t* narrow;  // [thread][forward_narrow], for rows in bf16
   ForwardWorkspace(const RnnPlan& p, Carver& carver);
 };

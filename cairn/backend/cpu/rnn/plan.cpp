@@ -23,7 +23,8 @@ ForwardWorkspace::ForwardWorkspace(const RnnPlan& p, Carver& carver) {
     for (int team = 0; team < p.teams; ++team)
       gates[team] = carver.take<float>(most_chunk_rows(p) * gates_pitch(p));
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
-  narrow = carver.take<uint16_t>(p.threads * narrow_elements(p, std::max(config.input, config.hidden)));
+  narrow =
+      carver.take<uint16_t>(p.threads * narrow_elements(p, std::max(config.input, config.hidden)));
 }
 
 BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
@@ -39,8 +40,10 @@ BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
   zeros = carver.take<float>(std::max(p.padded_input, p.padded_hidden));
   for (int team = 0; team < p.teams; ++team) {
     dgates[team] = carver.take<float>(most_chunk_rows(p) * gates_pitch(p));
-    x_panels[team] = carver.take<float>(p.padded_input / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
-    h_panels[team] = carver.take<float>(p.padded_hidden / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
+    x_panels[team] =
+        carver.take<float>(p.padded_input / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
+    h_panels[team] =
+        carver.take<float>(p.padded_hidden / p.panel * chunk_panel_stride(p, most_chunk_rows(p)));
   }
   tiles = carver.take<float>(p.threads * kTileRows * input_pitch(p));
   slices = carver.take<float>(p.threads * kSliceFloats);

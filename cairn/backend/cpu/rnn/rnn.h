@@ -29,7 +29,8 @@ struct RnnConfig {
   bool reverse = false;    // one direction only: walk from the last step to the first
   bool training = true;    // save what backward needs in `reserve`
   bool prepacked = false;  // forward gets weights packed by rnn_pack (generation)
-  bool bf16 = false;       // products of numbers rounded to bf16, sums and all else in f32; where rnn_multiplies_bf16()
+  bool bf16 = false;       // products of numbers rounded to bf16, sums and all else in f32; where
+                           // rnn_multiplies_bf16()
 };
 
 struct RnnPlan {

@@ -50,15 +50,18 @@ void logsumexp_row(const float* logits, int64_t count, float* lse, float* sum) {
   *sum = hn::GetLane(hn::SumOfLanes(d, total));
 }
 
-// logits := dloss * (softmax(logits) - smoothing / count); what belongs to the target is subtracted by the caller.
+// logits := dloss * (softmax(logits) - smoothing / count); what belongs to the target is subtracted
+// by the caller.
 void gradient_row(float* logits, int64_t count, float lse, float dloss, float smoothing) {
   const F32 d;
-  const VF scale = hn::Set(d, dloss), even = hn::Set(d, smoothing / static_cast<float>(count)), base = hn::Set(d, lse);
+  const VF scale = hn::Set(d, dloss), even = hn::Set(d, smoothing / static_cast<float>(count)),
+           base = hn::Set(d, lse);
   const auto gradient = [&](VF x) HWY_ATTR {
     return hn::Mul(scale, hn::Sub(exp2_vec(hn::Mul(hn::Sub(x, base), hn::Set(d, kLog2E))), even));
   };
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) hn::StoreU(gradient(hn::LoadU(d, logits + i)), d, logits + i);
+  for (; i + kLanes <= count; i += kLanes)
+    hn::StoreU(gradient(hn::LoadU(d, logits + i)), d, logits + i);
   if (i == count) return;
   const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
   hn::BlendedStore(gradient(hn::MaskedLoad(mask, d, logits + i)), mask, d, logits + i);
@@ -77,7 +80,8 @@ HWY_EXPORT(gradient_row);
 
 namespace {
 
-// The weight is packed once for the logits of all blocks and once for the gradients of what they come from.
+// The weight is packed once for the logits of all blocks and once for the gradients of what they
+// come from.
 struct Memory {
   explicit Memory(const LinearXentPlan& plan)
       : v(plan.vocabulary),
@@ -87,7 +91,9 @@ struct Memory {
         for_hidden(gemm_packed_bytes(dim, v)),
         scratch(std::max({gemm_packed_workspace(v), gemm_packed_workspace(dim),
                           gemm_workspace({v, dim, plan.row_block})})) {}
-  static size_t bytes(int64_t floats) { return sizeof(float) * static_cast<size_t>((floats + 15) / 16 * 16); }
+  static size_t bytes(int64_t floats) {
+    return sizeof(float) * static_cast<size_t>((floats + 15) / 16 * 16);
+  }
   size_t total() const { return logits + for_logits + for_hidden + scratch; }
 
   int64_t v, dim;
@@ -95,12 +101,17 @@ struct Memory {
 };
 
 struct Call {
-  Call(const LinearXentPlan& plan, const LinearXentInputs& in, const LinearXentGradients& grad, void* workspace)
+  Call(const LinearXentPlan& plan, const LinearXentInputs& in, const LinearXentGradients& grad,
+       void* workspace)
       : plan(plan), in(in), grad(grad) {
     const Memory memory(plan);
-    auto* place = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(workspace) + 63) & ~uintptr_t{63});
-    const auto take = [&](size_t bytes) { return reinterpret_cast<float*>(std::exchange(place, place + bytes)); };
-    logits = take(memory.logits), for_logits = take(memory.for_logits), for_hidden = take(memory.for_hidden);
+    auto* place =
+        reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(workspace) + 63) & ~uintptr_t{63});
+    const auto take = [&](size_t bytes) {
+      return reinterpret_cast<float*>(std::exchange(place, place + bytes));
+    };
+    logits = take(memory.logits), for_logits = take(memory.for_logits),
+    for_hidden = take(memory.for_hidden);
     scratch = take(memory.scratch);
   }
 
@@ -120,8 +131,8 @@ void pack_weight(const Call& call, bool gradients) {
 // Logits of `count` rows from `row` on.
 void block_logits(const Call& call, int64_t row, int64_t count) {
   const int64_t dim = call.plan.dim, v = call.plan.vocabulary;
-  gemm_packed({count, v, dim}, {call.in.hidden + row * dim, dim, 1}, call.for_logits, {nullptr, 0, call.in.bias}, call.logits, v,
-              call.scratch);
+  gemm_packed({count, v, dim}, {call.in.hidden + row * dim, dim, 1}, call.for_logits,
+              {nullptr, 0, call.in.bias}, call.logits, v, call.scratch);
 }
 
 // Column sums of the block; each thread owns columns, rows are added in order.
@@ -139,10 +150,12 @@ void add_bias_gradient(const Call& call, int64_t count, bool first) {
 void block_gradients(const Call& call, int64_t row, int64_t count) {
   const int64_t dim = call.plan.dim, v = call.plan.vocabulary;
   const LinearXentGradients& g = call.grad;
-  if (g.dhidden) gemm_packed({count, dim, v}, {call.logits, v, 1}, call.for_hidden, {}, g.dhidden + row * dim, dim, call.scratch);
+  if (g.dhidden)
+    gemm_packed({count, dim, v}, {call.logits, v, 1}, call.for_hidden, {}, g.dhidden + row * dim,
+                dim, call.scratch);
   if (g.dweight)
-    gemm({v, dim, count}, {call.logits, 1, v}, {call.in.hidden + row * dim, dim, 1}, {row ? g.dweight : nullptr, dim}, g.dweight, dim,
-         call.scratch);
+    gemm({v, dim, count}, {call.logits, 1, v}, {call.in.hidden + row * dim, dim, 1},
+         {row ? g.dweight : nullptr, dim}, g.dweight, dim, call.scratch);
   if (g.dbias) add_bias_gradient(call, count, row == 0);
 }
 
@@ -166,11 +179,14 @@ float row_loss(const Call& call, const float* logits, int64_t row, float* loss) 
   HWY_DYNAMIC_DISPATCH(logsumexp_row)(logits, plan.vocabulary, &lse, &sum);
   const int64_t target = call.in.targets[row];
   const float s = plan.label_smoothing, mean = sum / static_cast<float>(plan.vocabulary);
-  *loss = target == plan.ignore_index ? 0 : (1 - s) * (lse - logits[target]) + (s > 0 ? s * (lse - mean) : 0);
+  *loss = target == plan.ignore_index
+              ? 0
+              : (1 - s) * (lse - logits[target]) + (s > 0 ? s * (lse - mean) : 0);
   return lse;
 }
 
-// Work on the rows of every block between the product that makes logits and those that use their gradient.
+// Work on the rows of every block between the product that makes logits and those that use their
+// gradient.
 template <class RowWork>
 int64_t for_blocks(const Call& call, bool gradients, RowWork work) {
   const LinearXentPlan& plan = call.plan;
@@ -192,17 +208,19 @@ int64_t for_blocks(const Call& call, bool gradients, RowWork work) {
 }  // namespace
 }  // namespace xent
 
-LinearXentPlan plan_linear_xent(int64_t rows, int64_t dim, int64_t vocabulary, float label_smoothing,
-                                int64_t ignore_index) {
-  check(rows >= 0 && dim > 0 && vocabulary > 0, "linear_xent: bad sizes (rows {}, width {}, vocabulary {})", rows, dim,
-        vocabulary);
-  check(label_smoothing >= 0 && label_smoothing <= 1, "linear_xent: label smoothing {} is not in [0, 1]",
-        label_smoothing);
-  // Blocks of some 8 MB; at least 128 rows, so that the weight's gradient is not read and written too often.
+LinearXentPlan plan_linear_xent(int64_t rows, int64_t dim, int64_t vocabulary,
+                                float label_smoothing, int64_t ignore_index) {
+  check(rows >= 0 && dim > 0 && vocabulary > 0,
+        "linear_xent: bad sizes (rows {}, width {}, vocabulary {})", rows, dim, vocabulary);
+  check(label_smoothing >= 0 && label_smoothing <= 1,
+        "linear_xent: label smoothing {} is not in [0, 1]", label_smoothing);
+  // Blocks of some 8 MB; at least 128 rows, so that the weight's gradient is not read and written
+  // too often.
   constexpr int64_t kLogits = 2 << 20, kLeast = 128;
   LinearXentPlan plan{rows, dim, vocabulary, label_smoothing, ignore_index};
-  plan.row_block = std::clamp<int64_t>(kLogits / vocabulary / 16 * 16, std::min(kLeast, std::max<int64_t>(1, rows)),
-                                       std::max<int64_t>(1, rows));
+  plan.row_block =
+      std::clamp<int64_t>(kLogits / vocabulary / 16 * 16,
+                          std::min(kLeast, std::max<int64_t>(1, rows)), std::max<int64_t>(1, rows));
   plan.workspace = xent::Memory(plan).total() + 64;
   return plan;
 }
@@ -213,12 +231,13 @@ int64_t count_targets(const LinearXentPlan& plan, const int64_t* targets) {
 
 int64_t first_bad_target(const LinearXentPlan& plan, const int64_t* targets) {
   for (int64_t m = 0; m < plan.rows; ++m)
-    if (targets[m] != plan.ignore_index && (targets[m] < 0 || targets[m] >= plan.vocabulary)) return m;
+    if (targets[m] != plan.ignore_index && (targets[m] < 0 || targets[m] >= plan.vocabulary))
+      return m;
   return -1;
 }
 
-int64_t linear_xent_forward(const LinearXentPlan& plan, const LinearXentInputs& in, float* loss, float* lse,
-                            void* workspace) {
+int64_t linear_xent_forward(const LinearXentPlan& plan, const LinearXentInputs& in, float* loss,
+                            float* lse, void* workspace) {
   const xent::Call call(plan, in, {}, workspace);
   return xent::for_blocks(call, false, [&](float* logits, int64_t row) {
     const float value = xent::row_loss(call, logits, row, loss + row);
@@ -226,8 +245,9 @@ int64_t linear_xent_forward(const LinearXentPlan& plan, const LinearXentInputs& 
   });
 }
 
-int64_t linear_xent_forward_backward(const LinearXentPlan& plan, const LinearXentInputs& in, float dloss, float* loss,
-                                     float* lse, const LinearXentGradients& grad, void* workspace) {
+int64_t linear_xent_forward_backward(const LinearXentPlan& plan, const LinearXentInputs& in,
+                                     float dloss, float* loss, float* lse,
+                                     const LinearXentGradients& grad, void* workspace) {
   const xent::Call call(plan, in, grad, workspace);
   return xent::for_blocks(call, true, [&](float* logits, int64_t row) {
     const float value = xent::row_loss(call, logits, row, loss + row);
@@ -236,8 +256,9 @@ int64_t linear_xent_forward_backward(const LinearXentPlan& plan, const LinearXen
   });
 }
 
-int64_t linear_xent_backward(const LinearXentPlan& plan, const LinearXentInputs& in, const float* lse,
-                             const float* dloss, const LinearXentGradients& grad, void* workspace) {
+int64_t linear_xent_backward(const LinearXentPlan& plan, const LinearXentInputs& in,
+                             const float* lse, const float* dloss, const LinearXentGradients& grad,
+                             void* workspace) {
   const xent::Call call(plan, in, grad, workspace);
   return xent::for_blocks(call, true, [&](float* logits, int64_t row) {
     xent::row_gradient(call, logits, row, lse[row], dloss[row]);

@@ -1,0 +1,62 @@
+#include "cairn/text/unicode.h"
+
+#include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
+
+#include <memory>
+
+#include "cairn/base/error.h"
+
+namespace cairn::text {
+
+bool is_python_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
+}
+
+bool is_alphanumeric(char32_t point) {
+  const auto c = static_cast<UChar32>(point);
+  return u_isalpha(c) || u_getIntPropertyValue(c, UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+}
+
+std::string to_lower(std::string_view text) {
+  using Map = std::unique_ptr<UCaseMap, void (*)(UCaseMap*)>;
+  UErrorCode error = U_ZERO_ERROR;
+  static const Map map(ucasemap_open("", 0, &error), ucasemap_close);  // "": no language's rules
+  check(map != nullptr, "Unicode: ICU has no case mappings");
+  check(text.size() < (size_t{1} << 30), "lower case: a text of {} bytes is too long", text.size());
+  std::string out(text.size() + text.size() / 2 + 16, '\0');
+  for (;;) {
+    error = U_ZERO_ERROR;
+    const int32_t size =
+        ucasemap_utf8ToLower(map.get(), out.data(), static_cast<int32_t>(out.size()), text.data(),
+                             static_cast<int32_t>(text.size()), &error);
+    const bool fits = error != U_BUFFER_OVERFLOW_ERROR;
+    check(!fits || U_SUCCESS(error), "lower case: {}", u_errorName(error));
+    out.resize(static_cast<size_t>(size));
+    if (fits) return out;
+  }
+}
+
+std::vector<std::string_view> split_at_spaces(std::string_view text) {
+  std::vector<std::string_view> words;
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t here = at;
+    if (!is_python_space(next_point(text, at))) continue;
+    if (here > begin) words.push_back(text.substr(begin, here - begin));
+    begin = at;
+  }
+  if (begin < text.size()) words.push_back(text.substr(begin));
+  return words;
+}
+
+std::string_view without_trailing_spaces(std::string_view text) {
+  size_t end = 0;
+  for (size_t at = 0; at < text.size();)
+    if (!is_python_space(next_point(text, at))) end = at;
+  return text.substr(0, end);
+}
+
+}  // namespace cairn::text

@@ -287,6 +287,28 @@ TEST(Attention, RowsWithoutKeysGiveZeros) {
   }
 }
 
+// A mask of finite huge numbers: where it covers all keys they share the row evenly, and so do the
+// gradients.
+TEST(Attention, RowsUnderAFiniteHugeMask) {
+  for (const double low : {-1e30, -1e20, -3.4e38, 1e30})
+    for (int64_t queries : {2, 70})
+      for (float dropout : {0.0f, 0.3f})
+        for (bool causal : {false, true}) {
+          Case c = make_case(
+              {.batch = 2, .heads = 4, .kv_heads = 2, .queries = queries, .keys = 131, .dim = 20},
+              {.causal = causal, .dropout = dropout}, causal, true);
+          const auto row = [&](int64_t i) { return c.mask.begin() + i * 131; };
+          for (const int64_t i : {int64_t{0}, queries - 1, queries, 5 * queries})
+            std::fill(row(i), row(i + 1), low);
+          std::fill(row(queries + 1) + 3, row(queries + 2), low);
+          SCOPED_TRACE(low);
+          Trial run(c, Layout::wide, 3);
+          run.forward();  // lse of -3.4e38 is limited, see scaled_mask
+          expect_near(run.out, attention_testing::forward(c).out, 2e-6, "out");
+          run.check_backward();
+        }
+}
+
 TEST(Attention, MaskBroadcastsByZeroStrides) {
   const AttentionShape s{
       .batch = 2, .heads = 3, .kv_heads = 3, .queries = 21, .keys = 70, .dim = 24};

@@ -74,6 +74,15 @@ inline double logsumexp(const std::vector<double>& x) {
   return top + std::log(sum);
 }
 
+// e^score over their sum; not by way of logsumexp, which forgets the sum at scores of -1e30.
+inline std::vector<double> softmax(std::vector<double> x) {
+  const double top = *std::max_element(x.begin(), x.end());
+  double sum = 0;
+  for (double& value : x) sum += value = std::exp(value - top);
+  for (double& value : x) value /= sum;
+  return x;
+}
+
 inline Result forward(const Case& c) {
   const AttentionShape& s = c.shape;
   Result r;
@@ -82,9 +91,11 @@ inline Result forward(const Case& c) {
   for_each_query(
       c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
         const int64_t row = (b * s.heads + h) * s.queries + i;
-        const double lse = r.lse[row] = logsumexp(scores);
-        for (int64_t j = 0; j < s.keys && lse != -INFINITY; ++j) {
-          const double p = std::exp(scores[j] - lse) * c.kept(row * s.keys + j);
+        r.lse[row] = logsumexp(scores);
+        if (r.lse[row] == -INFINITY) return;
+        const std::vector<double> weights = softmax(scores);
+        for (int64_t j = 0; j < s.keys; ++j) {
+          const double p = weights[j] * c.kept(row * s.keys + j);
           for (int64_t d = 0; d < s.dim; ++d)
             r.out[row * s.dim + d] +=
                 p == 0 ? 0 : p * c.v[((b * s.kv_heads + kv) * s.keys + j) * s.dim + d];
@@ -101,10 +112,11 @@ inline Gradients backward(const Case& c, const Result& r, const std::vector<doub
       c, [&](int64_t b, int64_t h, int64_t kv, int64_t i, const std::vector<double>& scores) {
         const int64_t row = (b * s.heads + h) * s.queries + i;
         if (r.lse[row] == -INFINITY) return;
+        const std::vector<double> weights = softmax(scores);
         double delta = 0;
         for (int64_t d = 0; d < s.dim; ++d) delta += dout[row * s.dim + d] * r.out[row * s.dim + d];
         for (int64_t j = 0; j < s.keys; ++j) {
-          const double p = std::exp(scores[j] - r.lse[row]), kept = c.kept(row * s.keys + j);
+          const double p = weights[j], kept = c.kept(row * s.keys + j);
           if (p == 0) continue;
           const int64_t key = ((b * s.kv_heads + kv) * s.keys + j) * s.dim;
           double dp = 0;

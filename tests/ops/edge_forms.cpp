@@ -28,10 +28,11 @@ std::vector<Row> losses() {
   };
 }
 
-// `row` may give 0 in the gradients `parts` where PyTorch's value is one that `theirs` accepts.
+// `row` may give 0 at `places` of the gradients `parts` where PyTorch's value is one that `theirs`
+// accepts.
 using Accepts = bool (*)(double got, double expected);
-Row zero_in(std::set<std::string> parts, Accepts theirs, const char* why, Row row) {
-  row.differs = std::move(parts), row.may_differ = theirs, row.why = why;
+Row zero_in(std::set<std::string> parts, Accepts theirs, size_t places, const char* why, Row row) {
+  row.differs = std::move(parts), row.may_differ = theirs, row.places = places, row.why = why;
   return row;
 }
 bool zero_for_nan(double got, double expected) { return got == 0 && std::isnan(expected); }
@@ -58,13 +59,13 @@ std::vector<Row> numbers() {
       {"min_place", [](T in) { return min(in[0], 1).indices; }},
       {"nan_to_num", [](T in) { return nan_to_num(in[0], 1, 2, 3); }},
       {"nansum", [](T in) { return nansum(in[0], {1}); }},
-      zero_in({"first"}, zero_for_nan, "a mean of NaN alone depends on none of them",
+      zero_in({"first"}, zero_for_nan, 4, "a mean of NaN alone depends on none of them",
               {"nanmean", [](T in) { return nanmean(in[0], {1}); }}),
       {"isclose", [](T in) { return isclose(in[0], in[1]); }},
-      zero_in({"first", "second"}, zero_for_any,
+      zero_in({"first", "second"}, zero_for_any, 5,
               "0 log y is taken for constant where y has no logarithm",
               {"xlogy", [](T in) { return xlogy(in[0], in[1]); }}),
-      zero_in({"second"}, zero_for_rounding, "PyTorch has a rest of rounding at 1e-20 beside 0",
+      zero_in({"second"}, zero_for_rounding, 1, "PyTorch has a rest of rounding at 1e-20 beside 0",
               {"hypot", [](T in) { return hypot(in[0], in[1]); }}),
       {"copysign", [](T in) { return copysign(in[0], in[1]); }},
       {"sinc", [](T in) { return sinc(in[0]); }},

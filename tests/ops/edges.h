@@ -19,6 +19,7 @@ struct Row {
   std::set<std::string> differs = {};
   bool (*may_differ)(double got, double expected) = nullptr;
   const char* why = nullptr;
+  size_t places = 0;   // how many of a part may differ so, at most
   bool traced = true;  // false: reads values on the host, so not inside a compiled step
 };
 std::vector<Row> all_rows();

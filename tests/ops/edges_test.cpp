@@ -146,8 +146,8 @@ TEST_P(Edges, LikePyTorch) {
       const auto a = got[p].to_vector<double>(), b = expected.to_vector<double>();
       const std::string part = parts[p].substr(1, parts[p].find('.', 1) - 1);
       const size_t width = static_cast<size_t>(group_of(expected));
+      size_t excused = 0;
       for (size_t k = 0; k < a.size(); ++k) {
-        if (row.differs.count(part) && row.may_differ(a[k], b[k])) continue;
         const bool has_nan =
             any_of(in, k, is_nan) || value_is_nan(load(*find(row.name + ".out")), expected, k);
         // PyTorch's formula has 0 * infinity in a gradient: any number is better. Where the input
@@ -160,10 +160,14 @@ TEST_P(Edges, LikePyTorch) {
         for (size_t i = k / width * width; width > 1 && i < k / width * width + width; ++i)
           if (std::isfinite(b[i])) largest = std::max(largest, std::fabs(b[i]));
         const Allowed allowed = allowed_for(row, part, largest);
-        EXPECT_TRUE(close(a[k], b[k], allowed.tolerance, allowed.least))
-            << row.name << parts[p] << ", " << mode << ", place " << k << " at" << values_at(in, k)
-            << ": " << a[k] << ", PyTorch " << b[k];
+        if (close(a[k], b[k], allowed.tolerance, allowed.least)) continue;
+        if (row.differs.count(part) && row.may_differ(a[k], b[k]) && ++excused <= row.places)
+          continue;
+        ADD_FAILURE() << row.name << parts[p] << ", " << mode << ", place " << k << " at"
+                      << values_at(in, k) << ": " << a[k] << ", PyTorch " << b[k];
       }
+      if (excused > 0)
+        EXPECT_LT(excused, a.size()) << row.name << parts[p] << ": nothing is compared";
     }
   }
 }

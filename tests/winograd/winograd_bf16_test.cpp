@@ -187,6 +187,12 @@ TEST_F(winograd_bf16, errors_stay_within_two_hundredths_of_the_largest_value) {
   std::printf("largest error over largest value: forward %.4f, input %.4f, weight %.4f\n", worst[0],
               worst[1], worst[2]);
 }
+
+// The error of an element is some 1.3 % of the values' root mean square, whatever the shape: that
+// of 36 products of 8 bits. The largest error of few values comes nearer to their largest value
+// (2.4 % of 6,912 weights that sum 12 products each, 2.0 % of 20,480 outputs) than that of many.
+// winograd_bf16_gain says that direct convolution would be 1.7 times as slow for 40 images of
+// 32 x 4 x 4, whose largest error is 2.0 %.
 TEST_F(winograd_bf16, any_shape) {
   const WinogradBf16Shape shapes[] = {
       {2, 16, 16, 8, 8, 1, 1, 1, 1},  {3, 20, 40, 7, 9, 1, 1, 1, 1},
@@ -198,8 +204,10 @@ TEST_F(winograd_bf16, any_shape) {
     for (const WinogradBf16Shape& s : shapes) {
       set_num_threads(threads);
       const std::vector<Errors> errors = errors_of(s, threads);
-      for (size_t d = 0; d < 3; ++d)
+      for (size_t d = 0; d < 3; ++d) {
         EXPECT_LE(errors[d].relative_rms(), 1.5e-2) << "direction " << d << " of " << text(s);
+        EXPECT_LE(errors[d].relative(), 2.5e-2) << "direction " << d << " of " << text(s);
+      }
     }
 }
 

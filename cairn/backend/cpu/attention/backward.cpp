@@ -5,8 +5,11 @@
 //   dV  [keys][D]       += P' dO        A by rows
 //   dK  [keys][D]       += dS' Q        A by rows
 //   dQ  [queries][D]    += dS K         A = dS' by columns
+// Where lse is so large that it has lost the logarithm of the row's sum (all keys under a mask of
+// -1e30), P = exp2(S - maximum - log2(sum)), both found anew.
 // The last three add straight into the outputs, so extra memory is a few blocks a thread.
 #include <atomic>
+#include <cmath>
 
 #include "cairn/backend/cpu/attention/attention.h"
 #include "cairn/backend/cpu/attention/layout.h"
@@ -25,6 +28,7 @@ namespace cairn::cpu::attention::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kBlock = kBackwardQueries;  // stride of rows of P' and dS'
+constexpr float kFar = 1024;                  // beyond it f32 knows lse to no more than 6e-5
 
 struct BackwardCall {
   const AttentionPlan& plan;
@@ -37,6 +41,7 @@ struct QueryBlock {
   int64_t batch, head, kv_head, query, count;
   Rows queries, douts;  // [count][D]
   bool want_dq, want_dkv;
+  bool far;  // of some row lse does not tell the sum
 };
 
 // First element of batch b, head h, token t.
@@ -68,10 +73,12 @@ HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScrat
               *lse = call.grad.lse + (b * s.heads + h) * s.queries + query;
   pack_panels(q, qs.token, count, s.dim, call.plan.options.scale * kLog2E, work.queries_t);
   pack_panels(dout, ds.token, count, s.dim, 1, work.douts_t);
+  bool far = false;
   for (int64_t i = 0; i < kBlock; ++i) {
     const bool real = i < count, empty = !real || lse[i] == kMinusInfinity;
     work.last[i] = real ? static_cast<int32_t>(last_key(call.plan, keys, query + i)) : -1;
     work.lse[i] = empty ? -kMinusInfinity : lse[i] * kLog2E;  // exp2(S - infinity) = 0
+    far |= !empty && std::fabs(lse[i]) > kFar && std::isfinite(lse[i]);
     work.delta[i] = real ? dot(dout + i * ds.token, out + i * os.token, s.dim) : 0;
   }
   return {b,
@@ -82,20 +89,79 @@ HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScrat
           contiguous_rows(q, qs.token, count, s.dim, work.queries),
           contiguous_rows(dout, ds.token, count, s.dim, work.douts),
           want_dq,
-          want_dkv};
+          want_dkv,
+          far};
+}
+
+// S' of one panel of queries against the keys of `place`, left in `scores`.
+HWY_INLINE void panel_scores(const BackwardCall& call, const BackwardScratch& work,
+                             const PanelPlace& place, int64_t first, Rows keys, float* scores) {
+  const int64_t dim = call.plan.shape.dim;
+  multiply<Order::rows>(
+      place.keys, kPanel, dim,
+      {keys.data, keys.stride, work.queries_t + first * dim, kPanel, scores, kBlock}, false);
+  if (call.in.mask) add_mask(call.in, place, work.mask, scores, kBlock);
+  const int32_t* last = work.last + first;
+  if (place.key + place.keys - 1 > last[0]) hide_keys(last, place.key, place.keys, scores, kBlock);
+}
+
+// The largest score of each row so far, and its sum of exp2(score - largest).
+HWY_NOINLINE void sum_scores(int64_t keys, const float* scores, float* largest, float* sums) {
+  const F32 d;
+  for (int64_t v = 0; v < kPanel; v += kLanes) {
+    const VF old = hn::LoadU(d, largest + v);
+    VF top = old;
+    for (int64_t j = 0; j < keys; ++j) top = hn::Max(top, hn::LoadU(d, scores + j * kBlock + v));
+    const VF base = hn::IfThenZeroElse(hn::Eq(top, hn::Set(d, kMinusInfinity)), top);
+    VF sum = hn::Mul(hn::LoadU(d, sums + v), exp2_vec(hn::Sub(old, base)));
+    for (int64_t j = 0; j < keys; ++j)
+      sum = hn::Add(sum, exp2_vec(hn::Sub(hn::LoadU(d, scores + j * kBlock + v), base)));
+    hn::StoreU(top, d, largest + v);
+    hn::StoreU(sum, d, sums + v);
+  }
+}
+
+// For rows whose lse is beyond kFar: shift becomes the largest score, lse the logarithm of the sum.
+HWY_NOINLINE void settle_far_rows(const BackwardCall& call, const BackwardScratch& work,
+                                  const QueryBlock& block) {
+  const AttentionInputs& in = call.in;
+  const int64_t b = block.batch, dim = call.plan.shape.dim, end = work.last[block.count - 1] + 1;
+  float sums[kBlock];
+  std::fill_n(sums, kBlock, 0.0f);
+  std::fill_n(work.shift, kBlock, kMinusInfinity);
+  for (int64_t key = 0; key < end; key += kKeyBlock) {
+    const int64_t here = std::min(kKeyBlock, end - key);
+    const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key),
+                                      in.k_strides.token, here, dim, work.keys);
+    for (int64_t i = 0; i < block.count; i += kPanel) {
+      const int64_t rows = std::min<int64_t>(kPanel, block.count - i);
+      const int64_t seen = std::min<int64_t>(work.last[i + rows - 1] + 1 - key, here);
+      if (seen <= 0) continue;
+      panel_scores(call, work, {b, block.head, block.query + i, key, rows, seen}, i, keys,
+                   work.weights + i);
+      sum_scores(seen, work.weights + i, work.shift + i, sums + i);
+    }
+  }
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const bool far = std::fabs(work.lse[i]) > kFar * kLog2E && std::isfinite(work.lse[i]);
+    if (far) work.lse[i] = std::log2(sums[i]);
+    else work.shift[i] = 0;
+  }
 }
 
 // weights: S' becomes P' (with dropout applied); dscores: dP' becomes dS'.
-template <bool kDropout>
-HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* lse,
-                                        const float* delta, const float* factors, float* weights,
-                                        float* dscores) {
+template <bool kDropout, bool kShift>
+HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* shift,
+                                        const float* lse, const float* delta, const float* factors,
+                                        float* weights, float* dscores) {
   const F32 d;
   for (int64_t v = 0; v < kPanel; v += kLanes) {
     const VF row_lse = hn::LoadU(d, lse + v), row_delta = hn::LoadU(d, delta + v);
     for (int64_t j = 0; j < keys; ++j) {
       float *w = weights + j * kBlock + v, *ds = dscores + j * kBlock + v;
-      const VF p = exp2_vec(hn::Sub(hn::LoadU(d, w), row_lse));
+      VF score = hn::LoadU(d, w);
+      if constexpr (kShift) score = hn::Sub(score, hn::LoadU(d, shift + v));
+      const VF p = exp2_vec(hn::Sub(score, row_lse));
       VF dp = hn::LoadU(d, ds), kept = p;
       if constexpr (kDropout) {
         const VF factor = hn::LoadU(d, factors + j * kPanel + v);
@@ -109,28 +175,24 @@ HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* 
 
 // P' and dS' of one panel of queries against `keys` keys, of which it sees the first `visible`.
 HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch& work,
-                                const PanelPlace& place, int64_t first, int64_t visible, Rows keys,
-                                Rows values) {
+                                const PanelPlace& place, int64_t first, int64_t visible, bool far,
+                                Rows keys, Rows values) {
   const int64_t dim = call.plan.shape.dim;
   float *weights = work.weights + first, *dscores = work.dscores + first;
-  multiply<Order::rows>(
-      visible, kPanel, dim,
-      {keys.data, keys.stride, work.queries_t + first * dim, kPanel, weights, kBlock}, false);
+  PanelPlace seen = place;
+  seen.keys = visible;
+  panel_scores(call, work, seen, first, keys, weights);
   multiply<Order::rows>(
       visible, kPanel, dim,
       {values.data, values.stride, work.douts_t + first * dim, kPanel, dscores, kBlock}, false);
-  PanelPlace seen = place;
-  seen.keys = visible;
-  if (call.in.mask) add_mask(call.in, seen, work.mask, weights, kBlock);
-  const int32_t* last = work.last + first;
-  if (place.key + visible - 1 > last[0]) hide_keys(last, place.key, visible, weights, kBlock);
-  const float *lse = work.lse + first, *delta = work.delta + first, scale = call.plan.options.scale;
-  if (call.plan.options.dropout > 0) {
-    dropout_factors(call.plan, call.in, seen, work.mask);
-    weights_and_gradients<true>(visible, scale, lse, delta, work.mask, weights, dscores);
-  } else {
-    weights_and_gradients<false>(visible, scale, lse, delta, nullptr, weights, dscores);
-  }
+  const bool dropout = call.plan.options.dropout > 0;
+  if (dropout) dropout_factors(call.plan, call.in, seen, work.mask);
+  const auto finish =
+      dropout ? far ? weights_and_gradients<true, true> : weights_and_gradients<true, false>
+      : far ? weights_and_gradients<false, true>
+              : weights_and_gradients<false, false>;
+  finish(visible, call.plan.options.scale, work.shift + first, work.lse + first, work.delta + first,
+         work.mask, weights, dscores);
   for (int64_t j = visible; j < place.keys; ++j) {
     std::fill_n(weights + j * kBlock, kPanel, 0.0f);
     std::fill_n(dscores + j * kBlock, kPanel, 0.0f);
@@ -185,7 +247,7 @@ HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& w
     for (int64_t i = first; i < end; i += kPanel) {
       const int64_t rows = std::min<int64_t>(kPanel, end - i);
       panel_gradients(call, work, {b, block.head, block.query + i, key, rows, seen}, i,
-                      visible(i + rows - 1), keys, values);
+                      visible(i + rows - 1), block.far, keys, values);
     }
     add_gradients(call, work, block, first, end - first, key, seen, keys);
   }
@@ -200,6 +262,7 @@ void backward_queries(const BackwardCall& call, const BackwardScratch& work, int
                       int64_t query, int64_t begin, int64_t end, bool want_dq, bool want_dkv) {
   const QueryBlock block = load_queries(call, work, b, h, query, want_dq, want_dkv);
   const AttentionGradients& g = call.grad;
+  if (block.far) settle_far_rows(call, work, block);
   if (want_dq)
     clear_rows(at(g.dq, g.dq_strides, b, h, query), g.dq_strides.token, block.count,
                call.plan.shape.dim);

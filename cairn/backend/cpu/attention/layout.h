@@ -64,6 +64,7 @@ struct BackwardScratch {
   float *weights, *dscores;    // [kKeyBlock][block]
   float* mask;                 // [kKeyBlock][panel]
   float *lse, *delta;          // [block]
+  float* shift;                // [block], see settle_far_rows
   int32_t* last;               // [block]
 
   BackwardScratch(Carver& carver, const AttentionPlan& plan) {
@@ -79,6 +80,7 @@ struct BackwardScratch {
     mask = carver.floats(kKeyBlock * kMaxPanel);
     lse = carver.floats(block);
     delta = carver.floats(block);
+    shift = carver.floats(block);
     last = reinterpret_cast<int32_t*>(carver.floats(block));
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include "cairn/nn/adversarial.h"
 #include "cairn/nn/attention.h"
+#include "cairn/nn/box_loss.h"
 #include "cairn/nn/containers.h"
 #include "cairn/nn/conv.h"
 #include "cairn/nn/init.h"

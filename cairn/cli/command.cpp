@@ -187,6 +187,30 @@ std::string in_flags(const InvalidOption& error) {
   return "--" + flag + ": " + error.reason();
 }
 
+namespace {
+
+CommandOutline outline_of(const CLI::App& app) {
+  CommandOutline command{app.get_name(), app.get_description(), app.get_footer(), {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    const bool named = !option->get_lnames().empty();
+    command.options.push_back({named ? "--" + option->get_lnames().front() : option->get_name(),
+                               option->get_description(), option->get_group(),
+                               option->get_items_expected_max() > 0});
+  }
+  for (const CLI::App* sub : app.get_subcommands({})) command.commands.push_back(outline_of(*sub));
+  return command;
+}
+
+}  // namespace
+
+CommandOutline outline_program(const std::string& about,
+                               const std::function<void(const Command&)>& describe) {
+  CLI::App app{about, "cairn"};
+  Action action;
+  describe(Command(&app, &action));
+  return outline_of(app);
+}
+
 int run_program(const std::vector<std::string>& arguments, const std::string& about,
                 const std::string& version, const std::function<void(const Command&)>& describe) {
   CLI::App app{about, "cairn"};

@@ -79,6 +79,20 @@ class Command {
 int run_program(const std::vector<std::string>& arguments, const std::string& about,
                 const std::string& version, const std::function<void(const Command&)>& describe);
 
+// What the program takes, as data: for shells and manuals.
+struct OptionOutline {
+  std::string names;  // "--seed"; "run" without dashes: positional
+  std::string help, group;
+  bool takes_value;
+};
+struct CommandOutline {
+  std::string name, help, examples;
+  std::vector<OptionOutline> options;
+  std::vector<CommandOutline> commands;
+};
+CommandOutline outline_program(const std::string& about,
+                               const std::function<void(const Command&)>& describe);
+
 // "--lr-discriminator: ..." of an option named lr_discriminator.
 std::string in_flags(const InvalidOption& error);
 

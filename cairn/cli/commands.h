@@ -21,6 +21,16 @@ void add_report(const Command& app);
 void add_tour(const Command& app);
 void add_sample(const Command& app);
 
+void add_shell(const Command& app);  // completion, man
+
+// All of the above; `arguments`: those that the program was called with.
+void describe_program(const Command& app, const std::vector<std::string>& arguments);
+inline constexpr const char* kAbout =
+    "Cairn trains, evaluates, explains and ships neural networks.\n\n"
+    "  cairn train image-classification --out runs/digits\n"
+    "  cairn eval runs/digits\n"
+    "  cairn predict runs/digits picture.png\n";
+
 // `cairn train --resume RUN`: the run says which task it is of.
 void name_task_of_resumed(std::vector<std::string>& arguments);
 

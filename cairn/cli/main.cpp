@@ -21,21 +21,8 @@ int run(int argc, char** argv) {
     arguments.emplace_back("--help");
   }
   name_task_of_resumed(arguments);
-  const int status = run_program(arguments,
-                                 "Cairn trains, evaluates, explains and ships neural networks.\n\n"
-                                 "  cairn train image-classification --out runs/digits\n"
-                                 "  cairn eval runs/digits\n"
-                                 "  cairn predict runs/digits picture.png\n",
-                                 std::string("cairn ") + kVersion, [&](const Command& app) {
-                                   add_train(app);
-                                   add_verbs(app, arguments);
-                                   add_bench(app);
-                                   add_info(app);
-                                   add_doctor(app);
-                                   add_report(app);
-                                   add_tour(app);
-                                   add_sample(app);
-                                 });
+  const int status = run_program(arguments, kAbout, std::string("cairn ") + kVersion,
+                                 [&](const Command& app) { describe_program(app, arguments); });
   errno = 0;
   const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);
   check(written, "cannot write to standard output: {}",

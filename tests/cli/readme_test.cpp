@@ -34,8 +34,8 @@ TEST(Readme, ExamplesRunAsWritten) {
 // The program that the README shows is the one that is built and run as a test of its own.
 TEST(Readme, ShowsTheExampleAsItIs) {
   const std::string readme = content_of(CAIRN_SOURCE_DIR "/README.md");
-  EXPECT_NE(readme.find("```cpp\n" + content_of(CAIRN_SOURCE_DIR "/examples/digits.cpp") + "```"),
-            readme.npos);
+  const std::string example = content_of(CAIRN_SOURCE_DIR "/examples/train/digits.cpp");
+  EXPECT_NE(readme.find("```cpp\n" + example + "```"), readme.npos);
 }
 
 }  // namespace

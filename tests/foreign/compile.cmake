@@ -3,7 +3,7 @@
 file(REMOVE_RECURSE ${FOLDER})
 file(MAKE_DIRECTORY ${FOLDER})
 file(COPY ${CMAKE_CURRENT_LIST_DIR}/CMakeLists.txt DESTINATION ${FOLDER})
-configure_file(${CAIRN}/examples/digits.cpp ${FOLDER}/main.cpp COPYONLY)  # which is the README's: Readme.ShowsTheExampleAsItIs
+configure_file(${CAIRN}/examples/train/digits.cpp ${FOLDER}/main.cpp COPYONLY)  # which is the README's: Readme.ShowsTheExampleAsItIs
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
   if(NOT status EQUAL 0)

@@ -1,0 +1,17 @@
+#include "cairn/cli/commands.h"
+
+namespace cairn::cli {
+
+void describe_program(const Command& app, const std::vector<std::string>& arguments) {
+  add_train(app);
+  add_verbs(app, arguments);
+  add_bench(app);
+  add_info(app);
+  add_doctor(app);
+  add_report(app);
+  add_tour(app);
+  add_sample(app);
+  add_shell(app);
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,12 @@
+# cmake -DBUILD=... -DFOLDER=... -P deb.cmake: the Debian package is made, and holds what was to be in it.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+file(REMOVE_RECURSE ${FOLDER})
+run(${CMAKE_CPACK_COMMAND} --config ${BUILD}/CPackConfig.cmake -B ${FOLDER})
+file(GLOB package ${FOLDER}/*.deb)
+run(dpkg-deb --contents ${package})
+foreach(file bin/cairn lib/.*/cmake/cairn/cairn-config.cmake lib/.*/pkgconfig/cairn.pc share/man/man1/cairn.1)
+  expect("${said}" "usr/${file}")
+endforeach()
+run(dpkg-deb --field ${package} Depends)
+expect("${said}" "libdnnl")
+run(dpkg-deb --fsys-tarfile ${package})

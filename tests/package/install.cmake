@@ -1,0 +1,21 @@
+# cmake -DBUILD=... -DPREFIX=... -P install.cmake: installs into an empty prefix and looks at what is there.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+file(REMOVE_RECURSE ${PREFIX})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX})
+foreach(file bin/cairn include/cairn/cairn.h share/man/man1/cairn.1 share/bash-completion/completions/cairn)
+  if(NOT EXISTS ${PREFIX}/${file})
+    message(FATAL_ERROR "${file} was not installed")
+  endif()
+endforeach()
+
+# Every command and option of the program is in the manual and is completed.
+file(READ ${PREFIX}/share/man/man1/cairn.1 manual)
+expect("${manual}" "\\.SS \"cairn train tabular\"")
+expect("${manual}" "\\.B \\\\-\\\\-label\\\\-smoothing")
+set(complete "source ${PREFIX}/share/bash-completion/completions/cairn && _cairn && echo \"\${COMPREPLY[*]}\"")
+run(bash -c "COMP_WORDS=(cairn tr) && COMP_CWORD=1 && ${complete}")
+expect("${said}" "^train\n$")
+run(bash -c "COMP_WORDS=(cairn train tabular --hid) && COMP_CWORD=3 && ${complete}")
+expect("${said}" "^--hidden\n$")
+run(bash -c "COMP_WORDS=(cairn generate some/run --temp) && COMP_CWORD=3 && ${complete}")
+expect("${said}" "^--temperature\n$")

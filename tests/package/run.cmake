@@ -1,0 +1,13 @@
+# Shared by the scripts beside it: runs a command, and stops with what it said when it fails.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\n${said}")
+  endif()
+  set(said "${said}" PARENT_SCOPE)
+endfunction()
+function(expect text pattern)
+  if(NOT text MATCHES "${pattern}")
+    message(FATAL_ERROR "'${pattern}' is not in:\n${text}")
+  endif()
+endfunction()

@@ -4,13 +4,48 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 
 #include "cairn/base/invalid_option.h"
 
 namespace cairn::cli {
 namespace {
 
-constexpr const char* kOf = "of ";  // begins what is_about() says
+constexpr const char* kRunsOf = " (runs of ";  // between what a verb does and whose it is
+
+// Help in 80 columns: explanations are broken between words, beside their options.
+class Help : public CLI::Formatter {
+ public:
+  Help() { label("TEXT", "VALUE"), label("UINT", "N"), label("INT", "N"), label("FLOAT", "X"); }
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    std::string name = CLI::Formatter::make_option_name(option, is_positional);
+    const std::string opposite = "{false}";  // said of --no-flip
+    const size_t at = name.find(opposite);
+    return at == name.npos ? name : name.erase(at, opposite.size());
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return broken(CLI::Formatter::make_option_desc(option));
+  }
+  std::string make_subcommand(const CLI::App* sub) const override {
+    std::ostringstream out;
+    CLI::detail::format_help(out, sub->get_name(), broken(sub->get_description()), column_width_);
+    return out.str();
+  }
+
+ private:
+  std::string broken(const std::string& text) const {
+    const size_t room = 80 - column_width_;
+    std::string out;
+    size_t column = 0;
+    std::istringstream words(text);
+    for (std::string word; words >> word; column += word.size()) {
+      if (column > 0 && column + 1 + word.size() > room) out += '\n', column = 0;
+      else if (column > 0) out += ' ', ++column;
+      out += word;
+    }
+    return out;
+  }
+};
 
 void collect_names(const CLI::App& app, std::vector<std::string>& names) {
   for (const CLI::Option* option : app.get_options())
@@ -54,8 +89,10 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
     message += fmt::format("; did you mean {}?", near);
     break;
   }
-  if (!unknown.empty() && command->get_description().starts_with(kOf))
-    message += fmt::format("; it is no option {}", command->get_description());
+  const std::string about = command->get_description();
+  const size_t runs = about.find(kRunsOf);
+  if (!unknown.empty() && runs != about.npos)
+    message += "; it is no option of " + about.substr(runs + 2, about.size() - runs - 3);
   return say_wrong(message, *command);
 }
 
@@ -179,7 +216,9 @@ Option Command::list(const std::string& name, Take take, const std::string& help
   };
   return Option(app_->add_option_function<std::vector<std::string>>(name, each, help));
 }
-void Command::is_about(const std::string& what) const { app_->description(kOf + what); }
+void Command::is_about(const std::string& what, const std::string& task) const {
+  app_->description(fmt::format("{}{}task '{}')", what, kRunsOf, task));
+}
 
 std::string in_flags(const InvalidOption& error) {
   std::string flag = error.option();
@@ -214,6 +253,7 @@ CommandOutline outline_program(const std::string& about,
 int run_program(const std::vector<std::string>& arguments, const std::string& about,
                 const std::string& version, const std::function<void(const Command&)>& describe) {
   CLI::App app{about, "cairn"};
+  app.formatter(std::make_shared<Help>());
   app.footer(
       "Every command and task has a --help with examples: cairn train image-classification "
       "--help\n");

@@ -66,8 +66,8 @@ class Command {
                 bool has_opposite) const;  // --no-NAME
   Option list(const std::string& name, Take take, const std::string& help) const;
 
-  // What its options belong to, said when one is unknown.
-  void is_about(const std::string& what) const;
+  // What it does with runs of which task; said when an option is unknown, too.
+  void is_about(const std::string& what, const std::string& task) const;
 
  private:
   CLI::App* app_;

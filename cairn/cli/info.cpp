@@ -3,22 +3,27 @@
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/train/run_folder.h"
 
 namespace cairn::cli {
 
 void add_info(const Command& app) {
   const Command command = app.add_command("info", "Describe a file that Cairn reads");
-  command.examples("  cairn info runs/mnist/model.safetensors\n  cairn info --json picture.png\n");
+  command.examples("  cairn info runs/mnist\n  cairn info --json picture.png\n");
   auto files = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);
   command
       .option("file", *files,
-              "safetensors, npy, IDX, pictures, JSON lines, event files; also packed with gzip")
+              "safetensors, npy, IDX, pictures, JSON lines, event files; also packed with gzip; or "
+              "a run folder")
       .required();
   command.flag("--json", *json, "Print one JSON object a line");
   command.runs([files, json] {
     for (const std::string& file : *files) {
-      const io::FileInfo info = io::inspect_file(file);
+      // Of a run: the weights that it keeps, which say what they are of.
+      const bool is_run = train::RunFolder::holds_run(file);
+      const io::FileInfo info =
+          io::inspect_file(is_run ? train::RunFolder::open(file, "").weights() : file);
       fmt::print("{}\n", *json ? io::to_json(info) : io::to_text(info));
     }
     return 0;

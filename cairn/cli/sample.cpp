@@ -7,11 +7,24 @@
 namespace cairn::cli {
 namespace {
 
-std::vector<std::string> tasks_with_inputs() {
+// "digits" and "image-classification" mean the same.
+std::vector<std::string> names_of_inputs() {
   std::vector<std::string> names;
   for (const tasks::Task& t : tasks::all_tasks())
-    if (t.write_inputs) names.emplace_back(t.name);
+    if (t.write_inputs) names.emplace_back(t.inputs), names.emplace_back(t.name);
   return names;
+}
+
+const tasks::Task& task_of(const std::string& name) {
+  for (const tasks::Task& t : tasks::all_tasks()) {
+    if (name == t.name && !t.write_inputs)
+      throw UsageError(
+          fmt::format("sample: a run of task '{}' needs no files to try it on; see: "
+                      "cairn generate RUN --help",
+                      name));
+    if (t.write_inputs && (name == t.name || name == t.inputs)) return t;
+  }
+  throw UsageError("sample: " + no_such_name(name, names_of_inputs()));
 }
 
 }  // namespace
@@ -20,24 +33,20 @@ void add_sample(const Command& app) {
   const Command command =
       app.add_command("sample", "Write a few inputs to try a trained network on");
   command.examples(
-      "  cairn sample image-classification --out digits\n"
-      "  cairn predict runs/digits digits\n");
+      "  cairn sample digits --out some-digits\n"
+      "  cairn predict runs/digits some-digits\n");
   struct Options {
-    std::string task, out;
+    std::string what, out;
   };
   const auto o = std::make_shared<Options>();
-  command
-      .option("task", o->task,
-              fmt::format("Whose inputs: {}", fmt::join(tasks_with_inputs(), ", ")))
+  command.option("what", o->what, fmt::format("One of {}", fmt::join(names_of_inputs(), ", ")))
       .required();
   command.option("--out", o->out, "Folder to write into").required();
   command.runs([o] {
-    const auto names = tasks_with_inputs();
-    if (std::find(names.begin(), names.end(), o->task) == names.end())
-      throw UsageError("sample: " + no_such_name(o->task, names));
+    const tasks::Task& task = task_of(o->what);
     std::filesystem::create_directories(o->out);
-    for (const std::string& file : tasks::task_named(o->task).write_inputs(o->out))
-      fmt::print("{}\n", file);
+    for (const std::string& file : task.write_inputs(o->out)) fmt::print("{}\n", file);
+    fmt::print(stderr, "try them: cairn predict RUN {}\n", o->out);
     return kDone;
   });
 }

@@ -77,14 +77,25 @@ void add_train(const Command& app) {
   for (const tasks::Task& task : tasks::all_tasks()) add_task(train, task);
 }
 
-// cairn train --resume RUN ... -> cairn train TASK --out RUN --resume ...
+// cairn train [options] --resume RUN [options] -> cairn train TASK --out RUN --resume [options]
 void name_task_of_resumed(std::vector<std::string>& arguments) {
-  if (arguments.size() < 3 || arguments[0] != "train" || arguments[1] != "--resume") return;
-  const std::string run = arguments[2];
-  const auto folder = train::RunFolder::open(run, "");
-  arguments.erase(arguments.begin() + 1, arguments.begin() + 3);
-  arguments.insert(arguments.begin() + 1,
-                   {folder.config()["task"].get<std::string>(), "--out", run, "--resume"});
+  if (arguments.size() < 2 || arguments[0] != "train" || !arguments[1].starts_with("-")) return;
+  const std::string flag = "--resume", with_value = flag + "=";
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const bool joined = arguments[i].starts_with(with_value);
+    if (!joined && arguments[i] != flag) continue;
+    const std::string run = joined                     ? arguments[i].substr(with_value.size())
+                            : i + 1 < arguments.size() ? arguments[i + 1]
+                                                       : "";
+    if (run.empty() || run.starts_with("-"))
+      throw UsageError("--resume: say which run: cairn train --resume RUN");
+    const auto folder = train::RunFolder::open(run, "");
+    const auto at = arguments.begin() + static_cast<int64_t>(i);
+    arguments.erase(at, at + (joined ? 1 : 2));
+    arguments.insert(arguments.begin() + 1,
+                     {folder.config()["task"].get<std::string>(), "--out", run, flag});
+    return;
+  }
 }
 
 }  // namespace cairn::cli

@@ -71,7 +71,7 @@ void describe(const Command& command, const std::string& name,
   if (!verb) examples += fmt::format("  cairn {} RUN --help   (options by the run's task)\n", name);
   command.examples(examples);
   if (verb) {
-    command.is_about(fmt::format("a run of task '{}'", task));
+    command.is_about(verb->what, task);
     chosen->options = verb->options();
     add_options(command, *chosen->options);
   }

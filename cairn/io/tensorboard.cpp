@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 namespace cairn::io {
@@ -43,6 +45,11 @@ class Message {
     bytes_.append(value);
     return *this;
   }
+  Message& reals(int field, const std::vector<double>& values) {  // packed
+    Message packed;
+    for (double v : values) packed.little(std::bit_cast<uint64_t>(v));
+    return text(field, packed.bytes_);
+  }
   Message& message(int field, const Message& value) { return text(field, value.bytes_); }
   const std::string& bytes() const { return bytes_; }
 
@@ -54,6 +61,10 @@ class Message {
   template <class T>
   Message& fixed(int field, int wire_type, T value) {
     varint(uint64_t(field) << 3 | wire_type);
+    return little(value);
+  }
+  template <class T>
+  Message& little(T value) {
     for (size_t i = 0; i < sizeof(T); ++i) bytes_ += static_cast<char>(value >> 8 * i);
     return *this;
   }
@@ -68,6 +79,37 @@ Message event_at(int64_t step) {
   Message event;
   event.real(1, now.count()).integer(2, static_cast<uint64_t>(step));
   return event;
+}
+
+// HistogramProto { double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5; repeated double
+// bucket_limit = 6, bucket = 7; }: bucket i counts what is above limit i - 1 and at most limit i.
+Message histogram_of(const std::vector<double>& values) {
+  constexpr size_t kRanges = 20;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const double low = *least, high = *most;
+  const double width = std::max((high - low) / kRanges, std::abs(low) * 1e-9 + 1e-12);
+  double sum = 0, squares = 0;
+  std::vector<double> limits = {low}, counts(kRanges + 1, 0);  // the first one is empty
+  for (size_t i = 1; i <= kRanges; ++i) limits.push_back(low + width * static_cast<double>(i));
+  for (double v : values) {
+    sum += v, squares += v * v;
+    ++counts[1 + std::min(kRanges - 1, static_cast<size_t>((v - low) / width))];
+  }
+  Message m;
+  m.real(1, low).real(2, high).real(3, static_cast<double>(values.size()));
+  return m.real(4, sum).real(5, squares).reals(6, limits).reals(7, counts);
+}
+
+// AttrValue { ListValue list = 1 { repeated TensorShapeProto shape = 7 { repeated Dim dim = 2 {
+// int64 size = 1; } } } }
+Message shapes_of(const GraphOp& op) {
+  Message list;
+  for (const auto& shape : op.results) {
+    Message dims;
+    for (int64_t size : shape) dims.message(2, Message().integer(1, static_cast<uint64_t>(size)));
+    list.message(7, dims);
+  }
+  return Message().message(1, list);
 }
 
 std::string event_file_name() {
@@ -110,6 +152,34 @@ void EventWriter::add_image(const std::string& tag, int64_t step, const Image& i
   picture.text(4, text_of(encode_png(image)));
   const Message entry = Message().text(1, tag).message(4, picture);
   write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
+}
+
+// Value { HistogramProto histo = 5; }
+void EventWriter::add_histogram(const std::string& tag, int64_t step,
+                                std::span<const float> values) {
+  std::vector<double> finite;
+  finite.reserve(values.size());
+  for (float v : values)
+    if (std::isfinite(v)) finite.push_back(v);
+  if (finite.empty()) return;
+  const Message entry = Message().text(1, tag).message(5, histogram_of(finite));
+  write_record(event_at(step).message(5, Message().message(1, entry)).bytes());
+}
+
+// Event { bytes graph_def = 4; }, GraphDef { repeated NodeDef node = 1; VersionDef versions = 4 {
+// int32 producer = 1; } }, NodeDef { string name = 1, op = 2; repeated string input = 3;
+// map<string, AttrValue> attr = 5; }
+void EventWriter::add_graph(const std::vector<GraphOp>& ops) {
+  Message graph;
+  for (const GraphOp& op : ops) {
+    Message node;
+    node.text(1, op.name).text(2, op.kind);
+    for (const std::string& input : op.inputs) node.text(3, input);
+    node.message(5, Message().text(1, "_output_shapes").message(2, shapes_of(op)));
+    graph.message(1, node);
+  }
+  graph.message(4, Message().integer(1, 22));
+  write_record(event_at(0).text(4, graph.bytes()).bytes());
 }
 
 // A string tensor (DT_STRING = 7, one element) that the text plugin shows.

@@ -3,7 +3,9 @@
 #pragma once
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cairn/io/image.h"
 
@@ -11,6 +13,13 @@ namespace cairn::io {
 
 // CRC-32C (Castagnoli), the polynomial of TensorFlow's records.
 uint32_t crc32c(Bytes bytes);
+
+// One op of a graph that TensorBoard draws; "/" in names makes boxes within boxes.
+struct GraphOp {
+  std::string name, kind;
+  std::vector<std::string> inputs;            // names of others
+  std::vector<std::vector<int64_t>> results;  // the shapes of what it gives
+};
 
 class EventWriter {
  public:
@@ -20,6 +29,10 @@ class EventWriter {
 
   void add_scalar(const std::string& tag, int64_t step, float value);
   void add_image(const std::string& tag, int64_t step, const Image& image);
+  // How values are spread over twenty even ranges, with mean and extremes; values that are not
+  // finite are left out, and nothing is written where none is left.
+  void add_histogram(const std::string& tag, int64_t step, std::span<const float> values);
+  void add_graph(const std::vector<GraphOp>& ops);
   void add_text(const std::string& tag, int64_t step, const std::string& markdown);
 
   const std::string& path() const { return path_; }

@@ -1,6 +1,7 @@
 // Which class was taken for which.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace cairn::metrics {
@@ -8,6 +9,8 @@ namespace cairn::metrics {
 class Confusion {
  public:
   explicit Confusion(size_t classes) : counts_(classes, std::vector<int64_t>(classes, 0)) {}
+  // [truth][guess], square.
+  explicit Confusion(std::vector<std::vector<int64_t>> counts) : counts_(std::move(counts)) {}
   void add(int64_t truth, int64_t guess) {
     ++counts_.at(static_cast<size_t>(truth)).at(static_cast<size_t>(guess));
   }

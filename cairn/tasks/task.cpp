@@ -1,6 +1,7 @@
 #include "cairn/tasks/task.h"
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include "cairn/base/version.h"
 
 namespace cairn::tasks {
+namespace fs = std::filesystem;
 
 std::vector<std::string> task_names() {
   std::vector<std::string> names;
@@ -49,34 +51,46 @@ std::string machine() {
   return "unknown processor";
 }
 
-// Where the page comes from, and how to make a run like it.
-void provenance(train::report::Page& page, const Model& model) {
-  const Json& config = model.saved().config;
-  const std::time_t now = std::time(nullptr);
+std::string day_of(const std::string& file) {
+  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file);
+  const std::time_t then = std::chrono::system_clock::to_time_t(
+      std::chrono::system_clock::now() -
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(age));
   char day[32] = "";
-  std::strftime(day, sizeof day, "%Y-%m-%d", std::localtime(&now));
-  page.heading("Where this comes from");
-  page.facts({{"data", config.value("data", "").empty() ? "comes with the program"
-                                                        : config.value("data", "")},
-              {"seed", config.contains("seed") ? config["seed"].dump() : ""},
-              {"threads", config.contains("threads") ? config["threads"].dump() : ""},
-              {"page written", day},
-              {"by", std::string("cairn ") + kVersion},
-              {"on", machine()}});
-  page.command(fmt::format("cairn train {} --config {}/config.json", model.task(), model.path()));
+  std::strftime(day, sizeof day, "%Y-%m-%d", std::localtime(&then));
+  return day;
+}
+
+std::string text_of(const Json& config, const char* key) {
+  const auto it = config.find(key);
+  return it == config.end() ? "" : it->is_string() ? it->get<std::string>() : it->dump();
 }
 
 }  // namespace
+
+// Where it comes from, and how to make a run like it.
+void write_origin(train::report::Page& page, const Model& model) {
+  const Json& config = model.saved().config;
+  const std::string data = text_of(config, "data");
+  page.origin({{"data", data.empty() ? "what comes with the program" : data},
+               {"trained", day_of(model.saved().weights)},
+               {"seed", text_of(config, "seed")},
+               {"threads", text_of(config, "threads")},
+               {"page by", std::string("cairn ") + kVersion},
+               {"on", machine()}},
+              fmt::format("cairn train {} --config {} --out again", model.task(),
+                          model.saved().config_file()));
+}
 
 std::string write_report(const std::string& run, const std::string& out) {
   const auto folder = train::RunFolder::open(run, "");
   folder.wants_training("report on");
   const auto model = open_model(run);
   const Task& task = task_named(model->task());
-  train::report::Page page(run, "What this training learned.");
+  train::report::Page page(run, "");
   page.section(task.title);
+  write_origin(page, *model);
   task.report(page, *model);
-  provenance(page, *model);
   const std::string path = out.empty() ? folder.file("report.html") : out;
   page.write(path);
   return path;

@@ -74,6 +74,7 @@ struct Task {
   const char* smallest;
   // Writes a few inputs to try a trained model on, and returns their paths; none: there are none.
   std::vector<std::string> (*write_inputs)(const std::string& folder) = nullptr;
+  const char* inputs = "";  // what they are called: "digits"
   std::vector<TourStop> stops = {};
 };
 template <class Options, Json (*train_with)(Options)>
@@ -101,6 +102,9 @@ const Verb* find_verb(const Task& task, const std::string& name);
 // `path`: a run folder, or the model.safetensors of one. Throws Error naming what is missing or
 // damaged.
 std::unique_ptr<Model> open_model(const std::string& path);
+
+// Says on a page's section where the model comes from, and how to train one like it.
+void write_origin(train::report::Page& page, const Model& model);
 
 // One page about a run; returns its path ("" for `out`: report.html in the run folder).
 std::string write_report(const std::string& run, const std::string& out = "");

@@ -10,7 +10,15 @@
 namespace cairn::train {
 namespace {
 constexpr int kWidth = 24;
+constexpr size_t kPlainColumns = 78;  // of a line that goes to a file
 constexpr double kTerminalSeconds = 0.1, kPlainSeconds = 15;
+
+// The first values of "loss 0.1234  accuracy 0.9", as many as fit.
+std::string fitting(const std::string& text, size_t room) {
+  if (text.size() <= room) return text;
+  const size_t end = text.rfind("  ", room);
+  return end == text.npos ? "" : text.substr(0, end);
+}
 
 int columns() {
   winsize size{};
@@ -60,20 +68,22 @@ void Progress::draw(int64_t done, const std::string& text) {
       rate > 0 ? readable_seconds(static_cast<double>(total_ - done) / rate) : "?";
   const double part = total_ ? static_cast<double>(done) / static_cast<double>(total_) : 1;
   if (!terminal_) {
-    fmt::print(stderr, "{} {}/{} ({:.0f} %), {:.1f} steps/s, {} left, {}\n", label_, done, total_,
-               part * 100, rate, left, text);
+    const std::string line = fmt::format("{} {}/{} ({:.0f} %), {:.1f} steps/s, {} left", label_,
+                                         done, total_, part * 100, rate, left);
+    const std::string values = fitting(text, kPlainColumns - std::min(kPlainColumns, line.size()));
+    fmt::print(stderr, "{}{}{}\n", line, values.empty() ? "" : ", ", values);
     return;
   }
   const int filled = std::clamp(static_cast<int>(part * kWidth), 0, kWidth);
   std::string bar;
   for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-  // What does not fit the window is cut, so that the line can be drawn over.
+  // What does not fit the window is left out, so that the line can be drawn over.
   const std::string head = label_ + " ";
   const std::string tail =
-      fmt::format(" {}/{}  {:.1f} steps/s  {} left  {}", done, total_, rate, left, text);
+      fmt::format("  {}/{}  {:.1f} steps/s  {} left  {}", done, total_, rate, left, text);
   const auto room = static_cast<size_t>(std::max(columns() - 1, 20));
   const size_t used = head.size() + kWidth;
-  const std::string shown = used < room ? tail.substr(0, room - used) : "";
+  const std::string shown = used < room ? fitting(tail, room - used) : "";
   fmt::print(stderr, "\r\033[K{}{}{}{}{}", head, color_ ? "\033[36m" : "", bar,
              color_ ? "\033[0m" : "", shown);
   std::fflush(stderr);

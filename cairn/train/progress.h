@@ -11,7 +11,8 @@ class Progress {
  public:
   Progress(std::string label, int64_t total, int64_t start = 0, bool quiet = false);
   ~Progress();
-  // `done` of total steps; `text` follows (loss, accuracy). On a terminal what does not fit is cut.
+  // `done` of total steps; `text` follows (loss, accuracy). Values
+  // that do not fit the window, or 80 columns, are left out.
   void update(int64_t done, const std::string& text);
   // A line of its own (the end of an epoch).
   void line(const std::string& text);

@@ -9,6 +9,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/saved_model.h"
+#include "cairn/train/step_graph.h"
 
 namespace cairn::train {
 namespace {
@@ -84,15 +85,18 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Tensors& p, const Supervi
 }
 
 TrainerOptions trainer_options(const Supervised::Setup& s) {
+  constexpr int64_t kLines = 50;  // of the log at least, where there are so many steps
   return {
       .task = s.task,
       .label = s.label,
       .total = s.options.steps,
+      .log_every = std::clamp<int64_t>(s.options.steps / kLines, 1, 50),
       .evaluate_every = s.options.eval_every,
       .save_every = s.options.save_every,
       .quiet = s.options.quiet,
       .stop_after_steps = s.options.stop_after_steps,
-      .about = fmt::format("{}; {}, {} parameters", s.about, s.label, s.network.num_parameters())};
+      .about = fmt::format("{}; {}, {} parameters", s.about, s.label, s.network.num_parameters()),
+      .networks = {{"weights/", s.network}}};
 }
 
 Tensor one_number(double value) { return state(full({1}, value, DType::f64)); }
@@ -218,7 +222,14 @@ void Supervised::run(const Hooks& hooks) {
                       return note;
                     },
                 .evaluate = [&] { return evaluate(hooks); },
-                .save_weights = [&] { save_weights(); }});
+                .save_weights = [&] { save_weights(); },
+                .graph =
+                    [&] {
+                      const Executable* compiled = step.last();
+                      return compiled ? ops_to_first_result(compiled->traced(),
+                                                            setup_.network.state_dict())
+                                      : std::vector<io::GraphOp>();
+                    }});
   if (was_finished_ || setup_.options.keep != "best") return;
   const Use use(*this);
   trainer_.write_weights("model-last.safetensors", setup_.network.state_dict());
@@ -239,7 +250,8 @@ Evaluation Supervised::evaluate(const Hooks& hooks) {
   if (setup_.validates) take_best(measured.at("loss"));
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);
-  Evaluation evaluation{.stop = enough};
+  Evaluation evaluation{.images = hooks.pictures ? hooks.pictures() : Evaluation().images,
+                        .stop = enough};
   for (const auto& [name, value] : measured.items()) {
     const std::string tag = setup_.split + "/" + name;
     if (value.is_number_float()) evaluation.values.emplace_back(tag, value);

@@ -86,6 +86,8 @@ class Supervised {
     std::function<Json()> measure;
     std::function<std::string(const Json& measured)> words;  // the same for people
     std::function<Json()> note = {};                         // more for each line of the log
+    // What TensorBoard shows of an evaluation, by tag.
+    std::function<std::vector<std::pair<std::string, io::Image>>()> pictures = {};
   };
   // Restores what a resumed run had; to be called before run(), when batches depend on step().
   void restore();

@@ -1,6 +1,7 @@
 #include "cairn/train/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
@@ -130,9 +131,19 @@ class Trainer::Output {
     }
     metrics_.write(line);
   }
-  void show(int64_t step, const Evaluation& e) {
+  void show(int64_t step, const Evaluation& e, const TrainerOptions& o) {
     for (const auto& [tag, image] : e.images) events_.add_image(tag, step, image);
     for (const auto& [tag, text] : e.texts) events_.add_text(tag, step, text);
+    constexpr int64_t kMostHistograms = 16;  // of a training, each weight's
+    const int64_t part = step * kMostHistograms / std::max<int64_t>(1, o.total);
+    if (std::exchange(part_, part) == part) return;
+    for (const auto& [prefix, network] : o.networks)
+      for (const auto& [name, weight] : network.named_parameters())
+        events_.add_histogram(prefix + name, step, weight.to_vector<float>());
+  }
+  void show_run(int64_t step, const Json& config, const std::vector<io::GraphOp>& graph) {
+    events_.add_text("config", step, "```\n" + config.dump(2) + "\n```");
+    if (!graph.empty()) events_.add_graph(graph);
   }
   Progress& progress() { return progress_; }
 
@@ -140,6 +151,7 @@ class Trainer::Output {
   io::JsonlWriter metrics_;
   io::EventWriter events_;
   Progress progress_;
+  int64_t part_ = -1;  // of the training, when weights were shown last
 };
 
 Trainer::Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts)
@@ -195,7 +207,7 @@ void Trainer::run(const TrainerHooks& hooks) {
   Output output(*this);
   for (bool first = true; !finished(); first = false) {
     take_step(hooks);
-    if (first) output.write(step_, {{"seconds_to_first_step", since(program_began)}}, {}, "");
+    if (first) begin(hooks, output);
     const bool evaluates = step_ == options_.total ||
                            (options_.evaluate_every && step_ % options_.evaluate_every == 0);
     if (step_ % options_.log_every == 0 || evaluates) log(hooks, output);
@@ -203,6 +215,13 @@ void Trainer::run(const TrainerHooks& hooks) {
     if (evaluates && hooks.evaluate) evaluate(hooks, output);
     save_or_stop(hooks, evaluates);
   }
+}
+
+// What is said once of each start.
+void Trainer::begin(const TrainerHooks& hooks, Output& output) {
+  output.write(step_, {{"seconds_to_first_step", since(program_began)}}, {}, "");
+  output.show_run(step_, run_.config(),
+                  step_ == 1 && hooks.graph ? hooks.graph() : std::vector<io::GraphOp>());
 }
 
 void Trainer::announce() const {
@@ -242,6 +261,13 @@ void Trainer::log(const TrainerHooks& hooks, Output& output) {
   for (auto& [name, value] : means) value /= count;
   output.write(step_, hooks.note ? hooks.note() : Json(), means, "train/");
   last_logged_ = described(means);
+  last_means_ = means;
+}
+
+double Trainer::last_mean(const std::string& name) const {
+  for (const auto& [known, value] : last_means_)
+    if (known == name) return value;
+  return NAN;
 }
 
 void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
@@ -249,7 +275,7 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
   ended_ = result.stop;
   // What the hook notes stands in the line of the log for this step, which came before.
   output.write(step_, {{"seconds", seconds()}}, result.values, "");
-  output.show(step_, result);
+  output.show(step_, result, options_);
   if (!result.line.empty())
     output.progress().line(fmt::format("{}  {}", result.line, readable_seconds(seconds())));
 }

@@ -61,6 +61,8 @@ struct TrainerHooks {
   std::function<Evaluation()> evaluate = {};  // every evaluate_every steps, and after the last
   // The weights to use, after each checkpoint.
   std::function<void()> save_weights = {};
+  // What a step computes, for TensorBoard; asked after the first one of a new run.
+  std::function<std::vector<io::GraphOp>()> graph = {};
 };
 
 struct TrainerOptions {
@@ -73,6 +75,8 @@ struct TrainerOptions {
   bool quiet = false;            // no progress on standard error
   int64_t stop_after_steps = 0;  // ends early, saved, as a signal would; 0: does not
   std::string about = {};        // printed at the start: data, sizes, network; "": nothing
+  // Whose weights TensorBoard gets, as histograms; the name stands before theirs.
+  std::vector<std::pair<std::string, nn::Module>> networks = {};
 };
 
 class Trainer {
@@ -93,6 +97,7 @@ class Trainer {
   const RunFolder& folder() const { return run_; }
   // What the last line of metrics.jsonl said, as text: "loss 0.1234". One precedes each evaluation.
   const std::string& last_logged() const { return last_logged_; }
+  double last_mean(const std::string& name) const;  // one of its values; NaN: it has none such
   // model.safetensors, with the configuration that says what the weights are of.
   void write_weights(const NamedTensors& weights) const;
   // The same beside it, in the run's folder.
@@ -108,6 +113,7 @@ class Trainer {
   class Output;  // metrics.jsonl, events, progress
 
   void restore_from(const Loaded& loaded);
+  void begin(const TrainerHooks& hooks, Output& output);
   void take_step(const TrainerHooks& hooks);
   void log(const TrainerHooks& hooks, Output& output);
   void evaluate(const TrainerHooks& hooks, Output& output);
@@ -122,6 +128,7 @@ class Trainer {
   bool ended_ = false;  // before the last step, by an evaluation
   double seconds_before_ = 0;
   Running running_;
+  Scalars last_means_;
   std::string last_logged_;
   Clock::time_point began_ = Clock::now();
 };

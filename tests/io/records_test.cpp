@@ -11,6 +11,7 @@
 #include "cairn/io/npy.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/io/tensorboard.h"
+#include "tests/io/events.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::io {
@@ -60,23 +61,6 @@ TEST(TensorBoard, Crc32cKnownAnswer) {
   EXPECT_EQ(crc32c(Bytes(ByteVector(32, 0))), 0x8A9136AAu);  // RFC 3720
 }
 
-// Walks the records: every length and both masked sums must fit.
-std::vector<std::string> events_of(const std::string& path) {
-  const ByteVector content = read_file(path);
-  ByteReader reader(path, content);
-  const auto masked = [](Bytes bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; };
-  std::vector<std::string> events;
-  while (reader.remaining() > 0) {
-    const Bytes head = Bytes(content).subspan(reader.offset(), 8);
-    const auto length = reader.little<uint64_t>("length");
-    EXPECT_EQ(reader.little<uint32_t>("sum"), masked(head));
-    const Bytes data = reader.take(length, "event");
-    EXPECT_EQ(reader.little<uint32_t>("sum"), masked(data));
-    events.emplace_back(text_of(data));
-  }
-  return events;
-}
-
 TEST(TensorBoard, RecordsAreWellFormed) {
   TemporaryFolder folder;
   EventWriter writer(folder.path(), 7);
@@ -95,6 +79,57 @@ TEST(TensorBoard, RecordsAreWellFormed) {
   EXPECT_NE(events[3].find("\x89PNG"), std::string::npos);
   EXPECT_NE(events[4].find("*hello*"), std::string::npos);
   EXPECT_ERROR(EventWriter(folder / "none"), "cannot write");
+}
+
+TEST(TensorBoard, AHistogramHoldsEveryFiniteValueOnce) {
+  TemporaryFolder folder;
+  EventWriter writer(folder.path());
+  const float values[] = {-1, -1, 0, 0.5f, 3, NAN, INFINITY};
+  writer.add_histogram("weights/w", 5, values);
+  const float equal[] = {2, 2, 2};
+  writer.add_histogram("weights/b", 5, equal);
+  const float none[] = {NAN};
+  writer.add_histogram("weights/none", 5, none);
+  const auto events = events_of(writer.path());
+  ASSERT_EQ(events.size(), 3u);  // the version, and two
+  const Fields value = Fields(events[1]).message(5).message(1);
+  EXPECT_EQ(value.text(1), "weights/w");
+  const Fields histogram = value.message(5);
+  EXPECT_EQ(histogram.real(1), -1);
+  EXPECT_EQ(histogram.real(2), 3);
+  EXPECT_EQ(histogram.real(3), 5);
+  EXPECT_EQ(histogram.real(4), 1.5);
+  EXPECT_EQ(histogram.real(5), 11.25);
+  const auto limits = histogram.reals(6), counts = histogram.reals(7);
+  ASSERT_EQ(limits.size(), counts.size());
+  EXPECT_TRUE(std::is_sorted(limits.begin(), limits.end()));
+  EXPECT_GE(limits.back(), 3 - 1e-12);
+  double all = 0;
+  for (double c : counts) all += c;
+  EXPECT_EQ(all, 5);
+  EXPECT_EQ(counts[0], 0);
+  EXPECT_EQ(counts[1], 2);      // the two smallest
+  EXPECT_EQ(counts.back(), 1);  // the largest
+  const Fields same = Fields(events[2]).message(5).message(1).message(5);
+  EXPECT_EQ(same.reals(7)[1], 3);
+}
+
+TEST(TensorBoard, AGraphHasItsOpsWithInputsAndShapes) {
+  TemporaryFolder folder;
+  EventWriter writer(folder.path());
+  writer.add_graph(
+      {{"batch/0", "input", {}, {{8, 3}}}, {"f1/linear_0", "linear", {"batch/0"}, {{8, 2}}}});
+  const auto ops = told_by(writer.path()).graph;
+  ASSERT_EQ(ops.size(), 2u);
+  EXPECT_EQ(ops[1].text(1), "f1/linear_0");
+  EXPECT_EQ(ops[1].text(2), "linear");
+  EXPECT_EQ(ops[1].text(3), "batch/0");
+  const Fields attribute = ops[1].message(5);
+  EXPECT_EQ(attribute.text(1), "_output_shapes");
+  const auto dims = attribute.message(2).message(1).message(7).messages(2);
+  ASSERT_EQ(dims.size(), 2u);
+  EXPECT_EQ(dims[0].numbers.at(1)[0], 8u);
+  EXPECT_EQ(dims[1].numbers.at(1)[0], 2u);
 }
 
 std::string golden(const char* name) {

@@ -3,14 +3,18 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/version.h"
 #include "cairn/io/file.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/task.h"
 #include "cairn/train/signals.h"
+#include "tests/io/events.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/train/svg_texts.h"
 
 namespace cairn::tasks {
 namespace {
@@ -195,6 +199,34 @@ TEST_P(EveryTask, ExplainsItself) {
   EXPECT_NE(html.find(task().title), html.npos);
   EXPECT_NE(html.find("<figure"), html.npos);
   EXPECT_EQ(html.find("<script"), html.npos);
+  for (const char* fetched : {"http:", "https:", "url(", "src=\"/", "<link", "@import"})
+    EXPECT_EQ(html.find(fetched), html.npos) << fetched;
+  for (const char* wrong : {"nan", "NaN", "inf "})  // as a word of a chart
+    EXPECT_EQ(html.find(std::string("\"") + wrong), html.npos) << wrong;
+  for (const char* said : {"<b>2", kVersion, "--config", "<h1>"})  // a date, and how to do it again
+    EXPECT_NE(html.find(said), html.npos) << said;
+  EXPECT_GE(train::report::expect_texts_have_room(html), 1);
+}
+
+TEST_P(EveryTask, TellsTensorBoard) {
+  io::Told told;
+  for (const auto& entry : fs::directory_iterator(run()))
+    if (entry.path().filename().string().starts_with("events.out"))
+      told = io::told_by(entry.path());
+  EXPECT_GT(told.scalars["train/lr"], 0);
+  EXPECT_EQ(told.texts["config"], 1);
+  int weights = 0;
+  for (const auto& [tag, count] : told.histograms) weights += tag.starts_with("weights/");
+  EXPECT_GE(weights, 4);
+  std::map<std::string, int> known;
+  for (const io::Fields& op : told.graph) {
+    if (const auto inputs = op.bytes.find(3); inputs != op.bytes.end())
+      for (const std::string& input : inputs->second)
+        EXPECT_EQ(known[input], 1) << input << " of " << op.text(1);
+    ++known[op.text(1)];
+  }
+  EXPECT_GE(known.size(), 5u);
+  for (const auto& [name, count] : known) EXPECT_EQ(count, 1) << name;
 }
 
 TEST_P(EveryTask, BadInputIsRefusedAndNothingIsWritten) {

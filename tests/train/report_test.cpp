@@ -2,11 +2,12 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cairn/base/error.h"
 #include "cairn/train/report/curves.h"
+#include "cairn/train/report/measured.h"
 #include "cairn/train/report/page.h"
+#include "tests/train/svg_texts.h"
 
 using namespace cairn;
 using namespace cairn::train::report;
@@ -68,7 +69,9 @@ TEST(Report, TextFromOutsideIsEscapedEverywhere) {
   const std::string evil = "<script>alert(\"x\")</script>&";
   Page page(evil, evil);
   page.section(evil, evil);
-  page.heading(evil), page.paragraph(evil), page.facts({{evil, evil}}), page.command(evil);
+  page.heading(evil), page.paragraph(evil), page.facts({{evil, evil}}), page.headline(evil),
+      page.origin({{"data", evil}}, evil);
+  page.thumbnails({figure(io::Image(2, 2, 1), evil)}), page.folded(evil, {});
   page.writing(evil, evil, evil), page.shaded(evil, {{evil, 0.5}, {evil, 0}, {evil, NAN}});
   page.figures(
       {figure(LineChart{evil, evil, evil, {{evil, {1}, {1}}, {evil, {1}, {1}}}, 0, evil}, evil),
@@ -122,11 +125,92 @@ TEST(Report, LongNamesOfAHeatMapDoNotOverlap) {
   EXPECT_EQ(count(svg(map), "rotate(-60)"), 0u);
 }
 
-TEST(Report, AChartOfOnePointIsLeftOut) {
+// 3 classes, CIFAR's, long ones, many, of a hundred thousand examples: all texts have room.
+TEST(Report, TextsHaveRoomWhateverTheNames) {
+  const std::vector<std::vector<std::string>> all = {
+      {"0", "1"},
+      {"cat", "dog", "frog"},
+      {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
+      {"T-shirt/top", "Ankle boot"},
+      {"a name of a class that somebody wrote out in full", "\u96e8\u96ea\u98a8"},
+      std::vector<std::string>(30, "Norwegian elkhound")};
+  for (const auto& classes : all)
+    for (int64_t examples : {1, 10'000'000}) {
+      metrics::Confusion confusion(classes.size());
+      auto counts = confusion.counts();
+      for (size_t r = 0; r < classes.size(); ++r)
+        for (size_t c = 0; c < classes.size(); ++c) counts[r][c] = examples;
+      const auto figures = confusion_figure(metrics::Confusion(counts), classes);
+      ASSERT_EQ(figures.size(), 1u);
+      EXPECT_EQ(expect_texts_have_room(figures[0].html), 1);
+      for (const std::string& name : classes)  // whole, once at its row and once at its column
+        EXPECT_GE(count(figures[0].html, ">" + name + "</text>"), 2u) << name;
+    }
+}
+
+TEST(Report, TextsOfLineChartsHaveRoom) {
+  for (double scale : {1e-5, 1.0, 12345.0, 3e7})
+    for (const char* name : {"a", "discriminator of the network"}) {
+      const LineChart chart{"The two losses",
+                            "step",
+                            "nats a token",
+                            {{name, {scale, 50 * scale}, {-scale, 7 * scale}},
+                             {"validation", {scale, 90 * scale}, {scale, 2 * scale}}},
+                            7 * scale,
+                            "knowing only how often each character comes"};
+      EXPECT_EQ(expect_texts_have_room(svg(chart)), 1);
+    }
+}
+
+TEST(Report, ARegressionIsACloudBesideTheLineOfEquals) {
+  const auto figures = regression_figure("price", {1, 2, 3}, {1.1, 2.2, 2.9});
+  ASSERT_EQ(figures.size(), 1u);
+  EXPECT_EQ(count(figures[0].html, "<circle"), 3u + 2u);
+  EXPECT_EQ(count(figures[0].html, "<polyline"), 1u);
+  expect_texts_have_room(figures[0].html);
+  EXPECT_TRUE(regression_figure("price", {1, 1}, {1, 2}).empty());  // nothing to compare with
+}
+
+TEST(Report, StepsThatAreShownAreDifferentOnes) {
+  EXPECT_TRUE(spread_over(0, 4, 2).empty());
+  EXPECT_EQ(spread_over(1, 4, 2), (std::vector<size_t>{0}));
+  EXPECT_EQ(spread_over(3, 4, 2), (std::vector<size_t>{0, 1, 2}));
+  EXPECT_EQ(spread_over(101, 4, 2), (std::vector<size_t>{0, 11, 44, 100}));
+  EXPECT_EQ(spread_over(9, 3, 1), (std::vector<size_t>{0, 4, 8}));
+}
+
+TEST(Report, HeadlinesSayTimeAndThreads) {
+  const Lines lines = {{{"step", 4}, {"seconds", 16.2}}};
+  EXPECT_EQ(took(lines, {{"threads", 1}}), ", 16\u00a0s on one\u00a0core");
+  EXPECT_EQ(took(lines, {{"threads", 8}}), ", 16\u00a0s on 8\u00a0threads");
+  EXPECT_EQ(took(lines, {{"seed", 8}}), ", 16 s");
+  EXPECT_EQ(took({}, {{"threads", 1}}), "");
+  EXPECT_EQ(short_name("data/mnist/"), "mnist");
+  EXPECT_EQ(short_name("/x/houses.csv"), "houses.csv");
+  EXPECT_EQ(short_name("digits"), "digits");
+  EXPECT_EQ(short_name("/"), "/");
+  EXPECT_EQ(short_name(""), "");
+}
+
+TEST(Report, APageOfOneSectionHasItsHeadlineAsTitle) {
+  Page one("runs/d", "");
+  one.section("Image classification");
+  one.headline("99.2 % on MNIST");
+  one.origin({{"data", "mnist/"}, {"seed", ""}}, "cairn train");
+  EXPECT_NE(one.html().find("<h1>99.2 % on MNIST</h1>"), std::string::npos);
+  EXPECT_NE(one.html().find("data <b>mnist/</b>"), std::string::npos);
+  EXPECT_EQ(one.html().find("seed"), std::string::npos);
+  one.section("another");
+  EXPECT_NE(one.html().find("<h1>runs/d</h1>"), std::string::npos);
+  EXPECT_THROW(Page("none", "").paragraph("nowhere"), Error);
+}
+
+TEST(Report, ACurveOfOnePointIsLeftOut) {
   const LineChart one{"t", "x", "y", {{"a", {1}, {1}}}, 0, ""};
-  const LineChart two{"t", "x", "y", {{"a", {1, 2}, {1, 2}}}, 0, ""};
-  EXPECT_FALSE(has_curve(one));
-  EXPECT_EQ(charts({{one, ""}, {two, ""}}).size(), 1u);
+  const LineChart two{"t", "x", "y", {{"a", {1, 2}, {1, 2}}, {"dot", {1}, {1}}}, 0, ""};
+  const auto shown = charts({{one, ""}, {two, ""}});
+  ASSERT_EQ(shown.size(), 1u);
+  EXPECT_EQ(count(shown[0].html, "<polyline"), 1u);
   const Lines lines = {nlohmann::ordered_json::parse(R"({"step": 1, "loss": 2.0})")};
   EXPECT_TRUE(loss_charts(lines, "nats", "test").empty());
 }

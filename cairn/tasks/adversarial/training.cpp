@@ -3,6 +3,7 @@
 #include "cairn/autograd/autograd.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/train/step_graph.h"
 
 namespace cairn::tasks::adversarial {
 namespace {
@@ -113,6 +114,15 @@ AdversarialTraining::Use::Use(AdversarialTraining& training, bool averaged)
 AdversarialTraining::Use::~Use() {
   training_.networks_.generator.train();
   if (swap_) training_.ema_.swap();
+}
+
+std::vector<io::GraphOp> AdversarialTraining::graph() const {
+  const Executable* compiled = step_.last();
+  if (!compiled) return {};
+  auto states = train::with_prefix("generator", networks_.generator.state_dict());
+  for (auto& named : train::with_prefix("discriminator", networks_.discriminator.state_dict()))
+    states.push_back(std::move(named));
+  return train::ops_to_first_result(compiled->traced(), states);
 }
 
 std::vector<train::Part> AdversarialTraining::parts() {

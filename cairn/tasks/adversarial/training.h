@@ -58,6 +58,8 @@ class AdversarialTraining {
   };
 
   std::vector<train::Part> parts();  // everything that a step changes
+  // What step() computes, for TensorBoard; nothing before the first one.
+  std::vector<io::GraphOp> graph() const;
 
  private:
   // What a step of the discriminator leaves for the generator's.

@@ -1,23 +1,25 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
-#include "cairn/io/jsonl.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
 #include "cairn/train/report/curves.h"
+#include "cairn/train/report/measured.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
 
 using namespace train::report;
 
-constexpr size_t kMistakes = 12;     // shown
-constexpr size_t kMostClasses = 30;  // of a confusion matrix that is readable
-constexpr int kTile = 56;            // pixels of a small picture
+constexpr size_t kLooks = 14;           // test pictures at the top, with what it says of them
+constexpr size_t kMistakes = 14;        // shown one by one
+constexpr size_t kMostMistakes = 2000;  // shown in all
+constexpr int kTile = 96;               // pixels of a small picture
 
-// [count, channels, height, width] values as tiles, in colour where there are three channels, each
-// tile from its own smallest to its largest value.
+}  // namespace
+
 io::Image tiles(const Tensor& maps, int columns) {
   const auto v = contiguous(maps).to_vector<float>();
   const data::ImageShape shape{maps.size(1) == 3 ? 3 : 1, static_cast<int>(maps.size(2)),
@@ -34,23 +36,7 @@ io::Image tiles(const Tensor& maps, int columns) {
   return io::grid(all, columns, 1, 128);
 }
 
-void confusion(Page& page, const Json& result, const std::vector<std::string>& classes) {
-  if (classes.size() > kMostClasses) return;
-  const auto counts = result["confusion"].get<std::vector<std::vector<int64_t>>>();
-  HeatMap map{
-      "Which class is taken for which", "true class", "guess", classes, classes, {}, {}, 34};
-  for (const auto& row : counts) {
-    int64_t all = 0;
-    for (int64_t c : row) all += c;
-    for (int64_t c : row) {
-      map.values.push_back(all ? static_cast<double>(c) / static_cast<double>(all) : 0);
-      map.print.push_back(c ? std::to_string(c) : "");
-    }
-  }
-  page.figures({figure(map,
-                       "Each row holds all test pictures of one class; what is off the "
-                       "diagonal was taken for something else.")});
-}
+namespace {
 
 // The first convolution of a network in the order of its modules.
 std::string first_convolution(const nn::Module& network) {
@@ -74,25 +60,31 @@ void features(Page& page, Classifier& classifier, const data::ImageDataset& set)
   if (weights.size(1) != 1 && weights.size(1) != 3) weights = mean(weights, {1}, true);
   const int64_t shown = std::min<int64_t>(32, weights.size(0));
   const int across = std::max(1, 448 / set.shape().width);
+  // Filters of 3 x 3 and of 11 x 11 pixels get the same room.
+  const int magnified = std::max<int>(1, 30 / static_cast<int>(weights.size(2)));
   page.heading("What the first layer looks for");
   page.figures(
-      {figure(data::picture_of(set, 0), "A test picture", std::max(1, 140 / set.shape().width)),
-       figure(tiles(slice(weights, 0, 0, shown), 8), fmt::format("{} learned filters", shown), 9),
+      {figure(data::picture_of(set, 0), "A test picture", std::max(1, 168 / set.shape().width)),
+       figure(tiles(slice(weights, 0, 0, shown), 8), fmt::format("{} learned filters", shown),
+              magnified),
        figure(
            tiles(unsqueeze(slice(select(relu(seen), 0, 0), 0, 0, shown), 1), std::min(8, across)),
            "The picture through each of them: where a filter answers, it is bright", 2)});
 }
 
-struct Mistake {
+// What the network says of one test picture.
+struct Look {
   int64_t index;
   int label, guess;
   float probability;
+  bool is_right() const { return guess == label; }
 };
 
-std::vector<Mistake> mistakes_of(Classifier& classifier, const data::ImageDataset& set) {
-  std::vector<Mistake> all;
+// Of every test picture, in order.
+std::vector<Look> look_at_all(Classifier& classifier, const data::ImageDataset& set) {
+  std::vector<Look> all;
   constexpr int64_t kBatch = 250;
-  const int64_t classes = static_cast<int64_t>(set.classes().size());
+  const auto classes = static_cast<int64_t>(set.classes().size());
   for (int64_t first = 0; first < set.size(); first += kBatch) {
     const int64_t count = std::min(kBatch, set.size() - first);
     const auto p =
@@ -100,62 +92,114 @@ std::vector<Mistake> mistakes_of(Classifier& classifier, const data::ImageDatase
     for (int64_t i = 0; i < count; ++i) {
       const auto row = p.begin() + i * classes;
       const auto best = std::max_element(row, row + classes);
-      const int guess = static_cast<int>(best - row);
-      if (guess != set.label(first + i))
-        all.push_back({first + i, set.label(first + i), guess, *best});
+      all.push_back({first + i, set.label(first + i), static_cast<int>(best - row), *best});
     }
   }
-  std::sort(all.begin(), all.end(), [](const Mistake& a, const Mistake& b) {
-    return std::pair(-a.probability, a.index) < std::pair(-b.probability, b.index);
-  });
   return all;
 }
 
-void mistakes(Page& page, Classifier& classifier, const data::ImageDataset& set) {
-  const auto all = mistakes_of(classifier, set);
-  const int64_t looked = set.size();
-  page.heading("Its surest mistakes");
-  if (all.empty()) return page.paragraph(fmt::format("None among {} test pictures.", looked));
-  std::vector<Figure> shown;
-  for (size_t i = 0; i < std::min(kMistakes, all.size()); ++i)
-    shown.push_back(figure(data::picture_of(set, all[i].index),
-                           fmt::format("{}, taken for {} ({:.0f} %)", set.classes()[all[i].label],
-                                       set.classes()[all[i].guess], all[i].probability * 100),
-                           std::max(1, kTile / set.shape().width)));
-  page.figures(shown);
-  page.paragraph(fmt::format("{} mistakes among {} test pictures.", all.size(), looked));
+std::vector<Look> mistakes_of(const std::vector<Look>& all) {
+  std::vector<Look> wrong;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
+               [](const Look& l) { return !l.is_right(); });
+  std::sort(wrong.begin(), wrong.end(), [](const Look& a, const Look& b) {
+    return std::pair(-a.probability, a.index) < std::pair(-b.probability, b.index);
+  });
+  return wrong;
 }
 
-}  // namespace
+void looks(Page& page, const data::ImageDataset& set, const std::vector<Look>& all) {
+  std::vector<Figure> shown;
+  for (size_t i = 0; i < std::min(kLooks, all.size()); ++i)
+    shown.push_back(figure(
+        data::picture_of(set, all[i].index),
+        fmt::format("{} ({:.0f}\u00a0%){}", set.classes()[all[i].guess], all[i].probability * 100,
+                    all[i].is_right() ? "" : ", wrong: " + set.classes()[all[i].label]),
+        std::max(1, kTile / set.shape().width)));
+  page.heading("What it says of pictures it never saw");
+  page.thumbnails(shown);
+}
 
-void report(Page& page, Classifier& classifier) {
-  const auto folder = train::RunFolder::open(classifier.path(), kTask);
-  const auto set = classifier.open("", data::Split::test);
-  const Json result = classifier.evaluate("", data::Split::test);
-  const auto lines = io::read_jsonl(folder.metrics());
-  const double right = result["accuracy"].get<double>() * 100;
-  const std::string took = seconds_of(lines);
-  page.headline(fmt::format("{:.2f} % right on {} pictures of {} that it never saw{}", right,
-                            with_thousands(set->size()), set->name(),
-                            took.empty() ? "" : ", learned in " + took));
-  page.facts({{"network", *classifier.options().model},
-              {"parameters", with_thousands(classifier.network().num_parameters())},
-              {"test accuracy", fmt::format("{:.2f} %", right)},
-              {"training", took}});
+// All of them, by what was taken for what, the most frequent first.
+std::vector<Figure> by_kind(const data::ImageDataset& set, const std::vector<Look>& wrong) {
+  std::map<std::pair<int, int>, std::vector<io::Image>> kinds;
+  for (size_t i = 0; i < std::min(kMostMistakes, wrong.size()); ++i)
+    kinds[{wrong[i].label, wrong[i].guess}].push_back(data::picture_of(set, wrong[i].index));
+  std::vector<std::pair<std::pair<int, int>, std::vector<io::Image>>> sorted(kinds.begin(),
+                                                                             kinds.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+  const int columns = std::max(1, 640 / (set.shape().width + 1));
+  std::vector<Figure> figures;
+  for (const auto& [kind, pictures] : sorted)
+    figures.push_back(
+        figure(io::grid(pictures, std::min(columns, static_cast<int>(pictures.size())), 1, 128),
+               fmt::format("{}, taken for {}: {}", set.classes()[static_cast<size_t>(kind.first)],
+                           set.classes()[static_cast<size_t>(kind.second)], pictures.size())));
+  return figures;
+}
+
+void mistakes(Page& page, const data::ImageDataset& set, const std::vector<Look>& all) {
+  const auto wrong = mistakes_of(all);
+  page.heading("Its surest mistakes");
+  if (wrong.empty())
+    return page.paragraph(fmt::format("None among {} test pictures.", with_thousands(set.size())));
+  std::vector<Figure> shown;
+  for (size_t i = 0; i < std::min(kMistakes, wrong.size()); ++i)
+    shown.push_back(
+        figure(data::picture_of(set, wrong[i].index),
+               fmt::format("{}, taken for {} ({:.0f}\u00a0%)", set.classes()[wrong[i].label],
+                           set.classes()[wrong[i].guess], wrong[i].probability * 100),
+               std::max(1, kTile / set.shape().width)));
+  page.thumbnails(shown);
+  const auto count = static_cast<int64_t>(wrong.size());
+  const std::string all_or_first =
+      wrong.size() > kMostMistakes
+          ? fmt::format("The {} surest of {}", with_thousands(kMostMistakes), with_thousands(count))
+          : fmt::format("All {}", with_thousands(count));
+  page.folded(fmt::format("{} mistakes among {} test pictures, by kind", all_or_first,
+                          with_thousands(set.size())),
+              by_kind(set, wrong));
+}
+
+void curves(Page& page, const Lines& lines) {
   const std::string seen = curve_of(lines, "validation_loss", "").x.empty() ? "test" : "validation";
-  auto curves = loss_charts(lines, "cross-entropy", seen);
-  for (Figure& f : charts({{LineChart{"Accuracy on pictures it does not learn from",
+  auto figures = loss_charts(lines, "cross-entropy", seen);
+  for (Figure& f : charts({{LineChart{"Accuracy on unseen pictures",
                                       "step",
                                       "share right",
                                       {curve_of(lines, seen + "_accuracy", seen)},
                                       0,
                                       ""},
                             ""}}))
-    curves.push_back(std::move(f));
-  if (!curves.empty()) page.figures(curves);
-  confusion(page, result, classifier.classes());
+    figures.push_back(std::move(f));
+  if (figures.empty()) return;
+  page.heading("How it learned");
+  page.figures(figures);
+}
+
+}  // namespace
+
+void report(Page& page, Classifier& classifier) {
+  const auto set = classifier.open("", data::Split::test);
+  const auto lines = lines_of(classifier.path());
+  const std::vector<Look> all = look_at_all(classifier, *set);
+  metrics::Confusion confusion(classifier.classes().size());
+  for (const Look& look : all) confusion.add(look.label, look.guess);
+  const double right = confusion.accuracy() * 100;
+  page.headline(fmt::format("{:.2f} % on {}{}", right, short_name(set->name()),
+                            took(lines, classifier.saved().config)));
+  looks(page, *set, all);
+  page.facts({{"network", *classifier.options().model},
+              {"parameters", with_thousands(classifier.network().num_parameters())},
+              {"pictures learned from", with_thousands(classifier.options().examples)},
+              {"test pictures", with_thousands(set->size())},
+              {"test accuracy", fmt::format("{:.2f} %", right)},
+              {"training", seconds_of(lines)}});
+  page.figures(confusion_figure(confusion, classifier.classes()));
+  mistakes(page, *set, all);
   features(page, classifier, *set);
-  mistakes(page, classifier, *set);
+  curves(page, lines);
 }
 
 }  // namespace cairn::tasks::image_classification

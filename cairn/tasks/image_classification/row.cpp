@@ -182,6 +182,7 @@ const Task kRow{
     .report = report_as<Classifier, report>,
     .smallest = R"({"data": "digits", "steps": 6, "batch": 32, "eval_every": 3})",
     .write_inputs = write_inputs,
+    .inputs = "digits",
     .stops = {{"cnn", "Convolution: naming what a picture shows",
                "A convolutional network slides small filters over a picture. The first layer's "
                "filters find edges, the next combine them to strokes and corners, pooling forgets "

@@ -132,7 +132,11 @@ struct QuantizeOptions : train::OptionSet {
 // layers_int8, kept_f32, accuracy_f32, accuracy_int8, bytes_f32, bytes_int8, ...}.
 Json quantize(Classifier& classifier, const QuantizeOptions& options);
 
-// Curves, confusion matrix, first filters and what they see, the surest mistakes.
+// [count, channels, height, width] values as tiles, in colour where there are three channels, each
+// tile from its own smallest to its largest value.
+io::Image tiles(const Tensor& maps, int columns);
+
+// What it says of pictures, confusion matrix, mistakes, first filters and what they see, curves.
 void report(train::report::Page& page, Classifier& classifier);
 
 extern const Task kRow;

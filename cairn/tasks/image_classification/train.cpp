@@ -8,6 +8,8 @@
 namespace cairn::tasks::image_classification {
 namespace {
 
+constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
+
 struct Splits {
   data::ImageDatasetPtr train, held_back, test;  // held_back: none without val_split
 };
@@ -103,6 +105,11 @@ Json train(Options o) {
        .note =
            [&] {
              return Json{{"epoch", batch.epoch}};
+           },
+       .pictures =
+           [&] {
+             const Tensor some = slice(batch.x(), 0, 0, std::min(kShown, batch.count));
+             return std::vector<std::pair<std::string, io::Image>>{{"train/batch", tiles(some, 8)}};
            }});
   if (validates || last.is_null()) {  // the last one was not of the kept weights on test
     session.use_kept();

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "cairn/io/jsonl.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_gan/task.h"
 #include "cairn/train/report/curves.h"
@@ -11,7 +10,7 @@ namespace {
 
 using namespace train::report;
 
-constexpr size_t kGrids = 4;  // of the training, shown side by side
+constexpr size_t kGrids = 4;  // of the training
 constexpr int64_t kWalk = 9;  // pictures from one noise to another
 constexpr int64_t kWalks = 4;
 constexpr int kColumns = 8;
@@ -25,19 +24,18 @@ void over_time(Page& page, const Sampler& sampler) {
   const data::ImageShape shape = sampler.options().image_shape();
   page.heading("The same noise, drawn again and again while it learned");
   std::vector<Figure> figures;
-  const size_t shown = std::min(kGrids, files.size());
-  for (size_t i = 0; i < shown; ++i) {
-    // Early changes are the large ones: half of the pictures from the first quarter.
-    const double part = shown == 1 ? 1 : static_cast<double>(i) / static_cast<double>(shown - 1);
-    const auto& file =
-        files[static_cast<size_t>(part * part * static_cast<double>(files.size() - 1))];
+  // Early changes are the large ones.
+  for (const size_t i : spread_over(files.size(), kGrids, 2)) {
+    const auto& file = files[i];
     const io::Image grid = io::read_image(file.path);
     // The upper half of a square grid is enough.
     const int height = std::min(grid.height, 4 * (shape.height + 2) + 2);
     io::Image top(grid.width, height, grid.channels);
     std::copy_n(grid.pixels.begin(), top.pixels.size(), top.pixels.begin());
-    figures.push_back(figure(top, fmt::format("step {}", with_thousands(file.step)),
-                             1 + (shape.width <= 32 && shown <= 4)));
+    figures.push_back(figure(
+        top,
+        file.step ? fmt::format("step {}", with_thousands(file.step)) : "before the first step",
+        scale_of(shape)));
   }
   page.figures(figures);
 }
@@ -83,17 +81,37 @@ void signals(Page& page, const Lines& lines) {
   for (const std::string& s : seen) page.paragraph(s);
 }
 
+void curves(Page& page, const Lines& lines) {
+  const auto figures =
+      charts({{LineChart{"The two losses",
+                         "step",
+                         "loss",
+                         {curve_of(lines, "loss_discriminator", "discriminator"),
+                          curve_of(lines, "loss_generator", "generator")},
+                         0,
+                         ""},
+               "Means over the steps since the point before. Neither falls to zero: each network "
+               "is the other's moving target."},
+              {LineChart{"Diversity of the samples",
+                         "step",
+                         "of the real pictures'",
+                         {curve_of(lines, "diversity", "diversity")},
+                         1,
+                         "as diverse as the data"},
+               "Near 0 the generator would have collapsed to one picture."}});
+  if (figures.empty()) return;
+  page.heading("How the two learned");
+  page.figures(figures);
+}
+
 }  // namespace
 
 void report(Page& page, Sampler& sampler) {
   const Options& o = sampler.options();
-  const auto lines = io::read_jsonl(sampler.path() + "/metrics.jsonl");
-  page.headline(fmt::format("Pictures drawn from noise, like those of {}", *o.data));
-  page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
-              {"generator's parameters", with_thousands(sampler.network().num_parameters())},
-              {"steps", with_thousands(o.steps)},
-              {"training", seconds_of(lines)}});
-  over_time(page, sampler);
+  const auto lines = lines_of(sampler.path());
+  page.headline(fmt::format("Pictures like those of {}, drawn from noise; {} steps{}",
+                            short_name(o.data), with_thousands(o.steps),
+                            took(lines, sampler.saved().config)));
   const auto set = sampler.open("", data::Split::train);
   const int scale = scale_of(o.image_shape());
   page.heading("Drawn, and real");
@@ -102,27 +120,18 @@ void report(Page& page, Sampler& sampler) {
                       kColumns),
               "by the generator, none chosen by hand", scale),
        figure(grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
+  page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
+              {"generator's parameters", with_thousands(sampler.network().num_parameters())},
+              {"steps", with_thousands(o.steps)},
+              {"training", seconds_of(lines)}});
+  over_time(page, sampler);
   page.heading("A walk through the noise");
   page.figures(
       {figure(grid_of(walks(sampler), kWalk),
               "Left and right are two random points; between them every point is a picture, "
               "too: the generator has learned a space of pictures, not a list.",
               scale)});
-  page.figures({figure(LineChart{"The two losses",
-                                 "step",
-                                 "loss",
-                                 {curve_of(lines, "loss_discriminator", "discriminator"),
-                                  curve_of(lines, "loss_generator", "generator")},
-                                 0,
-                                 ""},
-                       "Neither falls to zero: each network is the other's moving target."),
-                figure(LineChart{"Diversity of the samples",
-                                 "step",
-                                 "of the real pictures'",
-                                 {curve_of(lines, "diversity", "diversity")},
-                                 1,
-                                 "as diverse as the data"},
-                       "Near 0 the generator would have collapsed to one picture.")});
+  curves(page, lines);
   signals(page, lines);
 }
 

@@ -66,7 +66,8 @@ class Session {
                       [&] {
                         const adversarial::AdversarialTraining::Use use(training_, true);
                         trainer_.write_weights(generator_.state_dict());
-                      }});
+                      },
+                  .graph = [&] { return training_.graph(); }});
     return {{"task", kTask},
             {"run", trainer_.folder().path()},
             {"model", *options_.model},
@@ -114,7 +115,9 @@ class Session {
             .about = fmt::format("{}: {} pictures, {}, {} classes{}; {}, {} + {} parameters",
                                  *o.data, set_->size(), data::to_string(set_->shape()),
                                  o.classes->size(), o.conditional ? " (conditional)" : "", *o.model,
-                                 generator_.num_parameters(), discriminator_.num_parameters())};
+                                 generator_.num_parameters(), discriminator_.num_parameters()),
+            .networks = {{"weights/generator.", generator_},
+                         {"weights/discriminator.", discriminator_}}};
   }
   std::vector<train::Part> parts() {
     std::vector<train::Part> all = training_.parts();
@@ -139,7 +142,7 @@ class Session {
   Json note(int64_t epoch) {
     if (noted_ != trainer_.step()) seen_ = monitor_.look(trainer_.step());
     noted_ = trainer_.step();
-    Json all = {{"epoch", epoch}};
+    Json all = {{"epoch", epoch}, {"lr", *options_.lr}};
     all.update(seen_);
     return all;
   }
@@ -156,11 +159,12 @@ class Session {
   }
 
   train::Evaluation evaluation() {
-    return {
-        .values = {{"samples/diversity", monitor_.diversity()}},
-        .line = fmt::format("step {:6}/{}  {}  diversity {:.0f} %", trainer_.step(),
-                            *options_.steps, trainer_.last_logged(), monitor_.diversity() * 100),
-        .images = {{"samples", write_samples()}}};
+    return {.values = {{"samples/diversity", monitor_.diversity()}},
+            .line = fmt::format("step {}/{}  loss D {:.3f} G {:.3f}  diversity {:.0f} %",
+                                trainer_.step(), *options_.steps,
+                                trainer_.last_mean("loss_discriminator"),
+                                trainer_.last_mean("loss_generator"), monitor_.diversity() * 100),
+            .images = {{"samples", write_samples()}}};
   }
 
   // The same noise each time: how the same pictures become better. A column a class.

@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "cairn/io/file.h"
-#include "cairn/io/jsonl.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/look.h"
@@ -38,16 +37,14 @@ std::string visible(const std::string& token) {
   return token == " " ? "\u2423" : token == "\n" ? "\u21b5" : token;
 }
 
+// The last one first: what it writes now.
 void samples(Page& page, const std::string& run) {
   const auto files = train::samples_of(run, "txt");
   if (files.empty()) return;
-  page.heading("What it wrote while it learned");
-  const size_t shown = std::min(kSamples, files.size());
-  for (size_t i = 0; i < shown; ++i) {
-    const auto& file = files[shown == 1 ? files.size() - 1 : i * (files.size() - 1) / (shown - 1)];
-    page.writing(fmt::format("after {} steps", with_thousands(file.step)), "",
-                 io::read_text_file(file.path));
-  }
+  page.heading("What it writes, and wrote while it learned");
+  for (const size_t i : spread_over(files.size(), kSamples, 1))
+    page.writing(fmt::format("after {} steps", with_thousands(files[files.size() - 1 - i].step)),
+                 "", io::read_text_file(files[files.size() - 1 - i].path));
 }
 
 void surprise(Page& page, Writer& o, std::span<const int64_t> tokens) {
@@ -81,8 +78,9 @@ void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
   for (int64_t t : tokens) names.push_back(visible(one(o.tokenizer(), t)));
   page.heading("Where its heads look");
   page.paragraph(
-      "Each row is a character, each column one before it; the darker a cell, the more that "
-      "character's vector takes from the other. The four heads shown are the ones that differ most "
+      "Each row is a character, each column one before it; the stronger a cell's colour, the "
+      "more that character's vector takes from the other. The four heads shown are the ones that "
+      "differ most "
       "from an even look back.");
   std::vector<Figure> figures;
   for (const AttentionMap& m : most_peculiar(maps, 4)) {
@@ -93,10 +91,27 @@ void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
                 names,
                 {},
                 {},
-                14};
+                14,
+                0.6};
     map.values.assign(m.weights.begin(), m.weights.end());
     figures.push_back(figure(map));
   }
+  page.figures(figures);
+}
+
+void curves(Page& page, const Lines& lines, double of_frequencies) {
+  const auto figures = charts(
+      {{LineChart{
+            "Loss",
+            "step",
+            "nats a token",
+            {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
+            of_frequencies,
+            "knowing only how often each character comes"},
+        "Training: the mean over the steps since the point before, with dropout; validation: at "
+        "that step, without, on the beginning of the validation text."}});
+  if (figures.empty()) return;
+  page.heading("How it learned");
   page.figures(figures);
 }
 
@@ -106,29 +121,24 @@ void report(Page& page, Writer& writer) {
   const NoGrad no_grad;
   const Json result = writer.evaluate("", "validation");
   const auto text = writer.open_own();
-  const auto lines = io::read_jsonl(writer.path() + "/metrics.jsonl");
+  const auto lines = lines_of(writer.path());
   const std::span<const int64_t> validation = text.validation;
-  page.headline(fmt::format("{:.2f} likely ways to go on at each character, on text it never saw",
-                            result["perplexity"].get<double>()));
+  page.headline(fmt::format("Perplexity {:.2f} on text it never saw{}",
+                            result["perplexity"].get<double>(),
+                            took(lines, writer.saved().config)));
+  samples(page, writer.path());
   page.facts({{"network", *writer.options().model},
               {"parameters", with_thousands(writer.network().num_parameters())},
               {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
               {"perplexity", fmt::format("{:.2f}", result["perplexity"].get<double>())},
               {"training", seconds_of(lines)}});
-  page.figures({figure(LineChart{
-      "Loss",
-      "step",
-      "nats a token",
-      {curve_of(lines, "loss", "training"), curve_of(lines, "validation_loss", "validation")},
-      entropy_of_frequencies(text.train, validation, writer.options().vocab),
-      "knowing only how often each character comes"})});
-  samples(page, writer.path());
   if (validation.size() < 3) return;
   const auto shown = validation.first(std::min<size_t>(validation.size(), kShown));
   surprise(page, writer, shown);
   if (writer.net().gpt())
     attention(page, writer, shown.first(std::min<size_t>(shown.size(), kAttended)));
   else cells(page, writer, shown);
+  curves(page, lines, entropy_of_frequencies(text.train, validation, writer.options().vocab));
 }
 
 }  // namespace cairn::tasks::language_model

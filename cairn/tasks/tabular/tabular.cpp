@@ -1,17 +1,14 @@
 // Tables: learn one column of a CSV file from the others, a class or a number. The whole task, as
 // docs/adding-a-task.md explains it.
-#include <cmath>
-
 #include "cairn/data/order.h"
 #include "cairn/data/table.h"
 #include "cairn/io/file.h"
-#include "cairn/io/jsonl.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/models/mlp.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/task.h"
-#include "cairn/train/report/curves.h"
+#include "cairn/train/report/measured.h"
 #include "cairn/train/supervised.h"
 
 namespace cairn::tasks::tabular {
@@ -112,15 +109,17 @@ struct Predictor : Model {
   models::Mlp net;
 };
 
+// The rows that the training held back, or all of another table.
+Tensors rows_for(const Predictor& p, const EvalOptions& o) {
+  if (!o.data.is_open()) return p.encoding.tensors(data::open_table(o.data), true);
+  const Tensors all = p.encoding.tensors(data::open_table(p.options.data), true);
+  const auto parts = data::split_off(all[0].size(0), p.options.val_split, p.options.seed);
+  return data::rows_of(all, parts.second);
+}
+
 Json evaluate(Predictor& p, const EvalOptions& o) {
-  const bool own = o.data.is_open();
-  const Table table = data::open_table(own ? *p.options.data : *o.data);
-  Tensors rows = p.encoding.tensors(table, true);
-  if (own)
-    rows = data::rows_of(rows,
-                         data::split_off(table.size(), p.options.val_split, p.options.seed).second);
-  Json result = {{"task", kTask}, {"split", own ? "validation" : "all"}};
-  result.update(measure(p.net, p.encoding, rows));
+  Json result = {{"task", kTask}, {"split", o.data.is_open() ? "validation" : "all"}};
+  result.update(measure(p.net, p.encoding, rows_for(p, o)));
   return result;
 }
 
@@ -146,10 +145,12 @@ int predict(Predictor& p, const PredictOptions& o) {
 
 void report(train::report::Page& page, Predictor& p) {
   using namespace train::report;
-  const auto lines = io::read_jsonl(p.path() + "/metrics.jsonl");
-  page.headline(fmt::format("'{}' of {}: {} on rows it never saw", p.encoding.target(),
-                            *p.options.data, in_words(evaluate(p, {}))));
-  page.facts({{"inputs", with_thousands(p.encoding.inputs())}, {"training", seconds_of(lines)}});
+  const NoGrad no_grad;
+  const auto lines = lines_of(p.path());
+  const Tensors rows = rows_for(p, {});
+  page.headline(fmt::format("'{}' of {}: {}{}", p.encoding.target(), short_name(p.options.data),
+                            in_words(evaluate(p, {})), took(lines, p.saved().config)));
+  page.figures(said_figure(p.encoding, rows[1], p.net(rows[0])));
   page.figures(loss_charts(lines, "loss", "validation"));
 }
 
@@ -172,6 +173,7 @@ const Task kRow{
                                                        "  cairn predict runs/houses new.csv\n")},
     .report = report_as<Predictor, report>,
     .smallest = R"({"data": "fruits", "steps": 6, "eval_every": 3, "hidden": [8]})",
-    .write_inputs = data::write_fruits};
+    .write_inputs = data::write_fruits,
+    .inputs = "fruits"};
 
 }  // namespace cairn::tasks::tabular

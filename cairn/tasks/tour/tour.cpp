@@ -101,7 +101,9 @@ Json run(const TourOptions& o) {
           train::readable_seconds(seconds)));
   for (const Stop& s : some) {
     page.section(s.stop->title, s.stop->text);
-    s.task->report(page, *open_model(o.out + "/" + s.stop->name));
+    const auto model = open_model(o.out + "/" + s.stop->name);
+    write_origin(page, *model);
+    s.task->report(page, *model);
   }
   const std::string path = o.out + "/report.html";
   page.write(path);

@@ -8,9 +8,10 @@
 namespace cairn::train::report {
 namespace {
 
-constexpr double kWidth = 560, kHeight = 300, kLeft = 62, kRight = 20, kTop = 38, kBottom = 46;
-constexpr int kColors = 5;   // --c0 .. --c4 of the page
-constexpr size_t kFew = 12;  // points that are drawn as dots too
+constexpr double kWidth = 420, kHeight = 270, kLeft = 58, kRight = 18, kBottom = 44;
+constexpr double kTitle = 15.5, kLabel = 12;  // sizes of letters; the title's are 14, but bold
+constexpr int kColors = 5;                    // --c0 .. --c4 of the page
+constexpr size_t kFew = 12;                   // points that are drawn as dots too
 
 struct Range {
   double low = INFINITY, high = -INFINITY;
@@ -36,6 +37,12 @@ std::string short_number(double v) {
   if (v != 0 && std::abs(v) >= 1e6) return fmt::format("{:g}M", v / 1e6);
   if (v != 0 && std::abs(v) >= 1e4) return fmt::format("{:g}k", v / 1e3);
   return fmt::format("{:.6g}", v);
+}
+
+double widest(const std::vector<std::string>& names, double size) {
+  double most = 0;
+  for (const std::string& name : names) most = std::max(most, text_width(name, size));
+  return most;
 }
 
 std::string text(double x, double y, const std::string& anchor, const std::string& kind,
@@ -71,43 +78,50 @@ std::string curve(const Series& s, size_t color, const Scale& x, const Scale& y)
     if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
     points += fmt::format("{:.1f},{:.1f} ", x(s.x[i]), y(s.y[i]));
     dots += fmt::format(
-        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{} {}: {:.5g}</title></circle>",
-        x(s.x[i]), y(s.y[i]), escape(s.name), short_number(s.x[i]), s.y[i]);
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{} {}: {:.5g}</title></circle>",
+        x(s.x[i]), y(s.y[i]), s.is_cloud ? 2.5 : 4, escape(s.name), short_number(s.x[i]), s.y[i]);
   }
+  if (s.is_cloud)
+    return fmt::format("<g style=\"--c:var(--c{})\" class=\"hit cloud\">{}</g>\n", color % kColors,
+                       dots);
   return fmt::format(
       "<g style=\"--c:var(--c{})\"><polyline class=\"curve\" points=\"{}\"/><g "
       "class=\"hit{}\">{}</g></g>\n",
       color % kColors, points, s.x.size() <= kFew ? " few" : "", dots);
 }
 
-// Code points, near enough to what is seen.
-size_t characters(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+// Names with a piece of their line, at the right end of a row whose letters stand on `y`.
+constexpr double kMark = 22, kApart = 14;
+double legend_width(const std::vector<Series>& all) {
+  double width = 0;
+  for (const Series& s : all) width += kMark + text_width(s.name, kLabel) + kApart;
+  return all.size() < 2 ? 0 : width - kApart;
 }
-double widest(const std::vector<std::string>& names) {
-  size_t most = 0;
-  for (const std::string& name : names) most = std::max(most, characters(name));
-  return static_cast<double>(most);
-}
-
-std::string legend(const std::vector<Series>& all) {
+std::string legend(const std::vector<Series>& all, double y) {
   if (all.size() < 2) return "";
   std::string out;
-  double x = kWidth - kRight;
-  for (size_t i = all.size(); i-- > 0;) {
-    x -= 7.0 * static_cast<double>(characters(all[i].name));
-    out += text(x, 20, "start", "label", all[i].name);
+  double x = kWidth - kRight - legend_width(all);
+  for (size_t i = 0; i < all.size(); ++i) {
     out += fmt::format(
-        "<line style=\"--c:var(--c{})\" class=\"curve\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"16\" "
-        "y2=\"16\"/>\n",
-        i % kColors, x - 22, x - 6);
-    x -= 36;
+        "<line style=\"--c:var(--c{})\" class=\"curve\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" "
+        "y2=\"{:.1f}\"/>\n",
+        i % kColors, x, x + kMark - 6, y - 4, y - 4);
+    out += text(x + kMark, y, "start", "label", all[i].name);
+    x += kMark + text_width(all[i].name, kLabel) + kApart;
   }
   return out;
 }
 
 }  // namespace
+
+double text_width(const std::string& text, double size) {
+  double ems = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    if ((byte & 0xC0) != 0x80) ems += byte >= 0xE3 ? 1.0 : 0.62;  // from U+3000 on: wide
+  }
+  return ems * size;
+}
 
 std::string escape(const std::string& text) {
   std::string out;
@@ -142,16 +156,21 @@ std::string svg(const LineChart& chart) {
       if (std::isfinite(s.x[i]) && std::isfinite(s.y[i])) xs.take(s.x[i]), ys.take(s.y[i]);
   }
   if (!chart.reference_name.empty()) ys.take(chart.reference);
-  if (xs.low > 0) xs.low = 0;  // trainings begin at step 0
+  const bool of_steps = std::none_of(chart.series.begin(), chart.series.end(),
+                                     [](const Series& s) { return s.is_cloud; });
+  if (of_steps && xs.low > 0) xs.low = 0;  // trainings begin at step 0
   xs.make_usable(), ys.make_usable();
   const double margin = (ys.high - ys.low) * 0.06;
   ys.low = ys.low >= 0 && ys.low - margin < 0 ? 0 : ys.low - margin, ys.high += margin;
-  const Scale x{xs, kLeft, kWidth - kRight}, y{ys, kHeight - kBottom, kTop};
+  const double left = 8, free = kWidth - kRight - left - text_width(chart.title, kTitle) - kApart;
+  const bool two_rows = legend_width(chart.series) > free;
+  const Scale x{xs, kLeft, kWidth - kRight}, y{ys, kHeight - kBottom, two_rows ? 58.0 : 40.0};
   std::string out = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" "
+      "<svg class=\"chart line\" viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{}\">\n",
       kWidth, kHeight, escape(chart.title));
-  out += text(kLeft, 20, "start", "title", chart.title) + legend(chart.series) + axes(chart, x, y);
+  out += text(left, 20, "start", "title", chart.title) + legend(chart.series, two_rows ? 40 : 20) +
+         axes(chart, x, y);
   if (!chart.reference_name.empty()) {
     out += fmt::format(
         "<line class=\"reference\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
@@ -168,13 +187,12 @@ std::string svg(const HeatMap& map) {
             (map.print.empty() || map.print.size() == rows * columns),
         "heat map '{}': {} values for {} x {} cells", map.title, map.values.size(), rows, columns);
   const double cell = map.cell, size = std::min(12.0, cell * 0.62);
-  const double row_names = widest(map.rows) * size * 0.62;
-  const double column_names = widest(map.columns) * size * 0.62;
+  const double row_names = widest(map.rows, size), column_names = widest(map.columns, size);
   const bool slanted = column_names > cell - 3;  // side by side they would overlap
   const double left = 34 + row_names, top = 62 + (slanted ? column_names * 0.87 - 8 : 0);
   const double overhang = slanted ? column_names * 0.5 : 12;  // of the last name
   const double width = std::max(left + cell * static_cast<double>(columns) + overhang,
-                                16 + 7.6 * static_cast<double>(characters(map.title)));
+                                16 + text_width(map.title, kTitle));
   const double height = top + cell * static_cast<double>(rows) + 8;
   std::string out = fmt::format(
       "<svg class=\"chart heat\" style=\"max-width:{:.0f}px\" viewBox=\"0 0 {:.0f} {:.0f}\" "
@@ -203,14 +221,15 @@ std::string svg(const HeatMap& map) {
       const double x = left + cell * static_cast<double>(c);
       const std::string& print = map.print.empty() ? "" : map.print[r * columns + c];
       if (v < 0.004 && print.empty()) continue;
+      const double strength = std::pow(v, map.gamma);
       out += fmt::format(
           "<rect class=\"heat\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
           "fill-opacity=\"{:.3f}\"><title>{} &#8594; {}: {}</title></rect>\n",
-          x, y, cell - 1, cell - 1, v, escape(map.rows[r]), escape(map.columns[c]),
+          x, y, cell - 1, cell - 1, strength, escape(map.rows[r]), escape(map.columns[c]),
           print.empty() ? fmt::format("{:.3f}", v) : escape(print));
       if (!print.empty())
         out += text(x + cell / 2, y + cell / 2 + size * 0.35, "middle",
-                    v > 0.55 ? "cell over" : "cell", print);
+                    strength > 0.55 ? "cell over" : "cell", print);
     }
   }
   return out + "</svg>\n";

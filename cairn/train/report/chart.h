@@ -10,6 +10,7 @@ namespace cairn::train::report {
 struct Series {
   std::string name;
   std::vector<double> x, y;
+  bool is_cloud = false;  // points that no line connects
 };
 
 struct LineChart {
@@ -26,7 +27,8 @@ struct HeatMap {
   std::vector<std::string> rows, columns;
   std::vector<double> values;
   std::vector<std::string> print;
-  int cell = 26;  // pixels
+  int cell = 26;     // pixels
+  double gamma = 1;  // a cell's colour is as strong as its value to this power
 };
 std::string svg(const HeatMap& map);
 
@@ -42,5 +44,8 @@ std::string bars(const std::vector<Bar>& all);
 std::vector<double> ticks(double low, double high, int count);
 
 std::string escape(const std::string& text);  // for HTML and XML
+
+// About how many pixels a text takes in letters of `size`; rather more than fewer.
+double text_width(const std::string& text, double size);
 
 }  // namespace cairn::train::report

@@ -19,28 +19,38 @@ constexpr const char* kStyle = R"(
 body{margin:0;background:var(--ground);color:var(--ink);
 font:17px/1.6 system-ui,"DejaVu Sans",sans-serif}
 main,header,footer{max-width:960px;margin:0 auto;padding:0 20px}
-header{padding-top:56px}
-h1{font-size:2.3em;line-height:1.15;margin:0 0 .3em;letter-spacing:-.02em}
+header{padding-top:44px}
+h1{font-size:2.1em;line-height:1.2;margin:0 0 .4em;letter-spacing:-.02em;overflow-wrap:anywhere}
 h2{font-size:1.55em;margin:0 0 .4em;letter-spacing:-.01em}
-h3{font-size:1.05em;margin:1.6em 0 .4em}
+h3{font-size:1.15em;margin:1.8em 0 .4em}section>h3:first-child{margin-top:0}
 p{max-width:68ch;margin:.5em 0}
+.kicker{color:var(--soft);font-weight:600;margin:0 0 .3em}
+.kicker span{font-weight:400;margin-left:.6em;overflow-wrap:anywhere}
 .headline{font-size:1.35em;line-height:1.35;font-weight:600;margin:.2em 0 .6em}
 .lead{color:var(--soft);font-size:1.08em}
+.origin{color:var(--soft);font-size:.88em;max-width:none;display:flex;flex-wrap:wrap;gap:2px 20px}
+.origin b{color:var(--ink);font-weight:600;overflow-wrap:anywhere}
 nav{display:flex;flex-wrap:wrap;gap:8px;margin:22px 0 8px}
 nav a{color:var(--c0);text-decoration:none;border:1px solid var(--line);border-radius:99px;
 padding:3px 14px;background:var(--paper)}
 nav a:hover{border-color:var(--c0)}
-section{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:28px 30px;
-margin:26px 0}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:10px;margin:18px 0}
-.facts div{border:1px solid var(--line);border-radius:10px;padding:8px 14px}
+section{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:26px 30px;
+margin:22px 0}
+.facts{display:flex;flex-wrap:wrap;gap:10px;margin:22px 0}
+.facts div{border:1px solid var(--line);border-radius:10px;padding:7px 14px;flex:1 1 auto}
 .facts dt{color:var(--soft);font-size:.8em}
-.facts dd{margin:0;font-size:1.3em;font-variant-numeric:tabular-nums}
+.facts dd{margin:0;font-size:1.15em;font-variant-numeric:tabular-nums}
 .row{display:flex;flex-wrap:wrap;gap:18px 24px;align-items:flex-start;margin:16px 0}
-figure{margin:0;flex:0 1 auto;max-width:100%}figure:has(.chart){flex:1 1 330px;max-width:600px}
-figcaption{color:var(--soft);font-size:.84em;margin-top:4px;max-width:60ch}
+.column figure{margin:14px 0}
+.thumbnails{display:grid;grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:16px 12px;
+margin:16px 0}
+figure{margin:0;flex:0 1 auto;max-width:100%}
+figure:has(.chart){flex:1 1 310px;max-width:520px}figure:has(.line){max-width:420px}
+figcaption{color:var(--soft);font-size:.84em;line-height:1.45;margin-top:4px;max-width:60ch;
+overflow-wrap:anywhere}
 figure img{image-rendering:pixelated;max-width:100%;border-radius:6px;display:block;
 border:1px solid var(--line)}
+details{margin:14px 0}summary{color:var(--c0);cursor:pointer}
 .chart{width:100%;height:auto;display:block;font-family:inherit}
 .chart text{fill:var(--ink)}.chart .tick,.chart .label{fill:var(--soft);font-size:12px}
 .chart .title{font-size:14px;font-weight:600}
@@ -50,6 +60,7 @@ border:1px solid var(--line)}
 .reference{stroke:var(--soft);stroke-dasharray:5 4}
 .curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
 .hit circle{fill:var(--c);opacity:0}.hit circle:hover,.few circle{opacity:1}
+.cloud circle{opacity:.6}
 rect.heat{fill:var(--c0)}rect.heat:hover{stroke:var(--ink)}
 .bars{border-collapse:collapse;width:100%;font-size:.9em}
 .bars th{text-align:left;font-weight:400;padding:2px 10px 2px 0;white-space:nowrap}
@@ -63,8 +74,13 @@ font:14px/1.55 ui-monospace,"DejaVu Sans Mono",monospace;margin:4px 0;padding:12
 border-left:3px solid var(--c0);background:var(--ground);border-radius:0 8px 8px 0}
 pre.shell{border-left-color:var(--c2)}pre em{font-style:normal;color:var(--c1);font-weight:600}
 footer{color:var(--soft);font-size:.85em;padding-bottom:60px}
+@media(max-width:520px){main,header,footer{padding:0 12px}header{padding-top:26px}
+section{padding:18px 14px}h1{font-size:1.6em}.thumbnails{gap:14px 8px}}
 @media print{section{break-inside:avoid}}
 )";
+
+// Percent of colour under letters that are still to be read, on a light and on a dark ground.
+constexpr double kDeepest = 65;
 
 }  // namespace
 
@@ -96,73 +112,114 @@ Page::Page(std::string title, std::string lead)
     : title_(std::move(title)), lead_(std::move(lead)) {}
 
 void Page::section(const std::string& heading, const std::string& lead) {
-  body_ += fmt::format("{}<section id=\"s{}\"><h2>{}</h2>\n",
-                       sections_.empty() ? "" : "</section>\n", sections_.size(), escape(heading));
-  if (!lead.empty()) body_ += fmt::format("<p class=\"lead\">{}</p>\n", escape(lead));
-  sections_.push_back(heading);
+  sections_.push_back({heading, lead, "", "", ""});
+}
+std::string& Page::body() {
+  check(!sections_.empty(), "page '{}': has no section yet", title_);
+  return sections_.back().body;
 }
 
-void Page::heading(const std::string& text) { body_ += fmt::format("<h3>{}</h3>\n", escape(text)); }
-void Page::headline(const std::string& text) {
-  body_ += fmt::format("<p class=\"headline\">{}</p>\n", escape(text));
+void Page::headline(const std::string& text) { body(), sections_.back().headline = text; }
+void Page::heading(const std::string& text) {
+  body() += fmt::format("<h3>{}</h3>\n", escape(text));
 }
-void Page::paragraph(const std::string& text) { body_ += fmt::format("<p>{}</p>\n", escape(text)); }
+void Page::paragraph(const std::string& text) {
+  body() += fmt::format("<p>{}</p>\n", escape(text));
+}
+
+void Page::origin(const std::vector<std::pair<std::string, std::string>>& name_and_value,
+                  const std::string& command) {
+  std::string& out = sections_.back().origin;
+  out = "<p class=\"origin\">";
+  for (const auto& [name, value] : name_and_value)
+    if (!value.empty()) out += fmt::format("<span>{} <b>{}</b></span> ", name, escape(value));
+  out += fmt::format("</p>\n<pre class=\"shell\">{}</pre>\n", escape(command));
+}
 
 void Page::facts(const std::vector<std::pair<std::string, std::string>>& name_and_value) {
-  body_ += "<dl class=\"facts\">";
+  body() += "<dl class=\"facts\">";
   for (const auto& [name, value] : name_and_value)
-    body_ += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
-  body_ += "</dl>\n";
+    if (!value.empty())
+      body() += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
+  body() += "</dl>\n";
 }
 
-void Page::figures(const std::vector<Figure>& side_by_side) {
-  body_ += "<div class=\"row\">";
-  for (const Figure& f : side_by_side) {
-    body_ += "<figure>" + f.html;
-    if (!f.caption.empty()) body_ += fmt::format("<figcaption>{}</figcaption>", escape(f.caption));
-    body_ += "</figure>";
+namespace {
+
+std::string figures_html(const std::vector<Figure>& all, const char* kind) {
+  std::string out = fmt::format("<div class=\"{}\">", kind);
+  for (const Figure& f : all) {
+    out += "<figure>" + f.html;
+    if (!f.caption.empty()) out += fmt::format("<figcaption>{}</figcaption>", escape(f.caption));
+    out += "</figure>";
   }
-  body_ += "</div>\n";
+  return out + "</div>\n";
+}
+
+}  // namespace
+
+void Page::figures(const std::vector<Figure>& side_by_side) {
+  if (!side_by_side.empty()) body() += figures_html(side_by_side, "row");
+}
+void Page::thumbnails(const std::vector<Figure>& many) {
+  if (!many.empty()) body() += figures_html(many, "thumbnails");
+}
+void Page::folded(const std::string& summary, const std::vector<Figure>& below_each_other) {
+  body() += fmt::format("<details><summary>{}</summary>{}</details>\n", escape(summary),
+                        figures_html(below_each_other, "column"));
 }
 
 void Page::writing(const std::string& label, const std::string& prompt, const std::string& text) {
-  body_ += fmt::format("<div class=\"writing\"><b>{}</b><pre><em>{}</em>{}</pre></div>\n",
-                       escape(label), escape(prompt), escape(text));
+  body() += fmt::format("<div class=\"writing\"><b>{}</b><pre><em>{}</em>{}</pre></div>\n",
+                        escape(label), escape(prompt), escape(text));
 }
 
 void Page::shaded(const std::string& label,
                   const std::vector<std::pair<std::string, double>>& pieces) {
-  body_ += fmt::format("<div class=\"writing\"><b>{}</b><pre>", escape(label));
+  std::string& out = body();
+  out += fmt::format("<div class=\"writing\"><b>{}</b><pre>", escape(label));
   for (const auto& [text, value] : pieces) {
     const double part = std::isfinite(value) ? std::clamp(value, -1.0, 1.0) : 0;
-    const int percent = static_cast<int>(std::lround(std::abs(part) * 100));
+    const int percent = static_cast<int>(std::lround(std::abs(part) * kDeepest));
     if (percent == 0) {
-      body_ += escape(text);
+      out += escape(text);
       continue;
     }
-    body_ += fmt::format(
+    out += fmt::format(
         "<span style=\"background:color-mix(in srgb,var(--c{}) {}%,transparent)\">{}</span>",
         part > 0 ? 1 : 0, percent, escape(text));
   }
-  body_ += "</pre></div>\n";
-}
-
-void Page::command(const std::string& line) {
-  body_ += fmt::format("<pre class=\"shell\">{}</pre>\n", escape(line));
+  out += "</pre></div>\n";
 }
 
 std::string Page::html() const {
-  std::string contents;
-  for (size_t i = 0; sections_.size() > 1 && i < sections_.size(); ++i)
-    contents += fmt::format("<a href=\"#s{}\">{}</a>", i, escape(sections_[i]));
+  const bool one = sections_.size() == 1;
+  std::string contents, body, top = fmt::format("<h1>{}</h1>", escape(title_));
+  std::string title = title_;
+  if (one) {
+    const Section& s = sections_.front();
+    if (!s.headline.empty()) title = s.headline + ", " + title_;
+    top =
+        fmt::format("<p class=\"kicker\">{} <span>{}</span></p><h1>{}</h1>\n{}", escape(s.heading),
+                    escape(title_), escape(s.headline.empty() ? title_ : s.headline), s.origin);
+  }
+  if (!lead_.empty()) top += fmt::format("<p class=\"lead\">{}</p>", escape(lead_));
+  for (size_t i = 0; i < sections_.size(); ++i) {
+    const Section& s = sections_[i];
+    if (!one) contents += fmt::format("<a href=\"#s{}\">{}</a>", i, escape(s.heading));
+    body += fmt::format("<section id=\"s{}\">", i);
+    if (!one) body += fmt::format("<h2>{}</h2>\n", escape(s.heading));
+    if (!s.lead.empty()) body += fmt::format("<p class=\"lead\">{}</p>\n", escape(s.lead));
+    if (!one) body += fmt::format("<p class=\"headline\">{}</p>\n{}", escape(s.headline), s.origin);
+    body += s.body + "</section>\n";
+  }
+  if (!contents.empty()) contents = "<nav>" + contents + "</nav>";
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style></"
-      "head>"
-      "<body>\n<header><h1>{0}</h1><p class=\"lead\">{2}</p><nav>{3}</nav></header>\n"
-      "<main>\n{4}{5}</main>\n<footer>Written by cairn.</footer>\n</body></html>\n",
-      escape(title_), kStyle, escape(lead_), contents, body_,
-      sections_.empty() ? "" : "</section>\n");
+      "content=\"width=device-width,initial-scale=1\">\n<title>{}</title>\n<style>{}</style></head>"
+      "<body>\n<header>{}{}</header>\n<main>\n{}</main>\n<footer>Written by cairn.</footer>\n"
+      "</body></html>\n",
+      escape(title), kStyle, top, contents, body);
 }
 
 void Page::write(const std::string& path) const { io::write_file_atomically(path, html()); }

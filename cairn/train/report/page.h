@@ -23,24 +23,33 @@ class Page {
  public:
   Page(std::string title, std::string lead);
 
-  void section(const std::string& heading, const std::string& lead = "");  // is in the contents
+  // What follows belongs to it. A page of one section has its headline as title.
+  void section(const std::string& heading, const std::string& lead = "");
   void headline(const std::string& text);  // what a section says, in one sentence
+  // Where a section comes from, in a line below its headline, and the command that makes its like.
+  void origin(const std::vector<std::pair<std::string, std::string>>& name_and_value,
+              const std::string& command);
   void heading(const std::string& text);
   void paragraph(const std::string& text);
   void facts(const std::vector<std::pair<std::string, std::string>>& name_and_value);
   void figures(const std::vector<Figure>& side_by_side);
+  void thumbnails(const std::vector<Figure>& many);  // small ones in a grid
+  // Shown when its summary is clicked.
+  void folded(const std::string& summary, const std::vector<Figure>& below_each_other);
   // What a model wrote: the prompt in another colour.
   void writing(const std::string& label, const std::string& prompt, const std::string& text);
   // A text whose pieces are coloured: value 1 in full in one colour, -1 in full in the other.
   void shaded(const std::string& label, const std::vector<std::pair<std::string, double>>& pieces);
-  void command(const std::string& line);  // one to copy into a shell
-
   std::string html() const;
   void write(const std::string& path) const;  // all or nothing; throws Error naming the file
 
  private:
-  std::string title_, lead_, body_;
-  std::vector<std::string> sections_;
+  struct Section {
+    std::string heading, lead, headline, origin, body;
+  };
+  std::string& body();  // of the section that was begun last
+  std::string title_, lead_;
+  std::vector<Section> sections_;
 };
 
 std::string base64(io::Bytes bytes);

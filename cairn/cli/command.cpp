@@ -255,8 +255,8 @@ int run_program(const std::vector<std::string>& arguments, const std::string& ab
   CLI::App app{about, "cairn"};
   app.formatter(std::make_shared<Help>());
   app.footer(
-      "Every command and task has a --help with examples: cairn train image-classification "
-      "--help\n");
+      "Every command and task has a --help with examples, for instance\n"
+      "  cairn train image-classification --help\n");
   app.set_version_flag("--version", version);
   app.require_subcommand(1);
   Action action;

@@ -8,7 +8,7 @@ std::string help_of(const train::AnyOption& option) {
   std::string text = option.help();
   const std::string standard = option.standard();
   if (option.is_switch() && standard == "false") return text;
-  if (standard.empty() || standard == "[]" || text.find("(default") != text.npos) return text;
+  if (standard.empty() || text.find("(default") != text.npos) return text;
   return text + fmt::format(" (default: {})", standard);
 }
 

@@ -6,6 +6,7 @@
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
+#include "cairn/data/picture.h"
 
 namespace cairn::data {
 namespace {
@@ -210,6 +211,21 @@ ImageDatasetPtr open_digits(Split split, DigitsOptions options) {
   for (int i = 0; i < 10; ++i) classes.push_back(std::to_string(i));
   return std::make_shared<MemoryImages>("digits", shape, std::move(classes), std::move(pixels),
                                         std::move(labels));
+}
+
+std::vector<std::string> write_digits(const std::string& folder) {
+  constexpr uint64_t kSeed = 0x747279;
+  std::vector<std::string> files;
+  uint8_t pixels[kDigitSide * kDigitSide];
+  bool written[10] = {};
+  for (int64_t i = 0; files.size() < std::size(written); ++i) {
+    const int label = draw_digit(kSeed, i, pixels);
+    if (std::exchange(written[label], true)) continue;
+    files.push_back(fmt::format("{}/{}.png", folder, label));
+    io::write_png(files.back(), picture_of(pixels, {1, kDigitSide, kDigitSide}));
+  }
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 }  // namespace cairn::data

@@ -19,4 +19,8 @@ struct DigitsOptions {
 // The splits come from separate seeds. Draws them all, in parallel.
 ImageDatasetPtr open_digits(Split split, DigitsOptions options = {});
 
+// Writes one drawn digit of each kind, that no training has seen, as FOLDER/0.png ...; returns the
+// paths.
+std::vector<std::string> write_digits(const std::string& folder);
+
 }  // namespace cairn::data

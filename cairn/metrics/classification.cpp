@@ -1,5 +1,9 @@
 #include "cairn/metrics/classification.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace cairn::metrics {
 
 int64_t Confusion::examples() const {
@@ -28,6 +32,22 @@ double Confusion::f1() const {
     ++classes;
   }
   return classes ? sum / static_cast<double>(classes) : 0;
+}
+
+std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,
+                            const std::vector<std::string>& classes) {
+  constexpr size_t kMostShown = 20, kLeast = 5;
+  if (classes.size() > kMostShown) return "";
+  size_t widest = 8;
+  for (const std::string& name : classes) widest = std::max(widest, name.size());
+  std::string text = fmt::format("{:>{}} |", "true", widest);
+  for (const std::string& name : classes) text += fmt::format(" {:>{}}", name, kLeast);
+  for (size_t r = 0; r < classes.size(); ++r) {
+    text += fmt::format("\n{:>{}} |", classes[r], widest);
+    for (size_t c = 0; c < classes.size(); ++c)
+      text += fmt::format(" {:>{}}", counts.at(r).at(c), std::max(kLeast, classes[c].size()));
+  }
+  return text + "\n";
 }
 
 }  // namespace cairn::metrics

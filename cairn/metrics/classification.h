@@ -1,6 +1,7 @@
 // Which class was taken for which.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,5 +25,10 @@ class Confusion {
  private:
   std::vector<std::vector<int64_t>> counts_;
 };
+
+// [truth][guess] with names as a table for a terminal; "" where it would not fit one (more than 20
+// classes).
+std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,
+                            const std::vector<std::string>& classes);
 
 }  // namespace cairn::metrics

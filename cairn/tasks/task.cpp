@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "cairn/base/version.h"
+#include "cairn/metrics/classification.h"
 
 namespace cairn::tasks {
 namespace fs = std::filesystem;
@@ -27,6 +28,14 @@ const Verb* find_verb(const Task& task, const std::string& name) {
   const auto it = std::find_if(task.verbs.begin(), task.verbs.end(),
                                [&](const Verb& v) { return v.name == name; });
   return it == task.verbs.end() ? nullptr : &*it;
+}
+
+void print_evaluation(const Json& r, bool json, std::string (*in_words)(const Json&)) {
+  if (json) return fmt::print("{}\n", r.dump());
+  if (r.contains("confusion") && r.contains("classes"))
+    fmt::print("{}", metrics::confusion_table(r["confusion"], r["classes"]));
+  fmt::print("{} of {} examples: {}\n", r["split"].get<std::string>(), r["examples"].dump(),
+             in_words(r));
 }
 
 std::unique_ptr<Model> open_model(const std::string& path) {

@@ -33,10 +33,12 @@ Verb verb(const char* name, const char* what, const char* examples) {
 
 // What the options of "eval" begin with.
 struct EvalOptions : train::OptionSet {
-  train::Option<std::string> data{
-      this, "data", train::Open{"that of the training"}, {}, "What to measure on"};
-  train::Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
+  train::Option<std::string> data{this, "data", train::Open{"that of the training"},
+                                  "What to measure on"};
+  train::Option<bool> json{this, "json", false, "Print one JSON object, the last line"};
 };
+// {split, examples, ...}: as JSON or in words, with {confusion, classes} as a table before.
+void print_evaluation(const Json& result, bool json, std::string (*in_words)(const Json&));
 // The verb "eval" of an evaluation and what it says in words.
 template <class M, class Options, Json (*evaluate)(M&, const Options&),
           std::string (*in_words)(const Json&)>
@@ -45,11 +47,7 @@ Verb eval_verb(const char* what, const char* examples) {
           []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
           [](Model& model, const train::OptionSet& options) {
             const auto& o = static_cast<const Options&>(options);
-            const Json r = evaluate(static_cast<M&>(model), o);
-            fmt::print("{}\n", *o.json ? r.dump()
-                                       : fmt::format("{} of {} examples: {}",
-                                                     r["split"].template get<std::string>(),
-                                                     r["examples"].dump(), in_words(r)));
+            print_evaluation(evaluate(static_cast<M&>(model), o), o.json, in_words);
             return 0;
           }};
 }
@@ -84,6 +82,12 @@ Json train_as(const train::RunOptions& options) {
 template <class Options>
 std::unique_ptr<train::RunOptions> options_as() {
   return std::make_unique<Options>();
+}
+// The end of a training for people, where it measured something: in words, on what, where it is.
+template <std::string (*in_words)(const Json&)>
+std::string summary_of(const Json& r) {
+  return fmt::format("{} {}, {} weights in {}", r["split"].get<std::string>(), in_words(r),
+                     r["weights"].get<std::string>(), r["run"].get<std::string>());
 }
 template <class M>
 std::unique_ptr<Model> open_as(const train::SavedModel& saved) {

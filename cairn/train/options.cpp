@@ -139,6 +139,36 @@ void read_key(AnyOption& option, const Json& value, const std::string& file) {
 
 }  // namespace
 
+// For the help.
+template <class T>
+std::string shown(const T& value) {
+  if constexpr (std::is_void_v<typename ListOf<T>::Entry>) {
+    if constexpr (std::is_same_v<T, Json>) return value.dump();
+    else return fmt::format("{}", value);
+  } else {
+    std::string text;
+    for (const auto& entry : value) text += (text.empty() ? "" : " ") + shown(entry);
+    return text;
+  }
+}
+
+template <class T>
+const T* ByModel<T>::of(const std::string& model) const {
+  for (const auto& [name, value] : entries)
+    if (name.empty() || name == model) return &value;
+  return nullptr;
+}
+
+template <class T>
+std::string ByModel<T>::words() const {
+  std::string text;
+  for (const auto& [name, value] : entries) {
+    const std::string of = !name.empty() ? name + " " : entries.size() > 1 ? "others " : "";
+    text += (text.empty() ? "" : ", ") + of + shown(value);
+  }
+  return text;
+}
+
 Range whole(int64_t least, int64_t most) {
   return {static_cast<double>(least), most == INT64_MAX ? kInfinity : static_cast<double>(most)};
 }
@@ -164,10 +194,16 @@ std::string AnyOption::flag() const {
   return use_ == Use::positional ? flag : "--" + flag;
 }
 
+// Lists as they are given: "64 64".
 std::string AnyOption::standard() const {
   if (is_open() || !open_.empty()) return open_;
   const Json v = value();
-  return v.is_string() ? v.get<std::string>() : v.dump();
+  if (!v.is_array()) return v.is_string() ? v.get<std::string>() : v.dump();
+  std::string text;
+  for (const Json& entry : v)
+    text +=
+        (text.empty() ? "" : " ") + (entry.is_string() ? entry.get<std::string>() : entry.dump());
+  return text;
 }
 
 void AnyOption::refuse(const std::string& reason) const { throw InvalidOption(name_, reason); }
@@ -222,6 +258,26 @@ bool Option<T>::is_list() const {
   return !std::is_void_v<typename ListOf<T>::Entry>;
 }
 
+template <class T>
+void Option<T>::fill_usual(const std::string& model) {
+  const ByModel<T> by_model(usual_);
+  if (const T* usual = by_model.of(model)) fill(*usual);
+}
+template <class T>
+Json Option<T>::usual_of(const std::string& model) const {
+  const ByModel<T> by_model(usual_);
+  const T* usual = by_model.of(model);
+  return usual ? Json(*usual) : Json();
+}
+
+template struct ByModel<bool>;
+template struct ByModel<int64_t>;
+template struct ByModel<double>;
+template struct ByModel<std::string>;
+template struct ByModel<std::vector<std::string>>;
+template struct ByModel<std::vector<int64_t>>;
+template struct ByModel<std::vector<double>>;
+
 template class Option<bool>;
 template class Option<int64_t>;
 template class Option<uint64_t>;
@@ -264,6 +320,18 @@ AnyOption* OptionSet::find(const std::string& name) {
 void OptionSet::group(const char* name) {
   for (Place& p : places_)
     if (!*p.group) p.group = name;
+}
+
+void OptionSet::fill_usual(std::initializer_list<const AnyOption*> but) {
+  const std::string model = chosen_model();
+  for (const Listed& l : all())
+    if (std::find(but.begin(), but.end(), l.option) == but.end()) l.option->fill_usual(model);
+}
+
+std::string OptionSet::chosen_model() const {
+  for (const AnyOption* o : all())
+    if (o->name() == std::string("model") && !o->is_open()) return o->value().get<std::string>();
+  return "";
 }
 
 void OptionSet::validate() const {

@@ -5,19 +5,24 @@
 //   struct Options : train::OptionSet {
 //     Option<std::string> data{this, "data", "digits", {}, "Pictures: a folder, or 'digits'"};
 //     Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
-//     Option<double> lr{this, "lr", Open{"suits the model"}, positive(), "Learning rate"};
+//     Option<std::string> model{this, "model", "gpt", one_of({"gpt", "lstm"}), "Network"};
+//     Option<double> lr{this, "lr", ByModel<double>{{"gpt", 3e-3}, {"", 2e-3}}, positive(), "..."};
+//     Option<int64_t> heads{this, "heads", Open{"one for 64 features"}, whole(1, 64), "Heads"};
 //   };
 //   Options o;
-//   o.width = 64;                          // as a number: o.width * 2; as text: fmt("{}",
-//   *o.width) o.lr.fill(o.width > 32 ? 1e-3 : 2e-3);  // only while it is open o.validate(); //
-//   throws InvalidOption naming the first wrong one
+//   o.width = 64;              // as a number: o.width * 2; as text: fmt::format("{}", *o.width)
+//   o.heads.fill(o.width / 64);  // only while it is open
+//   o.fill_usual();            // lr, by the model
+//   o.validate();              // throws InvalidOption naming the first wrong one
 //
 // Names are those of config.json ("lr_discriminator"); the command line writes --lr-discriminator.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cairn/base/invalid_option.h"
@@ -46,6 +51,20 @@ struct Open {
   std::string words;
 };
 
+// What is used unless chosen: one value, or one for each value of the option `model` ("": for all
+// others). The help shows it and OptionSet::fill_usual() fills it in, so that both say the same.
+template <class T>
+struct ByModel {
+  using Entry = std::pair<std::string, T>;
+  ByModel(T value) : entries{{"", std::move(value)}} {}  // NOLINT: implicit
+  ByModel(std::initializer_list<Entry> by_model) : entries(by_model) {}
+  explicit ByModel(std::vector<Entry> by_model) : entries(std::move(by_model)) {}
+  const T* of(const std::string& model) const;  // none: nothing is said for this model
+  std::string words() const;                    // "gpt 0.003, others 0.002"
+
+  std::vector<Entry> entries;
+};
+
 // Where an option is seen.
 enum class Use {
   choice,      // command line and config.json; a resumed run keeps it
@@ -67,7 +86,7 @@ class AnyOption {
   bool stored() const { return use_ <= Use::fact; }
   bool is_open() const { return state_ == State::open; }
   bool given() const { return state_ == State::given; }  // not the standard, not filled by a recipe
-  std::string standard() const;                          // for the help: "32", "suits the model"
+  std::string standard() const;                          // for the help: "32", "gpt 4, others 2"
 
   // Throw InvalidOption for what cannot be read as the type, or is out of range.
   virtual void parse(const std::string& text) = 0;  // of a list: one more entry
@@ -75,6 +94,8 @@ class AnyOption {
   virtual Json value() const = 0;
   virtual bool is_switch() const { return false; }  // given by its name alone
   virtual bool is_list() const { return false; }
+  virtual void fill_usual(const std::string& model) = 0;  // when it is open and has a usual value
+  virtual Json usual_of(const std::string& model) const = 0;  // null: none
   void check() const;
 
  protected:
@@ -102,6 +123,16 @@ class Option : public AnyOption {
   Option(OptionSet* set, const char* name, Open open, Range range, const char* help,
          Use use = Use::choice)
       : AnyOption(set, name, std::move(open.words), std::move(range), help, use) {}
+  template <class U>
+  Option(OptionSet* set, const char* name, ByModel<U> usual, Range range, const char* help,
+         Use use = Use::choice)
+      : AnyOption(set, name, usual.words(), std::move(range), help, use),
+        usual_(std::move(usual.entries)) {}
+  // Of which anything is accepted.
+  Option(OptionSet* set, const char* name, T standard, const char* help, Use use = Use::choice)
+      : Option(set, name, std::move(standard), Range{}, help, use) {}
+  Option(OptionSet* set, const char* name, Open open, const char* help, Use use = Use::choice)
+      : Option(set, name, std::move(open), Range{}, help, use) {}
   // A fact, which the data fill.
   Option(OptionSet* set, const char* name) : AnyOption(set, name, "unknown", {}, "", Use::fact) {}
 
@@ -116,6 +147,15 @@ class Option : public AnyOption {
     if (is_open()) value_ = std::move(value), state_ = State::filled;
   }
   void leave_open() { value_ = T(), state_ = State::open; }
+  // For an option that is declared for several tasks: what this one uses; or, where the data or
+  // other options decide, what the help says of it.
+  void usual(ByModel<T> by_model) {
+    says(by_model.words());
+    usual_ = std::move(by_model.entries);
+  }
+  void says(std::string words) { open_ = std::move(words), usual_.clear(), leave_open(); }
+  void fill_usual(const std::string& model) override;
+  Json usual_of(const std::string& model) const override;
 
   void parse(const std::string& text) override;
   void read(const Json& value) override;
@@ -131,6 +171,7 @@ class Option : public AnyOption {
  private:
   void check_range() const override;
   T value_{};
+  std::vector<typename ByModel<T>::Entry> usual_;
 };
 extern template class Option<bool>;
 extern template class Option<int64_t>;
@@ -156,6 +197,10 @@ class OptionSet {
   AnyOption* find(const std::string& name);
 
   void validate() const;  // throws InvalidOption for the first value out of range
+  // Fills what is open and has a usual value, by the option `model` where there is one; passes over
+  // some.
+  void fill_usual(std::initializer_list<const AnyOption*> but = {});
+  std::string chosen_model() const;  // of the option `model`; "": there is none, or it is open
 
   // All that is stored and not open: config.json.
   Json to_json() const;

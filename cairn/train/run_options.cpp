@@ -45,9 +45,21 @@ void fill_length(RunOptions& o, int64_t steps_per_epoch, std::optional<int64_t> 
   if (has(o.changed, "steps") && !has(o.changed, "epochs")) o.epochs.leave_open();
   if (!o.resume && !o.steps.is_open() && !o.epochs.is_open())
     throw InvalidOption("steps", "and epochs: give one of them");
-  if (o.steps.is_open() && o.epochs.is_open() && epochs_of_recipe) o.epochs.fill(*epochs_of_recipe);
+  if (o.steps.is_open() && o.epochs.is_open()) {
+    if (epochs_of_recipe) o.epochs.fill(*epochs_of_recipe);
+    else o.epochs.fill_usual(o.chosen_model());
+  }
   if (!o.epochs.is_open()) o.steps.fill(*o.epochs * per_epoch);
   else if (steps_of_recipe) o.steps.fill(*steps_of_recipe);
+  else o.steps.fill_usual(o.chosen_model());
+}
+
+void note_size(const RunOptions& o, Option<int64_t>& kept, int64_t now, const std::string& source,
+               const char* what) {
+  if (!kept.is_open() && kept != now && !o.quiet)
+    fmt::print(stderr, "cairn: '{}' has {} {} now, {} when the run began\n", source, now, what,
+               *kept);
+  kept.leave_open(), kept.fill(now);
 }
 
 }  // namespace cairn::train

@@ -11,12 +11,11 @@ namespace cairn::train {
 
 struct RunOptions : OptionSet {
   RunOptions() { group("Run"); }
-  Option<int64_t> steps{
-      this,      "steps",        Open{"suits model and data"}, whole(1, kMostSteps),
-      "Updates", Use::changeable};
+  Option<int64_t> steps{this,      "steps",        Open{"as the epochs make"}, whole(1, kMostSteps),
+                        "Updates", Use::changeable};
   Option<int64_t> epochs{this,
                          "epochs",
-                         Open{"suits model and data"},
+                         Open{"as the steps make"},
                          whole(1, kMostSteps),
                          "Passes over the data, instead of steps",
                          Use::changeable};
@@ -32,6 +31,9 @@ struct RunOptions : OptionSet {
   Option<bool> resume{this, "resume", false, {}, "Go on with the run in --out", Use::here};
   Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error", Use::here};
 
+  // But not how long it is: fill_length() does that, since steps follow from epochs.
+  void fill_usual() { OptionSet::fill_usual({&steps, &epochs}); }
+
   int64_t stop_after_steps = 0;      // ends early, saved, as a signal would; for tests; 0: does not
   std::vector<std::string> changed;  // options that were given anew beside `resume`
 };
@@ -46,10 +48,16 @@ void choose_run(const std::string& task, RunOptions& options);
 RunFolder begin_run(const std::string& task, const RunOptions& options);
 
 // How long a training is: `steps`, or `epochs` times what an epoch has; one of both is given, or
-// the recipe's number of epochs (or else of steps) is filled in. Where a resumed run is given the
+// the recipe's number of epochs (or else of steps) is filled in: as given here, or else the usual
+// one of the options. Where a resumed run is given the
 // one, the other follows. Throws InvalidOption when both are given and say different things.
 void fill_length(RunOptions& options, int64_t steps_per_epoch,
-                 std::optional<int64_t> epochs_of_recipe,
+                 std::optional<int64_t> epochs_of_recipe = {},
                  std::optional<int64_t> steps_of_recipe = {});
+
+// How many there are of what is learned from goes into the fact `kept`; says it when a run that
+// goes on began with another number ("training pictures").
+void note_size(const RunOptions& options, Option<int64_t>& kept, int64_t now,
+               const std::string& source, const char* what);
 
 }  // namespace cairn::train

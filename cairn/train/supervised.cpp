@@ -114,8 +114,8 @@ Tensors part_of(std::span<const Tensor> batch, int64_t k, int64_t parts) {
 }  // namespace
 
 void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
-  o.betas.fill({0.9, 0.999});
-  o.weight_decay.fill(0.01), o.clip.fill(0), o.ema.fill(0), o.val_split.fill(0);
+  o.fill_usual();
+  o.eval_every.fill(std::max<int64_t>(o.steps / 20, 1));
   o.keep.fill(validates ? "best" : "last");
   if (o.betas->size() != 2)
     throw InvalidOption("betas", fmt::format("{} numbers; give two", o.betas->size()));

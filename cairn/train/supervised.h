@@ -20,27 +20,28 @@
 
 namespace cairn::train {
 
+// What a task uses instead, its options' constructor says: lr.usual({{"gpt", 3e-3}, {"", 2e-3}}).
 struct SupervisedOptions : RunOptions {
   SupervisedOptions() { group("Training"); }
-  Option<int64_t> batch{this, "batch", Open{"suits the model"}, whole(1, kLargestBatch),
+  Option<int64_t> batch{this, "batch", ByModel<int64_t>(64), whole(1, kLargestBatch),
                         "Examples a step"};
   Option<double> lr{
-      this, "lr", Open{"suits the model"}, positive(), "Highest learning rate", Use::changeable};
+      this, "lr", ByModel<double>(1e-3), positive(), "Highest learning rate", Use::changeable};
   Option<std::string> optimizer{this, "optimizer", "adamw",
                                 one_of({"adamw", "adam", "sgd", "rmsprop"}), "Rule of the updates"};
-  Option<std::vector<double>> betas{this, "betas", Open{"0.9 0.999, or what suits the model"},
+  Option<std::vector<double>> betas{this, "betas", ByModel<std::vector<double>>({0.9, 0.999}),
                                     between(0, 0.999999), "Of adamw and adam; the first: of sgd"};
-  Option<double> weight_decay{this, "weight_decay", Open{"suits the model"}, between(0, 1e9),
+  Option<double> weight_decay{this, "weight_decay", ByModel<double>(0.01), between(0, 1e9),
                               "How strongly weights are drawn to 0"};
-  Option<double> clip{this, "clip", Open{"suits the model"}, between(0, 1e30),
+  Option<double> clip{this, "clip", ByModel<double>(0), between(0, 1e30),
                       "Largest norm of all gradients together; 0: none"};
-  Option<double> ema{this, "ema", Open{"suits the model"}, between(0, 0.9999999),
+  Option<double> ema{this, "ema", ByModel<double>(0), between(0, 0.9999999),
                      "Decay of the averaged weights, which are those to use; 0: none"};
   Option<int64_t> accumulate{this, "accumulate", 1, whole(1, kLargestBatch),
                              "Parts a batch is cut into, to need less memory; gradients are added"};
   Option<std::string> precision{this, "precision", "f32", one_of({"f32", "bf16"}),
                                 "Of products; bf16: f32 where the processor multiplies no bf16"};
-  Option<double> val_split{this, "val_split", Open{"0"}, between(0, 0.9),
+  Option<double> val_split{this, "val_split", ByModel<double>(0), between(0, 0.9),
                            "Part of the training data that is held back to choose by"};
   Option<int64_t> patience{this, "patience", 0, whole(0, kMostSteps),
                            "End after so many validations without improvement; 0: do not"};
@@ -48,14 +49,14 @@ struct SupervisedOptions : RunOptions {
                            one_of({"best", "last"}), "Which weights model.safetensors holds"};
   Option<int64_t> eval_every{this,
                              "eval_every",
-                             Open{"each epoch, or a 20th of all"},
+                             Open{"a 20th of all"},
                              whole(1, kMostSteps),
                              "Steps between evaluations",
                              Use::changeable};
-  Option<std::string> init{
-      this, "init", "", {}, "Run or weights to begin with, where names and shapes agree"};
+  Option<std::string> init{this, "init", "",
+                           "Run or weights to begin with, where names and shapes agree"};
   Option<std::vector<std::string>> freeze{
-      this, "freeze", {}, {}, "Parts that stay as they are: beginnings of weights' names"};
+      this, "freeze", {}, "Parts that stay as they are: beginnings of weights' names"};
 };
 
 // Fills what is still open with what suits any network, and refuses what does not belong together;

@@ -79,15 +79,45 @@ class EveryTask : public testing::TestWithParam<std::string> {
   TemporaryFolder folder_;
 };
 
-TEST_P(EveryTask, SaysWhatItIs) {
-  const Task& t = task();
-  for (const char* text : {t.title, t.what, t.examples, t.smallest})
-    EXPECT_TRUE(text && *text) << t.name;
-  EXPECT_TRUE(t.options && t.train && t.summary && t.open && t.report);
-  EXPECT_TRUE(find_verb(t, "eval")) << "cannot be measured";
-  for (const Verb& v : t.verbs) EXPECT_TRUE(*v.what && *v.examples && v.options && v.run) << v.name;
-  for (const train::AnyOption* o : std::as_const(*t.options()).all())
-    EXPECT_TRUE(o->use() == train::Use::fact || *o->help()) << o->name() << " is not explained";
+// What a row lacks, in words; "": nothing.
+std::string missing_in(const Task& t) {
+  std::string missing;
+  const auto need = [&](bool there, const std::string& part) {
+    if (!there) missing += part + "; ";
+  };
+  for (const char* text : {t.title, t.what, t.examples, t.smallest}) need(text && *text, "a text");
+  need(t.options, "options"), need(t.train, "train"), need(t.summary, "summary");
+  need(t.open, "open"), need(t.report, "report"), need(find_verb(t, "eval"), "the verb eval");
+  for (const Verb& v : t.verbs)
+    need(*v.what && *v.examples && v.options && v.run, fmt::format("a part of verb {}", v.name));
+  if (!t.options) return missing;
+  const auto options = t.options();
+  for (const train::AnyOption* o : std::as_const(*options).all())
+    need(o->use() == train::Use::fact || *o->help(), fmt::format("help of {}", o->name()));
+  need(options->find("lr"), "option lr"), need(options->find("data"), "option data");
+  need(options->steps.standard() != train::RunOptions().steps.standard() ||
+           options->epochs.standard() != train::RunOptions().epochs.standard(),
+       "how long it trains: steps or epochs, usual(...) or says(...)");
+  return missing;
+}
+
+TEST_P(EveryTask, SaysWhatItIs) { EXPECT_EQ(missing_in(task()), ""); }
+
+TEST_P(EveryTask, ARowWithoutAPartIsFound) {
+  const auto lacks = [&](const std::string& part, const auto& spoil) {
+    Task row = task();
+    spoil(row);
+    EXPECT_NE(missing_in(row).find(part), std::string::npos) << part;
+  };
+  lacks("options", [](Task& t) { t.options = nullptr; });
+  lacks("train", [](Task& t) { t.train = nullptr; });
+  lacks("open", [](Task& t) { t.open = nullptr; });
+  lacks("report", [](Task& t) { t.report = nullptr; });
+  lacks("the verb eval", [](Task& t) { t.verbs.clear(); });
+  lacks("a part of verb eval", [](Task& t) {
+    for (Verb& v : t.verbs) v.run = nullptr;
+  });
+  lacks("a text", [](Task& t) { t.smallest = ""; });
 }
 
 TEST_P(EveryTask, TrainsAndSaysSo) {
@@ -102,8 +132,28 @@ TEST_P(EveryTask, TrainsAndSaysSo) {
     EXPECT_TRUE(fs::exists(run() + "/" + file)) << file;
 }
 
+// The help and what happens are one: a default that it shows is what the run wrote down.
+TEST_P(EveryTask, TheHelpSaysWhatIsUsed) {
+  const Json chosen = Json::parse(task().smallest), used = config(run());
+  const auto options = task().options();
+  const std::string model = used.value("model", "");
+  for (const train::AnyOption* o : std::as_const(*options).all()) {
+    const std::string name = o->name();
+    const Json usual = o->usual_of(model);
+    if (usual.is_null() || chosen.contains(name) || name == "steps" || name == "epochs") continue;
+    EXPECT_EQ(used[name], usual) << name << ": say it in the options' constructor, " << name
+                                 << ".usual(...), not with fill()";
+    EXPECT_NE(o->standard(), "") << name;
+  }
+}
+
 TEST_P(EveryTask, StoppedAndResumedEndsWithTheSameBits) {
+  // Before its first evaluation, and, having been resumed once, just before its last step.
   const std::string part = stopped("part");
+  const auto again = resumed("part");
+  const auto total = Trained::get().result(GetParam())["steps"].get<int64_t>();
+  again->stop_after_steps = total - 1;
+  if (total > 3) EXPECT_THROW(task().train(*again), train::Stopped);
   task().train(*resumed("part"));
   EXPECT_TRUE(weights(part) == weights(run())) << "other weights";
   EXPECT_EQ(config(part), config(run()));
@@ -177,19 +227,75 @@ void supply(train::OptionSet& options, const std::vector<std::string>& inputs,
   }
 }
 
+struct Printed {
+  int status;
+  std::string text;
+};
+Printed run_verb(const Verb& verb, Model& model, const train::OptionSet& options) {
+  testing::internal::CaptureStdout();
+  try {
+    const int status = verb.run(model, options);
+    std::fflush(stdout);
+    return {status, testing::internal::GetCapturedStdout()};
+  } catch (...) {
+    testing::internal::GetCapturedStdout();
+    throw;
+  }
+}
+
 TEST_P(EveryTask, EveryVerbWorks) {
   const auto model = open_model(run());
   std::vector<std::string> inputs;
   if (task().write_inputs) inputs = task().write_inputs(folder_.path());
+  for (const std::string& input : inputs) EXPECT_TRUE(fs::exists(input)) << input;
   for (const Verb& verb : task().verbs) {
     const auto options = verb.options();
-    supply(*options, inputs, folder_ / "out.png");
-    testing::internal::CaptureStdout();
-    const int status = verb.run(*model, *options);
-    std::fflush(stdout);
-    const std::string printed = testing::internal::GetCapturedStdout();
-    EXPECT_EQ(status, 0) << verb.name;
-    EXPECT_TRUE(!printed.empty() || fs::exists(folder_ / "out.png")) << verb.name << " was silent";
+    const std::string out = folder_ / (std::string(verb.name) + ".png");
+    supply(*options, inputs, out);
+    const Printed p = run_verb(verb, *model, *options);
+    EXPECT_EQ(p.status, 0) << verb.name;
+    EXPECT_TRUE(!p.text.empty() || fs::exists(out)) << verb.name << " was silent";
+  }
+}
+
+// The same from a run and from its weights, and as a person reads it.
+TEST_P(EveryTask, IsMeasuredAsJsonAndInWords) {
+  const Verb& eval = *find_verb(task(), "eval");
+  const auto measured = [&](const std::string& path, bool json) {
+    const auto options = eval.options();
+    supply(*options, {}, "");
+    if (json) options->find("json")->parse("true");
+    return run_verb(eval, *open_model(path), *options).text;
+  };
+  const Json of_run = Json::parse(measured(run(), true));
+  EXPECT_EQ(of_run["task"], GetParam());
+  EXPECT_GT(of_run["examples"].get<int64_t>(), 0);
+  EXPECT_TRUE(of_run.contains("split"));
+  if (!task().verbs.empty() && !find_verb(task(), "eval")->options()->find("features"))
+    EXPECT_EQ(Json::parse(measured(run() + "/model.safetensors", true)), of_run);
+  const std::string words = measured(run(), false);
+  EXPECT_NE(words.find(of_run["examples"].dump() + " examples"), words.npos) << words;
+}
+
+// Files that are not there, data that is not there, values of a wrong kind.
+TEST_P(EveryTask, VerbsRefuseBadInput) {
+  const auto model = open_model(run());
+  for (const Verb& verb : task().verbs) {
+    const auto fresh = verb.options();
+    for (const auto& [option, group] : fresh->all()) {
+      EXPECT_THROW(option->read({{"an", "object"}}), InvalidOption) << option->name();
+      const auto options = verb.options();
+      const std::string name = option->name(), nowhere = "/nowhere/at/all";
+      if (name != "data" && option->use() != train::Use::positional) continue;
+      supply(*options, {}, folder_ / "bad.png");
+      options->find(name)->parse(nowhere);
+      try {
+        EXPECT_NE(run_verb(verb, *model, *options).status, 0) << verb.name << " " << name;
+      } catch (const Error& e) {
+        EXPECT_NE(std::string(e.what()).find(nowhere), std::string::npos) << e.what();
+      }
+      EXPECT_FALSE(fs::exists(folder_ / "bad.png")) << verb.name;
+    }
   }
 }
 
@@ -255,6 +361,10 @@ TEST_P(EveryTask, BadInputIsRefusedAndNothingIsWritten) {
   expect_refused(with("seed", "one"), "seed");
   expect_refused(with("data", "/nowhere/at/all"), "/nowhere/at/all");
   expect_refused(with("steps", 0), "steps");
+  // Every option names itself.
+  for (const train::AnyOption* o : std::as_const(*task().options()).all())
+    if (o->stored() && o->use() != train::Use::fact)
+      expect_refused(with(o->name(), {{"an", "object"}}), o->name());
 }
 
 TEST_P(EveryTask, ADamagedRunIsNamed) {
@@ -279,6 +389,33 @@ TEST_P(EveryTask, ADamagedRunIsNamed) {
   fs::copy(run() + "/config.json", copy + "/config.json", fs::copy_options::overwrite_existing);
   fs::remove(copy + "/model.safetensors");
   expect_error("model.safetensors");
+}
+
+// A configuration that somebody edited: whatever is missing or of a wrong kind, it is an error of
+// ours that names the file, or it does not matter.
+TEST_P(EveryTask, AnyDamageToTheConfigurationIsSaid) {
+  const std::string copy = folder_ / "copy";
+  fs::copy(run(), copy);
+  const Json good = config(copy);
+  for (const auto& [key, value] : good.items()) {
+    Json config = good;
+    config.erase(key);
+    std::ofstream(copy + "/config.json") << config.dump();
+    try {
+      open_model(copy);
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find(copy), std::string::npos) << key << ": " << e.what();
+    }
+    config[key] = {{"an", "object"}};
+    std::ofstream(copy + "/config.json") << config.dump();
+    if (key == "threads") continue;  // noted, never read
+    try {
+      open_model(copy);
+      FAIL() << "opened with a wrong " << key;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find(copy), std::string::npos) << key << ": " << e.what();
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, testing::ValuesIn(task_names()), [](const auto& info) {

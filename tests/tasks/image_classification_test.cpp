@@ -184,7 +184,7 @@ TEST_F(Bars, PredictsWhatEvaluationSees) {
           classifier.predict(fmt::format("{}/test/{}/{:02}.png", photos, name, i), 1)[0].label ==
           name;
   EXPECT_DOUBLE_EQ(right / 80.0, result["accuracy"].get<double>());
-  EXPECT_EQ(classifier.inputs(10)[0].shape(), (Shape{80, 3, 16, 16}));
+  EXPECT_EQ(classifier.inputs(10)[0].shape(), (Shape{10, 3, 16, 16}));
 }
 
 TEST_F(Bars, OneClassIsNothingToTellApart) {

@@ -17,7 +17,7 @@ nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
   check(!o.shape.is_open() && !o.classes.is_open() && !o.mean.is_open() && !o.model.is_open(),
         "'{}' is damaged: model, shape, classes or mean is missing", saved.config_file());
   const nn::AnyModule network = train::with_weights(
-      saved, make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size())));
+      saved, models::make_image_classifier(o.model, o.image_shape(), o.num_classes()));
   network->eval();
   return network;
 }
@@ -49,7 +49,8 @@ Json Meter::measure(const data::ImageDatasetPtr& set) {
   return {{"examples", set->size()},
           {"accuracy", confusion.accuracy()},
           {"loss", loss / static_cast<double>(set->size())},
-          {"confusion", confusion.counts()}};
+          {"confusion", confusion.counts()},
+          {"classes", set->classes()}};
 }
 
 std::string in_words(const Json& measured) {
@@ -72,11 +73,17 @@ data::ImageDatasetPtr Classifier::open(const std::string& source, data::Split sp
   return with_classes(set, classes());
 }
 
-std::vector<Tensor> Classifier::inputs(int64_t examples) {
-  const auto set = open("", data::Split::train);
-  std::vector<Tensor> batches;
-  for (int64_t at = 0; at < std::min(examples, set->size()); at += kBatch)
-    batches.push_back(batch_of(*set, at, std::min(kBatch, set->size() - at)));
+Tensors Classifier::inputs(const std::string& source, int64_t examples) const {
+  constexpr int64_t kMost = 64;
+  const auto set = open(source, data::Split::train);
+  examples = std::min(examples, set->size());
+  const int64_t count = (examples + kMost - 1) / kMost, size = examples / count;
+  data::Loader loader(set,
+                      {.batch = size, .normalization = options_.normalization(), .threads = 1});
+  Tensors batches;
+  data::Batch batch;
+  while (static_cast<int64_t>(batches.size()) < count && loader.next(batch))
+    batches.push_back(batch.x());
   return batches;
 }
 

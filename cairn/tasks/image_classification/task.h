@@ -6,8 +6,8 @@
 #include "cairn/compile/compile.h"
 #include "cairn/data/picture.h"
 #include "cairn/data/transform.h"
-#include "cairn/nn/nn.h"
-#include "cairn/tasks/task.h"
+#include "cairn/models/image_classifiers.h"
+#include "cairn/tasks/pictures.h"
 #include "cairn/train/supervised.h"
 
 namespace cairn::tasks::image_classification {
@@ -15,23 +15,20 @@ namespace cairn::tasks::image_classification {
 using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "image-classification";
 
-struct Options : train::SupervisedOptions {
-  Option<std::string> data{this,
-                           "data",
-                           "digits",
-                           {},
-                           "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or "
-                           "one folder of images a class; 'digits' draws its own"};
-  Option<int64_t> image_size{this, "image_size", Open{"as most of them, at most 96"},
-                             whole(1, 1024), "Class folders: square pictures of this side"};
-  Option<std::string> model{this, "model", Open{"what suits the pictures"},
-                            one_of({"lenet", "resnet9", "resnet18"}), "Network"};
-  Option<double> label_smoothing{this, "label_smoothing", Open{"0.1"}, between(0, 0.99),
+struct Options : PictureOptions<train::SupervisedOptions> {
+  Options() {
+    lr.usual({{"lenet", 2.5e-3}, {"", 4e-3}}), weight_decay.usual({{"lenet", 1e-2}, {"", 5e-2}});
+    ema.usual(0.998), eval_every.says("each epoch");
+    epochs.says("lenet 8, 12 of more than 40000 pictures; others 10");
+  }
+  Option<std::string> model{this, "model", Open{"grey 28x28: lenet, others: resnet9"},
+                            one_of(models::image_classifier_names()), "Network"};
+  Option<double> label_smoothing{this, "label_smoothing", 0.1, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};
   // Random changes of the pictures.
   Option<int64_t> crop{this, "crop", Open{"colour 4, grey 0"}, whole(0, 1024),
                        "Random crops: pixels of black added around first"};
-  Option<bool> flip{this, "flip", Open{"colour true"}, {}, "Mirror half of the pictures"};
+  Option<bool> flip{this, "flip", Open{"colour true"}, "Mirror half of the pictures"};
   Option<double> rotate{this, "rotate", Open{"grey 10, colour 0"}, between(0, 360),
                         "Turn by up to so many degrees"};
   Option<double> shift{this, "shift", Open{"grey 2, colour 0"}, between(0, 1024),
@@ -40,22 +37,12 @@ struct Options : train::SupervisedOptions {
                        "Make larger or smaller by up to this part"};
   Option<double> shear{this, "shear", Open{"grey 0.1, colour 0"}, between(0, 10),
                        "Slant by up to this part of the height"};
-  // What the data are.
-  Option<std::vector<std::string>> classes{this, "classes"};
-  Option<std::vector<int64_t>> shape{this, "shape"};  // channels, height, width
+  // Facts.
   Option<std::vector<float>> mean{this, "mean"}, deviation{this, "deviation"};
   Option<int64_t> examples{this, "examples"};  // of the training split
 
-  data::ImageShape image_shape() const;
   data::Normalization normalization() const { return {mean, deviation}; }
-  data::Augment augment() const;
 };
-
-// Throws Error when the network cannot take images of this shape.
-nn::AnyModule make_network(const std::string& model, const data::ImageShape& shape,
-                           int64_t classes);
-// Fills what is open with what suits the pictures; `images`: in the training split.
-void fill_recipe(Options& options, const data::ImageShape& shape, int64_t images);
 
 std::string in_words(const Json& measured);  // "accuracy 99.20 %, loss 0.0312"
 
@@ -67,7 +54,7 @@ Json train(Options options);
 class Meter {
  public:
   Meter(const nn::AnyModule& network, const data::Normalization& normalization);
-  // {examples, accuracy, loss, confusion[true][predicted]}, in evaluation mode.
+  // {examples, accuracy, loss, confusion[true][predicted], classes}, in evaluation mode.
   Json measure(const data::ImageDatasetPtr& set);
 
  private:
@@ -89,7 +76,9 @@ class Classifier : public Model {
 
   nn::Module& network() override { return *network_; }
   const nn::AnyModule& module() const { return network_; }
-  std::vector<Tensor> inputs(int64_t examples) override;
+  std::vector<Tensor> inputs(int64_t examples) override { return inputs("", examples); }
+  // The first of a shuffled epoch, in batches of one size; of these data.
+  Tensors inputs(const std::string& source, int64_t examples) const;
 
   const Options& options() const { return options_; }
   const std::vector<std::string>& classes() const { return options_.classes; }
@@ -116,21 +105,6 @@ class Classifier : public Model {
   Meter meter_;
   CompiledFunction forward_;
 };
-
-struct QuantizeOptions : train::OptionSet {
-  Option<std::string> out{this, "out", "", {}, "Folder of the 8-bit run"};
-  Option<std::string> data{
-      this, "data", Open{"that of the training"}, {}, "Pictures to calibrate and measure on"};
-  Option<int64_t> calibrate{this, "calibrate", 512, whole(1, 1'000'000),
-                            "How many training pictures show the ranges of activations"};
-  Option<double> percentile{this, "percentile", 100, between(90, 100),
-                            "Share of an activation's values that its range holds, in percent; "
-                            "what lies outside is cut"};
-  Option<bool> json{this, "json", false, {}, "Print one JSON object, the last line"};
-};
-// Writes the run `out`, which computes in 8 bits, and measures both on the test split: {run,
-// layers_int8, kept_f32, accuracy_f32, accuracy_int8, bytes_f32, bytes_int8, ...}.
-Json quantize(Classifier& classifier, const QuantizeOptions& options);
 
 // [count, channels, height, width] values as tiles, in colour where there are three channels, each
 // tile from its own smallest to its largest value.

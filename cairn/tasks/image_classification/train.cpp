@@ -2,6 +2,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/loader.h"
+#include "cairn/data/splits.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
 
@@ -10,66 +11,50 @@ namespace {
 
 constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 
-struct Splits {
-  data::ImageDatasetPtr train, held_back, test;  // held_back: none without val_split
-};
-
-// All of one kind, and of the kind of the run that is resumed.
-Splits open_splits(const Options& o) {
-  data::OpenOptions how{.image_size = static_cast<int>(*o.image_size)};
-  if (!o.shape.is_open()) how.shape = o.image_shape();
-  Splits s{data::open_image_dataset(o.data, data::Split::train, how), nullptr,
-           data::open_image_dataset(o.data, data::Split::test, how)};
-  if (!(s.train->shape() == s.test->shape()))
-    fail("'{}': training images are {}, test images {}; they must be alike", *o.data,
-         data::to_string(s.train->shape()), data::to_string(s.test->shape()));
-  check(s.train->classes().size() == s.test->classes().size(),
-        "'{}': the training split has {} classes, the test split {}; name them all in classes.txt",
-        *o.data, s.train->classes().size(), s.test->classes().size());
-  check(s.train->classes().size() >= 2, "'{}' has one class, '{}': there is nothing to tell apart",
-        *o.data, s.train->classes()[0]);
-  if (!o.classes.is_open())
-    s.train = with_classes(s.train, o.classes), s.test = with_classes(s.test, o.classes);
-  if (!o.val_split.is_open() && o.val_split > 0) {
-    const auto parts = data::split_off(s.train->size(), o.val_split, o.seed);
-    s.held_back = chosen(s.train, parts.second);
-    s.train = chosen(s.train, parts.first);
-  }
-  return s;
-}
-
 // What the data are goes into the configuration, or is compared with it.
 void note_data(Options& o, const data::ImageDataset& set) {
-  if (!o.examples.is_open() && o.examples != set.size() && !o.quiet)
-    fmt::print(stderr, "cairn: '{}' has {} training pictures now, {} when the run began\n", *o.data,
-               set.size(), *o.examples);
-  o.examples.leave_open(), o.examples.fill(set.size());
-  o.classes.fill(set.classes());
-  o.shape.fill({set.shape().channels, set.shape().height, set.shape().width});
+  train::note_size(o, o.examples, set.size(), o.data, "training pictures");
+  o.note(set);
   if (!o.mean.is_open()) return;
   const data::Normalization measured = data::measure_normalization(set);
   o.mean.fill(measured.mean), o.deviation.fill(measured.deviation);
 }
 
-std::string about(const Options& o, const Splits& s) {
-  const auto held = s.held_back ? fmt::format(", {} held back", s.held_back->size()) : "";
-  return fmt::format("{}: {} pictures to learn from{}, {} to test, {}, {} classes", *o.data,
-                     s.train->size(), held, s.test->size(), data::to_string(s.train->shape()),
-                     o.classes->size());
+// Fills what is open with what suits the pictures.
+void fill_recipe(Options& o, int64_t images) {
+  const data::ImageShape shape = o.image_shape();
+  const bool grey = shape.channels == 1;
+  o.model.fill(grey && shape.height == 28 && shape.width == 28 ? "lenet" : "resnet9");
+  o.crop.fill(grey ? 0 : 4), o.flip.fill(!grey), o.rotate.fill(grey ? 10 : 0);
+  o.shift.fill(grey ? 2 : 0), o.scale.fill(grey ? 0.1 : 0), o.shear.fill(grey ? 0.1 : 0);
+  o.fill_usual();
+  const int64_t per_epoch = (images + o.batch - 1) / o.batch;
+  train::fill_length(o, per_epoch, o.model != "lenet" ? 10 : images > 40000 ? 12 : 8);
+  o.eval_every.fill(per_epoch);
+}
+
+data::Augment augment_of(const Options& o) {
+  return {.crop_padding = static_cast<int>(*o.crop),
+          .flip = o.flip,
+          .rotate_degrees = static_cast<float>(*o.rotate),
+          .shift_pixels = static_cast<float>(*o.shift),
+          .scale = static_cast<float>(*o.scale),
+          .shear = static_cast<float>(*o.shear)};
 }
 
 }  // namespace
 
 Json train(Options o) {
   train::choose_run(kTask, o);
-  const Splits splits = open_splits(o);
+  const auto splits = data::open_image_splits(o.data, o.how(), o.classes,
+                                              o.val_split.is_open() ? 0 : *o.val_split, o.seed);
   note_data(o, *splits.train);
-  fill_recipe(o, o.image_shape(), splits.train->size());
+  fill_recipe(o, splits.train->size());
   manual_seed(o.seed);
   const nn::AnyModule network =
-      make_network(o.model, o.image_shape(), static_cast<int64_t>(o.classes->size()));
-  train::settle(o, *network, splits.held_back != nullptr);
+      models::make_image_classifier(o.model, o.image_shape(), o.num_classes());
   const bool validates = splits.held_back != nullptr;
+  train::settle(o, *network, validates);
   train::Supervised session(train::begin_run(kTask, o), {.task = kTask,
                                                          .label = o.model,
                                                          .network = *network,
@@ -77,13 +62,13 @@ Json train(Options o) {
                                                          .schedule = optim::one_cycle(o.steps),
                                                          .validates = validates,
                                                          .split = validates ? "validation" : "test",
-                                                         .about = about(o, splits)});
+                                                         .about = data::in_words(o.data, splits)});
   session.restore();
   const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;
   data::Loader loader(splits.train, {.batch = o.batch,
                                      .epochs = (o.steps + per_epoch - 1) / per_epoch,
                                      .seed = o.seed,
-                                     .augment = o.augment(),
+                                     .augment = augment_of(o),
                                      .normalization = o.normalization(),
                                      .threads = std::max(1, num_threads() - 1),
                                      .start_step = session.step()});

@@ -35,32 +35,14 @@ void check_together(const Options& o, int64_t images) {
 
 }  // namespace
 
-data::ImageShape Options::image_shape() const {
-  check(shape->size() == 3, "the configuration's shape has {} numbers, not 3", shape->size());
-  const auto side = [&](size_t i) { return static_cast<int>((*shape)[i]); };
-  return {side(0), side(1), side(2)};
-}
-
-models::GanSize Options::size() const {
-  const data::ImageShape s = image_shape();
-  return {.side = s.height, .channels = s.channels, .width = width, .z = z, .classes = labels()};
-}
-
 void fill_recipe(Options& o, const data::ImageDataset& set) {
-  const auto& s = set.shape();
-  o.shape.fill({s.channels, s.height, s.width});
-  o.classes.fill(set.classes());
-  const bool wgan = o.model == "wgan-gp";
-  o.loss.fill(wgan ? "wasserstein" : "non-saturating"), o.norm.fill(wgan ? "none" : "batch");
-  o.critic_steps.fill(wgan ? 5 : 1);
-  o.lr.fill(wgan ? 2e-4 : 4e-4), o.lr_discriminator.fill(o.lr);
-  o.betas.fill(wgan ? std::vector{0.0, 0.9} : std::vector{0.5, 0.999});
+  o.note(set), o.fill_usual(), o.lr_discriminator.fill(o.lr);
   // Without it a projected label makes the discriminator so sure of itself that the samples of a
   // class become all alike.
-  o.r1.fill(o.conditional && !wgan ? 1 : 0), o.gradient_penalty.fill(wgan ? 10 : 0);
+  o.r1.fill(o.conditional && o.model == "dcgan" ? 1 : 0);
   check_together(o, set.size());
-  models::check_gan_image(s.height, s.width);
-  train::fill_length(o, set.size() / o.batch / o.critic_steps, {}, wgan ? 3000 : 5000);
+  models::check_gan_image(set.shape().height, set.shape().width);
+  train::fill_length(o, set.size() / o.batch / o.critic_steps);
   o.sample_every.fill(std::max<int64_t>(50, o.steps / 20));
 }
 

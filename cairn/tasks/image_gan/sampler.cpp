@@ -112,13 +112,13 @@ void generate(Sampler& sampler, const GenerateOptions& o) {
   o.validate();
   if (o.out->empty()) throw InvalidOption("out", "say which PNG file to write");
   const Options& run = sampler.options();
-  if (!o.label->empty() && !run.conditional)
+  if (!o.label.is_open() && !run.conditional)
     throw InvalidOption("label", fmt::format("'{}' draws without labels; train with the option "
                                              "conditional to choose them",
                                              sampler.path()));
   std::vector<int64_t> labels = labels_in_turn(o.count, run.labels());
-  if (!o.label->empty()) std::fill(labels.begin(), labels.end(), sampler.class_of(o.label));
-  const bool by_class = run.conditional && o.label->empty() && run.labels() <= o.count;
+  if (!o.label.is_open()) std::fill(labels.begin(), labels.end(), sampler.class_of(o.label));
+  const bool by_class = run.conditional && o.label.is_open() && run.labels() <= o.count;
   const int columns =
       by_class ? static_cast<int>(run.labels()) : static_cast<int>(std::ceil(std::sqrt(*o.count)));
   io::write_png(o.out, grid_of(sampler.painter().draw(o.seed, 0, labels), columns));

@@ -6,38 +6,34 @@
 #include "cairn/io/image.h"
 #include "cairn/models/gan.h"
 #include "cairn/nn/adversarial.h"
-#include "cairn/tasks/task.h"
+#include "cairn/tasks/pictures.h"
 
 namespace cairn::tasks::image_gan {
 
-using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
+using train::ByModel, train::Open, train::Option, train::Use, train::whole, train::between,
+    train::one_of;
 inline constexpr const char* kTask = "image-gan";
 
-struct Options : train::RunOptions {
-  Option<std::string> data{this,
-                           "data",
-                           "digits",
-                           {},
-                           "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or "
-                           "one folder of images a class; 'digits' draws its own"};
-  Option<int64_t> image_size{this, "image_size", Open{"as most of them, at most 96"},
-                             whole(1, 1024), "Class folders: square pictures of this side"};
+struct Options : PictureOptions<train::RunOptions> {
   Option<std::string> model{this, "model", "dcgan", one_of({"dcgan", "wgan-gp"}), "Networks"};
-  Option<bool> conditional{this, "conditional", false, {}, "Learn to draw what a label asks for"};
+  Option<bool> conditional{this, "conditional", false, "Learn to draw what a label asks for"};
   Option<int64_t> batch{this, "batch", 64, whole(1, train::kLargestBatch), "Pictures a step"};
   Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
   Option<int64_t> z{this, "z", 64, whole(1, 65536), "Numbers of noise a picture is drawn from"};
-  Option<int64_t> critic_steps{this, "critic_steps", Open{"dcgan 1, wgan-gp 5"}, whole(1, 65536),
+  Option<int64_t> critic_steps{this, "critic_steps", ByModel<int64_t>{{"dcgan", 1}, {"wgan-gp", 5}},
+                               whole(1, 65536),
                                "Updates of the discriminator for each of the generator"};
   Option<int64_t> sample_every{this, "sample_every", Open{"a 20th of all"},
                                whole(1, train::kMostSteps), "Steps between grids of samples"};
-  Option<std::string> loss{this, "loss", Open{"non-saturating; wgan-gp: wasserstein"},
-                           one_of(nn::gan_loss_names()), "Loss of the two"};
-  Option<std::string> norm{this, "norm", Open{"batch; wgan-gp: none"},
+  Option<std::string> loss{
+      this, "loss", ByModel<std::string>{{"dcgan", "non-saturating"}, {"wgan-gp", "wasserstein"}},
+      one_of(nn::gan_loss_names()), "Loss of the two"};
+  Option<std::string> norm{this, "norm",
+                           ByModel<std::string>{{"dcgan", "batch"}, {"wgan-gp", "none"}},
                            one_of({"none", "batch", "spectral"}), "Of the discriminator"};
   Option<double> lr{this,
                     "lr",
-                    Open{"dcgan 0.0004, wgan-gp 0.0002"},
+                    ByModel<double>{{"dcgan", 4e-4}, {"wgan-gp", 2e-4}},
                     train::positive(),
                     "Learning rate of Adam",
                     Use::changeable};
@@ -47,21 +43,23 @@ struct Options : train::RunOptions {
                                   train::positive(),
                                   "Of the discriminator",
                                   Use::changeable};
-  Option<std::vector<double>> betas{this, "betas", Open{"dcgan 0.5 0.999, wgan-gp 0 0.9"},
-                                    between(0, 0.999999), "Of Adam"};
+  Option<std::vector<double>> betas{
+      this, "betas", ByModel<std::vector<double>>{{"dcgan", {0.5, 0.999}}, {"wgan-gp", {0, 0.9}}},
+      between(0, 0.999999), "Of Adam"};
   Option<double> r1{this, "r1", Open{"1 for a conditional dcgan, else 0"}, between(0, 1e9),
                     "Weight of the penalty R1; 0: none"};
-  Option<double> gradient_penalty{this, "gradient_penalty", Open{"wgan-gp 10, dcgan 0"},
-                                  between(0, 1e9), "Weight of WGAN-GP's penalty; 0: none"};
+  Option<double> gradient_penalty{this, "gradient_penalty",
+                                  ByModel<double>{{"dcgan", 0}, {"wgan-gp", 10}}, between(0, 1e9),
+                                  "Weight of WGAN-GP's penalty; 0: none"};
   Option<double> ema{this, "ema", 0.999, between(0, 0.9999999),
                      "Decay of the generator's averaged weights"};
-  // What the data are.
-  Option<std::vector<std::string>> classes{this, "classes"};
-  Option<std::vector<int64_t>> shape{this, "shape"};  // channels, height, width
+  Options() { steps.usual({{"dcgan", 5000}, {"wgan-gp", 3000}}); }
 
-  data::ImageShape image_shape() const;
-  int64_t labels() const { return conditional ? static_cast<int64_t>(classes->size()) : 0; }
-  models::GanSize size() const;
+  int64_t labels() const { return conditional ? num_classes() : 0; }
+  models::GanSize size() const {
+    const data::ImageShape s = image_shape();
+    return {.side = s.height, .channels = s.channels, .width = width, .z = z, .classes = labels()};
+  }
 };
 
 // Fills what is open with what suits the model and the data, and refuses what does not belong
@@ -126,32 +124,24 @@ class Sampler : public Model {
 
 struct GenerateOptions : train::OptionSet {
   Option<int64_t> count{this, "count", 64, whole(1, 100000), "Pictures to draw, in one grid"};
-  Option<std::string> label{this,
-                            "label",
-                            "",
-                            {},
-                            "Class to draw, by name or number, of a conditional run (default: all "
-                            "in turn)"};
+  Option<std::string> label{this, "label", Open{"all in turn"},
+                            "Class to draw, by name or number, of a conditional run"};
   Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed makes the same"};
-  Option<std::string> out{this, "out", "", {}, "PNG file to write"};
+  Option<std::string> out{this, "out", "", "PNG file to write"};
 };
 // Draws pictures in a grid, as a PNG.
 void generate(Sampler& sampler, const GenerateOptions& options);
 
-struct EvaluateOptions : EvalOptions {
-  Option<std::string> split{this, "split", "test", one_of({"train", "test"}), "Part of them"};
-  Option<std::string> features{this,
-                               "features",
-                               Open{"the run's own, trained once"},
-                               {},
+struct EvaluateOptions : PictureEvalOptions {
+  Option<std::string> features{this, "features", Open{"the run's own, trained once"},
                                "Image-classification run whose features are compared"};
   // .npy of u8 [N, C, H, W] or [N, H, W], or of floats in [-1, 1]; those of a conditional run are
   // of the classes in turn.
-  Option<std::string> samples{
-      this, "samples", Open{"drawn by the run"}, {}, "A .npy file of pictures to measure instead"};
+  Option<std::string> samples{this, "samples", Open{"drawn by the run"},
+                              "A .npy file of pictures to measure instead"};
   Option<int64_t> count{this, "count", 10000, whole(1, 10'000'000), "Samples to draw"};
   Option<uint64_t> seed{this, "seed", 1, whole(0, INT64_MAX), "Of the samples"};
-  Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error"};
+  Option<bool> quiet{this, "quiet", false, "No progress on standard error"};
 };
 // {task, examples, real_examples, frechet, precision, recall, label_accuracy} of samples against a
 // split of the data; label_accuracy of conditional runs only. The classifier is one of

@@ -196,9 +196,7 @@ class Session {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
-  data::OpenOptions how{.image_size = static_cast<int>(*o.image_size)};
-  if (!o.shape.is_open()) how.shape = o.image_shape();
-  auto set = data::open_image_dataset(o.data, data::Split::train, how);
+  auto set = data::open_image_dataset(o.data, data::Split::train, o.how());
   if (!o.classes.is_open()) set = data::with_classes(set, o.classes);
   fill_recipe(o, *set);
   return Session(o, set, train::begin_run(kTask, o)).run();

@@ -49,10 +49,7 @@ void check_sizes(const Options& o) {
 
 void fill_recipe(Options& o, int64_t tokens) {
   const bool gpt = !o.is_recurrent();
-  o.layers.fill(gpt ? 4 : 2), o.width.fill(gpt ? 192 : 512), o.context.fill(gpt ? 256 : 64);
   o.heads.fill(gpt ? heads_for(o.width) : 1);
-  o.dropout.fill(gpt ? 0.1 : 0.3), o.lr.fill(gpt ? 3e-3 : 2e-3);
-  o.weight_decay.fill(gpt ? 0.1 : 0.01), o.betas.fill({0.9, 0.99}), o.clip.fill(1);
   check_sizes(o);
   // A short text has no room for so many streams side by side.
   o.batch.fill(std::clamp<int64_t>((tokens - 1) / o.context, 1, gpt ? 8 : 32));

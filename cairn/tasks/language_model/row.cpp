@@ -30,11 +30,6 @@ int write(Writer& writer, const GenerateOptions& o) {
   return 0;
 }
 
-std::string summary(const Json& result) {
-  return fmt::format("validation {}, {} weights in {}", in_words(result),
-                     result["weights"].get<std::string>(), result["run"].get<std::string>());
-}
-
 }  // namespace
 
 const Task kRow{
@@ -47,7 +42,7 @@ const Task kRow{
         "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,
-    .summary = summary,
+    .summary = summary_of<in_words>,
     .open = open_as<Writer>,
     .verbs = {eval_verb<Writer, TextEvalOptions, evaluate, in_words>(
                   "Measure how well it predicts a text",

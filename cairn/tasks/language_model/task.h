@@ -15,27 +15,33 @@
 
 namespace cairn::tasks::language_model {
 
-using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
+using train::ByModel, train::Open, train::Option, train::Use, train::whole, train::between,
+    train::one_of;
 inline constexpr const char* kTask = "language-model";
 
 struct Options : train::SupervisedOptions {
-  Option<std::string> data{this,
-                           "data",
-                           "",
-                           {},
+  Options() {
+    lr.usual({{"gpt", 3e-3}, {"", 2e-3}}), weight_decay.usual({{"gpt", 0.1}, {"", 0.01}});
+    betas.usual({{0.9, 0.99}}), clip.usual(1), val_split.usual(0.1);
+    batch.says("gpt 8, others 32; fewer for a short text");
+    steps.says("gpt 12 passes over the text, others 10; at most 50000");
+  }
+  Option<std::string> data{this, "data", "",
                            "A text file (also .gz) or a folder of .txt files (nothing: plays by "
                            "Shakespeare that come with the program)"};
   Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
   Option<std::string> tokens{this, "tokens", "char", one_of({"char", "byte"}), "Unit of text"};
-  Option<int64_t> layers{this, "layers", Open{"gpt 4, others 2"}, whole(1, 1000), "Layers"};
-  Option<int64_t> width{this, "width", Open{"gpt 192, others 512"}, whole(1, 1 << 20),
+  Option<int64_t> layers{this, "layers", ByModel<int64_t>{{"gpt", 4}, {"", 2}}, whole(1, 1000),
+                         "Layers"};
+  Option<int64_t> width{this, "width", ByModel<int64_t>{{"gpt", 192}, {"", 512}}, whole(1, 1 << 20),
                         "Features of a token"};
   Option<int64_t> heads{this, "heads", Open{"one for 64 features"}, whole(1, 1 << 20),
                         "Attention heads, gpt only"};
-  Option<int64_t> context{this, "context", Open{"gpt 256, others 64"}, whole(1, 1 << 20),
+  Option<int64_t> context{this, "context", ByModel<int64_t>{{"gpt", 256}, {"", 64}},
+                          whole(1, 1 << 20),
                           "Tokens of a window: what a gpt sees, how far back the others learn"};
-  Option<double> dropout{this, "dropout", Open{"gpt 0.1, others 0.3"}, between(0, 0.99),
-                         "Part of the features that is dropped"};
+  Option<double> dropout{this, "dropout", ByModel<double>{{"gpt", 0.1}, {"", 0.3}},
+                         between(0, 0.99), "Part of the features that is dropped"};
   // What the text is.
   Option<int64_t> vocab{this, "vocab"}, characters{this, "characters"};
   Option<Json> tokenizer{this, "tokenizer"};
@@ -104,8 +110,8 @@ Json describe(const Measured& m, int64_t characters);
 int64_t count_characters(const text::Tokenizer& tokenizer, std::span<const int64_t> tokens);
 
 struct GenerateOptions : train::OptionSet {
-  Option<std::string> prompt{
-      this, "prompt", Open{"a new line"}, {}, "Text to go on from; it is not repeated"};
+  Option<std::string> prompt{this, "prompt", Open{"a new line"},
+                             "Text to go on from; it is not repeated"};
   Option<int64_t> max_tokens{this, "max_tokens", 500, whole(1, INT64_MAX),
                              "How many tokens to write"};
   Option<double> temperature{this, "temperature", 1, between(0, 1e9),

@@ -24,15 +24,12 @@ std::string name_of(const Options& o) { return o.data->empty() ? "the embedded t
 
 // The text in the numbers of the run, where one is resumed.
 data::TextTokens open_text(Options& o) {
-  o.val_split.fill(0.1);
   std::shared_ptr<const text::Tokenizer> kept;
   if (!o.tokenizer.is_open()) kept = text::parse_tokenizer(o.tokenizer->dump(), *o.out);
   auto text = data::tokenize_text(data::read_text(o.data), name_of(o), o.tokens, o.val_split, kept);
-  const auto characters = static_cast<int64_t>(text.train.size() + text.validation.size());
-  if (!o.characters.is_open() && o.characters != characters && !o.quiet)
-    fmt::print(stderr, "cairn: '{}' has {} tokens now, {} when the run began\n", name_of(o),
-               characters, *o.characters);
-  o.characters.leave_open(), o.characters.fill(characters);
+  train::note_size(o, o.characters,
+                   static_cast<int64_t>(text.train.size() + text.validation.size()), name_of(o),
+                   "tokens");
   o.vocab.fill(text.tokenizer->size());
   o.tokenizer.fill(Json::parse(text.tokenizer->to_json()));
   return text;
@@ -96,6 +93,7 @@ void check_text(const Options& o, const data::TextTokens& text) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  o.fill_usual();
   check_sizes(o);  // before the text is read
   const auto text = open_text(o);
   fill_recipe(o, static_cast<int64_t>(text.train.size()));

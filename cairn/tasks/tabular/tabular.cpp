@@ -19,8 +19,11 @@ using train::Open, train::Option, train::Use, train::whole, train::between, trai
 constexpr const char* kTask = "tabular";
 
 struct Options : train::SupervisedOptions {
-  Option<std::string> data{this, "data", "fruits", {}, "A CSV file; 'fruits' is drawn"};
-  Option<std::string> target{this, "target", Open{"the last"}, {}, "Column to learn"};
+  Options() {  // what it uses unless something else is chosen
+    lr.usual(3e-3), val_split.usual(0.2), epochs.usual(60), eval_every.says("each epoch");
+  }
+  Option<std::string> data{this, "data", "fruits", "A CSV file; 'fruits' is drawn"};
+  Option<std::string> target{this, "target", Open{"the last"}, "Column to learn"};
   Option<std::vector<int64_t>> hidden{this, "hidden", {64, 64}, whole(1, 65536), "Layers' widths"};
   Option<double> dropout{this, "dropout", 0, between(0, 0.9), "Part of the features dropped"};
   Option<Json> encoding{this, "encoding"};  // a fact: what the columns are
@@ -57,7 +60,7 @@ std::string in_words(const Json& r) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   const Table table = data::open_table(o.data);
-  o.target.fill(table.cells.names.back()), o.val_split.fill(0.2);
+  o.fill_usual(), o.target.fill(table.cells.names.back());
   o.encoding.fill(TableEncoding::of(table, o.target).to_json());
   const auto e = TableEncoding::from_json(o.encoding, o.out);
   const Tensors all = e.tensors(table, true);
@@ -65,9 +68,8 @@ Json train(Options o) {
   if (parts.second.empty()) throw InvalidOption("val_split", "leaves no row to validate by");
   const Tensors rows = data::rows_of(all, parts.first);
   const Tensors held_back = data::rows_of(all, parts.second);
-  o.batch.fill(64), o.lr.fill(3e-3);
   const data::Order order(rows[0].size(0), {.batch = o.batch, .seed = o.seed});
-  train::fill_length(o, order.steps_per_epoch(), 60);
+  train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(order.steps_per_epoch());
   manual_seed(o.seed);
   models::Mlp net = make_network(o, e);
@@ -124,8 +126,8 @@ Json evaluate(Predictor& p, const EvalOptions& o) {
 }
 
 struct PredictOptions : train::OptionSet {
-  Option<std::vector<std::string>> files{this, "files", {}, {}, "CSV files", Use::positional};
-  Option<std::string> out{this, "out", Open{"standard output"}, {}, "CSV file to write"};
+  Option<std::vector<std::string>> files{this, "files", {}, "CSV files", Use::positional};
+  Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
 };
 // The rows with one more column: what the network says.
 int predict(Predictor& p, const PredictOptions& o) {
@@ -164,8 +166,7 @@ const Task kRow{
     .examples = "  cairn train tabular --data houses.csv --target price\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,
-    .summary =
-        [](const Json& r) { return in_words(r) + ", run in " + r["run"].get<std::string>(); },
+    .summary = summary_of<in_words>,
     .open = open_as<Predictor>,
     .verbs = {eval_verb<Predictor, EvalOptions, evaluate, in_words>(
                   "Measure how right it is", "  cairn eval runs/houses --data more.csv\n"),

@@ -1,0 +1,13 @@
+// Networks that name pictures, by name, and what they take.
+#pragma once
+#include "cairn/data/dataset.h"
+#include "cairn/nn/nn.h"
+
+namespace cairn::models {
+
+std::vector<std::string> image_classifier_names();
+// Throws InvalidOption for the option "model" when it takes no pictures of this shape.
+nn::AnyModule make_image_classifier(const std::string& name, const data::ImageShape& shape,
+                                    int64_t classes);
+
+}  // namespace cairn::models

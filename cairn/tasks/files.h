@@ -1,0 +1,32 @@
+// Verbs that look at one file after another: `predict` of pictures, sound, ... They take folders,
+// go on after a file that cannot be read, count at the end, and write JSON lines or a table.
+#pragma once
+#include <functional>
+
+#include "cairn/tasks/task.h"
+
+namespace cairn::tasks {
+
+struct FileOptions : train::OptionSet {
+  train::Option<std::vector<std::string>> files{
+      this, "files", {}, "Files, or folders of them", train::Use::positional};
+  train::Option<bool> json{this, "json", false, "Print one JSON object a line"};
+  train::Option<std::string> csv{this, "csv", "", "Write a table to this file"};
+};
+
+struct Said {
+  std::string words;               // printed behind "FILE:"
+  Json json;                       // an object; "file" is put before it
+  std::vector<std::string> cells;  // of the table's row, behind "file"
+};
+struct FileKind {
+  const char* plural;                       // "pictures"
+  bool (*is_one)(const std::string& path);  // which files of a folder are meant
+  std::vector<std::string> columns;         // of the table, behind "file"
+};
+// Prints what `say` says of every file; of a folder all below it, in the order of their names.
+// Returns the exit status: 1 when any could not be read.
+int say_of_files(const FileOptions& options, const FileKind& kind,
+                 const std::function<Said(const std::string& file)>& say);
+
+}  // namespace cairn::tasks

@@ -45,7 +45,8 @@ class ImageGan : public testing::Test {
             const std::string& label = "") const {
     Sampler sampler(run);
     GenerateOptions g;
-    g.count = count, g.seed = seed, g.out = png, g.label = label;
+    g.count = count, g.seed = seed, g.out = png;
+    if (!label.empty()) g.label = label;
     generate(sampler, g);
   }
   Json measured(const std::string& run, const std::string& features = "",

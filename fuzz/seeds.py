@@ -55,6 +55,12 @@ SEEDS = {
     "jsonl": [b'{"step":1,"loss":0.5}\n{"step":2,"loss":null}\n', b'{"a":[1,{"b":"\\u00e9"}]}\n{"unfinished'],
     "tokenizer": [b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
     "utf8": ["aé€😀\n".encode(), b"\xed\xa0\x80", b"\xf4\x8f\xbf\xbf\xc3"],
+    "voc": [b"<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object><name>cat</name>"
+            b"<difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40.5</ymax></bndbox></object></annotation>",
+            b"<?xml version='1.0'?><!-- c --><annotation><object><name>&lt;a&#65;</name></object></annotation>"],
+    "coco": [b'{"images":[{"id":1,"file_name":"a.jpg","width":64,"height":48}],"categories":[{"id":2,"name":"cat"}],'
+             b'"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3.5,4],"iscrowd":1,"area":9}]}'],
+    "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]
 

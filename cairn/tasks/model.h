@@ -2,9 +2,12 @@
 // what turns files into its inputs and its outputs into words. Evaluation, the verbs (predict,
 // generate, ...), reports, quantisation and whatever serves models stand on it.
 #pragma once
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "cairn/graph/trace.h"
 #include "cairn/nn/module.h"
 #include "cairn/train/saved_model.h"
 
@@ -27,6 +30,18 @@ class Model {
   // (without random changes): at least `examples` of them when there are so many.
   virtual std::vector<Tensor> inputs(int64_t examples) = 0;
 
+  // What the model computes as a function of tensors, for programs that run it and for export: its
+  // inputs, names of its outputs, and the function, made of ops alone. Unless a task says
+  // otherwise: the network, of the one tensor that inputs() gives, whose first size is free.
+  virtual std::vector<Port> takes();
+  virtual std::vector<std::string> gives() const { return {"output"}; }
+  virtual Tensors forward(std::span<const Tensor> in) { return {network()(in[0])}; }
+  // The inputs that a file becomes, as `cairn predict` reads it. Throws Error naming the file, and
+  // for a task whose inputs are no files.
+  virtual Tensors read(const std::string& file);
+  // Names of what the first output's last axis counts; none: it counts no classes.
+  virtual std::vector<std::string> labels() const { return {}; }
+
  protected:
   // Reads the options of the run; for the constructors of models.
   template <class Options>
@@ -39,5 +54,20 @@ class Model {
  private:
   train::SavedModel saved_;
 };
+
+// How the models of a task are opened: apart from its row, so that who only uses models links no
+// training.
+struct Opener {
+  const char* task;
+  std::unique_ptr<Model> (*open)(const train::SavedModel& saved);
+};
+template <class M>
+std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
+  return std::make_unique<M>(saved);
+}
+
+// `path`: a run folder, or the model.safetensors of one. Throws Error naming what is missing or
+// damaged.
+std::unique_ptr<Model> open_model(const std::string& path);
 
 }  // namespace cairn::tasks

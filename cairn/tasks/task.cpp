@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 
 #include "cairn/base/version.h"
@@ -36,19 +35,6 @@ void print_evaluation(const Json& r, bool json, std::string (*in_words)(const Js
     fmt::print("{}", metrics::confusion_table(r["confusion"], r["classes"]));
   fmt::print("{} of {} examples: {}\n", r["split"].get<std::string>(), r["examples"].dump(),
              in_words(r));
-}
-
-std::unique_ptr<Model> open_model(const std::string& path) {
-  const auto saved = train::open_saved_model(path);
-  const std::string task = saved.task();
-  const auto names = task_names();
-  check(std::find(names.begin(), names.end(), task) != names.end(),
-        "'{}': is a run of task '{}', which this program does not know", path, task);
-  check(std::filesystem::exists(saved.weights),
-        "'{}': holds no trained weights (model.safetensors); train until the first evaluation has "
-        "written them",
-        path);
-  return task_named(task).open(saved);
 }
 
 namespace {

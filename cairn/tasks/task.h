@@ -2,6 +2,7 @@
 // what can then be done with it. The command line, the tour, the reports, the docs and a test that
 // tries every task walk the table and name none.
 #pragma once
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,14 +17,14 @@ namespace cairn::tasks {
 // What can be done with a trained model: eval, predict, generate, ... `run` prints and returns the
 // exit status.
 struct Verb {
-  const char *name, *what;
-  const char* examples;  // lines with their newlines
-  std::unique_ptr<train::OptionSet> (*options)();
-  int (*run)(Model& model, const train::OptionSet& options);
+  const char *name = nullptr, *what = nullptr;
+  const char* examples = nullptr;  // lines with their newlines
+  std::unique_ptr<train::OptionSet> (*options)() = nullptr;
+  int (*run)(Model& model, const train::OptionSet& options) = nullptr;
 };
 // A row of functions that know their types.
 template <class M, class Options, int (*run)(M&, const Options&)>
-Verb verb(const char* name, const char* what, const char* examples) {
+constexpr Verb verb(const char* name, const char* what, const char* examples) {
   return {name, what, examples,
           []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
           [](Model& model, const train::OptionSet& options) {
@@ -42,7 +43,7 @@ void print_evaluation(const Json& result, bool json, std::string (*in_words)(con
 // The verb "eval" of an evaluation and what it says in words.
 template <class M, class Options, Json (*evaluate)(M&, const Options&),
           std::string (*in_words)(const Json&)>
-Verb eval_verb(const char* what, const char* examples) {
+constexpr Verb eval_verb(const char* what, const char* examples) {
   return {"eval", what, examples,
           []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
           [](Model& model, const train::OptionSet& options) {
@@ -54,8 +55,32 @@ Verb eval_verb(const char* what, const char* examples) {
 
 // A small training for the tour through what the program can do.
 struct TourStop {
-  const char *name, *title, *text;  // text: how the architecture works
-  const char* options;              // JSON, as --config takes it; steps are scaled
+  const char *name = nullptr, *title = nullptr;
+  const char* text = nullptr;     // how the architecture works
+  const char* options = nullptr;  // JSON, as --config takes it; steps are scaled
+};
+
+// A list of a few that the compiler fills, so that rows are data and need no code at the start.
+template <class T, size_t most>
+class Few {
+ public:
+  constexpr Few() = default;
+  constexpr Few(std::initializer_list<T> items) : size_(items.size()) {
+    size_t at = 0;
+    for (const T& item : items) items_[at++] = item;
+  }
+  constexpr T* begin() { return items_; }
+  constexpr T* end() { return items_ + size_; }
+  constexpr void clear() { size_ = 0; }
+  constexpr const T* begin() const { return items_; }
+  constexpr const T* end() const { return items_ + size_; }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr const T& operator[](size_t i) const { return items_[i]; }
+
+ private:
+  T items_[most] = {};
+  size_t size_ = 0;
 };
 
 struct Task {
@@ -65,15 +90,14 @@ struct Task {
   // The result for programs: {task, run, seconds, ...}. Throws train::Stopped on a signal.
   Json (*train)(const train::RunOptions& options);
   std::string (*summary)(const Json& result);  // the same in a line for people
-  std::unique_ptr<Model> (*open)(const train::SavedModel& saved);
-  std::vector<Verb> verbs;  // "eval" is one of them
+  Few<Verb, 8> verbs;                          // "eval" is one of them
   void (*report)(train::report::Page& page, Model& model);
   // The least training on what comes with the program, as --config takes it: for tests.
   const char* smallest;
   // Writes a few inputs to try a trained model on, and returns their paths; none: there are none.
   std::vector<std::string> (*write_inputs)(const std::string& folder) = nullptr;
   const char* inputs = "";  // what they are called: "digits"
-  std::vector<TourStop> stops = {};
+  Few<TourStop, 4> stops = {};
 };
 template <class Options, Json (*train_with)(Options)>
 Json train_as(const train::RunOptions& options) {
@@ -89,10 +113,6 @@ std::string summary_of(const Json& r) {
   return fmt::format("{} {}, {} weights in {}", r["split"].get<std::string>(), in_words(r),
                      r["weights"].get<std::string>(), r["run"].get<std::string>());
 }
-template <class M>
-std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
-  return std::make_unique<M>(saved);
-}
 template <class M, void (*write)(train::report::Page&, M&)>
 void report_as(train::report::Page& page, Model& model) {
   write(page, static_cast<M&>(model));
@@ -102,10 +122,6 @@ const std::vector<Task>& all_tasks();
 std::vector<std::string> task_names();
 const Task& task_named(const std::string& name);  // throws UsageError, naming the nearest
 const Verb* find_verb(const Task& task, const std::string& name);
-
-// `path`: a run folder, or the model.safetensors of one. Throws Error naming what is missing or
-// damaged.
-std::unique_ptr<Model> open_model(const std::string& path);
 
 // Says on a page's section where the model comes from, and how to train one like it.
 void write_origin(train::report::Page& page, const Model& model);

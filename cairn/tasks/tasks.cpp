@@ -1,24 +1,20 @@
-// The table of tasks: to add one, write its folder and name its row here (docs/adding-a-task.md).
+// The rows that table.h names.
+#include "cairn/tasks/table.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::tasks {
 
-namespace image_classification {
-extern const Task kRow;
-}
-namespace image_gan {
-extern const Task kRow;
-}
-namespace language_model {
-extern const Task kRow;
-}
-namespace tabular {
-extern const Task kRow;
-}
+#define CAIRN_DECLARE(task) \
+  namespace task {          \
+  extern const Task kRow;   \
+  }
+CAIRN_TASKS(CAIRN_DECLARE)
+#undef CAIRN_DECLARE
 
 const std::vector<Task>& all_tasks() {
-  static const std::vector<Task> all = {image_classification::kRow, language_model::kRow,
-                                        image_gan::kRow, tabular::kRow};
+#define CAIRN_ROW(task) task::kRow,
+  static const std::vector<Task> all = {CAIRN_TASKS(CAIRN_ROW)};
+#undef CAIRN_ROW
   return all;
 }
 

@@ -87,6 +87,22 @@ Tensors Classifier::inputs(const std::string& source, int64_t examples) const {
   return batches;
 }
 
+std::vector<Port> Classifier::takes() {
+  const auto s = shape();
+  return {{"pictures", DType::f32, {kAnyBatch, s.channels, s.height, s.width}}};
+}
+
+Tensors Classifier::forward(std::span<const Tensor> in) { return {softmax((*network_)(in[0]), 1)}; }
+
+Tensors Classifier::read(const std::string& file) {
+  const auto s = shape();
+  std::vector<uint8_t> chw(s.size());
+  data::planes_of(data::fit_picture(io::read_image(file), s), chw.data());
+  std::vector<float> pixels(chw.size());
+  data::normalize_image(chw.data(), s, options_.normalization(), pixels.data());
+  return {from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32)};
+}
+
 Tensor Classifier::batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const {
   const auto s = set.shape();
   std::vector<uint8_t> chw(s.size());
@@ -120,13 +136,7 @@ Classifier::Activations Classifier::activations(const Tensor& images) const {
 }
 
 std::vector<Prediction> Classifier::predict(const std::string& image_path, int64_t top) {
-  const auto s = shape();
-  std::vector<uint8_t> chw(s.size());
-  data::planes_of(data::fit_picture(io::read_image(image_path), s), chw.data());
-  std::vector<float> pixels(chw.size());
-  data::normalize_image(chw.data(), s, options_.normalization(), pixels.data());
-  const Tensor x = from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32);
-  const auto p = softmax(logits(x), 1).to_vector<float>();
+  const auto p = softmax(logits(read(image_path)[0]), 1).to_vector<float>();
   std::vector<Prediction> all;
   for (size_t i = 0; i < p.size(); ++i) all.push_back({classes()[i], p[i]});
   std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) {

@@ -44,6 +44,7 @@ int make_int8(Classifier& classifier, const QuantizeOptions& o) {
 
 }  // namespace
 
+const Opener kOpener{kTask, open_as<Classifier>};
 const Task kRow{
     .name = kTask,
     .title = "Image classification",
@@ -56,7 +57,6 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
-    .open = open_as<Classifier>,
     .verbs = {eval_verb<Classifier, PictureEvalOptions, eval, in_words>(
                   "Measure how often it is right",
                   "  cairn eval runs/mnist --data mnist/\n"

@@ -79,6 +79,11 @@ class Classifier : public Model {
   std::vector<Tensor> inputs(int64_t examples) override { return inputs("", examples); }
   // The first of a shuffled epoch, in batches of one size; of these data.
   Tensors inputs(const std::string& source, int64_t examples) const;
+  std::vector<Port> takes() override;  // pictures, normalised
+  std::vector<std::string> gives() const override { return {"probabilities"}; }
+  Tensors forward(std::span<const Tensor> in) override;
+  Tensors read(const std::string& file) override;
+  std::vector<std::string> labels() const override { return options_.classes; }
 
   const Options& options() const { return options_; }
   const std::vector<std::string>& classes() const { return options_.classes; }
@@ -113,6 +118,7 @@ io::Image tiles(const Tensor& maps, int columns);
 // What it says of pictures, confusion matrix, mistakes, first filters and what they see, curves.
 void report(train::report::Page& page, Classifier& classifier);
 
+extern const Opener kOpener;
 extern const Task kRow;
 
 }  // namespace cairn::tasks::image_classification

@@ -27,6 +27,7 @@ std::string summary(const Json& result) {
 
 }  // namespace
 
+const Opener kOpener{kTask, open_as<Sampler>};
 const Task kRow{
     .name = kTask,
     .title = "Image generation",
@@ -38,7 +39,6 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary,
-    .open = open_as<Sampler>,
     .verbs = {eval_verb<Sampler, EvaluateOptions, evaluate, in_words>(
                   "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),

@@ -91,6 +91,16 @@ std::vector<Tensor> Sampler::inputs(int64_t examples) {
   return {noise_rows(options_.seed, 0, examples, options_.z)};
 }
 
+std::vector<Port> Sampler::takes() {
+  std::vector<Port> ports = {{"noise", DType::f32, {kAnyBatch, options_.z}}};
+  if (options_.conditional) ports.push_back({"labels", DType::i64, {kAnyBatch}});
+  return ports;
+}
+
+Tensors Sampler::forward(std::span<const Tensor> in) {
+  return {options_.conditional ? generator_(in[0], in[1]) : generator_(in[0])};
+}
+
 data::ImageDatasetPtr Sampler::open(const std::string& source, data::Split split) const {
   return data::open_image_dataset(source.empty() ? *options_.data : source, split,
                                   {.shape = options_.image_shape()});

@@ -111,6 +111,9 @@ class Sampler : public Model {
 
   nn::Module& network() override { return generator_; }
   std::vector<Tensor> inputs(int64_t examples) override;  // noise
+  std::vector<Port> takes() override;                     // noise; labels of a conditional run
+  std::vector<std::string> gives() const override { return {"pictures"}; }  // in [-1, 1]
+  Tensors forward(std::span<const Tensor> in) override;
   const Options& options() const { return options_; }
   Painter& painter() { return painter_; }
   data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
@@ -152,6 +155,7 @@ inline constexpr int64_t kFeatureEpochs = 3;
 // Curves, grids over time, a walk through the noise, real pictures beside the generated ones.
 void report(train::report::Page& page, Sampler& sampler);
 
+extern const Opener kOpener;
 extern const Task kRow;
 
 }  // namespace cairn::tasks::image_gan

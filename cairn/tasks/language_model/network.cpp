@@ -83,6 +83,14 @@ Tensor Network::logits(const Tensor& x, const Tensors& memory) {
   return result.output;
 }
 
+Tensors Network::run(std::span<const Tensor> in) {
+  if (gpt_) return {(*gpt_)(in[0])};
+  const auto result = (*recurrent_)(in[0], Tensors(in.begin() + 1, in.end()));
+  Tensors all = {result.output};
+  all.insert(all.end(), result.states.begin(), result.states.end());
+  return all;
+}
+
 Tensors Network::make_memory(int64_t batch) const {
   return recurrent_ ? recurrent_->make_states(batch) : Tensors();
 }

@@ -32,6 +32,7 @@ int write(Writer& writer, const GenerateOptions& o) {
 
 }  // namespace
 
+const Opener kOpener{kTask, open_as<Writer>};
 const Task kRow{
     .name = kTask,
     .title = "Language model",
@@ -43,7 +44,6 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
-    .open = open_as<Writer>,
     .verbs = {eval_verb<Writer, TextEvalOptions, evaluate, in_words>(
                   "Measure how well it predicts a text",
                   "  cairn eval runs/gpt --split train --json\n"),

@@ -63,6 +63,8 @@ class Network {
   nn::Module& module();
   // A recurrent network goes on from its memory, and leaves the new one there.
   Tensor logits(const Tensor& x, const Tensors& memory);
+  // Logits and the memory afterwards, of tokens [N, T] and the memory before.
+  Tensors run(std::span<const Tensor> tokens_and_memory);
   Tensors make_memory(int64_t batch) const;      // zeros; none for a GPT
   std::unique_ptr<text::Reader> reader() const;  // of one text
   models::Gpt* gpt() { return gpt_ ? &*gpt_ : nullptr; }
@@ -147,6 +149,10 @@ class Writer : public Model {
 
   nn::Module& network() override { return network_.module(); }
   std::vector<Tensor> inputs(int64_t examples) override;  // token ids [8, context]
+  std::vector<Port> takes() override;  // token ids [N, T]; the memory of a recurrent network
+  std::vector<std::string> gives() const override;
+  Tensors forward(std::span<const Tensor> in) override { return network_.run(in); }
+  Tensors read(const std::string& file) override;
   const Options& options() const { return options_; }
   Network& net() { return network_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
@@ -171,6 +177,7 @@ class Writer : public Model {
 // attention heads look at.
 void report(train::report::Page& page, Writer& writer);
 
+extern const Opener kOpener;
 extern const Task kRow;
 
 }  // namespace cairn::tasks::language_model

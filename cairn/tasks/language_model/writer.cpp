@@ -48,6 +48,31 @@ std::vector<Tensor> Writer::inputs(int64_t examples) {
   return batches;
 }
 
+namespace {
+const std::vector<std::string> kMemory = {"hidden", "cell"};
+}
+
+std::vector<Port> Writer::takes() {
+  std::vector<Port> ports = {{"tokens", DType::i64, {kAnyBatch, kAnyLength}}};
+  for (size_t i = 0; i < network_.make_memory(1).size(); ++i)
+    ports.push_back({kMemory[i], DType::f32, {options_.layers, kAnyBatch, options_.width}});
+  return ports;
+}
+
+std::vector<std::string> Writer::gives() const {
+  std::vector<std::string> names = {"logits"};
+  for (size_t i = 0; i < network_.make_memory(1).size(); ++i) names.push_back(kMemory[i] + "_next");
+  return names;
+}
+
+Tensors Writer::read(const std::string& file) {
+  const std::vector<int64_t> tokens = tokenizer_->encode(data::read_text(file), file);
+  check(!tokens.empty(), "'{}': is empty", file);
+  Tensors in = {from_host(tokens.data(), {1, static_cast<int64_t>(tokens.size())}, DType::i64)};
+  for (const Tensor& memory : network_.make_memory(1)) in.push_back(memory);
+  return in;
+}
+
 Json Writer::evaluate(const std::string& source, const std::string& split) {
   const auto text = open(source, split == "all" ? 0 : *options_.val_split);
   const std::span<const int64_t> tokens = split == "validation" ? text.validation : text.train;

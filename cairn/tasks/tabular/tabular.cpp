@@ -106,6 +106,21 @@ struct Predictor : Model {
   std::vector<Tensor> inputs(int64_t) override {
     return encoding.tensors(data::open_table(options.data), false);
   }
+  std::vector<Port> takes() override {
+    return {{"features", DType::f32, {kAnyBatch, encoding.inputs()}}};
+  }
+  std::vector<std::string> gives() const override {
+    return {encoding.classifies() ? "probabilities" : encoding.target()};
+  }
+  Tensors forward(std::span<const Tensor> in) override {
+    const Tensor out = net(in[0]);
+    const double zero = encoding.in_units(0.0);
+    return {encoding.classifies() ? softmax(out, 1) : out * (encoding.in_units(1.0) - zero) + zero};
+  }
+  Tensors read(const std::string& file) override {
+    return encoding.tensors(data::open_table(file), false);
+  }
+  std::vector<std::string> labels() const override { return encoding.classes(); }
   Options options;
   TableEncoding encoding;
   models::Mlp net;
@@ -158,6 +173,8 @@ void report(train::report::Page& page, Predictor& p) {
 
 }  // namespace
 
+extern const Opener kOpener;
+const Opener kOpener{kTask, open_as<Predictor>};
 extern const Task kRow;
 const Task kRow{
     .name = kTask,
@@ -167,7 +184,6 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
-    .open = open_as<Predictor>,
     .verbs = {eval_verb<Predictor, EvalOptions, evaluate, in_words>(
                   "Measure how right it is", "  cairn eval runs/houses --data more.csv\n"),
               verb<Predictor, PredictOptions, predict>("predict", "Add what it says to CSV files",

@@ -1,0 +1,45 @@
+// Opening a trained model, of whatever task. What is here needs no training.
+#include <filesystem>
+
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/model.h"
+#include "cairn/tasks/table.h"
+
+namespace cairn::tasks {
+
+#define CAIRN_DECLARE(task)    \
+  namespace task {             \
+  extern const Opener kOpener; \
+  }
+CAIRN_TASKS(CAIRN_DECLARE)
+#undef CAIRN_DECLARE
+
+std::unique_ptr<Model> open_model(const std::string& path) {
+#define CAIRN_OPENER(task) &task::kOpener,
+  static constexpr const Opener* kAll[] = {CAIRN_TASKS(CAIRN_OPENER)};
+#undef CAIRN_OPENER
+  const auto saved = train::open_saved_model(path);
+  for (const Opener* opener : kAll) {
+    if (saved.task() != opener->task) continue;
+    check(std::filesystem::exists(saved.weights),
+          "'{}': holds no trained weights (model.safetensors); train until the first evaluation "
+          "has written them",
+          path);
+    return opener->open(saved);
+  }
+  fail("'{}': is a run of task '{}', which this program does not know", path, saved.task());
+}
+
+std::vector<Port> Model::takes() {
+  const auto batches = inputs(1);
+  check(!batches.empty(), "'{}': its data give no example to see what the network takes", path());
+  Shape shape = batches[0].shape();
+  shape[0] = kAnyBatch;
+  return {{"input", batches[0].dtype(), shape}};
+}
+
+Tensors Model::read(const std::string& file) {
+  fail("'{}': a model of task '{}' reads no files", file, task());
+}
+
+}  // namespace cairn::tasks

@@ -1,0 +1,5 @@
+// The table of tasks: to add one, write its folder, with kRow and kOpener in its namespace, and
+// name it here (docs/adding-a-task.md).
+#pragma once
+
+#define CAIRN_TASKS(one) one(image_classification) one(language_model) one(image_gan) one(tabular)

@@ -63,6 +63,10 @@ void RecurrentReader::select(std::span<const int64_t> rows) {
   if (!same_count) use(std::move(memory));
 }
 
+void RecurrentReader::restart() {
+  for (const Tensor& m : memory_) assign(m, zeros(m.shape(), m.dtype()));
+}
+
 // ---- attention
 
 GptReader::GptReader(const Gpt& net, int64_t texts)
@@ -89,6 +93,11 @@ void GptReader::select(std::span<const int64_t> rows) {
   for (const int64_t row : rows) held.push_back(held_[row]);
   held_ = std::move(held);
   decoder_.select(rows);
+}
+
+void GptReader::restart() {
+  for (std::vector<int64_t>& text : held_) text.clear();
+  decoder_.restart();
 }
 
 }  // namespace cairn::models

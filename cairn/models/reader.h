@@ -17,6 +17,7 @@ class RecurrentReader : public text::Reader {
   int64_t texts() const override { return memory_[0].size(1); }
   Tensor read(std::span<const int64_t> tokens) override;
   void select(std::span<const int64_t> rows) override;
+  void restart() override;
 
  private:
   void use(Tensors memory);
@@ -34,6 +35,7 @@ class GptReader : public text::Reader {
   int64_t texts() const override { return static_cast<int64_t>(held_.size()); }
   Tensor read(std::span<const int64_t> tokens) override;
   void select(std::span<const int64_t> rows) override;
+  void restart() override;
 
  private:
   int64_t context_;

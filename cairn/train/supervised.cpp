@@ -257,9 +257,12 @@ Evaluation Supervised::evaluate(const Hooks& hooks) {
     if (value.is_number_float()) evaluation.values.emplace_back(tag, value);
     if (value.is_string()) evaluation.texts.emplace_back(tag, value);
   }
-  evaluation.line = fmt::format("step {}/{}  {}  {} {}{}", trainer_.step(), trainer_.total(),
-                                trainer_.last_logged(), setup_.split, hooks.words(measured),
-                                enough ? ", no better for a while: ended" : "");
+  // The training's loss has what training adds, the other has not: where targets are smoothed, the
+  // two are no equals.
+  evaluation.line = fmt::format(
+      "step {}  {}loss {:.4f}  {} {}{}", trainer_.step(), setup_.smooths_targets ? "smoothed " : "",
+      trainer_.last_mean("loss"), setup_.split == "validation" ? "val" : setup_.split,
+      hooks.words(measured), enough ? ", no better for a while: ended" : "");
   return evaluation;
 }
 

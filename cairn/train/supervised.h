@@ -73,6 +73,7 @@ class Supervised {
     optim::Schedule schedule = optim::constant();
     bool validates = false;             // measure() sees data that were held back: best, patience
     std::string split = "validation";   // what measure() sees
+    bool smooths_targets = false;       // the loss is not the one that is measured
     bool decays_matrices_only = false;  // gains and biases have no reason to be small
     std::vector<Part> parts = {};       // what else changes from step to step
     std::string about = {};             // of the data, for the first line

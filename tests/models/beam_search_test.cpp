@@ -171,6 +171,21 @@ TEST(BeamSearch, KeepsTheBestInView) {
   EXPECT_TRUE(other_than_greedy) << "the networks are too easy to test the search with";
 }
 
+// A reader that begins anew says what a fresh one says, whatever it read before.
+TEST(Readers, ARestartedOneIsAsNew) {
+  const NoGrad no_grad;
+  for (const Network& net : networks()) {
+    const auto fresh = net.reader(1), used = net.reader(1);
+    const std::vector<int64_t> before = {1, 2, 1, 0}, text = {2, 0, 1};
+    used->read(before);
+    used->restart();
+    EXPECT_EQ(used->texts(), 1);
+    const auto a = fresh->read(text).to_vector<float>(), b = used->read(text).to_vector<float>();
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+  }
+}
+
 // Counts what it is asked.
 class Counted : public Reader {
  public:
@@ -180,6 +195,7 @@ class Counted : public Reader {
     ++reads;
     return reader_->read(tokens);
   }
+  void restart() override { reader_->restart(); }
   void select(std::span<const int64_t> rows) override { reader_->select(rows); }
   int reads = 0;
 

@@ -28,7 +28,7 @@ struct Options : PictureOptions<train::SupervisedOptions> {
   // Random changes of the pictures.
   Option<int64_t> crop{this, "crop", Open{"colour 4, grey 0"}, whole(0, 1024),
                        "Random crops: pixels of black added around first"};
-  Option<bool> flip{this, "flip", Open{"colour true"}, "Mirror half of the pictures"};
+  Option<bool> flip{this, "flip", Open{"in colour"}, "Mirror half of the pictures"};
   Option<double> rotate{this, "rotate", Open{"grey 10, colour 0"}, between(0, 360),
                         "Turn by up to so many degrees"};
   Option<double> shift{this, "shift", Open{"grey 2, colour 0"}, between(0, 1024),

@@ -62,6 +62,7 @@ Json train(Options o) {
                                                          .schedule = optim::one_cycle(o.steps),
                                                          .validates = validates,
                                                          .split = validates ? "validation" : "test",
+                                                         .smooths_targets = o.label_smoothing > 0,
                                                          .about = data::in_words(o.data, splits)});
   session.restore();
   const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;

@@ -76,16 +76,16 @@ void write_drawn(text::Reader& reader, const std::vector<int64_t>& prompt,
 
 }  // namespace
 
-void write_on(Network& network, const text::Tokenizer& tokenizer,
+void write_on(Network& network, text::Reader& reader, const text::Tokenizer& tokenizer,
               const std::vector<int64_t>& prompt, const GenerateOptions& options,
               const std::function<void(std::string_view)>& show) {
   const NoGrad no_grad;
   const bool was_training = network.module().training();
   network.module().eval();
-  const auto reader = network.reader();
+  reader.restart();
   Shown shown(tokenizer, show);
-  if (options.beams > 0) write_best(*reader, prompt, options, shown);
-  else write_drawn(*reader, prompt, options, shown);
+  if (options.beams > 0) write_best(reader, prompt, options, shown);
+  else write_drawn(reader, prompt, options, shown);
   shown.finish();
   network.module().train(was_training);
 }
@@ -97,11 +97,12 @@ void Writer::generate(const GenerateOptions& o, const std::function<void(std::st
                                                 "are not in linear layers; it is for gpt",
                                                 path(), *options_.model));
   const auto prompt = prompt_tokens(*tokenizer_, o.prompt.is_open() ? "\n" : *o.prompt, options_);
-  if (o.quantize.is_open()) return write_on(network_, *tokenizer_, prompt, o, show);
+  if (o.quantize.is_open())
+    return write_on(network_, *network_.reader(), *tokenizer_, prompt, o, show);
   Network small(options_);  // the opened one keeps its weights
   train::load_weights(saved(), small.module());
   nn::quantize_int8(small.module());
-  write_on(small, *tokenizer_, prompt, o, show);
+  write_on(small, *small.reader(), *tokenizer_, prompt, o, show);
 }
 
 }  // namespace cairn::tasks::language_model

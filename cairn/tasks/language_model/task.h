@@ -136,7 +136,8 @@ struct GenerateOptions : train::OptionSet {
 // Draws options.max_tokens tokens after `prompt` (at least one, for a GPT at most its context) in
 // evaluation mode and shows them in whole characters as they come; with beams, when the search has
 // ended. options.prompt is not read.
-void write_on(Network& network, const text::Tokenizer& tokenizer,
+// The reader may have read other texts before: it begins anew.
+void write_on(Network& network, text::Reader& reader, const text::Tokenizer& tokenizer,
               const std::vector<int64_t>& prompt, const GenerateOptions& options,
               const std::function<void(std::string_view)>& show);
 

@@ -64,12 +64,12 @@ class Windows {
 };
 
 // How it writes now: RUN/samples/step-NNNNNN.txt.
-std::string write_sample(Network& network, const data::TextTokens& text, const Options& o,
-                         const train::Supervised& session) {
+std::string write_sample(Network& network, text::Reader& reader, const data::TextTokens& text,
+                         const Options& o, const train::Supervised& session) {
   GenerateOptions how;
   how.max_tokens = kSampleTokens, how.temperature = 0.8, how.seed = *o.seed;
   std::string written;
-  write_on(network, *text.tokenizer, {text.validation.front()}, how,
+  write_on(network, reader, *text.tokenizer, {text.validation.front()}, how,
            [&](std::string_view more) { written += more; });
   io::write_file_atomically(train::sample_file(session.folder().path(), session.step(), "txt"),
                             written);
@@ -117,6 +117,7 @@ Json train(Options o) {
                             text.train.size(), text.validation.size(), *o.vocab)});
   session.restore();
   Meter meter(network, o.is_recurrent(), o.context);
+  const auto reader = network.reader();  // kept: compiled for the first sample
   const std::span<const int64_t> all = text.validation;
   session.run({.next = [&] { return windows.at(session.step()); },
                .loss =
@@ -126,7 +127,7 @@ Json train(Options o) {
                    },
                .measure =
                    [&] {
-                     const std::string sample = write_sample(network, text, o, session);
+                     const std::string sample = write_sample(network, *reader, text, o, session);
                      const auto quick = all.first(std::min(all.size(), kQuickTokens));
                      return Json{{"loss", meter.measure(quick).loss}, {"sample", sample}};
                    },

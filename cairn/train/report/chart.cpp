@@ -8,7 +8,7 @@
 namespace cairn::train::report {
 namespace {
 
-constexpr double kWidth = 420, kHeight = 270, kLeft = 58, kRight = 18, kBottom = 44;
+constexpr double kWidth = 420, kHeight = 270, kRight = 18, kBottom = 44;
 constexpr double kTitle = 15.5, kLabel = 12;  // sizes of letters; the title's are 14, but bold
 constexpr int kColors = 5;                    // --c0 .. --c4 of the page
 constexpr size_t kFew = 12;                   // points that are drawn as dots too
@@ -164,7 +164,12 @@ std::string svg(const LineChart& chart) {
   ys.low = ys.low >= 0 && ys.low - margin < 0 ? 0 : ys.low - margin, ys.high += margin;
   const double left = 8, free = kWidth - kRight - left - text_width(chart.title, kTitle) - kApart;
   const bool two_rows = legend_width(chart.series) > free;
-  const Scale x{xs, kLeft, kWidth - kRight}, y{ys, kHeight - kBottom, two_rows ? 58.0 : 40.0};
+  // The axis' label stands upright, then come the numbers.
+  double numbers = 0;
+  for (double v : ticks(ys.low, ys.high, 5))
+    numbers = std::max(numbers, text_width(short_number(v), kLabel));
+  const Scale x{xs, 30 + numbers, kWidth - kRight},
+      y{ys, kHeight - kBottom, two_rows ? 58.0 : 40.0};
   std::string out = fmt::format(
       "<svg class=\"chart line\" viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{}\">\n",

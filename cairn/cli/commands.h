@@ -38,11 +38,13 @@ void name_task_of_resumed(std::vector<std::string>& arguments);
 void add_options(const Command& command, train::OptionSet& options);
 
 // While alive, with a file given, every op is timed; at the end a table goes to standard error and
-// a Chrome trace to the file.
+// a Chrome trace to the file. Throws Error when the file cannot be written: at once where that can
+// be known, else by write().
 class ProfileScope {
  public:
   explicit ProfileScope(std::string trace_file);
-  ~ProfileScope();
+  ~ProfileScope();  // writes what was timed before an error
+  void write();
   ProfileScope(const ProfileScope&) = delete;
   ProfileScope& operator=(const ProfileScope&) = delete;
 

@@ -1,9 +1,15 @@
 // cairn: train, evaluate, explain and ship neural networks from the command line.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "cairn/base/invalid_option.h"
@@ -13,6 +19,34 @@
 
 namespace cairn::cli {
 namespace {
+
+// Where standard input, output or error is closed, the first files that are opened would get their
+// numbers, and what is printed would go into them.
+void secure_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd) std::abort();
+}
+
+// Progress that nobody can read any more (a closed pipe, a full disk) ends no training.
+ssize_t write_or_forget(void*, const char* text, size_t size) {
+  for (size_t done = 0; done < size;) {
+    const ssize_t wrote = ::write(STDERR_FILENO, text + done, size - done);
+    if (wrote < 0 && errno != EINTR) break;
+    done += static_cast<size_t>(std::max<ssize_t>(wrote, 0));
+  }
+  return static_cast<ssize_t>(size);
+}
+void forgive_standard_error() {
+  FILE* forgiving = fopencookie(nullptr, "w", {nullptr, write_or_forget, nullptr, nullptr});
+  if (!forgiving) return;
+  std::setvbuf(forgiving, nullptr, _IONBF, 0);
+  stderr = forgiving;
+}
+
+std::string in_words(const std::filesystem::filesystem_error& e) {
+  const std::string path = e.path1().string();
+  return fmt::format("'{}': {}", path.empty() ? "the current folder" : path, e.code().message());
+}
 
 int run(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -35,6 +69,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace cairn;
+  cli::secure_descriptors();
+  cli::forgive_standard_error();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
   try {
@@ -50,6 +86,12 @@ int main(int argc, char** argv) {
     return e.signal ? 128 + e.signal : cli::kDone;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "cairn: out of memory; use a smaller --batch or model\n");
+  } catch (const std::filesystem::filesystem_error& e) {
+    fmt::print(stderr, "cairn: {}\n", cli::in_words(e));
+  } catch (const nlohmann::json::exception&) {
+    fmt::print(stderr,
+               "cairn: a file that it reads holds JSON of another form than is wanted: it is "
+               "damaged, or of another version\n");
   } catch (const std::system_error& e) {
     const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
     fmt::print(stderr, "cairn: {}{}\n", e.what(),

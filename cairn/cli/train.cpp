@@ -2,6 +2,7 @@
 
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
+#include "cairn/io/json.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::cli {
@@ -13,14 +14,9 @@ struct Chosen {
   bool print_config = false, json = false;
 };
 
-train::Json read_json(const std::string& path) {
-  try {
-    return train::Json::parse(io::read_text_file(path));
-  } catch (const nlohmann::json::exception& e) { fail("'{}' is no JSON: {}", path, e.what()); }
-}
-
 void take_file(const tasks::Task& task, Chosen& chosen) {
-  const train::Json config = read_json(chosen.config);
+  const train::Json config =
+      io::parse_json(io::read_text_file(chosen.config), "'" + chosen.config + "'");
   const std::string of = config.is_object() ? config.value("task", task.name) : task.name;
   check(of == task.name, "'{}': task: is '{}', not '{}'", chosen.config, of, task.name);
   chosen.options->read_file(config, chosen.config);
@@ -31,12 +27,13 @@ int run(const tasks::Task& task, Chosen& chosen) {
   if (chosen.print_config) {
     train::Json config = {{"task", task.name}, {"format", train::kConfigFormat}};
     config.update(chosen.options->to_json());
-    fmt::print("{}\n", config.dump(2));
+    fmt::print("{}\n", io::dump_json(config, 2));
     return kDone;
   }
-  const ProfileScope scope(chosen.profile);
+  ProfileScope profile(chosen.profile);
   const train::Json result = task.train(*chosen.options);
-  if (chosen.json) fmt::print("{}\n", result.dump());
+  profile.write();
+  if (chosen.json) fmt::print("{}\n", io::dump_json(result));
   else fmt::print("{}\n", task.summary(result));
   return kDone;
 }

@@ -1,6 +1,8 @@
 #include "cairn/io/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <utility>
 
@@ -26,10 +29,6 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   operator int() const { return fd_; }
-  bool close() {  // may report what earlier writes could not (network file systems)
-    const int fd = std::exchange(fd_, -1);
-    return ::close(fd) == 0;
-  }
 
  private:
   int fd_;
@@ -37,10 +36,16 @@ class Descriptor {
 
 std::string reason() { return std::strerror(errno); }
 
+std::string current_folder() {
+  std::error_code gone;
+  const fs::path folder = fs::current_path(gone);
+  return gone ? "a folder that was removed" : folder.string();
+}
+
 int open_for_reading(const std::string& path, struct stat& status) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT)
-    fail("no such file: '{}' (looked in '{}'); check the name", path, fs::current_path().string());
+    fail("no such file: '{}' (looked in '{}'); check the name", path, current_folder());
   if (fd < 0) fail("cannot open '{}': {}", path, reason());
   Descriptor guard(fd);
   if (::fstat(fd, &status) != 0) fail("cannot read '{}': {}", path, reason());
@@ -90,9 +95,13 @@ std::string temporary_name(const std::string& target) {
   return fmt::format("{}.tmp-{}-{}", target, ::getpid(), count++);
 }
 
-void sync_folder(const std::string& file) {
+std::string folder_of(const std::string& file) {
   const fs::path folder = fs::path(file).parent_path();
-  Descriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return folder.empty() ? "." : folder.string();
+}
+
+void sync_folder(const std::string& file) {
+  Descriptor fd(::open(folder_of(file).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd >= 0) ::fsync(fd);  // some file systems refuse this; the rename itself has been done
 }
 
@@ -113,13 +122,47 @@ void keep_previous_of(const std::string& target) {
     fail("cannot keep the previous file: {}", reason());
 }
 
-void write_temporary(const std::string& temporary, std::span<const Bytes> pieces) {
-  ::unlink(temporary.c_str());  // left by a killed process of the same number
-  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (fd < 0) fail("{}", reason());
-  write_all(fd, pieces);
-  if (::fsync(fd) != 0) fail("{}", reason());
-  if (!fd.close()) fail("{}", reason());
+// A new file beside `target`, locked until it has its name: whoever clears up leaves it alone.
+struct Temporary {
+  explicit Temporary(const std::string& target) {
+    while (file < 0) {
+      name = temporary_name(target);
+      file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file < 0 && errno != EEXIST) fail("{}", reason());  // EEXIST: of a process long dead
+    }
+    ::flock(file, LOCK_EX | LOCK_NB);
+    lock = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+  }
+  Temporary(const Temporary&) = delete;
+  ~Temporary() {
+    if (file >= 0) ::close(file);
+    if (lock >= 0) ::close(lock);
+  }
+  void write(std::span<const Bytes> pieces) {
+    write_all(file, pieces);
+    if (::fsync(file) != 0) fail("{}", reason());
+    // Closing may report what earlier writes could not (network file systems).
+    if (::close(std::exchange(file, -1)) != 0) fail("{}", reason());
+  }
+
+  std::string name;
+  int file = -1, lock = -1;
+};
+
+// The number of the process that made it; 0: no temporary file.
+pid_t maker_of(const std::string& name) {
+  const size_t at = name.rfind(".tmp-");
+  int pid = 0, count = 0, end = 0;
+  if (at == name.npos) return 0;
+  if (std::sscanf(name.c_str() + at, ".tmp-%d-%d%n", &pid, &count, &end) != 2) return 0;
+  return at + static_cast<size_t>(end) == name.size() && pid > 0 ? pid : 0;
+}
+
+// Nobody holds it, here or in another container, and its maker is dead (or had our number).
+bool is_abandoned(const std::string& path, pid_t maker) {
+  if (maker != ::getpid() && (::kill(maker, 0) == 0 || errno != ESRCH)) return false;
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  return fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 void write_directly(const std::string& path, std::span<const Bytes> pieces) {
@@ -128,6 +171,21 @@ void write_directly(const std::string& path, std::span<const Bytes> pieces) {
   try {
     write_all(fd, pieces);
   } catch (const Error& error) { fail("cannot write '{}': {}", path, error.what()); }
+}
+
+// A symbolic link stays one: the file that it leads to is replaced.
+struct Place {
+  std::string target;
+  bool regular = true;  // else a device or a pipe
+};
+Place place_of(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  check(!fs::is_directory(status), "cannot write '{}': it is a folder", path);
+  Place place{path, !fs::exists(status) || fs::is_regular_file(status)};
+  if (place.regular && fs::exists(status) && fs::is_symlink(fs::symlink_status(path, ignored)))
+    place.target = fs::canonical(path, ignored).string();
+  return place;
 }
 
 }  // namespace
@@ -156,25 +214,25 @@ MappedFile::~MappedFile() {
 
 void write_file_atomically(const std::string& path, std::span<const Bytes> pieces,
                            WriteOptions options) {
+  const auto place = place_of(path);
+  if (!place.regular) return write_directly(path, pieces);
+  const std::string& target = place.target;
   std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  check(!fs::is_directory(status), "cannot write '{}': it is a folder", path);
-  if (fs::exists(status) && !fs::is_regular_file(status)) return write_directly(path, pieces);
-
-  std::string target = path;  // a symbolic link stays one: the file it leads to is replaced
-  if (fs::is_symlink(fs::symlink_status(path, ignored)) && fs::exists(status))
-    target = fs::canonical(path).string();
-  const std::string temporary = temporary_name(target);
+  std::string name;
   try {
-    write_temporary(temporary, pieces);
+    Temporary temporary(target);
+    name = temporary.name;
+    temporary.write(pieces);
     if (options.keep_previous) keep_previous_of(target);
-    if (::rename(temporary.c_str(), target.c_str()) != 0) fail("{}", reason());
+    if (::rename(name.c_str(), target.c_str()) != 0) fail("{}", reason());
   } catch (const Error& error) {
-    ::unlink(temporary.c_str());
+    if (!name.empty()) ::unlink(name.c_str());
     uint64_t total = 0;
     for (Bytes piece : pieces) total += piece.size();
+    const std::string folder = folder_of(target);
+    const bool gone = !fs::is_directory(folder, ignored);
     fail("cannot write '{}' ({}): {}; nothing was changed", path, readable_size(total),
-         error.what());
+         gone ? fmt::format("there is no folder '{}'", folder) : error.what());
   }
   sync_folder(target);
 }
@@ -184,6 +242,28 @@ void write_file_atomically(const std::string& path, Bytes content, WriteOptions 
 }
 void write_file_atomically(const std::string& path, std::string_view text, WriteOptions options) {
   write_file_atomically(path, bytes_of(text), options);
+}
+
+void check_writable(const std::string& path) {
+  const auto place = place_of(path);
+  const std::string folder = folder_of(place.target);
+  std::error_code ignored;
+  if (!place.regular) {
+    if (::access(path.c_str(), W_OK) != 0) fail("cannot write '{}': {}", path, reason());
+    return;
+  }
+  check(fs::is_directory(folder, ignored), "cannot write '{}': there is no folder '{}'", path,
+        folder);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    fail("cannot write '{}': the folder '{}': {}", path, folder, reason());
+}
+
+void remove_dead_temporaries(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const pid_t maker = maker_of(entry.path().filename().string());
+    if (maker != 0 && is_abandoned(entry.path().string(), maker)) fs::remove(entry.path(), ignored);
+  }
 }
 
 uint32_t crc32(Bytes bytes, uint32_t crc) {

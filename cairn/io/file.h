@@ -53,6 +53,14 @@ void write_file_atomically(const std::string& path, Bytes content, WriteOptions 
 void write_file_atomically(const std::string& path, std::string_view text,
                            WriteOptions options = {});
 
+// Throws Error when write_file_atomically could not write here: no such folder, no permission. To
+// be asked before the work whose result goes there.
+void check_writable(const std::string& path);
+
+// Removes temporary files that processes left in `folder` which died while they wrote; those of
+// living ones stay.
+void remove_dead_temporaries(const std::string& folder);
+
 // CRC-32 (zlib's), continued from `crc`.
 uint32_t crc32(Bytes bytes, uint32_t crc = 0);
 

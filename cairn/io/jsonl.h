@@ -13,7 +13,7 @@ namespace cairn::io {
 class JsonlWriter {
  public:
   // Appends to `path`. With `resume_after`, lines whose "step" is larger than it are dropped first
-  // (the resumed run writes them again), and so is a last line that a killed run left unfinished.
+  // (the resumed run writes them again), and so is what is no whole record (read_log).
   explicit JsonlWriter(const std::string& path, std::optional<int64_t> resume_after = {});
 
   // Throws Error naming the file when it cannot be written (full disk). NaN and infinity become
@@ -34,5 +34,9 @@ class JsonlWriter {
 // unfinished last line (no newline) is ignored.
 std::vector<nlohmann::ordered_json> read_jsonl(const std::string& path);
 std::vector<nlohmann::ordered_json> parse_jsonl(std::string_view text, const std::string& name);
+
+// A run's log as far as it can be read: lines that a power cut or a full disk tore or filled with
+// zeros are passed over, and of records that say the same of one step the last counts.
+std::vector<nlohmann::ordered_json> read_log(const std::string& path);
 
 }  // namespace cairn::io

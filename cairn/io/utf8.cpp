@@ -83,4 +83,50 @@ size_t complete_utf8_prefix(std::string_view text) {
   return text.size();
 }
 
+namespace {
+
+bool is_control(char32_t point) { return point < 0x20 || (point >= 0x7F && point < 0xA0); }
+
+// Point by point; `show` writes what is valid.
+template <class Show>
+std::string rewritten(std::string_view text, const Show& show) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    const char32_t point = next_point(text, at);
+    if (point == kInvalid) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[begin]));
+      at = begin + 1;
+    } else {
+      show(out, point);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string valid_utf8(std::string_view text) {
+  if (find_invalid_utf8(text) == text.npos) return std::string(text);
+  return rewritten(text, append_utf8);
+}
+
+std::string printable(std::string_view text) {
+  return rewritten(text, [](std::string& out, char32_t point) {
+    if (point == '\n') out += "\\n";
+    else if (point == '\t') out += "\\t";
+    else if (is_control(point)) out += fmt::format("\\x{:02x}", static_cast<unsigned>(point));
+    else append_utf8(out, point);
+  });
+}
+
+std::string with_control_pictures(std::string_view text) {
+  return rewritten(text, [](std::string& out, char32_t point) {
+    if (point == 0x7F) append_utf8(out, 0x2421);
+    else if (point >= 0x80 && is_control(point)) append_utf8(out, 0xFFFD);
+    else if (is_control(point) && point != '\n' && point != '\t') append_utf8(out, 0x2400 + point);
+    else append_utf8(out, point);
+  });
+}
+
 }  // namespace cairn::io

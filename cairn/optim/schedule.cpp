@@ -48,10 +48,11 @@ Schedule warmup(int64_t steps, Schedule next, double start) {
 }
 
 Schedule one_cycle(int64_t total, double rise, double divide, double final_divide) {
-  check(total > 1 && rise > 0 && rise < 1, "one_cycle: {} steps with a rise of {}", total, rise);
+  check(total > 0 && rise > 0 && rise < 1, "one_cycle: {} steps with a rise of {}", total, rise);
   // A rise of less than a step is over at the start.
   const double peak = std::max(0.0, rise * static_cast<double>(total) - 1),
                end = static_cast<double>(total) - 1;
+  if (total == 1) return [](int64_t) { return 1.0; };
   return [=](int64_t step) {
     const double s = static_cast<double>(step);
     if (peak > 0 && s <= peak) return along_cosine(1 / divide, 1, s / peak);

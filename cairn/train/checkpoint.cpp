@@ -34,10 +34,10 @@ Loaded load_tensors(const std::string& path) {
 }
 
 Loaded load_checkpoint(const std::string& path) {
+  const std::string previous = path + ".previous";
   try {
     return load_tensors(path);
   } catch (const Error& e) {
-    const std::string previous = path + ".previous";
     if (!std::filesystem::exists(previous)) throw;
     fmt::print(stderr, "cairn: {}\ncairn: going on from the checkpoint before it, {}\n", e.what(),
                previous);

@@ -1,5 +1,6 @@
 #include "cairn/train/quantized_run.h"
 
+#include "cairn/io/json.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/checkpoint.h"
 
@@ -23,8 +24,8 @@ std::map<std::string, QParams> activations_of(const SavedModel& saved) {
             "'{}': the scale of '{}' is damaged", saved.weights, name);
       all[name] = p;
     }
-  } catch (const nlohmann::json::exception& e) {
-    fail("'{}': the configuration's \"{}\" is damaged: {}", saved.weights, kQuantization, e.what());
+  } catch (const nlohmann::json::exception&) {
+    fail("'{}': the configuration's \"{}\" is damaged", saved.weights, kQuantization);
   }
   return all;
 }
@@ -41,7 +42,8 @@ RunFolder save_quantized(const std::string& out, const Json& config,
   full[kQuantization]["kept_f32"] = quantized.kept;
   full[kQuantization]["activations"] = to_json(quantized.activations);
   RunFolder run = RunFolder::create(out, full);
-  save_tensors(run.weights(), quantized.tensors, {{"cairn.config", full.dump()}});
+  save_tensors(run.weights(), quantized.tensors, {{"cairn.config", io::dump_json(full)}});
+  run.keep();
   return run;
 }
 

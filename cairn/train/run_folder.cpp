@@ -1,53 +1,163 @@
 #include "cairn/train/run_folder.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "cairn/base/invalid_option.h"
+#include "cairn/base/quote.h"
 #include "cairn/io/file.h"
+#include "cairn/io/json.h"
 
 namespace cairn::train {
 namespace fs = std::filesystem;
+namespace {
 
-bool RunFolder::holds_run(const std::string& path) { return fs::exists(path + "/config.json"); }
-
-void RunFolder::refuse_held(const std::string& path) {
-  check(!holds_run(path),
-        "{}: this folder already holds a run; go on with it (resume), or choose another (out)",
-        path);
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
 }
 
-std::string RunFolder::fresh_name(const std::string& task) {
-  for (int number = 1;; ++number) {
-    const std::string name = fmt::format("runs/{}-{}", task, number);
-    if (!fs::exists(name)) return name;
+bool is_log(const std::string& name) {
+  return name == "metrics.jsonl" || name.starts_with("events.out.tfevents.");
+}
+
+void remove_log_of(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (is_log(entry.path().filename().string())) found.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder + "/samples", ignored))
+    if (entry.path().filename().string().starts_with("step-")) found.push_back(entry.path());
+  for (const fs::path& path : found) fs::remove(path, ignored);
+  fs::remove(folder + "/samples", ignored);  // when nothing else is in it
+}
+
+}  // namespace
+
+// What was made for a new run: all of it is gone again when nothing comes of it.
+class RunFolder::Attempt {
+ public:
+  Attempt() = default;
+  Attempt(const Attempt&) = delete;
+  ~Attempt() {
+    if (kept_) return;
+    if (!run_.empty()) {
+      remove_log_of(run_);
+      std::error_code ignored;
+      for (const char* file : {"/config.json", "/model.safetensors"})
+        fs::remove(run_ + file, ignored);
+    }
+    lock_.reset();
+    std::error_code ignored;
+    for (const std::string& folder : folders_) fs::remove(folder, ignored);  // when it is empty
   }
+  void keep() { kept_ = true; }
+  void lock(const std::string& path) { lock_ = RunLock::take(path); }
+  void writes_into(const std::string& path) { run_ = path; }
+
+  // The folder and those above it that are missing. False: `last` is there already.
+  bool make(const std::string& last) {
+    std::vector<std::string> missing;
+    fs::path at = last;
+    if (!at.has_filename()) at = at.parent_path();
+    const std::string leaf = at.string();
+    for (; !at.empty() && !exists(at.string()); at = at.parent_path())
+      missing.push_back(at.string());
+    bool made = false;
+    std::error_code ignored;
+    for (auto it = missing.rbegin(); it != missing.rend(); ++it) {
+      if (::mkdir(it->c_str(), 0777) == 0) {
+        folders_.insert(folders_.begin(), *it);
+        made = *it == leaf;
+      } else if (const int why = errno; why != EEXIST || !fs::is_directory(*it, ignored)) {
+        fail("out: cannot make the folder '{}': {}; choose another", last, std::strerror(why));
+      }
+    }
+    return made;
+  }
+
+ private:
+  std::shared_ptr<RunLock> lock_;
+  std::string run_;
+  std::vector<std::string> folders_;  // made by us, the deepest first
+  bool kept_ = false;
+};
+
+bool RunFolder::holds_run(const std::string& path) { return exists(path + "/config.json"); }
+
+bool RunFolder::has_checkpoint() const {
+  return exists(checkpoint()) || exists(checkpoint() + ".previous");
+}
+bool RunFolder::has_weights() const { return exists(weights()); }
+
+void RunFolder::refuse_held(const std::string& path) {
+  if (!holds_run(path)) return;
+  const std::string who = RunLock::holder_of(path);
+  check(who.empty(), "{}: {} is training into this folder; choose another (out)", path, who);
+  RunFolder run;
+  run.path_ = path;
+  check(!run.has_checkpoint() && !run.has_weights(),
+        "{}: this folder already holds a run; go on with it (cairn train --resume {}), or choose "
+        "another (out)",
+        path, shell_quoted(path));
 }
 
 RunFolder RunFolder::create(const std::string& path, const Json& config) {
-  refuse_held(path);
-  if (fs::exists(path) && !fs::is_directory(path))
+  std::error_code ignored;
+  if (exists(path) && !fs::is_directory(path, ignored))
     throw InvalidOption("out", fmt::format("'{}' is a file, not a folder; choose another", path));
-  std::error_code error;
-  fs::create_directories(path, error);
-  check(!error, "out: cannot make the folder '{}': {}; choose another", path, error.message());
+  const auto attempt = std::make_shared<Attempt>();
+  attempt->make(path);
+  return begin(path, config, attempt);
+}
+
+RunFolder RunFolder::create_numbered(const std::string& task, const Json& config) {
+  const auto attempt = std::make_shared<Attempt>();
+  for (int number = 1;; ++number) {
+    const std::string path = fmt::format("runs/{}-{}", task, number);
+    if (attempt->make(path)) return begin(path, config, attempt);
+  }
+}
+
+RunFolder RunFolder::begin(const std::string& path, const Json& config,
+                           std::shared_ptr<Attempt> attempt) {
   RunFolder run;
   run.path_ = path;
   run.config_ = config;
+  run.attempt_ = std::move(attempt);
+  run.attempt_->lock(path);
+  io::remove_dead_temporaries(path);
+  if (holds_run(path)) {
+    check(!run.has_checkpoint() && !run.has_weights(),
+          "{}: this folder already holds a run; go on with it (cairn train --resume {}), or choose "
+          "another (out)",
+          path, shell_quoted(path));
+    run.start_over();
+  }
+  run.attempt_->writes_into(path);
   run.save_config();
   return run;
 }
 
+void RunFolder::keep() const {
+  if (attempt_) attempt_->keep();
+}
+
+void RunFolder::start_over() const { remove_log_of(path_); }
+
 RunFolder RunFolder::open(const std::string& path, const std::string& task) {
-  if (!fs::exists(path))
-    fail("{}: no such folder; give the one that 'cairn train --out' wrote", path);
+  if (!exists(path)) fail("{}: no such folder; give the one that 'cairn train --out' wrote", path);
   if (!holds_run(path))
     fail("{}: holds no run (no config.json); give the folder that 'cairn train --out' wrote", path);
   RunFolder run;
   run.path_ = path;
   const std::string file = run.file("config.json");
-  try {
-    run.config_ = Json::parse(io::read_text_file(file));
-  } catch (const nlohmann::json::exception& e) { fail("{}: not valid JSON: {}", file, e.what()); }
+  run.config_ = io::parse_json(io::read_text_file(file), "'" + file + "'");
   const auto name = run.config_.is_object() ? run.config_.find("task") : run.config_.end();
   check(name != run.config_.end() && name->is_string(),
         "'{}' does not say which task the run is of: it is damaged", file);
@@ -64,14 +174,8 @@ void RunFolder::wants_training(const char* verb) const {
 }
 
 void RunFolder::save_config() const {
-  io::write_file_atomically(file("config.json"), std::string_view(config_.dump(2) + "\n"));
-}
-
-void RunFolder::remove_leftovers() const {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path_, ignored))
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
-      fs::remove(entry.path(), ignored);
+  io::write_file_atomically(file("config.json"),
+                            std::string_view(io::dump_json(config_, 2) + "\n"));
 }
 
 }  // namespace cairn::train

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cairn/base/parallel.h"
+#include "cairn/io/file.h"
 
 namespace cairn::train {
 namespace {
@@ -18,13 +19,14 @@ void choose_run(const std::string& task, RunOptions& o) {
   if (o.resume) {
     if (o.out->empty())
       throw InvalidOption("resume", "say which run: cairn train --resume DIR, or out = DIR");
-    const RunFolder run = RunFolder::open(o.out, task);
+    RunFolder run = RunFolder::open(o.out, task);
     run.wants_training("resume");
+    run.lock();
     o.changed = o.continue_from(run.config(), run.file("config.json"));
+    o.resumed = run;
     return;
   }
-  if (o.out->empty()) o.out = RunFolder::fresh_name(task);
-  else RunFolder::refuse_held(o.out);
+  if (!o.out->empty()) RunFolder::refuse_held(o.out);
 }
 
 RunFolder begin_run(const std::string& task, const RunOptions& o) {
@@ -32,9 +34,13 @@ RunFolder begin_run(const std::string& task, const RunOptions& o) {
   Json config = {{"task", task}, {"format", kConfigFormat}};
   config.update(o.to_json());
   config["threads"] = num_threads();
-  RunFolder run = o.resume ? RunFolder::open(o.out, task) : RunFolder::create(o.out, config);
+  if (!o.resume)
+    return o.out->empty() ? RunFolder::create_numbered(task, config)
+                          : RunFolder::create(o.out, config);
+  check(o.resumed.has_value(), "{}: begin_run without choose_run", *o.out);
+  RunFolder run = *o.resumed;
   run.set_config(config);
-  run.remove_leftovers();
+  io::remove_dead_temporaries(run.path());
   return run;
 }
 

@@ -36,15 +36,17 @@ struct RunOptions : OptionSet {
 
   int64_t stop_after_steps = 0;      // ends early, saved, as a signal would; for tests; 0: does not
   std::vector<std::string> changed;  // options that were given anew beside `resume`
+  std::optional<RunFolder> resumed;  // locked from the moment it was chosen
 };
 
-// Checks the options and chooses the folder before anything is read or written: `out` must hold a
-// run of the task when `resume`, whose configuration is then taken over, and must not otherwise.
-// Throws InvalidOption and Error.
+// Checks the options and the folder before anything is read or written: `out` must hold a run of
+// the task when `resume`, whose configuration is then taken over and whose lock is taken, and must
+// not otherwise. Throws InvalidOption and Error.
 void choose_run(const std::string& task, RunOptions& options);
 
-// The folder that was chosen: a new one gets its configuration now; a resumed one when it goes on.
-// The options are checked again, since recipes filled them.
+// The folder that was chosen, locked: a new one is made now and gets its configuration (without
+// `out`: runs/TASK-N); a resumed one when it goes on. The options are checked again, since recipes
+// filled them.
 RunFolder begin_run(const std::string& task, const RunOptions& options);
 
 // How long a training is: `steps`, or `epochs` times what an epoch has; one of both is given, or

@@ -1,9 +1,12 @@
 #include "cairn/train/signals.h"
 
+#include <array>
 #include <csignal>
 
 namespace cairn::train {
 namespace {
+
+constexpr std::array kCaught = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 
 volatile std::sig_atomic_t signal_number = 0;
 
@@ -16,12 +19,14 @@ void on_signal(int number) {
 
 SignalScope::SignalScope() {
   signal_number = 0;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  for (int number : kCaught)
+    if (std::signal(number, on_signal) == SIG_IGN && number == SIGHUP) std::signal(number, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 SignalScope::~SignalScope() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (int number : kCaught)
+    if (std::signal(number, SIG_DFL) == SIG_IGN) std::signal(number, SIG_IGN);
+  std::signal(SIGPIPE, SIG_DFL);
 }
 int SignalScope::caught() { return signal_number; }
 

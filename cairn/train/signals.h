@@ -1,10 +1,13 @@
-// Ctrl-C and SIGTERM: the loop finishes its step, saves, and leaves with 128 + the signal.
+// Ctrl-C, SIGTERM, a closed terminal (SIGHUP) and a limit on processor time (SIGXCPU): the loop
+// finishes its step, saves, and leaves with 128 + the signal.
 #pragma once
 #include <stdexcept>
 
 namespace cairn::train {
 
-class SignalScope {  // takes both signals over while alive; a second one ends the program at once
+// Takes these signals over while alive; a second one ends the program at once. A SIGHUP that is
+// ignored (nohup) stays so. A reader of the progress who goes away (SIGPIPE) ends nothing.
+class SignalScope {
  public:
   SignalScope();
   ~SignalScope();

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/quote.h"
+#include "cairn/io/json.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/progress.h"
@@ -55,16 +57,19 @@ class Notes {
     const auto it = metadata_.find(key);
     return it != metadata_.end() && it->second == "true";
   }
-  // What was summed since the last line; none in checkpoints of earlier versions.
-  Json running() const {
-    const auto it = metadata_.find("running");
-    const Json sums = it == metadata_.end() ? Json() : Json::parse(it->second, nullptr, false);
-    return sums.is_object() && sums.contains("count") ? sums : Json();
+  // An object, or null: checkpoints of earlier versions have fewer.
+  Json object(const char* key) const {
+    const auto it = metadata_.find(key);
+    const Json value = it == metadata_.end() ? Json() : Json::parse(it->second, nullptr, false);
+    return value.is_object() ? value : Json();
   }
 
  private:
   const io::Metadata& metadata_;
 };
+
+// JSON has no NaN and no infinity: they are null.
+double number_in(const Json& value) { return value.is_number() ? value.get<double>() : NAN; }
 
 std::string described(const Scalars& values) {
   std::string text;
@@ -110,9 +115,8 @@ Part part(const std::string& prefix, optim::Ema& averages) {
 class Trainer::Output {
  public:
   explicit Output(const Trainer& trainer)
-      : metrics_(trainer.run_.metrics(),
-                 trainer.step_ > 0 ? std::optional<int64_t>(trainer.step_) : std::nullopt),
-        events_(trainer.run_.path(), trainer.step_),
+      : metrics_(trainer.run_.metrics(), known_until(trainer)),
+        events_(trainer.run_.path(), trainer.step_ > 0 ? known_until(trainer) + 1 : 0),
         progress_(trainer.options_.label, trainer.options_.total, trainer.step_,
                   trainer.options_.quiet) {}
 
@@ -142,12 +146,15 @@ class Trainer::Output {
         events_.add_histogram(prefix + name, step, weight.to_vector<float>());
   }
   void show_run(int64_t step, const Json& config, const std::vector<io::GraphOp>& graph) {
-    events_.add_text("config", step, "```\n" + config.dump(2) + "\n```");
+    events_.add_text("config", step, "```\n" + io::dump_json(config, 2) + "\n```");
     if (!graph.empty()) events_.add_graph(graph);
   }
   Progress& progress() { return progress_; }
 
  private:
+  // The last step of which all is said that there is to say.
+  static int64_t known_until(const Trainer& t) { return t.step_ - (t.unevaluated_ ? 1 : 0); }
+
   io::JsonlWriter metrics_;
   io::EventWriter events_;
   Progress progress_;
@@ -163,10 +170,13 @@ double Trainer::seconds() const { return seconds_before_ + since(began_); }
 
 void Trainer::restore() {
   const std::string path = run_.checkpoint();
-  if (!std::filesystem::exists(path)) {
+  if (!run_.has_checkpoint()) {
+    check(!run_.has_weights(),
+          "'{}' has weights but no checkpoint to go on from; begin a new run with them: --init {}",
+          run_.path(), shell_quoted(run_.path()));
     fmt::print(stderr, "cairn: {} has no checkpoint yet: starting from the beginning\n",
                run_.path());
-    return;
+    return run_.start_over();
   }
   try {
     restore_from(load_checkpoint(path));
@@ -186,10 +196,13 @@ void Trainer::restore_from(const Loaded& loaded) {
   step_ = static_cast<int64_t>(step);
   seconds_before_ = notes.number("seconds");
   ended_ = notes.flag("ended");
-  if (const Json running = notes.running(); !running.is_null())
+  unevaluated_ = notes.flag("unevaluated");
+  last_line_ = notes.object("line");
+  // What was summed since the last line.
+  if (const Json running = notes.object("running"); running.contains("count"))
     for (const auto& [name, value] : running.items()) {
       if (name == "count") running_.count = value.get<int64_t>();
-      else running_.sums.emplace_back(name, value.get<double>());
+      else running_.sums.emplace_back(name, number_in(value));
     }
   const std::string threads = notes.text("threads");
   if (threads != std::to_string(num_threads()))
@@ -205,15 +218,19 @@ void Trainer::run(const TrainerHooks& hooks) {
   run_.save_config();
   announce();
   Output output(*this);
+  if (unevaluated_) {  // the process ended between a checkpoint and the end of its evaluation
+    log_line(output);
+    close_step(hooks, output, true);
+  }
   for (bool first = true; !finished(); first = false) {
     take_step(hooks);
+    run_.keep();
     if (first) begin(hooks, output);
     const bool evaluates = step_ == options_.total ||
                            (options_.evaluate_every && step_ % options_.evaluate_every == 0);
     if (step_ % options_.log_every == 0 || evaluates) log(hooks, output);
     output.progress().update(step_, last_logged_);
-    if (evaluates && hooks.evaluate) evaluate(hooks, output);
-    save_or_stop(hooks, evaluates);
+    close_step(hooks, output, evaluates);
   }
 }
 
@@ -222,6 +239,31 @@ void Trainer::begin(const TrainerHooks& hooks, Output& output) {
   output.write(step_, {{"seconds_to_first_step", since(program_began)}}, {}, "");
   output.show_run(step_, run_.config(),
                   step_ == 1 && hooks.graph ? hooks.graph() : std::vector<io::GraphOp>());
+}
+
+// What an evaluation needs long for, or fails at, is not lost: the checkpoint comes first.
+void Trainer::close_step(const TrainerHooks& hooks, Output& output, bool evaluates) {
+  const bool again = unevaluated_;  // its checkpoint is there
+  unevaluated_ = evaluates && hooks.evaluate;
+  if (evaluates || is_to_stop() || (options_.save_every && step_ % options_.save_every == 0)) {
+    if (!again) save(true);
+    if (hooks.save_weights) hooks.save_weights();
+  }
+  if (unevaluated_) {
+    evaluate(hooks, output);
+    unevaluated_ = false;
+    if (finished()) save(false);
+  }
+  if (is_to_stop() && !finished())
+    throw Stopped(
+        SignalScope::caught(),
+        fmt::format("stopped at step {} of {}; saved. Go on with: cairn train --resume {}", step_,
+                    options_.total, shell_quoted(run_.path())));
+}
+
+bool Trainer::is_to_stop() const {
+  const int64_t last = options_.stop_after_steps;
+  return SignalScope::caught() != 0 || (last && step_ >= last);
 }
 
 void Trainer::announce() const {
@@ -241,9 +283,9 @@ void Trainer::take_step(const TrainerHooks& hooks) {
   } catch (const Error& e) {
     fail("step {}: {}. {}", step_ + 1, e.what(),
          std::filesystem::exists(run_.checkpoint())
-             ? fmt::format(
-                   "The last good checkpoint is {}; start again with a lower learning rate (lr)",
-                   run_.checkpoint())
+             ? fmt::format("The last good checkpoint is {}; go on from it with a lower learning "
+                           "rate: cairn train --resume {} --lr NUMBER",
+                           run_.checkpoint(), shell_quoted(run_.path()))
              : "No checkpoint was written yet; try a lower learning rate (lr)");
   }
   ++step_;
@@ -256,10 +298,20 @@ void Trainer::take_step(const TrainerHooks& hooks) {
 }
 
 void Trainer::log(const TrainerHooks& hooks, Output& output) {
-  Scalars means = std::exchange(running_.sums, {});
+  Json means = Json::object();
   const auto count = static_cast<double>(std::exchange(running_.count, 0));
-  for (auto& [name, value] : means) value /= count;
-  output.write(step_, hooks.note ? hooks.note() : Json(), means, "train/");
+  for (const auto& [name, sum] : std::exchange(running_.sums, {})) means[name] = sum / count;
+  last_line_ = {{"note", hooks.note ? hooks.note() : Json()}, {"means", means}};
+  log_line(output);
+}
+
+void Trainer::log_line(Output& output) {
+  Scalars means;
+  if (!last_line_.is_object()) return;
+  if (last_line_.contains("means"))
+    for (const auto& [name, value] : last_line_["means"].items())
+      means.emplace_back(name, number_in(value));
+  output.write(step_, last_line_.value("note", Json()), means, "train/");
   last_logged_ = described(means);
   last_means_ = means;
 }
@@ -280,18 +332,7 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
     output.progress().line(fmt::format("{}  {}", result.line, readable_seconds(seconds())));
 }
 
-void Trainer::save_or_stop(const TrainerHooks& hooks, bool evaluated) {
-  const TrainerOptions& o = options_;
-  const int signal = SignalScope::caught();
-  const bool stop = signal || (o.stop_after_steps && step_ >= o.stop_after_steps);
-  if (stop || evaluated || (o.save_every && step_ % o.save_every == 0)) save(hooks);
-  if (stop && !finished())
-    throw Stopped(signal, fmt::format("stopped at step {} of {}; saved. Go on with: cairn train "
-                                      "--resume {}",
-                                      step_, options_.total, run_.path()));
-}
-
-void Trainer::save(const TrainerHooks& hooks) {
+void Trainer::save(bool keep_previous) {
   NamedTensors all;
   for (const Part& part : parts_)
     for (auto& named : with_prefix(part.prefix, part.save())) all.push_back(std::move(named));
@@ -302,9 +343,10 @@ void Trainer::save(const TrainerHooks& hooks) {
                 {"seconds", fmt::format("{}", seconds())},
                 {"threads", std::to_string(num_threads())},
                 {"ended", ended_ ? "true" : "false"},
+                {"unevaluated", unevaluated_ ? "true" : "false"},
+                {"line", io::dump_json(last_line_)},
                 {"running", running.dump()}},
-               true);
-  if (hooks.save_weights) hooks.save_weights();
+               keep_previous);
 }
 
 void Trainer::write_weights(const NamedTensors& weights) const {
@@ -312,7 +354,7 @@ void Trainer::write_weights(const NamedTensors& weights) const {
 }
 
 void Trainer::write_weights(const std::string& file, const NamedTensors& weights) const {
-  save_tensors(run_.file(file), weights, {{"cairn.config", run_.config().dump()}});
+  save_tensors(run_.file(file), weights, {{"cairn.config", io::dump_json(run_.config())}});
 }
 
 }  // namespace cairn::train

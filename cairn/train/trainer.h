@@ -84,14 +84,14 @@ class Trainer {
   // The random generator is saved too, without being named.
   Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts);
 
-  // From the run's checkpoint; one that has none yet starts at the beginning, and says so. Throws
+  // From the run's checkpoint; one that has none yet starts over, its log too, and says so. Throws
   // Error when the checkpoint is of another network or damaged.
   void restore();
   // To the last step. Throws Stopped on a signal, after saving.
   void run(const TrainerHooks& hooks);
 
   int64_t step() const { return step_; }  // steps done
-  bool finished() const { return ended_ || step_ >= options_.total; }
+  bool finished() const { return !unevaluated_ && (ended_ || step_ >= options_.total); }
   int64_t total() const { return options_.total; }
   double seconds() const;  // of training, those before a stop included
   const RunFolder& folder() const { return run_; }
@@ -116,16 +116,20 @@ class Trainer {
   void begin(const TrainerHooks& hooks, Output& output);
   void take_step(const TrainerHooks& hooks);
   void log(const TrainerHooks& hooks, Output& output);
+  void log_line(Output& output);
   void evaluate(const TrainerHooks& hooks, Output& output);
+  void close_step(const TrainerHooks& hooks, Output& output, bool evaluates);
   void announce() const;
-  void save(const TrainerHooks& hooks);
-  void save_or_stop(const TrainerHooks& hooks, bool evaluated);
+  void save(bool keep_previous);
+  bool is_to_stop() const;
 
   RunFolder run_;
   TrainerOptions options_;
   std::vector<Part> parts_;
   int64_t step_ = 0;
-  bool ended_ = false;  // before the last step, by an evaluation
+  bool ended_ = false;        // before the last step, by an evaluation
+  bool unevaluated_ = false;  // an evaluation of this step is still to come
+  Json last_line_;            // of the log
   double seconds_before_ = 0;
   Running running_;
   Scalars last_means_;

@@ -206,7 +206,7 @@ TEST(BadRun, FoldersWithoutWeightsOrWithADamagedConfiguration) {
   expect_failure(with("task", "speech"), 1, {run, "speech"});
   expect_failure(with("task", 3), 1, {run, "damaged"});
   write(run + "/config.json", "{");
-  expect_failure(cairn({"eval", run}), 1, {"config.json", "not valid JSON"});
+  expect_failure(cairn({"eval", run}), 1, {"config.json", "no JSON"});
 }
 
 // A long run, stopped by a signal once it has trained a little.

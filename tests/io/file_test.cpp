@@ -1,9 +1,13 @@
 #include "cairn/io/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cairn/io/gzip.h"
 #include "tests/io/temporary_folder.h"
@@ -92,6 +96,55 @@ TEST(File, FailedWriteLeavesTheOldFileAndNoTemporary) {
   EXPECT_NE(message.find("nothing was changed"), std::string::npos) << message;
   EXPECT_EQ(read_text_file(folder / "a"), "old");
   EXPECT_EQ(folder.entries(), 1);
+}
+
+TEST(File, WhatCannotBeWrittenIsKnownBefore) {
+  TemporaryFolder folder;
+  check_writable(folder / "a");
+  EXPECT_EQ(folder.entries(), 0);
+  check_writable("/dev/null");
+  write_file_atomically(folder / "a", std::string_view("old"));
+  check_writable(folder / "a");
+  EXPECT_EQ(read_text_file(folder / "a"), "old");
+  EXPECT_ERROR(check_writable(folder.path()), "it is a folder");
+  EXPECT_ERROR(check_writable(folder / "no/such/a"), "there is no folder '" + (folder / "no/such"));
+  EXPECT_ERROR(check_writable(folder / "a/b"), "there is no folder '" + (folder / "a"));
+}
+
+// Of processes that died; those of living ones, and what is only called alike, stay.
+TEST(File, TemporariesOfDeadProcessesGo) {
+  TemporaryFolder folder;
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  waitpid(dead, nullptr, 0);
+  const auto put = [&](const std::string& name) {
+    write_file_atomically(folder / name, std::string_view("x"));
+    return folder / name;
+  };
+  const std::string gone = put(fmt::format("a.tmp-{}-0", dead));
+  const std::string kept[] = {put(fmt::format("a.tmp-{}-0", getppid())), put("a.tmp-file"),
+                              put(fmt::format("a.tmp-{}-0x", dead)), put("a.tmp-0-0"), put("a")};
+  const std::string own = put(fmt::format("b.tmp-{}-77", getpid()));  // of one that had our number
+  remove_dead_temporaries(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(gone));
+  EXPECT_FALSE(std::filesystem::exists(own));
+  for (const std::string& path : kept) EXPECT_TRUE(std::filesystem::exists(path)) << path;
+
+  // One that somebody holds is being written, whatever number this machine gives its process.
+  const std::string held = put(fmt::format("c.tmp-{}-0", dead));
+  const int fd = open(held.c_str(), O_RDONLY);
+  ASSERT_EQ(flock(fd, LOCK_EX), 0);
+  remove_dead_temporaries(folder.path());
+  EXPECT_TRUE(std::filesystem::exists(held));
+  close(fd);
+  remove_dead_temporaries(folder.path());
+  EXPECT_FALSE(std::filesystem::exists(held));
+}
+
+TEST(File, AFolderThatIsGoneIsNamed) {
+  TemporaryFolder folder;
+  EXPECT_ERROR(write_file_atomically(folder / "gone/a", std::string_view("x")),
+               "there is no folder '" + (folder / "gone"));
 }
 
 TEST(File, Crc32KnownAnswer) {

@@ -46,6 +46,29 @@ TEST(Jsonl, ResumeDropsLaterStepsAndTheUnfinishedLine) {
   EXPECT_EQ(read_text_file(folder / "new.jsonl"), "");
 }
 
+// What a power cut, a full disk or a second process leaves blocks neither a report nor a resumed
+// run.
+TEST(Jsonl, ALogIsReadAsFarAsItIsWhole) {
+  TemporaryFolder folder;
+  const std::string zeros(8, '\0');
+  write_file_atomically(folder / "m.jsonl", "{\"step\":1,\"loss\":4}\n" + zeros +
+                                                "{\"step\":2,\"loss\":3}\n{\"step\":2,\"lo\n"
+                                                "{\"step\":2,\"loss\":2}\n[1]\n\n\xff\n"
+                                                "{\"step\":2,\"test\":9}\n"
+                                                "{\"step\":2,\"loss\":1}\n{\"event\":1}\n"
+                                                "{\"event\":1}\n{\"st" +
+                                                zeros);
+  const auto log = read_log(folder / "m.jsonl");
+  ASSERT_EQ(log.size(), 5u) << nlohmann::ordered_json(log).dump();
+  EXPECT_EQ(log[0].dump(), R"({"step":1,"loss":4})");
+  EXPECT_EQ(log[1].dump(), R"({"step":2,"test":9})");
+  EXPECT_EQ(log[2].dump(), R"({"step":2,"loss":1})") << "the last of three that say the same";
+  EXPECT_ERROR(read_jsonl(folder / "m.jsonl"), "line 2");
+  JsonlWriter(folder / "m.jsonl", 1).write({{"step", 2}, {"loss", 0}});
+  EXPECT_EQ(read_text_file(folder / "m.jsonl"),
+            "{\"step\":1,\"loss\":4}\n{\"event\":1}\n{\"event\":1}\n{\"step\":2,\"loss\":0}\n");
+}
+
 TEST(Jsonl, ErrorsNameFileAndLine) {
   TemporaryFolder folder;
   EXPECT_ERROR(parse_jsonl("{}\n{\"a\":}\n", "m.jsonl"), "'m.jsonl', line 2");

@@ -138,7 +138,7 @@ TEST(Schedule, Shapes) {
   EXPECT_NEAR(cycle(0), 1 / 25.0, 1e-12);
   EXPECT_DOUBLE_EQ(cycle(29), 1);
   EXPECT_NEAR(cycle(99), 1 / 25e4, 1e-12);
-  for (const int64_t total : {2, 3, 10})  // also where the rise is no whole step
+  for (const int64_t total : {1, 2, 3, 10})  // also where the rise is no whole step
     for (const double rise : {0.05, 0.1, 0.5, 0.9})
       for (int64_t step = 0; step < total; ++step) {
         const double rate = one_cycle(total, rise)(step);

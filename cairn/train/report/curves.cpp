@@ -8,7 +8,7 @@
 
 namespace cairn::train::report {
 
-Lines lines_of(const std::string& run) { return io::read_jsonl(run + "/metrics.jsonl"); }
+Lines lines_of(const std::string& run) { return io::read_log(run + "/metrics.jsonl"); }
 
 Series curve_of(const Lines& lines, const std::string& key, const std::string& name) {
   Series s{name, {}, {}};

@@ -208,7 +208,7 @@ void Supervised::run(const Hooks& hooks) {
       [&](std::span<const Tensor> batch) -> Tensors { return {update(hooks, batch)}; });
   Tensors batch;
   setup_.network.train();
-  trainer_.run({.load = [&] { batch = hooks.next(); },
+  trainer_.run({.load = [&] { batch = hooks.next(), has_batch_ = true; },
                 .step =
                     [&] {
                       const double loss = step.call(batch)[0].item();
@@ -250,8 +250,9 @@ Evaluation Supervised::evaluate(const Hooks& hooks) {
   if (setup_.validates) take_best(measured.at("loss"));
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);
-  Evaluation evaluation{.images = hooks.pictures ? hooks.pictures() : Evaluation().images,
-                        .stop = enough};
+  Evaluation evaluation{
+      .images = hooks.pictures && has_batch_ ? hooks.pictures() : Evaluation().images,
+      .stop = enough};
   for (const auto& [name, value] : measured.items()) {
     const std::string tag = setup_.split + "/" + name;
     if (value.is_number_float()) evaluation.values.emplace_back(tag, value);

@@ -131,6 +131,7 @@ class Supervised {
   Tensor without_;  // State [1] f64: evaluations since then
   Trainer trainer_;
   bool was_finished_ = false;
+  bool has_batch_ = false;  // none yet where an evaluation is made up for
 };
 
 }  // namespace cairn::train

@@ -5,9 +5,11 @@ include(CMakePackageConfigHelpers)
 install(TARGETS cairn RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS cairn_core EXPORT cairn ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY cairn/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cairn FILES_MATCHING PATTERN "*.h"
-        PATTERN backend EXCLUDE PATTERN bench EXCLUDE PATTERN cli EXCLUDE PATTERN tour EXCLUDE)
+        PATTERN backend EXCLUDE PATTERN bench EXCLUDE PATTERN cli EXCLUDE PATTERN infer EXCLUDE PATTERN tour EXCLUDE)
+install(TARGETS cairn_infer EXPORT infer LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 set(CAIRN_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/cairn)
 install(EXPORT cairn NAMESPACE cairn:: FILE cairn-targets.cmake DESTINATION ${CAIRN_CMAKE_FOLDER})
+install(EXPORT infer NAMESPACE cairn:: FILE infer-targets.cmake DESTINATION ${CAIRN_CMAKE_FOLDER})
 
 # What cairn::cairn links is found again there: PACKAGE::TARGET by its package, PkgConfig::NAME by NAME's module.
 get_target_property(linked cairn_core LINK_LIBRARIES)
@@ -37,7 +39,7 @@ install(CODE "
   set(INCLUDEDIR ${CMAKE_INSTALL_INCLUDEDIR})
   set(MODULES \"${CAIRN_MODULE_NAMES}\")
   set(ROOT \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX})
-  foreach(file cairn)
+  foreach(file cairn cairn-infer)
     configure_file(${PROJECT_SOURCE_DIR}/cmake/\${file}.pc.in \${ROOT}/${CMAKE_INSTALL_LIBDIR}/pkgconfig/\${file}.pc @ONLY)
   endforeach()
   if(NOT \"${CMAKE_CROSSCOMPILING}\" STREQUAL TRUE)

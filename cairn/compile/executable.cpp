@@ -45,7 +45,16 @@ Graph optimize(Graph graph, const Backend& backend) {
 
 }  // namespace
 
+void Arena::lend(void* memory, size_t bytes) {
+  memory_ = memory, bytes_ = bytes;
+  ++generation_;
+}
+
 void* Arena::reserve(Backend& backend, size_t bytes) {
+  if (lent_) {
+    check(bytes <= bytes_, "a compiled function needs {} bytes; {} were lent", bytes, bytes_);
+    return memory_;
+  }
   if (!buffer_ || buffer_->bytes() < bytes) {
     buffer_ = Ref<Buffer>();
     pool_trim();  // what building the network left behind
@@ -64,7 +73,7 @@ Executable::Executable(Graph traced, Backend& backend, std::shared_ptr<Arena> ar
   derived_ = derived_nodes(graph_);
   choose_in_place(graph_, derived_);
   prepare_steps();
-  bind_arena();
+  if (!arena_->waits()) bind_arena();
   results_.resize(graph_.outputs.size());
   staged_.resize(graph_.inputs.size());
   if (graph_.random_ops) random_ = empty({2}, DType::i64);
@@ -182,22 +191,36 @@ Tensor Executable::source_of(const GraphInput& in, std::span<const Tensor> argum
   }
 }
 
+void Executable::bind_address(size_t i, void* address) {
+  if (address == input_addresses_[i]) return;
+  input_addresses_[i] = address;
+  set_slots(input_slots_[i], address);
+}
+
+// `source`: what the input is; `arguments`: to make a copy of it that is contiguous.
+void Executable::bind_input(size_t i, const TensorImpl* source, std::span<const Tensor> arguments) {
+  if (!source->desc.contiguous()) {
+    NoGrad no_grad;
+    staged_[i] = contiguous(source_of(graph_.inputs[i], arguments));
+    source = staged_[i].impl();
+  }
+  bind_address(i, source->buffer->data());
+}
+
 void Executable::bind_inputs(std::span<const Tensor> arguments) {
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     const GraphInput& in = graph_.inputs[i];
-    const TensorImpl* source = in.lasting()                     ? in.tensor.get()
-                               : in.kind == InputKind::argument ? arguments[in.argument].impl()
-                                                                : source_of(in, arguments).impl();
-    if (!source->desc.contiguous()) {
-      NoGrad no_grad;
-      staged_[i] = contiguous(source_of(in, arguments));
-      source = staged_[i].impl();
-    }
-    void* address = source->buffer->data();
-    if (address == input_addresses_[i]) continue;
-    input_addresses_[i] = address;
-    set_slots(input_slots_[i], address);
+    bind_input(i,
+               in.lasting()                     ? in.tensor.get()
+               : in.kind == InputKind::argument ? arguments[in.argument].impl()
+                                                : source_of(in, arguments).impl(),
+               arguments);
   }
+}
+
+void Executable::bind_lasting() {
+  for (size_t i = 0; i < graph_.inputs.size(); ++i)
+    if (graph_.inputs[i].lasting()) bind_input(i, graph_.inputs[i].tensor.get(), {});
 }
 
 // A State whose buffer someone else still holds (a view, a detached value) gets a buffer of its own
@@ -260,6 +283,57 @@ void Executable::run(std::span<const Tensor> arguments, std::span<Tensor> output
   else run_steps(arguments);
   commit(arguments);
   ++stats_.runs;
+}
+
+void Executable::run_on(std::span<const void* const> arguments, std::span<void* const> outputs) {
+  check(graph_.assignments.empty() && graph_.gradients.empty() && graph_.random_ops == 0,
+        "a step that changes States, leaves gradients or draws numbers does not run on addresses");
+  if (arena_->generation() != arena_generation_ || arena_->data() == nullptr) bind_arena();
+  bind_lasting();
+  for (size_t i = 0; i < graph_.inputs.size(); ++i)
+    if (graph_.inputs[i].kind == InputKind::argument)
+      bind_address(i, const_cast<void*>(arguments[graph_.inputs[i].argument]));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] == output_addresses_[i]) continue;
+    output_addresses_[i] = outputs[i];
+    set_slots(output_slots_[i], outputs[i]);
+  }
+  if (memory_.derived_bytes) run_derived();
+  fault_ = {};
+  for (const Step& step : steps_) {
+    if (step.derived) continue;
+    try {
+      step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+    } catch (const Error& refusal) { raise(copies_of(arguments), step, refusal.what()); }
+    if (step.may_fault && fault_.kind != Fault::none) raise(copies_of(arguments), step);
+  }
+  ++stats_.runs;
+}
+
+// Arguments as tensors, for whoever looks for a fault.
+Tensors Executable::copies_of(std::span<const void* const> arguments) const {
+  Tensors copies(arguments.size());
+  for (const GraphInput& in : graph_.inputs) {
+    const TensorDesc& desc = graph_.desc(in.value);
+    if (in.kind == InputKind::argument)
+      copies[in.argument] = from_host(arguments[in.argument], desc.shape, desc.dtype);
+  }
+  return copies;
+}
+
+Ref<Buffer> Executable::pack(const Ref<Buffer>& from_another) {
+  if (memory_.derived_bytes == 0) return from_another;
+  if (from_another && from_another->bytes() == memory_.derived_bytes) {
+    derived_memory_ = from_another;
+    for (auto& [state, version] : sources_) version = state->version;
+    derived_ready_ = true;
+    bind_arena();
+    return derived_memory_;
+  }
+  if (arena_->generation() != arena_generation_) bind_arena();
+  bind_lasting();
+  run_derived();
+  return derived_memory_;
 }
 
 // Reordered and transformed weights, after the first run or an assignment to one of the States.

@@ -23,11 +23,22 @@ struct ExecutableStats {
 // The arena that the executables of one compile() share: as large as the largest of them.
 class Arena {
  public:
-  void* reserve(Backend& backend, size_t bytes);  // grows; earlier addresses become invalid
-  void* data() const { return buffer_ ? buffer_->data() : nullptr; }
+  Arena() = default;
+  // One whose memory is the caller's. Until some is lent, nothing can run.
+  struct Lent {};
+  explicit Arena(Lent) : lent_(true) {}
+  void lend(void* memory, size_t bytes);  // 64-byte aligned
+
+  // Grows; earlier addresses become invalid. Throws Error when less was lent.
+  void* reserve(Backend& backend, size_t bytes);
+  void* data() const { return lent_ ? memory_ : buffer_ ? buffer_->data() : nullptr; }
+  bool waits() const { return lent_ && !memory_; }
   uint64_t generation() const { return generation_; }
 
  private:
+  bool lent_ = false;
+  void* memory_ = nullptr;
+  size_t bytes_ = 0;
   Ref<Buffer> buffer_;
   uint64_t generation_ = 0;
 };
@@ -42,6 +53,13 @@ class Executable {
   // a kernel met a bad index or a value was not finite: no State, gradient or generator has changed
   // then.
   void run(std::span<const Tensor> arguments, std::span<Tensor> outputs);
+
+  // The same on addresses of the caller's, 64-byte aligned, plain row-major: for steps that change
+  // no State and draw nothing. Allocates nothing.
+  void run_on(std::span<const void* const> arguments, std::span<void* const> outputs);
+  // Makes what is derived from States now, before the first run, or takes it from another
+  // executable of the same graph; returns it, to be given to more of them.
+  Ref<Buffer> pack(const Ref<Buffer>& from_another);
 
   size_t output_count() const { return graph_.outputs.size(); }
   const Graph& traced() const { return traced_; }  // as recorded
@@ -71,7 +89,11 @@ class Executable {
   void bind_arena();
   void set_slots(const std::vector<Slot>& slots, void* address);
   Tensor source_of(const GraphInput& in, std::span<const Tensor> arguments) const;
+  void bind_input(size_t i, const TensorImpl* source, std::span<const Tensor> arguments);
+  void bind_address(size_t i, void* address);
   void bind_inputs(std::span<const Tensor> arguments);
+  void bind_lasting();
+  Tensors copies_of(std::span<const void* const> arguments) const;
   void bind_states();
   void bind_outputs(std::span<Tensor> outputs);
   Tensor& result(size_t number);  // one of the kept ones that is free, or a new one

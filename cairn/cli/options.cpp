@@ -5,7 +5,7 @@ namespace cairn::cli {
 namespace {
 
 std::string help_of(const train::AnyOption& option) {
-  std::string text = option.help();
+  std::string text = option.explained();
   const std::string standard = option.standard();
   if (option.is_switch() && standard == "false") return text;
   if (standard.empty() || text.find("(default") != text.npos) return text;

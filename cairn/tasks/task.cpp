@@ -97,7 +97,7 @@ std::string options_table(const train::OptionSet& options) {
   std::string text = "\n| option | default | |\n|---|---|---|\n";
   for (const train::AnyOption* o : options.all())
     if (o->use() != train::Use::fact)
-      text += fmt::format("| `{}` | {} | {} |\n", o->flag(), o->standard(), o->help());
+      text += fmt::format("| `{}` | {} | {} |\n", o->flag(), o->standard(), o->explained());
   return text;
 }
 

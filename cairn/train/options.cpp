@@ -206,6 +206,13 @@ std::string AnyOption::standard() const {
   return text;
 }
 
+std::string AnyOption::explained() const {
+  std::string text = help_;
+  for (size_t i = 0; range_.names.size() > 1 && i < range_.names.size(); ++i)
+    text += (i == 0 ? ": " : i + 1 < range_.names.size() ? ", " : " or ") + range_.names[i];
+  return text;
+}
+
 void AnyOption::refuse(const std::string& reason) const { throw InvalidOption(name_, reason); }
 
 void AnyOption::check() const {

@@ -82,6 +82,8 @@ class AnyOption {
   const char* name() const { return name_; }
   std::string flag() const;  // "--lr-discriminator"
   const char* help() const { return help_; }
+  std::string explained()
+      const;  // the help, with the names that it may be, where there are several
   Use use() const { return use_; }
   bool stored() const { return use_ <= Use::fact; }
   bool is_open() const { return state_ == State::open; }

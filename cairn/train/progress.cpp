@@ -28,6 +28,7 @@ int columns() {
 }  // namespace
 
 std::string readable_seconds(double seconds) {
+  if (seconds < 0.95) return fmt::format("{:.1f} s", seconds);
   const int64_t s = static_cast<int64_t>(seconds + 0.5);
   if (s < 60) return fmt::format("{} s", s);
   if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);

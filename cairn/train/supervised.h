@@ -40,7 +40,7 @@ struct SupervisedOptions : RunOptions {
   Option<int64_t> accumulate{this, "accumulate", 1, whole(1, kLargestBatch),
                              "Parts a batch is cut into, to need less memory; gradients are added"};
   Option<std::string> precision{this, "precision", "f32", one_of({"f32", "bf16"}),
-                                "Of products; bf16: f32 where the processor multiplies no bf16"};
+                                "Of products (f32 where the processor multiplies no bf16)"};
   Option<double> val_split{this, "val_split", ByModel<double>(0), between(0, 0.9),
                            "Part of the training data that is held back to choose by"};
   Option<int64_t> patience{this, "patience", 0, whole(0, kMostSteps),

@@ -354,9 +354,11 @@ TEST_P(EveryTask, TellsTensorBoard) {
   EXPECT_GE(weights, 4);
   std::map<std::string, int> known;
   for (const io::Fields& op : told.graph) {
-    if (const auto inputs = op.bytes.find(3); inputs != op.bytes.end())
-      for (const std::string& input : inputs->second)
+    const auto inputs = op.bytes.find(3);
+    if (inputs != op.bytes.end())
+      for (const std::string& input : inputs->second) {
         EXPECT_EQ(known[input], 1) << input << " of " << op.text(1);
+      }
     ++known[op.text(1)];
   }
   EXPECT_GE(known.size(), 5u);

@@ -162,7 +162,7 @@ void mistakes(Page& page, const data::ImageDataset& set, const std::vector<Look>
               by_kind(set, wrong));
 }
 
-void curves(Page& page, const Lines& lines) {
+std::vector<Figure> curves(const Lines& lines) {
   const std::string seen = curve_of(lines, "validation_loss", "").x.empty() ? "test" : "validation";
   auto figures = loss_charts(lines, "cross-entropy", seen);
   for (Figure& f : charts({{LineChart{"Accuracy on unseen pictures",
@@ -173,9 +173,7 @@ void curves(Page& page, const Lines& lines) {
                                       ""},
                             ""}}))
     figures.push_back(std::move(f));
-  if (figures.empty()) return;
-  page.heading("How it learned");
-  page.figures(figures);
+  return figures;
 }
 
 }  // namespace
@@ -196,10 +194,11 @@ void report(Page& page, Classifier& classifier) {
               {"test pictures", with_thousands(set->size())},
               {"test accuracy", fmt::format("{:.2f} %", right)},
               {"training", seconds_of(lines)}});
-  page.figures(confusion_figure(confusion, classifier.classes()));
+  auto figures = confusion_figure(confusion, classifier.classes());
+  for (Figure& f : curves(lines)) figures.push_back(std::move(f));
+  page.figures(figures);
   mistakes(page, *set, all);
   features(page, classifier, *set);
-  curves(page, lines);
 }
 
 }  // namespace cairn::tasks::image_classification

@@ -28,9 +28,9 @@ struct Options : PictureOptions<train::RunOptions> {
   Option<std::string> loss{
       this, "loss", ByModel<std::string>{{"dcgan", "non-saturating"}, {"wgan-gp", "wasserstein"}},
       one_of(nn::gan_loss_names()), "Loss of the two"};
-  Option<std::string> norm{this, "norm",
-                           ByModel<std::string>{{"dcgan", "batch"}, {"wgan-gp", "none"}},
-                           one_of({"none", "batch", "spectral"}), "Of the discriminator"};
+  Option<std::string> norm{
+      this, "norm", ByModel<std::string>{{"dcgan", "batch"}, {"wgan-gp", "none"}},
+      one_of({"none", "batch", "spectral"}), "Normalisation in the discriminator"};
   Option<double> lr{this,
                     "lr",
                     ByModel<double>{{"dcgan", 4e-4}, {"wgan-gp", 2e-4}},

@@ -41,7 +41,7 @@ margin:22px 0}
 .facts dt{color:var(--soft);font-size:.8em}
 .facts dd{margin:0;font-size:1.15em;font-variant-numeric:tabular-nums}
 .row{display:flex;flex-wrap:wrap;gap:18px 24px;align-items:flex-start;margin:16px 0}
-.column figure{margin:14px 0}
+.kinds{display:flex;flex-wrap:wrap;gap:14px 22px;margin:14px 0}
 .thumbnails{display:grid;grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:16px 12px;
 margin:16px 0}
 figure{margin:0;flex:0 1 auto;max-width:100%}
@@ -164,9 +164,9 @@ void Page::figures(const std::vector<Figure>& side_by_side) {
 void Page::thumbnails(const std::vector<Figure>& many) {
   if (!many.empty()) body() += figures_html(many, "thumbnails");
 }
-void Page::folded(const std::string& summary, const std::vector<Figure>& below_each_other) {
+void Page::folded(const std::string& summary, const std::vector<Figure>& figures) {
   body() += fmt::format("<details><summary>{}</summary>{}</details>\n", escape(summary),
-                        figures_html(below_each_other, "column"));
+                        figures_html(figures, "kinds"));
 }
 
 void Page::writing(const std::string& label, const std::string& prompt, const std::string& text) {

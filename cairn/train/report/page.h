@@ -35,7 +35,7 @@ class Page {
   void figures(const std::vector<Figure>& side_by_side);
   void thumbnails(const std::vector<Figure>& many);  // small ones in a grid
   // Shown when its summary is clicked.
-  void folded(const std::string& summary, const std::vector<Figure>& below_each_other);
+  void folded(const std::string& summary, const std::vector<Figure>& figures);
   // What a model wrote: the prompt in another colour.
   void writing(const std::string& label, const std::string& prompt, const std::string& text);
   // A text whose pieces are coloured: value 1 in full in one colour, -1 in full in the other.

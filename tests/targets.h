@@ -15,12 +15,14 @@ inline void choose_target(int64_t target) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+// HWY_STATIC_TARGET, what every processor has, is not among those found.
 template <class Body>
-void for_each_target(const Body& body) {
+void for_each_target(const Body& body,
+                     std::initializer_list<int64_t> targets = {HWY_AVX3, HWY_AVX2, HWY_NEON}) {
   const int threads = num_threads();
-  for (const int64_t target : {HWY_AVX3, HWY_AVX2, HWY_NEON}) {
+  for (const int64_t target : targets) {
     choose_target(0);
-    if (!(hwy::SupportedTargets() & target)) continue;
+    if (target != HWY_STATIC_TARGET && !(hwy::SupportedTargets() & target)) continue;
     SCOPED_TRACE(hwy::TargetName(target));
     choose_target(target);
     body();

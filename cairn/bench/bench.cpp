@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "cairn/base/json.h"
 #include "cairn/base/parallel.h"
 #include "cairn/bench/ops_bench.h"
 #include "cairn/bench/workloads.h"
@@ -20,7 +20,6 @@
 namespace cairn::bench {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUp = 2, kLeastSteps = 5;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 
+#include "cairn/base/json.h"
 #include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/ops/attention.h"
@@ -13,7 +14,6 @@
 namespace cairn::bench {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 // Fastest microseconds of body(), over batches that are long enough to time.

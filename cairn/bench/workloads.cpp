@@ -164,7 +164,7 @@ Running wgan_gp32(const Mode& mode) {
         const NoGrad no_grad;
         fake = f32(g(z));
       }
-      const Tensor penalty = models::gradient_penalty(d, real, fake, eps);
+      const Tensor penalty = nn::gradient_penalty(d, real, fake, eps);
       const Tensor on_fake = mean(f32(d(fake))), on_real = mean(f32(d(real)));
       loss = on_fake - on_real + f32(penalty) * 10.0;
     }

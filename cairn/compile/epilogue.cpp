@@ -1,7 +1,7 @@
 // A convolution, its bias, a residual and relu in one kernel, where nobody reads what lies between:
 // the output is written once.
 #include "cairn/compile/channel_chain.h"
-#include "cairn/compile/conv_passes.h"
+#include "cairn/compile/passes.h"
 
 namespace cairn {
 namespace {

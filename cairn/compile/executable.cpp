@@ -4,10 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include "cairn/compile/conv_passes.h"
+#include "cairn/compile/passes.h"
 #include "cairn/compile/dump.h"
 #include "cairn/compile/find_fault.h"
-#include "cairn/compile/loss_passes.h"
 #include "cairn/compile/profile.h"
 #include "cairn/device/pool.h"
 #include "cairn/ops/functions.h"

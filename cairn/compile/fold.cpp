@@ -2,7 +2,6 @@
 // values (batch normalisation in evaluation mode) become a convolution with other weights and one
 // addition: (conv(x, w) + a) s + b = conv(x, w s) + (a s + b).
 #include "cairn/compile/channel_chain.h"
-#include "cairn/compile/conv_passes.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {

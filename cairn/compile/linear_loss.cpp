@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "cairn/compile/chains.h"
-#include "cairn/compile/loss_passes.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {

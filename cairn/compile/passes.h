@@ -7,6 +7,10 @@
 
 namespace cairn {
 
+// A linear layer, its cross-entropy over a large vocabulary and both their gradients become one
+// node, where the back end has it: full logits are never stored. Rounds differently.
+Graph fuse_linear_losses(const Graph& graph, const Backend& backend);
+
 // Writes composite ops in basic ones: those that fuse better apart (kExpand), and those for which
 // the back end has no kernel. Exact.
 Graph expand_composites(const Graph& graph, const Backend& backend);
@@ -22,6 +26,14 @@ Graph simplify(const Graph& graph);
 // (x^T g)^T becomes g^T x: the gradient of a weight comes out as the weight lies. May round
 // differently.
 Graph turn_products(const Graph& graph);
+
+// Folds scales of channels into weights that the step does not change (batch normalisation in
+// evaluation mode). Rounds differently.
+Graph fold(const Graph& graph);
+
+// Convolution, bias, residual and relu in one node where the back end has it. Exact but for the
+// rounding of sums.
+Graph fuse_epilogues(const Graph& graph, const Backend& backend);
 
 // Adds a bias, a residual or another product to a matrix product in its own kernel, where the back
 // end has that. Exact but for the rounding of sums.

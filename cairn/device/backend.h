@@ -71,8 +71,7 @@ class Backend {
   virtual bool reads_strides(const OpCall& call, int index) const { return false; }
 };
 
-// Device memory with one owner count. `version` grows with each assignment of the State that owns
-// it.
+// Device memory with one owner count.
 class Buffer : public RefCounted {
  public:
   Buffer(Backend& backend, size_t bytes)
@@ -83,7 +82,6 @@ class Buffer : public RefCounted {
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   Backend& backend() const { return backend_; }
-  uint64_t version = 0;
 
  private:
   Backend& backend_;

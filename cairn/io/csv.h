@@ -1,6 +1,5 @@
 // Comma-separated values (RFC 4180): a header of names, then rows. Quoted cells may hold commas,
-// quotes
-// ("") and line ends; lines end in \n or \r\n; a byte-order mark is passed over.
+// quotes ("") and line ends; lines end in \n or \r\n; a byte-order mark is passed over.
 #pragma once
 #include <string>
 #include <string_view>

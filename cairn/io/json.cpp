@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cairn/base/json.h"
 #include "cairn/base/error.h"
 #include "cairn/io/utf8.h"
 
 namespace cairn::io {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Where the library stopped reading, for people.
 std::string place_of(std::string_view text, size_t byte) {

@@ -3,16 +3,15 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "cairn/base/json.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 
 namespace cairn::io {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr int kMostNesting = 32;
 
 // Calls visit(line, number) for every line that ends in a newline.

@@ -12,7 +12,7 @@
 namespace cairn::io {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;  // looks keys up quickly: a header names thousands of tensors
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference's limit
 constexpr size_t kMaxRank = 16;
@@ -53,7 +53,7 @@ size_t place_of(DType dtype) {
 // twice (of which JSON libraries silently keep one). Reads the text once by itself, since the
 // library, where it builds values and asks a callback about each, looks at all members of an object
 // again whenever one of them ends.
-class HeaderGuard : public nlohmann::json_sax<Json> {
+class HeaderGuard : public nlohmann::json_sax<SortedJson> {
  public:
   explicit HeaderGuard(const std::string& file) : file_(file) {}
 
@@ -76,7 +76,7 @@ class HeaderGuard : public nlohmann::json_sax<Json> {
     check(keys_[depth_ - 1].insert(name).second, "'{}': the header has '{}' twice", file_, name);
     return true;
   }
-  bool parse_error(size_t, const std::string&, const Json::exception& error) override {
+  bool parse_error(size_t, const std::string&, const SortedJson::exception& error) override {
     fail("'{}': the header is not valid JSON ({}); the file is damaged or no safetensors file",
          file_, error.what());
   }
@@ -100,21 +100,21 @@ class HeaderGuard : public nlohmann::json_sax<Json> {
   size_t items_ = 0;
 };
 
-Json parse_header(Bytes text, const std::string& file) {
+SortedJson parse_header(Bytes text, const std::string& file) {
   HeaderGuard guard(file);
-  Json::sax_parse(text.begin(), text.end(), &guard);
-  return Json::parse(text.begin(), text.end());
+  SortedJson::sax_parse(text.begin(), text.end(), &guard);
+  return SortedJson::parse(text.begin(), text.end());
 }
 
-uint64_t unsigned_of(const Json& value, const std::string& where) {
+uint64_t unsigned_of(const SortedJson& value, const std::string& where) {
   check(value.is_number_unsigned(), "{}: {} is no non-negative whole number", where, value.dump());
   return value.get<uint64_t>();
 }
 
-Shape shape_of(const Json& entry, const std::string& where) {
+Shape shape_of(const SortedJson& entry, const std::string& where) {
   check(entry.contains("shape") && entry["shape"].is_array(), "{}: no 'shape' list", where);
   Shape shape;
-  for (const Json& size : entry["shape"]) {
+  for (const SortedJson& size : entry["shape"]) {
     const uint64_t value = unsigned_of(size, where + ", shape");
     check(value < uint64_t{1} << 62, "{}: a size of {} is out of range", where, value);
     shape.push_back(static_cast<int64_t>(value));
@@ -122,13 +122,13 @@ Shape shape_of(const Json& entry, const std::string& where) {
   return shape;
 }
 
-const std::string& type_name_of(const Json& entry, const std::string& where) {
+const std::string& type_name_of(const SortedJson& entry, const std::string& where) {
   check(entry.contains("dtype") && entry["dtype"].is_string(), "{}: no 'dtype' text", where);
   return entry["dtype"].get_ref<const std::string&>();
 }
 
 // The bytes that the entry states, inside the data.
-Bytes data_of(const Json& entry, Bytes data, const std::string& where) {
+Bytes data_of(const SortedJson& entry, Bytes data, const std::string& where) {
   check(entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
             entry["data_offsets"].size() == 2,
         "{}: no 'data_offsets' pair", where);
@@ -141,8 +141,8 @@ Bytes data_of(const Json& entry, Bytes data, const std::string& where) {
   return data.subspan(begin, end - begin);
 }
 
-void parse_entry(const std::string& name, const Json& entry, Bytes data, const std::string& file,
-                 SafetensorsContent& content) {
+void parse_entry(const std::string& name, const SortedJson& entry, Bytes data,
+                 const std::string& file, SafetensorsContent& content) {
   const std::string where = fmt::format("'{}', tensor '{}'", file, name);
   check(entry.is_object(), "{}: its entry is not an object", where);
   const std::string& type = type_name_of(entry, where);
@@ -196,7 +196,7 @@ void check_tiling(SafetensorsContent& content, Bytes data, const std::string& fi
         data.size() - position);
 }
 
-Metadata parse_metadata(const Json& entry, const std::string& file) {
+Metadata parse_metadata(const SortedJson& entry, const std::string& file) {
   Metadata metadata;
   if (entry.is_null()) return metadata;  // as the reference implementation reads it
   check(entry.is_object(), "'{}': '__metadata__' is not an object", file);
@@ -218,12 +218,12 @@ void sort_for_writing(std::vector<NamedTensor>& tensors) {
 // Padded so that the data starts at a multiple of eight.
 std::string header_text(const std::vector<NamedTensor>& sorted, const Metadata& metadata) {
   std::string text = "{";
-  if (!metadata.empty()) text += "\"__metadata__\":" + Json(metadata).dump() + ",";
+  if (!metadata.empty()) text += "\"__metadata__\":" + SortedJson(metadata).dump() + ",";
   uint64_t position = 0;
   for (const NamedTensor& tensor : sorted) {
     const uint64_t end = position + tensor.data.size();
     text += fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}},)",
-                        Json(tensor.name).dump(), kNames[place_of(tensor.dtype)].name,
+                        SortedJson(tensor.name).dump(), kNames[place_of(tensor.dtype)].name,
                         fmt::join(tensor.shape.begin(), tensor.shape.end(), ","), position, end);
     position = end;
   }
@@ -264,7 +264,7 @@ SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name) {
   check(header_bytes[0] == '{', "'{}', byte 8: the header does not start with '{{'", name);
   const Bytes data = reader.take(reader.remaining(), "the data");
 
-  const Json header = parse_header(header_bytes, name);
+  const SortedJson header = parse_header(header_bytes, name);
   SafetensorsContent content;
   for (const auto& [key, entry] : header.items()) {
     if (key == "__metadata__") content.metadata = parse_metadata(entry, name);
@@ -317,7 +317,7 @@ void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors
     Metadata all = metadata;
     if (options.checksum) all[kChecksumKey] = checksum_of(tensors, metadata);
     header = header_text(tensors, all);
-  } catch (const Json::exception& error) {
+  } catch (const SortedJson::exception& error) {
     fail("cannot write '{}': a name or metadata text is not UTF-8 ({})", path, error.what());
   }
   ByteVector length;

@@ -1,7 +1,6 @@
 // safetensors (github.com/huggingface/safetensors): named tensors, plain row-major, little-endian.
 // Eight bytes: length of the header; the header: JSON {"name": {"dtype", "shape", "data_offsets"},
-// ...,
-// "__metadata__": {text: text}}; then the data without gaps.
+// ..., "__metadata__": {text: text}}; then the data without gaps.
 #pragma once
 #include <map>
 #include <string>

@@ -13,7 +13,7 @@ ByteVector bytes_on_host(const Tensor& tensor) {
 
 }  // namespace
 
-void save_tensors(const std::string& path, const TensorList& tensors, const Metadata& metadata,
+void save_tensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata,
                   SafetensorsWriteOptions options) {
   std::vector<ByteVector> values;
   std::vector<NamedTensor> named;
@@ -26,10 +26,10 @@ void save_tensors(const std::string& path, const TensorList& tensors, const Meta
   write_safetensors(path, std::move(named), metadata, options);
 }
 
-TensorList load_tensors(const std::string& path, Metadata* metadata) {
+NamedTensors load_tensors(const std::string& path, Metadata* metadata) {
   const SafetensorsFile file(path);
   file.verify_checksum();
-  TensorList tensors;
+  NamedTensors tensors;
   for (const NamedTensor& tensor : file.tensors())
     tensors.emplace_back(tensor.name, from_host(tensor.data.data(), tensor.shape, tensor.dtype));
   if (metadata) *metadata = file.metadata();

@@ -5,21 +5,18 @@
 #include <vector>
 
 #include "cairn/io/safetensors.h"
-#include "cairn/tensor/tensor.h"
+#include "cairn/tensor/named_tensors.h"
 
 namespace cairn::io {
 
-using TensorList =
-    std::vector<std::pair<std::string, Tensor>>;  // what state_dict() gives and takes
-
 // A safetensors file of the tensors' values in plain row-major order, written atomically.
-void save_tensors(const std::string& path, const TensorList& tensors, const Metadata& metadata = {},
-                  SafetensorsWriteOptions options = {});
+void save_tensors(const std::string& path, const NamedTensors& tensors,
+                  const Metadata& metadata = {}, SafetensorsWriteOptions options = {});
 
 // All tensors of a safetensors file as new values on the current back end; `metadata` gets its
 // texts. A checksum, where the writer left one, is verified first: nothing of a damaged file is
 // used.
-TensorList load_tensors(const std::string& path, Metadata* metadata = nullptr);
+NamedTensors load_tensors(const std::string& path, Metadata* metadata = nullptr);
 
 Tensor load_npy(const std::string& path);
 void save_npy(const std::string& path, const Tensor& tensor);

@@ -1,7 +1,9 @@
 #include "cairn/models/gan.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/ops/context.h"
 
 namespace cairn::models {
@@ -77,6 +79,13 @@ void check_gan_image(int64_t height, int64_t width) {
       height, below, above);
 }
 
+GanNorm gan_norm_from_name(const std::string& name) {
+  const std::vector<std::string> names = {"none", "batch", "spectral"};  // in the enum's order
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) throw InvalidOption("norm", no_such_name(name, names));
+  return static_cast<GanNorm>(it - names.begin());
+}
+
 Generator::Generator(const GanSize& wanted)
     : size(checked(wanted)),
       label(size.classes > 0
@@ -134,11 +143,6 @@ void init_dcgan(const nn::Module& network) {
     else if (p.rank() == 4) assign(p, nn::init::normal(p.shape(), 0, kDeviation));
     else if (p.rank() == 1) assign(p, nn::init::normal(p.shape(), 1, kDeviation));
   }
-}
-
-Tensor gradient_penalty(const nn::Module& critic, const Tensor& real, const Tensor& fake,
-                        const Tensor& eps) {
-  return nn::gradient_penalty([&](const Tensor& x) { return critic(x); }, real, fake, eps);
 }
 
 }  // namespace cairn::models

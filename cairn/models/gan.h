@@ -31,7 +31,8 @@ struct Generator : nn::Module {
 };
 
 // What keeps the discriminator's activations in bounds, beside its first and last layer.
-enum class GanNorm { none, batch, spectral };  // spectral: in every convolution
+enum class GanNorm { none, batch, spectral };         // spectral: in every convolution
+GanNorm gan_norm_from_name(const std::string& name);  // throws InvalidOption ("norm")
 
 // Images [N, channels, side, side] -> one score each [N]; with classes, images and labels [N].
 // Without norm: the critic of a Wasserstein GAN.
@@ -59,9 +60,5 @@ struct Discriminator32 : Discriminator {
       : Discriminator({.side = 32, .channels = channels, .width = width},
                       norm ? GanNorm::batch : GanNorm::none) {}
 };
-
-// nn::gradient_penalty of a critic without labels.
-Tensor gradient_penalty(const nn::Module& critic, const Tensor& real, const Tensor& fake,
-                        const Tensor& eps);
 
 }  // namespace cairn::models

@@ -21,10 +21,11 @@
 #include <vector>
 
 #include "cairn/ops/op.h"
+#include "cairn/tensor/named_tensors.h"
 
 namespace cairn::nn {
 
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using cairn::NamedTensors;
 
 // Sees a module's inputs and output; returns what the caller gets instead, or an undefined tensor.
 using ForwardHook = std::function<Tensor(const Tensors& inputs, const Tensor& output)>;

@@ -31,20 +31,20 @@ Tensor call(const Module& module, const Tensors& in) {
 }
 
 // Watches what every module below gives, while alive.
-class Watch {
+class OutputRecorder {
  public:
-  explicit Watch(const Module& module) : modules_(module.named_modules()) {
+  explicit OutputRecorder(const Module& module) : modules_(module.named_modules()) {
     for (const auto& [name, m] : modules_)
       ids_.push_back(m.on_forward([this, name = name](const Tensors&, const Tensor& y) {
         outputs_[name] = y.shape();
         return Tensor();
       }));
   }
-  ~Watch() {
+  ~OutputRecorder() {
     for (size_t i = 0; i < ids_.size(); ++i) modules_[i].second.remove_hook(ids_[i]);
   }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
+  OutputRecorder(const OutputRecorder&) = delete;
+  OutputRecorder& operator=(const OutputRecorder&) = delete;
   const std::map<std::string, Shape>& outputs() const { return outputs_; }
 
  private:
@@ -63,12 +63,12 @@ std::map<std::string, double> multiply_adds_by_path(Graph graph) {
 }  // namespace
 
 Summary summarize(const Module& module, const Tensors& inputs) {
-  const Watch watch(module);
+  const OutputRecorder recorder(module);
   const auto costs = multiply_adds_by_path(trace_graph([&] { call(module, inputs); }));
   Summary result;
   for (const auto& [name, m] : module.named_modules()) {
     SummaryRow row{name, name.empty() ? module.type() : m.type(), {}, 0, 0};
-    if (const auto it = watch.outputs().find(name); it != watch.outputs().end())
+    if (const auto it = recorder.outputs().find(name); it != recorder.outputs().end())
       row.output = it->second;
     if (const auto it = costs.find(name); it != costs.end()) row.multiply_adds = it->second;
     for (const auto& [p, t] : m.named_parameters(false)) row.parameters += t.numel();

@@ -1,7 +1,6 @@
 #include "cairn/ops/doc.h"
 
 #include "cairn/ops/families.h"
-#include "cairn/ops/linear_families.h"
 
 namespace cairn {
 namespace {
@@ -61,28 +60,7 @@ std::string ops_markdown() {
       "without a kernel run that, and\n"
       "compile() may. Under autocast *low precision* ops take their inputs in the low type, "
       "*always f32* ones in f32.\n";
-  struct Family {
-    const char* title;
-    std::span<const OpDef> rows;
-  };
-  for (const Family& f : {Family{"Elementwise", elementwise_ops()},
-                          {"Reductions and running sums", reduce_ops()},
-                          {"Shapes and places", view_ops()},
-                          {"Matrix products", matmul_ops()},
-                          {"Convolution", conv_ops()},
-                          {"Pooling", pool_ops()},
-                          {"Resizing", interpolate_ops()},
-                          {"Indexing", index_ops()},
-                          {"Order", sort_ops()},
-                          {"Softmax and normalisation", norm_ops()},
-                          {"Attention", attention_ops()},
-                          {"Recurrent layers", rnn_ops()},
-                          {"Losses", ctc_ops()},
-                          {"Linear layer and loss", linear_cross_entropy_ops()},
-                          {"8-bit weights", quantize_ops()},
-                          {"8-bit inference", qlinear_ops()},
-                          {"Random numbers", random_ops()}})
-    text += table_of(f.title, f.rows);
+  for (const OpFamily& f : op_families()) text += table_of(f.title, f.rows);
   return text;
 }
 

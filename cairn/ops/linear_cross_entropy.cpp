@@ -1,7 +1,7 @@
 #include "cairn/ops/linear_cross_entropy.h"
 
 #include "cairn/ops/context.h"
-#include "cairn/ops/linear_families.h"
+#include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
 // Inputs hidden [M, D], weight [V, D], with "bias" bias [V], targets i64 [M]. Outputs: the loss,

@@ -50,7 +50,7 @@ struct OpCall {
 struct VjpCall {
   const OpDef& op;
   const Attrs& attrs;
-  std::span<const Tensor> inputs, outputs;  // as saved (see OpDef::saves), else undefined
+  std::span<const Tensor> inputs, outputs;  // as saved (kSaveInputs, kSaveOutputs), else undefined
   std::span<const Shape> input_shapes;      // always there
   std::span<const Tensor> grads;            // of the outputs; undefined where nothing flowed
   std::span<const bool> needs;              // which input gradients are wanted

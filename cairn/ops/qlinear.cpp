@@ -4,7 +4,7 @@
 
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/ops/linear_families.h"
+#include "cairn/ops/families.h"
 
 namespace cairn {
 namespace {

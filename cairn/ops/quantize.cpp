@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cairn/ops/context.h"
-#include "cairn/ops/linear_families.h"
+#include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
 namespace cairn {

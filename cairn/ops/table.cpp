@@ -5,7 +5,6 @@
 #include <string>
 
 #include "cairn/ops/families.h"
-#include "cairn/ops/linear_families.h"
 
 namespace cairn {
 namespace {
@@ -16,11 +15,8 @@ struct Table {
   std::mutex mutex;
 
   Table() {
-    for (const auto family :
-         {elementwise_ops(), reduce_ops(), view_ops(), matmul_ops(), conv_ops(), pool_ops(),
-          index_ops(), norm_ops(), random_ops(), attention_ops(), rnn_ops(), ctc_ops(), sort_ops(),
-          interpolate_ops(), quantize_ops(), qlinear_ops(), linear_cross_entropy_ops()})
-      for (const OpDef& op : family) add(op);
+    for (const OpFamily& family : op_families())
+      for (const OpDef& op : family.rows) add(op);
   }
   void add(const OpDef& op) {
     check(by_name.emplace(op.name, &op).second, "the op table has two rows named '{}'", op.name);
@@ -33,6 +29,29 @@ Table& table() {
 }
 
 }  // namespace
+
+std::span<const OpFamily> op_families() {
+  static const OpFamily families[] = {
+      {"Elementwise", elementwise_ops()},
+      {"Reductions and running sums", reduce_ops()},
+      {"Shapes and places", view_ops()},
+      {"Matrix products", matmul_ops()},
+      {"Convolution", conv_ops()},
+      {"Pooling", pool_ops()},
+      {"Resizing", interpolate_ops()},
+      {"Indexing", index_ops()},
+      {"Order", sort_ops()},
+      {"Softmax and normalisation", norm_ops()},
+      {"Attention", attention_ops()},
+      {"Recurrent layers", rnn_ops()},
+      {"Losses", ctc_ops()},
+      {"Linear layer and loss", linear_cross_entropy_ops()},
+      {"8-bit weights", quantize_ops()},
+      {"8-bit inference", qlinear_ops()},
+      {"Random numbers", random_ops()},
+  };
+  return families;
+}
 
 std::span<const OpDef* const> all_ops() { return table().rows; }
 

@@ -31,9 +31,4 @@ void Ema::swap() {
   }
 }
 
-void Ema::copy_to_parameters() {
-  NoGrad no_grad;
-  for (size_t i = 0; i < parameters_.size(); ++i) assign(parameters_[i], averages_[i]);
-}
-
 }  // namespace cairn::optim

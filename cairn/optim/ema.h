@@ -14,7 +14,6 @@ class Ema {
   explicit Ema(const Tensors& parameters, double decay = 0.999);
   void update();  // average += (1 - decay now) (parameter - average)
   void swap();    // exchanges parameters and averages
-  void copy_to_parameters();
   const Tensors& averages() const { return averages_; }  // States
   const Tensor& updates() const { return updates_; }     // State f32 []: how many there were
 

@@ -13,11 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "cairn/tensor/tensor.h"
+#include "cairn/tensor/named_tensors.h"
 
 namespace cairn::optim {
-
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 // Limits on the gradients of all groups together, before the update; 0: none.
 struct Clip {

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "cairn/compile/channel_chain.h"
-#include "cairn/compile/conv_passes.h"
 #include "cairn/compile/passes.h"
 #include "cairn/graph/recorder.h"
 #include "cairn/ops/qlinear.h"

@@ -192,7 +192,7 @@ struct QuantizedNetwork::State {
 QuantizedNetwork::QuantizedNetwork(const nn::AnyModule& network, const Quantized& quantized)
     : state_(new State{network, quantized.activations, {}, {}}) {
   constexpr std::string_view kNetwork = "network.";
-  nn::NamedTensors kept;
+  NamedTensors kept;
   for (const auto& [name, t] : quantized.tensors) {
     const size_t dot = name.rfind('.');
     check(dot != std::string::npos, "the quantized tensors hold '{}', which is none", name);

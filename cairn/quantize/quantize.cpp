@@ -82,8 +82,7 @@ Tensor channels_last(const Plan8& plan, const Layer& layer, const Tensor& weight
   return reshape(transpose(rows, 1, 2), {outputs, pixels, 1, channels});
 }
 
-void quantize_layer(const Plan8& plan, const Layer& layer, Constants& constants,
-                    nn::NamedTensors& to) {
+void quantize_layer(const Plan8& plan, const Layer& layer, Constants& constants, NamedTensors& to) {
   const Tensor weight = channels_last(plan, layer, constants.of(layer.weight));
   const int64_t outputs = weight.size(0);
   check(all(isfinite(weight)).item() != 0, "quantize: the weight of '{}' holds NaN or infinity",

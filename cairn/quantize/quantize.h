@@ -26,9 +26,8 @@ struct Options {
 // What is stored of a quantized network.
 struct Quantized {
   std::map<std::string, QParams> activations;  // by the name of the value in the graph
-  nn::NamedTensors
-      tensors;  // LAYER.weight_int8 [O, kh, kw, C / groups], LAYER.weight_scale [O], LAYER.bias
-                // [O]; network.NAME: the parameters and buffers that stay f32
+  NamedTensors tensors;  // LAYER.weight_int8 [O, kh, kw, C / groups], LAYER.weight_scale [O],
+                         // LAYER.bias [O]; network.NAME: the parameters and buffers that stay f32
   std::vector<std::string> layers;  // in 8 bits
   std::vector<std::string> kept;    // in f32, with the reason
 };

@@ -5,6 +5,7 @@
 
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
+#include "cairn/io/json.h"
 
 namespace cairn::tasks {
 namespace {
@@ -40,7 +41,7 @@ int say_of_files(const FileOptions& o, const FileKind& kind,
       Said said = say(file);
       Json line = {{"file", file}};
       line.update(said.json);
-      if (o.json) fmt::print("{}\n", line.dump());
+      if (o.json) fmt::print("{}\n", io::dump_json(line));
       else fmt::print("{}:{}\n", file, said.words);
       said.cells.insert(said.cells.begin(), file);
       table.rows.push_back(std::move(said.cells));

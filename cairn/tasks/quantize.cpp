@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "cairn/io/json.h"
 #include "cairn/train/quantized_run.h"
 
 namespace cairn::tasks {
@@ -52,7 +53,7 @@ Json quantize_run(Model& model, const Quantizable& parts, const QuantizeOptions&
     if (value.is_number_float()) result[name + "_f32"] = value, result[name + "_int8"] = int8[name];
   result["bytes_f32"] = static_cast<int64_t>(std::filesystem::file_size(saved.weights));
   result["bytes_int8"] = static_cast<int64_t>(std::filesystem::file_size(run.weights()));
-  if (o.json) fmt::print("{}\n", result.dump());
+  if (o.json) fmt::print("{}\n", io::dump_json(result));
   else print(result, parts, f32, int8);
   return result;
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "cairn/base/version.h"
+#include "cairn/io/json.h"
 #include "cairn/metrics/classification.h"
 
 namespace cairn::tasks {
@@ -30,7 +31,7 @@ const Verb* find_verb(const Task& task, const std::string& name) {
 }
 
 void print_evaluation(const Json& r, bool json, std::string (*in_words)(const Json&)) {
-  if (json) return fmt::print("{}\n", r.dump());
+  if (json) return fmt::print("{}\n", io::dump_json(r));
   if (r.contains("confusion") && r.contains("classes"))
     fmt::print("{}", metrics::confusion_table(r["confusion"], r["classes"]));
   fmt::print("{} of {} examples: {}\n", r["split"].get<std::string>(), r["examples"].dump(),

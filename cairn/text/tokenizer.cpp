@@ -1,8 +1,8 @@
 #include "cairn/text/tokenizer.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "cairn/base/json.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
 
@@ -11,8 +11,6 @@ namespace cairn::text {
 using namespace io;
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxVocabulary = 65536;
 constexpr uint64_t kMaxFile = 16 << 20;

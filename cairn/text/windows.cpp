@@ -58,4 +58,48 @@ Windows TextStreams::window(int64_t number) const {
   return windows;
 }
 
+MeasuredPiece::MeasuredPiece(int64_t rows, int64_t length)
+    : rows(rows),
+      length(length),
+      inputs(static_cast<size_t>(rows * length), 0),
+      targets(inputs.size(), kNoTarget) {}
+
+void MeasuredPiece::fill(int64_t r, std::span<const int64_t> tokens, int64_t at, int64_t end,
+                         int64_t from) {
+  for (int64_t i = 0; i < length && at + i < end; ++i) {
+    const auto here = static_cast<size_t>(r * length + i), place = static_cast<size_t>(at + i);
+    inputs[here] = tokens[place];
+    if (i >= from) targets[here] = tokens[place + 1];
+  }
+}
+
+std::vector<MeasuredPiece> pieces_in_streams(std::span<const int64_t> tokens) {
+  constexpr int64_t kStreams = 16, kStreamWindow = 128;
+  const int64_t predicted = static_cast<int64_t>(tokens.size()) - 1;
+  const int64_t rows = std::clamp<int64_t>(predicted / kStreamWindow, 1, kStreams);
+  const int64_t stride = (predicted + rows - 1) / rows;
+  std::vector<MeasuredPiece> pieces;
+  for (int64_t at = 0; at < stride; at += kStreamWindow) {
+    MeasuredPiece& piece = pieces.emplace_back(rows, kStreamWindow);
+    for (int64_t r = 0; r < rows; ++r)
+      piece.fill(r, tokens, r * stride + at, std::min((r + 1) * stride, predicted), 0);
+  }
+  return pieces;
+}
+
+std::vector<MeasuredPiece> pieces_in_windows(std::span<const int64_t> tokens, int64_t context) {
+  constexpr int64_t kWindows = 8;
+  const int64_t predicted = static_cast<int64_t>(tokens.size()) - 1;
+  const int64_t stride = std::max<int64_t>(context / 2, 1);
+  std::vector<MeasuredPiece> pieces;
+  int64_t number = 0;
+  for (int64_t counted = 0; counted < predicted; ++number) {
+    if (number % kWindows == 0) pieces.emplace_back(kWindows, context);
+    const int64_t at = number * stride;
+    pieces.back().fill(number % kWindows, tokens, at, predicted, counted - at);
+    counted = at + context;
+  }
+  return pieces;
+}
+
 }  // namespace cairn::text

@@ -33,4 +33,21 @@ class TextStreams {
   int64_t batch_, length_, stride_, windows_;
 };
 
+// A text cut for measuring a model: inputs and targets [rows, length]. Over all pieces every token
+// but the first is a target once; other targets are kNoTarget.
+inline constexpr int64_t kNoTarget = -100;
+struct MeasuredPiece {
+  int64_t rows, length;
+  std::vector<int64_t> inputs, targets;
+
+  MeasuredPiece(int64_t rows, int64_t length);
+  // Row r from `at` in the text on, as far as `end`; only targets from place `from` on count.
+  void fill(int64_t r, std::span<const int64_t> tokens, int64_t at, int64_t end, int64_t from);
+};
+// In up to 16 streams side by side, each read from its beginning to its end: for a carried memory.
+std::vector<MeasuredPiece> pieces_in_streams(std::span<const int64_t> tokens);
+// In windows of `context` that overlap by half: each token is predicted from at least half a
+// context (the first ones from what there is).
+std::vector<MeasuredPiece> pieces_in_windows(std::span<const int64_t> tokens, int64_t context);
+
 }  // namespace cairn::text

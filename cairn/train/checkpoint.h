@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "cairn/io/safetensors.h"
-#include "cairn/tensor/tensor.h"
+#include "cairn/tensor/named_tensors.h"
 
 namespace cairn::train {
 
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using cairn::NamedTensors;
 
 // `prefix` + "." + name for each: how a module, an optimizer, ... share one file.
 NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors);

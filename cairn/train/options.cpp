@@ -174,6 +174,7 @@ Range whole(int64_t least, int64_t most) {
 }
 Range positive() { return {.least = 0, .above = true}; }
 Range between(double least, double most) { return {least, most}; }
+Range two_between(double least, double most) { return {least, most, false, {}, 2}; }
 Range one_of(std::vector<std::string> names) { return {.names = std::move(names)}; }
 
 AnyOption::AnyOption(OptionSet* set, const char* name, std::string open, Range range,
@@ -216,7 +217,10 @@ std::string AnyOption::explained() const {
 void AnyOption::refuse(const std::string& reason) const { throw InvalidOption(name_, reason); }
 
 void AnyOption::check() const {
-  if (!is_open()) check_range();
+  if (is_open()) return;
+  check_range();
+  const size_t wanted = range_.count, given = wanted > 0 ? value().size() : 0;
+  require(given == wanted, "{} numbers; give {}", given, wanted);
 }
 
 template <class T>

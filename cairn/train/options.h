@@ -20,16 +20,16 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cairn/base/invalid_option.h"
+#include "cairn/base/json.h"
 
 namespace cairn::train {
 
-using Json = nlohmann::ordered_json;
+using cairn::Json;
 
 // What a value may be; {}: anything.
 struct Range {
@@ -37,10 +37,12 @@ struct Range {
   double most = std::numeric_limits<double>::infinity();
   bool above = false;              // `least` itself is too small
   std::vector<std::string> names;  // of a text: one of these
+  size_t count = 0;                // of a list: so many entries; 0: any number
 };
 Range whole(int64_t least, int64_t most);
-Range positive();                          // finite and above 0
-Range between(double least, double most);  // both included
+Range positive();                              // finite and above 0
+Range between(double least, double most);      // both included
+Range two_between(double least, double most);  // of a list
 Range one_of(std::vector<std::string> names);
 
 inline constexpr int64_t kMostSteps = 1'000'000'000, kLargestBatch = 1'000'000;
@@ -99,13 +101,18 @@ class AnyOption {
   virtual void fill_usual(const std::string& model) = 0;  // when it is open and has a usual value
   virtual Json usual_of(const std::string& model) const = 0;  // null: none
   void check() const;
+  // Throw InvalidOption naming this one.
+  [[noreturn]] void refuse(const std::string& reason) const;
+  template <class... Args>
+  void require(bool holds, fmt::format_string<Args...> reason, Args&&... args) const {
+    if (!holds) refuse(fmt::format(reason, std::forward<Args>(args)...));
+  }
 
  protected:
   AnyOption(OptionSet* set, const char* name, std::string open, Range range, const char* help,
             Use use);
   AnyOption(const AnyOption&) = default;
   AnyOption& operator=(const AnyOption&) = default;
-  [[noreturn]] void refuse(const std::string& reason) const;
   virtual void check_range() const = 0;
 
   enum class State : uint8_t { open, standard, filled, given };

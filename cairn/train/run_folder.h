@@ -2,14 +2,14 @@
 // training.
 #pragma once
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "cairn/base/json.h"
 #include "cairn/train/run_lock.h"
 
 namespace cairn::train {
 
-using Json = nlohmann::ordered_json;
+using cairn::Json;
 
 class RunFolder {
  public:

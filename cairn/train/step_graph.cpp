@@ -30,7 +30,7 @@ std::vector<bool> needed_for(const Graph& graph, ValueId result) {
   return needed;
 }
 
-std::string name_of(const GraphInput& input, const nn::NamedTensors& states) {
+std::string name_of(const GraphInput& input, const NamedTensors& states) {
   for (const auto& [name, tensor] : states)
     if (input.tensor.get() == tensor.impl()) return in_boxes(name);
   if (input.kind == InputKind::argument) return fmt::format("batch/{}", input.argument);
@@ -39,7 +39,7 @@ std::string name_of(const GraphInput& input, const nn::NamedTensors& states) {
 
 }  // namespace
 
-std::vector<io::GraphOp> ops_to_first_result(const Graph& step, const nn::NamedTensors& states) {
+std::vector<io::GraphOp> ops_to_first_result(const Graph& step, const NamedTensors& states) {
   if (step.outputs.empty()) return {};
   const std::vector<bool> needed = needed_for(step, step.outputs[0]);
   std::vector<bool> read(step.values.size(), false);

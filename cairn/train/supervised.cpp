@@ -20,15 +20,10 @@ bool begins_with_any(const std::string& name, const std::vector<std::string>& be
 }
 
 void check_together(const SupervisedOptions& o, bool validates) {
-  if (validates) return;
-  if (o.patience > 0)
-    throw InvalidOption("patience",
-                        "there is no validation to wait for; hold data back with "
-                        "val_split");
-  if (o.keep == "best")
-    throw InvalidOption("keep",
-                        "best: there is no validation to choose by; hold data back with "
-                        "val_split");
+  o.patience.require(validates || o.patience == 0,
+                     "there is no validation to wait for; hold data back with val_split");
+  o.keep.require(validates || !(o.keep == "best"),
+                 "best: there is no validation to choose by; hold data back with val_split");
 }
 
 // Parameters that are trained. Throws InvalidOption for a beginning that none has.
@@ -117,8 +112,6 @@ void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
   o.fill_usual();
   o.eval_every.fill(std::max<int64_t>(o.steps / 20, 1));
   o.keep.fill(validates ? "best" : "last");
-  if (o.betas->size() != 2)
-    throw InvalidOption("betas", fmt::format("{} numbers; give two", o.betas->size()));
   check_together(o, validates);
   trained(network, o.freeze);
 }

@@ -30,7 +30,8 @@ struct SupervisedOptions : RunOptions {
   Option<std::string> optimizer{this, "optimizer", "adamw",
                                 one_of({"adamw", "adam", "sgd", "rmsprop"}), "Rule of the updates"};
   Option<std::vector<double>> betas{this, "betas", ByModel<std::vector<double>>({0.9, 0.999}),
-                                    between(0, 0.999999), "Of adamw and adam; the first: of sgd"};
+                                    two_between(0, 0.999999),
+                                    "Of adamw and adam; the first: of sgd"};
   Option<double> weight_decay{this, "weight_decay", ByModel<double>(0.01), between(0, 1e9),
                               "How strongly weights are drawn to 0"};
   Option<double> clip{this, "clip", ByModel<double>(0), between(0, 1e30),

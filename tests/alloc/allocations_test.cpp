@@ -116,7 +116,7 @@ TEST(Allocations, GradientPenalty) {
   expect_training_without<optim::Adam>(
       d, optim::AdamOptions{.lr = 2e-4, .betas = {0.5, 0.999}}, [=] {
         const Tensor fake = g(z).detach();
-        return mean(d(fake)) - mean(d(real)) + 10 * models::gradient_penalty(d, real, fake, eps);
+        return mean(d(fake)) - mean(d(real)) + 10 * nn::gradient_penalty(d, real, fake, eps);
       });
 }
 

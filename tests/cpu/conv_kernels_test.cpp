@@ -1,7 +1,6 @@
 // The kernels of conv/ by themselves, over generated geometries and on every instruction set that
 // this processor has, against a sum in double.
-#include "cairn/backend/cpu/simd_targets.h"  // before Highway
-#include <hwy/highway.h>
+#include "tests/targets.h"  // before Highway
 
 #include <cmath>
 
@@ -174,25 +173,16 @@ void check_case(const Case& c, bool blocked_input, Random& random) {
     EXPECT_EQ(result<Kernel>(c, v, blocked_input, threads), got) << threads << " threads";
 }
 
-template <class Check>
-void on_every_target(const Check& check) {
-  const int threads = num_threads();
-  set_num_threads(5);
-  const int64_t supported = hwy::SupportedTargets();
-  for (const int64_t target : {int64_t{HWY_AVX3}, int64_t{HWY_AVX2}, int64_t{HWY_NEON}}) {
-    if (!(supported & target)) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    SCOPED_TRACE(hwy::TargetName(target));
+// Parts of the work for five threads, on each instruction set.
+void on_five_threads_of_each(const std::function<void()>& check) {
+  test::for_each_target([&] {
+    set_num_threads(5);
     check();
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-  set_num_threads(threads);
+  });
 }
 
 TEST(ConvKernels, ImplicitGemm) {
-  on_every_target([] {
+  on_five_threads_of_each([] {
     Random random(1);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
     for (int i = 0; i < 40; ++i)
@@ -202,7 +192,7 @@ TEST(ConvKernels, ImplicitGemm) {
 
 // 1x1 kernels read the input where it lies, but where a step or padding forbids it.
 TEST(ConvKernels, Pointwise) {
-  on_every_target([] {
+  on_five_threads_of_each([] {
     Random random(2);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
     for (int i = 0; i < 40; ++i)
@@ -223,7 +213,7 @@ TEST(ConvKernels, Pointwise) {
 }
 
 TEST(ConvKernels, FewChannelsForward) {
-  on_every_target([] {
+  on_five_threads_of_each([] {
     Random random(3);
     if (FewChannelsForward::block() == 0) GTEST_SKIP();
     for (int i = 0; i < 40; ++i)
@@ -241,7 +231,7 @@ TEST(ConvKernels, FewChannelsForward) {
 
 // Outputs that no cache holds bypass it.
 TEST(ConvKernels, LargeOutputs) {
-  on_every_target([] {
+  on_five_threads_of_each([] {
     Random random(4);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
     const int64_t pixels = caches().l3 / 3 / static_cast<int64_t>(sizeof(float)) / 48 + 5;
@@ -253,7 +243,7 @@ TEST(ConvKernels, LargeOutputs) {
 }
 
 TEST(ConvKernels, ReluKeepsNaN) {
-  on_every_target([] {
+  on_five_threads_of_each([] {
     Random random(5);
     if (ImplicitGemm::block() == 0) GTEST_SKIP();
     ConvGeometry g{.in_channels = 3, .out_channels = 32, .in = {1, 4, 4}};

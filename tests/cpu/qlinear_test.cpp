@@ -2,8 +2,7 @@
 // processor has.
 #include "cairn/ops/qlinear.h"
 
-#include "cairn/backend/cpu/simd_targets.h"  // before Highway
-#include <hwy/targets.h>
+#include "tests/targets.h"  // before Highway
 
 #include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/compile/compile.h"
@@ -18,21 +17,10 @@ namespace {
 // loops.
 void on_each_instruction_set(const std::function<void()>& body) {
   const bool vnni = cpu::x86_extensions().vnni;
-  auto choose = [](int64_t targets) {
-    hwy::SetSupportedTargetsForTest(targets);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  };
   body();
   cpu::x86_extensions().vnni = false;
   body();
-  const int64_t found = hwy::SupportedTargets();
-  for (const int64_t target : {int64_t{HWY_AVX2}, int64_t{HWY_STATIC_TARGET}})
-    if (target == HWY_STATIC_TARGET || (found & target)) {
-      SCOPED_TRACE(hwy::TargetName(target));
-      choose(target);
-      body();
-      choose(0);
-    }
+  for_each_target(body, {HWY_AVX2, HWY_STATIC_TARGET});
   cpu::x86_extensions().vnni = vnni;
 }
 

@@ -122,6 +122,40 @@ TEST(Datasets, SequencesArePadded) {
   EXPECT_EQ(batch.values, (std::vector<int64_t>{1, 2, 3, -1, -1, -1, 4, -1, -1}));
 }
 
+// Pairs of sentences, say: like lengths side by side, filled up to the longest of a batch; the same
+// batches from any step on and whatever the threads.
+TEST(BatchLoader, PadsSequencesOfLikeLengths) {
+  using Row = std::vector<int64_t>;
+  const auto rows =
+      from_function(64, [](int64_t i) { return Row(static_cast<size_t>(1 + i * 37 % 50), i); });
+  std::vector<int64_t> lengths;
+  for (int64_t i = 0; i < rows->size(); ++i)
+    lengths.push_back(static_cast<int64_t>(rows->get(i).size()));
+  const auto batches = [&](std::vector<int64_t> by, LoadOptions options) {
+    options.end_step = 16;
+    BatchLoader<Padded<int64_t>> loader(Order(64, {.batch = 8, .seed = 6}, std::move(by)), options,
+                                        [&](const BatchPlan& plan, Padded<int64_t>& batch) {
+                                          std::vector<Row> some;
+                                          for (int64_t s : plan.samples)
+                                            some.push_back(rows->get(s));
+                                          batch = padded<int64_t>(some, -1);
+                                        });
+    std::vector<Padded<int64_t>> all;
+    for (Padded<int64_t> b; loader.next(b);) all.push_back(b);
+    return all;
+  };
+  const auto fill_of = [](const std::vector<Padded<int64_t>>& all) {
+    int64_t filled = 0;
+    for (const auto& b : all) filled += std::count(b.values.begin(), b.values.end(), -1);
+    return filled;
+  };
+  const auto by_length = batches(lengths, {.threads = 1}), mixed = batches({}, {.threads = 1});
+  EXPECT_LT(fill_of(by_length) * 4, fill_of(mixed));
+  const auto rest = batches(lengths, {.start_step = 9, .threads = 3});
+  ASSERT_EQ(rest.size(), 7u);
+  for (size_t i = 0; i < rest.size(); ++i) EXPECT_EQ(rest[i].values, by_length[9 + i].values);
+}
+
 TEST(BatchLoader, GoesOnFromAnyStepWhateverTheThreads) {
   using Batch = std::vector<int64_t>;
   const auto batches = [](LoadOptions options) {

@@ -121,7 +121,7 @@ Training wgan() {
   const Tensor real = rand({2, 3, 32, 32}) * 2.0 - 1.0, z = randn({2, 4}), eps = rand({2, 1, 1, 1});
   return training_of<optim::Adam>(d, optim::AdamOptions{.lr = 2e-4, .betas = {0.5, 0.999}}, [=] {
     const Tensor fake = g(z).detach();
-    return mean(d(fake)) - mean(d(real)) + 10 * models::gradient_penalty(d, real, fake, eps);
+    return mean(d(fake)) - mean(d(real)) + 10 * nn::gradient_penalty(d, real, fake, eps);
   });
 }
 

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <nlohmann/json.hpp>
 
+#include "cairn/base/json.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/idx.h"
 #include "cairn/io/info.h"
@@ -16,8 +16,6 @@
 
 namespace cairn::io {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 TEST(Jsonl, AppendsAndReadsBack) {
   TemporaryFolder folder;

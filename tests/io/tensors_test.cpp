@@ -13,7 +13,7 @@ TEST(Tensors, SafetensorsRoundTrip) {
   save_tensors(folder / "m", {{"w", weight}, {"n", scalar(7, DType::i64)}, {"none", empty({0, 2})}},
                {{"epoch", "3"}}, {{}, true});
   Metadata metadata;
-  const TensorList back = load_tensors(folder / "m", &metadata);
+  const NamedTensors back = load_tensors(folder / "m", &metadata);
   EXPECT_EQ(metadata.at("epoch"), "3");
   ASSERT_EQ(back.size(), 3u);
   for (const auto& [name, value] : back) {

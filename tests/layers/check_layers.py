@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Each layer includes only itself and those above it (docs/design.md, "The house").
 
-check_layers.py ROOT reads the includes of ROOT/cairn, prints every wrong one and fails when there is any.
+check_layers.py ROOT reads the includes of ROOT/cairn, prints every wrong one and fails when there is any; so do folders of tests that
+mirror no folder of sources.
 check_layers.py --self-test shows that it finds one.
 """
 import pathlib
@@ -39,6 +40,18 @@ def wrong_includes(root):
     return wrong
 
 
+# Of no source folder: allocations, whole trainings, docs, other projects, this script.
+OTHER_TESTS = {"alloc", "docs", "foreign", "layers", "learning", "package"}
+
+
+def tests_without_sources(root):
+    """Folders of tests that mirror no folder of sources."""
+    places = [root / "cairn", root / "cairn/backend", root / "cairn/backend/cpu"]
+    return [f"tests/{f.name}: there is no folder {f.name} in cairn, cairn/backend or cairn/backend/cpu"
+            for f in sorted((root / "tests").iterdir())
+            if f.is_dir() and f.name not in OTHER_TESTS and not any((p / f.name).is_dir() for p in places)]
+
+
 def self_test():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
@@ -46,11 +59,14 @@ def self_test():
         (root / "cairn/ops/a.cpp").write_text('#include "cairn/base/b.h"\n#include "cairn/cli/c.h"\n')
         found = [w for w in wrong_includes(root) if w.startswith("cairn/")]
         assert found == ["cairn/ops/a.cpp:2: ops/ includes cli/, which comes after it"], found
+        (root / "tests/ops").mkdir(parents=True)
+        (root / "tests/stray").mkdir()
+        assert len(tests_without_sources(root)) == 1
 
 
 if sys.argv[1:] == ["--self-test"]:
     self_test()
     sys.exit(0)
-problems = wrong_includes(pathlib.Path(sys.argv[1]))
+problems = wrong_includes(pathlib.Path(sys.argv[1])) + tests_without_sources(pathlib.Path(sys.argv[1]))
 print("\n".join(problems))
 sys.exit(1 if problems else 0)

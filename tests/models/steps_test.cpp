@@ -16,7 +16,7 @@
 namespace cairn {
 namespace {
 
-using models::gradient_penalty;
+using nn::gradient_penalty;
 using Step = std::function<Tensor()>;
 
 class Dump {
@@ -31,8 +31,8 @@ class Dump {
   Tensor real(const std::string& name) const { return cast((*this)["in." + name], DType::f32); }
   Tensor ids(const std::string& name) const { return cast((*this)["in." + name], DType::i64); }
   // Weights of one network: "start.d.net.0.weight" under "start.d." is "net.0.weight".
-  nn::NamedTensors weights(const std::string& prefix) const {
-    nn::NamedTensors all;
+  NamedTensors weights(const std::string& prefix) const {
+    NamedTensors all;
     for (const io::NamedTensor& t : file_.tensors())
       if (t.name.starts_with(prefix))
         all.emplace_back(t.name.substr(prefix.size()), (*this)[t.name]);

@@ -44,8 +44,6 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
       {"minimum", [](Args v) { return v.a != v.a || v.a < v.b ? v.a : v.b; }},
       {"add_scalar", [](Args v) { return v.a + v.p0; }},
       {"mul_scalar", [](Args v) { return v.a * v.p0; }},
-      {"rsub_scalar", [](Args v) { return v.p0 - v.a; }},
-      {"div_scalar", [](Args v) { return v.a / v.p0; }},
       {"neg", [](Args v) { return -v.a; }},
       {"abs", [](Args v) { return std::fabs(v.a); }},
       {"sign", [](Args v) { return (v.a > 0) - (v.a < 0); }},
@@ -99,12 +97,10 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
       {"isfinite", [](Args v) { return std::isfinite(v.a); }},
       {"where", [](Args v) { return v.a != 0 ? v.b : v.c; }},
       {"relu", [](Args v) { return v.a < 0 ? 0 : v.a; }},
-      {"relu6", [](Args v) { return clamp(v.a, 0, 6); }},
       {"leaky_relu", [](Args v) { return v.a > 0 ? v.a : v.a * v.p0; }},
       {"elu", [](Args v) { return elu(v.a, v.p0); }},
-      {"selu", [](Args v) { return 1.0507009873554805 * elu(v.a, 1.6732632423543772); }},
       {"sigmoid", [](Args v) { return sigmoid(v.a); }},
-      {"logsigmoid", [](Args v) { return -softplus(-v.a); }},
+      {"log_sigmoid", [](Args v) { return -softplus(-v.a); }},
       {"softplus", [](Args v) { return v.a * v.p0 > v.p1 ? v.a : softplus(v.a * v.p0) / v.p0; }},
       {"logaddexp",
        [](Args v) {
@@ -140,13 +136,11 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
                 (1 + std::tanh(0.79788456080286536 * (v.a + 0.044715 * v.a * v.a * v.a)));
        }},
       {"mish", [](Args v) { return v.a * std::tanh(softplus(v.a)); }},
-      {"hardtanh", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
       {"clamp", [](Args v) { return clamp(v.a, v.p0, v.p1); }},
       {"clamp_min", [](Args v) { return v.a < v.p0 ? v.p0 : v.a; }},
       {"clamp_max", [](Args v) { return v.a > v.p0 ? v.p0 : v.a; }},
       {"hardsigmoid", [](Args v) { return clamp(v.a + 3, 0, 6) / 6; }},
       {"hardswish", [](Args v) { return v.a * clamp(v.a + 3, 0, 6) / 6; }},
-      {"threshold", [](Args v) { return v.a <= v.p0 ? v.p1 : v.a; }},
       {"erfinv", [](Args v) { return inverse_erf(v.a); }},
   };
   return functions;

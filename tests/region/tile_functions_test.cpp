@@ -70,7 +70,7 @@ const Case kCases[] = {
     {"div", -3, 3, 0.51},
     {"softplus", -80, 80, 3, 1, 20},
     {"softplus", -5, 5, 4, 2, 20},
-    {"logsigmoid", -80, 80, 3},
+    {"log_sigmoid", -80, 80, 3},
     {"logaddexp", -80, 80, 3, 0, 0, 4e-7},
     {"binary_cross_entropy_with_logits", -100, 100, 4, 0, 0, 1e-6},
     {"binary_cross_entropy", 0, 1, 6, 0, 0, 1e-6},
@@ -85,19 +85,14 @@ const Case kCases[] = {
     {"gelu_tanh_slope", -9, 9, 4, 0, 0, 2e-5},
     {"mish", -15, 15, 5},
     {"elu", -20, 20, 3, 0.7f},
-    {"selu", -20, 20, 3},
     {"hardsigmoid", -5, 5, 2},
     {"hardswish", -5, 5, 2},
     {"leaky_relu", -5, 5, 0.51, 0.1f},
     {"add_scalar", -5, 5, 0.51, 2.5f},
     {"mul_scalar", -5, 5, 0.51, 2.5f},
-    {"rsub_scalar", -5, 5, 0.51, 2.5f},
-    {"div_scalar", -5, 5, 0.51, 2.5f},
     {"clamp", -5, 5, 0, -1, 2},
-    {"hardtanh", -5, 5, 0, -1, 2},
     {"clamp_min", -5, 5, 0, 1},
     {"clamp_max", -5, 5, 0, 1},
-    {"threshold", -5, 5, 0, 1, 7},
 };
 
 double ulp_of(double x) {

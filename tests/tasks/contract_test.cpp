@@ -392,7 +392,8 @@ TEST_P(EveryTask, BadInputIsRefusedAndNothingIsWritten) {
   expect_refused(with("data", "/nowhere/at/all"), "/nowhere/at/all");
   expect_refused(with("steps", 0), "steps");
   // Every option names itself.
-  for (const train::AnyOption* o : std::as_const(*task().options()).all())
+  const auto options = task().options();
+  for (const train::AnyOption* o : std::as_const(*options).all())
     if (o->stored() && o->use() != train::Use::fact)
       expect_refused(with(o->name(), {{"an", "object"}}), o->name());
 }

@@ -9,8 +9,10 @@
 namespace cairn::tasks::adversarial {
 namespace {
 
-const GanReading kHealthy = {
-    .diversity = 0.9, .told_apart = 0.8, .discriminator_gradient = 2, .generator_gradient = 1};
+const GanReading kHealthy = {.diversity = 0.9,
+                             .discriminator_accuracy = 0.8,
+                             .discriminator_gradient = 2,
+                             .generator_gradient = 1};
 
 // The names of what begins while `reading` is seen `times` times.
 std::vector<std::string> names(GanSignals& signals, const GanReading& reading, int times) {
@@ -32,7 +34,7 @@ GanSignals healthy() {
 TEST(GanSignals, EachTroubleIsSaidOnceAndAgainAfterItHadGone) {
   GanReading collapsed = kHealthy, winning = kHealthy, vanished = kHealthy, exploded = kHealthy;
   collapsed.diversity = 0.1;
-  winning.told_apart = 0.999;
+  winning.discriminator_accuracy = 0.999;
   vanished.generator_gradient = 1e-6;
   exploded.discriminator_gradient = 1e4;
   const std::pair<GanReading, const char*> cases[] = {{collapsed, "collapse"},
@@ -58,7 +60,7 @@ TEST(GanSignals, TheBeginningIsNoTrouble) {
   GanSignals signals;
   EXPECT_EQ(names(signals,
                   {.diversity = 0,
-                   .told_apart = 1,
+                   .discriminator_accuracy = 1,
                    .discriminator_gradient = 1e3,
                    .generator_gradient = 1e-9},
                   4),
@@ -68,7 +70,7 @@ TEST(GanSignals, TheBeginningIsNoTrouble) {
 TEST(GanSignals, AWassersteinCriticDoesNotWin) {
   GanSignals signals = healthy();
   GanReading reading = kHealthy;
-  reading.told_apart = NAN;
+  reading.discriminator_accuracy = NAN;
   EXPECT_EQ(names(signals, reading, 20), Names{});
 }
 
@@ -86,7 +88,7 @@ TEST(GanSignals, TheTextsSayWhatIsSeenAndWhatToTry) {
 TEST(GanSignals, GoOnFromACheckpoint) {
   GanSignals signals = healthy(), resumed;
   GanReading reading = kHealthy;
-  reading.told_apart = 1;
+  reading.discriminator_accuracy = 1;
   EXPECT_EQ(names(signals, reading, 3), Names{});
   resumed.restore(signals.state());
   EXPECT_EQ(names(resumed, reading, 1), Names{"discriminator-wins"});

@@ -264,7 +264,7 @@ TEST(Measure, CountsEachTokenOnce) {
   for (const char* model : {"gpt", "gru"}) {
     Options o;
     o.model = model, o.vocab = 5, o.layers = 1, o.width = 8, o.heads = 2, o.context = 7;
-    Network network(o);
+    models::LanguageModel network(o.size());
     Meter meter(network, o.is_recurrent(), 7);
     for (const Tensor& p : network.module().parameters()) assign(p, zeros(p.shape()));
     for (int64_t count : {2, 7, 8, 9, 100, 700}) {

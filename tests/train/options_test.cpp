@@ -63,6 +63,41 @@ TEST(Options, SayWhatIsWrong) {
   EXPECT_EQ(o.find("save_every")->flag(), "--save-every");
 }
 
+struct ByKind : RunOptions {
+  ByKind() { lr.usual({{"gpt", 3e-3}, {"", 2e-3}}), deep.says("as wide ones are"); }
+  Option<std::string> model{this, "model", "lstm", one_of({"gpt", "lstm"}), "Network"};
+  Option<double> lr{this, "lr", ByModel<double>(1e-3), positive(), "Rate"};
+  Option<int64_t> width{this, "width", ByModel<int64_t>{{"gpt", 192}}, whole(1, 512), "Width"};
+  Option<bool> deep{this, "deep", ByModel<bool>(true), {}, "Deep"};
+  Option<std::vector<double>> betas{this, "betas", ByModel<std::vector<double>>({0.9, 0.99}),
+                                    two_between(0, 1), "Betas"};
+};
+
+TEST(Options, UsualValuesAreTheHelpAndWhatIsFilled) {
+  ByKind o;
+  EXPECT_EQ(o.lr.standard(), "gpt 0.003, others 0.002");
+  EXPECT_EQ(o.width.standard(), "gpt 192");
+  EXPECT_EQ(o.deep.standard(), "as wide ones are");
+  EXPECT_EQ(o.betas.standard(), "0.9 0.99");
+  ByKind gpt = o;
+  gpt.model = "gpt", gpt.betas = std::vector<double>{0.5, 0.6};
+  o.fill_usual(), gpt.fill_usual();
+  EXPECT_EQ(o.lr, 2e-3);
+  EXPECT_EQ(gpt.lr, 3e-3);
+  EXPECT_FALSE(gpt.lr.given());
+  EXPECT_TRUE(o.width.is_open() && o.deep.is_open());  // nothing is said for an lstm; the data say
+  EXPECT_EQ(gpt.width, 192);
+  EXPECT_EQ(*gpt.betas, (std::vector<double>{0.5, 0.6}));
+  EXPECT_EQ(gpt.width.usual_of("gpt"), 192);
+  EXPECT_TRUE(gpt.width.usual_of("lstm").is_null());
+}
+
+TEST(Options, ListsMayHaveALength) {
+  ByKind o;
+  o.betas = std::vector<double>{0.5};
+  EXPECT_EQ(refused([&] { o.validate(); }), "betas|1 numbers; give 2");
+}
+
 TEST(Options, OwnOnesComeBeforeThoseOfAllTrainings) {
   Small o;
   const auto all = o.all();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cairn/backend/cpu/more_families.h"
+#include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/base/parallel.h"
 

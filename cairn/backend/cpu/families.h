@@ -1,5 +1,5 @@
-// The CPU back end's kernel families. Each answers for its ops; a new family is one row in
-// families.cpp.
+// The CPU back end's kernel families. A new one is declared here and is a row in families.cpp,
+// whose order decides: an op runs by the first family that prepares a plan for it.
 #pragma once
 #include <memory>
 #include <span>
@@ -37,5 +37,8 @@ Family rnn_family();            // rnn_family.cpp
 Family blocked_slice_family();  // blocked_slice.cpp
 Family pieces_family();         // pieces_family.cpp: cat, embed_slice
 Family elementwise_family();    // elementwise_family.cpp: also reductions
+Family dynamic_slice_family();  // dynamic_slice_family.cpp: ranges whose start is a tensor
+Family linear_int8_family();    // linear_int8_family.cpp: 8-bit weights
+Family linear_xent_family();    // linear_xent_family.cpp: a linear layer and its cross-entropy
 
 }  // namespace cairn::cpu

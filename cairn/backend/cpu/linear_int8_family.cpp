@@ -1,7 +1,7 @@
 // Linear layers with 8-bit weights, f32: few rows and many.
 #include "cairn/backend/cpu/gemm/gemm_i8.h"
 #include "cairn/backend/cpu/gemv/gemv.h"
-#include "cairn/backend/cpu/more_families.h"
+#include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
 
 namespace cairn::cpu {

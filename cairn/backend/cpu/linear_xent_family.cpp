@@ -1,7 +1,7 @@
 // Linear layer and cross-entropy in one, f32: the kernels of xent/ as a row of the op table.
 #include <cmath>
 
-#include "cairn/backend/cpu/more_families.h"
+#include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/xent/xent.h"
 

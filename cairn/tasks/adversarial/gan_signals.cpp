@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kFirstReadings = 4;  // nothing is said before: a start looks like all of these
 constexpr double kLeastDiversity = 0.3, kFallOfDiversity = 0.5;
-constexpr double kToldApart = 0.97;
+constexpr double kDiscriminatorAccuracy = 0.97;
 constexpr double kVanished = 1e-3;   // of the largest
 constexpr double kExploded = 30;     // times the usual
 constexpr double kUsualMemory = 20;  // readings
@@ -24,12 +24,12 @@ GanSignal collapse(double diversity, double best) {
                       diversity * 100, best * 100)};
 }
 
-GanSignal discriminator_wins(double told_apart) {
+GanSignal discriminator_wins(double discriminator_accuracy) {
   return {"discriminator-wins",
           fmt::format("the discriminator wins: it tells {:.1f} % of real and generated images "
                       "apart, so the generator hears only that all is wrong. Try a lower "
                       "--lr-discriminator, --r1 1, --norm spectral, or --model wgan-gp",
-                      told_apart * 100)};
+                      discriminator_accuracy * 100)};
 }
 
 GanSignal vanishing(double norm, double largest) {
@@ -70,8 +70,8 @@ std::vector<GanSignal> GanSignals::observe(const GanReading& r) {
   best_diversity_ = std::max(best_diversity_, r.diversity);
   const bool alike = r.diversity < std::max(kLeastDiversity, kFallOfDiversity * best_diversity_);
   if (collapsed_.begins(known && alike, 3)) begun.push_back(collapse(r.diversity, best_diversity_));
-  if (wins_.begins(known && r.told_apart > kToldApart, 4))
-    begun.push_back(discriminator_wins(r.told_apart));
+  if (wins_.begins(known && r.discriminator_accuracy > kDiscriminatorAccuracy, 4))
+    begun.push_back(discriminator_wins(r.discriminator_accuracy));
 
   const double usual = generator_.value(), usual_d = discriminator_.value();
   if (std::isfinite(r.generator_gradient))

@@ -14,7 +14,7 @@ struct GanReading {
   double diversity = 1;
   // The part of images, half of them real, that the discriminator tells right; NaN when its scores
   // mean no such thing (a Wasserstein critic).
-  double told_apart = 0.5;
+  double discriminator_accuracy = 0.5;
   // Euclidean norms of all gradients of a network.
   double discriminator_gradient = 1, generator_gradient = 1;
 };

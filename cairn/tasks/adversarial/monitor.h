@@ -14,7 +14,7 @@ class Monitor {
 
   void add(const StepResult& step);
   // At the end of a stretch of steps: {diversity, signals} for the log.
-  train::Json look(int64_t step);
+  train::Json observe(int64_t step);
   double diversity() const { return diversity_; }
   const train::Json& all() const { return all_; }  // every signal so far: {step, signal, text}
 
@@ -25,7 +25,7 @@ class Monitor {
   bool scores_tell_, quiet_;
   GanSignals signals_;
   int64_t count_ = 0;
-  double diversity_ = 0, told_apart_ = 0, discriminator_ = 0, generator_ = 0;
+  double diversity_ = 0, discriminator_accuracy_ = 0, discriminator_ = 0, generator_ = 0;
   train::Json all_ = train::Json::array();
 };
 

@@ -92,7 +92,7 @@ Tensors AdversarialTraining::update_both(const Tensor& x, const Tensor& labels) 
   const Tensor loss = nn::generator_loss(options_.loss, score(d.fake, labels));
   const Tensor gradient = descend(generator_steps_, loss);
   ema_.update();
-  return {stack({d.loss, loss, d.told_apart, d.gradient, gradient}, 0)};
+  return {stack({d.loss, loss, d.discriminator_accuracy, d.gradient, gradient}, 0)};
 }
 
 void AdversarialTraining::discriminator_step(const Tensor& x, const Tensor& labels) {

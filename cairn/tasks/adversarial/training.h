@@ -30,7 +30,8 @@ struct TrainingOptions {
 // What the last step of both saw.
 struct StepResult {
   double loss_discriminator, loss_generator;
-  double told_apart;  // part of real and generated samples that the discriminator tells right
+  double discriminator_accuracy;  // part of real and generated samples that the discriminator tells
+                                  // right
   double gradient_discriminator, gradient_generator;  // Euclidean norms
 };
 
@@ -64,7 +65,7 @@ class AdversarialTraining {
  private:
   // What a step of the discriminator leaves for the generator's.
   struct Scored {
-    Tensor fake, loss, told_apart, gradient;
+    Tensor fake, loss, discriminator_accuracy, gradient;
   };
   Tensor draw(const Tensor& labels) const;
   Tensor score(const Tensor& x, const Tensor& labels) const;

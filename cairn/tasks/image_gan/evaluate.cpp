@@ -4,7 +4,6 @@
 #include "cairn/data/loader.h"
 #include "cairn/data/picture.h"
 #include "cairn/io/file.h"
-#include "cairn/io/npy.h"
 #include "cairn/metrics/distributions.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -40,13 +39,14 @@ std::string classifier_run(const Sampler& sampler, const EvaluateOptions& o) {
   return own;
 }
 
-// Pictures as a classifier sees them.
-struct Seen {
+// Pictures as a classifier sees them: where they lie for the metrics of distributions.
+struct Classified {
   metrics::Features features;   // what its last layer gets
   std::vector<int64_t> labels;  // the class that it names
 };
 
-Seen look_at(const classification::Classifier& classifier, const data::ImageDatasetPtr& set) {
+Classified classify(const classification::Classifier& classifier,
+                    const data::ImageDatasetPtr& set) {
   constexpr int64_t kBatch = 256;
   const NoGrad no_grad;
   auto forward = compile([&](Tensor x) {
@@ -57,7 +57,7 @@ Seen look_at(const classification::Classifier& classifier, const data::ImageData
                             .shuffle = false,
                             .normalization = classifier.options().normalization(),
                             .threads = 1});
-  Seen all;
+  Classified all;
   data::Batch batch;
   while (loader.next(batch)) {
     const auto [features, labels] = forward(batch.x());
@@ -80,39 +80,6 @@ void check_fits(const classification::Classifier& classifier, const Options& run
          classifier.classes().size(), run.classes->size());
 }
 
-// Pictures of a .npy file, of the run's shape.
-Pictures read_samples(const std::string& path, const data::ImageShape& shape) {
-  const io::NpyArray array = io::read_npy(path);
-  Shape s = array.shape;
-  if (s.ssize() == 3) s = {s[0], 1, s[1], s[2]};
-  check(s.ssize() == 4 && s[1] == shape.channels && s[2] == shape.height && s[3] == shape.width,
-        "'{}': shape {}; pictures of {} are wanted, [count, channels, height, width]", path,
-        to_string(array.shape), data::to_string(shape));
-  Pictures pictures{shape, {}};
-  const size_t count = static_cast<size_t>(numel(s));
-  if (array.dtype == DType::u8) {
-    pictures.pixels.assign(array.data.begin(), array.data.end());
-  } else if (array.dtype == DType::f32) {
-    const float* values = reinterpret_cast<const float*>(array.data.data());
-    for (size_t i = 0; i < count; ++i) {
-      if (!(values[i] >= -1.001f && values[i] <= 1.001f))
-        fail("'{}': value {} is {}; floats are wanted in [-1, 1]", path, i, values[i]);
-      pictures.pixels.push_back(pixel_of(values[i]));
-    }
-  } else {
-    fail("'{}': values of {}; u8 or f32 are wanted", path, name_of(array.dtype));
-  }
-  return pictures;
-}
-
-// At most `count` of a data set, evenly spread.
-data::ImageDatasetPtr some_of(const data::ImageDatasetPtr& set, int64_t count) {
-  count = std::min(count, set->size());
-  std::vector<int64_t> places;
-  for (int64_t i = 0; i < count; ++i) places.push_back(i * set->size() / count);
-  return data::chosen(set, std::move(places));
-}
-
 }  // namespace
 
 Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
@@ -124,16 +91,17 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
   const classification::Classifier classifier(judge);
   check_fits(classifier, run);
 
-  Pictures pictures = o.samples.is_open()
-                          ? sampler.painter().draw(o.seed, 0, labels_in_turn(o.count, run.labels()))
-                          : read_samples(o.samples, shape);
+  data::Pictures pictures =
+      o.samples.is_open()
+          ? sampler.painter().draw(o.seed, 0, models::labels_in_turn(o.count, run.labels()))
+          : data::read_npy_pictures(o.samples, shape);
   const int64_t count = pictures.count();
-  const std::vector<int64_t> wanted = labels_in_turn(count, run.labels());
+  const std::vector<int64_t> wanted = models::labels_in_turn(count, run.labels());
   const auto drawn = std::make_shared<data::MemoryImages>(
       "samples", shape, run.classes, std::move(pictures.pixels),
       std::vector<uint8_t>(static_cast<size_t>(count), 0));
-  const auto real = some_of(set, o.count);
-  const Seen on_drawn = look_at(classifier, drawn), on_real = look_at(classifier, real);
+  const auto real = data::evenly_chosen(set, o.count);
+  const Classified on_drawn = classify(classifier, drawn), on_real = classify(classifier, real);
   const auto near = metrics::precision_recall(on_real.features, on_drawn.features);
   Json result = {{"task", kTask},
                  {"split", *o.split},

@@ -6,31 +6,20 @@ namespace cairn::tasks::image_gan {
 namespace {
 
 void check_together(const Options& o, int64_t images) {
-  if (o.model == "wgan-gp") {
-    if (o.loss != "wasserstein")
-      throw InvalidOption("loss", fmt::format("the model wgan-gp has the loss wasserstein; for {} "
-                                              "take dcgan",
-                                              *o.loss));
-    if (o.norm == "batch")
-      throw InvalidOption("norm",
-                          "batch: the gradient penalty is of each image, batch "
-                          "normalisation mixes them; use none or spectral");
-  }
-  if (o.batch == 1)
-    throw InvalidOption("batch",
-                        "1: batch normalisation needs at least two images to compare; use "
-                        "a larger batch");
-  if (o.batch > images)
-    throw InvalidOption("batch", fmt::format("'{}' has {} images, fewer than one batch of {}; use "
-                                             "{} or less",
-                                             *o.data, images, *o.batch, images));
-  if (o.conditional && o.classes->size() < 2)
-    throw InvalidOption("conditional",
-                        fmt::format("'{}' has no labels to tell images by ({} class); train "
-                                    "without it",
-                                    *o.data, o.classes->size()));
-  if (o.betas->size() != 2)
-    throw InvalidOption("betas", fmt::format("{} numbers; give two", o.betas->size()));
+  const bool wgan = o.model == "wgan-gp";
+  o.loss.require(!wgan || o.loss == "wasserstein",
+                 "the model wgan-gp has the loss wasserstein; for {} take dcgan", *o.loss);
+  o.norm.require(
+      !wgan || !(o.norm == "batch"),
+      "batch: the gradient penalty is of each image, batch normalisation mixes them; use "
+      "none or spectral");
+  o.batch.require(o.batch > 1, "1: batch normalisation needs at least two images to compare");
+  o.batch.require(o.batch <= images,
+                  "'{}' has {} images, fewer than one batch of {}; use {} or less", *o.data, images,
+                  *o.batch, images);
+  o.conditional.require(!o.conditional || o.num_classes() > 1,
+                        "'{}' has no labels to tell images by ({} class); train without it",
+                        *o.data, o.num_classes());
 }
 
 }  // namespace

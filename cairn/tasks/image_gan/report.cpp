@@ -41,11 +41,11 @@ void over_time(Page& page, const Sampler& sampler) {
 }
 
 // Rows of pictures, each from one noise to another in even steps.
-Pictures walks(Sampler& s) {
+data::Pictures walks(Sampler& s) {
   const Options& o = s.options();
   const int64_t classes = std::max<int64_t>(o.labels(), 1);
-  const Tensor from = noise_rows(o.seed + 1, 0, kWalks, o.z),
-               to = noise_rows(o.seed + 1, kWalks, kWalks, o.z);
+  const Tensor from = models::noise_rows(o.seed + 1, 0, kWalks, o.z),
+               to = models::noise_rows(o.seed + 1, kWalks, kWalks, o.z);
   Tensors noise;
   std::vector<int64_t> labels;
   for (int64_t row = 0; row < kWalks; ++row) {
@@ -59,8 +59,8 @@ Pictures walks(Sampler& s) {
   return s.painter().draw(contiguous(cat(noise, 0)), labels);
 }
 
-Pictures real_ones(const data::ImageDataset& set, int64_t count) {
-  Pictures all{set.shape(), {}};
+data::Pictures real_ones(const data::ImageDataset& set, int64_t count) {
+  data::Pictures all{set.shape(), {}};
   std::vector<uint8_t> one(static_cast<size_t>(set.shape().size()));
   for (int64_t i = 0; i < std::min(count, set.size()); ++i) {
     set.image(i, one.data());
@@ -116,10 +116,11 @@ void report(Page& page, Sampler& sampler) {
   const int scale = scale_of(o.image_shape());
   page.heading("Drawn, and real");
   page.figures(
-      {figure(grid_of(sampler.painter().draw(o.seed + 2, 0, labels_in_turn(kPictures, o.labels())),
-                      kColumns),
+      {figure(data::grid_of(sampler.painter().draw(o.seed + 2, 0,
+                                                   models::labels_in_turn(kPictures, o.labels())),
+                            kColumns),
               "by the generator, none chosen by hand", scale),
-       figure(grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
+       figure(data::grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
   page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
               {"generator's parameters", with_thousands(sampler.network().num_parameters())},
               {"steps", with_thousands(o.steps)},
@@ -127,7 +128,7 @@ void report(Page& page, Sampler& sampler) {
   over_time(page, sampler);
   page.heading("A walk through the noise");
   page.figures(
-      {figure(grid_of(walks(sampler), kWalk),
+      {figure(data::grid_of(walks(sampler), kWalk),
               "Left and right are two random points; between them every point is a picture, "
               "too: the generator has learned a space of pictures, not a list.",
               scale)});

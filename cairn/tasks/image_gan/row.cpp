@@ -14,11 +14,6 @@ std::string in_words(const Json& r) {
   return text;
 }
 
-int write_png(Sampler& sampler, const GenerateOptions& o) {
-  generate(sampler, o);
-  return 0;
-}
-
 std::string summary(const Json& result) {
   return fmt::format("{} steps, samples in {}/samples; measure them with: cairn eval {}",
                      result["steps"].get<int64_t>(), result["run"].get<std::string>(),
@@ -42,7 +37,7 @@ const Task kRow{
     .verbs = {eval_verb<Sampler, EvaluateOptions, evaluate, in_words>(
                   "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),
-              verb<Sampler, GenerateOptions, write_png>(
+              verb<Sampler, GenerateOptions, generate>(
                   "generate", "Draw pictures in a grid, as a PNG",
                   "  cairn generate runs/gan --count 64 --label 7 --out sevens.png\n")},
     .report = report_as<Sampler, report>,

@@ -1,10 +1,7 @@
 // Image generation: a generator and a discriminator learn from each other. Train a pair on a folder
 // of pictures, draw new ones, measure how near they are to the real ones.
 #pragma once
-#include "cairn/compile/compile.h"
-#include "cairn/data/dataset.h"
-#include "cairn/io/image.h"
-#include "cairn/models/gan.h"
+#include "cairn/models/painter.h"
 #include "cairn/nn/adversarial.h"
 #include "cairn/tasks/pictures.h"
 
@@ -45,7 +42,7 @@ struct Options : PictureOptions<train::RunOptions> {
                                   Use::changeable};
   Option<std::vector<double>> betas{
       this, "betas", ByModel<std::vector<double>>{{"dcgan", {0.5, 0.999}}, {"wgan-gp", {0, 0.9}}},
-      between(0, 0.999999), "Of Adam"};
+      train::two_between(0, 0.999999), "Of Adam"};
   Option<double> r1{this, "r1", Open{"1 for a conditional dcgan, else 0"}, between(0, 1e9),
                     "Weight of the penalty R1; 0: none"};
   Option<double> gradient_penalty{this, "gradient_penalty",
@@ -71,38 +68,6 @@ void fill_recipe(Options& options, const data::ImageDataset& set);
 // signal, Error naming the network and the step when a loss is not finite.
 Json train(Options options);
 
-// Pixels, count x channels x height x width.
-struct Pictures {
-  data::ImageShape shape;
-  std::vector<uint8_t> pixels;
-  int64_t count() const { return static_cast<int64_t>(pixels.size()) / shape.size(); }
-};
-io::Image grid_of(const Pictures& pictures, int columns);
-uint8_t pixel_of(float value);  // [-1, 1] -> 0 ... 255
-
-// Rows first ... first + count - 1 of the endless noise of a seed: [count, z].
-Tensor noise_rows(uint64_t seed, int64_t first, int64_t count, int64_t z);
-// 0, 1, ..., classes - 1, 0, ... ; zeros without classes.
-std::vector<int64_t> labels_in_turn(int64_t count, int64_t classes);
-
-// Draws with a generator that is in evaluation mode; compiled once. Sample i of a seed is a
-// function of both alone.
-class Painter {
- public:
-  explicit Painter(const models::Generator& generator);
-  Pictures draw(uint64_t seed, int64_t first, const std::vector<int64_t>& labels);
-  Pictures draw(const Tensor& noise, const std::vector<int64_t>& labels);
-
- private:
-  models::Generator generator_;
-  CompiledFunction images_;
-};
-
-// How much pictures differ: the square root of the mean variance of a pixel. 0: all the same.
-double spread(const Pictures& pictures);
-// Of the images of each class, or with `together` of all, as one number.
-std::vector<double> spreads_of(const data::ImageDataset& set, bool together);
-
 // A trained generator.
 class Sampler : public Model {
  public:
@@ -115,14 +80,14 @@ class Sampler : public Model {
   std::vector<std::string> gives() const override { return {"pictures"}; }  // in [-1, 1]
   Tensors forward(std::span<const Tensor> in) override;
   const Options& options() const { return options_; }
-  Painter& painter() { return painter_; }
+  models::Painter& painter() { return painter_; }
   data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
   int64_t class_of(const std::string& label) const;  // by name, or else by number
 
  private:
   Options options_;
   models::Generator generator_;
-  Painter painter_;
+  models::Painter painter_;
 };
 
 struct GenerateOptions : train::OptionSet {
@@ -132,8 +97,8 @@ struct GenerateOptions : train::OptionSet {
   Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed makes the same"};
   Option<std::string> out{this, "out", "", "PNG file to write"};
 };
-// Draws pictures in a grid, as a PNG.
-void generate(Sampler& sampler, const GenerateOptions& options);
+// Draws pictures in a grid, as a PNG; returns the exit status.
+int generate(Sampler& sampler, const GenerateOptions& options);
 
 struct EvaluateOptions : PictureEvalOptions {
   Option<std::string> features{this, "features", Open{"the run's own, trained once"},

@@ -4,7 +4,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/loader.h"
-#include "cairn/data/picture.h"
+#include "cairn/metrics/diversity.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/adversarial/monitor.h"
 #include "cairn/tasks/image_gan/task.h"
@@ -22,21 +22,16 @@ Network initialized(Network network) {
   return network;
 }
 
-models::GanNorm norm_of(const Options& o) {
-  return o.norm == "none"    ? models::GanNorm::none
-         : o.norm == "batch" ? models::GanNorm::batch
-                             : models::GanNorm::spectral;
-}
-
 class Session {
  public:
   Session(const Options& options, data::ImageDatasetPtr set, train::RunFolder run)
       : options_(options),
         set_(std::move(set)),
         generator_((manual_seed(options.seed), initialized(models::Generator(options.size())))),
-        discriminator_(initialized(models::Discriminator(options.size(), norm_of(options)))),
+        discriminator_(initialized(
+            models::Discriminator(options.size(), models::gan_norm_from_name(options.norm)))),
         painter_(generator_),
-        real_spreads_(spreads_of(*set_, !options.conditional)),
+        real_spreads_(metrics::spreads_of(*set_, !options.conditional)),
         training_(networks(), training_options()),
         monitor_([this](int64_t step) { return diversity_at(step); }, options.loss != "wasserstein",
                  options.quiet),
@@ -134,13 +129,14 @@ class Session {
                              {"loss_generator", last_.loss_generator},
                              {"gradient_discriminator", last_.gradient_discriminator},
                              {"gradient_generator", last_.gradient_generator}};
-    if (options_.loss != "wasserstein") values.emplace_back("told_apart", last_.told_apart);
+    if (options_.loss != "wasserstein")
+      values.emplace_back("discriminator_accuracy", last_.discriminator_accuracy);
     return values;
   }
 
   // Asked for each line of the log, and once more where an evaluation follows it.
   Json note(int64_t epoch) {
-    if (noted_ != trainer_.step()) seen_ = monitor_.look(trainer_.step());
+    if (noted_ != trainer_.step()) seen_ = monitor_.observe(trainer_.step());
     noted_ = trainer_.step();
     Json all = {{"epoch", epoch}, {"lr", *options_.lr}};
     all.update(seen_);
@@ -152,8 +148,9 @@ class Session {
     const auto classes = static_cast<int64_t>(real_spreads_.size());
     const int64_t label = step / kLogEvery % classes;
     const adversarial::AdversarialTraining::Use use(training_, false);
-    const double drawn = spread(painter_.draw(philox_derive(options_.seed, kProbePurpose), step,
-                                              std::vector<int64_t>(kProbeImages, label)));
+    const double drawn =
+        metrics::spread(painter_.draw(philox_derive(options_.seed, kProbePurpose), step,
+                                      std::vector<int64_t>(kProbeImages, label)));
     const double real = real_spreads_[static_cast<size_t>(label)];
     return real > 0 ? drawn / real : 1;
   }
@@ -171,9 +168,9 @@ class Session {
   io::Image write_samples() {
     const int64_t columns = options_.conditional ? options_.labels() : kGridRows;
     const adversarial::AdversarialTraining::Use use(training_, true);
-    const Pictures pictures =
-        painter_.draw(options_.seed, 0, labels_in_turn(columns * kGridRows, options_.labels()));
-    io::Image grid = grid_of(pictures, static_cast<int>(columns));
+    const data::Pictures pictures = painter_.draw(
+        options_.seed, 0, models::labels_in_turn(columns * kGridRows, options_.labels()));
+    io::Image grid = data::grid_of(pictures, static_cast<int>(columns));
     io::write_png(train::sample_file(trainer_.folder().path(), trainer_.step(), "png"), grid);
     return grid;
   }
@@ -182,7 +179,7 @@ class Session {
   data::ImageDatasetPtr set_;
   models::Generator generator_;
   models::Discriminator discriminator_;
-  Painter painter_;
+  models::Painter painter_;
   std::vector<double> real_spreads_;
   adversarial::AdversarialTraining training_;
   adversarial::Monitor monitor_;

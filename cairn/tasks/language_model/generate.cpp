@@ -1,35 +1,12 @@
 #include <algorithm>
 
-#include "cairn/io/utf8.h"
 #include "cairn/ops/context.h"
 #include "cairn/tasks/language_model/task.h"
 #include "cairn/text/beam_search.h"
+#include "cairn/text/shown.h"
 
 namespace cairn::tasks::language_model {
 namespace {
-
-// Shows text as soon as its characters are whole.
-class Shown {
- public:
-  Shown(const text::Tokenizer& tokenizer, const std::function<void(std::string_view)>& show)
-      : tokenizer_(tokenizer), show_(show) {}
-  void write(int64_t token) {
-    pending_ += tokenizer_.decode({token});
-    // Bytes that can be no character are shown as they are.
-    const size_t whole = pending_.size() > 3 ? pending_.size() : io::complete_utf8_prefix(pending_);
-    if (whole == 0) return;
-    show_(std::string_view(pending_).substr(0, whole));
-    pending_.erase(0, whole);
-  }
-  void finish() {
-    if (!pending_.empty()) show_(pending_);
-  }
-
- private:
-  const text::Tokenizer& tokenizer_;
-  const std::function<void(std::string_view)>& show_;
-  std::string pending_;
-};
 
 std::vector<int64_t> prompt_tokens(const text::Tokenizer& tokenizer, const std::string& prompt,
                                    const Options& o) {
@@ -55,7 +32,7 @@ void check_together(const GenerateOptions& o) {
 
 // The most likely text that the search finds; nothing is certain before its end.
 void write_best(text::Reader& reader, const std::vector<int64_t>& prompt,
-                const GenerateOptions& options, Shown& shown) {
+                const GenerateOptions& options, text::Shown& shown) {
   const auto found =
       text::beam_search(reader, prompt, {.beams = options.beams, .max_tokens = options.max_tokens});
   check(!found[0].empty(),
@@ -64,7 +41,7 @@ void write_best(text::Reader& reader, const std::vector<int64_t>& prompt,
 }
 
 void write_drawn(text::Reader& reader, const std::vector<int64_t>& prompt,
-                 const GenerateOptions& options, Shown& shown) {
+                 const GenerateOptions& options, text::Shown& shown) {
   const text::SamplingOptions sampling{options.temperature, options.top_k, options.top_p};
   PhiloxStream random(options.seed);
   std::vector<int64_t> next = prompt;
@@ -76,14 +53,14 @@ void write_drawn(text::Reader& reader, const std::vector<int64_t>& prompt,
 
 }  // namespace
 
-void write_on(Network& network, text::Reader& reader, const text::Tokenizer& tokenizer,
-              const std::vector<int64_t>& prompt, const GenerateOptions& options,
-              const std::function<void(std::string_view)>& show) {
+void write_on(models::LanguageModel& network, text::Reader& reader,
+              const text::Tokenizer& tokenizer, const std::vector<int64_t>& prompt,
+              const GenerateOptions& options, const std::function<void(std::string_view)>& show) {
   const NoGrad no_grad;
   const bool was_training = network.module().training();
   network.module().eval();
   reader.restart();
-  Shown shown(tokenizer, show);
+  text::Shown shown(tokenizer, show);
   if (options.beams > 0) write_best(reader, prompt, options, shown);
   else write_drawn(reader, prompt, options, shown);
   shown.finish();
@@ -99,7 +76,7 @@ void Writer::generate(const GenerateOptions& o, const std::function<void(std::st
   const auto prompt = prompt_tokens(*tokenizer_, o.prompt.is_open() ? "\n" : *o.prompt, options_);
   if (o.quantize.is_open())
     return write_on(network_, *network_.reader(), *tokenizer_, prompt, o, show);
-  Network small(options_);  // the opened one keeps its weights
+  models::LanguageModel small(options_.size());  // the opened one keeps its weights
   train::load_weights(saved(), small.module());
   nn::quantize_int8(small.module());
   write_on(small, *small.reader(), *tokenizer_, prompt, o, show);

@@ -2,9 +2,10 @@
 #include <cmath>
 
 #include "cairn/io/file.h"
+#include "cairn/models/inspect.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/language_model/look.h"
+#include "cairn/tasks/language_model/task.h"
 #include "cairn/train/report/curves.h"
 #include "cairn/train/samples.h"
 
@@ -48,7 +49,7 @@ void samples(Page& page, const std::string& run) {
 }
 
 void surprise(Page& page, Writer& o, std::span<const int64_t> tokens) {
-  const std::vector<float> nats = surprises(o.net(), tokens);
+  const std::vector<float> nats = models::surprises(o.net(), tokens);
   std::vector<std::pair<std::string, double>> pieces = {{one(o.tokenizer(), tokens[0]), 0}};
   for (size_t i = 1; i < tokens.size(); ++i)
     pieces.emplace_back(one(o.tokenizer(), tokens[i]), nats[i - 1] / kSurprised);
@@ -60,7 +61,7 @@ void surprise(Page& page, Writer& o, std::span<const int64_t> tokens) {
 }
 
 void cells(Page& page, Writer& o, std::span<const int64_t> tokens) {
-  const auto cell = line_counting_cell(o.net(), tokens, o.tokenizer());
+  const auto cell = models::line_counting_cell(o.net(), tokens, o.tokenizer());
   std::vector<std::pair<std::string, double>> pieces;
   for (size_t i = 0; i < tokens.size(); ++i)
     pieces.emplace_back(one(o.tokenizer(), tokens[i]), cell.values[i]);
@@ -73,7 +74,7 @@ void cells(Page& page, Writer& o, std::span<const int64_t> tokens) {
 }
 
 void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
-  const auto maps = attention_maps(*o.net().gpt(), tokens);
+  const auto maps = models::attention_maps(*o.net().gpt(), tokens);
   std::vector<std::string> names;
   for (int64_t t : tokens) names.push_back(visible(one(o.tokenizer(), t)));
   page.heading("Where its heads look");
@@ -83,7 +84,7 @@ void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
       "differ most "
       "from an even look back.");
   std::vector<Figure> figures;
-  for (const AttentionMap& m : most_peculiar(maps, 4)) {
+  for (const models::AttentionMap& m : models::most_peculiar(maps, 4)) {
     HeatMap map{fmt::format("layer {}, head {}", m.layer + 1, m.head + 1),
                 "from",
                 "to",

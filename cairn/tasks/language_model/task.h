@@ -7,8 +7,7 @@
 
 #include "cairn/compile/compile.h"
 #include "cairn/data/text.h"
-#include "cairn/models/models.h"
-#include "cairn/models/reader.h"
+#include "cairn/models/language_model.h"
 #include "cairn/tasks/task.h"
 #include "cairn/text/sampling.h"
 #include "cairn/train/supervised.h"
@@ -47,32 +46,13 @@ struct Options : train::SupervisedOptions {
   Option<Json> tokenizer{this, "tokenizer"};
 
   bool is_recurrent() const { return !(model == "gpt"); }
+  models::LanguageModelSize size() const {
+    return {model, vocab, width, layers, heads, context, dropout};
+  }
 };
 
-// Fills what is open with what suits the model and the length of the training text, and refuses
-// sizes that do not belong together.
-void fill_recipe(Options& options, int64_t tokens);
 // Throws InvalidOption; sizes that are open are passed over.
 void check_sizes(const Options& options);
-
-// Any of the networks: token ids [N, T] -> logits [N, T, vocab].
-class Network {
- public:
-  explicit Network(const Options& options);
-
-  nn::Module& module();
-  // A recurrent network goes on from its memory, and leaves the new one there.
-  Tensor logits(const Tensor& x, const Tensors& memory);
-  // Logits and the memory afterwards, of tokens [N, T] and the memory before.
-  Tensors run(std::span<const Tensor> tokens_and_memory);
-  Tensors make_memory(int64_t batch) const;      // zeros; none for a GPT
-  std::unique_ptr<text::Reader> reader() const;  // of one text
-  models::Gpt* gpt() { return gpt_ ? &*gpt_ : nullptr; }
-
- private:
-  std::optional<models::RecurrentLm> recurrent_;
-  std::optional<models::Gpt> gpt_;
-};
 
 // Learns the first part of the text and returns {task, split, examples, loss, perplexity,
 // bits_per_char, run, ...} of the last part. Throws train::Stopped on a signal.
@@ -85,7 +65,7 @@ struct Measured {
 // Measures a network on texts; compiled once for each number of streams, used again and again.
 class Meter {
  public:
-  Meter(Network& network, bool recurrent, int64_t context)
+  Meter(models::LanguageModel& network, bool recurrent, int64_t context)
       : network_(network), recurrent_(recurrent), context_(context) {}
   // The mean loss over all tokens but the first, in evaluation mode. A recurrent network reads the
   // text in up to 16 streams side by side, each from its beginning to its end with the memory
@@ -100,7 +80,7 @@ class Meter {
   };
   Streams& streams_of(int64_t rows);
 
-  Network& network_;
+  models::LanguageModel& network_;
   bool recurrent_;
   int64_t context_;
   std::map<int64_t, Streams> by_rows_;
@@ -137,9 +117,9 @@ struct GenerateOptions : train::OptionSet {
 // evaluation mode and shows them in whole characters as they come; with beams, when the search has
 // ended. options.prompt is not read.
 // The reader may have read other texts before: it begins anew.
-void write_on(Network& network, text::Reader& reader, const text::Tokenizer& tokenizer,
-              const std::vector<int64_t>& prompt, const GenerateOptions& options,
-              const std::function<void(std::string_view)>& show);
+void write_on(models::LanguageModel& network, text::Reader& reader,
+              const text::Tokenizer& tokenizer, const std::vector<int64_t>& prompt,
+              const GenerateOptions& options, const std::function<void(std::string_view)>& show);
 
 // A trained network with its tokens.
 class Writer : public Model {
@@ -155,7 +135,7 @@ class Writer : public Model {
   Tensors forward(std::span<const Tensor> in) override { return network_.run(in); }
   Tensors read(const std::string& file) override;
   const Options& options() const { return options_; }
-  Network& net() { return network_; }
+  models::LanguageModel& net() { return network_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
 
   // The text of the training ("") or another, cut as it was for the training.
@@ -170,7 +150,7 @@ class Writer : public Model {
  private:
   Options options_;
   std::shared_ptr<const text::Tokenizer> tokenizer_;
-  Network network_;
+  models::LanguageModel network_;
   Meter meter_;
 };
 

@@ -20,6 +20,18 @@ optim::Schedule schedule_of(int64_t steps) {
   return optim::warmup(rise, optim::cosine(std::max<int64_t>(steps - rise, 1), 0.01), 0.01);
 }
 
+// Fills what is open with what suits the model and the length of the training text.
+void fill_recipe(Options& o, int64_t tokens) {
+  const bool gpt = !o.is_recurrent();
+  o.heads.fill(gpt ? models::usual_heads(o.width) : 1);
+  check_sizes(o);
+  // A short text has no room for so many streams side by side.
+  o.batch.fill(std::clamp<int64_t>((tokens - 1) / o.context, 1, gpt ? 8 : 32));
+  const int64_t window = o.batch * o.context, passes = gpt ? 12 : 10;
+  train::fill_length(o, tokens / window, {},
+                     std::clamp<int64_t>(passes * tokens / window, 1, 50'000));
+}
+
 std::string name_of(const Options& o) { return o.data->empty() ? "the embedded text" : *o.data; }
 
 // The text in the numbers of the run, where one is resumed.
@@ -64,8 +76,9 @@ class Windows {
 };
 
 // How it writes now: RUN/samples/step-NNNNNN.txt.
-std::string write_sample(Network& network, text::Reader& reader, const data::TextTokens& text,
-                         const Options& o, const train::Supervised& session) {
+std::string write_sample(models::LanguageModel& network, text::Reader& reader,
+                         const data::TextTokens& text, const Options& o,
+                         const train::Supervised& session) {
   GenerateOptions how;
   how.max_tokens = kSampleTokens, how.temperature = 0.8, how.seed = *o.seed;
   std::string written;
@@ -76,8 +89,8 @@ std::string write_sample(Network& network, text::Reader& reader, const data::Tex
   return written;
 }
 
-train::NamedTensors named(const Tensors& memory) {
-  train::NamedTensors all;
+NamedTensors named(const Tensors& memory) {
+  NamedTensors all;
   for (size_t i = 0; i < memory.size(); ++i) all.emplace_back(std::to_string(i), memory[i]);
   return all;
 }
@@ -98,7 +111,7 @@ Json train(Options o) {
   const auto text = open_text(o);
   fill_recipe(o, static_cast<int64_t>(text.train.size()));
   manual_seed(o.seed);
-  Network network(o);
+  models::LanguageModel network(o.size());
   const Tensors memory = network.make_memory(o.batch);
   const Windows windows(o, text, memory);
   check_text(o, text);

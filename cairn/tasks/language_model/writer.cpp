@@ -19,11 +19,17 @@ Options options_from(const train::SavedModel& saved, Options o) {
 
 }  // namespace
 
+void check_sizes(const Options& o) {
+  o.validate();
+  if (!o.is_recurrent() && !o.heads.is_open() && !o.width.is_open())
+    models::check_heads(o.width, o.heads);
+}
+
 Writer::Writer(const train::SavedModel& saved)
     : Model(saved),
       options_(options_from(saved, options_of<Options>(saved))),
       tokenizer_(text::parse_tokenizer(options_.tokenizer->dump(), saved.config_file())),
-      network_(options_),
+      network_(options_.size()),
       meter_(network_, options_.is_recurrent(), options_.context) {
   check(tokenizer_->size() == options_.vocab, "'{}': the tokenizer has {} tokens, the network {}",
         saved.config_file(), tokenizer_->size(), *options_.vocab);

@@ -1,13 +1,12 @@
 // A small model of each family, trained one after another on what the program brings along, and one
 // page that shows what each learned.
 #pragma once
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-namespace cairn::tasks::tour {
+#include "cairn/base/json.h"
 
-using Json = nlohmann::ordered_json;
+namespace cairn::tasks::tour {
 
 std::vector<std::string> stop_names();  // of all tasks, in the order of their table
 

@@ -31,10 +31,6 @@ inline bool has_bf16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16
 
 #if DNNL_VERSION_MAJOR >= 3
 
-inline bool is_any(const MemoryDesc& md) {
-  return md.get_format_kind() == dnnl::memory::format_kind::any;
-}
-
 inline auto conv_forward(const dnnl::engine& e, const MemoryDesc& x, const MemoryDesc& w,
                          const MemoryDesc& y, const ConvGeometry& g) {
   return trusted(dnnl::convolution_forward::primitive_desc(

@@ -52,7 +52,7 @@ float number_or_zero(const Attrs& attrs, const char* name) {
 TileCall tile_call_of(const OpDef& op, const Attrs& attrs) {
   const std::string_view name = op.name;
   TileCall call;
-  call.fn = find_tile_function(name == "log_sigmoid" ? "logsigmoid" : name);
+  call.fn = find_tile_function(name);
   if (name == "clamp")
     call.p0 = number_or_zero(attrs, "low"), call.p1 = number_or_zero(attrs, "high");
   else if (name == "clamp_min") call.p0 = number_or_zero(attrs, "low");

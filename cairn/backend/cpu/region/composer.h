@@ -112,7 +112,6 @@ class RegionComposer {
   };
   std::vector<Stage> stages_;
   std::vector<float> mask_;
-  RegionOperand mask_operand_;
   bool uses_mask_ = false;
   int mask_register_ = -1;
   int inputs_ = 0;

@@ -204,8 +204,6 @@ const TileFunction* table(size_t& count) {
       map2("minimum", [](V a, V b) { return nan_min(a, b); }),
       map1("add_scalar", [](P p, V x) { return hn::Add(x, p.p0); }),
       map1("mul_scalar", [](P p, V x) { return hn::Mul(x, p.p0); }),
-      map1("rsub_scalar", [](P p, V x) { return hn::Sub(p.p0, x); }),
-      map1("div_scalar", [](P p, V x) { return hn::Div(x, p.p0); }),
       map1("neg", [](V x) { return hn::Neg(x); }),
       map1("abs", [](V x) { return hn::Abs(x); }),
       map1("sign", [](V x) { return hn::Sub(flag(hn::Gt(x, zero())), flag(hn::Lt(x, zero()))); }),
@@ -268,13 +266,11 @@ const TileFunction* table(size_t& count) {
       map3("where", [](V c, V a, V b) { return hn::IfThenElse(truth(c), a, b); }),
       // activations
       map1("relu", [](V x) { return at_least(x, zero()); }),
-      map1("relu6", [](V x) { return clamp(x, zero(), number(6)); }),
       map1("leaky_relu",
            [](P p, V x) { return hn::IfThenElse(hn::Gt(x, zero()), x, hn::Mul(x, p.p0)); }),
       map1("elu", [](P p, V x) { return elu(x, p.p0); }),
-      map1("selu", [](V x) { return hn::Mul(number(1.05070099f), elu(x, number(1.67326324f))); }),
       map1("sigmoid", [](V x) { return sigmoid(x); }),
-      map1("logsigmoid",
+      map1("log_sigmoid",
            [](V x) { return hn::Sub(at_most(x, zero()), log1p_exp_minus(hn::Abs(x))); }),
       map1("softplus",
            [](P p, V x) {  // p0: beta, p1: threshold
@@ -290,7 +286,6 @@ const TileFunction* table(size_t& count) {
       map1("gelu_tanh_gate", [](V x) { return gelu_tanh_gate(x); }),
       map2("gelu_tanh_slope", [](V x, V gate) { return gelu_tanh_slope(x, gate); }),
       map1("mish", [](V x) { return mish(x); }),
-      map1("hardtanh", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
       map1("clamp", [](P p, V x) { return clamp(x, p.p0, p.p1); }),
       map1("clamp_min", [](P p, V x) { return at_least(x, p.p0); }),
       map1("clamp_max", [](P p, V x) { return at_most(x, p.p0); }),
@@ -303,7 +298,6 @@ const TileFunction* table(size_t& count) {
              return hn::Mul(hn::Mul(x, clamp(hn::Add(x, number(3)), zero(), number(6))),
                             number(1.0f / 6));
            }),
-      map1("threshold", [](P p, V x) { return hn::IfThenElse(hn::Le(x, p.p0), p.p1, x); }),
   };
   count = std::size(functions);
   return functions;

@@ -1,16 +1,16 @@
+#include "cairn/metrics/diversity.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/tasks/image_gan/task.h"
-
-namespace cairn::tasks::image_gan {
+namespace cairn::metrics {
 namespace {
 
 constexpr int64_t kImages = 4096;  // of the data that are looked at
 
 }  // namespace
 
-double spread(const Pictures& pictures) {
+double spread(const data::Pictures& pictures) {
   const int64_t pixels = pictures.shape.size(), count = pictures.count();
   if (count < 2) return 0;
   double total = 0;
@@ -28,7 +28,7 @@ double spread(const Pictures& pictures) {
 
 std::vector<double> spreads_of(const data::ImageDataset& set, bool together) {
   const int64_t pixels = set.shape().size();
-  std::vector<Pictures> groups(together ? 1 : set.classes().size(), {set.shape(), {}});
+  std::vector<data::Pictures> groups(together ? 1 : set.classes().size(), {set.shape(), {}});
   const int64_t count = std::min(kImages, set.size());
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = i * set.size() / count;
@@ -37,8 +37,8 @@ std::vector<double> spreads_of(const data::ImageDataset& set, bool together) {
     set.image(index, into.data() + into.size() - pixels);
   }
   std::vector<double> spreads;
-  for (const Pictures& group : groups) spreads.push_back(spread(group));
+  for (const data::Pictures& group : groups) spreads.push_back(spread(group));
   return spreads;
 }
 
-}  // namespace cairn::tasks::image_gan
+}  // namespace cairn::metrics

@@ -1,4 +1,4 @@
-#include "cairn/tasks/language_model/look.h"
+#include "cairn/models/inspect.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
-namespace cairn::tasks::language_model {
+namespace cairn::models {
 namespace {
 
 Tensor ids(std::span<const int64_t> tokens) {
@@ -53,7 +53,7 @@ double evenness(const AttentionMap& m) {
 }
 
 // softmax(q k' / sqrt(d)) of one layer [heads, T, T], later tokens hidden.
-Tensor weights_of(const models::Attention& layer, const Tensor& x) {
+Tensor weights_of(const Attention& layer, const Tensor& x) {
   Tensor q = nn::split_heads(layer.q(x), layer.heads);
   Tensor k = nn::split_heads(chunk(layer.kv(x), 2, -1)[0], layer.heads);
   if (layer.rotary) q = (*layer.rotary)(q), k = (*layer.rotary)(k);
@@ -67,7 +67,7 @@ Tensor weights_of(const models::Attention& layer, const Tensor& x) {
 
 }  // namespace
 
-std::vector<float> surprises(Network& network, std::span<const int64_t> tokens) {
+std::vector<float> surprises(LanguageModel& network, std::span<const int64_t> tokens) {
   const auto window = network.gpt() ? network.gpt()->context : static_cast<int64_t>(tokens.size());
   const Tensors memory = network.make_memory(1);
   std::vector<float> nats;
@@ -82,7 +82,7 @@ std::vector<float> surprises(Network& network, std::span<const int64_t> tokens) 
   return nats;
 }
 
-Cell line_counting_cell(Network& network, std::span<const int64_t> tokens,
+Cell line_counting_cell(LanguageModel& network, std::span<const int64_t> tokens,
                         const text::Tokenizer& tokenizer) {
   const Tensors memory = network.make_memory(1);
   const Tensor h =
@@ -106,10 +106,10 @@ Cell line_counting_cell(Network& network, std::span<const int64_t> tokens,
   return best;
 }
 
-std::vector<AttentionMap> attention_maps(models::Gpt& gpt, std::span<const int64_t> tokens) {
+std::vector<AttentionMap> attention_maps(Gpt& gpt, std::span<const int64_t> tokens) {
   std::vector<AttentionMap> maps;
   for (size_t l = 0; l < gpt.blocks.size(); ++l) {
-    const models::Attention& layer = gpt.blocks[l].a1;
+    const Attention& layer = gpt.blocks[l].a1;
     const Tensor weights = weights_of(layer, input_of(layer, [&] { gpt(ids(tokens)); }));
     for (int64_t head = 0; head < layer.heads; ++head)
       maps.push_back(
@@ -130,4 +130,4 @@ std::vector<AttentionMap> most_peculiar(const std::vector<AttentionMap>& maps, s
   return chosen;
 }
 
-}  // namespace cairn::tasks::language_model
+}  // namespace cairn::models

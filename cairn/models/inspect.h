@@ -3,13 +3,14 @@
 #pragma once
 #include <span>
 
-#include "cairn/tasks/language_model/task.h"
+#include "cairn/models/language_model.h"
+#include "cairn/text/tokenizer.h"
 
-namespace cairn::tasks::language_model {
+namespace cairn::models {
 
 // -log of the probability of each token but the first, given those before it (in a GPT at most a
 // context of them).
-std::vector<float> surprises(Network& network, std::span<const int64_t> tokens);
+std::vector<float> surprises(LanguageModel& network, std::span<const int64_t> tokens);
 
 // The output of the last recurrent layer that goes most closely with the tokens since the last line
 // break; `values` are its deviations from its mean, the largest 1.
@@ -18,15 +19,15 @@ struct Cell {
   double correlation;
   std::vector<double> values;  // one a token
 };
-Cell line_counting_cell(Network& network, std::span<const int64_t> tokens,
+Cell line_counting_cell(LanguageModel& network, std::span<const int64_t> tokens,
                         const text::Tokenizer& tokenizer);
 
 struct AttentionMap {
   int64_t layer, head;
   std::vector<float> weights;  // [T, T]: row t is what token t takes from each token
 };
-std::vector<AttentionMap> attention_maps(models::Gpt& gpt, std::span<const int64_t> tokens);
+std::vector<AttentionMap> attention_maps(Gpt& gpt, std::span<const int64_t> tokens);
 // The `count` maps that are farthest from an even look back, in their own order.
 std::vector<AttentionMap> most_peculiar(const std::vector<AttentionMap>& maps, size_t count);
 
-}  // namespace cairn::tasks::language_model
+}  // namespace cairn::models

@@ -1,0 +1,24 @@
+// Text that comes token by token, shown as soon as its characters are whole.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "cairn/text/tokenizer.h"
+
+namespace cairn::text {
+
+class Shown {
+ public:
+  using Show = std::function<void(std::string_view)>;
+  Shown(const Tokenizer& tokenizer, const Show& show) : tokenizer_(tokenizer), show_(show) {}
+  void write(int64_t token);
+  void finish();  // bytes that can be no character are shown as they are
+
+ private:
+  const Tokenizer& tokenizer_;
+  const Show& show_;
+  std::string pending_;
+};
+
+}  // namespace cairn::text

@@ -2,4 +2,5 @@
 // name it here (docs/adding-a-task.md).
 #pragma once
 
-#define CAIRN_TASKS(one) one(image_classification) one(language_model) one(image_gan) one(tabular)
+#define CAIRN_TASKS(one) \
+  one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast)

@@ -342,6 +342,22 @@ TEST_P(EveryTask, ExplainsItself) {
   EXPECT_GE(train::report::expect_texts_have_room(html), 1);
 }
 
+// A step has one row of its training and, where it was evaluated, one of that; no value stands
+// twice.
+TEST_P(EveryTask, NoRowOfTheLogRepeatsAnother) {
+  std::map<std::string, size_t> said;  // in which row
+  const auto rows = io::read_jsonl(run() + "/metrics.jsonl");
+  for (size_t row = 0; row < rows.size(); ++row)
+    for (const auto& [key, value] : rows[row].items()) {
+      if (key == "step") continue;
+      const std::string at = rows[row]["step"].dump() + " ";
+      EXPECT_TRUE(said.emplace(at + key, row).second) << at << key;
+      if (!value.is_number_float()) continue;
+      EXPECT_EQ(said.emplace(at + value.dump(), row).first->second, row) << rows[row];
+    }
+  EXPECT_FALSE(said.empty());
+}
+
 TEST_P(EveryTask, TellsTensorBoard) {
   io::Told told;
   for (const auto& entry : fs::directory_iterator(run()))

@@ -110,6 +110,8 @@ TEST(Report, ThousandsAreSetApart) {
   EXPECT_EQ(with_thousands(999), "999");
   EXPECT_EQ(with_thousands(421642), "421 642");
   EXPECT_EQ(with_thousands(-1234567), "-1 234 567");
+  EXPECT_EQ(counted(1, "step"), "1 step");
+  EXPECT_EQ(counted(5000, "step"), "5 000 steps");
 }
 
 // Names that are wider than a cell stand aslant; nothing is cut off at the edges.

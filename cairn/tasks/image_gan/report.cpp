@@ -109,9 +109,8 @@ void curves(Page& page, const Lines& lines) {
 void report(Page& page, Sampler& sampler) {
   const Options& o = sampler.options();
   const auto lines = lines_of(sampler.path());
-  page.headline(fmt::format("Pictures like those of {}, drawn from noise; {} steps{}",
-                            short_name(o.data), with_thousands(o.steps),
-                            took(lines, sampler.saved().config)));
+  page.headline(fmt::format("Pictures like those of {}, drawn from noise; {}{}", short_name(o.data),
+                            counted(o.steps, "step"), took(lines, sampler.saved().config)));
   const auto set = sampler.open("", data::Split::train);
   const int scale = scale_of(o.image_shape());
   page.heading("Drawn, and real");

@@ -156,10 +156,8 @@ class Session {
   }
 
   train::Evaluation evaluation() {
-    return {.values = {{"samples/diversity", monitor_.diversity()}},
-            .line = fmt::format("step {}/{}  loss D {:.3f} G {:.3f}  diversity {:.0f} %",
-                                trainer_.step(), *options_.steps,
-                                trainer_.last_mean("loss_discriminator"),
+    return {.line = fmt::format("step {}  loss D {:.3f} G {:.3f}  diversity {:.0f} %",
+                                trainer_.step(), trainer_.last_mean("loss_discriminator"),
                                 trainer_.last_mean("loss_generator"), monitor_.diversity() * 100),
             .images = {{"samples", write_samples()}}};
   }

@@ -44,8 +44,8 @@ void samples(Page& page, const std::string& run) {
   if (files.empty()) return;
   page.heading("What it writes, and wrote while it learned");
   for (const size_t i : spread_over(files.size(), kSamples, 1))
-    page.writing(fmt::format("after {} steps", with_thousands(files[files.size() - 1 - i].step)),
-                 "", io::read_text_file(files[files.size() - 1 - i].path));
+    page.writing("after " + counted(files[files.size() - 1 - i].step, "step"), "",
+                 io::read_text_file(files[files.size() - 1 - i].path));
 }
 
 void surprise(Page& page, Writer& o, std::span<const int64_t> tokens) {

@@ -5,6 +5,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/tasks/task.h"
 #include "cairn/train/progress.h"
+#include "cairn/train/report/curves.h"
 #include "cairn/train/signals.h"
 
 namespace cairn::tasks::tour {
@@ -95,9 +96,10 @@ Json run(const TourOptions& o) {
   train::report::Page page(
       "A tour of deep learning",
       fmt::format(
-          "{} architecture{}, trained from nothing by one program on {} processor threads, in "
-          "{} altogether. What you see is what was learned.",
-          some.size(), some.size() == 1 ? "" : "s", num_threads(),
+          "{}, trained from nothing by one program on {}, in {} altogether. What you see is what "
+          "was learned.",
+          train::report::counted(static_cast<int64_t>(some.size()), "architecture"),
+          train::report::counted(num_threads(), "processor thread"),
           train::readable_seconds(seconds)));
   for (const Stop& s : some) {
     page.section(s.stop->title, s.stop->text);

@@ -97,4 +97,8 @@ std::string with_thousands(int64_t number) {
   return digits;
 }
 
+std::string counted(int64_t number, const std::string& what) {
+  return with_thousands(number) + " " + what + (number == 1 ? "" : "s");
+}
+
 }  // namespace cairn::train::report

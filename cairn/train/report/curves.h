@@ -33,6 +33,7 @@ std::vector<Figure> loss_charts(const Lines& lines, const std::string& unit,
 // closer to each other at the beginning with a higher `power`.
 std::vector<size_t> spread_over(size_t count, size_t shown, double power);
 
-std::string with_thousands(int64_t number);  // "421 642"
+std::string with_thousands(int64_t number);                    // "421 642"
+std::string counted(int64_t number, const std::string& what);  // "1 step", "5 000 steps"
 
 }  // namespace cairn::train::report

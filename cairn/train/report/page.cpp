@@ -26,7 +26,7 @@ h3{font-size:1.15em;margin:1.8em 0 .4em}section>h3:first-child{margin-top:0}
 p{max-width:68ch;margin:.5em 0}
 .kicker{color:var(--soft);font-weight:600;margin:0 0 .3em}
 .kicker span{font-weight:400;margin-left:.6em;overflow-wrap:anywhere}
-.headline{font-size:1.35em;line-height:1.35;font-weight:600;margin:.2em 0 .6em}
+.headline{font-size:1.35em;line-height:1.35;font-weight:600;margin:.7em 0 .4em}
 .lead{color:var(--soft);font-size:1.08em}
 .origin{color:var(--soft);font-size:.88em;max-width:none;display:flex;flex-wrap:wrap;gap:2px 20px}
 .origin b{color:var(--ink);font-weight:600;overflow-wrap:anywhere}

@@ -55,6 +55,12 @@ TEST(Report, AChartDrawsOnlyFinitePoints) {
   EXPECT_EQ(count(s, "<g"), count(s, "</g>") + count(s, "<grid"));
 }
 
+TEST(Report, StepsAreWholeNumbers) {
+  const std::string s = svg(LineChart{"t", "step", "y", {{"a", {2, 4}, {1, 3}}}, 0, ""});
+  const size_t below = s.find("<line class=\"axis\"");
+  EXPECT_EQ(count(s.substr(0, below), "text-anchor=\"middle\" class=\"tick\""), 5u);  // 0 .. 4
+}
+
 TEST(Report, AnEmptyChartIsStillAChart) {
   EXPECT_NE(svg(LineChart{"nothing yet", "x", "y", {}, 0, ""}).find("nothing yet"),
             std::string::npos);

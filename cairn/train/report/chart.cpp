@@ -60,7 +60,8 @@ std::string axes(const LineChart& chart, const Scale& x, const Scale& y) {
     out += text(x.from - 8, y(v) + 4, "end", "tick", short_number(v));
   }
   for (double v : ticks(x.range.low, x.range.high, 6))
-    out += text(x(v), y.from + 18, "middle", "tick", short_number(v));
+    if (chart.x_label != "step" || v == std::floor(v))  // there are no half steps
+      out += text(x(v), y.from + 18, "middle", "tick", short_number(v));
   out += fmt::format(
       "<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n", x.from,
       x.to, y.from, y.from);
@@ -156,9 +157,9 @@ std::string svg(const LineChart& chart) {
       if (std::isfinite(s.x[i]) && std::isfinite(s.y[i])) xs.take(s.x[i]), ys.take(s.y[i]);
   }
   if (!chart.reference_name.empty()) ys.take(chart.reference);
-  const bool of_steps = std::none_of(chart.series.begin(), chart.series.end(),
+  const bool has_cloud = std::any_of(chart.series.begin(), chart.series.end(),
                                      [](const Series& s) { return s.is_cloud; });
-  if (of_steps && xs.low > 0) xs.low = 0;  // trainings begin at step 0
+  if (!has_cloud && xs.low > 0) xs.low = 0;  // trainings begin at step 0
   xs.make_usable(), ys.make_usable();
   const double margin = (ys.high - ys.low) * 0.06;
   ys.low = ys.low >= 0 && ys.low - margin < 0 ? 0 : ys.low - margin, ys.high += margin;

@@ -34,7 +34,8 @@ void print_evaluation(const Json& r, bool json, std::string (*in_words)(const Js
   if (json) return fmt::print("{}\n", io::dump_json(r));
   if (r.contains("confusion") && r.contains("classes"))
     fmt::print("{}", metrics::confusion_table(r["confusion"], r["classes"]));
-  fmt::print("{} of {} examples: {}\n", r["split"].get<std::string>(), r["examples"].dump(),
+  const std::string split = r["split"].get<std::string>();
+  fmt::print("{} {}examples: {}\n", r["examples"].dump(), split == "all" ? "" : split + " ",
              in_words(r));
 }
 

@@ -307,6 +307,84 @@ case("nonzero", torch.nonzero, torch.tensor([[0, 1.5, nan], [0, 0, -2]]), fixed=
 case("masked_select", torch.masked_select, cube, torch.tensor([[True], [False], [True]]))
 case("unique", torch.unique, torch.tensor([3, 1, 3, -1, 1, 0]))
 
+# Options of losses.
+torch.manual_seed(2)
+logits, hard = torch.randn(4, 3) * 3, torch.tensor([[1, 0, 1], [0, 0.25, 1], [1, 1, 0], [0, 0, 0.0]])
+logits[0, 0], logits[1, 0] = 120, -120
+each, classes = torch.rand(4, 3) + 0.5, torch.tensor([0.5, 1, 3])
+BCE = F.binary_cross_entropy_with_logits
+for reduction in ("none", "mean", "sum"):
+    r = dict(reduction=reduction)
+    case(f"bce_pos_weight_{reduction}", lambda x, t, w: BCE(x, t, pos_weight=w, **r), logits, hard, classes, fixed=(1, 2))
+    case(f"bce_weights_{reduction}", lambda x, t, w, p: BCE(x, t, w, pos_weight=p, **r), logits, hard, each, classes, fixed=(1, 2, 3))
+    case(f"bce_of_chances_weight_{reduction}", lambda x, t, w: F.binary_cross_entropy(x, t, w, **r), logits.clamp(-4, 4).sigmoid(), hard, classes, fixed=(1, 2))
+    case(f"mse_loss_weight_{reduction}", lambda x, t, w: F.mse_loss(x, t, weight=w, **r), logits, hard, each)
+    case(f"l1_loss_weight_{reduction}", lambda x, t, w: F.l1_loss(x, t, weight=w, **r), logits, hard, each)
+    case(f"huber_loss_weight_{reduction}", lambda x, t, w: F.huber_loss(x, t, delta=0.5, weight=w, **r), logits, hard, each)
+    case(f"triplet_swap_{reduction}", lambda a, b, c: F.triplet_margin_loss(a, b, c, margin=2, swap=True, **r), logits.clamp(-4, 4), each, classes - each)
+    case(f"multilabel_soft_margin_loss_{reduction}", lambda x, t, w: F.multilabel_soft_margin_loss(x, t, w, **r), logits, hard, classes, fixed=(1, 2))
+    for p in (1, 2):
+        case(f"multi_margin_loss_{p}_{reduction}", lambda x, t, w: F.multi_margin_loss(x, t, p, 1.5, w, **r), logits, torch.tensor([2, 0, 1, 1]), classes, fixed=(2,), second=False)
+chances = torch.rand(4, 3).softmax(1)
+case("kl_div_batchmean", lambda x, t: F.kl_div(x, t, reduction="batchmean"), logits.log_softmax(1), chances)
+case("kl_div_batchmean_log", lambda x, t: F.kl_div(x, t, reduction="batchmean", log_target=True), logits.log_softmax(1), chances.log())
+for full in (False, True):
+    for log_input in (False, True):
+        case(f"poisson_{int(full)}{int(log_input)}", lambda x, t: F.poisson_nll_loss(x, t, log_input, full), each, torch.tensor([[0, 1, 2], [3, 0.5, 8], [1, 4, 1], [2, 2, 2.0]]), fixed=(1,))
+case("gaussian_full", lambda x, t, v: F.gaussian_nll_loss(x, t, v, full=True), logits, hard, each)
+column, line = torch.randn(4, 1), torch.randn(1, 3)
+case("mse_loss_broadcast", F.mse_loss, column, line)
+case("huber_loss_broadcast", F.huber_loss, column, line)
+case("smooth_l1_loss_broadcast", F.smooth_l1_loss, column, line)
+case("kl_div_broadcast", F.kl_div, logits, chances[:1])
+case("triplet_broadcast", lambda a, b, c: F.triplet_margin_loss(a, b, c), some, turned[:1], some.flip(0))
+case("margin_ranking_broadcast", lambda a, b, t: F.margin_ranking_loss(a, b, t), column, line, signs[:, None], fixed=(2,))
+
+# Options of pools and resizing.
+torch.manual_seed(3)
+long, wide, deep = torch.randn(2, 3, 11), torch.randn(2, 3, 8, 7), torch.randn(1, 2, 6, 5, 7)
+for dims, x in ((1, long), (2, wide), (3, deep)):
+    high, mean = getattr(F, f"max_pool{dims}d"), getattr(F, f"avg_pool{dims}d")
+    for k, s, p, d, ceil in ((2, 2, 0, 1, True), (3, 2, 1, 1, True), (2, 1, 0, 2, False), (3, 2, 1, 2, True), (2, 3, 1, 1, True)):
+        case(f"max_pool{dims}_{k}{s}{p}{d}{int(ceil)}", lambda x: high(x, k, s, p, d, ceil), x)
+    for k, s, p, ceil, count in ((2, 2, 0, True, True), (3, 2, 1, True, True), (3, 2, 1, True, False), (3, 2, 1, False, False), (2, 3, 1, True, True)):
+        case(f"avg_pool{dims}_{k}{s}{p}{int(ceil)}{int(count)}", lambda x: mean(x, k, s, p, ceil, count), x)
+    if dims > 1:
+        case(f"avg_pool{dims}_divisor", lambda x: mean(x, 3, 2, 1, True, True, 5), x)
+    case(f"max_pool{dims}_places", lambda x: high(x, 3, 2, 1, return_indices=True)[1], x, fixed=(0,))
+    places = high(x, 2, 2, return_indices=True)[1]
+    case(f"max_unpool{dims}", lambda v, i: getattr(F, f"max_unpool{dims}d")(v, i, 2, 2, output_size=x.shape[2:]), torch.randn(places.shape), places)
+case("lp_pool_ceil", lambda x: F.lp_pool2d(x, 3, 3, 2, True), wide.abs() + 0.1)
+big = torch.randn(1, 2, 9, 13)
+for mode in ("bilinear", "bicubic"):
+    for corners in (False, True):
+        for size in ((4, 5), (3, 20), (20, 4), (1, 1)):
+            case(f"antialias_{mode}_{int(corners)}_{size[0]}x{size[1]}",
+                 lambda x: F.interpolate(x, size, mode=mode, align_corners=corners, antialias=True), big, second=False)
+    case(f"antialias_{mode}_scale", lambda x: F.interpolate(x, scale_factor=(0.4, 0.7), mode=mode, antialias=True), big, second=False)
+
+# Running extremes and sums, and what meets at an index.
+case("logcumsumexp", lambda x: x.logcumsumexp(1), torch.cat([rows[:10], rows[17:20], rows[21:]]), second=False)
+case("logcumsumexp_numbers", lambda x: x.logcumsumexp(1), rows[:8])
+case("cummax", lambda x: x.cummax(1).values, rows)
+case("cummin", lambda x: x.cummin(1).values, rows)
+case("cummax_places", lambda x: x.cummax(1).indices, rows, fixed=(0,))
+case("cummin_places", lambda x: x.cummin(1).indices, rows, fixed=(0,))
+places = torch.tensor([[0, 1, 0], [3, 0, 0], [0, 1, 2]])
+source = torch.tensor([[0.5, 0, 2], [-1, 0, 2], [3, 4, 0]])
+into = torch.tensor([[0.5, 2, -1], [1, 0, 1], [3, 1, 1], [0, 0, 2.0]])
+for reduce in ("prod", "amax", "amin"):
+    for own in (True, False):
+        case(f"scatter_reduce_{reduce}_{int(own)}", lambda x, i, s: x.scatter_reduce(0, i, s, reduce, include_self=own), into if own else into + 0.25, places, source, second=False)
+case("unique_inverse", lambda x: torch.unique(x, return_inverse=True)[1], torch.tensor([[3, 1, 3], [-1, 1, 0]]))
+case("unique_counts", lambda x: torch.unique(x, return_counts=True)[1], torch.tensor([[3, 1, 3], [-1, 1, 0]]))
+case("local_response_norm", lambda x: F.local_response_norm(x, 3, 0.1, 0.75, 2), torch.randn(2, 5, 3))
+case("local_response_norm_even", lambda x: F.local_response_norm(x, 4, 0.1), torch.randn(2, 5, 2, 2))
+case("bilinear", F.bilinear, torch.randn(3, 2), torch.randn(3, 4), torch.randn(5, 2, 4), torch.randn(5))
+case("channel_shuffle", lambda x: F.channel_shuffle(x, 2), torch.randn(1, 6, 2))
+case("rms_norm_over", lambda x, w: F.rms_norm(x, (3, 4), w, 1e-5), cube, torch.rand(3, 4))
+case("instance_norm_running", lambda x, m, v, w, b: F.instance_norm(x, m, v, w, b, use_input_stats=False), cube, torch.randn(3), torch.rand(3) + 0.5, torch.rand(3), torch.randn(3), fixed=(1, 2))
+
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "ops", "data")
 path = os.path.join(sys.argv[1] if len(sys.argv) > 1 else folder, "edges.safetensors")
 save_file({k: t.clone(memory_format=torch.contiguous_format) for k, t in out.items()}, path, metadata=cases)

@@ -212,6 +212,40 @@ case(
     torch.randn(4, 2, 8),
 )
 
+N = nn.MultiheadAttention
+both = lambda average: lambda l, q, k, v: l(q, k, v, average_attn_weights=average)
+q, k, v = torch.randn(3, 2, 8), torch.randn(5, 2, 6), torch.randn(5, 2, 4)
+case("attention_widths", N(8, 2, kdim=6, vdim=4), q, k, v, call=both(True))
+case("attention_per_head", N(8, 2, bias=False), q, q, q, call=both(False))
+case("attention_added", N(8, 2, add_bias_kv=True, add_zero_attn=True), q, q, q, call=both(True))
+mask = torch.randn(3, 3)
+case("attention_added_mask", N(8, 2, add_zero_attn=True, batch_first=True), torch.randn(2, 3, 8), mask,
+     call=lambda l, x, m: l(x, x, x, attn_mask=m))
+case("encoder", nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, bias=False), 2, nn.LayerNorm(8, bias=False), enable_nested_tensor=False), torch.randn(3, 2, 8))
+case("decoder", nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 12), 2), torch.randn(3, 2, 8), torch.randn(4, 2, 8))
+case("group_norm_no_bias", nn.GroupNorm(2, 6, bias=False), torch.randn(2, 6, 3))
+case("batch_norm_no_bias", nn.BatchNorm2d(3, bias=False), torch.randn(2, 3, 2, 2))
+case("instance_norm_running", nn.InstanceNorm1d(3, affine=True, track_running_stats=True), torch.randn(2, 3, 4))
+case("rms_norm_two", nn.RMSNorm((3, 4), eps=1e-5), torch.randn(2, 3, 4))
+case("bilinear", nn.Bilinear(3, 4, 5), torch.randn(2, 3), torch.randn(2, 4))
+case("pool_ceil", nn.MaxPool2d(3, 2, 1, dilation=2, ceil_mode=True), torch.randn(1, 2, 8, 9))
+case("pool_average", nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), torch.randn(1, 2, 8, 9))
+
+
+def running(name, layer, *batches):
+    """Running statistics after several batches in training."""
+    for x in batches:
+        layer.train()(x)
+    for i, x in enumerate(batches):
+        out[f"{name}.in.{i}"] = x.clone()
+    for i, t in enumerate((layer.running_mean, layer.running_var)):
+        out[f"{name}.out.{i}"] = t.clone()
+
+
+batches = [torch.randn(3, 2, 4) for _ in range(3)]
+running("batch_norm_cumulative", nn.BatchNorm1d(2, momentum=None), *batches)
+running("instance_norm_followed", nn.InstanceNorm1d(2, track_running_stats=True, momentum=0.3), *batches)
+
 folder = (
     sys.argv[1]
     if len(sys.argv) > 1

@@ -34,6 +34,8 @@ optimizers = {
     "sgd": lambda p: o.SGD(p, lr=0.1),
     "sgd_dampened": lambda p: o.SGD(p, lr=0.1, momentum=0.9, dampening=0.5, weight_decay=0.1),
     "sgd_nesterov": lambda p: o.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "sgd_max": lambda p: o.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1, maximize=True),
+    "adamw_max": lambda p: o.AdamW(p, lr=0.1, weight_decay=0.1, maximize=True),
     "adam": lambda p: o.Adam(p, lr=0.1, weight_decay=0.1),
     "adam_amsgrad": lambda p: o.Adam(p, lr=0.1, betas=(0.5, 0.6), amsgrad=True),
     "adamw": lambda p: o.AdamW(p, lr=0.1, betas=(0.8, 0.9), weight_decay=0.2),
@@ -62,6 +64,26 @@ for name, make in optimizers.items():
             after[k].append(p.detach().clone())
     for k in parameters:
         out[f"{name}.{k}"] = torch.stack(after[k])
+
+# L-BFGS: steps of five iterations on a logistic regression.
+torch.manual_seed(1)
+x, y = torch.randn(20, 3), (torch.rand(20) > 0.5).float()
+out |= {"lbfgs.x": x, "lbfgs.y": y}
+for name, search in (("lbfgs", None), ("lbfgs_wolfe", "strong_wolfe")):
+    w = torch.zeros(3, requires_grad=True)
+    optimizer = o.LBFGS([w], max_iter=5, history_size=3, line_search_fn=search)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ w, y) + 0.05 * w.square().sum()
+        loss.backward()
+        return loss
+
+    after = []
+    for _ in range(3):
+        optimizer.step(closure)
+        after.append(w.detach().clone())
+    out[f"{name}.w"] = torch.stack(after)
 
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "optim", "data")
 os.makedirs(folder, exist_ok=True)

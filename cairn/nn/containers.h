@@ -41,6 +41,7 @@ class ModuleList : public Module {
   }
   size_t size() const { return items_.size(); }
   M& operator[](size_t i) { return items_[i]; }
+  const M& operator[](size_t i) const { return items_[i]; }
   auto begin() { return items_.begin(); }
   auto end() { return items_.end(); }
 

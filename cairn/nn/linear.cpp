@@ -22,6 +22,14 @@ Tensor Linear::forward(Tensor x) {
   return linear(x, weight, bias);
 }
 
+Bilinear::Bilinear(int64_t in1, int64_t in2, int64_t out, LinearOptions options) {
+  check(in1 > 0 && in2 > 0 && out > 0, "Bilinear: sizes {}, {} and {} must be positive", in1, in2,
+        out);
+  const double bound = 1 / std::sqrt(static_cast<double>(in1));
+  weight = param("weight", uniform({out, in1, in2}, -bound, bound));
+  if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
+}
+
 Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options)
     : padding_idx_(options.padding_idx) {
   check(count > 0 && dim > 0, "Embedding: sizes {} and {} must be positive", count, dim);

@@ -17,6 +17,15 @@ class Linear : public Module {
   Param weight, bias;
 };
 
+// a^T W_o b + bias_o for each output o; weight [out, in1, in2].
+class Bilinear : public Module {
+ public:
+  Bilinear(int64_t in1, int64_t in2, int64_t out, LinearOptions options = {});
+  Tensor forward(Tensor a, Tensor b) override { return bilinear(a, b, weight, bias); }
+
+  Param weight, bias;
+};
+
 struct EmbeddingOptions {
   int64_t padding_idx =
       -1;  // this row starts at zero and gets no gradient (a loaded one is read as it is); -1: none
@@ -128,7 +137,11 @@ class Mish : public Module {
 };
 class Softplus : public Module {
  public:
-  Tensor forward(Tensor x) override { return softplus(x); }
+  explicit Softplus(double beta = 1, double threshold = 20) : beta_(beta), threshold_(threshold) {}
+  Tensor forward(Tensor x) override { return softplus(x, beta_, threshold_); }
+
+ private:
+  double beta_, threshold_;
 };
 class Sigmoid : public Module {
  public:

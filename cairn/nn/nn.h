@@ -1,5 +1,6 @@
 // All modules.
 #pragma once
+#include "cairn/nn/activation.h"
 #include "cairn/nn/adversarial.h"
 #include "cairn/nn/attention.h"
 #include "cairn/nn/box_loss.h"
@@ -7,11 +8,13 @@
 #include "cairn/nn/conv.h"
 #include "cairn/nn/init.h"
 #include "cairn/nn/linear.h"
+#include "cairn/nn/loss.h"
 #include "cairn/nn/module.h"
 #include "cairn/nn/norm.h"
 #include "cairn/nn/pool.h"
 #include "cairn/nn/position.h"
 #include "cairn/nn/quantize.h"
+#include "cairn/nn/resize.h"
 #include "cairn/nn/rnn.h"
 #include "cairn/nn/rnn_cell.h"
 #include "cairn/nn/spectral_norm.h"

@@ -1,14 +1,19 @@
 // Normalisation layers.
 #pragma once
+#include <optional>
+
 #include "cairn/nn/module.h"
 #include "cairn/ops/functions.h"
 
 namespace cairn::nn {
 
 struct BatchNormOptions {
-  double eps = 1e-5, momentum = 0.1;
+  double eps = 1e-5;
+  std::optional<double> momentum =
+      0.1;                          // std::nullopt: running statistics are those of all batches
   bool affine = true;               // learned weight and bias [features]
   bool track_running_stats = true;  // else the batch's own statistics in evaluation too
+  bool bias = true;                 // where affine
 };
 // Ioffe & Szegedy 2015: x [N, features, ...].
 class BatchNormNd : public Module {
@@ -62,22 +67,28 @@ class LayerNorm : public Module {
 
 struct RMSNormOptions {
   double eps = 1e-6;
+  bool affine = true;
 };
-// Zhang & Sennrich 2019: over the last dimension.
+// Zhang & Sennrich 2019: over the last dimensions, `shape`.
 class RMSNorm : public Module {
  public:
   explicit RMSNorm(int64_t size, const RMSNormOptions& options = {})
-      : weight(param("weight", ones({size}))), eps_(options.eps) {}
-  Tensor forward(Tensor x) override { return rms_norm(x, weight, eps_); }
+      : RMSNorm(Shape{size}, options) {}
+  explicit RMSNorm(const Shape& shape, const RMSNormOptions& options = {})
+      : shape_(shape), eps_(options.eps) {
+    if (options.affine) weight = param("weight", ones(shape));
+  }
+  Tensor forward(Tensor x) override { return rms_norm_over(x, shape_, weight, eps_); }
   Param weight;
 
  private:
+  Shape shape_;
   double eps_;
 };
 
 struct GroupNormOptions {
   double eps = 1e-5;
-  bool affine = true;
+  bool affine = true, bias = true;
 };
 // Wu & He 2018: x [N, channels, ...], statistics by sample and group of channels.
 class GroupNorm : public Module {
@@ -93,7 +104,10 @@ class GroupNorm : public Module {
 
 struct InstanceNormOptions {
   double eps = 1e-5;
-  bool affine = false;  // PyTorch's default
+  bool affine = false;               // PyTorch's default
+  bool track_running_stats = false;  // evaluation uses the running statistics
+  double momentum = 0.1;
+  bool bias = true;  // where affine
 };
 // Ulyanov et al. 2016: x [N, features, spatial...], statistics by sample and channel. For 1 to 3
 // dimensions.
@@ -101,11 +115,23 @@ class InstanceNorm : public Module {
  public:
   explicit InstanceNorm(int64_t features, const InstanceNormOptions& options = {});
   Tensor forward(Tensor x) override;
-  Param weight, bias;
+  Param weight, bias, running_mean, running_var, num_batches_tracked;
 
  private:
   int64_t features_;
-  double eps_;
+  InstanceNormOptions options_;
+};
+
+// Krizhevsky et al. 2012, see local_response_norm().
+class LocalResponseNorm : public Module {
+ public:
+  explicit LocalResponseNorm(int64_t size, double alpha = 1e-4, double beta = 0.75, double k = 1)
+      : size_(size), alpha_(alpha), beta_(beta), k_(k) {}
+  Tensor forward(Tensor x) override { return local_response_norm(x, size_, alpha_, beta_, k_); }
+
+ private:
+  int64_t size_;
+  double alpha_, beta_, k_;
 };
 
 }  // namespace cairn::nn

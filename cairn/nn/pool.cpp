@@ -9,7 +9,11 @@ PoolNd::PoolNd(const char* layer, int dims, const Sizes& kernel, const PoolOptio
   const Ints k = kernel.for_dims(layer, dims), stride = o.stride.for_dims(layer, dims);
   options_ = {.kernel = k,
               .stride = stride[0] == 0 ? k : stride,
-              .padding = o.padding.for_dims(layer, dims)};
+              .padding = o.padding.for_dims(layer, dims),
+              .count_padding = o.count_include_pad,
+              .ceil_mode = o.ceil_mode,
+              .dilation = o.dilation.for_dims(layer, dims),
+              .divisor = o.divisor_override};
 }
 
 const cairn::PoolOptions& PoolNd::checked(const Tensor& x) const {

@@ -7,6 +7,10 @@ namespace cairn::nn {
 struct PoolOptions {
   Sizes stride = 0;  // 0: the kernel
   Sizes padding = 0;
+  Sizes dilation = 1;             // maximum
+  bool ceil_mode = false;         // a last window that is cut off at the end counts too
+  bool count_include_pad = true;  // average: padded zeros count
+  int64_t divisor_override = 0;   // average: divides by this; 0: the count
 };
 class PoolNd : public Module {
  protected:
@@ -38,6 +42,21 @@ class AvgPool : public PoolNd {
 using AvgPool1d = AvgPool<1>;
 using AvgPool2d = AvgPool<2>;
 using AvgPool3d = AvgPool<3>;
+
+// (sum over the window of |x|^p)^(1/p).
+template <int kDims>
+class LPPool : public PoolNd {
+ public:
+  LPPool(double p, Sizes kernel, const PoolOptions& options = {})
+      : PoolNd("LPPool", kDims, kernel, options), p_(p) {}
+  Tensor forward(Tensor x) override { return lp_pool(x, p_, checked(x)); }
+
+ private:
+  double p_;
+};
+using LPPool1d = LPPool<1>;
+using LPPool2d = LPPool<2>;
+using LPPool3d = LPPool<3>;
 
 // Averages to a given size, whatever the input's: bins as PyTorch's, floor(i n / out) to ceil((i +
 // 1) n / out).

@@ -90,38 +90,46 @@ double scale_of(const Parts& p, const Attrs& a) {
   return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(p.q.shape()[3]));
 }
 
-void attention_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
-  const Parts p(in, a);
+struct Weights {
+  Tensor weights, lse;  // [B, Hq, Tq, Tk] before dropout, [B, Hq, Tq, 1]
+};
+// Query heads that share a key head stand side by side.
+Tensor grouped(const Tensor& of, const Parts& p) {
+  const Shape& k = p.k.shape();
+  return reshape(of, {k[0], k[1], of.shape()[1] / k[1] * of.shape()[2], of.shape()[3]});
+}
+Weights weights_in_basics(const Parts& p, const Attrs& a) {
   const Shape &q = p.q.shape(), &k = p.k.shape();
-  const int64_t batch = q[0], heads = q[1], groups = k[1], queries = q[2], keys = k[2], dim = q[3];
   const DType dtype = p.q.dtype();
   const Tensor zero = full({}, 0, dtype), one = full({}, 1, dtype),
                nowhere = full({}, -INFINITY, dtype);
-  // Query heads that share a key head stand side by side.
-  const Tensor grouped = reshape(p.q, {batch, groups, heads / groups * queries, dim});
-  Tensor scores = reshape(matmul(grouped, transpose(p.k, -1, -2)), {batch, heads, queries, keys}) *
-                  scale_of(p, a);
+  Tensor scores =
+      reshape(matmul(grouped(p.q, p), transpose(p.k, -1, -2)), {q[0], q[1], q[2], k[2]}) *
+      scale_of(p, a);
   if (p.mask.defined()) scores = scores + p.mask;
   if (const Tensor seen = visible(p, a); seen.defined()) scores = where(seen, scores, nowhere);
   Tensor top = zero;
-  if (keys > 0) top = amax(scores, {-1}, true).detach();
+  if (k[2] > 0) top = amax(scores, {-1}, true).detach();
   top = where(isfinite(top), top, zero);
   const Tensor e = exp(scores - top), total = sum(e, {-1}, true);
   const Tensor blind = eq(total, 0), safe = where(blind, one, total);
-  Tensor weights = e / safe;
+  return {e / safe, where(blind, nowhere, log(safe) + top)};
+}
+void attention_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  const Parts p(in, a);
+  auto [weights, lse] = weights_in_basics(p, a);
   if (p.generator.defined()) {
     const double drop = a.number("dropout");
-    const Attrs draw = {{"shape", scores.shape()},
+    const Attrs draw = {{"shape", weights.shape()},
                         {"dtype", static_cast<int64_t>(DType::f32)},
                         {"number", a.integer("number")}};
     weights = weights *
-              cast(ge(apply(op_named("random_uniform"), {p.generator}, draw), drop), dtype) *
+              cast(ge(apply(op_named("random_uniform"), {p.generator}, draw), drop), p.q.dtype()) *
               (1 / (1 - drop));
   }
-  const Tensor mixed =
-      matmul(reshape(weights, {batch, groups, heads / groups * queries, keys}), p.v);
-  out[0] = contiguous(heads_and_tokens_swapped(reshape(mixed, {batch, heads, queries, dim})));
-  out[1] = squeeze(where(blind, nowhere, log(safe) + top), {-1});
+  const Tensor mixed = matmul(grouped(weights, p), p.v);
+  out[0] = contiguous(heads_and_tokens_swapped(reshape(mixed, p.q.shape())));
+  out[1] = squeeze(lse, {-1});
 }
 
 void vjp_attention(VjpCall& c) {
@@ -180,24 +188,49 @@ Tensor prepared_mask(const Tensor& given, const Tensor& q, const Tensor& k, Loc 
 
 std::span<const OpDef> attention_ops() { return kOps; }
 
-Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
+namespace {
+// Inputs and attributes of the op, without a generator.
+struct Prepared {
+  Tensors inputs;
+  Attrs attrs;
+};
+Prepared prepared(const In& q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
   check(q.t.rank() == 4 && k.defined() && k.rank() == 4 && v.defined(),
         "attention: wants q, k and v as [batch, heads, tokens, width]{}", where(q.loc));
-  Tensors inputs = {q.t, k, v};
-  if (o.mask.defined()) inputs.push_back(prepared_mask(o.mask, q, k, q.loc));
-  if (o.lengths.defined()) inputs.push_back(cast(o.lengths, DType::i32));
-  RandomKey key;
-  if (o.dropout > 0) inputs.push_back((key = next_random_key()).generator);
-  const Attrs attrs = {{"mask", int64_t{o.mask.defined()}},
-                       {"lengths", int64_t{o.lengths.defined()}},
-                       {"causal", int64_t{o.causal || o.causal_from_length}},
-                       {"causal_from_length", int64_t{o.causal_from_length}},
-                       {"dropout", o.dropout},
-                       {"scale", o.scale},
-                       {"number", key.number}};
+  Prepared p{{q.t, k, v},
+             {{"mask", int64_t{o.mask.defined()}},
+              {"lengths", int64_t{o.lengths.defined()}},
+              {"causal", int64_t{o.causal || o.causal_from_length}},
+              {"causal_from_length", int64_t{o.causal_from_length}},
+              {"dropout", o.dropout},
+              {"scale", o.scale},
+              {"number", int64_t{0}}}};
+  if (o.mask.defined()) p.inputs.push_back(prepared_mask(o.mask, q, k, q.loc));
+  if (o.lengths.defined()) p.inputs.push_back(cast(o.lengths, DType::i32));
+  return p;
+}
+}  // namespace
+
+Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& o) {
+  Prepared p = prepared(q, k, v, o);
+  if (o.dropout > 0) {
+    const RandomKey key = next_random_key();
+    p.inputs.push_back(key.generator);
+    p.attrs.set("number", key.number);
+  }
   Tensor out[2];
-  apply(op_named(o.dropout > 0 ? "attention_dropout" : "attention"), inputs, attrs, out, q.loc);
+  apply(op_named(o.dropout > 0 ? "attention_dropout" : "attention"), p.inputs, p.attrs, out, q.loc);
   return heads_and_tokens_swapped(out[0]);
+}
+Tensor attention_weights(In q, const Tensor& k, const AttentionOptions& o) {
+  AttentionOptions kept = o;
+  kept.dropout = 0;
+  const Prepared p = prepared(q, k, k, kept);
+  check(q.t.shape()[0] == k.shape()[0] && q.t.shape()[3] == k.shape()[3] && k.shape()[1] > 0 &&
+            q.t.shape()[1] % k.shape()[1] == 0,
+        "attention_weights: queries {} do not fit keys {}{}", to_string(q.t.shape()),
+        to_string(k.shape()), where(q.loc));
+  return weights_in_basics(Parts(p.inputs, p.attrs), p.attrs).weights;
 }
 
 }  // namespace cairn

@@ -21,5 +21,8 @@ struct AttentionOptions {
 // Returns [B, Hq, Tq, D] as a view of [B, Tq, Hq, D], so that joining the heads copies nothing. A
 // query that sees no key gives zeros.
 Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
+// What attention() mixes the values with: [B, Hq, Tq, Tk], rows that sum to 1, or zeros where a
+// query sees no key. Without dropout. Keeps the whole matrix.
+Tensor attention_weights(In q, const Tensor& k, const AttentionOptions& options = {});
 
 }  // namespace cairn

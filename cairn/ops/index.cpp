@@ -1,5 +1,7 @@
 #include "cairn/ops/index.h"
 
+#include <string_view>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/dynamic_slice.h"
 #include "cairn/ops/families.h"
@@ -71,6 +73,35 @@ void infer_check_index(OpCall& c) {
   c.set(0, c.dtype(0), c.shape(0));
 }
 
+// What is the extreme at a place shares its gradient. A factor's is the product of the others:
+// where it is the only 0, that of the rest.
+void vjp_scatter_reduce(VjpCall& c) {
+  const int64_t axis = c.attrs.integer("axis");
+  const Tensor &x = c.inputs[0], &index = c.inputs[1], &src = c.inputs[2], &y = c.outputs[0],
+               &g = c.grad();
+  const DType dtype = g.dtype();
+  if (std::string_view(c.attrs.text("reduce")) != "prod") {
+    const Tensor own = cast(eq(x, y), dtype), given = cast(eq(src, gather(y, axis, index)), dtype);
+    const Tensor share = g / scatter_add(own, axis, index, given).detach();
+    if (c.needs[0]) c.results[0] = share * own.detach();
+    if (c.needs[2]) c.results[2] = gather(share, axis, index) * given.detach();
+    return;
+  }
+  const Tensor one = full({}, 1, dtype), zero = full({}, 0, dtype);
+  if (c.needs[0])
+    c.results[0] =
+        g * apply(op_named("scatter_reduce"), {full(x.shape(), 1, dtype), index, src}, c.attrs);
+  if (!c.needs[2]) return;
+  const Tensor none = eq(src, 0), factor = where(none, one, src);
+  const Tensor zeros_there =
+      gather(scatter_add(full(x.shape(), 0, dtype), axis, index, cast(none, dtype)), axis, index);
+  const Tensor rest =
+      gather(apply(op_named("scatter_reduce"), {x, index, factor}, c.attrs), axis, index);
+  const Tensor others = where(none, where(eq(zeros_there, 1), rest, zero),
+                              where(eq(zeros_there, 0), rest / factor, zero));
+  c.results[2] = gather(g, axis, index) * others;
+}
+
 const OpDef kOps[] = {
     OpDef{"embedding", "rows of a table by index", 2, 1, infer_embedding, kSaveInputs | kMayFault,
           [](VjpCall& c) {
@@ -109,6 +140,9 @@ const OpDef kOps[] = {
             if (c.needs[2]) c.results[2] = gather(c.grad(), axis, c.inputs[1]);
           }}
         .with_onnx("ScatterElements"),
+    OpDef{"scatter_reduce",
+          "the largest, smallest or product of x and a source at indices along an axis", 3, 1,
+          infer_scatter_add, kSaveInputs | kSaveOutputs | kMayFault, vjp_scatter_reduce},
     OpDef{"dynamic_slice", "a range along one axis, from a start that is a tensor", 2, 1,
           infer_dynamic_slice, kSaveInputs,
           [](VjpCall& c) {

@@ -40,18 +40,38 @@ const OpDef kOps[] = {
           }},
 };
 
-const char* name_of(Interpolation mode) {
+const char* name_of(const InterpolateOptions& o, Loc loc) {
   constexpr const char* names[] = {"nearest", "nearest_exact", "linear", "cubic", "area"};
-  return names[static_cast<int>(mode)];
+  if (!o.antialias) return names[static_cast<int>(o.mode)];
+  check(o.mode == Interpolation::linear || o.mode == Interpolation::cubic,
+        "interpolate: antialias is for linear and cubic, not {}{}", names[static_cast<int>(o.mode)],
+        where(loc));
+  return o.mode == Interpolation::linear ? "linear_antialias" : "cubic_antialias";
 }
 
 // Keys' cubic with a = -0.75, as in PyTorch and OpenCV.
-double cubic_weight(double x) {
-  constexpr double a = -0.75;
+double cubic_weight(double x, double a = -0.75) {
   x = std::fabs(x);
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
   return 0;
+}
+
+// A filter as wide as the step, around where the centre of an output lies; its weights' sum is 1.
+std::vector<Tap> antialiased_taps(int64_t out, double step, int64_t from, bool cubic) {
+  const double wide = std::max(step, 1.0), reach = (cubic ? 2 : 1) * wide,
+               centre = step * (static_cast<double>(out) + 0.5);
+  const int64_t first = std::max<int64_t>(0, static_cast<int64_t>(centre - reach + 0.5)),
+                end = std::min(from, static_cast<int64_t>(centre + reach + 0.5));
+  std::vector<Tap> taps;
+  double total = 0;
+  for (int64_t i = first; i < end; ++i) {
+    const double x = (static_cast<double>(i) - centre + 0.5) / wide;
+    const double weight = cubic ? cubic_weight(x, -0.5) : std::max(0.0, 1 - std::fabs(x));
+    taps.push_back({i, weight}), total += weight;
+  }
+  for (Tap& tap : taps) tap.weight /= total;
+  return taps;
 }
 
 }  // namespace
@@ -60,7 +80,8 @@ std::span<const OpDef> interpolate_ops() { return kOps; }
 
 std::vector<std::vector<Tap>> resample_taps(const ResampleAxis& r) {
   const std::string_view mode = r.mode;
-  const bool corners = r.align_corners && (mode == "linear" || mode == "cubic");
+  const bool smooth = mode == "linear_antialias" || mode == "cubic_antialias";
+  const bool corners = r.align_corners && (mode == "linear" || mode == "cubic" || smooth);
   const double from = static_cast<double>(r.from), to = static_cast<double>(r.to);
   const double step = corners       ? (r.to > 1 ? (from - 1) / (to - 1) : 0)
                       : r.scale > 0 ? 1 / r.scale
@@ -71,7 +92,9 @@ std::vector<std::vector<Tap>> resample_taps(const ResampleAxis& r) {
     auto& list = taps[static_cast<size_t>(o)];
     const double at = static_cast<double>(o),
                  source = corners ? at * step : (at + 0.5) * step - 0.5;
-    if (mode == "nearest") {
+    if (smooth) {
+      list = antialiased_taps(o, step, r.from, mode == "cubic_antialias");
+    } else if (mode == "nearest") {
       list = {{inside(std::floor(at * step)), 1}};
     } else if (mode == "nearest_exact") {
       list = {{inside(std::floor((at + 0.5) * step)), 1}};
@@ -101,6 +124,7 @@ Tensor interpolate(In x, const InterpolateOptions& o) {
   const size_t given = std::max(o.size.size(), o.scale.size());
   check(given == 1 || given == static_cast<size_t>(spatial),
         "interpolate: {} sizes for {} dimensions{}", given, spatial, where(x.loc));
+  const char* mode = name_of(o, x.loc);
   Tensor y = x.t;
   for (int d = 0; d < spatial; ++d) {
     const size_t i = given == 1 ? 0 : static_cast<size_t>(d);
@@ -114,7 +138,7 @@ Tensor interpolate(In x, const InterpolateOptions& o) {
     if (to == from && (scale == 0 || scale == 1)) continue;
     y = apply(op_named("resample"), {y},
               {{"axis", int64_t{d + 2}},
-               {"mode", name_of(o.mode)},
+               {"mode", mode},
                {"from", from},
                {"to", to},
                {"align_corners", int64_t{o.align_corners}},

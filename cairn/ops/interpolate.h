@@ -12,6 +12,9 @@ struct InterpolateOptions {
   std::vector<double> scale = {};  // factors, likewise
   Interpolation mode = Interpolation::nearest;
   bool align_corners = false;  // linear and cubic: the corner elements keep their places
+  // Linear and cubic: where the picture becomes smaller, the filter grows with the step (a
+  // triangle, or Keys' cubic with a = -0.5), as in Pillow and PyTorch.
+  bool antialias = false;
 };
 // x [N, C, spatial...], 1 to 3 spatial dimensions; PyTorch's F.interpolate (linear is its linear,
 // bilinear and trilinear, cubic its bicubic).
@@ -24,7 +27,8 @@ struct Tap {
   double weight;
 };
 struct ResampleAxis {
-  const char* mode;  // "nearest", "nearest_exact", "linear", "cubic" or "area"
+  // "nearest", "nearest_exact", "linear", "cubic", "area", "linear_antialias" or "cubic_antialias"
+  const char* mode;
   int64_t from, to;  // sizes
   bool align_corners;
   double scale;  // the factor that was given; 0: to / from

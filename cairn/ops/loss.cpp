@@ -1,6 +1,7 @@
 #include "cairn/ops/loss.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -13,13 +14,32 @@ Tensor reduced(const Tensor& t, Reduction reduction) {
     case Reduction::mean: return mean(t);
     case Reduction::sum: return sum(t);
     case Reduction::none: return t;
+    case Reduction::batchmean: break;
   }
-  return t;
+  fail("Reduction::batchmean is for kl_div only{}", where(context().loc));
+}
+// The sum over that of the weights, for a mean.
+Tensor weighted(const In& x, Tensor terms, const Tensor& weight, Reduction reduction) {
+  if (!weight.defined()) return reduced(terms, reduction);
+  check(weight.shape() == terms.shape(), "loss: weights {} for terms {}{}",
+        to_string(weight.shape()), to_string(terms.shape()), where(x.loc));
+  terms = terms * weight;
+  return reduction == Reduction::mean ? sum(terms) / sum(weight) : reduced(terms, reduction);
 }
 void same_shape(const char* op, const In& x, const Tensor& target) {
   check(target.defined() && x.t.shape() == target.shape(),
         "{}: input {} and target {} differ in shape{}", op, to_string(x.t.shape()),
         target.defined() ? to_string(target.shape()) : "undefined", where(x.loc));
+}
+void must_broadcast(const char* op, const In& x, const Tensor& target) {
+  bool fits = target.defined();
+  const Shape &a = x.t.shape(), &b = fits ? target.shape() : a;
+  if (!a.empty() && !b.empty()) {
+    fits = fits && a.size() == b.size();
+    for (int d = 0; fits && d < a.ssize(); ++d) fits = a[d] == b[d] || a[d] == 1 || b[d] == 1;
+  }
+  check(fits, "{}: input {} and target {} differ in shape{}", op, to_string(a),
+        target.defined() ? to_string(b) : "undefined", where(x.loc));
 }
 
 }  // namespace
@@ -100,33 +120,47 @@ Tensor nll_loss(In log_probs, const Tensor& target, const CrossEntropyOptions& o
   return class_loss("nll_loss", log_probs, target, options, true);
 }
 
-Tensor mse_loss(In x, const Tensor& target, Reduction reduction) {
-  same_shape("mse_loss", x, target);
-  return reduced(square(x - target), reduction);
+Tensor mse_loss(In x, const Tensor& target, Reduction reduction, const Tensor& weight) {
+  must_broadcast("mse_loss", x, target);
+  return weighted(x, square(x - target), weight, reduction);
 }
-Tensor l1_loss(In x, const Tensor& target, Reduction reduction) {
-  same_shape("l1_loss", x, target);
-  return reduced(abs(x - target), reduction);
+Tensor l1_loss(In x, const Tensor& target, Reduction reduction, const Tensor& weight) {
+  must_broadcast("l1_loss", x, target);
+  return weighted(x, abs(x - target), weight, reduction);
 }
-Tensor huber_loss(In x, const Tensor& target, double delta, Reduction reduction) {
-  same_shape("huber_loss", x, target);
+Tensor huber_loss(In x, const Tensor& target, double delta, Reduction reduction,
+                  const Tensor& weight) {
+  must_broadcast("huber_loss", x, target);
   check(delta > 0, "huber_loss: delta {} must be positive{}", delta, where(x.loc));
   const Tensor distance = x - target, near = clamp(distance, -delta, delta);
-  return reduced(near * (distance - near * 0.5), reduction);
+  const Tensor terms = near * (distance - near * 0.5);
+  if (reduction != Reduction::mean) return weighted(x, terms, weight, reduction);
+  return mean(weighted(x, terms, weight, Reduction::none));
 }
 Tensor smooth_l1_loss(In x, const Tensor& target, double beta, Reduction reduction) {
   if (beta == 0) return l1_loss(x, target, reduction);
   return huber_loss(x, target, beta, reduction) * (1 / beta);
 }
 Tensor binary_cross_entropy(In p, const Tensor& target, Reduction reduction) {
+  return binary_cross_entropy(p, target, BceOptions{.reduction = reduction});
+}
+Tensor binary_cross_entropy(In p, const Tensor& target, const BceOptions& o) {
   same_shape("binary_cross_entropy", p, target);
+  check(!o.pos_weight.defined(),
+        "binary_cross_entropy: pos_weight is an option of binary_cross_entropy_with_logits{}",
+        where(p.loc));
   const DType dtype = promote(p.t.dtype(), target.dtype());
-  return reduced(
-      apply(op_named("binary_cross_entropy"), {cast(p, dtype), cast(target, dtype)}, {}, p.loc),
-      reduction);
+  const Tensor terms =
+      apply(op_named("binary_cross_entropy"), {cast(p, dtype), cast(target, dtype)}, {}, p.loc);
+  return reduced(o.weight.defined() ? mul(In(terms, p.loc), o.weight) : terms, o.reduction);
 }
 Tensor kl_div(In log_q, const Tensor& target, Reduction reduction, bool log_target) {
-  same_shape("kl_div", log_q, target);
+  must_broadcast("kl_div", log_q, target);
+  if (reduction == Reduction::batchmean) {
+    check(log_q.t.rank() > 0, "kl_div: a single number has no batch{}", where(log_q.loc));
+    return kl_div(log_q, target, Reduction::sum, log_target) *
+           (1 / static_cast<double>(std::max<int64_t>(1, log_q.t.shape()[0])));
+  }
   if (log_target) return reduced(exp(target) * (target - log_q), reduction);
   const Tensor zero = full({}, 0, target.dtype()), some = gt(target, 0);
   const Tensor entropy =
@@ -135,7 +169,7 @@ Tensor kl_div(In log_q, const Tensor& target, Reduction reduction, bool log_targ
 }
 Tensor cosine_embedding_loss(In a, const Tensor& b, const Tensor& target, double margin,
                              Reduction reduction) {
-  same_shape("cosine_embedding_loss", a, b);
+  must_broadcast("cosine_embedding_loss", a, b);
   // PyTorch adds to the squared lengths here; cosine_similarity() limits them from below.
   const auto squared = [](const Tensor& t) { return sum(square(t), {-1}) + 1e-12; };
   const Tensor cosine = sum(a * b, {-1}) / sqrt(squared(a) * squared(b));
@@ -145,30 +179,38 @@ Tensor cosine_embedding_loss(In a, const Tensor& b, const Tensor& target, double
 }
 Tensor triplet_margin_loss(In anchor, const Tensor& positive, const Tensor& negative, double margin,
                            double p, Reduction reduction) {
-  check(margin > 0, "triplet_margin_loss: the margin {} must be positive{}", margin,
+  return triplet_margin_loss(anchor, positive, negative,
+                             {.margin = margin, .p = p, .reduction = reduction});
+}
+Tensor triplet_margin_loss(In anchor, const Tensor& positive, const Tensor& negative,
+                           const TripletOptions& o) {
+  check(o.margin > 0, "triplet_margin_loss: the margin {} must be positive{}", o.margin,
         where(anchor.loc));
-  same_shape("triplet_margin_loss", anchor, positive);
-  same_shape("triplet_margin_loss", anchor, negative);
-  return reduced(relu(pairwise_distance(anchor, positive, p) -
-                      pairwise_distance(anchor, negative, p) + margin),
-                 reduction);
+  must_broadcast("triplet_margin_loss", anchor, positive);
+  must_broadcast("triplet_margin_loss", anchor, negative);
+  Tensor away = pairwise_distance(anchor, negative, o.p, o.eps);
+  if (o.swap)
+    away = minimum(away, pairwise_distance(In(positive, anchor.loc), negative, o.p, o.eps));
+  return reduced(relu(pairwise_distance(anchor, positive, o.p, o.eps) - away + o.margin),
+                 o.reduction);
 }
 Tensor margin_ranking_loss(In a, const Tensor& b, const Tensor& target, double margin,
                            Reduction reduction) {
-  same_shape("margin_ranking_loss", a, b);
+  must_broadcast("margin_ranking_loss", a, b);
+  must_broadcast("margin_ranking_loss", a, target);
   return reduced(relu((b - a) * target + margin), reduction);
 }
 Tensor hinge_embedding_loss(In x, const Tensor& target, double margin, Reduction reduction) {
-  same_shape("hinge_embedding_loss", x, target);
+  must_broadcast("hinge_embedding_loss", x, target);
   return reduced(where(gt(target, 0), x, relu(margin - x)), reduction);
 }
 Tensor soft_margin_loss(In x, const Tensor& target, Reduction reduction) {
-  same_shape("soft_margin_loss", x, target);
+  must_broadcast("soft_margin_loss", x, target);
   return reduced(softplus(In(neg(target * x), x.loc), 1.0, 1e30), reduction);
 }
 Tensor gaussian_nll_loss(In x, const Tensor& target, const Tensor& variance, double eps,
-                         Reduction reduction) {
-  same_shape("gaussian_nll_loss", x, target);
+                         Reduction reduction, bool full) {
+  must_broadcast("gaussian_nll_loss", x, target);
   check(variance.defined() && eps > 0, "gaussian_nll_loss: wants a variance and an eps above 0{}",
         where(x.loc));
   const Shape &shape = x.t.shape(),
@@ -178,19 +220,71 @@ Tensor gaussian_nll_loss(In x, const Tensor& target, const Tensor& variance, dou
                  ? unsqueeze(variance, -1)
                  : variance;
   // Limited from below, but a variance that was too small still learns.
-  v = v + where(lt(v, eps), eps - v, full({}, 0, v.dtype())).detach();
-  return reduced((log(v) + square(x - target) / v) * 0.5, reduction);
+  v = v + where(lt(v, eps), eps - v, zeros({}, v.dtype())).detach();
+  const Tensor terms = (log(v) + square(x - target) / v) * 0.5;
+  return reduced(full ? terms + 0.5 * std::log(2 * M_PI) : terms, reduction);
 }
 Tensor poisson_nll_loss(In log_rate, const Tensor& target, Reduction reduction) {
-  same_shape("poisson_nll_loss", log_rate, target);
-  return reduced(exp(log_rate) - target * log_rate, reduction);
+  return poisson_nll_loss(log_rate, target, PoissonOptions{.reduction = reduction});
+}
+Tensor poisson_nll_loss(In x, const Tensor& target, const PoissonOptions& o) {
+  must_broadcast("poisson_nll_loss", x, target);
+  Tensor terms = o.log_input ? exp(x) - target * x : x - target * log(x + o.eps);
+  if (o.full) {
+    const Tensor many = gt(target, 1), t = cast(target, terms.dtype());
+    const Tensor n = where(many, t, full({}, 1, t.dtype()));
+    terms = terms + where(many, n * log(n) - n + log(n * (2 * M_PI)) * 0.5, full({}, 0, t.dtype()));
+  }
+  return reduced(terms, o.reduction);
 }
 Tensor binary_cross_entropy_with_logits(In x, const Tensor& target, Reduction reduction) {
+  return binary_cross_entropy_with_logits(x, target, BceOptions{.reduction = reduction});
+}
+Tensor binary_cross_entropy_with_logits(In x, const Tensor& target, const BceOptions& o) {
   same_shape("binary_cross_entropy_with_logits", x, target);
   const DType dtype = promote(x.t.dtype(), target.dtype());
-  return reduced(apply(op_named("binary_cross_entropy_with_logits"),
-                       {cast(x, dtype), cast(target, dtype)}, {}, x.loc),
+  const Tensor logits = cast(x, dtype), t = cast(target, dtype);
+  const auto terms_for = [&](const Tensor& goal) {
+    return apply(op_named("binary_cross_entropy_with_logits"), {logits, goal}, {}, x.loc);
+  };
+  Tensor terms;
+  if (o.pos_weight.defined()) {
+    const Tensor yes = terms_for(full(t.shape(), 1, dtype)),
+                 no = terms_for(full(t.shape(), 0, dtype));
+    terms = mul(In(t * yes, x.loc), o.pos_weight) + (1.0 - t) * no;
+    check(terms.shape() == x.t.shape(),
+          "binary_cross_entropy_with_logits: pos_weight {} does not broadcast to {}{}",
+          to_string(o.pos_weight.shape()), to_string(x.t.shape()), where(x.loc));
+  } else {
+    terms = terms_for(t);
+  }
+  return reduced(o.weight.defined() ? mul(In(terms, x.loc), o.weight) : terms, o.reduction);
+}
+Tensor multilabel_soft_margin_loss(In x, const Tensor& target, const Tensor& weight,
+                                   Reduction reduction) {
+  return reduced(mean(binary_cross_entropy_with_logits(
+                          x, target, BceOptions{.weight = weight, .reduction = Reduction::none}),
+                      {-1}),
                  reduction);
+}
+Tensor multi_margin_loss(In x, const Tensor& target, const MultiMarginOptions& o) {
+  check(x.t.rank() == 2 && target.defined() && target.shape() == Shape{x.t.shape()[0]},
+        "multi_margin_loss: wants [N, C] and class indices [N]{}", where(x.loc));
+  check(o.p == 1 || o.p == 2, "multi_margin_loss: p is 1 or 2, not {}{}", o.p, where(x.loc));
+  const int64_t classes = x.t.shape()[1];
+  const Tensor label =
+      apply(op_named("check_index"), {target}, {{"low", int64_t{0}}, {"high", classes}}, x.loc);
+  const Tensor hit = eq(unsqueeze(label, 1), cast(arange(0, classes), label.dtype())),
+               zero = full({}, 0, x.t.dtype());
+  Tensor gap = relu(x - sum(where(hit, x, zero), {1}, true) + o.margin);
+  if (o.p == 2) gap = square(gap);
+  Tensor terms = sum(where(hit, zero, gap), {1}) * (1 / static_cast<double>(classes));
+  if (o.weight.defined()) {
+    check(o.weight.shape() == Shape{classes}, "multi_margin_loss: weight {} for {} classes{}",
+          to_string(o.weight.shape()), classes, where(x.loc));
+    terms = terms * sum(where(hit, o.weight, zero), {1});
+  }
+  return reduced(terms, o.reduction);
 }
 
 }  // namespace cairn

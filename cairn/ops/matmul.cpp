@@ -174,6 +174,19 @@ Tensor linear(In x, const Tensor& weight, const Tensor& bias) {
   const Tensor y = matmul(x, In(transpose(weight, 0, 1), x.loc));
   return bias.defined() ? add(In(y, x.loc), bias) : y;
 }
+Tensor bilinear(In a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
+  check(weight.defined() && weight.rank() == 3 && b.defined() && a.t.rank() > 0 &&
+            a.t.rank() == b.rank() && a.t.size(-1) == weight.shape()[1] &&
+            b.size(-1) == weight.shape()[2],
+        "bilinear: inputs {} and {} do not fit the weight{}", to_string(a.t.shape()),
+        b.defined() ? to_string(b.shape()) : "undefined", where(a.loc));
+  const int64_t outputs = weight.shape()[0], i = weight.shape()[1], j = weight.shape()[2];
+  Shape apart = a.t.shape();
+  apart.back() = outputs, apart.push_back(j);
+  const Tensor left = matmul(a, reshape(permute(weight, {1, 0, 2}), {i, outputs * j}));
+  const Tensor y = sum(reshape(left, apart) * unsqueeze(b, -2), {-1});
+  return bias.defined() ? add(In(y, a.loc), bias) : y;
+}
 
 namespace {
 

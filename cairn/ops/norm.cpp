@@ -130,6 +130,35 @@ void move_toward(const Tensor& running, const Tensor& now, double momentum) {
   assign(running, running * (1 - momentum) +
                       cast(reshape(now, running.shape()), running.dtype()) * momentum);
 }
+void move_toward(const Tensor& running, const Tensor& now, const Tensor& momentum) {
+  assign(running,
+         running + (cast(reshape(now, running.shape()), running.dtype()) - running) * momentum);
+}
+// The batch's statistics; the running ones (may be undefined) follow them.
+template <class Momentum>
+Tensor batch_normalized(const In& x, const Ints& axes, const Tensor& running_mean,
+                        const Tensor& running_var, const Momentum& momentum, double eps) {
+  const double n = count_of(x.t.shape(), axes);
+  check(n > 1,
+        "batch_norm: training needs more than one value per channel, got input {}; use a larger "
+        "batch or eval mode{}",
+        to_string(x.t.shape()), where(x.loc));
+  const Normalized normal = normalized(x, axes, eps);
+  if (running_mean.defined()) {
+    NoGrad no_grad;
+    move_toward(running_mean, normal.mean, momentum);
+    const Tensor variance = reciprocal(square(normal.rstd)) + (-eps);
+    move_toward(running_var, variance * (n / (n - 1)), momentum);
+  }
+  return normal.y;
+}
+Ints all_but_channels(const char* name, const In& x) {
+  check(x.t.rank() >= 2, "{}: wants [N, C, ...], not {}{}", name, to_string(x.t.shape()),
+        where(x.loc));
+  Ints axes = {0};
+  for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
+  return axes;
+}
 
 }  // namespace
 
@@ -146,10 +175,7 @@ Tensor log_softmax(In x, int64_t axis) {
 
 Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
-  check(x.t.rank() >= 2, "batch_norm: wants [N, C, ...], not {}{}", to_string(x.t.shape()),
-        where(x.loc));
-  Ints axes = {0};
-  for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
+  const Ints axes = all_but_channels("batch_norm", x);
   Shape channel(x.t.rank() - 1, 1);
   channel[0] = x.t.shape()[1];
   if (!training) {
@@ -161,19 +187,14 @@ Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, c
     if (bias.defined()) shift = shift + bias;
     return add(In(mul(x, reshape(scale, channel)), x.loc), reshape(shift, channel));
   }
-  const double n = count_of(x.t.shape(), axes);
-  check(n > 1,
-        "batch_norm: training needs more than one value per channel, got input {}; use a larger "
-        "batch or eval mode{}",
-        to_string(x.t.shape()), where(x.loc));
-  const Normalized normal = normalized(x, axes, eps);
-  if (running_mean.defined()) {
-    NoGrad no_grad;
-    move_toward(running_mean, normal.mean, momentum);
-    const Tensor variance = reciprocal(square(normal.rstd)) + (-eps);
-    move_toward(running_var, variance * (n / (n - 1)), momentum);
-  }
-  return channel_affine(normal.y, weight, bias, x.loc);
+  return channel_affine(batch_normalized(x, axes, running_mean, running_var, momentum, eps), weight,
+                        bias, x.loc);
+}
+Tensor batch_norm(In x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, const Tensor& momentum, double eps) {
+  const Ints axes = all_but_channels("batch_norm", x);
+  return channel_affine(batch_normalized(x, axes, running_mean, running_var, momentum, eps), weight,
+                        bias, x.loc);
 }
 
 Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
@@ -193,8 +214,20 @@ Tensor layer_norm(In x, const Shape& normalized_shape, const Tensor& weight, con
 }
 
 Tensor rms_norm(In x, const Tensor& weight, double eps) {
-  const double n = static_cast<double>(x.t.size(-1));
-  const Tensor scale = rsqrt(sum(square(x), {-1}, true) * (1 / n) + eps);
+  return rms_norm_over(x, {x.t.size(-1)}, weight, eps);
+}
+Tensor rms_norm_over(In x, const Shape& normalized_shape, const Tensor& weight, double eps) {
+  const int rank = x.t.rank(), inner = normalized_shape.ssize();
+  Ints axes;
+  bool fits = inner > 0 && inner <= rank;
+  for (int d = 0; fits && d < inner; ++d) {
+    fits = x.t.shape()[rank - inner + d] == normalized_shape[d];
+    axes.push_back(rank - inner + d);
+  }
+  check(fits, "rms_norm: input {} does not end in {}{}", to_string(x.t.shape()),
+        to_string(normalized_shape), where(x.loc));
+  const double n = static_cast<double>(numel(normalized_shape));
+  const Tensor scale = rsqrt(sum(square(x), axes, true) * (1 / n) + eps);
   const Tensor y = mul(x, scale);
   return weight.defined() ? mul(In(y, x.loc), weight) : y;
 }
@@ -215,6 +248,38 @@ Tensor instance_norm(In x, const Tensor& weight, const Tensor& bias, double eps)
   Ints axes;
   for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
   return channel_affine(normalized(x, axes, eps).y, weight, bias, x.loc);
+}
+
+Tensor instance_norm(In x, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                     double eps) {
+  if (!training)
+    return batch_norm(x, running_mean, running_var, weight, bias, false, momentum, eps);
+  check(x.t.rank() >= 3, "instance_norm: wants [N, C, spatial...], not {}{}",
+        to_string(x.t.shape()), where(x.loc));
+  Ints axes;
+  for (int d = 2; d < x.t.rank(); ++d) axes.push_back(d);
+  const double n = count_of(x.t.shape(), axes);
+  check(n > 1, "instance_norm: one value a channel has no variance, got input {}{}",
+        to_string(x.t.shape()), where(x.loc));
+  const Normalized normal = normalized(x, axes, eps);
+  if (running_mean.defined()) {
+    NoGrad no_grad;
+    const Tensor variance = reciprocal(square(normal.rstd)) + (-eps);
+    move_toward(running_mean, mean(normal.mean, {0}), momentum);
+    move_toward(running_var, mean(variance, {0}) * (n / (n - 1)), momentum);
+  }
+  return channel_affine(normal.y, weight, bias, x.loc);
+}
+Tensor local_response_norm(In x, int64_t size, double alpha, double beta, double k) {
+  check(x.t.rank() >= 2 && size > 0, "local_response_norm: size {} for {}{}", size,
+        to_string(x.t.shape()), where(x.loc));
+  const Shape& s = x.t.shape();
+  const int64_t rest = s[0] * s[1] > 0 ? x.t.numel() / (s[0] * s[1]) : 0;
+  const Tensor squares =
+      pad(reshape(square(x), {s[0], 1, s[1], rest}), {0, 0, size / 2, (size - 1) / 2});
+  const Tensor means = reshape(avg_pool(squares, {.kernel = {size, 1}, .stride = {1, 1}}), s);
+  return div(x, pow(means * alpha + k, beta));
 }
 
 }  // namespace cairn

@@ -18,10 +18,19 @@ Sorted picked(const In& x, int64_t axis, bool keepdim,
   return {value, index};
 }
 
+Sorted so_far(const char* op, const In& x, int64_t axis) {
+  const int64_t d = normalize_axis(op, axis, x.t.rank(), x.loc);
+  const Tensor index = apply(op_named(op), {x.t}, {{"axis", d}}, x.loc);
+  return {gather(x, d, index), index};
+}
+
 }  // namespace
 
 Sorted max(In x, int64_t axis, bool keepdim) { return picked(x, axis, keepdim, argmax); }
 Sorted min(In x, int64_t axis, bool keepdim) { return picked(x, axis, keepdim, argmin); }
+
+Sorted cummax(In x, int64_t axis) { return so_far("argcummax", x, axis); }
+Sorted cummin(In x, int64_t axis) { return so_far("argcummin", x, axis); }
 
 Tensor vector_norm(In x, double p, const Ints& axes, bool keepdim) {
   check(!std::isnan(p), "vector_norm: the order is NaN{}", where(x.loc));

@@ -13,6 +13,10 @@ namespace cairn {
 Sorted max(In x, int64_t axis, bool keepdim = false);
 Sorted min(In x, int64_t axis, bool keepdim = false);
 
+// The largest (smallest) so far along an axis and its place, the last of equals; NaN stays.
+Sorted cummax(In x, int64_t axis);
+Sorted cummin(In x, int64_t axis);
+
 // (sum |x|^p)^(1/p) over axes (none: all); p = infinity: the largest, -infinity: the smallest, 0:
 // how many are not 0. Where it is 0 its gradient is 0.
 Tensor vector_norm(In x, double p, const Ints& axes = {}, bool keepdim = false);

@@ -75,6 +75,21 @@ Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src
                       ScatterReduce reduce, bool include_self) {
   const Tensor zero = full(x.t.shape(), 0, x.t.dtype()), one = full(src.shape(), 1, src.dtype());
   const Tensor met = scatter_add(zero, axis, index, one);
+  if (reduce != ScatterReduce::sum && reduce != ScatterReduce::mean) {
+    const DType t = x.t.dtype();
+    const bool largest = reduce == ScatterReduce::amax, product = reduce == ScatterReduce::prod;
+    const int64_t d = normalize_axis("scatter_reduce", axis, x.t.rank(), x.loc);
+    const Tensor nothing = product ? full({}, 1, t) : full({}, largest ? -INFINITY : INFINITY, t);
+    check(include_self || product || is_float(t),
+          "scatter_reduce: extremes of integers want include_self{}", where(x.loc));
+    return apply(op_named("scatter_reduce"),
+                 {include_self ? x.t : where(gt(met, 0), nothing, x), index, src},
+                 {{"axis", d},
+                  {"reduce", product   ? "prod"
+                             : largest ? "amax"
+                                       : "amin"}},
+                 x.loc);
+  }
   const Tensor own = include_self ? x.t : where(gt(met, 0), zero, x);
   const Tensor total = scatter_add(own, axis, index, src);
   if (reduce == ScatterReduce::sum) return total;
@@ -135,6 +150,11 @@ Tensor unique(In x) {
   const Tensor fresh =
       ne(slice(sorted, 0, 1, sorted.numel() - 1), slice(sorted, 0, 0, sorted.numel() - 1));
   return masked_select(sorted, cat({full({1}, 1, DType::boolean), fresh}, 0));
+}
+
+Unique unique_with_counts(In x) {
+  const Tensor values = unique(x), inverse = searchsorted(values, x);
+  return {values, inverse, bincount(inverse, values.numel())};
 }
 
 }  // namespace cairn

@@ -16,8 +16,8 @@ Tensor index_put(In x, const std::vector<Tensor>& indices, const Tensor& values,
 Tensor index_fill(In x, int64_t axis, const Tensor& index, double value);  // index [k]
 Tensor index_copy(In x, int64_t axis, const Tensor& index,
                   const Tensor& src);  // slices of src, index [k]
-enum class ScatterReduce { sum, mean };
-// As scatter_add, or the mean of what meets at a place; with x's own elements, or without.
+enum class ScatterReduce { sum, mean, prod, amax, amin };
+// As scatter_add, or another measure of what meets at a place; with x's own elements, or without.
 Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src,
                       ScatterReduce reduce, bool include_self = true);
 
@@ -35,5 +35,10 @@ Tensor nonzero(In x);  // the places that are not 0 (false): i64 [count, rank]
 Tensor masked_select(In x,
                      const Tensor& mask);  // x where the mask (broadcast to it) is true: [count]
 Tensor unique(In x);                       // the different values, rising: [count]
+struct Unique {
+  Tensor values, inverse,
+      counts;  // inverse: where each of x is among the values, of x's shape, i64
+};
+Unique unique_with_counts(In x);
 
 }  // namespace cairn

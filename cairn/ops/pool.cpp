@@ -4,30 +4,45 @@
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
 
-// Attributes of all: "kernel", "stride", "pads" (begin and end alike), each one number a dimension.
+// Attributes of all: "kernel", "stride", "pads" (begin and end alike), each one number a dimension;
+// where they are wanted also "dilation", "ceil" and, of the average, "divisor".
 namespace cairn {
 namespace {
 
-Shape pooled_shape(OpCall& c, const Shape& x) {
+// `whole`: no window may lie in the padding alone.
+Shape pooled_shape(OpCall& c, const Shape& x, bool whole) {
   const Ints &k = c.attrs->ints("kernel"), &s = c.attrs->ints("stride"), &p = c.attrs->ints("pads");
+  const bool ceil = c.attrs->integer_or("ceil", 0) != 0, spaced = c.attrs->has("dilation");
   if (x.ssize() != k.ssize() + 2) c.error("wants {} dimensions", k.size() + 2);
   Shape out = {x[0], x[1]};
   for (int d = 0; d < k.ssize(); ++d) {
+    const int64_t apart = spaced ? c.attrs->ints("dilation")[d] : 1;
+    if (apart < 1) c.error("dilation {} must be positive", apart);
     if (k[d] < 1 || s[d] < 1) c.error("kernel {} and stride {} must be positive", k[d], s[d]);
     if (p[d] < 0 || 2 * p[d] > k[d])
       c.error("padding {} is more than half of kernel {}", p[d], k[d]);
-    if (x[d + 2] + 2 * p[d] < k[d])
-      c.error("kernel {} is larger than the padded input {}", k[d], x[d + 2] + 2 * p[d]);
-    out.push_back((x[d + 2] + 2 * p[d] - k[d]) / s[d] + 1);
+    const int64_t size = x[d + 2], reach = apart * (k[d] - 1) + 1, room = size + 2 * p[d] - reach;
+    if (room < 0) c.error("kernel {} is larger than the padded input {}", reach, size + 2 * p[d]);
+    int64_t count = (room + (ceil ? s[d] - 1 : 0)) / s[d] + 1;
+    if ((count - 1) * s[d] >= size + p[d]) --count;  // would begin behind the input
+    for (int64_t o = 0; whole && (spaced || ceil) && o < count; ++o) {
+      const int64_t start = o * s[d] - p[d];
+      if (start + (start < 0 ? (apart - 1 - start) / apart * apart : 0) >= size)
+        c.error("window {} of dimension {} meets nothing but padding", o, d);
+    }
+    out.push_back(count);
   }
   return out;
 }
 void infer_max(OpCall& c) {
-  const Shape out = pooled_shape(c, c.shape());
+  const Shape out = pooled_shape(c, c.shape(), true);
   c.set(0, c.dtype(), out);
   c.set(1, DType::i32, out);
 }
-void infer_avg(OpCall& c) { c.set(0, c.dtype(), pooled_shape(c, c.shape())); }
+void infer_avg(OpCall& c) { c.set(0, c.dtype(), pooled_shape(c, c.shape(), false)); }
+void same_windows(OpCall& c, const Shape& values, const Shape& places) {
+  if (values != places) c.error("the places {} are of other windows", to_string(places));
+}
 void infer_to_input(OpCall& c) {  // gradient of the input from that of the output
   Shape out = {c.shape()[0], c.shape()[1]};
   for (int64_t s : c.attrs->ints("spatial")) out.push_back(s);
@@ -50,7 +65,8 @@ const OpDef kOps[] = {
                                  with_spatial(c.attrs, c.input_shapes[0]));
           }}
         .with_onnx("MaxPool"),
-    OpDef{"max_pool_scatter", "values added where max_pool found its maxima", 2, 1, infer_to_input,
+    OpDef{"max_pool_scatter", "values added where max_pool found its maxima", 2, 1,
+          [](OpCall& c) { same_windows(c, c.shape(0), c.shape(1)), infer_to_input(c); },
           kSaveInputs,
           [](VjpCall& c) {
             if (c.needs[0])
@@ -87,9 +103,22 @@ Attrs attrs_of(const In& x, const PoolOptions& o) {
         to_string(x.t.shape()), where(x.loc));
   check(!o.kernel.empty(), "pool: no kernel size given{}", where(x.loc));
   const Ints kernel = each(o.kernel, spatial, {}, x.loc);
-  return {{"kernel", kernel},
-          {"stride", each(o.stride, spatial, kernel, x.loc)},
-          {"pads", each(o.padding, spatial, Ints(static_cast<size_t>(spatial), 0), x.loc)}};
+  Attrs attrs = {{"kernel", kernel},
+                 {"stride", each(o.stride, spatial, kernel, x.loc)},
+                 {"pads", each(o.padding, spatial, Ints(static_cast<size_t>(spatial), 0), x.loc)}};
+  const Ints dense(static_cast<size_t>(spatial), 1),
+      dilation = each(o.dilation, spatial, dense, x.loc);
+  if (dilation != dense) attrs.set("dilation", dilation);
+  if (o.ceil_mode) attrs.set("ceil", int64_t{1});
+  return attrs;
+}
+Attrs attrs_of_average(const In& x, const PoolOptions& o) {
+  Attrs attrs = attrs_of(x, o);
+  check(!attrs.has("dilation"), "avg_pool: has no dilation{}", where(x.loc));
+  check(o.divisor >= 0, "avg_pool: divisor {}{}", o.divisor, where(x.loc));
+  attrs.set("count_padding", int64_t{o.count_padding});
+  if (o.divisor > 0) attrs.set("divisor", o.divisor);
+  return attrs;
 }
 PoolOptions square_window(int64_t kernel, int64_t stride, int64_t padding) {
   return {.kernel = {kernel, kernel},
@@ -103,16 +132,33 @@ std::span<const OpDef> pool_ops() { return kOps; }
 
 Tensor max_pool(In x, const PoolOptions& options) {
   Tensor out[2];
+  check(options.divisor == 0, "max_pool: has no divisor{}", where(x.loc));
   apply(op_named("max_pool"), {&x.t, 1}, attrs_of(x, options), out, x.loc);
   return out[0];
+}
+MaxPooled max_pool_with_indices(In x, const PoolOptions& options) {
+  Tensor out[2];
+  apply(op_named("max_pool"), {&x.t, 1}, attrs_of(x, options), out, x.loc);
+  return {out[0], cast(out[1], DType::i64)};
+}
+Tensor max_unpool(In values, const Tensor& indices, const Ints& spatial) {
+  const Shape& shape = values.t.shape();
+  check(shape.ssize() == spatial.ssize() + 2 && indices.defined() && indices.shape() == shape,
+        "max_unpool: values {} and indices {} for a size of {} dimensions{}", to_string(shape),
+        indices.defined() ? to_string(indices.shape()) : "undefined", spatial.size(),
+        where(values.loc));
+  Shape out = {shape[0], shape[1]};
+  for (int64_t s : spatial) out.push_back(s);
+  const Shape flat = {shape[0], shape[1], -1};
+  const Tensor empty = full({shape[0], shape[1], numel(spatial)}, 0, values.t.dtype());
+  return reshape(scatter(In(empty, values.loc), 2, reshape(indices, flat), reshape(values, flat)),
+                 out);
 }
 Tensor max_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) {
   return max_pool(x, square_window(kernel, stride, padding));
 }
 Tensor avg_pool(In x, const PoolOptions& options) {
-  Attrs attrs = attrs_of(x, options);
-  attrs.set("count_padding", int64_t{options.count_padding});
-  return apply(op_named("avg_pool"), {x.t}, attrs, x.loc);
+  return apply(op_named("avg_pool"), {x.t}, attrs_of_average(x, options), x.loc);
 }
 Tensor avg_pool2d(In x, int64_t kernel, int64_t stride, int64_t padding) {
   return avg_pool(x, square_window(kernel, stride, padding));

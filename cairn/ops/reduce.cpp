@@ -1,6 +1,7 @@
 #include "cairn/ops/reduce.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
@@ -74,6 +75,26 @@ Tensor reverse_cumsum(const Tensor& x, int64_t axis) {
   return flip(cumsum(flip(x, {axis}), axis), {axis});
 }
 
+void infer_floats(OpCall& c) {
+  if (!is_float(c.dtype())) c.error("wants floats");
+  infer_same(c);
+}
+void infer_places(OpCall& c) { c.set(0, DType::i64, c.shape()); }
+// Of y_j = log(e^x_0 + ... + e^x_j): dx_i is the sum of g_j e^(x_i - y_j) over j >= i. Positive and
+// negative g go through logarithms, so that no power overflows.
+void vjp_logcumsumexp(VjpCall& c) {
+  const int64_t axis = c.attrs.integer("axis");
+  const Tensor &x = c.inputs[0], &g = c.grad();
+  const Tensor nothing = full({}, -INFINITY, g.dtype()), one = full({}, 1, g.dtype());
+  const Tensor y = where(eq(c.outputs[0], -INFINITY), full({}, 0, g.dtype()), c.outputs[0]);
+  const auto part = [&](const Tensor& slope) {
+    const Tensor some = gt(slope, 0),
+                 log_slope = where(some, log(where(some, slope, one)), nothing);
+    return exp(flip(logcumsumexp(flip(log_slope - y, {axis}), axis), {axis}) + x);
+  };
+  c.results[0] = part(g) - part(neg(g));
+}
+
 const OpDef kOps[] = {
     OpDef{"sum", "sum over axes", 1, 1, infer_reduce, kReduction,
           [](VjpCall& c) { c.results[0] = spread(c, c.grad()); }}
@@ -117,6 +138,13 @@ const OpDef kOps[] = {
             c.results[0] = count ? cat(parts, axis) : c.grad();
           }}
         .with_autocast(Autocast::f32),
+    OpDef{"logcumsumexp", "logarithm of the running sum of e^x along an axis", 1, 1, infer_floats,
+          kSaveInputs | kSaveOutputs, vjp_logcumsumexp}
+        .with_autocast(Autocast::f32),
+    OpDef{"argcummax", "index of the largest so far along an axis, the last of equals", 1, 1,
+          infer_places, 0, nullptr, "an index"},
+    OpDef{"argcummin", "index of the smallest so far along an axis, the last of equals", 1, 1,
+          infer_places, 0, nullptr, "an index"},
 };
 
 Ints normalized(const char* op, const In& in, const Ints& axes) {
@@ -215,6 +243,11 @@ Tensor cumsum(In x, int64_t axis) {
 Tensor cumprod(In x, int64_t axis) {
   return apply(op_named("cumprod"), {summable(x).t},
                {{"axis", int64_t{normalize_axis("cumprod", axis, x.t.rank(), x.loc)}}}, x.loc);
+}
+
+Tensor logcumsumexp(In x, int64_t axis) {
+  return apply(op_named("logcumsumexp"), {x.t},
+               {{"axis", int64_t{normalize_axis("logcumsumexp", axis, x.t.rank(), x.loc)}}}, x.loc);
 }
 
 Tensor sum_to(In x, const Shape& shape) {

@@ -20,6 +20,7 @@ Tensor argmax(In x, int64_t axis, bool keepdim = false);         // i64, the fir
 Tensor argmin(In x, int64_t axis, bool keepdim = false);
 Tensor cumsum(In x, int64_t axis);
 Tensor cumprod(In x, int64_t axis);
+Tensor logcumsumexp(In x, int64_t axis);  // the logarithm of the running sum of e^x
 
 // Sums the dimensions over which `shape` was broadcast to x's shape.
 Tensor sum_to(In x, const Shape& shape);

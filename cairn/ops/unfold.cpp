@@ -103,4 +103,13 @@ Tensor pixel_unshuffle(In x, int64_t f) {
   return reshape(permute(apart, {0, 1, 3, 5, 2, 4}), {s[0], s[1] * f * f, s[2] / f, s[3] / f});
 }
 
+Tensor channel_shuffle(In x, int64_t groups) {
+  check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] % groups == 0,
+        "channel_shuffle: {} groups for {}{}", groups, to_string(x.t.shape()), where(x.loc));
+  const Shape& s = x.t.shape();
+  Shape apart = {s[0], groups, s[1] / groups};
+  for (int d = 2; d < s.ssize(); ++d) apart.push_back(s[d]);
+  return reshape(transpose(reshape(x, apart), 1, 2), s);
+}
+
 }  // namespace cairn

@@ -19,5 +19,6 @@ Tensor fold(In columns, const Ints& spatial, const UnfoldOptions& options);
 Tensor pixel_shuffle(In x,
                      int64_t factor);  // [N, C f f, H, W] -> [N, C, H f, W f] (Shi et al. 2016)
 Tensor pixel_unshuffle(In x, int64_t factor);  // its inverse
+Tensor channel_shuffle(In x, int64_t groups);  // [N, g c, ...] -> [N, c g, ...] (Zhang et al. 2018)
 
 }  // namespace cairn

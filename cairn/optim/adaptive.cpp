@@ -12,7 +12,8 @@ namespace cairn::optim {
 
 Adagrad::Adagrad(const std::vector<Group<AdagradOptions>>& groups)
     : Optimizer("Adagrad", clip_of("Adagrad", groups)) {
-  for (const auto& [parameters, o] : groups) add_group(parameters, o.lr), options_.push_back(o);
+  for (const auto& [parameters, o] : groups)
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   add_counts();
   add_slot("sum");
   for (size_t i = 0; i < parameters().size(); ++i)
@@ -36,7 +37,8 @@ void Adagrad::update(const Update& u) {
 
 Adadelta::Adadelta(const std::vector<Group<AdadeltaOptions>>& groups)
     : Optimizer("Adadelta", clip_of("Adadelta", groups)) {
-  for (const auto& [parameters, o] : groups) add_group(parameters, o.lr), options_.push_back(o);
+  for (const auto& [parameters, o] : groups)
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   add_slot("square_avg");
   add_slot("acc_delta");
 }
@@ -58,7 +60,8 @@ void Adadelta::update(const Update& u) {
 
 Adamax::Adamax(const std::vector<Group<AdamaxOptions>>& groups)
     : Optimizer("Adamax", clip_of("Adamax", groups)) {
-  for (const auto& [parameters, o] : groups) add_group(parameters, o.lr), options_.push_back(o);
+  for (const auto& [parameters, o] : groups)
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_inf");
@@ -82,7 +85,8 @@ void Adamax::update(const Update& u) {
 
 NAdam::NAdam(const std::vector<Group<NAdamOptions>>& groups)
     : Optimizer("NAdam", clip_of("NAdam", groups)) {
-  for (const auto& [parameters, o] : groups) add_group(parameters, o.lr), options_.push_back(o);
+  for (const auto& [parameters, o] : groups)
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");
@@ -117,7 +121,8 @@ void NAdam::update(const Update& u) {
 
 RAdam::RAdam(const std::vector<Group<RAdamOptions>>& groups)
     : Optimizer("RAdam", clip_of("RAdam", groups)) {
-  for (const auto& [parameters, o] : groups) add_group(parameters, o.lr), options_.push_back(o);
+  for (const auto& [parameters, o] : groups)
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");

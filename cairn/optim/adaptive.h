@@ -7,6 +7,7 @@ namespace cairn::optim {
 
 struct AdagradOptions {
   double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Duchi et al. 2011: s += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps).
@@ -23,6 +24,7 @@ class Adagrad : public Optimizer {
 
 struct AdadeltaOptions {
   double lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Zeiler 2012: v = rho v + (1 - rho) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g;
@@ -42,6 +44,7 @@ struct AdamaxOptions {
   double lr = 2e-3;
   Betas betas = {};
   double eps = 1e-8, weight_decay = 0;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Kingma & Ba 2015, with the norm of order infinity: u = max(beta2 u, |g| + eps);  p -= lr m / u, m
@@ -62,6 +65,7 @@ struct NAdamOptions {
   Betas betas = {};
   double eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3;
   bool decoupled_weight_decay = false;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Dozat 2016: Adam with Nesterov's momentum, which rises with the steps.
@@ -81,6 +85,7 @@ struct RAdamOptions {
   Betas betas = {};
   double eps = 1e-8, weight_decay = 0;
   bool decoupled_weight_decay = false;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Liu et al. 2020: Adam whose first steps, while the variance is unknown, are plain momentum.

@@ -44,7 +44,7 @@ Adafactor::Adafactor(const std::vector<Group<AdafactorOptions>>& groups)
     : Optimizer("Adafactor", clip_of("Adafactor", groups)) {
   for (const auto& [parameters, o] : groups) {
     check(o.beta2_decay <= 0, "Adafactor: beta2_decay {} must not be positive", o.beta2_decay);
-    add_group(parameters, o.lr), options_.push_back(o);
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   }
   add_counts();
   add_slot("row_var", without_last, [](const Tensor& p) { return p.rank() > 1; });
@@ -91,7 +91,7 @@ Muon::Muon(const std::vector<Group<MuonOptions>>& groups)
       check(p.defined() && p.rank() == 2,
             "Muon: wants matrices, not a parameter of shape {}; give that to AdamW",
             p.defined() ? to_string(p.shape()) : "undefined");
-    add_group(parameters, o.lr), options_.push_back(o);
+    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
   }
   add_slot("momentum_buffer");
 }

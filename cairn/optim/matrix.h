@@ -8,6 +8,7 @@ struct AdafactorOptions {
   double lr = 1e-2, beta2_decay = -0.8;
   double eps1 = 1.1920928955078125e-07, eps2 = 1e-3;  // of the squares; of the parameter's size
   double d = 1, weight_decay = 0;                     // largest root mean square of an update
+  bool maximize = false;                              // rises instead of falling
   Clip clip = {};
 };
 // Shazeer & Stern 2018: Adam without a mean, whose squares are kept by rows and columns; rates
@@ -28,6 +29,7 @@ struct MuonOptions {
   bool nesterov = true;
   int ns_steps = 5;
   double eps = 1e-7;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Jordan et al. 2024: momentum whose matrix is made nearly orthogonal (all singular values near 1)

@@ -16,7 +16,7 @@ SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : Optimizer("SGD", clip_o
   for (const auto& [parameters, o] : groups) {
     check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
           "SGD: nesterov wants momentum and no dampening");
-    add_group(parameters, o.lr);
+    add_group(parameters, o.lr, o.maximize);
     options_.push_back(o);
     momentum |= o.momentum != 0;
     dampened |= o.momentum != 0 && o.dampening != 0;
@@ -48,7 +48,7 @@ void SGD::update(const Update& u) {
 
 Adam::Adam(const std::vector<Group<AdamOptions>>& groups) : Adam("Adam", clip_of("Adam", groups)) {
   for (const auto& [parameters, o] : groups) {
-    add_group(parameters, o.lr);
+    add_group(parameters, o.lr, o.maximize);
     rules_.push_back({o.betas, o.eps, o.weight_decay, false, o.amsgrad});
   }
   add_slots();
@@ -57,7 +57,7 @@ Adam::Adam(const std::vector<Group<AdamOptions>>& groups) : Adam("Adam", clip_of
 AdamW::AdamW(const std::vector<Group<AdamWOptions>>& groups)
     : Adam("AdamW", clip_of("AdamW", groups)) {
   for (const auto& [parameters, o] : groups) {
-    add_group(parameters, o.lr);
+    add_group(parameters, o.lr, o.maximize);
     rules_.push_back({o.betas, o.eps, o.weight_decay, true, o.amsgrad});
   }
   add_slots();
@@ -103,7 +103,7 @@ RMSprop::RMSprop(const std::vector<Group<RMSpropOptions>>& groups)
     : Optimizer("RMSprop", clip_of("RMSprop", groups)) {
   bool momentum = false, centered = false;
   for (const auto& [parameters, o] : groups) {
-    add_group(parameters, o.lr);
+    add_group(parameters, o.lr, o.maximize);
     options_.push_back(o);
     momentum |= o.momentum != 0;
     centered |= o.centered;

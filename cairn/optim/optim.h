@@ -3,6 +3,7 @@
 #include "cairn/optim/adaptive.h"
 #include "cairn/optim/clip.h"
 #include "cairn/optim/ema.h"
+#include "cairn/optim/lbfgs.h"
 #include "cairn/optim/matrix.h"
 #include "cairn/optim/optimizer.h"
 #include "cairn/optim/schedule.h"
@@ -12,7 +13,8 @@ namespace cairn::optim {
 struct SgdOptions {
   double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
   bool nesterov = false;
-  Clip clip = {};  // of the first group: for all
+  bool maximize = false;  // rises instead of falling
+  Clip clip = {};         // of the first group: for all
 };
 // g += wd p;  m = momentum m + (1 - dampening) g, a parameter's first g undampened;  p -= lr m
 // (nesterov: lr (g + momentum m)).
@@ -32,6 +34,7 @@ struct AdamOptions {
   Betas betas = {};
   double eps = 1e-8, weight_decay = 0;  // added to the gradient
   bool amsgrad = false;                 // divides by the largest v so far (Reddi et al. 2018)
+  bool maximize = false;                // rises instead of falling
   Clip clip = {};
 };
 struct AdamWOptions {
@@ -39,6 +42,7 @@ struct AdamWOptions {
   Betas betas = {};
   double eps = 1e-8, weight_decay = 1e-2;  // shrinks the weights by lr * weight_decay
   bool amsgrad = false;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Kingma & Ba 2015: m and v are running means of g and g^2, corrected for their start from zero;
@@ -73,6 +77,7 @@ class AdamW : public Adam {
 struct RMSpropOptions {
   double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
   bool centered = false;
+  bool maximize = false;  // rises instead of falling
   Clip clip = {};
 };
 // Tieleman & Hinton 2012: v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps).

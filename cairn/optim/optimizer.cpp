@@ -16,7 +16,7 @@ constexpr const char* kCounts = "param_steps";
 Optimizer::Optimizer(const char* name, Clip clip)
     : name_(name), clip_(clip), count_(state(zeros({}))) {}
 
-void Optimizer::add_group(const Tensors& parameters, double lr) {
+void Optimizer::add_group(const Tensors& parameters, double lr, bool maximize) {
   check(!parameters.empty(), "{}: a group without parameters", name_);
   check(lr >= 0, "{}: learning rate {} is negative", name_, lr);
   for (const Tensor& p : parameters) {
@@ -30,6 +30,7 @@ void Optimizer::add_group(const Tensors& parameters, double lr) {
   }
   rates_.push_back(state(full({}, lr)));
   initial_rates_.push_back(lr);
+  maximize_.push_back(maximize);
 }
 
 void Optimizer::add_slot(const char* name, bool used) {
@@ -138,7 +139,7 @@ void Optimizer::step(const Tensors& given) {
     Update u{group, rates_[group], {}, {}};
     for (size_t i = 0; i < gradients.size(); ++i)
       if (group_of_[i] == group && gradients[i].defined())
-        u.gradients.emplace_back(i, gradients[i]);
+        u.gradients.emplace_back(i, maximize_[group] ? neg(gradients[i]) : gradients[i]);
     if (u.gradients.empty()) continue;
     if (vector(kCounts).defined())
       u.counts = advance_vector(kCounts, u, [](const Tensor& old) { return old + 1.0; });

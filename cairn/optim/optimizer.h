@@ -65,7 +65,7 @@ class Optimizer {
 
  protected:
   Optimizer(const char* name, Clip clip);
-  void add_group(const Tensors& parameters, double lr);
+  void add_group(const Tensors& parameters, double lr, bool maximize);
   // A slot for every parameter, zero at first.
   void add_slot(const char* name, bool used = true);
   // Of a shape made from the parameter's, and only for those that want one.
@@ -109,6 +109,7 @@ class Optimizer {
   Tensor count_;
   Tensors parameters_, rates_;
   std::vector<double> initial_rates_;
+  std::vector<bool> maximize_;  // of each group
   std::vector<size_t> group_of_;
   std::vector<Slot> slots_;
   std::vector<std::pair<std::string, Tensor>> vectors_;

@@ -172,10 +172,12 @@ class Finder {
     if (n.inputs.empty() || !is_f32(n.inputs[0]) || !is_f32(out(i))) return;
     const Shape& x = shape(n.inputs[0]);
     Layer l{.kind = Layer::max_pool, .node = i, .x = n.inputs[0], .out = out(i)};
-    if (is_named(n, "max_pool") && x.size() == 4) return take(l, {i});
+    const bool plain_window =  // the 8-bit kernels have no other
+        !n.attrs.has("dilation") && !n.attrs.has("ceil") && !n.attrs.has("divisor");
+    if (is_named(n, "max_pool") && x.size() == 4 && plain_window) return take(l, {i});
     if (is_named(n, "amax") && over_pixels(n, x)) return take(l, {i});
     l.kind = Layer::mean;
-    if (is_named(n, "avg_pool") && x.size() == 4) return take(l, {i});
+    if (is_named(n, "avg_pool") && x.size() == 4 && plain_window) return take(l, {i});
     if (is_named(n, "sum") && over_pixels(n, x)) return find_mean(i, l);
     if (is_named(n, "cat") && n.attrs.integer("axis") == 1 && x.size() >= 2) {
       l.kind = Layer::cat, l.parts = n.inputs;

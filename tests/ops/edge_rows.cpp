@@ -301,7 +301,7 @@ const std::vector<Difference>& differences() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows = elementwise();
-  for (const auto& more : {along_rows(), losses(), form_rows()})
+  for (const auto& more : {along_rows(), losses(), form_rows(), option_rows()})
     rows.insert(rows.end(), more.begin(), more.end());
   for (Row& row : rows)
     for (const Difference& d : differences())

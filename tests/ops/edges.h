@@ -23,6 +23,7 @@ struct Row {
   bool traced = true;  // false: reads values on the host, so not inside a compiled step
 };
 std::vector<Row> all_rows();
-std::vector<Row> form_rows();  // where the form of the call is the edge
+std::vector<Row> form_rows();    // where the form of the call is the edge
+std::vector<Row> option_rows();  // where an option is
 
 }  // namespace cairn::edges

@@ -66,6 +66,16 @@ Row scatter_add_row() {
            {{"axis", a.axis}}));
   return row;
 }
+Row scatter_reduce_row() {
+  Row row{"scatter_reduce", {}};
+  for (const char* reduce : {"amax", "amin", "prod"})
+    for (const Along& a : kAlong)
+      row.cases.push_back(of("scatter_reduce",
+                             {distinct(a.x), integers(a.index, 0, static_cast<double>(a.x[a.axis])),
+                              distinct(a.index)},
+                             {{"axis", a.axis}, {"reduce", reduce}}));
+  return row;
+}
 Row scatter_row() {
   Row row{"scatter", {}};
   // Places that are each named once along the axis: of repeated ones only the last would have a
@@ -160,6 +170,7 @@ std::vector<Row> index_rows() {
       embedding_grad_row(),
       gather_row(),
       scatter_add_row(),
+      scatter_reduce_row(),
       scatter_row(),
       check_row(),
       dynamic_slice_row(),

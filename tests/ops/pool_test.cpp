@@ -5,12 +5,23 @@ namespace {
 
 struct Window {
   Shape x;
-  Ints kernel, stride, pads;
-  Attrs attrs() const { return {{"kernel", kernel}, {"stride", stride}, {"pads", pads}}; }
+  Ints kernel, stride, pads, dilation = {};
+  bool ceil = false;
+  Attrs attrs() const {
+    Attrs a = {{"kernel", kernel}, {"stride", stride}, {"pads", pads}};
+    if (!dilation.empty()) a.set("dilation", dilation);
+    if (ceil) a.set("ceil", int64_t{1});
+    return a;
+  }
   Shape y() const {
     Shape out = {x[0], x[1]};
-    for (size_t d = 0; d < kernel.size(); ++d)
-      out.push_back((x[d + 2] + 2 * pads[d] - kernel[d]) / stride[d] + 1);
+    for (size_t d = 0; d < kernel.size(); ++d) {
+      const int64_t reach = (kernel[d] - 1) * (dilation.empty() ? 1 : dilation[d]) + 1;
+      const int64_t room = x[d + 2] + 2 * pads[d] - reach;
+      int64_t count = (room + (ceil ? stride[d] - 1 : 0)) / stride[d] + 1;
+      if ((count - 1) * stride[d] >= x[d + 2] + pads[d]) --count;
+      out.push_back(count);
+    }
     return out;
   }
   Ints spatial() const { return Ints(x.begin() + 2, x.end()); }
@@ -40,6 +51,15 @@ const std::vector<Window> kWindows = {
     {{2, 2, 3, 3, 3}, {3, 3, 3}, {2, 2, 2}, {1, 1, 1}},
     {{1, 17, 2, 4, 3}, {1, 2, 3}, {1, 2, 1}, {0, 1, 1}},
     {{1, 2, 2, 17}, {2, 2}, {2, 2}, {0, 1}},
+    {{1, 2, 8}, {3}, {2}, {1}, {}, true},
+    {{1, 17, 6, 7}, {2, 3}, {3, 2}, {1, 0}, {}, true},
+    {{1, 2, 4, 3, 5}, {2, 2, 2}, {2, 2, 2}, {0, 0, 1}, {}, true},
+};
+const std::vector<Window> kSpaced = {
+    {{2, 3, 9}, {3}, {1}, {1}, {2}},
+    {{1, 17, 7, 8}, {2, 3}, {2, 1}, {0, 1}, {3, 2}},
+    {{1, 2, 7, 9}, {2, 2}, {2, 2}, {1, 0}, {2, 3}, true},
+    {{1, 1, 4, 5, 3}, {2, 2, 1}, {1, 1, 1}, {0, 1, 0}, {2, 2, 1}},
 };
 Tensor positions_of(const Window& w, const Tensor& x) {  // where max_pool finds its maxima
   Tensor out[2];
@@ -48,7 +68,8 @@ Tensor positions_of(const Window& w, const Tensor& x) {  // where max_pool finds
 }
 Row max_row() {
   Row row{"max_pool", {}};
-  for (const Window& w : kWindows) row.cases.push_back(of("max_pool", {distinct(w.x)}, w.attrs()));
+  for (const auto& windows : {kWindows, kSpaced})
+    for (const Window& w : windows) row.cases.push_back(of("max_pool", {distinct(w.x)}, w.attrs()));
   return row;
 }
 // Its helpers, with positions that a pooling of another tensor found.

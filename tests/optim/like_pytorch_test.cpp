@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
 #include "cairn/ops/functions.h"
@@ -34,6 +35,9 @@ std::map<std::string, Make> optimizers() {
       {"sgd_dampened",
        with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5, .weight_decay = 0.1})},
       {"sgd_nesterov", with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true})},
+      {"sgd_max",
+       with<SGD>(SgdOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1, .maximize = true})},
+      {"adamw_max", with<AdamW>(AdamWOptions{.lr = 0.1, .weight_decay = 0.1, .maximize = true})},
       {"adam", with<Adam>(AdamOptions{.lr = 0.1, .weight_decay = 0.1})},
       {"adam_amsgrad", with<Adam>(AdamOptions{.lr = 0.1, .betas = {0.5, 0.6}, .amsgrad = true})},
       {"adamw", with<AdamW>(AdamWOptions{.lr = 0.1, .betas = {0.8, 0.9}, .weight_decay = 0.2})},
@@ -105,6 +109,47 @@ TEST(Optimizer, LoadsCheckpointsWithOneCountForAll) {
   first.step(gradients), second.step(gradients);
   EXPECT_EQ(a.to_vector<float>(), c.to_vector<float>());
   EXPECT_EQ(b.to_vector<float>(), d.to_vector<float>());
+}
+
+TEST(LikePyTorch, Lbfgs) {
+  const Tensor x = load("lbfgs.x"), y = load("lbfgs.y");
+  for (const bool wolfe : {false, true})
+    for (const bool compiled : {false, true}) {
+      Tensor w = state(zeros({3}));
+      w.set_requires_grad();
+      LBFGS optimizer({w}, {.max_iter = 5, .history_size = 3, .strong_wolfe = wolfe});
+      const auto loss = [&] {
+        return binary_cross_entropy_with_logits(matmul(x, w), y) + sum(square(w)) * 0.05;
+      };
+      auto differentiated = compile([&] {
+        w.set_grad({});
+        const Tensor value = loss();
+        backward(value);
+        return value.detach();
+      });
+      const std::string name = wolfe ? "lbfgs_wolfe" : "lbfgs";
+      for (int64_t i = 0; i < 3; ++i) {
+        if (compiled) optimizer.step([&] { return differentiated(); });
+        else optimizer.step(loss);
+        expect_near(w, select(load(name + ".w"), 0, i), 1e-4,  // f32 losses tell no more
+                    name + " " + std::to_string(i));
+      }
+    }
+}
+TEST(Lbfgs, FindsTheMinimumOfRosenbrocksValley) {
+  Tensor w = state(tensor({-1.2, 1}));
+  w.set_requires_grad();
+  LBFGS optimizer({w}, {.max_iter = 100, .strong_wolfe = true});
+  optimizer.step([&] {
+    const Tensor a = select(w, 0, 0), b = select(w, 0, 1);
+    return square(b - square(a)) * 100.0 + square(1.0 - a);
+  });
+  expect_near(w, tensor({1, 1}), 1e-2, "minimum");
+}
+TEST(Lbfgs, SaysWhatItCannotUse) {
+  EXPECT_THROW(LBFGS({zeros({3})}), Error);
+  LBFGS optimizer({state(zeros({3}))});
+  EXPECT_THROW(optimizer.step([] { return zeros({}); }), Error);
 }
 
 TEST(Muon, WantsMatrices) { EXPECT_THROW(Muon({state(zeros({3}))}), Error); }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "cairn/backend/reference/kernels.h"
 
@@ -58,6 +59,19 @@ void scatter(const Call& c) {
   for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
   each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.set(place, src.get(i)); });
 }
+void scatter_reduce(const Call& c) {
+  const View x = c.in(0), src = c.in(2), y = c.out();
+  const std::string_view reduce = c.attrs().text("reduce");
+  std::vector<double> so_far(y.count());
+  for (int64_t i = 0; i < y.count(); ++i) so_far[i] = x.get(i);
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) {
+    double& to = so_far[place];
+    const double v = src.get(i);
+    if (reduce == "prod") to *= v;
+    else if (std::isnan(v) || (reduce == "amax" ? v > to : v < to)) to = v;
+  });
+  for (int64_t i = 0; i < y.count(); ++i) y.set(i, so_far[i]);
+}
 void check_index(const Call& c) {
   const View x = c.in(0), y = c.out();
   for (int64_t i = 0; i < y.count(); ++i) {
@@ -107,7 +121,7 @@ const Row kRows[] = {
     {"check_finite", check_finite},     {"embedding", embedding},
     {"embedding_grad", embedding_grad}, {"gather", gather},
     {"scatter_add", scatter_add},       {"scatter", scatter},
-    {"check_index", check_index}};
+    {"scatter_reduce", scatter_reduce}, {"check_index", check_index}};
 
 }  // namespace
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/backend/reference/kernels.h"
@@ -6,22 +7,30 @@ namespace cairn::reference {
 namespace {
 
 // Visits the input places of the window of each output: visit(output flat, input place) with
-// padded places left out; `start(output flat, places in the window, padding included)` first.
+// padded places left out; `start(output flat, places in the window, padding included)` first: what
+// a window of ceil_mode has beyond the padding is none.
 template <class S, class F>
 void each_window(const Call& c, const Shape& x, const Shape& y, S start, F visit) {
   const Ints &kernel = c.attrs().ints("kernel"), &stride = c.attrs().ints("stride"),
              &pads = c.attrs().ints("pads");
+  const Ints dense(kernel.size(), 1),
+      &dilation = c.attrs().has("dilation") ? c.attrs().ints("dilation") : dense;
   if (numel(y) == 0) return;
   Ints out(y.size(), 0);
   int64_t flat = 0;
   do {
-    start(flat, numel(kernel));
+    int64_t places = 1;
+    for (size_t d = 0; d < kernel.size(); ++d) {
+      const int64_t first = out[d + 2] * stride[d] - pads[d];
+      places *= std::min(first + kernel[d], x[d + 2] + pads[d]) - first;
+    }
+    start(flat, places);
     Ints k(kernel.size(), 0);
     do {
       Ints in = out;
       bool inside = true;
       for (size_t d = 0; d < kernel.size(); ++d) {
-        in[d + 2] = out[d + 2] * stride[d] - pads[d] + k[d];
+        in[d + 2] = out[d + 2] * stride[d] - pads[d] + k[d] * dilation[d];
         inside &= in[d + 2] >= 0 && in[d + 2] < x[d + 2];
       }
       if (inside) visit(flat, in);
@@ -74,6 +83,9 @@ std::vector<double> window_sizes(const Call& c, const Shape& x, const Shape& y) 
   each_window(
       c, x, y, [&](int64_t o, int64_t n) { all[o] = static_cast<double>(n); },
       [&](int64_t o, const Ints&) { inside[o] += 1; });
+  if (const int64_t divisor = c.attrs().integer_or("divisor", 0))
+    return std::vector<double>(all.size(), static_cast<double>(divisor));
+  for (double& n : inside) n = std::max(1.0, n);  // a window of padding alone
   return c.attrs().integer("count_padding") ? all : inside;
 }
 void avg_pool(const Call& c) {

@@ -74,6 +74,33 @@ void scan(const Call& c, F combine) {
   }
 }
 
+double log_of_sum(double a, double b) {
+  const double top = std::max(a, b);
+  if (std::isnan(a) || std::isnan(b)) return NAN;
+  return std::isinf(top) ? top : top + std::log1p(std::exp(-std::fabs(a - b)));
+}
+
+// Where the extreme so far lies: the last of equals, NaN before all.
+template <bool kLargest>
+void extreme_so_far(const Call& c) {
+  const View x = c.in(0), y = c.out();
+  if (x.count() == 0) return;
+  const int64_t axis = x.shape().empty() ? 0 : c.attrs().integer("axis"),
+                size = x.shape().empty() ? 1 : x.shape()[axis];
+  int64_t inner = 1;
+  for (int d = static_cast<int>(axis) + 1; d < x.shape().ssize(); ++d) inner *= x.shape()[d];
+  for (int64_t o = 0; o < x.count() / size; ++o) {
+    const int64_t base = o / inner * inner * size + o % inner;
+    int64_t at = 0;
+    for (int64_t k = 0; k < size; ++k) {
+      const double best = x.get(base + at * inner), value = x.get(base + k * inner);
+      if (std::isnan(value) || (!std::isnan(best) && (kLargest ? value >= best : value <= best)))
+        at = k;
+      y.set_integer(base + k * inner, at);
+    }
+  }
+}
+
 const Row kRows[] = {
     {"sum", [](const Call& c) { fold(c, 0, [](double a, double b) { return a + b; }); }},
     {"prod", [](const Call& c) { fold(c, 1, [](double a, double b) { return a * b; }); }},
@@ -91,6 +118,9 @@ const Row kRows[] = {
     {"argmin", arg<false>},
     {"cumsum", [](const Call& c) { scan(c, [](double a, double b) { return a + b; }); }},
     {"cumprod", [](const Call& c) { scan(c, [](double a, double b) { return a * b; }); }},
+    {"logcumsumexp", [](const Call& c) { scan(c, log_of_sum); }},
+    {"argcummax", extreme_so_far<true>},
+    {"argcummin", extreme_so_far<false>},
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
-// Ops along one axis: gather, scatter_add, check_index, argmax, argmin, cumsum, cumprod.
+// Ops along one axis: gather, scatter_add, scatter_reduce, check_index, argmax, argmin, and running
+// sums, products and extremes.
 #include <atomic>
 #include <cmath>
+#include <string_view>
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/loops/strided.h"
@@ -74,9 +76,9 @@ void gather(const OpCall& c, const Launch& args) {
   });
 }
 
-// Adds in the order of the index; threads share the first dimension where the axis is another.
-template <class T>
-void scatter_add(const OpCall& c, const Launch& args) {
+// Combines in the order of the index; threads share the first dimension where the axis is another.
+template <class T, class F>
+void scatter_with(const OpCall& c, const Launch& args, F combine) {
   const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis];
   T* y = static_cast<T*>(args.outputs[0]);
   std::copy_n(static_cast<const T*>(args.inputs[0]), numel(c.shape(0)), y);
@@ -97,7 +99,7 @@ void scatter_add(const OpCall& c, const Launch& args) {
       }
       const int64_t k = read_index(args.inputs[1], c.dtype(1), pi);
       if (k < 0 || k >= size) bad.meet(flat);
-      else y[py + k * to[axis]] += source[ps];
+      else combine(y[py + k * to[axis]], source[ps]);
     }
   };
   if (axis == 0) some(0, outer);
@@ -105,6 +107,19 @@ void scatter_add(const OpCall& c, const Launch& args) {
   bad.report(args.fault, [&](int64_t p) {
     return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1)));
   });
+}
+
+template <class T>
+void scatter_add(const OpCall& c, const Launch& args) {
+  scatter_with<T>(c, args, [](T& to, T v) { to += v; });
+}
+template <class T>
+void scatter_reduce(const OpCall& c, const Launch& args) {
+  const std::string_view reduce = c.attrs->text("reduce");  // NaN wins over every number
+  if (reduce == "prod") return scatter_with<T>(c, args, [](T& to, T v) { to *= v; });
+  if (reduce == "amax")
+    return scatter_with<T>(c, args, [](T& to, T v) { to = v > to || v != v ? v : to; });
+  scatter_with<T>(c, args, [](T& to, T v) { to = v < to || v != v ? v : to; });
 }
 
 void check_index(const OpCall& c, const Launch& args) {
@@ -175,6 +190,45 @@ void scan(const OpCall& c, const Launch& args) {
                });
 }
 
+// Calls line(first place, elements) for lines along the axis, the elements l.inner apart.
+template <class F>
+void each_line(const OpCall& c, F line) {
+  const Lines l(c.shape(), c.shape().empty() ? 0 : c.attrs->integer("axis"));
+  parallel_for(l.outer * l.inner, std::max<int64_t>(1, (16 << 10) / std::max<int64_t>(1, l.size)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t o = begin; o < end; ++o)
+                   line(o / l.inner * l.size * l.inner + o % l.inner, l);
+               });
+}
+template <class T>
+void log_scan(const OpCall& c, const Launch& args) {
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  T* y = static_cast<T*>(args.outputs[0]);
+  each_line(c, [&](int64_t first, const Lines& l) {
+    double total = -INFINITY;
+    for (int64_t k = 0; k < l.size; ++k) {
+      const double v = x[first + k * l.inner], top = std::max(total, v);
+      if (std::isnan(v) || std::isnan(total)) total = NAN;
+      else total = std::isinf(top) ? top : top + std::log1p(std::exp(-std::fabs(total - v)));
+      y[first + k * l.inner] = static_cast<T>(total);
+    }
+  });
+}
+template <class T>
+void extreme_so_far(const OpCall& c, const Launch& args) {
+  const bool largest = is_op(c, "argcummax");
+  const T* x = static_cast<const T*>(args.inputs[0]);
+  auto* y = static_cast<int64_t*>(args.outputs[0]);
+  each_line(c, [&](int64_t first, const Lines& l) {
+    int64_t at = 0;
+    for (int64_t k = 0; k < l.size; ++k) {
+      const T v = x[first + k * l.inner], best = x[first + at * l.inner];
+      if (v != v || (best == best && (largest ? v >= best : v <= best))) at = k;
+      y[first + k * l.inner] = at;
+    }
+  });
+}
+
 using Kernel = void (*)(const OpCall&, const Launch&);
 
 Kernel gather_of_size(size_t size) {
@@ -198,6 +252,14 @@ Kernel kernel_for(const OpCall& call) {
   if (is_op(call, "scatter_add"))
     return typed(scatter_add<float>, scatter_add<double>, scatter_add<int32_t>,
                  scatter_add<int64_t>);
+  if (is_op(call, "scatter_reduce"))
+    return typed(scatter_reduce<float>, scatter_reduce<double>, scatter_reduce<int32_t>,
+                 scatter_reduce<int64_t>);
+  if (is_op(call, "logcumsumexp"))
+    return typed(log_scan<float>, log_scan<double>, nullptr, nullptr);
+  if (is_op(call, "argcummax") || is_op(call, "argcummin"))
+    return typed(extreme_so_far<float>, extreme_so_far<double>, extreme_so_far<int32_t>,
+                 extreme_so_far<int64_t>);
   if (is_op(call, "check_index")) return check_index;
   if (is_op(call, "argmax") || is_op(call, "argmin"))
     return typed(arg_extreme<float>, arg_extreme<double>, arg_extreme<int32_t>,
@@ -209,7 +271,7 @@ Kernel kernel_for(const OpCall& call) {
 
 // Which inputs the kernels read through strides.
 bool strides(const OpCall& call, int input) {
-  if (is_op(call, "scatter_add")) return input != 0;
+  if (is_op(call, "scatter_add") || is_op(call, "scatter_reduce")) return input != 0;
   return is_op(call, "gather") || is_op(call, "check_index");
 }
 

@@ -34,7 +34,9 @@ PoolShape shape_of(const OpCall& call, Kind kind) {
     const int to = 3 - spatial + d;
     s.in[to] = large.shape[d + 2], s.out[to] = small.shape[d + 2];
     s.kernel[to] = kernel[d], s.stride[to] = stride[d], s.pad[to] = pads[d];
+    if (call.attrs->has("dilation")) s.dilation[to] = call.attrs->ints("dilation")[d];
   }
+  s.divisor = call.attrs->integer_or("divisor", 0);
   s.count_padding = call.attrs->integer_or("count_padding", 0);
   return s;
 }

@@ -14,13 +14,16 @@ HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The part of a window that lies inside the input, along one dimension.
+// The part of a window that lies inside the input, along one dimension; `padded`: and inside the
+// padding.
 struct Span {
-  int64_t begin, end;
+  int64_t begin, end, padded;
 };
 HWY_INLINE Span inside(const PoolShape& s, int d, int64_t out) {
-  const int64_t start = out * s.stride[d] - s.pad[d];
-  return {std::max<int64_t>(0, start), std::min(s.in[d], start + s.kernel[d])};
+  const int64_t start = out * s.stride[d] - s.pad[d], apart = s.dilation[d];
+  const int64_t first = start >= 0 ? start : start + (apart - 1 - start) / apart * apart;
+  const int64_t padded = std::min(start + s.kernel[d], s.in[d] + s.pad[d]) - start;
+  return {first, std::min(s.in[d], start + apart * (s.kernel[d] - 1) + 1), padded};
 }
 
 // Calls window(output place, spans) for every output of a plane.
@@ -38,18 +41,19 @@ HWY_INLINE void each_window(const PoolShape& s, F window) {
 // Calls visit(input place) for every place of a window.
 template <class F>
 HWY_INLINE void each_place(const PoolShape& s, Span depth, Span rows, Span columns, F visit) {
-  for (int64_t d = depth.begin; d < depth.end; ++d)
-    for (int64_t h = rows.begin; h < rows.end; ++h) {
+  for (int64_t d = depth.begin; d < depth.end; d += s.dilation[0])
+    for (int64_t h = rows.begin; h < rows.end; h += s.dilation[1]) {
       const int64_t row = (d * s.in[1] + h) * s.in[2];
-      for (int64_t w = columns.begin; w < columns.end; ++w) visit(row + w);
+      for (int64_t w = columns.begin; w < columns.end; w += s.dilation[2]) visit(row + w);
     }
 }
 
 HWY_INLINE float share(const PoolShape& s, Span depth, Span rows, Span columns) {
-  const int64_t count = s.count_padding ? s.kernel[0] * s.kernel[1] * s.kernel[2]
-                                        : (depth.end - depth.begin) * (rows.end - rows.begin) *
-                                              (columns.end - columns.begin);
-  return 1.0f / static_cast<float>(count);
+  const int64_t count = s.divisor > 0     ? s.divisor
+                        : s.count_padding ? depth.padded * rows.padded * columns.padded
+                                          : (depth.end - depth.begin) * (rows.end - rows.begin) *
+                                                (columns.end - columns.begin);
+  return 1.0f / static_cast<float>(std::max<int64_t>(1, count));
 }
 
 // The first of the largest; NaN wins.

@@ -12,7 +12,9 @@ struct PoolShape {
   int64_t last_lanes = 1;  // channels in an image's last block; the rest is padding
   int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1};
   int64_t kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, pad[3] = {0, 0, 0};
+  int64_t dilation[3] = {1, 1, 1};
   bool count_padding = false;  // avg_pool: the divisor counts padded places
+  int64_t divisor = 0;         // avg_pool: the divisor, where it is given
 
   int64_t in_places() const { return in[0] * in[1] * in[2]; }
   int64_t out_places() const { return out[0] * out[1] * out[2]; }

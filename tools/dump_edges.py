@@ -375,7 +375,7 @@ source = torch.tensor([[0.5, 0, 2], [-1, 0, 2], [3, 4, 0]])
 into = torch.tensor([[0.5, 2, -1], [1, 0, 1], [3, 1, 1], [0, 0, 2.0]])
 for reduce in ("prod", "amax", "amin"):
     for own in (True, False):
-        case(f"scatter_reduce_{reduce}_{int(own)}", lambda x, i, s: x.scatter_reduce(0, i, s, reduce, include_self=own), into if own else into + 0.25, places, source, second=False)
+        case(f"scatter_reduce_{reduce}_{int(own)}", lambda x, i, s: x.scatter_reduce(0, i, s, reduce, include_self=own), into if own else into + 0.25, places, source, second=reduce == "prod")
 case("unique_inverse", lambda x: torch.unique(x, return_inverse=True)[1], torch.tensor([[3, 1, 3], [-1, 1, 0]]))
 case("unique_counts", lambda x: torch.unique(x, return_counts=True)[1], torch.tensor([[3, 1, 3], [-1, 1, 0]]))
 case("local_response_norm", lambda x: F.local_response_norm(x, 3, 0.1, 0.75, 2), torch.randn(2, 5, 3))
@@ -384,6 +384,14 @@ case("bilinear", F.bilinear, torch.randn(3, 2), torch.randn(3, 4), torch.randn(5
 case("channel_shuffle", lambda x: F.channel_shuffle(x, 2), torch.randn(1, 6, 2))
 case("rms_norm_over", lambda x, w: F.rms_norm(x, (3, 4), w, 1e-5), cube, torch.rand(3, 4))
 case("instance_norm_running", lambda x, m, v, w, b: F.instance_norm(x, m, v, w, b, use_input_stats=False), cube, torch.randn(3), torch.rand(3) + 0.5, torch.rand(3), torch.randn(3), fixed=(1, 2))
+case("conv_transpose_wide_padding", lambda x, w: F.conv_transpose2d(x, w, None, (2, 1), 1, (3, 2), 1, (4, 3)), torch.randn(1, 2, 3, 4), torch.randn(2, 3, 2, 3))
+for p in (0.5, -1):
+    case(f"normalize_{p}", lambda x: F.normalize(x, p, 1), rows[21:22] + 0.5)
+number = torch.tensor(3.0)
+case("sum_of_a_number", lambda x: x.sum(0), number)
+case("var_of_a_number", lambda x: x.var(0, correction=0), number)
+case("amax_of_a_number", lambda x: x.amax(-1), number)
+case("prelu_of_a_number", F.prelu, -number, torch.tensor([0.25]))
 
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "ops", "data")
 path = os.path.join(sys.argv[1] if len(sys.argv) > 1 else folder, "edges.safetensors")

@@ -24,9 +24,9 @@ Tensor swiglu(In x, int64_t axis) {
   return silu(a) * b;
 }
 Tensor prelu(In x, const Tensor& weight) {
-  check(weight.defined() && weight.rank() == 1, "prelu: the weight must be [1] or [channels]{}",
-        where(x.loc));
-  Tensor w = weight;
+  check(weight.defined() && weight.rank() <= 1 && weight.numel() > 0,
+        "prelu: the weight must be [], [1] or [channels]{}", where(x.loc));
+  Tensor w = weight.numel() == 1 ? reshape(weight, {}) : weight;
   if (weight.numel() > 1) {
     check(x.t.rank() >= 2 && x.t.shape()[1] == weight.numel(), "prelu: {} weights for input {}{}",
           weight.numel(), to_string(x.t.shape()), where(x.loc));

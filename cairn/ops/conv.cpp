@@ -1,5 +1,7 @@
 #include "cairn/ops/conv.h"
 
+#include <algorithm>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
@@ -223,10 +225,12 @@ Tensor conv_transpose(In x, const Tensor& weight, const Tensor& bias,
              dilation = each("dilation", o.dilation, spatial, x.loc);
   const Ints pads = pairs(o.padding, spatial, x.loc),
              extra = each("output_padding", o.output_padding, spatial, x.loc);
-  Ints size;
+  Ints size, more;  // rows of zeros behind x: an output_padding of whole strides
   for (int d = 0; d < spatial; ++d) {
     check(extra[d] >= 0 && extra[d] < std::max(stride[d], dilation[d]),
-          "conv_transpose: output_padding {} must be below the stride{}", extra[d], where(x.loc));
+          "conv_transpose: output_padding {} must be below the stride or the dilation{}", extra[d],
+          where(x.loc));
+    more.insert(0, extra[d] / stride[d]), more.insert(0, 0);
     size.push_back((x.t.shape()[d + 2] - 1) * stride[d] - pads[2 * d] - pads[2 * d + 1] +
                    dilation[d] * (weight.shape()[d + 2] - 1) + extra[d] + 1);
     check(size[d] > 0, "conv_transpose: dimension {} of the output would be {}{}", d, size[d],
@@ -237,7 +241,9 @@ Tensor conv_transpose(In x, const Tensor& weight, const Tensor& bias,
                        {"dilation", dilation},
                        {"groups", o.groups},
                        {"spatial", size}};
-  return with_bias(apply(op_named("conv_grad_input"), {x.t, weight}, attrs, x.loc), bias, x.loc);
+  const bool whole = std::any_of(more.begin(), more.end(), [](int64_t n) { return n > 0; });
+  const Tensor longer = whole ? pad(x, more) : x.t;
+  return with_bias(apply(op_named("conv_grad_input"), {longer, weight}, attrs, x.loc), bias, x.loc);
 }
 
 }  // namespace cairn

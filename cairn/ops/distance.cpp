@@ -1,22 +1,14 @@
 #include "cairn/ops/distance.h"
 
-#include <cmath>
-
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/numeric.h"
 
 namespace cairn {
 namespace {
 
 Tensor norm_of(const In& x, double p, int64_t axis, bool keepdim) {
-  check(p >= 1, "norm: p is {}, wants 1 or more, or infinity{}", p, where(x.loc));
-  if (p == 2) return norm(x, {axis}, keepdim);
-  if (p == 1) return sum(abs(x), {axis}, keepdim);
-  if (std::isinf(p)) return amax(abs(x), {axis}, keepdim);
-  // As in norm(): at 0 the root has no slope, the norm's subgradient is 0.
-  const Tensor total = sum(pow(abs(x), p), {axis}, keepdim), zero = eq(total, 0);
-  return where(zero, full({}, 0, total.dtype()),
-               pow(where(zero, full({}, 1, total.dtype()), total), 1 / p));
+  return vector_norm(x, p, {axis}, keepdim);
 }
 
 }  // namespace

@@ -93,12 +93,17 @@ void vjp_scatter_reduce(VjpCall& c) {
         g * apply(op_named("scatter_reduce"), {full(x.shape(), 1, dtype), index, src}, c.attrs);
   if (!c.needs[2]) return;
   const Tensor none = eq(src, 0), factor = where(none, one, src);
-  const Tensor zeros_there =
-      gather(scatter_add(full(x.shape(), 0, dtype), axis, index, cast(none, dtype)), axis, index);
+  const auto met = [&](const Tensor& v) {  // the sum of what meets at each source's place
+    return gather(scatter_add(full(x.shape(), 0, dtype), axis, index, v), axis, index);
+  };
+  const Tensor zeros = met(cast(none, dtype)), zero_value = met(where(none, src, zero));
   const Tensor rest =
       gather(apply(op_named("scatter_reduce"), {x, index, factor}, c.attrs), axis, index);
-  const Tensor others = where(none, where(eq(zeros_there, 1), rest, zero),
-                              where(eq(zeros_there, 0), rest / factor, zero));
+  // The zeros' own values stay factors where one of them is left: worth 0, but not their slope.
+  const Tensor of_zero =
+      where(eq(zeros, 1), rest, where(eq(zeros, 2), rest * (zero_value - src), zero));
+  const Tensor of_number = where(eq(zeros, 0), one, where(eq(zeros, 1), zero_value, zero));
+  const Tensor others = where(none, of_zero, rest / factor * of_number);
   c.results[2] = gather(g, axis, index) * others;
 }
 

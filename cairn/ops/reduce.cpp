@@ -152,7 +152,9 @@ Ints normalized(const char* op, const In& in, const Ints& axes) {
   Ints result;
   if (axes.empty())
     for (int d = 0; d < x.rank(); ++d) result.push_back(d);
-  for (int64_t axis : axes) result.push_back(normalize_axis(op, axis, x.rank(), in.loc));
+  for (int64_t axis : axes)
+    if (x.rank() > 0 || axis < -1 || axis > 0)  // a number counts as one element in a row
+      result.push_back(normalize_axis(op, axis, x.rank(), in.loc));
   std::sort(result.begin(), result.end());
   for (size_t i = 1; i < result.size(); ++i)
     check(result[i] != result[i - 1], "{}: axis {} is given twice{}", op, result[i], where(in.loc));

@@ -145,6 +145,18 @@ std::vector<Row> resizing() {
 
 std::vector<Row> running() {
   std::vector<Row> rows = {
+      {"conv_transpose_wide_padding",
+       [](T in) {
+         return conv_transpose(
+             in[0], in[1], {},
+             {.stride = {2, 1}, .padding = {1}, .output_padding = {3, 2}, .dilation = {4, 3}});
+       }},
+      {"normalize_0.5", [](T in) { return normalize(in[0], 0.5, 1); }},
+      {"normalize_-1", [](T in) { return normalize(in[0], -1, 1); }},
+      {"sum_of_a_number", [](T in) { return sum(in[0], {0}); }},
+      {"var_of_a_number", [](T in) { return var(in[0], {0}, 0); }},
+      {"amax_of_a_number", [](T in) { return amax(in[0], {-1}); }},
+      {"prelu_of_a_number", [](T in) { return prelu(in[0], in[1]); }},
       {"logcumsumexp", [](T in) { return logcumsumexp(in[0], 1); }},
       {"logcumsumexp_numbers", [](T in) { return logcumsumexp(in[0], 1); }},
       {"cummax", [](T in) { return cummax(in[0], 1).values; }},

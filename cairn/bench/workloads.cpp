@@ -1,6 +1,7 @@
 #include "cairn/bench/workloads.h"
 
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/close_name.h"
 #include "cairn/compile/compile.h"
 #include "cairn/graph/cost.h"
 #include "cairn/models/models.h"
@@ -308,7 +309,7 @@ const Workload& workload_named(const std::string& name) {
     if (name == w.name) return w;
     names.emplace_back(w.name);
   }
-  const std::string near = nearest_name(name, names);
+  const std::string near = close_name(name, names);
   throw UsageError(fmt::format("bench: no workload '{}'{}", name,
                                near.empty() ? "" : "; did you mean '" + near + "'?"));
 }

@@ -1,12 +1,16 @@
 #include "cairn/cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
 
+#include "cairn/base/close_name.h"
 #include "cairn/base/invalid_option.h"
+#include "cairn/cli/synonyms.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::cli {
 namespace {
@@ -70,30 +74,73 @@ std::string path_of(const CLI::App* command) {
 }
 
 int say_wrong(const std::string& message, const CLI::App& command) {
-  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", message, path_of(&command));
+  fmt::print(stderr, "cairn: {}\nTry: {} --help\n", io::with_control_pictures(message),
+             path_of(&command));
   return kWrongUsage;
 }
 
-// What is wrong, with the nearest name that exists, and where the right ones are listed.
-int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
-  std::string message = error.what();
-  const CLI::App* command = deepest(app);
+// What there is no option for, and what may be meant.
+std::string said_of_unknown(const CLI::App& command, const std::vector<std::string>& unknown,
+                            const std::vector<std::string>& arguments) {
   std::vector<std::string> names;
-  collect_names(*command, names);
-  const std::vector<std::string> unknown = app.remaining(true);
-  if (!command->get_subcommands({}).empty() && !unknown.empty())
-    message = fmt::format("there is no '{}'", unknown.front());
-  for (const std::string& word : unknown) {
-    const std::string near = nearest_name(word.substr(0, word.find('=')), names);
-    if (near.empty()) continue;
-    message += fmt::format("; did you mean {}?", near);
-    break;
-  }
-  const std::string about = command->get_description();
+  collect_names(command, names);
+  const auto is_unknown = [&](const std::string& a) {
+    return std::find(unknown.begin(), unknown.end(), a) != unknown.end();
+  };
+  // The first of them that looks like an option; else the first.
+  const auto is_unknown_flag = [&](const std::string& a) {
+    return is_unknown(a) && a.starts_with('-');
+  };
+  auto it = std::find_if(arguments.begin(), arguments.end(), is_unknown_flag);
+  if (it == arguments.end()) it = std::find_if(arguments.begin(), arguments.end(), is_unknown);
+  const std::string word = it == arguments.end() ? unknown.front() : *it;
+  const std::string name = word.substr(0, word.find('='));
+  const bool flag = word.starts_with('-');
+  const bool takes_command = !command.get_subcommands({}).empty();
+  std::string message = flag            ? fmt::format("there is no option {}", name)
+                        : takes_command ? fmt::format("there is no '{}'", name)
+                                        : fmt::format("'{}' is one argument too many", name);
+  const std::string words = said_of_synonym(word, names);
+  const std::string near = flag || takes_command ? close_name(name, names) : "";
+  if (!words.empty()) message += "; " + words;
+  else if (!near.empty()) message += fmt::format("; did you mean {}?", near);
+  const std::string about = command.get_description();
   const size_t runs = about.find(kRunsOf);
-  if (!unknown.empty() && runs != about.npos)
+  if (words.empty() && runs != about.npos)
     message += "; it is no option of " + about.substr(runs + 2, about.size() - runs - 3);
-  return say_wrong(message, *command);
+  return message;
+}
+
+std::string before(const std::string& text, const std::string& mark) {
+  return text.substr(0, text.find(mark));
+}
+
+// What is wrong, in our own words, and where the right ones are listed.
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error,
+                const std::vector<std::string>& arguments) {
+  const CLI::App* command = deepest(app);
+  const std::vector<std::string> unknown = app.remaining(true);
+  const std::string said = error.what();
+  if (!unknown.empty()) return say_wrong(said_of_unknown(*command, unknown, arguments), *command);
+  const std::string name = error.get_name();
+  if (name == "RequiredError") {
+    std::vector<std::string> names;
+    for (const CLI::App* sub : command->get_subcommands({})) names.push_back(sub->get_name());
+    if (said.find("subcommand") != said.npos)
+      return say_wrong(fmt::format("say what: {}", fmt::join(names, ", ")), *command);
+    return say_wrong(fmt::format("{} is missing", before(said, " is required")), *command);
+  }
+  if (name == "ArgumentMismatch") {
+    const bool twice = said.find("At Most") != said.npos;
+    return say_wrong(fmt::format("{}: {}", before(said, ":"),
+                                 twice ? "is given more than once" : "a value is missing"),
+                     *command);
+  }
+  if (name == "ConversionError")
+    return say_wrong("a value is of another kind than its option takes: " +
+                         said.substr(said.find(':') == said.npos ? 0 : said.find(':') + 2),
+                     *command);
+  return say_wrong(said, *command);
 }
 
 std::string wrong_whole(const std::string& text, int64_t low, int64_t high) {
@@ -151,7 +198,10 @@ Option Option::between(double low, double high) const {
   return *this;
 }
 Option Option::one_of(const std::vector<std::string>& names) const {
-  option_->check(CLI::IsMember(names));
+  check_with(option_, [=](const std::string& text) {
+    const bool known = std::find(names.begin(), names.end(), text) != names.end();
+    return known ? std::string() : no_such_name(text, names);
+  });
   return *this;
 }
 Option Option::group(const std::string& heading) const {
@@ -266,7 +316,7 @@ int run_program(const std::vector<std::string>& arguments, const std::string& ab
   } catch (const CLI::CallForHelp& e) { return app.exit(e); } catch (const CLI::CallForAllHelp& e) {
     return app.exit(e);
   } catch (const CLI::CallForVersion& e) { return app.exit(e); } catch (const CLI::ParseError& e) {
-    return wrong_usage(app, e);
+    return wrong_usage(app, e, arguments);
   } catch (const InvalidOption& e) { return say_wrong(in_flags(e), *deepest(app)); }
   return action ? action() : kWrongUsage;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/io/utf8.h"
 #include "cairn/train/run_folder.h"
 
 namespace cairn::cli {
@@ -19,14 +20,19 @@ void add_info(const Command& app) {
       .required();
   command.flag("--json", *json, "Print one JSON object a line");
   command.runs([files, json] {
-    for (const std::string& file : *files) {
-      // Of a run: the weights that it keeps, which say what they are of.
-      const bool is_run = train::RunFolder::holds_run(file);
-      const io::FileInfo info =
-          io::inspect_file(is_run ? train::RunFolder::open(file, "").weights() : file);
-      fmt::print("{}\n", *json ? io::to_json(info) : io::to_text(info));
-    }
-    return 0;
+    int status = kDone;
+    for (const std::string& file : *files) try {
+        // Of a run: the weights that it keeps, which say what they are of.
+        const bool is_run = train::RunFolder::holds_run(file);
+        const io::FileInfo info =
+            io::inspect_file(is_run ? train::RunFolder::open(file, "").weights() : file);
+        fmt::print("{}\n",
+                   *json ? io::to_json(info) : io::with_control_pictures(io::to_text(info)));
+      } catch (const Error& e) {  // the others are described
+        fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
+        status = kFailed;
+      }
+    return status;
   });
 }
 

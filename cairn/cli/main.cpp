@@ -15,6 +15,7 @@
 #include "cairn/base/invalid_option.h"
 #include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
+#include "cairn/io/utf8.h"
 #include "cairn/train/signals.h"
 
 namespace cairn::cli {
@@ -73,31 +74,29 @@ int main(int argc, char** argv) {
   cli::forgive_standard_error();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
+  const auto say = [](const std::string& message) {
+    fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(message));
+  };
   try {
     return cli::run(argc, argv);
   } catch (const InvalidOption& e) {
-    fmt::print(stderr, "cairn: {}\n", cli::in_flags(e));
-    return cli::kWrongUsage;
+    return say(cli::in_flags(e)), cli::kWrongUsage;
   } catch (const UsageError& e) {
-    fmt::print(stderr, "cairn: {}\n", e.what());
-    return cli::kWrongUsage;
+    return say(e.what()), cli::kWrongUsage;
   } catch (const train::Stopped& e) {
-    fmt::print(stderr, "cairn: {}\n", e.what());
-    return e.signal ? 128 + e.signal : cli::kDone;
+    return say(e.what()), e.signal ? 128 + e.signal : cli::kDone;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "cairn: out of memory; use a smaller --batch or model\n");
+    say("out of memory; use a smaller --batch or model");
   } catch (const std::filesystem::filesystem_error& e) {
-    fmt::print(stderr, "cairn: {}\n", cli::in_words(e));
+    say(cli::in_words(e));
   } catch (const nlohmann::json::exception&) {
-    fmt::print(stderr,
-               "cairn: a file that it reads holds JSON of another form than is wanted: it is "
-               "damaged, or of another version\n");
+    say("a file that it reads holds JSON of another form than is wanted: it is damaged, or of "
+        "another version");
   } catch (const std::system_error& e) {
     const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
-    fmt::print(stderr, "cairn: {}{}\n", e.what(),
-               no_thread ? "; out of memory for another thread: use a smaller --threads, or raise "
-                           "the limit (ulimit -v, -u)"
-                         : "");
-  } catch (const std::exception& e) { fmt::print(stderr, "cairn: {}\n", e.what()); }
+    say(no_thread ? "no memory for another thread: use a smaller --threads, or raise the limit "
+                    "(ulimit -v, -u); out of memory"
+                  : e.code().message());
+  } catch (const std::exception& e) { say(e.what()); }
   return cli::kFailed;
 }

@@ -3,6 +3,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/utf8.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::cli {
@@ -34,7 +35,7 @@ int run(const tasks::Task& task, Chosen& chosen) {
   const train::Json result = task.train(*chosen.options);
   profile.write();
   if (chosen.json) fmt::print("{}\n", io::dump_json(result));
-  else fmt::print("{}\n", task.summary(result));
+  else fmt::print("{}\n", io::printable(task.summary(result)));
   return kDone;
 }
 

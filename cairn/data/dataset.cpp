@@ -7,9 +7,11 @@
 #include "cairn/base/invalid_option.h"
 #include "cairn/data/cifar.h"
 #include "cairn/data/digits.h"
+#include "cairn/data/files.h"
 #include "cairn/data/folder.h"
 #include "cairn/data/idx.h"
 #include "cairn/data/picture.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -26,8 +28,8 @@ constexpr const char* kAccepted =
 // What a folder holds, for the error: the first few names.
 std::string contents_of(const std::string& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
+  for (const fs::path& entry : entries_of(folder))
+    names.push_back(io::printable(entry.filename().string()));
   std::string text;
   for (size_t i = 0; i < names.size() && i < 5; ++i) text += (i ? ", " : "") + names[i];
   return text + (names.size() > 5 ? fmt::format(" and {} more", names.size() - 5) : "");
@@ -71,11 +73,14 @@ void MemoryImages::image(int64_t index, uint8_t* chw) const {
 namespace {
 
 ImageDatasetPtr open_as_it_is(const std::string& source, Split split, const OpenOptions& options) {
-  if (source == "digits" && !fs::exists(source)) return open_digits(split);
-  check(fs::exists(source), "no such data: '{}'; {}", source, kAccepted);
-  check(fs::is_directory(source), "'{}' is a file, data is a folder; {}", source, kAccepted);
-  check(!fs::is_empty(source), "the folder '{}' is empty; {}", source, kAccepted);
+  std::error_code ignored;
+  if (source == "digits" && !fs::exists(source, ignored)) return open_digits(split);
   if (has_idx_files(source)) return open_idx(source, split);
+  check(fs::exists(source, ignored),
+        "no such data: '{}'; if it lies elsewhere now, say where with --data; {}", source,
+        kAccepted);
+  check(is_folder(source), "'{}' is a file, data is a folder; {}", source, kAccepted);
+  check(!entries_of(source).empty(), "the folder '{}' is empty; {}", source, kAccepted);
   if (has_cifar_files(source)) return open_cifar(source, split);
   if (has_image_files(source)) return open_image_folder(source, split, options);
   fail("no image data is known in '{}' (it holds {}); {}", source, contents_of(source), kAccepted);

@@ -36,6 +36,8 @@ class ImageDataset {
   virtual void image(int64_t index, uint8_t* chw) const = 0;  // writes shape().size() bytes
   // All images at once, if they are in memory.
   virtual const uint8_t* pixels() const { return nullptr; }
+  // What its folder holds beside and is not read, for people; "": nothing.
+  virtual std::string left_out() const { return ""; }
 
  private:
   std::string name_;

@@ -6,8 +6,10 @@
 #include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/data/files.h"
 #include "cairn/data/picture.h"
 #include "cairn/io/image.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -20,73 +22,94 @@ constexpr size_t kMaxClasses = 100000;
 constexpr int kTestEvery = 10;
 constexpr size_t kLooks = 5, kMostLooks = 200;
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool has_image_ending(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".ppm" ||
-         ending == ".pgm";
-}
-
-std::vector<std::string> images_in(const fs::path& folder) {
-  std::vector<std::string> paths;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_regular_file() && !is_hidden(entry.path()) && has_image_ending(entry.path()))
-      paths.push_back(entry.path().string());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
-std::vector<std::string> folders_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && !is_hidden(entry.path()))
-      names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// root/test, or root/val and root/validation, which others use for it; "" when there is none.
-std::string split_folder(const std::string& root, Split split) {
-  if (split == Split::train) return fs::is_directory(root + "/train") ? root + "/train" : "";
-  for (const char* name : {"test", "val", "validation"})
-    if (fs::is_directory(root + "/" + name)) return root + "/" + name;
+// root/train, root/Test, root/valid, ... whatever its case; "" when there is none.
+std::string split_folder(const std::string& root, std::initializer_list<std::string> names) {
+  const auto entries = entries_of(root);
+  for (const std::string& name : names)
+    for (const fs::path& entry : entries)
+      if (entry.filename().string().size() == name.size() && ends_with(entry, name) &&
+          is_folder(entry))
+        return entry.string();
   return "";
+}
+std::string train_folder(const std::string& root) {
+  return split_folder(root, {"train", "training"});
+}
+std::string test_folder(const std::string& root) {
+  return split_folder(root, {"test", "testing", "val", "valid", "validation"});
 }
 
 struct Listing {
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  // as they can be printed
   std::vector<std::string> paths;
   std::vector<int> labels;
+  LeftOut left_out;
 };
+
+// The pictures that lie in a folder, told by their first bytes.
+void list_pictures(const fs::path& folder, int label, Listing& listing) {
+  for (const fs::path& entry : entries_of(folder)) {
+    if (is_folder(entry)) {
+      listing.left_out.add("folders below classes", entry);
+      continue;
+    }
+    const std::string why =
+        is_file(entry) ? io::why_no_image(entry.string()) : "links to nothing, or no files";
+    if (!why.empty()) {
+      listing.left_out.add(why, entry);
+      continue;
+    }
+    listing.paths.push_back(entry.string());
+    listing.labels.push_back(label);
+  }
+}
+
+std::vector<fs::path> folders_in(const std::string& folder) {
+  std::vector<fs::path> folders;
+  if (folder.empty()) return folders;
+  for (const fs::path& entry : entries_of(folder))
+    if (is_folder(entry)) folders.push_back(entry);
+  return folders;
+}
+
+std::vector<std::string> class_names(const std::vector<fs::path>& folders) {
+  std::vector<std::string> names;
+  for (const fs::path& f : folders) names.push_back(io::printable(f.filename().string()));
+  return names;
+}
 
 Listing list_images(const std::string& folder) {
   Listing listing;
-  listing.classes = folders_in(folder);
-  check(listing.classes.size() <= kMaxClasses,
-        "'{}' has {} folders; at most {} classes are possible", folder, listing.classes.size(),
-        kMaxClasses);
-  for (size_t label = 0; label < listing.classes.size(); ++label) {
-    const std::string class_folder = folder + "/" + listing.classes[label];
-    const auto images = images_in(class_folder);
-    check(!images.empty(), "the class folder '{}' has no PNG or JPEG images; add some or remove it",
-          class_folder);
-    listing.paths.insert(listing.paths.end(), images.begin(), images.end());
-    listing.labels.insert(listing.labels.end(), images.size(), static_cast<int>(label));
-  }
-  if (listing.classes.empty()) {
-    listing.paths = images_in(folder);
-    listing.labels.assign(listing.paths.size(), 0);
+  const auto folders = folders_in(folder);
+  check(folders.size() <= kMaxClasses, "'{}' has {} folders; at most {} classes are possible",
+        folder, folders.size(), kMaxClasses);
+  if (folders.empty()) {
+    list_pictures(folder, 0, listing);
     listing.classes = {"images"};
+    return listing;
   }
+  listing.classes = class_names(folders);
+  for (size_t label = 0; label < folders.size(); ++label) {
+    const size_t before = listing.paths.size();
+    Listing of_class;
+    list_pictures(folders[label], static_cast<int>(label), of_class);
+    const std::string left_out = of_class.left_out.in_words();
+    check(!of_class.paths.empty(),
+          "the class folder '{}' has no PNG or JPEG images{}; add some or remove it",
+          io::printable(folders[label].string()), left_out.empty() ? "" : " (" + left_out + ")");
+    listing.paths.insert(listing.paths.end(), of_class.paths.begin(), of_class.paths.end());
+    listing.labels.resize(before + of_class.paths.size(), static_cast<int>(label));
+    listing.left_out.add(of_class.left_out);
+  }
+  for (const fs::path& entry : entries_of(folder))
+    if (is_file(entry) && io::why_no_image(entry.string()).empty())
+      listing.left_out.add("beside the class folders", entry);
   return listing;
 }
 
 // Every tenth of each class is for testing, at least one where a class has two.
 Listing part_of(const Listing& all, Split split) {
-  Listing part{all.classes, {}, {}};
+  Listing part{all.classes, {}, {}, all.left_out};
   int place = 0;
   for (size_t i = 0; i < all.paths.size(); ++i) {
     const bool first = i == 0 || all.labels[i] != all.labels[i - 1];
@@ -101,9 +124,17 @@ Listing part_of(const Listing& all, Split split) {
   return part;
 }
 
+bool has_only_tests(const std::string& root) {
+  return folders_in(root).size() == 1 && train_folder(root).empty() && !test_folder(root).empty();
+}
+
 Listing listing_for(const std::string& root, Split split) {
-  const std::string train = split_folder(root, Split::train),
-                    test = split_folder(root, Split::test);
+  std::string train = train_folder(root);
+  const std::string test = test_folder(root);
+  // Beside cars and planes it is a class.
+  if (test.empty() && folders_in(root).size() > 1 && folders_in(train).empty()) train.clear();
+  if (has_only_tests(root) && split == Split::test) return list_images(test);
+  check(!has_only_tests(root), "'{}' has '{}' but no folder 'train'; add it", root, test);
   if (train.empty()) return part_of(list_images(root), split);
   check(!test.empty(),
         "'{}' has a folder 'train' but neither 'test' nor 'val'; add one, or put the class "
@@ -111,7 +142,7 @@ Listing listing_for(const std::string& root, Split split) {
         root, root);
   Listing wanted = list_images(split == Split::train ? train : test);
   if (split == Split::test) {
-    const auto trained = folders_in(train);
+    const auto trained = class_names(folders_in(train));
     check(trained.empty() || trained == wanted.classes,
           "'{}' and '{}' do not hold the same class folders", train, test);
   }
@@ -122,6 +153,7 @@ class FolderImages : public ImageDataset {
  public:
   FolderImages(const std::string& root, ImageShape shape, Listing listing)
       : ImageDataset(root, shape, listing.classes),
+        left_out_(listing.left_out.in_words()),
         paths_(std::move(listing.paths)),
         labels_(std::move(listing.labels)) {
     const int64_t bytes = size() * shape.size();
@@ -132,6 +164,7 @@ class FolderImages : public ImageDataset {
 
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int label(int64_t index) const override { return labels_[index]; }
+  std::string left_out() const override { return left_out_; }
 
   void image(int64_t index, uint8_t* chw) const override {
     const auto bytes = static_cast<size_t>(shape().size());
@@ -155,6 +188,7 @@ class FolderImages : public ImageDataset {
     planes_of(fit_picture(io::read_image(paths_[index]), shape()), chw);
   }
 
+  std::string left_out_;
   std::vector<std::string> paths_;
   std::vector<int> labels_;
   std::unique_ptr<uint8_t[]> cache_;
@@ -185,15 +219,21 @@ ImageShape shape_for(const Listing& listing, int image_size) {
 
 }  // namespace
 
-bool is_image_file(const std::string& path) { return has_image_ending(path) && !is_hidden(path); }
+bool is_image_file(const std::string& path) {
+  return !is_clutter(path) && is_file(path) && io::why_no_image(path).empty();
+}
 
 bool has_image_files(const std::string& folder) {
-  std::string root = split_folder(folder, Split::train);
+  const auto holds_one = [](const fs::path& place) {
+    const auto entries = entries_of(place);
+    return std::any_of(entries.begin(), entries.end(),
+                       [](const fs::path& e) { return is_image_file(e.string()); });
+  };
+  std::string root = train_folder(folder);
+  if (has_only_tests(folder)) root = test_folder(folder);
   if (root.empty()) root = folder;
-  if (!images_in(root).empty()) return true;
-  for (const std::string& name : folders_in(root))
-    if (!images_in(root + "/" + name).empty()) return true;
-  return false;
+  const auto folders = folders_in(root);
+  return holds_one(root) || std::any_of(folders.begin(), folders.end(), holds_one);
 }
 
 ImageDatasetPtr open_image_folder(const std::string& folder, Split split,
@@ -201,13 +241,15 @@ ImageDatasetPtr open_image_folder(const std::string& folder, Split split,
   check(options.image_size >= 0 && options.image_size <= kLargestSide,
         "image size {}: 1 to {} are possible", options.image_size, kLargestSide);
   Listing listing = listing_for(folder, split);
-  check(!listing.paths.empty(), "'{}' has no images for the {} split; add more images", folder,
-        name_of(split));
+  const std::string left_out = listing.left_out.in_words();
+  check(!listing.paths.empty(), "'{}' has no images for the {} split{}; add more images", folder,
+        name_of(split), left_out.empty() ? "" : " (" + left_out + ")");
   // Both splits take their shape from the training images.
-  const ImageShape shape =
-      options.shape ? *options.shape
-                    : shape_for(split == Split::train ? listing : listing_for(folder, Split::train),
-                                options.image_size);
+  const ImageShape shape = options.shape ? *options.shape
+                                         : shape_for(split == Split::train || has_only_tests(folder)
+                                                         ? listing
+                                                         : listing_for(folder, Split::train),
+                                                     options.image_size);
   return std::make_shared<FolderImages>(folder, shape, std::move(listing));
 }
 

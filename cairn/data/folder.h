@@ -1,13 +1,16 @@
 // A folder of images for each class: photos/cat/1.jpg, photos/dog/2.png, ...; with or without a
-// level of train/ and test/ above. Without it every tenth image of a class, by name, is for
-// testing. Images that lie in one folder without classes are one class, "images" (for generation).
+// level of train/ (training/) and test/ (testing/, val/, valid/, validation/) above, in any case.
+// What can be read is told by its first bytes, whatever it is called; what is not is counted with
+// the reason (ImageDataset::left_out); hidden files and what systems leave are no data. Without it
+// every tenth image of a class, by name, is for testing. Images that lie in one folder without
+// classes are one class, "images" (for generation).
 #pragma once
 #include "cairn/data/dataset.h"
 
 namespace cairn::data {
 
 bool has_image_files(const std::string& folder);
-bool is_image_file(const std::string& path);  // by its ending: .png, .jpg, .jpeg, .ppm, .pgm
+bool is_image_file(const std::string& path);  // by its first bytes; false for hidden files
 
 // Images are decoded when they are first asked for, fitted to the shape (picture.h) and kept while
 // they take less than 1 GB together. The shape: as asked for; else square of image_size; else what

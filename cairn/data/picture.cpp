@@ -13,6 +13,7 @@ class Fitted : public ImageDataset {
       : ImageDataset(set->name(), shape, set->classes()), set_(std::move(set)) {}
   int64_t size() const override { return set_->size(); }
   int label(int64_t index) const override { return set_->label(index); }
+  std::string left_out() const override { return set_->left_out(); }
   void image(int64_t index, uint8_t* chw) const override {
     planes_of(fit_picture(picture_of(*set_, index), shape()), chw);
   }
@@ -32,6 +33,7 @@ class Chosen : public ImageDataset {
   }
   int64_t size() const override { return static_cast<int64_t>(places_.size()); }
   int label(int64_t index) const override { return set_->label(places_[index]); }
+  std::string left_out() const override { return set_->left_out(); }
   void image(int64_t index, uint8_t* chw) const override { set_->image(places_[index], chw); }
 
  private:
@@ -47,6 +49,7 @@ class Renumbered : public ImageDataset {
         numbers_(std::move(numbers)) {}
   int64_t size() const override { return set_->size(); }
   int label(int64_t index) const override { return numbers_[set_->label(index)]; }
+  std::string left_out() const override { return set_->left_out(); }
   void image(int64_t index, uint8_t* chw) const override { set_->image(index, chw); }
   const uint8_t* pixels() const override { return set_->pixels(); }
 
@@ -55,10 +58,19 @@ class Renumbered : public ImageDataset {
   std::vector<int> numbers_;
 };
 
+// 0, 1, 2, ...: a set that names no classes.
 bool are_numbers(const std::vector<std::string>& classes) {
   for (size_t i = 0; i < classes.size(); ++i)
     if (classes[i] != std::to_string(i)) return false;
   return true;
+}
+
+// "7" -> 7; -1: no number.
+int number_of(const std::string& name) {
+  const bool digits =
+      !name.empty() && name.size() <= 3 &&
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? std::stoi(name) : -1;
 }
 
 }  // namespace
@@ -106,16 +118,19 @@ ImageDatasetPtr with_classes(ImageDatasetPtr set, const std::vector<std::string>
   const auto& own = set->classes();
   if (own == classes) return set;
   std::vector<int> numbers;
-  if ((are_numbers(own) || are_numbers(classes)) && own.size() <= classes.size()) {
-    for (size_t i = 0; i < own.size(); ++i) numbers.push_back(static_cast<int>(i));
-  } else {
-    for (const std::string& name : own) {
-      const auto it = std::find(classes.begin(), classes.end(), name);
-      check(it != classes.end(),
-            "'{}': its {} classes are not those of the training ({}): it has '{}'", set->name(),
-            own.size(), classes.size(), name);
-      numbers.push_back(static_cast<int>(it - classes.begin()));
-    }
+  // Where one side has only numbers, they count the other's classes.
+  const bool by_number = std::all_of(own.begin(), own.end(), [&](const std::string& name) {
+    return number_of(name) >= 0 && number_of(name) < static_cast<int>(classes.size());
+  });
+  for (size_t i = 0; i < own.size(); ++i) {
+    const auto it = std::find(classes.begin(), classes.end(), own[i]);
+    if (it != classes.end()) numbers.push_back(static_cast<int>(it - classes.begin()));
+    else if (by_number && number_of(classes[0]) < 0) numbers.push_back(number_of(own[i]));
+    else if (are_numbers(classes) && own.size() <= classes.size())
+      numbers.push_back(static_cast<int>(i));
+    else
+      fail("'{}': its {} classes are not those of the training ({}): it has '{}'", set->name(),
+           own.size(), classes.size(), own[i]);
   }
   return std::make_shared<Renumbered>(std::move(set), classes, std::move(numbers));
 }

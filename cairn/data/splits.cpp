@@ -1,5 +1,7 @@
 #include "cairn/data/splits.h"
 
+#include <algorithm>
+
 #include "cairn/base/error.h"
 #include "cairn/data/order.h"
 #include "cairn/data/picture.h"
@@ -18,6 +20,19 @@ void check_alike(const std::string& source, const ImageDataset& train, const Ima
         source, train.classes()[0]);
 }
 
+// Classes that the run learns, and of which the data know nothing any more.
+void check_none_is_gone(const std::string& source, const std::vector<std::string>& own,
+                        const std::vector<std::string>& classes) {
+  const bool named = std::any_of(own.begin(), own.end(), [](const std::string& name) {
+    return !std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  });
+  for (const std::string& name : classes)
+    check(!named || std::find(own.begin(), own.end(), name) != own.end(),
+          "'{}' has no pictures of '{}' any more, which the run learns; put them back, or begin a "
+          "new run",
+          source, name);
+}
+
 }  // namespace
 
 ImageSplits open_image_splits(const std::string& source, const OpenOptions& how,
@@ -26,8 +41,10 @@ ImageSplits open_image_splits(const std::string& source, const OpenOptions& how,
   ImageSplits s{open_image_dataset(source, Split::train, how), nullptr,
                 open_image_dataset(source, Split::test, how)};
   check_alike(source, *s.train, *s.test);
+  const auto own = s.train->classes();
   if (!classes.empty())
     s.train = with_classes(s.train, classes), s.test = with_classes(s.test, classes);
+  check_none_is_gone(source, own, classes);
   if (held_back <= 0) return s;
   const TwoParts parts = split_off(s.train->size(), held_back, seed);
   s.held_back = chosen(s.train, parts.second);
@@ -36,10 +53,13 @@ ImageSplits open_image_splits(const std::string& source, const OpenOptions& how,
 }
 
 std::string in_words(const std::string& source, const ImageSplits& s) {
-  return fmt::format("{}: {} pictures to learn from{}, {} to test, {}, {} classes", source,
+  std::string left_out = s.train->left_out();
+  if (left_out.empty()) left_out = s.test->left_out();
+  return fmt::format("{}: {} pictures to learn from{}, {} to test, {}, {} classes{}", source,
                      s.train->size(),
                      s.held_back ? fmt::format(", {} held back", s.held_back->size()) : "",
-                     s.test->size(), to_string(s.train->shape()), s.train->classes().size());
+                     s.test->size(), to_string(s.train->shape()), s.train->classes().size(),
+                     left_out.empty() ? "" : "; " + left_out);
 }
 
 }  // namespace cairn::data

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "cairn/base/close_name.h"
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
 #include "cairn/io/file.h"
@@ -65,7 +66,7 @@ size_t column_of(const Table& table, const std::string& name) {
   const auto& names = table.cells.names;
   const auto it = std::find(names.begin(), names.end(), name);
   if (it != names.end()) return static_cast<size_t>(it - names.begin());
-  const std::string near = nearest_name(name, names);
+  const std::string near = close_name(name, names);
   fail("'{}' has no column '{}'{}", table.source, name,
        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }

@@ -5,6 +5,7 @@
 
 #include "cairn/base/invalid_option.h"
 #include "cairn/data/embedded_text.h"
+#include "cairn/data/files.h"
 #include "cairn/io/gzip.h"
 
 namespace cairn::data {
@@ -14,21 +15,33 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kTextLimit = uint64_t{2} << 30;
 
-std::string read_text_files(const std::string& folder) {
-  std::vector<std::string> paths;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && (name.ends_with(".txt") || name.ends_with(".txt.gz")))
-      paths.push_back(entry.path().string());
-  }
-  check(!paths.empty(),
-        "the folder '{}' has no .txt files (or .txt.gz); name a file or put text there", folder);
-  std::sort(paths.begin(), paths.end());
+bool is_text(const fs::path& path) {
+  return is_file(path) && (ends_with(path, ".txt") || ends_with(path, ".txt.gz"));
+}
+
+// Without the mark (U+FEFF) that some editors put before a text: it is no letter of it.
+std::string text_in(const std::string& path, uint64_t limit) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  const io::ByteVector bytes = io::read_maybe_gzip(path, limit);
+  std::string_view text = io::text_of(bytes);
+  for (const char* utf16 : {"\xff\xfe", "\xfe\xff"})
+    check(!text.starts_with(utf16), "'{}' is UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)",
+          path);
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return std::string(text);
+}
+
+std::string text_of_folder(const std::string& folder) {
   std::string text;
-  for (const std::string& path : paths) {
-    text += io::text_of(io::read_maybe_gzip(path, kTextLimit - text.size()));
+  int files = 0;
+  for (const fs::path& path : entries_of(folder)) {
+    if (!is_text(path)) continue;
+    text += text_in(path.string(), kTextLimit - text.size());
     if (!text.empty() && text.back() != '\n') text += '\n';
+    ++files;
   }
+  check(files > 0, "the folder '{}' has no .txt files (or .txt.gz); name a file or put text there",
+        folder);
   return text;
 }
 
@@ -36,11 +49,20 @@ std::string read_text_files(const std::string& folder) {
 
 std::string read_text(const std::string& source) {
   if (source.empty()) return std::string(embedded_text());
-  const std::string text = fs::is_directory(source)
-                               ? read_text_files(source)
-                               : std::string(io::text_of(io::read_maybe_gzip(source, kTextLimit)));
+  std::error_code ignored;
+  check(fs::exists(source, ignored),
+        "no such file: '{}'; if it lies elsewhere now, say where with --data", source);
+  std::string text = is_folder(source) ? text_of_folder(source) : text_in(source, kTextLimit);
   check(!text.empty(), "'{}' is empty; a language model needs text", source);
   return text;
+}
+
+std::string left_out_of_text(const std::string& source) {
+  LeftOut others;
+  if (!source.empty() && is_folder(source))
+    for (const fs::path& path : entries_of(source))
+      if (!is_text(path)) others.add(is_folder(path) ? "folders" : "no .txt files", path);
+  return others.in_words();
 }
 
 TextTokens tokenize_text(const std::string& text, const std::string& name,

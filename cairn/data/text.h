@@ -11,7 +11,10 @@ namespace cairn::data {
 
 // A file (also .gz), all .txt files of a folder in the order of their names, or with "" the text
 // that comes with the program. Throws Error when there is none, or it is empty.
+// Hidden files are none, a byte order mark is no letter.
 std::string read_text(const std::string& source);
+// What a folder holds beside, for people; "": nothing.
+std::string left_out_of_text(const std::string& source);
 
 struct TextTokens {
   std::shared_ptr<const text::Tokenizer> tokenizer;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <cstring>
 
 #include "cairn/base/error.h"
@@ -112,6 +113,23 @@ Normalization measure_normalization(const ImageDataset& dataset, int64_t sample)
                                                : 1.0f);
   }
   return result;
+}
+
+float brightness_of(const uint8_t* chw, const ImageShape& shape) {
+  const int64_t sum = std::accumulate(chw, chw + shape.size(), int64_t{0});
+  return static_cast<float>(sum) / (255 * static_cast<float>(shape.size()));
+}
+
+Brightness measure_brightness(const ImageDataset& dataset, int64_t sample) {
+  const int64_t count = std::min(dataset.size(), sample);
+  Brightness seen{1, 0};
+  std::vector<uint8_t> image(static_cast<size_t>(dataset.shape().size()));
+  for (int64_t i = 0; i < count; ++i) {
+    dataset.image(i * dataset.size() / count, image.data());
+    const float mean = brightness_of(image.data(), dataset.shape());
+    seen = {std::min(seen.darkest, mean), std::max(seen.brightest, mean)};
+  }
+  return seen;
 }
 
 void normalize_image(const uint8_t* chw, const ImageShape& shape,

@@ -18,6 +18,13 @@ struct Normalization {
 // spread. A constant channel gets deviation 1.
 Normalization measure_normalization(const ImageDataset& dataset, int64_t sample = 2048);
 
+// The mean of a picture's values, scaled to 0..1; and from where to where those of a sample lie.
+float brightness_of(const uint8_t* chw, const ImageShape& shape);
+struct Brightness {
+  float darkest, brightest;
+};
+Brightness measure_brightness(const ImageDataset& dataset, int64_t sample = 2048);
+
 // The random changes; all off by default.
 struct Augment {
   int crop_padding = 0;      // pixels of black added around, then a random crop of the old size

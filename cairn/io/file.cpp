@@ -197,6 +197,20 @@ std::string read_text_file(const std::string& path, uint64_t limit) {
   return read_whole<std::string>(path, limit);
 }
 
+size_t read_beginning(const std::string& path, std::span<uint8_t> head) {
+  struct stat status {};
+  const Descriptor fd(open_for_reading(path, status));
+  size_t used = 0;
+  while (used < head.size()) {
+    const ssize_t got = ::read(fd, head.data() + used, head.size() - used);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("cannot read '{}': {}", path, reason());
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+  }
+  return used;
+}
+
 MappedFile::MappedFile(const std::string& path) {
   struct stat status {};
   Descriptor fd(open_for_reading(path, status));

@@ -15,6 +15,10 @@ inline constexpr uint64_t kDefaultReadLimit = uint64_t{1} << 30;
 ByteVector read_file(const std::string& path, uint64_t limit = kDefaultReadLimit);
 std::string read_text_file(const std::string& path, uint64_t limit = kDefaultReadLimit);
 
+// As many of its first bytes as there are and fit; returns how many. Throws Error when it cannot be
+// opened.
+size_t read_beginning(const std::string& path, std::span<uint8_t> head);
+
 // A regular file mapped for reading. Moves; the view stays valid while it lives.
 class MappedFile {
  public:

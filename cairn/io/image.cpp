@@ -1,6 +1,7 @@
 #include "cairn/io/image.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -11,6 +12,13 @@ namespace {
 
 bool starts_with(Bytes bytes, std::string_view magic) {
   return text_of(bytes).substr(0, magic.size()) == magic;
+}
+
+constexpr std::string_view kJpeg = "\xff\xd8\xff", kPng = "\x89PNG\r\n\x1a\n";
+
+bool is_pnm(Bytes bytes) {
+  return (starts_with(bytes, "P5") || starts_with(bytes, "P6")) &&
+         (bytes.size() < 3 || std::isspace(bytes[2]) || bytes[2] == '#');
 }
 
 // What another format's first bytes are called, "" for unknown ones.
@@ -108,12 +116,25 @@ Image::Image(int width, int height, int channels, uint8_t fill)
 
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits) {
   check(!bytes.empty(), "'{}' is empty; an image (JPEG, PNG, PPM, PGM) is wanted", name);
-  if (starts_with(bytes, "\xff\xd8\xff")) return decode_jpeg(bytes, name, limits);
-  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return decode_png(bytes, name, limits);
-  if (starts_with(bytes, "P5") || starts_with(bytes, "P6")) return decode_pnm(bytes, name, limits);
+  if (starts_with(bytes, kJpeg)) return decode_jpeg(bytes, name, limits);
+  if (starts_with(bytes, kPng)) return decode_png(bytes, name, limits);
+  if (is_pnm(bytes)) return decode_pnm(bytes, name, limits);
   const std::string_view other = other_format(bytes);
   fail("'{}' is {}, no image that is read here (JPEG, PNG, binary PPM or PGM); convert it first",
        name, other.empty() ? "of an unknown format" : fmt::format("{} by its first bytes", other));
+}
+
+std::string why_no_image(const std::string& path) {
+  std::array<uint8_t, 64> head{};
+  size_t size = 0;
+  try {
+    size = read_beginning(path, head);
+  } catch (const Error&) { return "that cannot be opened"; }
+  const Bytes bytes(head.data(), size);
+  if (bytes.empty()) return "empty";
+  if (starts_with(bytes, kJpeg) || starts_with(bytes, kPng) || is_pnm(bytes)) return "";
+  const std::string_view other = other_format(bytes);
+  return other.empty() ? "no pictures" : std::string(other);
 }
 
 Image read_image(const std::string& path, ImageLimits limits) {

@@ -30,6 +30,10 @@ struct ImageLimits {
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits = {});
 Image read_image(const std::string& path, ImageLimits limits = {});
 
+// Why a file is no image that is read here, told by its first bytes: "WebP", "empty", "no
+// pictures", "cannot be opened: Permission denied"; "": it is one, unless it is damaged.
+std::string why_no_image(const std::string& path);
+
 ByteVector encode_png(const Image& image);
 void write_png(const std::string& path, const Image& image);  // atomically
 

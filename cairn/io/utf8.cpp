@@ -124,7 +124,8 @@ std::string with_control_pictures(std::string_view text) {
   return rewritten(text, [](std::string& out, char32_t point) {
     if (point == 0x7F) append_utf8(out, 0x2421);
     else if (point >= 0x80 && is_control(point)) append_utf8(out, 0xFFFD);
-    else if (is_control(point) && point != '\n' && point != '\t') append_utf8(out, 0x2400 + point);
+    else if (is_control(point) && point != '\n' && point != '\t' && point != '\r')
+      append_utf8(out, 0x2400 + point);
     else append_utf8(out, point);
   });
 }

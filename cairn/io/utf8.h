@@ -23,7 +23,7 @@ size_t complete_utf8_prefix(std::string_view text);
 std::string valid_utf8(std::string_view text);
 // The same for a terminal or a page: control characters as \n, \t or \xHH, too.
 std::string printable(std::string_view text);
-// Many lines for a terminal or a page: control characters but tabs and line breaks as their
+// Many lines for a terminal or a page: control characters but tabs and line ends as their
 // pictures (U+2400 ...).
 std::string with_control_pictures(std::string_view text);
 

@@ -3,28 +3,43 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cairn/data/files.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::tasks {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> files_of(const std::vector<std::string>& given, const FileKind& kind) {
-  std::vector<std::string> files;
+struct Files {
+  std::vector<std::string> paths;
+  data::LeftOut left_out;
+};
+
+// Of a folder all files of the kind below it, in the order of their names.
+void add_below(const fs::path& folder, const FileKind& kind, Files& files) {
+  for (const fs::path& entry : data::entries_of(folder)) {
+    if (fs::is_symlink(entry) && data::is_folder(entry))
+      files.left_out.add("links to folders", entry);
+    else if (data::is_folder(entry)) add_below(entry, kind, files);
+    else if (kind.is_one(entry.string())) files.paths.push_back(entry.string());
+    else files.left_out.add(fmt::format("no {}", kind.plural), entry);
+  }
+}
+
+Files files_of(const std::vector<std::string>& given, const FileKind& kind) {
+  Files files;
   for (const std::string& path : given) {
-    if (!fs::is_directory(path)) {
-      files.push_back(path);
+    if (!data::is_folder(path)) {
+      files.paths.push_back(path);
       continue;
     }
-    const size_t before = files.size();
-    for (const auto& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file() && kind.is_one(entry.path().string()))
-        files.push_back(entry.path().string());
-    std::sort(files.begin() + static_cast<int64_t>(before), files.end());
-    check(files.size() > before, "'{}' holds no {}", path, kind.plural);
+    const size_t before = files.paths.size();
+    add_below(path, kind, files);
+    check(files.paths.size() > before, "'{}' holds no {}", path, kind.plural);
   }
   return files;
 }
@@ -33,25 +48,34 @@ std::vector<std::string> files_of(const std::vector<std::string>& given, const F
 
 int say_of_files(const FileOptions& o, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say) {
-  const auto files = files_of(o.files, kind);
+  if (!o.csv->empty()) io::check_writable(o.csv);
+  const auto [files, left_out] = files_of(o.files, kind);
   io::Csv table{{"file"}, {}};
   table.names.insert(table.names.end(), kind.columns.begin(), kind.columns.end());
+  int64_t warned = 0;
   for (const std::string& file : files) {
     try {
       Said said = say(file);
       Json line = {{"file", file}};
       line.update(said.json);
+      if (!said.warning.empty()) line["warning"] = said.warning;
       if (o.json) fmt::print("{}\n", io::dump_json(line));
-      else fmt::print("{}:{}\n", file, said.words);
-      said.cells.insert(said.cells.begin(), file);
+      else fmt::print("{}:{}\n", io::printable(file), said.words);
+      said.cells.insert(said.cells.begin(), io::valid_utf8(file));
       table.rows.push_back(std::move(said.cells));
-    } catch (const Error& e) { fmt::print(stderr, "cairn: {}\n", e.what()); }
+      if (!said.warning.empty() && warned++ == 0)
+        fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
+    } catch (const Error& e) {
+      fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
+    }
   }
   const size_t failed = files.size() - table.rows.size();
   if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));
   if (files.size() > 1)
     fmt::print(stderr, "{} {} named{}\n", table.rows.size(), kind.plural,
                failed ? fmt::format(", {} could not be read", failed) : "");
+  if (warned > 1) fmt::print(stderr, "{} more are like the first that was warned of\n", warned - 1);
+  if (!left_out.empty()) fmt::print(stderr, "{}\n", left_out.in_words());
   return failed ? 1 : 0;
 }
 

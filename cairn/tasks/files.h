@@ -18,6 +18,7 @@ struct Said {
   std::string words;               // printed behind "FILE:"
   Json json;                       // an object; "file" is put before it
   std::vector<std::string> cells;  // of the table's row, behind "file"
+  std::string warning = "";        // the first one is shown, the others are counted
 };
 struct FileKind {
   const char* plural;                       // "pictures"

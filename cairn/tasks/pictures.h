@@ -11,7 +11,8 @@ struct PictureOptions : Run {
   train::Option<std::string> data{
       this, "data", "digits",
       "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder of images "
-      "a class; 'digits' draws its own"};
+      "a class; 'digits' draws its own",
+      train::Use::changeable};
   train::Option<int64_t> image_size{this, "image_size", train::Open{"as most of them, at most 96"},
                                     train::whole(1, 1024),
                                     "Class folders: square pictures of this side"};

@@ -1,10 +1,15 @@
 #include "cairn/train/options.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <type_traits>
+
+#include "cairn/base/close_name.h"
+#include "cairn/io/json.h"
 
 namespace cairn::train {
 namespace {
@@ -69,7 +74,7 @@ T text_to(const std::string& text, const Range& r) {
       throw std::invalid_argument(fmt::format("'{}' is neither true nor false", text));
     return text == "true";
   } else if constexpr (std::is_same_v<T, Json>) {
-    return Json::parse(text);
+    return io::parse_json(text, "it");
   } else {
     return T(text);
   }
@@ -79,7 +84,7 @@ T text_to(const std::string& text, const Range& r) {
 template <class T>
 T json_to(const Json& value) {
   const auto expect = [&](bool right, const char* wanted) {
-    if (!right) throw std::invalid_argument(fmt::format("{} is {}", value.dump(), wanted));
+    if (!right) throw std::invalid_argument(fmt::format("{} is {}", io::dump_json(value), wanted));
   };
   using Entry = typename ListOf<T>::Entry;
   if constexpr (std::is_same_v<T, bool>) expect(value.is_boolean(), "neither true nor false");
@@ -104,11 +109,56 @@ T json_to(const Json& value) {
 
 // What a configuration holds beside options.
 bool is_of_the_file(const std::string& key) {
-  return key == "task" || key == "format" || key == "threads" || key == "quantization";
+  return key == "task" || key == "format" || key == "threads" || key == "quantization" ||
+         key == "folder";
+}
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+// Bytes of a path that are no UTF-8 stand as \xHH in JSON.
+std::string with_bytes(const std::string& text) {
+  std::string out;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const std::string digits = text.substr(at, 2) == "\\x" ? text.substr(at + 2, 2) : "";
+    const bool is_byte = digits.size() == 2 &&
+                         std::isxdigit(static_cast<unsigned char>(digits[0])) &&
+                         std::isxdigit(static_cast<unsigned char>(digits[1]));
+    out += is_byte ? static_cast<char>(std::stoi(digits, nullptr, 16)) : text[at];
+    at += is_byte ? 3 : 0;
+  }
+  return out;
+}
+
+// A configuration's paths hold in the folder where it was made, which need not be the current one.
+Json seen_from_here(const std::string& key, const Json& value, const Json& config) {
+  if ((key != "data" && key != "init") || !value.is_string()) return value;
+  const auto path = value.get<std::string>();
+  const auto folder = config.contains("folder") ? config["folder"].get<std::string>() : "";
+  std::error_code ignored;
+  const bool is_here = folder.empty() || folder == std::filesystem::current_path(ignored).string();
+  for (const std::string& at : {path, with_bytes(path)}) {
+    if (at.empty() || at.starts_with('/') || is_here) {
+      if (is_there(at)) return at;
+    } else if (is_there(folder + "/" + at)) {
+      return folder + "/" + at;
+    }
+  }
+  return value;
+}
+
+bool is_same_place(const Json& a, const Json& b) {
+  std::error_code ignored;
+  return a.is_string() && b.is_string() &&
+         std::filesystem::equivalent(a.get<std::string>(), b.get<std::string>(), ignored);
 }
 
 void check_format(const Json& config, const std::string& file) {
   check(config.is_object(), "'{}' is no JSON object of options", file);
+  if (const auto folder = config.find("folder"); folder != config.end() && !folder->is_string())
+    fail_at(file, "folder", "is no text");
   const auto format = config.find("format");
   if (format == config.end()) return;
   if (!format->is_number_integer()) fail_at(file, "format", "is no whole number");
@@ -121,7 +171,7 @@ void check_format(const Json& config, const std::string& file) {
 std::string unknown_key(const std::string& key, const std::vector<const AnyOption*>& options) {
   std::vector<std::string> names;
   for (const AnyOption* o : options) names.emplace_back(o->name());
-  const std::string near = nearest_name(key, names);
+  const std::string near = close_name(key, names);
   return "no such option" + (near.empty() ? "" : fmt::format("; did you mean {}?", near));
 }
 
@@ -363,25 +413,26 @@ void OptionSet::read_file(const Json& config, const std::string& file) {
     if (is_of_the_file(key)) continue;
     if (!o || !o->stored()) fail_at(file, key, unknown_key(key, std::as_const(*this).all()));
     if (o->use() == Use::fact || o->given() || was_not_chosen(config, key, value)) continue;
-    read_key(*o, value, file);
+    read_key(*o, seen_from_here(key, value, config), file);
   }
 }
 
 std::vector<std::string> OptionSet::continue_from(const Json& config, const std::string& file) {
   check_format(config, file);
   std::vector<std::string> changed;
-  for (const auto& [key, value] : config.items()) {
+  for (const auto& [key, written] : config.items()) {
+    const Json value = seen_from_here(key, written, config);
     AnyOption* o = find(key);
     if (is_of_the_file(key)) continue;
     if (!o || !o->stored()) fail_at(file, key, unknown_key(key, std::as_const(*this).all()));
     if (was_not_chosen(config, key, value)) continue;
     if (!o->given()) {
       read_key(*o, value, file);
-    } else if (const Json wanted = o->value(); wanted != value) {
+    } else if (const Json wanted = o->value(); wanted != value && !is_same_place(wanted, value)) {
       if (o->use() != Use::changeable)
         throw InvalidOption(key, fmt::format("the run was started with {}, not {}; a resumed run "
                                              "keeps it: leave it out, or start a new run",
-                                             value.dump(), wanted.dump()));
+                                             io::dump_json(value), io::dump_json(wanted)));
       changed.push_back(key);
     }
   }

@@ -20,12 +20,21 @@ std::string fitting(const std::string& text, size_t room) {
   return end == text.npos ? "" : text.substr(0, end);
 }
 
+std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 int columns() {
   winsize size{};
   return ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 }  // namespace
+
+bool draws_on_terminal() {
+  return isatty(2) && !setting("TERM").empty() && setting("TERM") != "dumb";
+}
 
 std::string readable_seconds(double seconds) {
   if (seconds < 0.95) return fmt::format("{:.1f} s", seconds);
@@ -40,8 +49,8 @@ Progress::Progress(std::string label, int64_t total, int64_t start, bool quiet)
       total_(total),
       start_(start),
       quiet_(quiet),
-      terminal_(isatty(2)),
-      color_(terminal_ && !std::getenv("NO_COLOR")),
+      terminal_(draws_on_terminal()),
+      color_(terminal_ && setting("NO_COLOR").empty()),
       began_(Clock::now()),
       last_(began_) {}
 

@@ -29,6 +29,9 @@ class Progress {
   Clock::time_point began_, last_;
 };
 
+// Standard error is a terminal that a line can be drawn over on (TERM is not dumb).
+bool draws_on_terminal();
+
 std::string readable_seconds(double seconds);  // "3 min 20 s"
 
 }  // namespace cairn::train

@@ -1,6 +1,7 @@
 #include "cairn/train/run_options.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
@@ -34,6 +35,9 @@ RunFolder begin_run(const std::string& task, const RunOptions& o) {
   Json config = {{"task", task}, {"format", kConfigFormat}};
   config.update(o.to_json());
   config["threads"] = num_threads();
+  std::error_code gone;
+  const auto folder = std::filesystem::current_path(gone).string();
+  if (!gone) config["folder"] = folder;  // where its relative paths hold
   if (!o.resume)
     return o.out->empty() ? RunFolder::create_numbered(task, config)
                           : RunFolder::create(o.out, config);

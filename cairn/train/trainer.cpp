@@ -8,6 +8,7 @@
 #include "cairn/base/quote.h"
 #include "cairn/io/json.h"
 #include "cairn/io/jsonl.h"
+#include "cairn/io/utf8.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/progress.h"
 #include "cairn/train/signals.h"
@@ -272,7 +273,8 @@ void Trainer::announce() const {
                options_.total,
                ended_ ? " without improvement at the end" : "; it goes on when more are asked for");
   else if (!options_.quiet && !options_.about.empty())
-    fmt::print(stderr, "{}; {} steps; {}\n", options_.about, options_.total, run_.path());
+    fmt::print(stderr, "{}; {} steps; {}\n", io::printable(options_.about), options_.total,
+               io::printable(run_.path()));
 }
 
 void Trainer::take_step(const TrainerHooks& hooks) {

@@ -1,6 +1,8 @@
 #include "cairn/data/dataset.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <set>
@@ -64,8 +66,8 @@ TEST(Idx, OpensBothSplitsPlainAndPacked) {
     const auto data = open_image_dataset(folder.path(), split);
     EXPECT_EQ(data->size(), 2);
     EXPECT_EQ(data->shape(), (ImageShape{1, 2, 3}));
-    EXPECT_EQ(data->classes().size(), 10u);
-    EXPECT_EQ(data->label(0), 7);
+    EXPECT_EQ(data->classes(), (std::vector<std::string>{"1", "7"})) << "the labels that occur";
+    EXPECT_EQ(data->label(0), 1);
     std::vector<uint8_t> image(6);
     data->image(1, image.data());
     EXPECT_EQ(image, (std::vector<uint8_t>{7, 8, 9, 10, 11, 12}));
@@ -81,6 +83,54 @@ TEST(Idx, ClassNamesFromFile) {
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "label 7 is out of range");
   write_text(folder / "classes.txt", "a\n\xff");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "classes.txt', byte 2: not UTF-8");
+}
+
+// Labels that count from 1, a test split that lacks some, names for them.
+TEST(Idx, LabelsFromOne) {
+  TemporaryFolder folder;
+  const auto put = [&](const std::string& prefix, const std::vector<uint8_t>& labels) {
+    const auto count = static_cast<uint32_t>(labels.size());
+    write(folder / (prefix + "-images-idx3-ubyte"),
+          idx(3, {count, 1, 1}, std::vector<uint8_t>(count)));
+    write(folder / (prefix + "-labels-idx1-ubyte"), idx(1, {count}, labels));
+  };
+  put("train", {1, 2, 3}), put("t10k", {2, 1});
+  for (Split split : {Split::train, Split::test}) {
+    const auto set = open_image_dataset(folder.path(), split);
+    EXPECT_EQ(set->classes(), (std::vector<std::string>{"1", "2", "3"}));
+    EXPECT_EQ(set->label(0), split == Split::train ? 0 : 1);
+  }
+  write_text(folder / "classes.txt", "\xef\xbb\xbfone\ntwo\nthree\n");
+  EXPECT_EQ(open_image_dataset(folder.path(), Split::test)->label(0), 1);
+  EXPECT_EQ(open_image_dataset(folder.path(), Split::train)->classes()[0], "one") << "no mark";
+  write_text(folder / "classes.txt", "zero\none\ntwo\nthree\n");
+  EXPECT_EQ(open_image_dataset(folder.path(), Split::test)->label(0), 2);
+  write_text(folder / "classes.txt", "zero\none\n");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::test), "label 3 is out of range");
+}
+
+// Under its own names, whose pictures lie on their side; several sets in one folder.
+TEST(Idx, Emnist) {
+  TemporaryFolder folder;
+  const auto put = [&](const std::string& prefix) {
+    write(folder / (prefix + "-images-idx3-ubyte.gz"), io::gzip(idx(3, {1, 2, 2}, {1, 2, 3, 4})));
+    write(folder / (prefix + "-labels-idx1-ubyte.gz"), io::gzip(idx(1, {1}, {26})));
+  };
+  put("emnist-letters-train"), put("emnist-letters-test");
+  for (const std::string& source : {folder.path(), folder / "emnist-letters"})
+    for (Split split : {Split::train, Split::test}) {
+      const auto set = open_image_dataset(source, split);
+      EXPECT_EQ(set->classes().size(), 26u);
+      EXPECT_EQ(set->classes()[static_cast<size_t>(set->label(0))], "Z");
+      std::vector<uint8_t> image(4);
+      set->image(0, image.data());
+      EXPECT_EQ(image, (std::vector<uint8_t>{1, 3, 2, 4}));
+    }
+  put("emnist-byclass-train"), put("emnist-byclass-test");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "2 sets of EMNIST; say which");
+  const auto by_class = open_image_dataset(folder / "emnist-byclass", Split::test);
+  EXPECT_EQ(by_class->classes().size(), 62u);
+  EXPECT_EQ(by_class->classes()[static_cast<size_t>(by_class->label(0))], "Q");
 }
 
 TEST(Idx, MissingAndMismatchedFiles) {
@@ -235,12 +285,90 @@ TEST(Folder, FaultsAreNamed) {
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog' has no PNG or JPEG images");
   write_text(folder / "dog/1.jpg", "not a jpeg");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train),
-               "dog/1.jpg' is of an unknown format");
+               "no PNG or JPEG images (left out: 1 no pictures (");
   fs::remove_all(folder / "dog");
   fs::rename(folder / "cat", folder / "x");
   fs::create_directories(folder / "train");
   fs::rename(folder / "x", folder / "train/cat");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "neither 'test' nor 'val'");
+}
+
+// Whatever it is called, what can be read is; what cannot is counted with the reason.
+TEST(Folder, WhatIsReadIsToldByFirstBytes) {
+  TemporaryFolder folder;
+  const auto put = [&](const std::string& name) { write_image(folder / name, 4, 4, 3, 1); };
+  for (const char* name :
+       {"cat/a.png", "cat/b.JPG", "cat/c.jfif", "cat/d", "dog/1.png", "dog/2.png"})
+    put(name);
+  write_text(folder / "cat/e.jpg", "RIFF....WEBPVP8 ");
+  write_text(folder / "cat/f.webp", "RIFF....WEBPVP8 ");
+  write_text(folder / "cat/g.png", "");
+  write_text(folder / "cat/labels.csv", "a,b");
+  fs::create_symlink("nowhere", folder / "cat/h.png");
+  fs::create_symlink("i.png", folder / "cat/i.png");
+  ASSERT_EQ(mkfifo((folder / "cat/j.png").c_str(), 0600), 0);
+  fs::create_directories(folder / "cat/more");
+  put("k.png");
+  for (const char* clutter : {".DS_Store", "Thumbs.db", "desktop.ini", "._a.png"}) {
+    write_text(folder / clutter, "x"), write_text(folder / (std::string("dog/") + clutter), "x");
+  }
+  for (const char* clutter : {"__MACOSX", ".ipynb_checkpoints"})
+    put(clutter + std::string("/a.png"));
+  const auto set = open_image_dataset(folder.path(), Split::train);
+  EXPECT_EQ(set->classes(), (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(set->size() + open_image_dataset(folder.path(), Split::test)->size(), 6);
+  const std::string left_out = set->left_out();
+  for (const char* part :
+       {"2 WebP (", "cat/e.jpg, ...)", "1 empty", "1 no pictures (", "labels.csv",
+        "3 links to nothing, or no files", "1 folders below", "1 beside the class"})
+    EXPECT_NE(left_out.find(part), left_out.npos) << part << " is not in: " << left_out;
+  EXPECT_EQ(left_out.find("DS_Store"), left_out.npos);
+}
+
+TEST(Folder, SplitsUnderOtherNames) {
+  for (const auto& [train, test] :
+       std::vector<std::pair<std::string, std::string>>{{"Train", "valid"},
+                                                        {"training", "Testing"},
+                                                        {"TRAIN", "Test"},
+                                                        {"train", "Validation"}}) {
+    TemporaryFolder folder;
+    for (const char* name : {"a", "b"}) {
+      write_image(folder / (train + "/" + name + "/1.png"), 4, 4, 1, 5);
+      write_image(folder / (test + "/" + name + "/1.png"), 4, 4, 1, 5);
+    }
+    EXPECT_EQ(open_image_dataset(folder.path(), Split::train)->size(), 2) << train;
+    EXPECT_EQ(open_image_dataset(folder.path(), Split::test)->size(), 2) << test;
+    fs::remove_all(folder / train);
+    EXPECT_EQ(open_image_dataset(folder.path(), Split::test)->size(), 2)
+        << "it is all that there is";
+    EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "no folder 'train'");
+  }
+  TemporaryFolder vehicles;
+  for (const char* name : {"car", "plane", "train"})
+    for (int i = 0; i < 3; ++i)
+      write_image(vehicles / fmt::format("{}/{}.png", name, i), 4, 4, 1, 5);
+  EXPECT_EQ(open_image_dataset(vehicles.path(), Split::train)->classes().size(), 3u);
+}
+
+// Names are bytes: what is no UTF-8, or steers a terminal, is written as \xHH.
+TEST(Folder, ClassesOfAnyName) {
+  TemporaryFolder folder;
+  for (const std::string& name : std::vector<std::string>{"caf\xe9", "a\nb", "\x1b[31m"})
+    for (int i = 0; i < 2; ++i)
+      write_image(folder / (name + fmt::format("/{}.png", i)), 4, 4, 1, 5);
+  const auto set = open_image_dataset(folder.path(), Split::train);
+  EXPECT_EQ(set->classes(), (std::vector<std::string>{"\\x1b[31m", "a\\nb", "caf\\xe9"}));
+  std::vector<uint8_t> image(16);
+  for (int64_t i = 0; i < set->size(); ++i) set->image(i, image.data());
+}
+
+TEST(Folder, FoldersThatCannotBeReadAreNamed) {
+  if (getuid() == 0) GTEST_SKIP() << "root reads everything";
+  TemporaryFolder folder;
+  write_image(folder / "cat/1.png", 4, 4, 1, 5);
+  fs::permissions(folder / "cat", fs::perms::none);
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "cat': Permission denied");
+  fs::permissions(folder / "cat", fs::perms::owner_all);
 }
 
 TEST(MemoryImages, ChecksCountsAndLabels) {

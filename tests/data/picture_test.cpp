@@ -62,6 +62,11 @@ TEST(Picture, ClassesGoByName) {
   EXPECT_ERROR(with_classes(set, {"cat", "cow"}), "it has 'dog'");
   EXPECT_EQ(with_classes(set_of({"0", "1"}), {"cat", "dog"})->label(1), 1);  // by number
   EXPECT_ERROR(with_classes(set_of({"0", "1", "2"}), {"cat", "dog"}), "not those of the training");
+  // Numbers that are names, or count names.
+  EXPECT_EQ(with_classes(set_of({"3", "7"}), {"0", "1", "2", "3", "4", "5", "6", "7"})->label(1),
+            7);
+  EXPECT_EQ(with_classes(set_of({"1", "2"}), {"a", "b", "c"})->label(0), 1);
+  EXPECT_ERROR(with_classes(set_of({"1", "26"}), {"a", "b"}), "it has '1'");
   EXPECT_TRUE(classes_agree({"0", "1"}, {"cat", "dog"}));
   EXPECT_FALSE(classes_agree({"cat", "dog"}, {"dog", "cat"}));
 }

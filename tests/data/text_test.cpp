@@ -22,6 +22,29 @@ TEST(Text, FromFileFolderAndProgram) {
   EXPECT_ERROR(read_text(folder / "e.txt"), "is empty");
 }
 
+// What Macs and editors leave is no text.
+TEST(Text, MarksAndHiddenFilesAreNoLetters) {
+  TemporaryFolder folder;
+  const auto put = [&](const std::string& name, std::string_view text) {
+    io::write_file_atomically(folder / name, text);
+  };
+  put("a.TXT",
+      "\xef\xbb\xbf"
+      "first\n"),
+      put("._a.txt", std::string_view("\0\5\26\7", 4));
+  put(".b.txt", "hidden"), put("notes.md", "no");
+  std::filesystem::create_directory(folder / "__MACOSX");
+  EXPECT_EQ(read_text(folder.path()), "first\n");
+  EXPECT_EQ(read_text(folder / "a.TXT"), "first\n");
+  EXPECT_EQ(left_out_of_text(folder.path()),
+            "left out: 1 no .txt files (" + (folder / "notes.md") + ")");
+  put("wide.txt", std::string_view("\xff\xfe"
+                                   "a\0",
+                                   4));
+  EXPECT_ERROR(read_text(folder / "wide.txt"), "is UTF-16");
+  EXPECT_ERROR(read_text(folder / "none.txt"), "say where with --data");
+}
+
 TEST(Text, TokensAreSplitInOrder) {
   const TextTokens text = tokenize_text("abcabcabcd", "t", "char");
   EXPECT_EQ(text.tokenizer->size(), 4);

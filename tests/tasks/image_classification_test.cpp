@@ -180,9 +180,9 @@ TEST_F(Bars, PredictsWhatEvaluationSees) {
   int right = 0;
   for (const char* name : {"bars", "rows"})
     for (int i = 0; i < 40; ++i)
-      right +=
-          classifier.predict(fmt::format("{}/test/{}/{:02}.png", photos, name, i), 1)[0].label ==
-          name;
+      right += classifier.predict(fmt::format("{}/test/{}/{:02}.png", photos, name, i), 1)
+                   .classes[0]
+                   .label == name;
   EXPECT_DOUBLE_EQ(right / 80.0, result["accuracy"].get<double>());
   EXPECT_EQ(classifier.inputs(10)[0].shape(), (Shape{10, 3, 16, 16}));
 }

@@ -1,10 +1,9 @@
 #include "cairn/tasks/adversarial/monitor.h"
 
-#include <unistd.h>
-
 #include <cmath>
 
 #include "cairn/ops/functions.h"
+#include "cairn/train/progress.h"
 
 namespace cairn::tasks::adversarial {
 
@@ -25,7 +24,8 @@ train::Json Monitor::observe(int64_t step) {
        .generator_gradient = generator_ / n})) {
     names.push_back(s.name);
     if (!quiet_)
-      fmt::print(stderr, "{}cairn: step {}: {}\n", isatty(2) ? "\r\033[K" : "", step, s.text);
+      fmt::print(stderr, "{}cairn: step {}: {}\n", train::draws_on_terminal() ? "\r\033[K" : "",
+                 step, s.text);
     all_.push_back({{"step", step}, {"signal", s.name}, {"text", s.text}});
   }
   count_ = 0, discriminator_accuracy_ = 0, discriminator_ = 0, generator_ = 0;

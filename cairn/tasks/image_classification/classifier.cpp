@@ -94,14 +94,20 @@ std::vector<Port> Classifier::takes() {
 
 Tensors Classifier::forward(std::span<const Tensor> in) { return {softmax((*network_)(in[0]), 1)}; }
 
-Tensors Classifier::read(const std::string& file) {
+std::vector<uint8_t> Classifier::planes_of(const std::string& file) const {
+  std::vector<uint8_t> chw(shape().size());
+  data::planes_of(data::fit_picture(io::read_image(file), shape()), chw.data());
+  return chw;
+}
+
+Tensor Classifier::input_of(const std::vector<uint8_t>& chw) const {
   const auto s = shape();
-  std::vector<uint8_t> chw(s.size());
-  data::planes_of(data::fit_picture(io::read_image(file), s), chw.data());
   std::vector<float> pixels(chw.size());
   data::normalize_image(chw.data(), s, options_.normalization(), pixels.data());
-  return {from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32)};
+  return from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32);
 }
+
+Tensors Classifier::read(const std::string& file) { return {input_of(planes_of(file))}; }
 
 Tensor Classifier::batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const {
   const auto s = set.shape();
@@ -135,19 +141,45 @@ Classifier::Activations Classifier::activations(const Tensor& images) const {
   return seen;
 }
 
-std::vector<Prediction> Classifier::predict(const std::string& image_path, int64_t top) {
-  const auto p = softmax(logits(read(image_path)[0]), 1).to_vector<float>();
-  std::vector<Prediction> all;
-  for (size_t i = 0; i < p.size(); ++i) all.push_back({classes()[i], p[i]});
-  std::stable_sort(all.begin(), all.end(), [](const Prediction& a, const Prediction& b) {
-    return a.probability > b.probability;
-  });
-  all.resize(std::min<size_t>(all.size(), static_cast<size_t>(std::max<int64_t>(1, top))));
-  return all;
+// Far from all pictures that were learned from; runs of before kept only mean and deviation.
+std::string Classifier::warning_for(float brightness) const {
+  constexpr float kLeastMargin = 0.1f, kMargin = 0.25f, kDeviations = 1.5f;
+  float low = 0, high = 0;
+  if (options_.brightness->size() == 2) {
+    low = (*options_.brightness)[0], high = (*options_.brightness)[1];
+    const float margin = std::max(kLeastMargin, kMargin * (high - low));
+    low -= margin, high += margin;
+  } else {
+    const float mean = (*options_.mean)[0], spread = kDeviations * (*options_.deviation)[0];
+    low = mean - spread, high = mean + spread;
+  }
+  const auto fits = [&](float b) { return b >= low && b <= high; };
+  if (fits(brightness)) return "";
+  const std::string found = fmt::format(
+      "its mean is {:.0f} % of white, of the pictures that were learned from {:.0f} to {:.0f} %: "
+      "what is said of it means little",
+      brightness * 100, std::max(low, 0.f) * 100, std::min(high, 1.f) * 100);
+  return found + (fits(1 - brightness) ? "; light and dark may be swapped: try --invert" : "");
+}
+
+Seen Classifier::predict(const std::string& image_path, int64_t top, bool invert) {
+  std::vector<uint8_t> chw = planes_of(image_path);
+  if (invert)
+    for (uint8_t& value : chw) value = static_cast<uint8_t>(255 - value);
+  const auto p = softmax(logits(input_of(chw)), 1).to_vector<float>();
+  Seen seen{{}, warning_for(data::brightness_of(chw.data(), shape()))};
+  for (size_t i = 0; i < p.size(); ++i) seen.classes.push_back({classes()[i], p[i]});
+  std::stable_sort(
+      seen.classes.begin(), seen.classes.end(),
+      [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  seen.classes.resize(
+      std::min(seen.classes.size(), static_cast<size_t>(std::max<int64_t>(1, top))));
+  return seen;
 }
 
 Json Classifier::evaluate(const std::string& source, data::Split split) {
   const auto set = open(source, split);
+  if (!set->left_out().empty()) fmt::print(stderr, "{}: {}\n", set->name(), set->left_out());
   Json result = {{"task", kTask}, {"split", data::name_of(split)}};
   result.update(meter_.measure(set));
   check(std::isfinite(result["loss"].get<double>()),

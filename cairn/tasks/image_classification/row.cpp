@@ -13,17 +13,18 @@ Json eval(Classifier& classifier, const PictureEvalOptions& o) {
 
 struct PredictOptions : FileOptions {
   Option<int64_t> top{this, "top", 5, whole(1, 1'000'000), "How many classes to print"};
+  Option<bool> invert{this, "invert", false, "Swap light and dark first: ink on paper"};
 };
 int predict(Classifier& classifier, const PredictOptions& o) {
   const FileKind kind{"pictures", data::is_image_file, {"class", "probability"}};
   return say_of_files(o, kind, [&](const std::string& file) {
-    const auto predictions = classifier.predict(file, o.top);
-    Said said{"", {{"classes", Json::array()}}, {}};
-    for (const Prediction& p : predictions) {
+    const Seen seen = classifier.predict(file, o.top, o.invert);
+    Said said{"", {{"classes", Json::array()}}, {}, seen.warning};
+    for (const Prediction& p : seen.classes) {
       said.words += fmt::format("  {} {:.1f} %", p.label, p.probability * 100);
       said.json["classes"].push_back({{"label", p.label}, {"probability", p.probability}});
     }
-    said.cells = {predictions[0].label, fmt::format("{:.6f}", predictions[0].probability)};
+    said.cells = {seen.classes[0].label, fmt::format("{:.6f}", seen.classes[0].probability)};
     return said;
   });
 }

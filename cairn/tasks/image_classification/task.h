@@ -40,6 +40,8 @@ struct Options : PictureOptions<train::SupervisedOptions> {
   // Facts.
   Option<std::vector<float>> mean{this, "mean"}, deviation{this, "deviation"};
   Option<int64_t> examples{this, "examples"};  // of the training split
+  // The darkest and the brightest of its pictures: means of all values, 0 to 1.
+  Option<std::vector<float>> brightness{this, "brightness"};
 
   data::Normalization normalization() const { return {mean, deviation}; }
 };
@@ -67,6 +69,11 @@ struct Prediction {
   std::string label;
   double probability;
 };
+// What a network sees in a picture; `warning`: why that may mean little, or "".
+struct Seen {
+  std::vector<Prediction> classes;  // the most probable first
+  std::string warning;
+};
 // A trained network with all it needs to read a picture.
 class Classifier : public Model {
  public:
@@ -92,8 +99,10 @@ class Classifier : public Model {
   data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
   // {task, split, examples, accuracy, loss, confusion} of a data set.
   Json evaluate(const std::string& source, data::Split split);
-  // The `top` most probable classes of a picture file. Throws Error naming the file.
-  std::vector<Prediction> predict(const std::string& image_path, int64_t top);
+  // The `top` most probable classes of a picture file, whose light and dark are swapped first where
+  // `invert`. Warns of a picture far darker or brighter than all that was learned from. Throws
+  // Error naming the file.
+  Seen predict(const std::string& image_path, int64_t top, bool invert = false);
 
   Tensor batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const;
   // logits of a normalised batch [N, C, H, W]; compiled once.
@@ -105,6 +114,10 @@ class Classifier : public Model {
   Activations activations(const Tensor& images) const;
 
  private:
+  std::vector<uint8_t> planes_of(const std::string& file) const;
+  Tensor input_of(const std::vector<uint8_t>& chw) const;
+  std::string warning_for(float brightness) const;
+
   Options options_;
   nn::AnyModule network_;
   Meter meter_;

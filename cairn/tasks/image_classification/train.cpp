@@ -18,6 +18,8 @@ void note_data(Options& o, const data::ImageDataset& set) {
   if (!o.mean.is_open()) return;
   const data::Normalization measured = data::measure_normalization(set);
   o.mean.fill(measured.mean), o.deviation.fill(measured.deviation);
+  const data::Brightness seen = data::measure_brightness(set);
+  o.brightness.fill({seen.darkest, seen.brightest});
 }
 
 // Fills what is open with what suits the pictures.

@@ -18,6 +18,14 @@ std::vector<int64_t> prompt_tokens(const text::Tokenizer& tokenizer, const std::
   return tokens;
 }
 
+// What a text begins after: a new line, or what comes nearest to it in a text that had none.
+std::vector<int64_t> beginning(const text::Tokenizer& tokenizer) {
+  for (const char* blank : {"\n", "\r", " "}) try {
+      return tokenizer.encode(blank, "");
+    } catch (const Error&) {}  // it never occurred
+  return {0};
+}
+
 void check_together(const GenerateOptions& o) {
   o.validate();
   if (o.beams.is_open()) return;
@@ -73,7 +81,8 @@ void Writer::generate(const GenerateOptions& o, const std::function<void(std::st
     throw InvalidOption("quantize", fmt::format("'{}' holds a network of kind {}, whose weights "
                                                 "are not in linear layers; it is for gpt",
                                                 path(), *options_.model));
-  const auto prompt = prompt_tokens(*tokenizer_, o.prompt.is_open() ? "\n" : *o.prompt, options_);
+  const auto prompt =
+      o.prompt.is_open() ? beginning(*tokenizer_) : prompt_tokens(*tokenizer_, o.prompt, options_);
   if (o.quantize.is_open())
     return write_on(network_, *network_.reader(), *tokenizer_, prompt, o, show);
   models::LanguageModel small(options_.size());  // the opened one keeps its weights

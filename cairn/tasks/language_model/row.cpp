@@ -1,5 +1,8 @@
+#include <unistd.h>
+
 #include <cstdio>
 
+#include "cairn/io/utf8.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
@@ -19,8 +22,11 @@ std::string in_words(const Json& result) {
 }
 
 // Text as it comes: each piece is on the screen before the next is computed.
+// A terminal gets none of the control characters that a text may have taught.
 void show(std::string_view piece) {
-  std::fwrite(piece.data(), 1, piece.size(), stdout);
+  static const bool terminal = isatty(STDOUT_FILENO);
+  const std::string shown = terminal ? io::with_control_pictures(piece) : std::string(piece);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
   std::fflush(stdout);
 }
 

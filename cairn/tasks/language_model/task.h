@@ -27,7 +27,8 @@ struct Options : train::SupervisedOptions {
   }
   Option<std::string> data{this, "data", "",
                            "A text file (also .gz) or a folder of .txt files (nothing: plays by "
-                           "Shakespeare that come with the program)"};
+                           "Shakespeare that come with the program)",
+                           Use::changeable};
   Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
   Option<std::string> tokens{this, "tokens", "char", one_of({"char", "byte"}), "Unit of text"};
   Option<int64_t> layers{this, "layers", ByModel<int64_t>{{"gpt", 4}, {"", 2}}, whole(1, 1000),

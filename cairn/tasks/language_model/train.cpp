@@ -32,6 +32,11 @@ void fill_recipe(Options& o, int64_t tokens) {
                      std::clamp<int64_t>(passes * tokens / window, 1, 50'000));
 }
 
+std::string and_left_out(const std::string& source) {
+  const std::string left_out = data::left_out_of_text(source);
+  return left_out.empty() ? "" : "; " + left_out;
+}
+
 std::string name_of(const Options& o) { return o.data->empty() ? "the embedded text" : *o.data; }
 
 // The text in the numbers of the run, where one is resumed.
@@ -126,8 +131,9 @@ Json train(Options o) {
        .validates = true,
        .decays_matrices_only = true,
        .parts = {train::part("memory", named(memory))},
-       .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different", name_of(o),
-                            text.train.size(), text.validation.size(), *o.vocab)});
+       .about =
+           fmt::format("{}: {} tokens to learn from, {} to validate, {} different{}", name_of(o),
+                       text.train.size(), text.validation.size(), *o.vocab, and_left_out(o.data))});
   session.restore();
   Meter meter(network, o.is_recurrent(), o.context);
   const auto reader = network.reader();  // kept: compiled for the first sample

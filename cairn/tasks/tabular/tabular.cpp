@@ -22,7 +22,8 @@ struct Options : train::SupervisedOptions {
   Options() {  // what it uses unless something else is chosen
     lr.usual(3e-3), val_split.usual(0.2), epochs.usual(60), eval_every.says("each epoch");
   }
-  Option<std::string> data{this, "data", "fruits", "A CSV file; 'fruits' is drawn"};
+  Option<std::string> data{this, "data", "fruits", "A CSV file; 'fruits' is drawn",
+                           Use::changeable};
   Option<std::string> target{this, "target", Open{"the last"}, "Column to learn"};
   Option<std::vector<int64_t>> hidden{this, "hidden", {64, 64}, whole(1, 65536), "Layers' widths"};
   Option<double> dropout{this, "dropout", 0, between(0, 0.9), "Part of the features dropped"};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::train::report {
 namespace {
@@ -126,7 +127,7 @@ double text_width(const std::string& text, double size) {
 
 std::string escape(const std::string& text) {
   std::string out;
-  for (char c : text) switch (c) {
+  for (char c : io::with_control_pictures(text)) switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
       case '>': out += "&gt;"; break;

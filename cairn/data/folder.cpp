@@ -223,6 +223,13 @@ bool is_image_file(const std::string& path) {
   return !is_clutter(path) && is_file(path) && io::why_no_image(path).empty();
 }
 
+bool is_meant_as_image(const std::string& path) {
+  if (is_image_file(path)) return true;
+  for (const char* ending : {".png", ".jpg", ".jpeg", ".ppm", ".pgm"})
+    if (ends_with(path, ending)) return !is_clutter(path) && is_file(path);
+  return false;
+}
+
 bool has_image_files(const std::string& folder) {
   const auto holds_one = [](const fs::path& place) {
     const auto entries = entries_of(place);

@@ -11,6 +11,8 @@ namespace cairn::data {
 
 bool has_image_files(const std::string& folder);
 bool is_image_file(const std::string& path);  // by its first bytes; false for hidden files
+// Or by its ending, so that one that is damaged is missed.
+bool is_meant_as_image(const std::string& path);
 
 // Images are decoded when they are first asked for, fitted to the shape (picture.h) and kept while
 // they take less than 1 GB together. The shape: as asked for; else square of image_size; else what

@@ -110,17 +110,18 @@ io::IdxArray labels_in(const io::ByteVector& bytes, const std::string& path) {
   return labels;
 }
 
-// The values that occur in both splits, so that both have the same classes.
+// The values that occur among the training labels (or the others, where those are missing), so that
+// both splits have the same classes.
 std::vector<int> values_of(const Source& source) {
+  std::string path = source.find(Split::train, kLabels);
+  if (path.empty()) path = source.need(Split::test, kLabels);
+  const io::ByteVector bytes = io::read_maybe_gzip(path, kLimit);
   std::array<bool, 256> seen{};
-  for (Split split : {Split::train, Split::test})
-    if (const std::string path = source.find(split, kLabels); !path.empty()) {
-      const io::ByteVector bytes = io::read_maybe_gzip(path, kLimit);
-      for (uint8_t label : labels_in(bytes, path).data) seen[label] = true;
-    }
+  for (uint8_t label : labels_in(bytes, path).data) seen[label] = true;
   std::vector<int> values;
   for (int v = 0; v < 256; ++v)
     if (seen[static_cast<size_t>(v)]) values.push_back(v);
+  check(!values.empty(), "'{}' has no labels", path);
   return values;
 }
 

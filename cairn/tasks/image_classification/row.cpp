@@ -16,7 +16,7 @@ struct PredictOptions : FileOptions {
   Option<bool> invert{this, "invert", false, "Swap light and dark first: ink on paper"};
 };
 int predict(Classifier& classifier, const PredictOptions& o) {
-  const FileKind kind{"pictures", data::is_image_file, {"class", "probability"}};
+  const FileKind kind{"pictures", data::is_meant_as_image, {"class", "probability"}};
   return say_of_files(o, kind, [&](const std::string& file) {
     const Seen seen = classifier.predict(file, o.top, o.invert);
     Said said{"", {{"classes", Json::array()}}, {}, seen.warning};

@@ -23,14 +23,14 @@ std::vector<int64_t> permuted(int64_t count, uint64_t key, int64_t number) {
   return order;
 }
 
-// Sorted by length within buckets; then whole batches change places, so that lengths come mixed.
+// Whole batches are sorted by length within buckets and then change places, so that lengths come
+// mixed. The short batch at the end is of any lengths: were it of the longest, drop_last would
+// never show them.
 void sort_in_buckets(std::vector<int64_t>& order, const std::vector<int64_t>& lengths,
                      int64_t batch, uint64_t seed, int64_t epoch) {
   const auto count = static_cast<int64_t>(order.size());
   const int64_t buckets = std::max<int64_t>(1, count / (batch * kBucketBatches));
-  const auto border = [&](int64_t b) {
-    return b == buckets ? count : count / batch * b / buckets * batch;
-  };
+  const auto border = [&](int64_t b) { return count / batch * b / buckets * batch; };
   for (int64_t b = 0; b < buckets; ++b)
     std::stable_sort(order.begin() + border(b), order.begin() + border(b + 1),
                      [&](int64_t a, int64_t b) {
@@ -39,7 +39,7 @@ void sort_in_buckets(std::vector<int64_t>& order, const std::vector<int64_t>& le
   std::vector<int64_t> mixed;
   for (int64_t b : permuted(count / batch, philox_derive(seed, kOrderPurpose + 1), epoch))
     mixed.insert(mixed.end(), order.begin() + b * batch, order.begin() + (b + 1) * batch);
-  std::copy(mixed.begin(), mixed.end(), order.begin());  // a short batch stays the last
+  std::copy(mixed.begin(), mixed.end(), order.begin());
 }
 
 }  // namespace

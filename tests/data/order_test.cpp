@@ -70,6 +70,17 @@ TEST(Order, BucketsHoldLikeLengths) {
   EXPECT_EQ(all, upto(1000));
 }
 
+TEST(Order, BucketsDropNoLengthForEver) {
+  std::vector<int64_t> lengths = upto(25);
+  const Order order(25, {.batch = 10, .drop_last = true, .seed = 4}, lengths);
+  std::vector<int64_t> seen;
+  for (int64_t epoch = 0; epoch < 12; ++epoch)
+    for (int64_t s : epoch_of(order, epoch)) seen.push_back(s);
+  std::sort(seen.begin(), seen.end());
+  seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+  EXPECT_EQ(seen, upto(25));
+}
+
 TEST(Order, TwoPartsShareNothing) {
   const TwoParts parts = split_off(100, 0.25, 7);
   EXPECT_EQ(parts.second.size(), 25u);

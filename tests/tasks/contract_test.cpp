@@ -301,6 +301,13 @@ TEST_P(EveryTask, IsMeasuredAsJsonAndInWords) {
   EXPECT_TRUE(of_run.contains("split"));
   if (!task().verbs.empty() && !find_verb(task(), "eval")->options()->find("features"))
     EXPECT_EQ(Json::parse(measured(run() + "/model.safetensors", true)), of_run);
+  // Its own data under their name are data like any other.
+  const auto named = eval.options();
+  supply(*named, {}, "");
+  named->find("json")->parse("true");
+  const std::string data = config(run()).value("data", "");
+  if (!data.empty()) named->find("data")->parse(data);
+  EXPECT_GT(Json::parse(run_verb(eval, *open_model(run()), *named).text)["examples"], 0);
   const std::string words = measured(run(), false);
   EXPECT_NE(words.find(of_run["examples"].dump() + " examples"), words.npos) << words;
 }

@@ -73,7 +73,7 @@ void features(Page& page, Classifier& classifier, const data::ImageDataset& set)
 }
 
 // What the network says of one test picture.
-struct Look {
+struct Guess {
   int64_t index;
   int label, guess;
   float probability;
@@ -81,8 +81,8 @@ struct Look {
 };
 
 // Of every test picture, in order.
-std::vector<Look> look_at_all(Classifier& classifier, const data::ImageDataset& set) {
-  std::vector<Look> all;
+std::vector<Guess> guesses_on(Classifier& classifier, const data::ImageDataset& set) {
+  std::vector<Guess> all;
   constexpr int64_t kBatch = 250;
   const auto classes = static_cast<int64_t>(set.classes().size());
   for (int64_t first = 0; first < set.size(); first += kBatch) {
@@ -98,17 +98,17 @@ std::vector<Look> look_at_all(Classifier& classifier, const data::ImageDataset& 
   return all;
 }
 
-std::vector<Look> mistakes_of(const std::vector<Look>& all) {
-  std::vector<Look> wrong;
+std::vector<Guess> mistakes_of(const std::vector<Guess>& all) {
+  std::vector<Guess> wrong;
   std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
-               [](const Look& l) { return !l.is_right(); });
-  std::sort(wrong.begin(), wrong.end(), [](const Look& a, const Look& b) {
+               [](const Guess& l) { return !l.is_right(); });
+  std::sort(wrong.begin(), wrong.end(), [](const Guess& a, const Guess& b) {
     return std::pair(-a.probability, a.index) < std::pair(-b.probability, b.index);
   });
   return wrong;
 }
 
-void looks(Page& page, const data::ImageDataset& set, const std::vector<Look>& all) {
+void guesses(Page& page, const data::ImageDataset& set, const std::vector<Guess>& all) {
   std::vector<Figure> shown;
   for (size_t i = 0; i < std::min(kLooks, all.size()); ++i)
     shown.push_back(figure(
@@ -121,7 +121,7 @@ void looks(Page& page, const data::ImageDataset& set, const std::vector<Look>& a
 }
 
 // All of them, by what was taken for what, the most frequent first.
-std::vector<Figure> by_kind(const data::ImageDataset& set, const std::vector<Look>& wrong) {
+std::vector<Figure> by_kind(const data::ImageDataset& set, const std::vector<Guess>& wrong) {
   std::map<std::pair<int, int>, std::vector<io::Image>> kinds;
   for (size_t i = 0; i < std::min(kMostMistakes, wrong.size()); ++i)
     kinds[{wrong[i].label, wrong[i].guess}].push_back(data::picture_of(set, wrong[i].index));
@@ -139,7 +139,7 @@ std::vector<Figure> by_kind(const data::ImageDataset& set, const std::vector<Loo
   return figures;
 }
 
-void mistakes(Page& page, const data::ImageDataset& set, const std::vector<Look>& all) {
+void mistakes(Page& page, const data::ImageDataset& set, const std::vector<Guess>& all) {
   const auto wrong = mistakes_of(all);
   page.heading("Its surest mistakes");
   if (wrong.empty())
@@ -181,13 +181,13 @@ std::vector<Figure> curves(const Lines& lines) {
 void report(Page& page, Classifier& classifier) {
   const auto set = classifier.open("", data::Split::test);
   const auto lines = lines_of(classifier.path());
-  const std::vector<Look> all = look_at_all(classifier, *set);
+  const std::vector<Guess> all = guesses_on(classifier, *set);
   metrics::Confusion confusion(classifier.classes().size());
-  for (const Look& look : all) confusion.add(look.label, look.guess);
+  for (const Guess& look : all) confusion.add(look.label, look.guess);
   const double right = confusion.accuracy() * 100;
   page.headline(fmt::format("{:.2f} % on {}{}", right, short_name(set->name()),
                             took(lines, classifier.saved().config)));
-  looks(page, *set, all);
+  guesses(page, *set, all);
   page.facts({{"network", *classifier.options().model},
               {"parameters", with_thousands(classifier.network().num_parameters())},
               {"pictures learned from", with_thousands(classifier.options().examples)},

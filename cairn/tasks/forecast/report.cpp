@@ -153,8 +153,13 @@ void report(Page& page, Predictor& p) {
   const auto ratio = m["mse"].get<double>() / std::max(m["naive_mse"].get<double>(), 1e-12);
   page.headline(
       fmt::format("{} rows ahead, the squared error is {:.0f} % of what repeating the "
-                  "last value makes",
-                  *p.options.horizon, 100 * ratio));
+                  "last value makes{}",
+                  *p.options.horizon, 100 * ratio, took(lines, p.saved().config)));
+  page.heading("Forecasts and what came");
+  std::vector<Figure> shown;
+  for (size_t i = 0; i < std::min<size_t>(4, p.encoding.targets().size()); ++i)
+    shown.push_back(forecast_figure(p, s, origins[origins.size() * (i + 1) / 5], i));
+  page.figures(shown);
   page.facts(
       {{"mse", fmt::format("{:.4f}", m["mse"].get<double>())},
        {"mae", fmt::format("{:.4f}", m["mae"].get<double>())},
@@ -163,17 +168,13 @@ void report(Page& page, Predictor& p) {
        {"training", seconds_of(lines)}});
   for (const auto& [name, meaning] : m["definitions"].items())
     page.paragraph(name + ": " + meaning.get<std::string>());
-  page.heading("Forecasts and what came");
-  std::vector<Figure> shown;
-  for (size_t i = 0; i < std::min<size_t>(4, p.encoding.targets().size()); ++i)
-    shown.push_back(forecast_figure(p, s, origins[origins.size() * (i + 1) / 5], i));
-  page.figures(shown);
   page.heading("Where it errs");
   const std::string first = p.encoding.targets()[0].name;
   page.figures({error_by_step(e), histogram(e.residuals[0], first),
                 autocorrelation(e.residuals[0], first, 3 * *p.options.season + 10)});
   page.heading("What the series are made of");
   page.figures(decomposition(s, 0, p.options.season, first));
+  page.heading("How it learned");
   page.figures(loss_charts(lines, "loss", "validation"));
 }
 

@@ -45,8 +45,11 @@ void add_sample(const Command& app) {
   command.runs([o] {
     const tasks::Task& task = task_of(o->what);
     std::filesystem::create_directories(o->out);
-    for (const std::string& file : task.write_inputs(o->out)) fmt::print("{}\n", file);
-    fmt::print(stderr, "try them: cairn predict RUN {}\n", o->out);
+    const auto files = task.write_inputs(o->out);
+    for (const std::string& file : files) fmt::print("{}\n", file);
+    const bool one = files.size() == 1;
+    fmt::print(stderr, "try {}: cairn predict RUN {}\n", one ? "it" : "them",
+               one ? files[0] : o->out);
     return kDone;
   });
 }

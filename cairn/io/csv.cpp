@@ -130,6 +130,11 @@ Csv read_csv(const std::string& path) {
   return parse_csv(text_of(bytes), path);
 }
 
+bool is_csv_name(const std::string& path) {
+  const std::string name = path.ends_with(".gz") ? path.substr(0, path.size() - 3) : path;
+  return name.ends_with(".csv") || name.ends_with(".tsv");
+}
+
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == text.npos) return text;
   std::string quoted = "\"";

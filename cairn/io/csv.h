@@ -28,7 +28,8 @@ struct Csv {
 // Throws Error that names the text and the line: no header, an empty or repeated name, a row of
 // another length, an open quote, bytes that are no UTF-8.
 Csv parse_csv(std::string_view text, const std::string& name);
-Csv read_csv(const std::string& path);  // also .gz
+Csv read_csv(const std::string& path);      // also .gz
+bool is_csv_name(const std::string& path);  // ends with .csv, .tsv, or these and .gz
 
 // A cell, in quotes where it needs them.
 std::string csv_cell(const std::string& text);

@@ -46,37 +46,46 @@ Files files_of(const std::vector<std::string>& given, const FileKind& kind) {
 
 }  // namespace
 
+int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
+                  const std::function<void(const std::string& file)>& use) {
+  const auto [files, left_out] = files_of(given, kind);
+  size_t failed = 0;
+  for (const std::string& file : files) {
+    try {
+      use(file);
+    } catch (const Error& e) {
+      fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
+      ++failed;
+    }
+  }
+  if (files.size() > 1)
+    fmt::print(stderr, "{} {} {}{}\n", files.size() - failed, kind.plural, kind.done,
+               failed ? fmt::format(", {} could not be read", failed) : "");
+  if (!left_out.empty()) fmt::print(stderr, "{}\n", left_out.in_words());
+  return failed ? 1 : 0;
+}
+
 int say_of_files(const FileOptions& o, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say) {
   if (!o.csv->empty()) io::check_writable(o.csv);
-  const auto [files, left_out] = files_of(o.files, kind);
   io::Csv table{{"file"}, {}};
   table.names.insert(table.names.end(), kind.columns.begin(), kind.columns.end());
   int64_t warned = 0;
-  for (const std::string& file : files) {
-    try {
-      Said said = say(file);
-      Json line = {{"file", file}};
-      line.update(said.json);
-      if (!said.warning.empty()) line["warning"] = said.warning;
-      if (o.json) fmt::print("{}\n", io::dump_json(line));
-      else fmt::print("{}:{}\n", io::printable(file), said.words);
-      said.cells.insert(said.cells.begin(), io::valid_utf8(file));
-      table.rows.push_back(std::move(said.cells));
-      if (!said.warning.empty() && warned++ == 0)
-        fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
-    } catch (const Error& e) {
-      fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
-    }
-  }
-  const size_t failed = files.size() - table.rows.size();
-  if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));
-  if (files.size() > 1)
-    fmt::print(stderr, "{} {} named{}\n", table.rows.size(), kind.plural,
-               failed ? fmt::format(", {} could not be read", failed) : "");
+  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
+    Said said = say(file);
+    Json line = {{"file", file}};
+    line.update(said.json);
+    if (!said.warning.empty()) line["warning"] = said.warning;
+    if (o.json) fmt::print("{}\n", io::dump_json(line));
+    else fmt::print("{}:{}\n", io::printable(file), said.words);
+    said.cells.insert(said.cells.begin(), io::valid_utf8(file));
+    table.rows.push_back(std::move(said.cells));
+    if (!said.warning.empty() && warned++ == 0)
+      fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
+  });
   if (warned > 1) fmt::print(stderr, "{} more are like the first that was warned of\n", warned - 1);
-  if (!left_out.empty()) fmt::print(stderr, "{}\n", left_out.in_words());
-  return failed ? 1 : 0;
+  if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));
+  return status;
 }
 
 }  // namespace cairn::tasks

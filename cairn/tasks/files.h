@@ -24,9 +24,14 @@ struct FileKind {
   const char* plural;                       // "pictures"
   bool (*is_one)(const std::string& path);  // which files of a folder are meant
   std::vector<std::string> columns;         // of the table, behind "file"
+  const char* done = "named";               // what the last line says of them
 };
-// Prints what `say` says of every file; of a folder all below it, in the order of their names.
-// Returns the exit status: 1 when any could not be read.
+// Calls `use` with every file; of a folder with all below it that are meant, in the order of their
+// names. Goes on after an Error, which is printed; the last line counts, where there are several.
+// Returns the exit status: 1 when any failed.
+int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
+                  const std::function<void(const std::string& file)>& use);
+// The same, printing what `say` says of every file.
 int say_of_files(const FileOptions& options, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say);
 

@@ -61,6 +61,27 @@ TEST(Newcomer, PredictGoesOnAfterABadFileAndCountsAtTheEnd) {
   EXPECT_EQ(rows, 2);
 }
 
+TEST(Newcomer, PredictOfTablesTakesFoldersToo) {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  ASSERT_EQ(cairn({"train", "tabular", "--steps", "4", "--eval-every", "4", "--out", run}).status,
+            0);
+  const Outcome sampled = cairn({"sample", "fruits", "--out", folder / "in"});
+  EXPECT_TRUE(sampled.says("cairn predict RUN " + (folder / "in/fruits.csv"))) << sampled.err;
+  write(folder / "in/a.csv", "a,b\n1,2\n");                          // not of this kind
+  write(folder / "in/z.csv", content_of(folder / "in/fruits.csv"));  // once more
+  write(folder / "in/notes.txt", "no table");
+  const Outcome o = cairn({"predict", run, folder / "in", "--out", folder / "said.csv"});
+  expect_failure(o, 1, {"a.csv", "2 tables filled in, 1 could not be read"});
+  const std::string said = content_of(folder / "said.csv");
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1 + 2 * 10);
+  EXPECT_EQ(said.find("predicted_kind"), said.rfind("predicted_kind"));
+  const std::string in = folder / "in";
+  for (const char* name : {"/fruits.csv", "/z.csv"}) std::filesystem::remove(in + name);
+  EXPECT_EQ(cairn({"predict", run, in, "--out", folder / "none.csv"}).status, 1);
+  EXPECT_FALSE(std::filesystem::exists(folder / "none.csv"));
+}
+
 TEST(Newcomer, InfoOnARunIsThatOfItsWeights) {
   const Trained& t = Trained::get();
   const Outcome run = cairn({"info", t.run()}),

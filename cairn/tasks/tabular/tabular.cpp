@@ -7,7 +7,7 @@
 #include "cairn/models/mlp.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/task.h"
+#include "cairn/tasks/files.h"
 #include "cairn/train/report/measured.h"
 #include "cairn/train/supervised.h"
 
@@ -142,23 +142,27 @@ Json evaluate(Predictor& p, const EvalOptions& o) {
 }
 
 struct PredictOptions : train::OptionSet {
-  Option<std::vector<std::string>> files{this, "files", {}, "CSV files", Use::positional};
+  Option<std::vector<std::string>> files{this, "files", {}, "CSV files, folders", Use::positional};
   Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
 };
-// The rows with one more column: what the network says.
+// The rows of all files with one more column: what the network says.
 int predict(Predictor& p, const PredictOptions& o) {
   const NoGrad no_grad;
-  std::string text;
-  for (const std::string& file : *o.files) {
+  io::Csv all;
+  const FileKind kind{"tables", io::is_csv_name, {}, "filled in"};
+  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
     Table t = data::open_table(file);
     const auto said = p.encoding.decode(p.net(p.encoding.tensors(t, false)[0]));
     t.cells.names.push_back("predicted_" + p.encoding.target());
+    if (all.names.empty()) all.names = t.cells.names;
+    check(all.names == t.cells.names, "'{}' has other columns than the files before it", file);
     for (size_t r = 0; r < said.size(); ++r) t.cells.rows[r].push_back(said[r]);
-    text += io::to_csv(t.cells);
-  }
-  if (o.out.is_open()) fmt::print("{}", text);
-  else io::write_file_atomically(o.out, std::string_view(text));
-  return 0;
+    all.rows.insert(all.rows.end(), t.cells.rows.begin(), t.cells.rows.end());
+  });
+  if (all.names.empty()) return status;  // no file could be read
+  if (o.out.is_open()) fmt::print("{}", io::to_csv(all));
+  else io::write_file_atomically(o.out, std::string_view(io::to_csv(all)));
+  return status;
 }
 
 void report(train::report::Page& page, Predictor& p) {

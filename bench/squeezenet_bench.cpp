@@ -14,7 +14,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/image.h"
-#include "cairn/nn/nn.h"
+#include "cairn/models/cnn.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/quantize/quantize.h"
@@ -25,33 +25,7 @@ using namespace cairn;
 
 constexpr int kSide = 227;
 
-struct Fire : nn::Module {
-  nn::Conv2d squeeze, one, three;
-  Fire(int64_t in, int64_t narrow, int64_t wide)
-      : squeeze(child("conv1x1_1", nn::Conv2d(in, narrow, 1))),
-        one(child("conv1x1_2", nn::Conv2d(narrow, wide, 1))),
-        three(child("conv3x3_2", nn::Conv2d(narrow, wide, 3, {.padding = 1}))) {}
-  Tensor forward(Tensor x) override {
-    x = relu(squeeze(x));
-    return cat({relu(one(x)), relu(three(x))}, 1);
-  }
-};
-
-struct SqueezeNet : nn::Module {
-  nn::Conv2d first = child("conv1", nn::Conv2d(3, 96, 7, {.stride = 2}));
-  Fire f2 = child("fire2", Fire(96, 16, 64)), f3 = child("fire3", Fire(128, 16, 64)),
-       f4 = child("fire4", Fire(128, 32, 128));
-  Fire f5 = child("fire5", Fire(256, 32, 128)), f6 = child("fire6", Fire(256, 48, 192)),
-       f7 = child("fire7", Fire(384, 48, 192));
-  Fire f8 = child("fire8", Fire(384, 64, 256)), f9 = child("fire9", Fire(512, 64, 256));
-  nn::Conv2d last = child("conv_final", nn::Conv2d(512, 1000, 1, {.padding = 1}));
-  Tensor forward(Tensor x) override {
-    x = max_pool2d(relu(first(x)), 3, 2);
-    x = max_pool2d(f4(f3(f2(x))), 3, 2);
-    x = max_pool2d(f8(f7(f6(f5(x)))), 3, 2);
-    return mean(relu(last(f9(x))), {2, 3});
-  }
-};
+using models::SqueezeNet;
 
 void load(const SqueezeNet& net, const std::string& path) {
   const io::ByteVector bytes = io::read_maybe_gzip(path);

@@ -4,6 +4,7 @@ set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
           nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libicu-dev libpcre2-dev
           libpugixml-dev)
+packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them
 [ "${1:-}" = tests ] && packages+=(libgtest-dev python3) && optional+=(clang-format-14)
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }

@@ -21,6 +21,7 @@ void add_report(const Command& app);
 void add_tour(const Command& app);
 void add_sample(const Command& app);
 
+void add_export(const Command& app);
 void add_shell(const Command& app);  // completion, man
 
 // All of the above; `arguments`: those that the program was called with.

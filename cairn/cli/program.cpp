@@ -11,6 +11,7 @@ void describe_program(const Command& app, const std::vector<std::string>& argume
   add_report(app);
   add_tour(app);
   add_sample(app);
+  add_export(app);
   add_shell(app);
 }
 

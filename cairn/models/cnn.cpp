@@ -110,6 +110,33 @@ Tensor ResNet9::forward(Tensor x) {
   return head(amax(x, {2, 3})) * 0.125;
 }
 
+Fire::Fire(int64_t in, int64_t narrow, int64_t wide)
+    : squeeze(child("conv1x1_1", nn::Conv2d(in, narrow, 1))),
+      one(child("conv1x1_2", nn::Conv2d(narrow, wide, 1))),
+      three(child("conv3x3_2", nn::Conv2d(narrow, wide, 3, {.padding = 1}))) {}
+Tensor Fire::forward(Tensor x) {
+  x = relu(squeeze(x));
+  return cat({relu(one(x)), relu(three(x))}, 1);
+}
+
+SqueezeNet::SqueezeNet(int64_t classes, int64_t channels)
+    : first(child("conv1", nn::Conv2d(channels, 96, 7, {.stride = 2}))),
+      f2(child("fire2", Fire(96, 16, 64))),
+      f3(child("fire3", Fire(128, 16, 64))),
+      f4(child("fire4", Fire(128, 32, 128))),
+      f5(child("fire5", Fire(256, 32, 128))),
+      f6(child("fire6", Fire(256, 48, 192))),
+      f7(child("fire7", Fire(384, 48, 192))),
+      f8(child("fire8", Fire(384, 64, 256))),
+      f9(child("fire9", Fire(512, 64, 256))),
+      last(child("conv_final", nn::Conv2d(512, classes, 1, {.padding = 1}))) {}
+Tensor SqueezeNet::forward(Tensor x) {
+  x = max_pool2d(relu(first(x)), 3, 2);
+  x = max_pool2d(f4(f3(f2(x))), 3, 2);
+  x = max_pool2d(f8(f7(f6(f5(x)))), 3, 2);
+  return mean(relu(last(f9(x))), {2, 3});
+}
+
 VideoNet::VideoNet(int64_t classes, int64_t channels, int64_t width)
     : blocks(child("blocks", nn::ModuleList<nn::Sequential>())),
       head(child("head", nn::Linear(8 * width, classes))) {

@@ -71,6 +71,24 @@ struct ResNet9 : nn::Module {
   nn::Linear head;
 };
 
+// Iandola et al. 2016: a 1x1 convolution to few channels, then 1x1 and 3x3 side by side.
+struct Fire : nn::Module {
+  Fire(int64_t in, int64_t narrow, int64_t wide);
+  Tensor forward(Tensor x) override;
+
+  nn::Conv2d squeeze, one, three;
+};
+// SqueezeNet v1.0 for x [N, channels, 227, 227], or any sides from 35 on -> [N, classes]. Names of
+// parameters are those of the published Caffe network.
+struct SqueezeNet : nn::Module {
+  explicit SqueezeNet(int64_t classes = 1000, int64_t channels = 3);
+  Tensor forward(Tensor x) override;
+
+  nn::Conv2d first;
+  Fire f2, f3, f4, f5, f6, f7, f8, f9;
+  nn::Conv2d last;
+};
+
 // Four blocks of 3-D convolution, global mean, linear: x [N, 3, frames, height, width].
 struct VideoNet : nn::Module {
   explicit VideoNet(int64_t classes = 10, int64_t channels = 3, int64_t width = 32);

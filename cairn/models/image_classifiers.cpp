@@ -21,7 +21,8 @@ const Row kRows[] = {
     {"lenet", "28x28 (resnet9 and resnet18 take others)", 28, 28,
      [](int64_t channels, int64_t classes) -> nn::AnyModule { return LeNet(channels, classes); }},
     {"resnet9", "at least 16x16", 16, 1 << 20, make<ResNet9>},
-    {"resnet18", "at least 8x8", 8, 1 << 20, make<ResNet18Cifar>}};
+    {"resnet18", "at least 8x8", 8, 1 << 20, make<ResNet18Cifar>},
+    {"squeezenet", "at least 35x35", 35, 1 << 20, make<SqueezeNet>}};
 
 }  // namespace
 

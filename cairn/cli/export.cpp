@@ -1,0 +1,47 @@
+#include <memory>
+
+#include "cairn/cli/commands.h"
+#include "cairn/io/file.h"
+#include "cairn/onnx/export.h"
+#include "cairn/tasks/model.h"
+
+namespace cairn::cli {
+namespace {
+
+struct Export {
+  std::string run, format = "onnx", out;
+};
+
+int write_export(const Export& chosen) {
+  const auto model = tasks::open_model(chosen.run);
+  const onnx::Function function{model->takes(), model->gives(),
+                                [&](std::span<const Tensor> in) { return model->forward(in); },
+                                model->network().state_dict()};
+  onnx::ExportOptions options{
+      .name = model->task(),
+      .metadata = {{"cairn.task", model->task()}, {"cairn.config", model->saved().config.dump()}}};
+  if (const auto labels = model->labels(); !labels.empty())
+    options.metadata["cairn.labels"] = train::Json(labels).dump();
+  const std::string bytes = onnx::to_onnx(function, options);
+  io::write_file_atomically(chosen.out, std::string_view(bytes));
+  std::string takes, gives;
+  for (const Port& port : function.takes) takes += (takes.empty() ? "" : ", ") + port.name;
+  for (const std::string& name : function.gives) gives += (gives.empty() ? "" : ", ") + name;
+  fmt::print("{}: {} -> {}, {:.2f} MB, ONNX opset {}, IR {}\n", chosen.out, takes, gives,
+             static_cast<double>(bytes.size()) / 1e6, onnx::kOpset, onnx::kIr);
+  return kDone;
+}
+
+}  // namespace
+
+void add_export(const Command& app) {
+  const Command command = app.add_command("export", "Write a trained network for other programs");
+  command.examples("  cairn export runs/mnist --format onnx --out mnist.onnx\n");
+  const auto chosen = std::make_shared<Export>();
+  command.option("run", chosen->run, "Run folder, or the model.safetensors of one").required();
+  command.option("--format", chosen->format, "What to write").one_of({"onnx"}).shows_default();
+  command.option("--out", chosen->out, "File to write").required();
+  command.runs([chosen] { return write_export(*chosen); });
+}
+
+}  // namespace cairn::cli

@@ -53,6 +53,11 @@ Tensor form_of(const Corners& c, double eps) {
 
 }  // namespace
 
+Tensor paired_box_iou(In boxes, const Tensor& target, double eps) {
+  check_boxes("paired_box_iou", boxes, target);
+  return overlap_of(Corners(boxes), Corners(target), eps).iou;
+}
+
 Tensor generalized_box_iou_loss(In boxes, const Tensor& target, double eps) {
   check_boxes("generalized_box_iou_loss", boxes, target);
   const Overlap o = overlap_of(Corners(boxes), Corners(target), eps);

@@ -6,6 +6,9 @@
 
 namespace cairn::nn {
 
+// Intersection over union of each box with the one of its row; 0 where both have no area.
+Tensor paired_box_iou(In boxes, const Tensor& target, double eps = 1e-7);
+
 // 1 - IoU + the part of the smallest box around both that neither covers (Rezatofighi et al. 2019):
 // 0 for equal boxes with area, toward 2 for far ones, which the plain IoU gives no gradient.
 Tensor generalized_box_iou_loss(In boxes, const Tensor& target, double eps = 1e-7);

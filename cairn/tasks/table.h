@@ -2,5 +2,6 @@
 // name it here (docs/adding-a-task.md).
 #pragma once
 
-#define CAIRN_TASKS(one) \
-  one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast)
+#define CAIRN_TASKS(one)                                                                  \
+  one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast) \
+      one(object_detection)

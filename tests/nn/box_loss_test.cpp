@@ -62,7 +62,9 @@ TEST(BoxLoss, AsThePapersSay) {
   const auto a = random_boxes(1), b = random_boxes(2);
   const auto giou = generalized_box_iou_loss(boxes_of(a), boxes_of(b)).to_vector<double>();
   const auto ciou = complete_box_iou_loss(boxes_of(a), boxes_of(b)).to_vector<double>();
+  const auto iou = paired_box_iou(boxes_of(a), boxes_of(b)).to_vector<double>();
   for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_NEAR(iou[i], parts_of(a[i], b[i]).iou, 1e-12) << i;
     EXPECT_NEAR(giou[i], giou_of(a[i], b[i]), 1e-9) << i;
     EXPECT_NEAR(ciou[i], ciou_of(a[i], b[i]), 1e-9) << i;
   }

@@ -1,0 +1,108 @@
+#include <filesystem>
+#include <set>
+
+#include "cairn/data/folder.h"
+#include "cairn/tasks/files.h"
+#include "cairn/tasks/object_detection/task.h"
+
+namespace cairn::tasks::object_detection {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DetectionEvalOptions : EvalOptions {
+  Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
+                            "Part of the data"};
+};
+
+Json evaluate(ObjectDetector& detector, const DetectionEvalOptions& o) {
+  const auto set = detector.open(o.data.is_open() ? "" : *o.data, o.split);
+  Json result = {{"task", kTask}, {"split", *o.split}};
+  result.update(measured(find_all(detector.finder(), set), detector.classes()));
+  return result;
+}
+
+struct PredictOptions : FileOptions {
+  Option<std::string> out{this, "out", "",
+                          "Folder for copies of the pictures (PNG) with the boxes drawn"};
+  Option<double> score{this, "score", 0.3, between(0, 1), "Least score of what is told"};
+  Option<double> overlap{this, "overlap", 0.6, between(0, 1),
+                         "IoU with a better box of the class above which a box is left out"};
+};
+
+Said said_of(std::span<const data::Detection> found, const std::vector<std::string>& classes) {
+  Said said{"", {{"boxes", Json::array()}}, {std::to_string(found.size()), ""}};
+  for (const data::Detection& d : found) {
+    const std::string& label = classes[static_cast<size_t>(d.label)];
+    said.json["boxes"].push_back(
+        {{"label", label}, {"score", d.score}, {"box", {d.box.x1, d.box.y1, d.box.x2, d.box.y2}}});
+    said.cells[1] +=
+        fmt::format("{}{} {:.4f} {:.2f} {:.2f} {:.2f} {:.2f}", said.cells[1].empty() ? "" : "; ",
+                    label, d.score, d.box.x1, d.box.y1, d.box.x2, d.box.y2);
+    said.words += fmt::format("\n  {} {:.0f} % at {:.0f} {:.0f} {:.0f} {:.0f}", label,
+                              d.score * 100, d.box.x1, d.box.y1, d.box.x2, d.box.y2);
+  }
+  if (found.empty()) said.words = " nothing found";
+  return said;
+}
+
+// A name in the folder that no other picture of this call has.
+std::string name_in(const std::string& folder, const std::string& file,
+                    std::set<std::string>& used) {
+  const std::string stem = fs::path(file).stem().string();
+  std::string name = stem;
+  for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
+  fs::create_directories(folder);
+  return folder + "/" + name + ".png";
+}
+
+int predict(ObjectDetector& detector, const PredictOptions& o) {
+  const FileKind kind{"pictures", data::is_image_file, {"count", "boxes"}};
+  std::set<std::string> used;
+  return say_of_files(o, kind, [&](const std::string& file) {
+    const io::Image image = io::read_image(file);
+    const auto found =
+        detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
+    if (!o.out->empty()) io::write_png(name_in(o.out, file, used), with_boxes(image, found));
+    return said_of(found, detector.classes());
+  });
+}
+
+std::vector<std::string> write_inputs(const std::string& folder) {
+  constexpr uint64_t kSeed = 4;  // of none of the splits
+  std::vector<std::string> files;
+  for (int64_t i = 0; i < 8; ++i) {
+    files.push_back(fmt::format("{}/shapes-{}.png", folder, i));
+    io::write_png(files.back(), data::draw_shapes(kSeed, i).image);
+  }
+  return files;
+}
+
+}  // namespace
+
+extern const Task kRow;
+const Task kRow{
+    .name = kTask,
+    .title = "Object detection",
+    .what = "Find what is in a picture, and where",
+    .examples =
+        "  cairn train object-detection --data VOC2007/ --out runs/voc\n"
+        "  cairn train object-detection --data cells/ --image-size 320 --flip-vertical\n"
+        "  cairn train --resume runs/voc\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary = summary_of<in_words>,
+    .verbs = {eval_verb<ObjectDetector, DetectionEvalOptions, evaluate, in_words>(
+                  "Measure average precision by COCO's rules",
+                  "  cairn eval runs/voc --split validation --json\n"),
+              verb<ObjectDetector, PredictOptions, predict>(
+                  "predict", "Find objects in pictures and draw boxes around them",
+                  "  cairn predict runs/voc street.jpg --out found --json\n"
+                  "  cairn predict runs/voc photos/ --out found --score 0.5\n")},
+    .report = report_as<ObjectDetector, report>,
+    .smallest = R"({"data": "shapes", "steps": 4, "batch": 4, "width": 8, "image_size": 64,
+                    "eval_every": 2})",
+    .write_inputs = write_inputs,
+    .inputs = "shapes"};
+
+}  // namespace cairn::tasks::object_detection

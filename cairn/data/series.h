@@ -55,11 +55,14 @@ struct Series {
 Series parse_series(std::string_view text, const std::string& name,
                     const SeriesFormat& format = {});
 // `source`: a file (also .gz), or "waves": three series that the program draws, hourly with daily
-// and weekly seasons, a trend and noise, for which `seed` draws others of their kind.
+// and weekly seasons, a trend and noise, for which `seed` draws others of their kind; or "faults":
+// the same with ten faults in the last fifth, and a column "anomaly" that is 1 in their rows.
 Series open_series(const std::string& source, const SeriesFormat& format = {}, uint64_t seed = 0);
 
 // Three weeks of other "waves", as a file to try a network on; returns its path.
 std::vector<std::string> write_waves(const std::string& folder);
+// The last 25 days of other "faults".
+std::vector<std::string> write_faults(const std::string& folder);
 
 // As a CSV file.
 std::string to_csv(const Series& series);

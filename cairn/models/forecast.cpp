@@ -19,6 +19,10 @@ Forecaster::Forecaster(const ForecasterOptions& o) : options_(o) {
   offsets = param("offsets", zeros({o.horizon, o.targets, kLevels}));
   baselines = buffer("baselines", zeros({o.baselines, o.horizon, o.targets, kLevels}));
   smoothing = buffer("smoothing", zeros({o.targets, 2}));
+  if (o.judges) {
+    error_scale = buffer("error_scale", ones({o.horizon, o.targets}));
+    threshold = buffer("threshold", ones({1}));
+  }
   if (o.model == "linear") return;
   check(o.patch > 0 && o.patch <= o.context, "forecaster: patches of {} rows in a context of {}",
         o.patch, o.context);

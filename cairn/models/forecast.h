@@ -13,6 +13,7 @@ struct ForecasterOptions {
   int64_t patch = 16, width = 64, layers = 2, heads = 4;
   double dropout = 0.2;
   int64_t baselines = 0;  // whose quantiles are kept beside
+  bool judges = false;    // keeps what finds anomalies
 };
 
 // x [N, context, features] standardised -> the next values of the targets [N, horizon, targets].
@@ -41,7 +42,7 @@ class Forecaster : public nn::Module {
                        const Tensor& mask) const;
 
   const ForecasterOptions& options() const { return options_; }
-  nn::Param linear, corrects, calibration, offsets, baselines, smoothing;
+  nn::Param linear, corrects, calibration, offsets, baselines, smoothing, error_scale, threshold;
 
  private:
   Tensor patches(const Tensor& x, const Tensor& last) const;

@@ -309,7 +309,9 @@ TEST_P(EveryTask, IsMeasuredAsJsonAndInWords) {
   if (!data.empty()) named->find("data")->parse(data);
   EXPECT_GT(Json::parse(run_verb(eval, *open_model(run()), *named).text)["examples"], 0);
   const std::string words = measured(run(), false);
-  EXPECT_NE(words.find(of_run["examples"].dump() + " examples"), words.npos) << words;
+  const std::string split =
+      of_run["split"] == "all" ? "" : of_run["split"].get<std::string>() + " ";
+  EXPECT_NE(words.find(of_run["examples"].dump() + " " + split + "examples"), words.npos) << words;
 }
 
 // Files that are not there, data that is not there, values of a wrong kind.

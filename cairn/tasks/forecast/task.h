@@ -53,7 +53,8 @@ struct Options : train::SupervisedOptions {
                                   "How times are written, as in '%m/%d/%Y %H:%M'"};
   Option<std::string> time_zone{this, "time_zone", Open{"one without summer time"},
                                 "Whose clock times are of, as Europe/Berlin"};
-  Option<Json> encoding{this, "encoding"};  // a fact: columns and their scales
+  Option<Json> encoding{this, "encoding"};       // a fact: columns and their scales
+  virtual bool judges() const { return false; }  // whether errors find anomalies
 };
 
 data::SeriesFormat format_of(const Options& o);
@@ -109,6 +110,19 @@ Evaluation evaluate(const models::Forecaster& net, const data::SeriesEncoding& e
 
 std::string in_short(const Json& measured);  // in a line
 std::string in_words(const Json& measured);  // beside the baselines, with what each number is
+
+// A training of series whatever is made of it: options that the data leave open, network, session.
+struct Trained {
+  const models::Forecaster& net;
+  const data::SeriesEncoding& encoding;
+  const data::EncodedSeries& series;
+  const data::SplitRows& split;
+};
+struct Hooks {
+  std::function<void(const Trained&)> validated = {};  // after each validation
+  std::function<Json(const Trained&)> measure;         // of the kept weights, on test rows if any
+};
+Json train_forecaster(const char* task, Options& o, const data::Series& series, const Hooks& hooks);
 Json train(Options o);
 
 // Of the next `horizon` rows after an origin, in the units of the file: [horizon][targets].

@@ -86,7 +86,8 @@ models::ForecasterOptions network_options(const Options& o, const data::SeriesEn
           .layers = o.layers,
           .heads = o.heads,
           .dropout = o.dropout,
-          .baselines = static_cast<int64_t>(kBaselines.size())};
+          .baselines = static_cast<int64_t>(kBaselines.size()),
+          .judges = o.judges()};
 }
 
 models::Forecaster open_network(const Options& o, const data::SeriesEncoding& e,
@@ -98,9 +99,8 @@ models::Forecaster open_network(const Options& o, const data::SeriesEncoding& e,
   } catch (const Error& error) { fail("'{}': {}", file, error.what()); }
 }
 
-Json train(Options o) {
-  train::choose_run(kTask, o);
-  const data::Series series = data::open_series(o.data, format_of(o));
+Json train_forecaster(const char* task, Options& o, const data::Series& series,
+                      const Hooks& hooks) {
   const data::SplitRows split = data::split_rows(o.split_rows, series.rows());
   fill_sizes(o, series, split);
   o.encoding.fill(
@@ -120,13 +120,13 @@ Json train(Options o) {
   models::Forecaster net(network_options(o, e));
   train::settle(o, net, true);
   const data::LinearMap map = prepare(net, s, split, held_back, o);
-  train::Supervised session(train::begin_run(kTask, o), {.task = kTask,
-                                                         .label = *o.model,
-                                                         .network = net,
-                                                         .options = o,
-                                                         .schedule = optim::one_cycle(o.steps),
-                                                         .validates = true,
-                                                         .about = about(o, e, series, split, map)});
+  train::Supervised session(train::begin_run(task, o), {.task = task,
+                                                        .label = *o.model,
+                                                        .network = net,
+                                                        .options = o,
+                                                        .schedule = optim::one_cycle(o.steps),
+                                                        .validates = true,
+                                                        .about = about(o, e, series, split, map)});
   session.restore();
   const auto batch = [&] {
     std::vector<int64_t> origins;
@@ -141,17 +141,33 @@ Json train(Options o) {
     return sum(square(error)) / clamp_min(sum(in[2]), 1) +
            net.quantile_loss(in[0], point, in[1], in[2]);
   };
+  const Trained trained{net, e, s, split};
   session.run({.next = batch,
                .loss = loss_of,
-               .measure = [&] { return validate(net, s, held_back); },
+               .measure =
+                   [&] {
+                     const Json measured = validate(net, s, held_back);
+                     if (hooks.validated) hooks.validated(trained);
+                     return measured;
+                   },
                .words = in_short});
   session.use_kept();
   const bool tests = split.test >= o.horizon;
-  const auto origins =
-      tests ? data::origins_in(split.train + split.validation, split.test, o.context, o.horizon)
-            : data::origins_in(split.train, split.validation, o.context, o.horizon);
-  return session.result(tests ? "test" : "validation",
-                        evaluate(net, e, s, origins, o.season).measured);
+  return session.result(tests ? "test" : "validation", hooks.measure(trained));
+}
+
+Json train(Options o) {
+  train::choose_run(kTask, o);
+  const data::Series series = data::open_series(o.data, format_of(o));
+  return train_forecaster(
+      kTask, o, series, {.measure = [&](const Trained& t) {
+        const int64_t tested = t.split.train + t.split.validation;
+        const auto origins =
+            t.split.test >= o.horizon
+                ? data::origins_in(tested, t.split.test, o.context, o.horizon)
+                : data::origins_in(t.split.train, t.split.validation, o.context, o.horizon);
+        return evaluate(t.net, t.encoding, t.series, origins, o.season).measured;
+      }});
 }
 
 }  // namespace cairn::tasks::forecast

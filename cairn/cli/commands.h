@@ -20,6 +20,7 @@ void add_doctor(const Command& app);
 void add_report(const Command& app);
 void add_tour(const Command& app);
 void add_sample(const Command& app);
+void add_tokenizer(const Command& app);
 
 void add_export(const Command& app);
 void add_shell(const Command& app);  // completion, man

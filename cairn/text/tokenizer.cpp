@@ -5,6 +5,7 @@
 #include "cairn/base/json.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
+#include "cairn/text/subword_tokenizer.h"
 
 namespace cairn::text {
 
@@ -13,7 +14,7 @@ using namespace io;
 namespace {
 
 constexpr size_t kMaxVocabulary = 65536;
-constexpr uint64_t kMaxFile = 16 << 20;
+constexpr uint64_t kMaxFile = 256 << 20;
 
 // How a character is shown in an error: itself and its number.
 std::string shown(char32_t point) {
@@ -105,6 +106,8 @@ std::string CharTokenizer::to_json() const {
 }
 
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& name) {
+  if (json.find("\"model\"") != std::string_view::npos)
+    return std::make_unique<SubwordTokenizer>(json, name);
   const Json root = parse_flat(json, name);
   const std::string type = root.is_object() && root.contains("type") && root["type"].is_string()
                                ? root["type"].get<std::string>()

@@ -1,4 +1,4 @@
-// Text to token numbers and back: one token a character (code point), or one a byte.
+// Text to token numbers and back. Here: one token a character (code point), or one a byte.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,7 @@ namespace cairn::text {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  virtual std::string kind() const = 0;  // "char" or "byte"
+  virtual std::string kind() const = 0;  // "char", "byte", or the model of a tokenizer.json
   virtual int64_t size() const = 0;      // tokens are 0 .. size() - 1
   // `name` says in errors where the text came from ("the prompt", a file name).
   virtual std::vector<int64_t> encode(std::string_view text, const std::string& name) const = 0;
@@ -54,7 +54,8 @@ class CharTokenizer : public Tokenizer {
   std::unordered_map<char32_t, int64_t> numbers_;
 };
 
-// From what save() wrote: {"type": "char", "vocabulary": ["\n", " ", ...]} or {"type": "byte"}.
+// From what save() wrote: {"type": "char", "vocabulary": ["\n", " ", ...]}, {"type": "byte"}, or a
+// tokenizer.json (text/subword_tokenizer.h).
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& name);
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cairn/base/error.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::text {
 
@@ -57,6 +58,32 @@ std::string_view without_trailing_spaces(std::string_view text) {
   for (size_t at = 0; at < text.size();)
     if (!is_python_space(next_point(text, at))) end = at;
   return text.substr(0, end);
+}
+
+std::string with_replacements(std::string_view bytes, int64_t* count) {
+  std::string out;
+  int64_t replaced = 0;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t bad = io::find_invalid_utf8(bytes.substr(at));
+    out += bytes.substr(at, bad);
+    if (bad == std::string_view::npos) break;
+    at += bad;
+    // How much of the character is right before it breaks off: at least its first byte goes.
+    const auto byte = [&](size_t i) {
+      return at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0;
+    };
+    const unsigned lead = byte(0), second = byte(1);
+    const size_t length = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : 1;
+    const unsigned least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    size_t size = 1;
+    if (length > 1 && second >= least && second <= most)
+      for (size = 2; size + 1 < length && (byte(size) & 0xC0) == 0x80;) ++size;
+    at += size, ++replaced;
+    out += "\xEF\xBF\xBD";
+  }
+  if (count) *count = replaced;
+  return out;
 }
 
 }  // namespace cairn::text

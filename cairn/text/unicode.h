@@ -37,4 +37,8 @@ std::string to_lower(std::string_view text);
 std::vector<std::string_view> split_at_spaces(std::string_view text);
 std::string_view without_trailing_spaces(std::string_view text);
 
+// Any bytes as UTF-8: what is none becomes U+FFFD, one for each longest beginning of a character
+// that breaks off (Unicode 15, 3.9). `count`, where given, gets how many there were.
+std::string with_replacements(std::string_view bytes, int64_t* count = nullptr);
+
 }  // namespace cairn::text

@@ -251,6 +251,23 @@ TEST(Compile, TheGradientOfAWeightLiesAsTheWeightDoes) {
     }
 }
 
+// A tile program holds so many loads, constants and steps together: what has more of them is cut.
+TEST(Compile, AnyNumberOfInputsAndConstantsIsFused) {
+  for (const int inputs : {10, 20, 30, 36, 40, 43, 60, 100}) {
+    std::vector<Tensor> args;
+    for (int i = 0; i < inputs; ++i) args.push_back(randn({336}));
+    const auto body = [&](std::span<const Tensor> in) -> Tensors {
+      Tensor all = in[0] * 0.5;
+      for (size_t i = 1; i < in.size(); ++i)
+        all = where(gt(in[i], 0.01 * static_cast<double>(i)), all + in[i], all);
+      return {all};
+    };
+    CompiledFunction compiled(body);
+    const auto expected = values(body(args)[0]), got = values(compiled.call(args)[0]);
+    for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << inputs;
+  }
+}
+
 TEST(Compile, TheGradientOfASplitIsOneCopy) {
   Tensor w = parameter(randn({4, 6}));
   auto f = compile([&](Tensor x) {

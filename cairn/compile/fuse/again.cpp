@@ -31,9 +31,7 @@ class Cloner {
         int fresh = 0;
         for (ValueId load : loads) fresh += !reads(f_.groups[g], load);
         pays = pays && fresh <= 1;
-        if (pays)
-          pays = static_cast<int>(f_.groups[g].members.size() + f_.groups[g].clones.size() +
-                                  chain.size()) < kMostSteps;
+        pays = pays && has_room(f_.groups[g], chain);
         if (pays && makes_cycle(g, chain)) pays = false;
         chains[g] = chain;
       }
@@ -88,6 +86,13 @@ class Cloner {
     }
     chain->push_back(p);
     return true;
+  }
+
+  bool has_room(const Group& g, const std::vector<int>& chain) const {
+    std::set<int> all(g.members.begin(), g.members.end());
+    all.insert(g.clones.begin(), g.clones.end());
+    all.insert(chain.begin(), chain.end());
+    return f_.has_room({all.begin(), all.end()});
   }
 
   // Cloned nodes bring their inputs into the group: none of them may depend on it.

@@ -7,6 +7,9 @@
 namespace cairn::fusing {
 namespace {
 
+// What a tile program holds (cairn/backend/cpu/region/region.h), less some room for what outputs
+// need.
+constexpr int kMostSteps = 90, kMostOperands = 44, kMostRegisters = 116;
 constexpr int64_t kFewestRows = 8;  // fewer rows than this are no work for several threads
 
 }  // namespace
@@ -20,6 +23,27 @@ Fusion::Fusion(const Graph& graph)
 
 bool Fusion::constant(ValueId v) const {
   return producer(v) >= 0 && is_named(node(producer(v)), "full");
+}
+
+bool Fusion::has_room(const std::vector<int>& steps) const {
+  if (steps.size() > kMostSteps) return false;
+  std::set<ValueId> loads, stores, constants;
+  size_t registers = 0;
+  for (int i : steps) {
+    const Node& n = node(i);
+    registers += n.op->is(kReduction) ? 3 : is_named(n, "cast") ? 2 : 1;
+    for (ValueId v : n.inputs) {
+      const int p = producer(v);
+      if (constant(v)) constants.insert(v);
+      else if (p < 0 || !std::binary_search(steps.begin(), steps.end(), p)) loads.insert(v);
+    }
+    const ValueId out = n.outputs[0];  // stored where anything else reads it
+    bool stored = results.count(out) > 0;
+    for (int r : readers[out]) stored |= !std::binary_search(steps.begin(), steps.end(), r);
+    if (stored) stores.insert(out);
+  }
+  return loads.size() + stores.size() <= kMostOperands &&
+         registers + loads.size() + constants.size() <= kMostRegisters;
 }
 
 int Fusion::row_rank_of(int i) const {

@@ -7,7 +7,6 @@
 
 namespace cairn::fusing {
 
-constexpr int kMostSteps = 90;       // of a group: a tile program has room for some more
 constexpr int64_t kLarge = 1 << 15;  // elements: below, storing a value costs nothing worth saving
 
 struct Group {
@@ -33,6 +32,8 @@ struct Fusion {
   int producer(ValueId v) const { return graph.values[v].producer; }
   bool constant(ValueId v) const;
 
+  // Whether one tile program has room for these nodes (ascending) and all that they load and store.
+  bool has_room(const std::vector<int>& steps) const;
   // A reduction with its axes kept, over the last dimensions, whose result may be used in the same
   // row: how many. Else 0.
   int row_rank_of(int i) const;

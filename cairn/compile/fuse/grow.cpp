@@ -9,8 +9,6 @@
 namespace cairn::fusing {
 namespace {
 
-constexpr int kMostOperands = 44;  // of a region: a tile program has room for some more
-
 class Grower {
  public:
   Grower(Fusion& fusion, const Backend& backend) : f_(fusion), backend_(backend) {}
@@ -70,27 +68,10 @@ class Grower {
 
   // ---- grouping
 
-  // What a region of these nodes would load and store; a value that a later node reads counts as
-  // stored.
-  int operands(const std::vector<int>& members) const {
-    std::set<ValueId> values;
-    for (int i : members) {
-      for (ValueId v : f_.node(i).inputs)
-        if (const int p = f_.producer(v);
-            !f_.constant(v) && (p < 0 || !std::binary_search(members.begin(), members.end(), p)))
-          values.insert(v);
-      const ValueId out = f_.node(i).outputs[0];
-      bool stored = f_.results.count(out) > 0;
-      for (int r : f_.readers[out])
-        stored |= !std::binary_search(members.begin(), members.end(), r);
-      if (stored) values.insert(out);
-    }
-    return static_cast<int>(values.size());
-  }
   bool has_room(const Group& g, int i) const {
     std::vector<int> all = g.members;
     all.push_back(i);
-    return operands(all) <= kMostOperands;
+    return f_.has_room(all);
   }
 
   // What node i would need to be part of g, or why not.
@@ -108,7 +89,6 @@ class Grower {
       rows = r;
     }
     *row_rank = rows;
-    if (static_cast<int>(g.members.size()) >= kMostSteps) return false;
     if (d.shape == g.domain) return domain_layout(d) == g.layout;
     return rows > 0 && !n.op->is(kReduction) && !d.layout.blocked() &&
            d.shape == row_shape(g.domain, rows);
@@ -158,7 +138,6 @@ class Grower {
     if (into.dead || from.dead || into.domain != from.domain || !(into.layout == from.layout))
       return;
     if (into.row_rank && from.row_rank && into.row_rank != from.row_rank) return;
-    if (into.members.size() + from.members.size() > kMostSteps) return;
     const int rows = std::max(into.row_rank, from.row_rank);
     std::vector<int> all = into.members;
     all.insert(all.end(), from.members.begin(), from.members.end());
@@ -170,7 +149,7 @@ class Grower {
           continue;
         if (f_.row_rank_of(p) == 0 || f_.row_rank_of(p) != rows) return;
       }
-    if (operands(all) > kMostOperands || f_.outside_path({a, b}, all)) return;
+    if (!f_.has_room(all) || f_.outside_path({a, b}, all)) return;
     into.members = all;
     into.row_rank = rows;
     for (int m : from.members) f_.group_of[m] = a;

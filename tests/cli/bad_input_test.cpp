@@ -58,7 +58,7 @@ std::string safetensors(const std::string& header, size_t data_bytes) {
 }
 
 TEST(BadUsage, NearestNames) {
-  expect_failure(cairn({}), 2, {"subcommand", "cairn --help"});
+  expect_failure(cairn({}), 2, {"say what: train", "cairn --help"});
   expect_failure(cairn({"trian"}), 2, {"trian", "did you mean train?", "cairn --help"});
   expect_failure(cairn({"train", "image-clasification"}), 2,
                  {"image-clasification", "did you mean image-classification?"});

@@ -122,7 +122,12 @@ class Detection : public testing::Test {
     const auto options = verb->options();
     for (const auto& [name, value] : chosen.items()) options->find(name)->read(value);
     testing::internal::CaptureStdout();
-    status_ = verb->run(*model, *options);
+    try {
+      status_ = verb->run(*model, *options);
+    } catch (...) {  // what follows shall be seen
+      testing::internal::GetCapturedStdout();
+      throw;
+    }
     std::fflush(stdout);
     return testing::internal::GetCapturedStdout();
   }
@@ -164,11 +169,12 @@ TEST_F(Detection, FilesFromTrainingToBoxesInPictures) {
       << "of 16, 15 % held back to choose by";
 
   std::ofstream(folder_ / "voc/JPEGImages/broken.png") << "none";
-  const std::string lines = say("run", "predict",
-                                {{"files", {folder_ / "voc/JPEGImages"}},
-                                 {"out", folder_ / "drawn"},
-                                 {"score", 0.001},
-                                 {"json", true}});
+  const std::string lines =
+      say("run", "predict",
+          {{"files", {folder_ / "voc/JPEGImages", folder_ / "voc/JPEGImages/broken.png"}},
+           {"out", folder_ / "drawn"},
+           {"score", 0.001},
+           {"json", true}});
   EXPECT_EQ(status_, 1) << "one cannot be read";
   std::istringstream text(lines);
   int count = 0, boxes = 0;

@@ -145,7 +145,6 @@ struct PredictOptions : train::OptionSet {
   Option<std::vector<std::string>> files{this, "files", {}, "CSV files, folders", Use::positional};
   Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
 };
-// The rows of all files with one more column: what the network says.
 int predict(Predictor& p, const PredictOptions& o) {
   const NoGrad no_grad;
   io::Csv all;

@@ -392,6 +392,13 @@ case("sum_of_a_number", lambda x: x.sum(0), number)
 case("var_of_a_number", lambda x: x.var(0, correction=0), number)
 case("amax_of_a_number", lambda x: x.amax(-1), number)
 case("prelu_of_a_number", F.prelu, -number, torch.tensor([0.25]))
+bounds = torch.tensor([-1.0, -1, -1, 0, 5]), torch.tensor([1.0, 2, 0.5, 0.125, 4])
+case("clamp_by_tensors", lambda x, a, b: x.clamp(a, b), torch.tensor([[-2.0, -1, 0.5, 0.25, 3], [1, 2, 0.25, -1, 6]]), *bounds)
+case("clamp_low_by_tensor", lambda x, a: x.clamp(min=a), torch.tensor([[-2.0, -1, 0.5, 0, 3], [1, 2, 0.25, -1, 6]]), bounds[0])
+case("lerp_by_tensor", torch.lerp, bounds[0], bounds[1], torch.tensor([0, 0.25, 0.5, 0.75, 1]))
+for p in (1, 3, inf):
+    case(f"cdist_{p}", lambda a, b: torch.cdist(a, b, p), torch.randn(2, 3, 4), torch.randn(2, 2, 4), second=False)
+case("std_mean", lambda x: torch.std_mean(x, 1)[0], cube)
 
 folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "ops", "data")
 path = os.path.join(sys.argv[1] if len(sys.argv) > 1 else folder, "edges.safetensors")

@@ -43,6 +43,32 @@ Tensor vector_norm(In x, double p, const Ints& axes, bool keepdim) {
   return where(zero, constant(0, total), pow(where(zero, constant(1, total), total), 1 / p));
 }
 
+Moments std_mean(In x, const Ints& axes, double correction, bool keepdim) {
+  return {stddev(x, axes, correction, keepdim), mean(x, axes, keepdim)};
+}
+Moments var_mean(In x, const Ints& axes, double correction, bool keepdim) {
+  return {var(x, axes, correction, keepdim), mean(x, axes, keepdim)};
+}
+
+Tensor clamp(In x, const Tensor& low, const Tensor& high) {
+  check(low.defined() || high.defined(), "clamp: neither bound is given{}", where(x.loc));
+  const Tensor above = low.defined() ? maximum(x, low) : x.t;
+  return high.defined() ? minimum(In(above, x.loc), high) : above;
+}
+Tensor lerp(In a, const Tensor& b, const Tensor& weight) {
+  check(weight.defined() && b.defined(), "lerp: a tensor is undefined{}", where(a.loc));
+  // From the nearer end, so that weights of 0 and 1 are exact.
+  const Tensor way = In(b, a.loc) - a;
+  return where(lt(weight, 0.5), a + way * weight, b - way * (1.0 - weight));
+}
+Tensor cdist(In a, const Tensor& b, double p) {
+  if (p == 2) return cdist(a, b);
+  check(a.t.rank() >= 2 && b.defined() && b.rank() >= 2 && a.t.size(-1) == b.size(-1),
+        "cdist: rows of {} and {} differ in width{}", to_string(a.t.shape()),
+        b.defined() ? to_string(b.shape()) : "undefined", where(a.loc));
+  return vector_norm(In(unsqueeze(a, -2) - unsqueeze(b, -3), a.loc), p, {-1});
+}
+
 Tensor nan_to_num(In x, double nan, double posinf, double neginf) {
   if (!is_float(x.t.dtype())) return x.t;
   const Tensor finite =

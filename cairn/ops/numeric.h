@@ -21,6 +21,18 @@ Sorted cummin(In x, int64_t axis);
 // how many are not 0. Where it is 0 its gradient is 0.
 Tensor vector_norm(In x, double p, const Ints& axes = {}, bool keepdim = false);
 
+struct Moments {
+  Tensor spread, mean;
+};
+Moments std_mean(In x, const Ints& axes = {}, double correction = 1, bool keepdim = false);
+Moments var_mean(In x, const Ints& axes = {}, double correction = 1, bool keepdim = false);
+
+// Limited by tensors that broadcast to x; either may be undefined. Equals share the gradient.
+Tensor clamp(In x, const Tensor& low, const Tensor& high);
+Tensor lerp(In a, const Tensor& b, const Tensor& weight);  // a + weight (b - a)
+// Distances of order p of all rows of a [..., M, D] to all of b [..., N, D]: [..., M, N].
+Tensor cdist(In a, const Tensor& b, double p);
+
 Tensor nan_to_num(In x, double nan = 0, double posinf = std::numeric_limits<float>::max(),
                   double neginf = std::numeric_limits<float>::lowest());
 Tensor nansum(In x, const Ints& axes = {}, bool keepdim = false);   // NaN counts as 0

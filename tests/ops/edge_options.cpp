@@ -1,4 +1,6 @@
 // Rows of the options that functions have: those of losses, pools, resizing; running extremes.
+#include <cmath>
+
 #include "cairn/ops/numeric.h"
 #include "cairn/ops/pick.h"
 #include "tests/ops/edges.h"
@@ -151,6 +153,13 @@ std::vector<Row> running() {
              in[0], in[1], {},
              {.stride = {2, 1}, .padding = {1}, .output_padding = {3, 2}, .dilation = {4, 3}});
        }},
+      {"clamp_by_tensors", [](T in) { return clamp(in[0], in[1], in[2]); }},
+      {"clamp_low_by_tensor", [](T in) { return clamp(in[0], in[1], Tensor()); }},
+      {"lerp_by_tensor", [](T in) { return lerp(in[0], in[1], in[2]); }},
+      {"cdist_1", [](T in) { return cdist(in[0], in[1], 1); }},
+      {"cdist_3", [](T in) { return cdist(in[0], in[1], 3); }},
+      {"cdist_inf", [](T in) { return cdist(in[0], in[1], INFINITY); }},
+      {"std_mean", [](T in) { return std_mean(in[0], {1}).spread; }},
       {"normalize_0.5", [](T in) { return normalize(in[0], 0.5, 1); }},
       {"normalize_-1", [](T in) { return normalize(in[0], -1, 1); }},
       {"sum_of_a_number", [](T in) { return sum(in[0], {0}); }},

@@ -36,6 +36,7 @@ PoolShape shape_of(const OpCall& call, Kind kind) {
     s.kernel[to] = kernel[d], s.stride[to] = stride[d], s.pad[to] = pads[d];
     if (call.attrs->has("dilation")) s.dilation[to] = call.attrs->ints("dilation")[d];
   }
+  s.cut = call.attrs->integer_or("ceil", 0) != 0;
   s.divisor = call.attrs->integer_or("divisor", 0);
   s.count_padding = call.attrs->integer_or("count_padding", 0);
   return s;

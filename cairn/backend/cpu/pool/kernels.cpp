@@ -10,61 +10,77 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+// Bodies of loops that GCC 12 would call otherwise: averages are four times as slow then.
+#undef CAIRN_INLINED
+#define CAIRN_INLINED __attribute__((always_inline))
+
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The part of a window that lies inside the input, along one dimension; `padded`: and inside the
-// padding.
+// The part of a window that lies inside the input, along one dimension, and where the window
+// starts.
 struct Span {
-  int64_t begin, end, padded;
+  int64_t begin, end, start;
 };
+enum class Places { dense, spaced };  // spaced: by the dilation
+template <Places kPlaces>
 HWY_INLINE Span inside(const PoolShape& s, int d, int64_t out) {
-  const int64_t start = out * s.stride[d] - s.pad[d], apart = s.dilation[d];
-  const int64_t first = start >= 0 ? start : start + (apart - 1 - start) / apart * apart;
-  const int64_t padded = std::min(start + s.kernel[d], s.in[d] + s.pad[d]) - start;
-  return {first, std::min(s.in[d], start + apart * (s.kernel[d] - 1) + 1), padded};
+  const int64_t start = out * s.stride[d] - s.pad[d];
+  if constexpr (kPlaces == Places::dense)
+    return {std::max<int64_t>(0, start), std::min(s.in[d], start + s.kernel[d]), start};
+  const int64_t apart = s.dilation[d];
+  return {start >= 0 ? start : start + (apart - 1 - start) / apart * apart,
+          std::min(s.in[d], start + apart * (s.kernel[d] - 1) + 1), start};
 }
 
 // Calls window(output place, spans) for every output of a plane.
-template <class F>
+template <Places kPlaces, class F>
 HWY_INLINE void each_window(const PoolShape& s, F window) {
   int64_t place = 0;
   for (int64_t d = 0; d < s.out[0]; ++d) {
-    const Span depth = inside(s, 0, d);
+    const Span depth = inside<kPlaces>(s, 0, d);
     for (int64_t h = 0; h < s.out[1]; ++h) {
-      const Span rows = inside(s, 1, h);
-      for (int64_t w = 0; w < s.out[2]; ++w) window(place++, depth, rows, inside(s, 2, w));
+      const Span rows = inside<kPlaces>(s, 1, h);
+      for (int64_t w = 0; w < s.out[2]; ++w) window(place++, depth, rows, inside<kPlaces>(s, 2, w));
     }
   }
 }
 // Calls visit(input place) for every place of a window.
-template <class F>
+template <Places kPlaces, class F>
 HWY_INLINE void each_place(const PoolShape& s, Span depth, Span rows, Span columns, F visit) {
-  for (int64_t d = depth.begin; d < depth.end; d += s.dilation[0])
-    for (int64_t h = rows.begin; h < rows.end; h += s.dilation[1]) {
+  constexpr bool kDense = kPlaces == Places::dense;
+  for (int64_t d = depth.begin; d < depth.end; d += kDense ? 1 : s.dilation[0])
+    for (int64_t h = rows.begin; h < rows.end; h += kDense ? 1 : s.dilation[1]) {
       const int64_t row = (d * s.in[1] + h) * s.in[2];
-      for (int64_t w = columns.begin; w < columns.end; w += s.dilation[2]) visit(row + w);
+      for (int64_t w = columns.begin; w < columns.end; w += kDense ? 1 : s.dilation[2])
+        visit(row + w);
     }
 }
 
+// Padding counts as far as there is any: what ceil_mode's last window has beyond it does not.
+HWY_INLINE int64_t padded(const PoolShape& s, int d, Span span) {
+  return std::min(s.kernel[d], s.in[d] + s.pad[d] - span.start);
+}
 HWY_INLINE float share(const PoolShape& s, Span depth, Span rows, Span columns) {
-  const int64_t count = s.divisor > 0     ? s.divisor
-                        : s.count_padding ? depth.padded * rows.padded * columns.padded
-                                          : (depth.end - depth.begin) * (rows.end - rows.begin) *
-                                                (columns.end - columns.begin);
+  int64_t count = s.divisor;
+  if (count == 0 && s.count_padding)
+    count = s.cut ? padded(s, 0, depth) * padded(s, 1, rows) * padded(s, 2, columns)
+                  : s.kernel[0] * s.kernel[1] * s.kernel[2];
+  else if (count == 0)
+    count = (depth.end - depth.begin) * (rows.end - rows.begin) * (columns.end - columns.begin);
   return 1.0f / static_cast<float>(std::max<int64_t>(1, count));
 }
 
 // The first of the largest; NaN wins.
-template <class D>
+template <Places kPlaces, class D>
 HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows,
                            Span columns, float* y, int32_t* index) {
   const hn::RebindToSigned<D> di;
   const int64_t start = (depth.begin * s.in[1] + rows.begin) * s.in[2] + columns.begin;
   auto best = hn::LoadU(d, x + start * s.lanes);
   auto at = hn::Set(di, static_cast<int32_t>(start));
-  each_place(s, depth, rows, columns, [&](int64_t place) {
+  each_place<kPlaces>(s, depth, rows, columns, [&](int64_t place) {
     const auto v = hn::LoadU(d, x + place * s.lanes);
     const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
     best = hn::IfThenElse(better, v, best);
@@ -74,13 +90,13 @@ HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, 
   hn::StoreU(at, di, index);
 }
 
-template <class D>
+template <Places kPlaces, class D>
 HWY_INLINE void max_plane(const PoolShape& s, D d, const float* x, float* y, int32_t* index) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
-  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
+  each_window<kPlaces>(s, [&](int64_t place, Span depth, Span rows, Span columns) {
     for (int64_t l = 0; l < s.lanes; l += step)
-      max_window(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
-                 index + place * s.lanes + l);
+      max_window<kPlaces>(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
+                          index + place * s.lanes + l);
   });
 }
 
@@ -88,33 +104,42 @@ HWY_INLINE bool is_ragged(const PoolShape& s, int64_t plane) {
   return s.last_lanes != s.lanes && plane % s.blocks == s.blocks - 1;
 }
 
-void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
-                     int64_t last) {
+template <Places kPlaces>
+void max_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
+                int64_t last) {
   for (int64_t p = first; p < last; ++p) {
     const float* from = x + p * s.in_places() * s.lanes;
     float* to = y + p * s.out_places() * s.lanes;
     int32_t* at = index + p * s.out_places() * s.lanes;
-    if (s.lanes == 1) max_plane(s, hn::CappedTag<float, 1>(), from, to, at);
-    else if (s.lanes % 16 == 0) max_plane(s, hn::CappedTag<float, 16>(), from, to, at);
-    else max_plane(s, hn::CappedTag<float, 8>(), from, to, at);
+    if (s.lanes == 1) max_plane<kPlaces>(s, hn::CappedTag<float, 1>(), from, to, at);
+    else if (s.lanes % 16 == 0) max_plane<kPlaces>(s, hn::CappedTag<float, 16>(), from, to, at);
+    else max_plane<kPlaces>(s, hn::CappedTag<float, 8>(), from, to, at);
     if (!is_ragged(s, p)) continue;
     for (int64_t o = 0; o < s.out_places(); ++o)
       for (int64_t l = s.last_lanes; l < s.lanes; ++l) at[o * s.lanes + l] = 0;
   }
 }
 
+void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
+                     int64_t last) {
+  const bool dense = s.dilation[0] * s.dilation[1] * s.dilation[2] == 1;
+  (dense ? max_planes<Places::dense> : max_planes<Places::spaced>)(s, x, y, index, first, last);
+}
+
 template <class D>
 HWY_INLINE void avg_plane(const PoolShape& s, D d, const float* x, float* y) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
-  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
-    const auto scale = hn::Set(d, share(s, depth, rows, columns));
-    for (int64_t l = 0; l < s.lanes; l += step) {
-      auto sum = hn::Zero(d);
-      each_place(s, depth, rows, columns,
-                 [&](int64_t from) { sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l)); });
-      hn::StoreU(hn::Mul(sum, scale), d, y + place * s.lanes + l);
-    }
-  });
+  each_window<Places::dense>(
+      s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
+        const auto scale = hn::Set(d, share(s, depth, rows, columns));
+        for (int64_t l = 0; l < s.lanes; l += step) {
+          auto sum = hn::Zero(d);
+          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t from) {
+            sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l));
+          });
+          hn::StoreU(hn::Mul(sum, scale), d, y + place * s.lanes + l);
+        }
+      });
 }
 void avg_pool_planes(const PoolShape& s, const float* x, float* y, int64_t first, int64_t last) {
   for (int64_t p = first; p < last; ++p) {
@@ -130,16 +155,17 @@ template <class D>
 HWY_INLINE void spread_plane(const PoolShape& s, D d, const float* g, float* gx) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   std::memset(gx, 0, sizeof(float) * static_cast<size_t>(s.in_places() * s.lanes));
-  each_window(s, [&](int64_t place, Span depth, Span rows, Span columns) {
-    const auto scale = hn::Set(d, share(s, depth, rows, columns));
-    for (int64_t l = 0; l < s.lanes; l += step) {
-      const auto value = hn::Mul(hn::LoadU(d, g + place * s.lanes + l), scale);
-      each_place(s, depth, rows, columns, [&](int64_t to) {
-        float* target = gx + to * s.lanes + l;
-        hn::StoreU(hn::Add(hn::LoadU(d, target), value), d, target);
+  each_window<Places::dense>(
+      s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
+        const auto scale = hn::Set(d, share(s, depth, rows, columns));
+        for (int64_t l = 0; l < s.lanes; l += step) {
+          const auto value = hn::Mul(hn::LoadU(d, g + place * s.lanes + l), scale);
+          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t to) {
+            float* target = gx + to * s.lanes + l;
+            hn::StoreU(hn::Add(hn::LoadU(d, target), value), d, target);
+          });
+        }
       });
-    }
-  });
 }
 void avg_pool_spread_planes(const PoolShape& s, const float* g, float* gx, int64_t first,
                             int64_t last) {

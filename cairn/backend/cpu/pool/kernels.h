@@ -14,6 +14,7 @@ struct PoolShape {
   int64_t kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, pad[3] = {0, 0, 0};
   int64_t dilation[3] = {1, 1, 1};
   bool count_padding = false;  // avg_pool: the divisor counts padded places
+  bool cut = false;            // the last windows may reach beyond the padding (ceil_mode)
   int64_t divisor = 0;         // avg_pool: the divisor, where it is given
 
   int64_t in_places() const { return in[0] * in[1] * in[2]; }

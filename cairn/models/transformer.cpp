@@ -26,12 +26,26 @@ Attention::Attention(int64_t dim, int64_t heads, bool rotary)
   if (rotary) this->rotary.emplace(child("rotary", nn::RotaryEmbedding(dim / heads)));
 }
 
-Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal, Loc loc) const {
+LayerCache Attention::keys_and_values(const Tensor& memory) const {
+  const Tensors both = chunk(kv(memory), 2, -1);
+  return {nn::split_heads(both[0], heads), nn::split_heads(both[1], heads)};
+}
+
+Tensor Attention::operator()(const Tensor& x, const LayerCache& keys,
+                             const AttentionOptions& options, Loc loc) const {
+  return called({x}, loc, [&] {
+    return o(nn::join_heads(attention(nn::split_heads(q(x), heads), keys.k, keys.v, options)));
+  });
+}
+
+Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal,
+                             const Tensor& lengths, Loc loc) const {
   return called({x}, loc, [&] {
     const Tensors both = chunk(kv(memory.defined() ? memory : x), 2, -1);
     Tensor query = nn::split_heads(q(x), heads), key = nn::split_heads(both[0], heads);
     if (rotary) query = (*rotary)(query), key = (*rotary)(key);
-    const Tensor y = attention(query, key, nn::split_heads(both[1], heads), {.causal = causal});
+    const Tensor y = attention(query, key, nn::split_heads(both[1], heads),
+                               {.lengths = lengths, .causal = causal});
     return o(nn::join_heads(y));
   });
 }
@@ -73,11 +87,23 @@ Tensor Block::feed_forward(const Tensor& x) const {
   return x + dropped(f2(gelu(f1(n2(x)), Gelu::tanh)));
 }
 
-Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, Loc loc) const {
+Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, const Tensor& lengths,
+                         Loc loc) const {
   return called({x}, loc, [&] {
-    Tensor y = x + dropped(a1(n1(x), Tensor(), causal));
-    if (ax) y = y + dropped((*ax)((*nx)(y), memory, false));
+    Tensor y = x + dropped(a1(n1(x), Tensor(), causal, ax ? Tensor() : lengths));
+    if (ax) y = y + dropped((*ax)((*nx)(y), memory, false, lengths));
     return feed_forward(y);
+  });
+}
+
+Tensor Block::operator()(Tensor x, LayerCache& own, const LayerCache& memory, const Tensor& lengths,
+                         Loc loc) const {
+  return called({x}, loc, [&] {
+    const Tensor normed = n1(x);
+    const LayerCache now = a1.keys_and_values(normed);
+    own = own.k.defined() ? LayerCache{cat({own.k, now.k}, 2), cat({own.v, now.v}, 2)} : now;
+    const Tensor y = x + a1(normed, own, AttentionOptions{});
+    return feed_forward(y + (*ax)((*nx)(y), memory, AttentionOptions{.lengths = lengths}));
   });
 }
 

@@ -19,7 +19,13 @@ struct Attention : nn::Module {
   // rotary: positions are in the queries and keys (they must come from x itself then).
   Attention(int64_t dim, int64_t heads, bool rotary = false);
   using Module::operator();
-  Tensor operator()(const Tensor& x, const Tensor& memory, bool causal,
+  // lengths [N] i64 or undefined: how many keys of each row are seen.
+  Tensor operator()(const Tensor& x, const Tensor& memory, bool causal, const Tensor& lengths = {},
+                    Loc loc = Loc::current()) const;
+  // Keys and values of a memory [N, heads, S, d], to be attended to again and again.
+  LayerCache keys_and_values(const Tensor& memory) const;
+  // Attends to keys and values as they are.
+  Tensor operator()(const Tensor& x, const LayerCache& keys, const AttentionOptions& options,
                     Loc loc = Loc::current()) const;
   // Attends to the cache, into which keys and values of x go at `start` ([] i64, may be a State).
   Tensor operator()(const Tensor& x, const LayerCache& cache, const Tensor& start,
@@ -40,9 +46,14 @@ struct BlockOptions {
 struct Block : nn::Module {
   Block(int64_t dim, int64_t heads, int64_t ff, const BlockOptions& options = {});
   using Module::operator();
-  Tensor operator()(Tensor x, bool causal, const Tensor& memory = {},
+  // lengths [N] i64 or undefined: how much of each row of the memory is seen, or of x without one.
+  Tensor operator()(Tensor x, bool causal, const Tensor& memory = {}, const Tensor& lengths = {},
                     Loc loc = Loc::current()) const;
   Tensor operator()(Tensor x, const LayerCache& cache, const Tensor& start,
+                    Loc loc = Loc::current()) const;
+  // The next token of texts, x [N, 1, dim]: its keys and values join `own` (of the tokens before,
+  // undefined at first); `memory` as by ax->keys_and_values().
+  Tensor operator()(Tensor x, LayerCache& own, const LayerCache& memory, const Tensor& lengths,
                     Loc loc = Loc::current()) const;
 
   nn::LayerNorm n1;

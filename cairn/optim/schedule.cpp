@@ -47,6 +47,14 @@ Schedule warmup(int64_t steps, Schedule next, double start) {
   };
 }
 
+Schedule inverse_sqrt(int64_t rise) {
+  check(rise > 0, "inverse_sqrt: a rise of {} steps; at least 1", rise);
+  return [top = static_cast<double>(rise)](int64_t step) {
+    const double n = static_cast<double>(step) + 1;
+    return std::min(n / top, std::sqrt(top / n));
+  };
+}
+
 Schedule one_cycle(int64_t total, double rise, double divide, double final_divide) {
   check(total > 0 && rise > 0 && rise < 1, "one_cycle: {} steps with a rise of {}", total, rise);
   // A rise of less than a step is over at the start.

@@ -20,6 +20,8 @@ Schedule milestones(std::vector<int64_t> steps, double factor = 0.1);
 Schedule cosine(int64_t total, double least = 0);
 // From `start` to 1 over `steps`, then `next` counted from there.
 Schedule warmup(int64_t steps, Schedule next = constant(), double start = 0);
+// Vaswani et al. 2017, with 1 as the peak: up to it over `rise` steps, then with 1 / sqrt(step).
+Schedule inverse_sqrt(int64_t rise);
 // Smith & Topin 2018, with 1 as the peak: 1 / divide -> 1 over the first `rise` part of the steps,
 // then down to 1 / (divide * final_divide), both along a cosine.
 Schedule one_cycle(int64_t total, double rise = 0.3, double divide = 25, double final_divide = 1e4);

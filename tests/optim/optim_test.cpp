@@ -38,6 +38,14 @@ void expect_near(const std::vector<float>& got, const std::vector<double>& wante
 
 }  // namespace
 
+TEST(Schedules, InverseSquareRoot) {
+  const auto rate = inverse_sqrt(100);
+  EXPECT_DOUBLE_EQ(rate(0), 0.01);
+  EXPECT_DOUBLE_EQ(rate(99), 1);
+  EXPECT_DOUBLE_EQ(rate(399), 0.5);
+  EXPECT_THROW(inverse_sqrt(0), Error);
+}
+
 TEST(Sgd, MomentumDampeningDecay) {
   const Tensor p = start();
   SGD opt({p}, {.lr = 0.1, .momentum = 0.9, .dampening = 0.5, .weight_decay = 0.01});

@@ -1,0 +1,175 @@
+#include "cairn/data/parallel_text.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cairn/base/error.h"
+#include "cairn/base/philox.h"
+#include "cairn/io/gzip.h"
+#include "cairn/io/utf8.h"
+
+namespace cairn::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Pairs = std::vector<TextPair>;
+
+constexpr uint64_t kMostBytes = uint64_t{4} << 30;
+
+std::string without_gz(std::string name) {
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name;
+}
+
+// A date as people write it, and as year-month-day.
+TextPair date_pair(PhiloxStream& random) {
+  static const char* const kMonths[] = {"January",   "February", "March",    "April",
+                                        "May",       "June",     "July",     "August",
+                                        "September", "October",  "November", "December"};
+  const auto below = [&](uint32_t n) { return static_cast<int64_t>(random.below(n)); };
+  const int64_t year = 1900 + below(150), month = below(12), day = 1 + below(28);
+  const char* name = kMonths[month];
+  const char* ending = day % 10 == 1 && day != 11   ? "st"
+                       : day % 10 == 2 && day != 12 ? "nd"
+                       : day % 10 == 3 && day != 13 ? "rd"
+                                                    : "th";
+  std::string words;
+  switch (below(4)) {
+    case 0: words = fmt::format("{} {} {}", day, name, year); break;
+    case 1: words = fmt::format("{} {}{}, {}", name, day, ending, year); break;
+    case 2: words = fmt::format("the {}{} of {} {}", day, ending, name, year); break;
+    default: words = fmt::format("{}. {}. {}", day, month + 1, year); break;
+  }
+  return {words, fmt::format("{}-{:02}-{:02}", year, month + 1, day)};
+}
+
+ParallelText made_dates() {
+  ParallelText text;
+  PhiloxStream random(20240229);
+  for (int i = 0; i < 4000; ++i) text.train.push_back(date_pair(random));
+  for (int i = 0; i < 200; ++i) text.validation.push_back(date_pair(random));
+  for (int i = 0; i < 200; ++i) text.test.push_back(date_pair(random));
+  return text;
+}
+
+Pairs read_tabs(const std::string& path) {
+  Pairs pairs;
+  for (const std::string& line : read_lines(path)) {
+    const size_t tab = line.find('\t');
+    check(tab != std::string::npos, "'{}', line {}: no tab between source and target", path,
+          pairs.size() + 1);
+    const size_t end = std::min(line.find('\t', tab + 1), line.size());
+    pairs.push_back({line.substr(0, tab), line.substr(tab + 1, end - tab - 1)});
+  }
+  return pairs;
+}
+
+Pairs read_objects(const std::string& path, const std::string& source, const std::string& target) {
+  using Json = nlohmann::json;
+  Pairs pairs;
+  int64_t number = 0;
+  for (const std::string& line : read_lines(path)) {
+    ++number;
+    if (line.empty()) continue;
+    const Json all = Json::parse(line, nullptr, false);
+    check(all.is_object(), "'{}', line {}: no JSON object", path, number);
+    const Json& entry =
+        all.contains("translation") && all["translation"].is_object() ? all["translation"] : all;
+    const auto side = [&](const std::string& key) {
+      check(entry.contains(key) && entry[key].is_string(), "'{}', line {}: no text under \"{}\"",
+            path, number, key);
+      return entry[key].get<std::string>();
+    };
+    pairs.push_back({side(source), side(target)});
+  }
+  return pairs;
+}
+
+Pairs read_aligned(const std::string& source, const std::string& target) {
+  std::vector<std::string> a = read_lines(source), b = read_lines(target);
+  check(a.size() == b.size(),
+        "'{}' has {} lines and '{}' {}; line by line one must be the translation of the other",
+        source, a.size(), target, b.size());
+  Pairs pairs(a.size());
+  for (size_t i = 0; i < a.size(); ++i) pairs[i] = {std::move(a[i]), std::move(b[i])};
+  return pairs;
+}
+
+Pairs read_file_of_pairs(const std::string& path, const std::string& source,
+                         const std::string& target) {
+  return without_gz(path).ends_with(".tsv") ? read_tabs(path) : read_objects(path, source, target);
+}
+
+// The one file of a folder whose name begins with one of these and ends so; "": there is none.
+std::string file_of(const std::string& folder, const std::vector<std::string>& beginnings,
+                    const std::string& ending) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool begins = std::any_of(beginnings.begin(), beginnings.end(),
+                                    [&](const auto& b) { return name.starts_with(b); });
+    if (begins && without_gz(name).ends_with(ending)) found.push_back(entry.path().string());
+  }
+  std::sort(found.begin(), found.end());
+  check(found.size() < 2, "the folder '{}' has both '{}' and '{}'; leave one of them there", folder,
+        found.empty() ? "" : found[0], found.size() < 2 ? "" : found[1]);
+  return found.empty() ? "" : found[0];
+}
+
+Pairs part_of_folder(const std::string& folder, const std::vector<std::string>& beginnings,
+                     const std::string& source, const std::string& target) {
+  const std::string a = file_of(folder, beginnings, "." + source);
+  const std::string b = file_of(folder, beginnings, "." + target);
+  check(a.empty() == b.empty(), "the folder '{}' has '{}' but no such file that ends with .{}",
+        folder, a.empty() ? b : a, a.empty() ? source : target);
+  if (!a.empty()) return read_aligned(a, b);
+  for (const char* ending : {".tsv", ".jsonl"})
+    if (const std::string one = file_of(folder, beginnings, ending); !one.empty())
+      return read_file_of_pairs(one, source, target);
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> read_lines(const std::string& path) {
+  const auto bytes = io::read_maybe_gzip(path, kMostBytes);
+  const std::string_view text = io::text_of(bytes);
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const size_t bad = io::find_invalid_utf8(line);
+    check(bad == std::string_view::npos,
+          "'{}', line {}, byte {}: not UTF-8; convert the file (iconv -t UTF-8)", path,
+          lines.size() + 1, bad);
+    lines.emplace_back(line);
+    begin = end + 1;
+  }
+  return lines;
+}
+
+ParallelText open_parallel_text(const std::string& data, const std::string& source,
+                                const std::string& target) {
+  if (data == "dates") return made_dates();
+  ParallelText text;
+  if (fs::is_directory(data)) {
+    check(!source.empty() && !target.empty(),
+          "'{}': name the languages (source and target), as the files' names end", data);
+    text.train = part_of_folder(data, {"train"}, source, target);
+    text.validation = part_of_folder(data, {"val", "dev"}, source, target);
+    text.test = part_of_folder(data, {"test"}, source, target);
+    check(!text.train.empty() || !text.test.empty() || !text.validation.empty(),
+          "the folder '{}' has neither train*.{} and train*.{} nor train*.tsv or train*.jsonl",
+          data, source, target);
+  } else {
+    text.train = read_file_of_pairs(data, source, target);
+  }
+  const size_t before = text.train.size();
+  std::erase_if(text.train, [](const TextPair& p) { return p.source.empty() || p.target.empty(); });
+  text.left_out = static_cast<int64_t>(before - text.train.size());
+  return text;
+}
+
+}  // namespace cairn::data

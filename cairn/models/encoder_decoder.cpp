@@ -1,0 +1,91 @@
+#include "cairn/models/encoder_decoder.h"
+
+#include <cmath>
+
+#include "cairn/ops/context.h"
+
+namespace cairn::models {
+
+EncoderDecoder::EncoderDecoder(const EncoderDecoderOptions& o)
+    : options(o),
+      tok(child("tok", nn::Embedding(o.vocab, o.width))),
+      enc(child("enc", nn::ModuleList<Block>())),
+      dec(child("dec", nn::ModuleList<Block>())),
+      ne(child("ne", nn::LayerNorm(o.width))),
+      nd(child("nd", nn::LayerNorm(o.width))),
+      positions_(nn::sinusoidal_positions(o.longest, o.width)) {
+  for (int64_t i = 0; i < o.layers; ++i) {
+    enc.push_back(Block(o.width, o.heads, o.feed_forward, {.dropout = o.dropout}));
+    dec.push_back(Block(o.width, o.heads, o.feed_forward, {.cross = true, .dropout = o.dropout}));
+  }
+  for (const auto& [name, p] : named_parameters()) {
+    if (name.ends_with(".bias")) assign(p, zeros(p.shape()));
+    else if (p.rank() == 2) assign(p, nn::init::xavier_uniform(p.shape()));
+  }
+  assign(tok.weight,
+         nn::init::normal(tok.weight.shape(), 0, 1 / std::sqrt(static_cast<double>(o.width))));
+}
+
+Tensor EncoderDecoder::embed(const Tensor& tokens, int64_t position) const {
+  check(tokens.rank() == 2 && position + tokens.size(1) <= options.longest,
+        "tokens {} from position {}: want [N, T] that ends before {}{}", to_string(tokens.shape()),
+        position, options.longest, where(context().loc));
+  const Tensor x = tok(tokens) * std::sqrt(static_cast<double>(options.width)) +
+                   slice(positions_, 0, position, tokens.size(1));
+  return dropout(x, options.dropout, options.dropout > 0 && training());
+}
+
+Tensor EncoderDecoder::encode(const Tensor& source, const Tensor& lengths) {
+  Tensor x = embed(source, 0);
+  for (Block& block : enc) x = block(x, false, Tensor(), lengths);
+  return ne(x);
+}
+
+Tensor EncoderDecoder::forward(Tensor source, Tensor lengths, Tensor target) {
+  const Tensor memory = encode(source, lengths);
+  Tensor x = embed(target, 0);
+  for (Block& block : dec) x = block(x, true, memory, lengths);
+  return linear(nd(x), tok.weight);
+}
+
+Tensor EncoderDecoder::next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
+                            const std::vector<LayerCache>& memory, const Tensor& lengths) {
+  Tensor x = embed(tokens, position);
+  for (size_t i = 0; i < dec.size(); ++i) x = dec[i](x, own[i], memory[i], lengths);
+  return select(linear(nd(x), tok.weight), 1, 0);
+}
+
+EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source,
+                                           const Tensor& lengths)
+    : net_(std::make_shared<EncoderDecoder>(net)), lengths_(lengths), own_(net_->dec.size()) {
+  const NoGrad no_grad;
+  const Tensor encoded = net_->encode(source, lengths);
+  for (Block& block : net_->dec) memory_.push_back(block.ax->keys_and_values(encoded));
+}
+
+Tensor EncoderDecoderReader::read(std::span<const int64_t> tokens) {
+  const NoGrad no_grad;
+  const int64_t each = static_cast<int64_t>(tokens.size()) / texts();
+  check(each == 1 && static_cast<int64_t>(tokens.size()) == texts(),
+        "a decoder reads one token for each of {} texts, not {}", texts(), tokens.size());
+  const Tensor ids = from_host(tokens.data(), {texts(), 1}, DType::i64);
+  return net_->next(ids, position_++, own_, memory_, lengths_);
+}
+
+void EncoderDecoderReader::restart() {
+  position_ = 0;
+  own_.assign(own_.size(), {});
+}
+
+void EncoderDecoderReader::select(std::span<const int64_t> rows) {
+  const NoGrad no_grad;
+  const Tensor index = from_host(rows.data(), {static_cast<int64_t>(rows.size())}, DType::i64);
+  const auto chosen = [&](Tensor& t) {
+    if (t.defined()) t = index_select(t, 0, index);
+  };
+  chosen(lengths_);
+  for (auto* caches : {&own_, &memory_})
+    for (LayerCache& cache : *caches) chosen(cache.k), chosen(cache.v);
+}
+
+}  // namespace cairn::models

@@ -1,0 +1,56 @@
+// Encoder and decoder (Vaswani et al. 2017, pre-norm) for texts of different lengths: translation,
+// summarization. One embedding serves source, target and output (Press and Wolf 2017).
+#pragma once
+#include <memory>
+
+#include "cairn/models/transformer.h"
+#include "cairn/text/reader.h"
+
+namespace cairn::models {
+
+struct EncoderDecoderOptions {
+  int64_t vocab = 8000, width = 128, heads = 4, feed_forward = 256, layers = 4;
+  int64_t longest = 256;  // tokens of a text at most
+  double dropout = 0;
+};
+
+struct EncoderDecoder : nn::Module {
+  explicit EncoderDecoder(const EncoderDecoderOptions& options);
+  using Module::operator();
+  // Source [N, S] and target [N, T] token ids, lengths [N] i64 of the sources (what is behind them
+  // is not seen) -> logits [N, T, vocab], each of the token after a target's.
+  Tensor forward(Tensor source, Tensor lengths, Tensor target) override;
+
+  Tensor encode(const Tensor& source, const Tensor& lengths);  // [N, S, width]
+  // Token ids [N, 1] at `position` -> logits [N, vocab]; one cache a layer, as Block takes them.
+  Tensor next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
+              const std::vector<LayerCache>& memory, const Tensor& lengths);
+
+  EncoderDecoderOptions options;
+  nn::Embedding tok;
+  nn::ModuleList<Block> enc, dec;
+  nn::LayerNorm ne, nd;
+
+ private:
+  Tensor embed(const Tensor& tokens, int64_t position) const;
+  Tensor positions_;
+};
+
+// The texts that a decoder writes about sources, for beam search: each begins with the tokens of
+// the first read(). In evaluation mode, under NoGrad.
+class EncoderDecoderReader : public text::Reader {
+ public:
+  EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source, const Tensor& lengths);
+  int64_t texts() const override { return lengths_.size(0); }
+  Tensor read(std::span<const int64_t> tokens) override;
+  void select(std::span<const int64_t> rows) override;
+  void restart() override;
+
+ private:
+  std::shared_ptr<EncoderDecoder> net_;
+  Tensor lengths_;
+  std::vector<LayerCache> own_, memory_;
+  int64_t position_ = 0;
+};
+
+}  // namespace cairn::models

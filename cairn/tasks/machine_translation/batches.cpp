@@ -1,0 +1,114 @@
+#include <algorithm>
+
+#include "cairn/data/order.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/machine_translation/task.h"
+
+namespace cairn::tasks::machine_translation {
+namespace {
+
+constexpr int64_t kGrain = 8, kNothing = -100;
+
+int64_t rounded_up(size_t n) { return (static_cast<int64_t>(n) + kGrain - 1) / kGrain * kGrain; }
+
+}  // namespace
+
+models::EncoderDecoderOptions network_options(const Options& o, int64_t vocab) {
+  if (o.width % o.heads != 0)
+    throw InvalidOption(
+        "heads",
+        fmt::format("{} heads do not divide a width of {}; choose a divisor", *o.heads, *o.width));
+  if (o.width % 2 != 0)
+    throw InvalidOption("width", fmt::format("{} is odd; positions need an even one", *o.width));
+  return {.vocab = vocab,
+          .width = o.width,
+          .heads = o.heads,
+          .feed_forward = o.feed_forward,
+          .layers = o.layers,
+          .longest = rounded_up(static_cast<size_t>(*o.longest + 1)),
+          .dropout = o.dropout};
+}
+
+Tensors batch_of(const std::vector<const Example*>& examples) {
+  size_t longest_source = 1, longest_target = 1;
+  for (const Example* e : examples) {
+    longest_source = std::max(longest_source, e->source.size());
+    longest_target = std::max(longest_target, e->target.size());
+  }
+  const auto rows = static_cast<int64_t>(examples.size());
+  const int64_t s = rounded_up(longest_source), t = rounded_up(longest_target);
+  std::vector<int64_t> source(static_cast<size_t>(rows * s), kPad), lengths;
+  std::vector<int64_t> in(static_cast<size_t>(rows * t), kPad);
+  std::vector<int64_t> out(static_cast<size_t>(rows * t), kNothing);
+  for (int64_t row = 0; row < rows; ++row) {
+    const Example& e = *examples[static_cast<size_t>(row)];
+    std::copy(e.source.begin(), e.source.end(), source.begin() + row * s);
+    lengths.push_back(std::ssize(e.source));
+    std::copy(e.target.begin(), e.target.end(), out.begin() + row * t);
+    in[static_cast<size_t>(row * t)] = kBegin;
+    if (!e.target.empty())
+      std::copy(e.target.begin(), e.target.end() - 1, in.begin() + row * t + 1);
+  }
+  return {from_host(source.data(), {rows, s}, DType::i64),
+          from_host(lengths.data(), {rows}, DType::i64),
+          from_host(in.data(), {rows, t}, DType::i64),
+          from_host(out.data(), {rows, t}, DType::i64)};
+}
+
+std::vector<int64_t> Coder::encode(const std::string& text) const {
+  std::vector<int64_t> tokens = tokenizer_->encode(text, "a text");
+  if (std::ssize(tokens) > longest_ - 1) tokens.resize(static_cast<size_t>(longest_ - 1)), ++cut_;
+  tokens.push_back(kEnd);
+  return tokens;
+}
+
+std::vector<Example> Coder::examples(const std::vector<TextPair>& pairs) const {
+  std::vector<Example> all;
+  all.reserve(pairs.size());
+  for (const TextPair& p : pairs) all.push_back({encode(p.source), encode(p.target)});
+  return all;
+}
+
+std::string Coder::decode(const std::vector<int64_t>& tokens) const {
+  return tokenizer_->decode(tokens);
+}
+
+Meter::Meter(const models::EncoderDecoder& net)
+    : sum_([net](std::span<const Tensor> in) mutable -> Tensors {
+        const NoGrad no_grad;
+        const Tensor logits = net(in[0], in[1], in[2]);
+        return {
+            cross_entropy(flatten(logits, 0, 1), flatten(in[3]), {.reduction = Reduction::sum})};
+      }) {}
+
+double Meter::loss(const std::vector<Example>& examples) {
+  std::vector<const Example*> order;
+  for (const Example& e : examples) order.push_back(&e);
+  std::stable_sort(order.begin(), order.end(), [](const Example* a, const Example* b) {
+    return a->source.size() < b->source.size();
+  });
+  double sum = 0;
+  int64_t tokens = 0;
+  for (size_t at = 0; at < order.size(); at += 64) {
+    const auto begin = order.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<const Example*> some(
+        begin, begin + static_cast<std::ptrdiff_t>(std::min<size_t>(64, order.size() - at)));
+    const Tensors batch = batch_of(some);
+    sum += sum_.call(batch)[0].item();
+    for (const Example* e : some) tokens += std::ssize(e->target);
+  }
+  return tokens == 0 ? 0 : sum / static_cast<double>(tokens);
+}
+
+Split split_of(const data::ParallelText& text, const Options& o) {
+  if (!text.validation.empty()) return {text.train, text.validation};
+  Split split;
+  const auto parts = data::split_off(std::ssize(text.train), o.val_split, o.seed);
+  for (const int64_t i : parts.first) split.train.push_back(text.train[static_cast<size_t>(i)]);
+  for (const int64_t i : parts.second)
+    split.validation.push_back(text.train[static_cast<size_t>(i)]);
+  return split;
+}
+
+}  // namespace cairn::tasks::machine_translation

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cairn/metrics/bleu.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/machine_translation/task.h"
+#include "cairn/train/report/curves.h"
+
+namespace cairn::tasks::machine_translation {
+namespace {
+
+using namespace train::report;
+
+constexpr size_t kJudged = 200, kShown = 6, kMaps = 3;  // pairs
+constexpr size_t kLongestMap = 24;                      // tokens of a side
+
+struct Judged {
+  std::vector<TextPair> pairs;
+  std::vector<Translator::Translation> said;
+};
+
+double bleu_of(const Judged& all, const std::vector<size_t>& some) {
+  std::vector<std::string> said;
+  std::vector<metrics::References> references;
+  for (const size_t i : some)
+    said.push_back(all.said[i].text), references.push_back({all.pairs[i].target});
+  return metrics::bleu(said, references).score;
+}
+
+std::vector<std::string> names_of(const Coder& coder, const std::vector<int64_t>& tokens) {
+  std::vector<std::string> names;
+  for (const int64_t t : tokens) {
+    std::string name = t == kEnd ? "end" : coder.decode({t});
+    std::replace(name.begin(), name.end(), ' ', '_');
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// What the last layer's heads take, on average, from the source for each token written.
+std::vector<double> attention_of(Translator& t, const std::vector<int64_t>& source,
+                                 const std::vector<int64_t>& target) {
+  models::EncoderDecoder& net = t.net();
+  const Example example{source, target};
+  const Tensors in = batch_of({&example});
+  const models::Attention& layer = *net.dec[net.dec.size() - 1].ax;
+  Tensor x;
+  const int hook = layer.on_forward([&](const Tensors& inputs, const Tensor&) {
+    x = inputs[0];
+    return Tensor();
+  });
+  net(in[0], in[1], in[2]);
+  layer.remove_hook(hook);
+  const Tensor query = nn::split_heads(layer.q(x), layer.heads);
+  const Tensor key = layer.keys_and_values(net.encode(in[0], in[1])).k;
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
+  const Tensor scores = slice(matmul(query, transpose(key, -1, -2)) * scale, 3, 0,
+                              static_cast<int64_t>(source.size()));
+  const auto weights = contiguous(slice(mean(select(softmax(scores, -1), 0, 0), {0}), 0, 0,
+                                        static_cast<int64_t>(target.size())))
+                           .to_vector<float>();
+  return {weights.begin(), weights.end()};
+}
+
+void maps(Page& page, Translator& t, const Judged& all) {
+  std::vector<Figure> figures;
+  for (size_t i = 0; i < all.pairs.size() && figures.size() < kMaps; ++i) {
+    const auto source = t.coder().encode(all.pairs[i].source);
+    const auto& target = all.said[i].tokens;
+    if (source.size() > kLongestMap || target.size() > kLongestMap || target.size() < 3) continue;
+    HeatMap map{"",
+                "written",
+                "read",
+                names_of(t.coder(), target),
+                names_of(t.coder(), source),
+                attention_of(t, source, target),
+                {},
+                18};
+    figures.push_back(figure(map, all.pairs[i].source));
+  }
+  if (figures.empty()) return;
+  page.heading("Where it looks while it writes");
+  page.paragraph(
+      "Each row is a token that was written, each column one of the source; the darker a cell, the "
+      "more the last layer took from there (the mean of its heads). Nobody told it which word "
+      "belongs to which.");
+  page.figures(figures);
+}
+
+void by_length(Page& page, Translator& t, const Judged& all) {
+  std::vector<std::vector<size_t>> buckets;
+  for (size_t i = 0; i < all.pairs.size(); ++i) {
+    const size_t bucket = t.coder().encode(all.pairs[i].source).size() / 5;
+    if (buckets.size() <= bucket) buckets.resize(bucket + 1);
+    buckets[bucket].push_back(i);
+  }
+  Series scores{"BLEU", {}, {}};
+  for (size_t b = 0; b < buckets.size(); ++b) {
+    if (buckets[b].size() < 5) continue;  // too few to say anything
+    scores.x.push_back(static_cast<double>(b) * 5 + 2);
+    scores.y.push_back(bleu_of(all, buckets[b]));
+  }
+  const LineChart chart{"Score by length", "tokens of the source", "BLEU", {scores}};
+  page.figures(charts({{chart, ""}}));
+}
+
+}  // namespace
+
+void report(Page& page, Translator& t) {
+  const NoGrad no_grad;
+  const auto lines = lines_of(t.path());
+  Judged all{t.pairs("", "validation"), {}};
+  if (all.pairs.size() > kJudged) all.pairs.resize(kJudged);
+  std::vector<std::string> sources;
+  std::vector<size_t> every;
+  for (const TextPair& p : all.pairs) every.push_back(every.size()), sources.push_back(p.source);
+  all.said = t.translate(sources, {.beams = 5, .length_penalty = 0.8}, 32);
+  page.headline(fmt::format("BLEU {:.1f} on {} texts that it never saw{}", bleu_of(all, every),
+                            all.pairs.size(), took(lines, t.saved().config)));
+  page.facts({{"parameters", with_thousands(t.network().num_parameters())},
+              {"tokens", with_thousands(t.coder().tokenizer().size())},
+              {"training", seconds_of(lines)}});
+  page.figures(loss_charts(lines, "nats a token", "validation"));
+  by_length(page, t, all);
+  page.heading("What it makes of texts that it never saw");
+  for (size_t i = 0; i < std::min(kShown, all.pairs.size()); ++i)
+    page.writing("wanted: " + all.pairs[i].target, all.pairs[i].source + "\n", all.said[i].text);
+  maps(page, t, all);
+}
+
+}  // namespace cairn::tasks::machine_translation

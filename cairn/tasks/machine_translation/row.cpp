@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "cairn/io/file.h"
+#include "cairn/metrics/bleu.h"
+#include "cairn/tasks/machine_translation/task.h"
+#include "cairn/text/unicode.h"
+
+namespace cairn::tasks::machine_translation {
+namespace {
+
+// {task, split, examples, loss, bleu, chrf, signature}: of the text as it is printed.
+Json evaluate(Translator& t, const TranslationEvalOptions& o) {
+  const std::string data = o.data.is_open() ? "" : *o.data;
+  const auto pairs = t.pairs(data, o.split);
+  std::vector<std::string> sources, said;
+  std::vector<metrics::References> references;
+  for (const TextPair& p : pairs) sources.push_back(p.source), references.push_back({p.target});
+  std::string lines;
+  for (auto& translation :
+       t.translate(sources, {.beams = o.beams, .length_penalty = o.length_penalty}, o.batch)) {
+    lines += translation.text + "\n";
+    said.push_back(std::move(translation.text));
+  }
+  if (!o.out.is_open() && !o.out->empty())
+    io::write_file_atomically(o.out, std::string_view(lines));
+  const bool has_parts = data.empty() || data == "dates" || std::filesystem::is_directory(data);
+  return {{"task", kTask},
+          {"split", has_parts ? *o.split : "all"},
+          {"examples", pairs.size()},
+          {"loss", t.loss(pairs)},
+          {"beams", *o.beams},
+          {"bleu", metrics::bleu(said, references).score},
+          {"chrf", metrics::chrf(said, references)},
+          {"signature", metrics::bleu_signature(references)}};
+}
+
+std::string in_words(const Json& r) {
+  if (!r.contains("bleu")) return fmt::format("loss {:.4f}", r["loss"].get<double>());
+  return fmt::format("BLEU {:.2f} ({}), chrF {:.2f}", r["bleu"].get<double>(),
+                     r["signature"].get<std::string>(), r["chrf"].get<double>());
+}
+
+// Translates as lines come, some at a time; one line for each.
+class Lines {
+ public:
+  Lines(Translator& t, const PredictOptions& o) : translator_(t), options_(o) {}
+  void add(std::string line) {
+    if (line.ends_with('\r')) line.pop_back();
+    int64_t replaced = 0;
+    waiting_.push_back(text::with_replacements(line, &replaced));
+    replaced_ += replaced;
+    if (std::ssize(waiting_) >= options_.batch) flush();
+  }
+  void flush() {
+    for (const auto& t : translator_.translate(
+             waiting_, {.beams = options_.beams, .length_penalty = options_.length_penalty},
+             options_.batch)) {
+      std::string line = t.text;
+      std::replace(line.begin(), line.end(), '\n', ' ');
+      fmt::print("{}\n", line);
+    }
+    std::fflush(stdout);
+    waiting_.clear();
+  }
+  int64_t replaced() const { return replaced_; }
+
+ private:
+  Translator& translator_;
+  const PredictOptions& options_;
+  std::vector<std::string> waiting_;
+  int64_t replaced_ = 0;
+};
+
+int predict(Translator& t, const PredictOptions& o) {
+  Lines lines(t, o);
+  for (const std::string& file : *o.files)
+    for (std::string& line : data::read_lines(file)) lines.add(std::move(line));
+  if (o.files->empty())
+    for (std::string line; std::getline(std::cin, line);) lines.add(line);
+  lines.flush();
+  if (lines.replaced() > 0)
+    fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", lines.replaced());
+  if (t.coder().cut() > 0)
+    fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n", t.coder().cut(),
+               *t.options().longest);
+  return 0;
+}
+
+std::vector<std::string> write_inputs(const std::string& folder) {
+  const std::string path = folder + "/dates.txt";
+  io::write_file_atomically(path, std::string_view("29 February 2024\nthe 1st of May 1886\n"));
+  return {path};
+}
+
+}  // namespace
+
+const Opener kOpener{kTask, open_as<Translator>};
+const Task kRow{.name = kTask,
+                .title = "Translation",
+                .what = "Learn to translate from pairs of texts",
+                .examples =
+                    "  cairn train machine-translation --out runs/dates\n"
+                    "  cairn train machine-translation --data multi30k/ --source en --target de\n"
+                    "  cairn train machine-translation --data pairs.tsv --epochs 20\n",
+                .options = options_as<Options>,
+                .train = train_as<Options, train>,
+                .summary = summary_of<in_words>,
+                .verbs = {eval_verb<Translator, TranslationEvalOptions, evaluate, in_words>(
+                              "Measure how near its translations are to those of people",
+                              "  cairn eval runs/en-de --split test --json\n"),
+                          verb<Translator, PredictOptions, predict>(
+                              "predict", "Translate line by line",
+                              "  echo 'A dog runs.' | cairn predict runs/en-de\n")},
+                .report = report_as<Translator, report>,
+                .smallest = R"({"data": "dates", "vocab": 300, "layers": 1, "width": 16, "heads": 2,
+                    "feed_forward": 32, "batch": 8, "longest": 40, "steps": 6, "eval_every": 3})",
+                .write_inputs = write_inputs,
+                .inputs = "dates"};
+
+}  // namespace cairn::tasks::machine_translation

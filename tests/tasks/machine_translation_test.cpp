@@ -1,0 +1,51 @@
+// Translation: what its evaluation ends with, and a line for each line.
+#include "cairn/tasks/machine_translation/task.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "cairn/base/parallel.h"
+#include "tests/io/temporary_folder.h"
+
+namespace cairn::tasks::machine_translation {
+namespace {
+
+TEST(MachineTranslation, JudgesAndTranslatesLineByLine) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  Options o;
+  o.read_file(Json::parse(kRow.smallest), "smallest");
+  o.out = folder / "run", o.quiet = true;
+  train(o);
+  const auto model = open_model(folder / "run");
+  std::ofstream(folder / "pairs.tsv") << "1 May 1999\t1999-05-01\n\t\n2 June 2001\t2001-06-02\n";
+  const Verb& eval = *find_verb(kRow, "eval");
+  const auto options = eval.options();
+  options->find("data")->parse(folder / "pairs.tsv");
+  options->find("json")->parse("true");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(eval.run(*model, *options), 0);
+  std::fflush(stdout);
+  const Json result = Json::parse(testing::internal::GetCapturedStdout());
+  EXPECT_EQ(result["examples"], 2);  // an empty pair of a file teaches and asks nothing
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : result.items()) keys.push_back(key);
+  ASSERT_GE(keys.size(), 3u);
+  EXPECT_EQ(std::vector<std::string>(keys.end() - 3, keys.end()),
+            (std::vector<std::string>{"bleu", "chrf", "signature"}));
+  EXPECT_EQ(result["signature"], "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
+
+  std::ofstream(folder / "lines") << "1 May 1999\n\n2 June 2001\n";
+  const Verb& predict = *find_verb(kRow, "predict");
+  const auto how = predict.options();
+  how->find("files")->parse(folder / "lines");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(predict.run(*model, *how), 0);
+  std::fflush(stdout);
+  const std::string said = testing::internal::GetCapturedStdout();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 3);
+}
+
+}  // namespace
+}  // namespace cairn::tasks::machine_translation

@@ -90,6 +90,9 @@ double squared_error(const Matrix& m, int64_t context, int64_t horizon, int64_t 
   return error;
 }
 
+constexpr double kRidges[] = {1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
+                              1.0,  2.0,  5.0,  10,   20,   50,  100, 1000};
+
 struct Windows {
   int64_t first, count;
 };
@@ -142,7 +145,7 @@ LinearMap fit_linear_map(const EncodedSeries& s, const SplitRows& split, int64_t
     best.last_value_mse += seen.row(context + h)[context + h] / values;
   best.validation_mse = best.last_value_mse;
   for (int64_t reach = context; reach >= std::max<int64_t>(context / 8, 1); reach /= 2)
-    for (const double ridge : {1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0}) {
+    for (const double ridge : kRidges) {
       const auto w = solve(learned, context, horizon, reach, ridge * windows);
       const double mse = squared_error(seen, context, horizon, reach, w) / values;
       if (!(mse < best.validation_mse)) continue;

@@ -27,7 +27,8 @@ void trim_offsets(Encoding& e, bool prefix_space, const TokenText& text_of) {
     while (trailing < points.size() && counts(points[points.size() - 1 - trailing])) ++trailing;
     Span& s = e.offsets[i];
     if (leading > 0) {
-      if ((i == 0 || s.begin == 0) && prefix_space) --leading;  // that one was added
+      // A single one was added; where there are more, all were in the text.
+      if ((i == 0 || s.begin == 0) && prefix_space && leading == 1) leading = 0;
       s.begin = std::min(s.begin + leading, s.end);
     }
     if (trailing > 0 && s.end >= trailing) s.end = std::max(s.end - trailing, s.begin);

@@ -141,6 +141,17 @@ TEST(Subword, SpecialTokensOfAUsersTextAreTextUnlessAskedFor) {
   EXPECT_EQ(t.decode(t.encode("<s>", "text")), "<s>");
 }
 
+// As the Python package has it: one leading space counts as added, several as written.
+TEST(Subword, OffsetsLeaveOutSpacesThatWereWritten) {
+  const SubwordTokenizer t(
+      R"({"model":{"type":"BPE","vocab":{"\u0120":0,"a":1,"\u0120\u0120":2,"\u0120a":3},)"
+      R"("merges":[["\u0120","\u0120"],["\u0120","a"]]},"pre_tokenizer":{"type":"ByteLevel",)"
+      R"("add_prefix_space":false},"post_processor":{"type":"ByteLevel"}})",
+      "t");
+  EXPECT_EQ(flat(t.encode("   a", "t", {}).offsets), (std::vector<int64_t>{2, 2, 3, 4}));
+  EXPECT_EQ(flat(t.encode(" a", "t", {}).offsets), (std::vector<int64_t>{0, 2}));
+}
+
 TEST(Subword, AVocabularyBeforeMergesWhereTheFileSaysSo) {
   const std::string vocab =
       R"("vocab":{"a":0,"b":1,"c":2,"ab":3,"bc":4,"abc":5},"merges":[["b","c"]])";

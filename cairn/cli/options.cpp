@@ -23,7 +23,7 @@ void add_options(const Command& command, train::OptionSet& options) {
             ? command.choice(option->flag(), take, help_of(*option), option->standard() != "false")
         : option->is_list() ? command.list(option->flag(), take, help_of(*option))
                             : command.value(option->flag(), take, help_of(*option));
-    if (option->use() == train::Use::positional) added.required();
+    if (option->use() == train::Use::positional && !option->is_open()) added.required();
     if (*group) added.group(group);
   }
 }

@@ -99,8 +99,8 @@ struct TranslationEvalOptions : Searching<EvalOptions> {
   Option<std::string> out{this, "out", Open{"not written"}, "File for the translations"};
 };
 struct PredictOptions : Searching<train::OptionSet> {
-  Option<std::vector<std::string>> files{
-      this, "files", {}, "Texts to translate, a line each; none: standard input", Use::positional};
+  Option<std::vector<std::string>> files{this, "files", Open{"standard input"},
+                                         "Texts to translate, a line each", Use::positional};
 };
 
 // A trained network with its tokens.

@@ -1,39 +1,55 @@
 #!/usr/bin/env bash
-# kill_and_resume.sh RUNS: trains once to the end; then RUNS trainings are each killed (SIGKILL) at random
-# moments and resumed until they end, and their weights compared with the first's, bit by bit.
+# kill_and_resume.sh RUNS [TASK...]: trains once to the end; then RUNS trainings are each killed (SIGKILL) three
+# times at random moments and resumed until they end, and their weights compared with the first's, bit by bit.
+# For every TASK (without: image-classification; "all": each that the program has).
 set -euo pipefail
 runs=${1:-50}
 cairn=$(cd "$(dirname "$0")/.." && pwd)/build/cairn
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+shift || true
+declare -A options=(
+  [image-classification]="--data digits --epochs 1 --batch 500 --lr 0.002 --save-every 5"
+  [image-gan]="--data digits --conditional --width 8 --steps 60 --sample-every 12 --save-every 5"
+  [language-model]="--model lstm --layers 1 --width 64 --context 32 --steps 400 --eval-every 80 --save-every 25"
+  [tabular]="--epochs 40 --save-every 25"
+)
+tasks=("${@:-image-classification}")
+[ "${tasks[0]}" = all ] && tasks=("${!options[@]}")
 
-# train OUT: begins or goes on.
+# train TASK OUT: begins or goes on.
 train() {
   local resume=()
-  [ -f "$1/config.json" ] && resume=(--resume)
-  exec "$cairn" train image-classification --data digits --epochs 1 --batch 500 --lr 0.002 --threads 2 \
-    --save-every 5 --out "$1" "${resume[@]}" >/dev/null 2>&1
+  [ -f "$2/config.json" ] && resume=(--resume)
+  # shellcheck disable=SC2086
+  exec "$cairn" train "$1" ${options[$1]} --threads 2 --out "$2" "${resume[@]}" >/dev/null 2>&1
 }
 
-began=$(date +%s%N)
-(train "$folder/whole")
-whole=$((($(date +%s%N) - began) / 1000000))  # ms
-same=0 kills=0
-for i in $(seq "$runs"); do
-  out=$folder/$i
-  for _ in 1 2 3; do
-    (train "$out") & pid=$!
-    sleep "$(awk -v ms=$whole -v r=$RANDOM 'BEGIN { printf "%.3f", ms / 1000 * (0.1 + 0.6 * r / 32768) }')"
-    if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
-    wait "$pid" 2>/dev/null || true
+status=0
+for task in "${tasks[@]}"; do
+  [ -n "${options[$task]:-}" ] || { echo "no options are known for '$task'" >&2; exit 2; }
+  began=$(date +%s%N)
+  (train "$task" "$folder/whole")
+  whole=$((($(date +%s%N) - began) / 1000000))  # ms
+  same=0 kills=0
+  for i in $(seq "$runs"); do
+    out=$folder/$i
+    for _ in 1 2 3; do
+      (train "$task" "$out") & pid=$!
+      sleep "$(awk -v ms=$whole -v r=$RANDOM 'BEGIN { printf "%.3f", ms / 1000 * (0.1 + 0.6 * r / 32768) }')"
+      if kill -9 "$pid" 2>/dev/null; then kills=$((kills + 1)); fi
+      wait "$pid" 2>/dev/null || true
+    done
+    (train "$task" "$out")
+    if cmp -s "$out/model.safetensors" "$folder/whole/model.safetensors"; then
+      same=$((same + 1))
+    else
+      echo "$task: run $i differs" >&2
+    fi
+    rm -rf "$out"
   done
-  (train "$out")
-  if cmp -s "$out/model.safetensors" "$folder/whole/model.safetensors"; then
-    same=$((same + 1))
-  else
-    echo "run $i differs" >&2
-  fi
-  rm -rf "$out"
+  echo "$task: $same of $runs bit-identical after $kills kills"
+  [ "$same" = "$runs" ] || status=1
+  rm -rf "$folder/whole"
 done
-echo "$same of $runs bit-identical after $kills kills"
-[ "$same" = "$runs" ]
+exit $status

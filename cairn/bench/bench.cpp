@@ -157,6 +157,7 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
   };
   if (ops) refuse_int8("ops");
   for (const Workload* w : chosen) refuse_int8(w->name);
+  if (!json_path.empty()) io::check_writable(json_path);
   Json rows = Json::array();
   bool failed = false;
   for (const Workload* w : chosen) {

@@ -14,14 +14,15 @@ void add_report(const Command& app) {
       "  cairn report runs/mnist\n"
       "  cairn report runs/mnist --out mnist.html\n");
   struct Options {
-    std::string run, out;
+    std::string run, out, data;
   };
   auto o = std::make_shared<Options>();
   command.option("run", o->run, "Run folder").required();
   command.option("--out", o->out, "The page (default: report.html in the run folder)");
+  command.option("--data", o->data, "Where its data lie now (default: where they lay)");
   add_threads(command);
   command.runs([o] {
-    fmt::print("{}\n", tasks::write_report(o->run, o->out));
+    fmt::print("{}\n", tasks::write_report(o->run, o->out, o->data));
     return 0;
   });
 }

@@ -13,7 +13,11 @@ class Fitted : public ImageDataset {
       : ImageDataset(set->name(), shape, set->classes()), set_(std::move(set)) {}
   int64_t size() const override { return set_->size(); }
   int label(int64_t index) const override { return set_->label(index); }
-  std::string left_out() const override { return set_->left_out(); }
+  std::string left_out() const override {
+    const std::string others = set_->left_out();
+    return fmt::format("pictures of {} are fitted to {}{}{}", to_string(set_->shape()),
+                       to_string(shape()), others.empty() ? "" : "; ", others);
+  }
   void image(int64_t index, uint8_t* chw) const override {
     planes_of(fit_picture(picture_of(*set_, index), shape()), chw);
   }

@@ -53,13 +53,15 @@ ImageSplits open_image_splits(const std::string& source, const OpenOptions& how,
 }
 
 std::string in_words(const std::string& source, const ImageSplits& s) {
-  std::string left_out = s.train->left_out();
-  if (left_out.empty()) left_out = s.test->left_out();
-  return fmt::format("{}: {} pictures to learn from{}, {} to test, {}, {} classes{}", source,
+  return fmt::format("{}: {} pictures to learn from{}, {} to test, {}, {} classes", source,
                      s.train->size(),
                      s.held_back ? fmt::format(", {} held back", s.held_back->size()) : "",
-                     s.test->size(), to_string(s.train->shape()), s.train->classes().size(),
-                     left_out.empty() ? "" : "; " + left_out);
+                     s.test->size(), to_string(s.train->shape()), s.train->classes().size());
+}
+
+std::string ImageSplits::left_out() const {
+  const std::string words = train->left_out();
+  return words.empty() ? test->left_out() : words;
 }
 
 }  // namespace cairn::data

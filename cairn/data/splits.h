@@ -6,6 +6,7 @@ namespace cairn::data {
 
 struct ImageSplits {
   ImageDatasetPtr train, held_back, test;  // held_back: none without a part for it
+  std::string left_out() const;            // as ImageDataset's
 };
 // `held_back`: part of the training pictures to choose by, drawn by the seed. `classes`: of the run
 // that goes on, to which labels are fitted by name; empty: those of the data. Throws Error when

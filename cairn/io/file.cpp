@@ -42,8 +42,8 @@ std::string current_folder() {
   return gone ? "a folder that was removed" : folder.string();
 }
 
-int open_for_reading(const std::string& path, struct stat& status) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+int open_for_reading(const std::string& path, struct stat& status, int flags = 0) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
   if (fd < 0 && errno == ENOENT)
     fail("no such file: '{}' (looked in '{}'); check the name", path, current_folder());
   if (fd < 0) fail("cannot open '{}': {}", path, reason());
@@ -213,7 +213,7 @@ size_t read_beginning(const std::string& path, std::span<uint8_t> head) {
 
 MappedFile::MappedFile(const std::string& path) {
   struct stat status {};
-  Descriptor fd(open_for_reading(path, status));
+  Descriptor fd(open_for_reading(path, status, O_NONBLOCK));  // waits for no writer of a pipe
   check(S_ISREG(status.st_mode), "'{}' is not a regular file; copy it into one first", path);
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;

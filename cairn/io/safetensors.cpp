@@ -256,6 +256,8 @@ void check_writable(const std::vector<NamedTensor>& tensors, const std::string& 
 }  // namespace
 
 SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name) {
+  check(!text_of(bytes).starts_with("version https://git-lfs"),
+        "'{}' is a pointer of Git LFS, not the file: fetch it (git lfs pull)", name);
   ByteReader reader(name, bytes);
   const auto length = reader.little<uint64_t>("the header's length");
   check(length >= 2 && length <= kMaxHeader,

@@ -9,10 +9,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace cairn::io {
 namespace {
+
+constexpr std::string_view kEventFile = "events.out.tfevents.";
 
 constexpr std::array<uint32_t, 256> kCrcTable = [] {
   std::array<uint32_t, 256> table{};
@@ -112,11 +116,25 @@ Message shapes_of(const GraphOp& op) {
   return Message().message(1, list);
 }
 
-std::string event_file_name() {
+// Readers take the files of a folder by their names, in which the time stands: a later one must not
+// come before, even where the clock was set back.
+int64_t time_after_all_in(const std::string& folder) {
+  int64_t time = std::time(nullptr);
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kEventFile) && name.size() > kEventFile.size() + 10)
+      time =
+          std::max<int64_t>(time, std::strtoll(name.c_str() + kEventFile.size(), nullptr, 10) + 1);
+  }
+  return time;
+}
+
+std::string event_file_name(const std::string& folder) {
   static std::atomic<int> count{0};
   char host[256] = "localhost";
   gethostname(host, sizeof host - 1);
-  return fmt::format("events.out.tfevents.{:010}.{}.{}.{}", std::time(nullptr), host, getpid(),
+  return fmt::format("{}{:010}.{}.{}.{}", kEventFile, time_after_all_in(folder), host, getpid(),
                      count++);
 }
 
@@ -129,7 +147,7 @@ uint32_t crc32c(Bytes bytes) {
 }
 
 EventWriter::EventWriter(const std::string& folder, int64_t resumed_at_step)
-    : path_(folder + "/" + event_file_name()) {
+    : path_(folder + "/" + event_file_name(folder)) {
   file_.reset(std::fopen(path_.c_str(), "wbe"));
   check(file_ != nullptr, "cannot write '{}': {}", path_, std::strerror(errno));
   write_record(event_at(0).text(3, "brain.Event:2").bytes());

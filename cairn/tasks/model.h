@@ -66,8 +66,8 @@ std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
   return std::make_unique<M>(saved);
 }
 
-// `path`: a run folder, or the model.safetensors of one. Throws Error naming what is missing or
-// damaged.
-std::unique_ptr<Model> open_model(const std::string& path);
+// `path`: a run folder, or the model.safetensors of one; `data`: where its data lie now, when they
+// moved. Throws Error naming what is missing or damaged.
+std::unique_ptr<Model> open_model(const std::string& path, const std::string& data = "");
 
 }  // namespace cairn::tasks

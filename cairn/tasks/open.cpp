@@ -14,11 +14,16 @@ namespace cairn::tasks {
 CAIRN_TASKS(CAIRN_DECLARE)
 #undef CAIRN_DECLARE
 
-std::unique_ptr<Model> open_model(const std::string& path) {
+std::unique_ptr<Model> open_model(const std::string& path, const std::string& data) {
 #define CAIRN_OPENER(task) &task::kOpener,
   static constexpr const Opener* kAll[] = {CAIRN_TASKS(CAIRN_OPENER)};
 #undef CAIRN_OPENER
-  const auto saved = train::open_saved_model(path);
+  auto saved = train::open_saved_model(path);
+  std::error_code ignored;
+  if (!data.empty())
+    saved.config["data"] = std::filesystem::exists(data, ignored)
+                               ? std::filesystem::absolute(data, ignored).string()
+                               : data;
   for (const Opener* opener : kAll) {
     if (saved.task() != opener->task) continue;
     check(std::filesystem::exists(saved.weights),

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "cairn/base/version.h"
+#include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/metrics/classification.h"
 
@@ -79,16 +80,17 @@ void write_origin(train::report::Page& page, const Model& model) {
                           model.saved().config_file()));
 }
 
-std::string write_report(const std::string& run, const std::string& out) {
+std::string write_report(const std::string& run, const std::string& out, const std::string& data) {
   const auto folder = train::RunFolder::open(run, "");
   folder.wants_training("report on");
-  const auto model = open_model(run);
+  const std::string path = out.empty() ? folder.file("report.html") : out;
+  io::check_writable(path);
+  const auto model = open_model(run, data);
   const Task& task = task_named(model->task());
   train::report::Page page(run, "");
   page.section(task.title);
   write_origin(page, *model);
   task.report(page, *model);
-  const std::string path = out.empty() ? folder.file("report.html") : out;
   page.write(path);
   return path;
 }

@@ -126,8 +126,10 @@ const Verb* find_verb(const Task& task, const std::string& name);
 // Says on a page's section where the model comes from, and how to train one like it.
 void write_origin(train::report::Page& page, const Model& model);
 
-// One page about a run; returns its path ("" for `out`: report.html in the run folder).
-std::string write_report(const std::string& run, const std::string& out = "");
+// One page about a run; returns its path ("" for `out`: report.html in the run folder). `data`:
+// where the run's data lie now, when they moved.
+std::string write_report(const std::string& run, const std::string& out = "",
+                         const std::string& data = "");
 
 // The options of every task and verb as a page: docs/tasks.md.
 std::string document_tasks();

@@ -5,6 +5,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::train {
 namespace {
@@ -70,6 +71,10 @@ void note_size(const RunOptions& o, Option<int64_t>& kept, int64_t now, const st
     fmt::print(stderr, "cairn: '{}' has {} {} now, {} when the run began\n", source, now, what,
                *kept);
   kept.leave_open(), kept.fill(now);
+}
+
+void say_left_out(const std::string& source, const std::string& left_out) {
+  if (!left_out.empty()) fmt::print(stderr, "cairn: '{}': {}\n", io::printable(source), left_out);
 }
 
 }  // namespace cairn::train

@@ -62,4 +62,7 @@ void fill_length(RunOptions& options, int64_t steps_per_epoch,
 void note_size(const RunOptions& options, Option<int64_t>& kept, int64_t now,
                const std::string& source, const char* what);
 
+// Says what lies among the data and is not read ("left out: ..."); "": nothing.
+void say_left_out(const std::string& source, const std::string& left_out);
+
 }  // namespace cairn::train

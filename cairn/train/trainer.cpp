@@ -214,7 +214,10 @@ void Trainer::restore_from(const Loaded& loaded) {
 }
 
 void Trainer::run(const TrainerHooks& hooks) {
-  if (finished()) return announce();
+  if (finished()) {
+    announce();
+    return mend_weights(hooks);
+  }
   SignalScope signals;
   run_.save_config();
   announce();
@@ -232,6 +235,18 @@ void Trainer::run(const TrainerHooks& hooks) {
     if (step_ % options_.log_every == 0 || evaluates) log(hooks, output);
     output.progress().update(step_, last_logged_);
     close_step(hooks, output, evaluates);
+  }
+}
+
+// Weights of a finished run that were lost or damaged are those of its checkpoint.
+void Trainer::mend_weights(const TrainerHooks& hooks) const {
+  try {
+    load_tensors(run_.weights());
+  } catch (const Error& e) {
+    const std::string damage = e.what();
+    if (hooks.save_weights) hooks.save_weights();
+    load_tensors(run_.weights());  // the best ones are in no checkpoint
+    fmt::print(stderr, "cairn: {}\ncairn: it was written anew from the checkpoint\n", damage);
   }
 }
 
@@ -335,6 +350,7 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
 }
 
 void Trainer::save(bool keep_previous) {
+  if (!RunFolder::holds_run(run_.path())) run_.save_config();  // somebody removed it meanwhile
   NamedTensors all;
   for (const Part& part : parts_)
     for (auto& named : with_prefix(part.prefix, part.save())) all.push_back(std::move(named));

@@ -120,6 +120,7 @@ class Trainer {
   void evaluate(const TrainerHooks& hooks, Output& output);
   void close_step(const TrainerHooks& hooks, Output& output, bool evaluates);
   void announce() const;
+  void mend_weights(const TrainerHooks& hooks) const;
   void save(bool keep_previous);
   bool is_to_stop() const;
 

@@ -61,6 +61,10 @@ TEST(Places, MovedDataAreNamedWithTheWayOut) {
                                  folder / "moved", "--threads", "1", "--json"});
   EXPECT_EQ(resumed.json()["steps"], 6) << resumed.err;
   EXPECT_EQ(cairn({"eval", folder / "run"}).status, 0) << "it knows the new place";
+  fs::rename(folder / "moved", folder / "again");
+  expect_failure(cairn({"report", folder / "run"}), 1, {"say where with --data"});
+  EXPECT_EQ(cairn({"report", folder / "run", "--data", "again"}, in(folder.path())).status, 0);
+  fs::rename(folder / "again", folder / "moved");
   // What it learned needs no data.
   fs::remove_all(folder / "moved");
   EXPECT_EQ(cairn({"predict", folder / "run", Trained::get().picture()}).status, 0);
@@ -103,6 +107,28 @@ TEST(Places, ClassesThatChangedAreRefused) {
   fs::remove_all(folder / "data/pear");
   expect_failure(cairn({"train", "--resume", folder / "run", "--steps", "6"}), 1,
                  {"no pictures of 'apple'"});
+}
+
+TEST(Places, WhatIsLeftOutIsSaidEvenQuietly) {
+  const TemporaryFolder folder;
+  write_classes(folder / "data", {"a", "b"});
+  write(folder / "data/a/x.webp", "RIFF....WEBPVP8 ");
+  write(folder / "data/a/.hidden.webp", "RIFF....WEBPVP8 ");
+  const Outcome o = cairn(training(folder / "data", folder / "run"));
+  EXPECT_EQ(o.err, "cairn: '" + (folder / "data") + "': left out: 1 WebP (" +
+                       (folder / "data/a/x.webp") + ")\n");
+}
+
+TEST(Places, OtherPicturesUnderTheSameNamesAreSaid) {
+  const TemporaryFolder folder;
+  write_classes(folder / "data", {"a", "b"});
+  ASSERT_EQ(cairn(training(folder / "data", folder / "run")).status, 0);
+  for (const char* name : {"/data/a/w", "/data/b/w"})
+    for (int i = 1; i < 12; ++i)  // all white
+      write(folder.path() + name + std::to_string(i) + ".pgm",
+            "P5 28 28 255\n" + std::string(784, '\xff'));
+  const Outcome o = cairn({"train", "--resume", folder / "run", "--steps", "6", "--threads", "1"});
+  expect_failure(o, 0, {"training pictures now, ", "the mean of channel 0 is "});
 }
 
 TEST(Places, APictureUnlikeThoseOfTheTrainingIsWarnedOf) {

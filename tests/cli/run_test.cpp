@@ -183,6 +183,11 @@ TEST(Run, AskedForOutputsAreCheckedAtTheStart) {
   const std::string run = folder / "run", nowhere = folder / "no/such/file";
   expect_failure(cairn(training({"--out", run, "--profile", nowhere})), 1, {nowhere, "no folder"});
   EXPECT_FALSE(fs::exists(run));
+  const Trained& t = Trained::get();
+  expect_failure(cairn({"report", t.run(), "--out", nowhere}), 1, {nowhere, "no folder"});
+  const Outcome csv = cairn({"predict", t.run(), t.picture(), "--csv", nowhere});
+  expect_failure(csv, 1, {nowhere, "no folder"});
+  EXPECT_EQ(csv.out, "") << "before anything is done";
   const Outcome full = cairn(training({"--out", run, "--steps", "2", "--profile", "/dev/full"}));
   expect_failure(full, 1, {"/dev/full"});
 }

@@ -69,6 +69,12 @@ TEST(File, ReadsAPipe) {
   EXPECT_EQ(read_text_file(folder / "pipe"), text);
 }
 
+TEST(File, MappingWaitsForNoWriterOfAPipe) {
+  TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_ERROR(MappedFile(folder / "pipe"), "not a regular file");
+}
+
 TEST(File, UnwritablePlacesAreNamed) {
   TemporaryFolder folder;
   EXPECT_ERROR(write_file_atomically(folder / "no/such/a", std::string_view("x")),

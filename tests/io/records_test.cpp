@@ -77,6 +77,14 @@ TEST(Jsonl, ErrorsNameFileAndLine) {
   EXPECT_ERROR(JsonlWriter("/dev/full").write({{"a", 1}}), "cannot write '/dev/full': No space");
 }
 
+// Even where the clock was set back: readers sort by names.
+TEST(TensorBoard, ALaterFileComesAfterTheOthers) {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "events.out.tfevents.4000000000.host.1.0", std::string_view());
+  const std::string path = EventWriter(folder.path()).path();
+  EXPECT_NE(path.find("/events.out.tfevents.4000000001."), path.npos) << path;
+}
+
 TEST(TensorBoard, Crc32cKnownAnswer) {
   EXPECT_EQ(crc32c(bytes_of("123456789")), 0xE3069283u);
   EXPECT_EQ(crc32c(Bytes(ByteVector(32, 0))), 0x8A9136AAu);  // RFC 3720

@@ -216,5 +216,12 @@ TEST(Safetensors, WriterRefusesNonsense) {
   EXPECT_EQ(folder.entries(), 0);
 }
 
+TEST(Safetensors, APointerOfGitLfsIsCalledOne) {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "w.safetensors",
+                        std::string_view("version https://git-lfs.github.com/spec/v1\noid x\n"));
+  EXPECT_ERROR(SafetensorsFile(folder / "w.safetensors"), "git lfs pull");
+}
+
 }  // namespace
 }  // namespace cairn::io

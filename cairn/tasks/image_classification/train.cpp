@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/loader.h"
@@ -13,10 +14,17 @@ constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 
 // What the data are goes into the configuration, or is compared with it.
 void note_data(Options& o, const data::ImageDataset& set) {
+  constexpr float kOther = 0.05f;
   train::note_size(o, o.examples, set.size(), o.data, "training pictures");
   o.note(set);
-  if (!o.mean.is_open()) return;
   const data::Normalization measured = data::measure_normalization(set);
+  for (size_t c = 0; c < o.mean->size() && c < measured.mean.size(); ++c)
+    if (const float kept = (*o.mean)[c]; std::abs(measured.mean[c] - kept) > kOther)
+      fmt::print(stderr,
+                 "cairn: '{}': the mean of channel {} is {:.2f} now, {:.2f} when the run "
+                 "began: are these its pictures?\n",
+                 *o.data, c, measured.mean[c], kept);
+  if (!o.mean.is_open()) return;
   o.mean.fill(measured.mean), o.deviation.fill(measured.deviation);
   const data::Brightness seen = data::measure_brightness(set);
   o.brightness.fill({seen.darkest, seen.brightest});
@@ -50,6 +58,7 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   const auto splits = data::open_image_splits(o.data, o.how(), o.classes,
                                               o.val_split.is_open() ? 0 : *o.val_split, o.seed);
+  train::say_left_out(o.data, splits.left_out());
   note_data(o, *splits.train);
   fill_recipe(o, splits.train->size());
   manual_seed(o.seed);

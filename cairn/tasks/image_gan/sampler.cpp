@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "cairn/io/file.h"
 #include "cairn/tasks/image_gan/task.h"
 
 namespace cairn::tasks::image_gan {
@@ -51,6 +52,7 @@ int64_t Sampler::class_of(const std::string& label) const {
 int generate(Sampler& sampler, const GenerateOptions& o) {
   o.validate();
   if (o.out->empty()) throw InvalidOption("out", "say which PNG file to write");
+  io::check_writable(o.out);
   const Options& run = sampler.options();
   if (!o.label.is_open() && !run.conditional)
     throw InvalidOption("label", fmt::format("'{}' draws without labels; train with the option "

@@ -97,26 +97,22 @@ class Session {
             .gradient_penalty = o.gradient_penalty,
             .ema = o.ema};
   }
-  std::string and_left_out() const {
-    return set_->left_out().empty() ? "" : "; " + set_->left_out();
-  }
   train::TrainerOptions trainer_options() const {
     const Options& o = options_;
-    return {
-        .task = kTask,
-        .label = o.model,
-        .total = o.steps,
-        .log_every = kLogEvery,
-        .evaluate_every = o.sample_every,
-        .save_every = o.save_every,
-        .quiet = o.quiet,
-        .stop_after_steps = o.stop_after_steps,
-        .about = fmt::format("{}: {} pictures, {}, {} classes{}{}; {}, {} + {} parameters", *o.data,
-                             set_->size(), data::to_string(set_->shape()), o.classes->size(),
-                             o.conditional ? " (conditional)" : "", and_left_out(), *o.model,
-                             generator_.num_parameters(), discriminator_.num_parameters()),
-        .networks = {{"weights/generator.", generator_},
-                     {"weights/discriminator.", discriminator_}}};
+    return {.task = kTask,
+            .label = o.model,
+            .total = o.steps,
+            .log_every = kLogEvery,
+            .evaluate_every = o.sample_every,
+            .save_every = o.save_every,
+            .quiet = o.quiet,
+            .stop_after_steps = o.stop_after_steps,
+            .about = fmt::format("{}: {} pictures, {}, {} classes{}; {}, {} + {} parameters",
+                                 *o.data, set_->size(), data::to_string(set_->shape()),
+                                 o.classes->size(), o.conditional ? " (conditional)" : "", *o.model,
+                                 generator_.num_parameters(), discriminator_.num_parameters()),
+            .networks = {{"weights/generator.", generator_},
+                         {"weights/discriminator.", discriminator_}}};
   }
   std::vector<train::Part> parts() {
     std::vector<train::Part> all = training_.parts();
@@ -197,6 +193,7 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   auto set = data::open_image_dataset(o.data, data::Split::train, o.how());
   if (!o.classes.is_open()) set = data::with_classes(set, o.classes);
+  train::say_left_out(o.data, set->left_out());
   fill_recipe(o, *set);
   return Session(o, set, train::begin_run(kTask, o)).run();
 }

@@ -32,11 +32,6 @@ void fill_recipe(Options& o, int64_t tokens) {
                      std::clamp<int64_t>(passes * tokens / window, 1, 50'000));
 }
 
-std::string and_left_out(const std::string& source) {
-  const std::string left_out = data::left_out_of_text(source);
-  return left_out.empty() ? "" : "; " + left_out;
-}
-
 std::string name_of(const Options& o) { return o.data->empty() ? "the embedded text" : *o.data; }
 
 // The text in the numbers of the run, where one is resumed.
@@ -114,6 +109,7 @@ Json train(Options o) {
   o.fill_usual();
   check_sizes(o);  // before the text is read
   const auto text = open_text(o);
+  train::say_left_out(o.data, data::left_out_of_text(o.data));
   fill_recipe(o, static_cast<int64_t>(text.train.size()));
   manual_seed(o.seed);
   models::LanguageModel network(o.size());
@@ -131,9 +127,8 @@ Json train(Options o) {
        .validates = true,
        .decays_matrices_only = true,
        .parts = {train::part("memory", named(memory))},
-       .about =
-           fmt::format("{}: {} tokens to learn from, {} to validate, {} different{}", name_of(o),
-                       text.train.size(), text.validation.size(), *o.vocab, and_left_out(o.data))});
+       .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different", name_of(o),
+                            text.train.size(), text.validation.size(), *o.vocab)});
   session.restore();
   Meter meter(network, o.is_recurrent(), o.context);
   const auto reader = network.reader();  // kept: compiled for the first sample

@@ -22,8 +22,7 @@ struct Options : train::SupervisedOptions {
   Options() {  // what it uses unless something else is chosen
     lr.usual(3e-3), val_split.usual(0.2), epochs.usual(60), eval_every.says("each epoch");
   }
-  Option<std::string> data{this, "data", "fruits", "A CSV file; 'fruits' is drawn",
-                           Use::changeable};
+  Option<std::string> data{this, "data", "fruits", "CSV file; 'fruits' is drawn", Use::changeable};
   Option<std::string> target{this, "target", Open{"the last"}, "Column to learn"};
   Option<std::vector<int64_t>> hidden{this, "hidden", {64, 64}, whole(1, 65536), "Layers' widths"};
   Option<double> dropout{this, "dropout", 0, between(0, 0.9), "Part of the features dropped"};
@@ -147,6 +146,7 @@ struct PredictOptions : train::OptionSet {
 };
 int predict(Predictor& p, const PredictOptions& o) {
   const NoGrad no_grad;
+  if (!o.out.is_open()) io::check_writable(o.out);
   io::Csv all;
   const FileKind kind{"tables", io::is_csv_name, {}, "filled in"};
   const int status = for_each_file(o.files, kind, [&](const std::string& file) {

@@ -50,17 +50,32 @@ struct ThreadCache {
   int count[kSmall] = {};
   ~ThreadCache();
 };
-thread_local bool cache_alive = true;
-thread_local ThreadCache cache;
-
 ThreadCache::~ThreadCache() {
-  cache_alive = false;
   std::lock_guard lock(pool().mutex);
   for (int c = 0; c < kSmall; ++c)
     for (int i = 0; i < count[c]; ++i) {
       pool().free_blocks[c].push_back(blocks[c][i]);
       pool().in_use -= size_of_class(c);
     }
+}
+
+// On the heap: for the thread-local variables of a library that is opened while a program runs
+// there are about 1,600 bytes.
+struct CacheOwner {
+  ThreadCache* cache = nullptr;
+  ~CacheOwner();
+};
+thread_local bool cache_alive = true;
+thread_local CacheOwner owner;
+
+CacheOwner::~CacheOwner() {
+  cache_alive = false;
+  delete cache;
+}
+ThreadCache& thread_cache() {
+  if (!owner.cache) [[unlikely]]
+    owner.cache = new ThreadCache;
+  return *owner.cache;
 }
 
 // Straight from the system, as glibc would keep what is freed. Of `rounded` bytes the caller wants
@@ -115,8 +130,10 @@ void* pool_allocate(size_t bytes) {
   if (bytes > (size_t{1} << 46)) fail("out of memory: {} bytes wanted", bytes);
   const size_t rounded = round_up(bytes);
   const int c = class_of(rounded);
-  if (c < ThreadCache::kSmall && cache_alive && cache.count[c] > 0)
-    return cache.blocks[c][--cache.count[c]];
+  if (c < ThreadCache::kSmall && cache_alive) {
+    ThreadCache& cache = thread_cache();
+    if (cache.count[c] > 0) return cache.blocks[c][--cache.count[c]];
+  }
   void* memory = take_free_block(c);
   if (!memory) memory = system_allocate(rounded, bytes);
   pool().in_use.fetch_add(rounded, std::memory_order_relaxed);
@@ -127,8 +144,9 @@ void pool_deallocate(void* memory, size_t bytes) {
   if (!memory) return;
   const size_t rounded = round_up(bytes);
   const int c = class_of(rounded);
-  if (c < ThreadCache::kSmall && cache_alive && cache.count[c] < ThreadCache::kDepth) {
-    cache.blocks[c][cache.count[c]++] = memory;
+  ThreadCache* cache = c < ThreadCache::kSmall && cache_alive ? owner.cache : nullptr;
+  if (cache && cache->count[c] < ThreadCache::kDepth) {
+    cache->blocks[c][cache->count[c]++] = memory;
     return;
   }
   Pool& p = pool();

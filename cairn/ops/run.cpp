@@ -116,9 +116,10 @@ const Entry& find_entry(const OpCall& call, Backend& backend) {
   uint64_t key = hash_mix(reinterpret_cast<uintptr_t>(call.op), static_cast<uint64_t>(threads));
   for (TensorDesc* d : call.inputs) key = d->hash(key);
   key = call.attrs->hash(key);
-  thread_local EntryCache cache;
-  if (const Entry* known = cache.find(key, call, backend, threads)) return *known;
-  return *cache.add(key, make_entry(call, backend, threads));
+  thread_local const auto cache =
+      std::make_unique<EntryCache>();  // on the heap, as in device/pool.cpp
+  if (const Entry* known = cache->find(key, call, backend, threads)) return *known;
+  return *cache->add(key, make_entry(call, backend, threads));
 }
 
 // The workspace of the calling thread's kernels: grows to the largest.

@@ -1,6 +1,7 @@
 // The op table: the families' rows and the ops that users add.
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -61,8 +62,11 @@ const OpDef& op_named(const char* name) {
     const char* name = nullptr;
     const OpDef* op = nullptr;
   };
-  thread_local Known recent[64];
-  Known& slot = recent[reinterpret_cast<uintptr_t>(name) / 8 % 64];
+  constexpr size_t kRecent = 64;
+  thread_local std::unique_ptr<Known[]> recent;  // on the heap, as in device/pool.cpp
+  if (!recent) [[unlikely]]
+    recent = std::make_unique<Known[]>(kRecent);
+  Known& slot = recent[reinterpret_cast<uintptr_t>(name) / 8 % kRecent];
   if (slot.name == name && std::strcmp(slot.op->name, name) == 0) return *slot.op;
   const auto& known = table().by_name;
   if (const auto it = known.find(name); it != known.end()) {

@@ -13,6 +13,7 @@ run(bash -c "nm -C ${LIBRARY} | grep -E ' [tTwWdDrR] .*cairn::(optim::|train::(S
 if(said)
   message(FATAL_ERROR "${LIBRARY} holds training:\n${said}")
 endif()
+run(python3 -c "import ctypes; ctypes.CDLL('${LIBRARY}').cairn_version")  # opened while a program runs
 file(MAKE_DIRECTORY ${FOLDER})
 run(bash -c "strip -o ${FOLDER}/stripped.so ${LIBRARY} && stat -c %s ${FOLDER}/stripped.so")
 string(STRIP "${said}" bytes)

@@ -103,9 +103,10 @@ TEST_P(EveryTask, ReadsFilesAsTheModelDoes) {
   const Tensors expected = tasks::open_model(run)->read(file);
   const Batch batch = model.read(file);
   for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_EQ(batch.info(i).bytes, expected[i].desc().bytes());
+    const Tensor whole = contiguous(expected[i]);
+    ASSERT_EQ(batch.info(i).bytes, whole.desc().bytes());
     std::vector<char> bytes(batch.info(i).bytes);
-    copy_to_host(expected[i], bytes.data());
+    copy_to_host(whole, bytes.data());
     EXPECT_EQ(std::memcmp(bytes.data(), batch.data(i), bytes.size()), 0);
   }
 }

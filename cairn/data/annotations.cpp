@@ -10,11 +10,11 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/invalid_option.h"
+#include "cairn/base/json.h"
+#include "cairn/io/json.h"
 
 namespace cairn::data {
 namespace {
-
-using Json = nlohmann::json;
 
 std::string_view trimmed(std::string_view text) {
   const char* blanks = " \t\r\n";
@@ -128,10 +128,7 @@ AnnotatedObject object_in(const Json& annotation, const std::string& name, size_
 }  // namespace
 
 CocoAnnotations parse_coco(std::string_view text, const std::string& name) {
-  Json file;
-  try {
-    file = Json::parse(text);
-  } catch (const Json::exception& e) { fail("'{}' is no JSON: {}", name, e.what()); }
+  const Json file = io::parse_json(text, "'" + name + "'");
   check(file.is_object(), "'{}' is JSON, but no annotations of COCO: no object", name);
 
   CocoAnnotations all;

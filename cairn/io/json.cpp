@@ -10,18 +10,6 @@
 namespace cairn::io {
 namespace {
 
-// Where the library stopped reading, for people.
-std::string place_of(std::string_view text, size_t byte) {
-  const std::string_view before = text.substr(0, std::min(byte, text.size()));
-  const size_t begin = before.rfind('\n') + 1;  // npos + 1: 0
-  std::string place;
-  if (text.find('\n') != text.npos)
-    place = fmt::format("line {}, ", 1 + std::count(before.begin(), before.end(), '\n'));
-  if (byte >= text.size()) return place + "it ends in the middle";
-  return fmt::format("{}column {}: '{}' is not expected here", place, before.size() - begin + 1,
-                     printable(text.substr(before.size(), 1)));
-}
-
 Json with_utf8(const Json& value) {
   if (value.is_string()) return valid_utf8(value.get_ref<const std::string&>());
   if (!value.is_structured()) return value;
@@ -34,6 +22,17 @@ Json with_utf8(const Json& value) {
 }
 
 }  // namespace
+
+std::string place_of(std::string_view text, size_t byte) {
+  const std::string_view before = text.substr(0, std::min(byte, text.size()));
+  const size_t begin = before.rfind('\n') + 1;  // npos + 1: 0
+  std::string place;
+  if (text.find('\n') != text.npos)
+    place = fmt::format("line {}, ", 1 + std::count(before.begin(), before.end(), '\n'));
+  if (byte >= text.size()) return place + "it ends in the middle";
+  return fmt::format("{}column {}: '{}' is not expected here", place, before.size() - begin + 1,
+                     printable(text.substr(before.size(), 1)));
+}
 
 Json parse_json(std::string_view text, const std::string& where, int depth) {
   const auto shallow = [&](int at, Json::parse_event_t, const Json&) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 #include "cairn/text/unicode.h"
 
@@ -20,8 +21,11 @@ PlainJson parse_bounded(std::string_view text, const std::string& name) {
   };
   try {
     return PlainJson::parse(text, bounded);
-  } catch (const PlainJson::exception& error) {
-    fail("'{}' is no tokenizer.json: {}", name, error.what());
+  } catch (const PlainJson::parse_error& error) {
+    fail("'{}' is no tokenizer.json: {}", name,
+         io::place_of(text, error.byte > 0 ? error.byte - 1 : 0));
+  } catch (const PlainJson::exception&) {
+    fail("'{}' is no tokenizer.json: a number is out of range", name);
   }
 }
 

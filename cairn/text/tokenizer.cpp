@@ -4,6 +4,7 @@
 
 #include "cairn/base/json.h"
 #include "cairn/io/file.h"
+#include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 #include "cairn/text/subword_tokenizer.h"
 
@@ -35,8 +36,11 @@ Json parse_flat(std::string_view text, const std::string& name) {
   };
   try {
     return Json::parse(text, shallow);
-  } catch (const Json::exception& error) {
-    fail("'{}' is no tokenizer file: {}", name, error.what());
+  } catch (const Json::parse_error& error) {
+    fail("'{}' is no tokenizer file: {}", name,
+         io::place_of(text, error.byte > 0 ? error.byte - 1 : 0));
+  } catch (const Json::exception&) {
+    fail("'{}' is no tokenizer file: a number is out of range", name);
   }
 }
 

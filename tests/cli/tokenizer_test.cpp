@@ -59,6 +59,10 @@ TEST_F(TokenizerCommand, WhatIsNoTextIsReplacedAndCountedOrRefused) {
 
 TEST_F(TokenizerCommand, WrongUseIsNamed) {
   expect_failure(cairn({"tokenizer", "encode", folder_ / "text"}), 1, {"no tokenizer.json"});
+  write(folder_ / "cut.json", "{\"model\":");
+  const Outcome cut = cairn({"tokenizer", "info", folder_ / "cut.json"});
+  EXPECT_TRUE(cut.says("cut.json' is no tokenizer.json: it ends in the middle")) << cut.err;
+  EXPECT_FALSE(cut.says("json.exception")) << "the words of a library";
   expect_failure(
       cairn({"tokenizer", "train", folder_ / "text", "--vocab", "10", "--out", folder_ / "x"}), 2,
       {"vocab", "too small"});

@@ -5,7 +5,9 @@
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
+#include "cairn/compile/compile.h"
 #include "cairn/io/jsonl.h"
+#include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
 #include "cairn/train/checkpoint.h"
@@ -185,6 +187,25 @@ TEST_F(Bars, PredictsWhatEvaluationSees) {
                    .label == name;
   EXPECT_DOUBLE_EQ(right / 80.0, result["accuracy"].get<double>());
   EXPECT_EQ(classifier.inputs(10)[0].shape(), (Shape{10, 3, 16, 16}));
+}
+
+TEST_F(Bars, FeaturesAreReadByOneExecutable) {
+  train(small("run"));
+  Classifier classifier(folder_ / "run");
+  Classifier::ActivationReader activations(classifier);
+  const NoGrad no_grad;
+  auto forward = compile([&](Tensor x) {
+    const auto seen = activations(x);
+    return std::pair{seen.features, seen.logits};
+  });
+  const auto set = classifier.open(data(), data::Split::test);
+  for (int64_t first : {0, 8, 16}) {
+    const Tensor x = classifier.batch_of(*set, first, 8);
+    const auto [features, logits] = forward(x);
+    EXPECT_EQ(logits.to_vector<float>(), classifier.logits(x).to_vector<float>());
+    EXPECT_EQ(features.size(0), 8);
+  }
+  EXPECT_EQ(forward.function().executables(), 1u);
 }
 
 TEST_F(Bars, OneClassIsNothingToTellApart) {

@@ -22,6 +22,13 @@ nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
   return network;
 }
 
+nn::Module last_linear(const nn::AnyModule& network) {
+  std::string last;
+  for (const auto& [name, module] : network->named_modules())
+    if (module.type() == "Linear") last = name;
+  return network->find(last);
+}
+
 }  // namespace
 
 Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalization)
@@ -125,20 +132,18 @@ Tensor Classifier::logits(const Tensor& images) {
   return forward_.call({&images, 1})[0];
 }
 
-Classifier::Activations Classifier::activations(const Tensor& images) const {
+Classifier::ActivationReader::ActivationReader(const Classifier& classifier)
+    : network_(classifier.network_),
+      head_(last_linear(network_)),
+      hook_(head_.on_forward([this](const Tensors& inputs, const Tensor&) {
+        features_ = inputs[0];
+        return Tensor();
+      })) {}
+
+Classifier::Activations Classifier::ActivationReader::operator()(const Tensor& images) {
   const NoGrad no_grad;
-  std::string last;
-  for (const auto& [name, module] : network_->named_modules())
-    if (module.type() == "Linear") last = name;
-  const nn::Module head = network_->find(last);
-  Activations seen;
-  const int hook = head.on_forward([&](const Tensors& inputs, const Tensor&) {
-    seen.features = inputs[0];
-    return Tensor();
-  });
-  seen.logits = (*network_)(images);
-  head.remove_hook(hook);
-  return seen;
+  const Tensor logits = (*network_)(images);
+  return {std::exchange(features_, Tensor()), logits};
 }
 
 // Far from all pictures that were learned from; runs of before kept only mean and deviation.

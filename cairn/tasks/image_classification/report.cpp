@@ -54,7 +54,9 @@ void features(Page& page, Classifier& classifier, const data::ImageDataset& set)
     seen = out;
     return Tensor();
   });
-  classifier.activations(classifier.batch_of(set, 0, 1));  // not compiled: hooks see values
+  // Not compiled: hooks see values.
+  Classifier::ActivationReader run(classifier);
+  run(classifier.batch_of(set, 0, 1));
   conv.remove_hook(hook);
   Tensor weights = conv.named_parameters(false)[0].second;
   if (weights.size(1) != 1 && weights.size(1) != 3) weights = mean(weights, {1}, true);

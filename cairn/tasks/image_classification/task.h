@@ -107,11 +107,26 @@ class Classifier : public Model {
   Tensor batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const;
   // logits of a normalised batch [N, C, H, W]; compiled once.
   Tensor logits(const Tensor& images);
-  // With what the last linear layer gets: [N, features] or [N, channels, 1, 1].
+  // What the last linear layer gets, beside the logits.
   struct Activations {
-    Tensor features, logits;
+    Tensor features, logits;  // [N, features] or [N, channels, 1, 1]; [N, classes]
   };
-  Activations activations(const Tensor& images) const;
+  // Looks at that layer while it lives (a hook put on inside a compiled function would have every
+  // call trace again).
+  class ActivationReader {
+   public:
+    explicit ActivationReader(const Classifier& classifier);
+    ~ActivationReader() { head_.remove_hook(hook_); }
+    ActivationReader(const ActivationReader&) = delete;
+    ActivationReader& operator=(const ActivationReader&) = delete;
+    Activations operator()(const Tensor& images);  // images: a normalised batch [N, C, H, W]
+
+   private:
+    const nn::AnyModule& network_;
+    nn::Module head_;
+    Tensor features_;
+    int hook_;
+  };
 
  private:
   std::vector<uint8_t> planes_of(const std::string& file) const;

@@ -49,8 +49,9 @@ Classified classify(const classification::Classifier& classifier,
                     const data::ImageDatasetPtr& set) {
   constexpr int64_t kBatch = 256;
   const NoGrad no_grad;
+  classification::Classifier::ActivationReader activations(classifier);
   auto forward = compile([&](Tensor x) {
-    const auto seen = classifier.activations(x);
+    const auto seen = activations(x);
     return std::pair{flatten(seen.features, 1), argmax(seen.logits, 1)};
   });
   data::Loader loader(set, {.batch = kBatch,

@@ -12,7 +12,6 @@ namespace {
 
 std::string in(Writer& w, const Node& n, int i = 0) { return w.name_of(n.inputs[i]); }
 DType dtype_of(Writer& w, const Node& n, int i = 0) { return w.desc(n.inputs[i]).dtype; }
-int rank_of(Writer& w, const Node& n, int i = 0) { return w.desc(n.inputs[i]).shape.ssize(); }
 // Input i in the type of the result.
 std::string in_type_of_result(Writer& w, const Node& n, int i) {
   return w.cast_to(in(w, n, i), dtype_of(w, n, i), w.desc(n.outputs[0]).dtype);

@@ -150,6 +150,8 @@ std::span<const OpDef> ctc_ops() { return kOps; }
 
 Tensor ctc_loss(In log_probs, const Tensor& targets, const Tensor& input_lengths,
                 const Tensor& target_lengths, const CtcOptions& o) {
+  check(o.reduction != Reduction::batchmean, "ctc_loss: Reduction::batchmean is for kl_div only{}",
+        where(log_probs.loc));
   for (const Tensor* t : {&targets, &input_lengths, &target_lengths})
     check(t->defined() && is_integer(t->dtype()),
           "ctc_loss: targets and lengths must be integers{}", where(log_probs.loc));
@@ -163,11 +165,10 @@ Tensor ctc_loss(In log_probs, const Tensor& targets, const Tensor& input_lengths
   apply(op_named("ctc_loss"), inputs,
         {{"blank", o.blank}, {"zero_infinity", int64_t{o.zero_infinity}}}, out, log_probs.loc);
   switch (o.reduction) {
-    case Reduction::none: return out[0];
     case Reduction::sum: return sum(out[0]);
     case Reduction::mean: return mean(out[0] / cast(clamp_min(lengths, 1), out[0].dtype()));
+    default: return out[0];
   }
-  return out[0];
 }
 
 }  // namespace cairn

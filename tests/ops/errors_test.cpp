@@ -205,6 +205,12 @@ const std::vector<Mistake>& mistakes() {
          ctc_loss(f({4, 1, 3}), i({1, 2}, 1), i({1}, 4), i({1}, 2), {.blank = 3});
        },
        {"ctc_loss", "blank 3"}},
+      {"ctc_reduction",
+       [] {
+         ctc_loss(f({4, 1, 3}), i({1, 2}, 1), i({1}, 4), i({1}, 2),
+                  {.reduction = Reduction::batchmean});
+       },
+       {"ctc_loss", "kl_div only"}},
       {"glu",
        [] {
          glu(f({2, 3}));

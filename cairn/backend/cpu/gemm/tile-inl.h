@@ -30,14 +30,28 @@ constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 constexpr int64_t kLineFloats = 16;   // of a cache line
 constexpr int64_t kDepthBlock = 512;  // a panel's block and a tile's rows stay in the L1 cache
 static_assert(kSliceDepth <= kDepthBlock);
+// Rows of A that share a pointer: a distance once and twice is what an address can add by itself.
+constexpr int kGroupRows = 3;
+
+// Keeps a pointer that a loop moves in a register of its own: GCC would make one of several and
+// their distances, of which a dozen do not fit, and fetch those from memory or vectors each time.
+HWY_INLINE void keep_pointer(const float*& p) {
+#if HWY_COMPILER_GCC
+  asm("" : "+r"(p));
+#else
+  (void)p;
+#endif
+}
 
 // kRows x kPanels panels of the product; columns are whole panels; a(r, k) = a[r * a_row + k *
 // a_depth]. Not inlined: within a large function GCC spills the sums.
 template <int kRows, int kPanels>
 HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
-  constexpr int kVectors = 2 * kPanels;
+  constexpr int kVectors = 2 * kPanels, kGroups = (kRows + kGroupRows - 1) / kGroupRows;
   const D d;
-  const float* a = p.a;
+  const float* a[kGroups];
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) a[g] = p.a + g * kGroupRows * a_row;
   const float* b = p.packed;
   const float *init = p.init, *bias = p.bias;
   float* c = p.c;
@@ -65,12 +79,14 @@ HWY_NOINLINE void tile(const Product& p, int64_t a_row, int64_t a_depth) {
     }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      const V factor = hn::Set(d, a[r * a_row]);
+      const V factor = hn::Set(d, a[r / kGroupRows][r % kGroupRows * a_row]);
 #pragma GCC unroll 16
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, panel[v], sum[r][v]);
     }
-    a += a_depth;
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) a[g] += a_depth, keep_pointer(a[g]);
     b += b_row;
+    keep_pointer(b);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {

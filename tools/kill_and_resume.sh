@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # kill_and_resume.sh RUNS [TASK...]: trains once to the end; then RUNS trainings are each killed (SIGKILL) three
 # times at random moments and resumed until they end, and their weights compared with the first's, bit by bit.
-# For every TASK (without: image-classification; "all": each that the program has).
+# For every TASK (without: image-classification; "all": each that the program has). CAIRN: the program, if not build/cairn.
 set -euo pipefail
 runs=${1:-50}
-cairn=$(cd "$(dirname "$0")/.." && pwd)/build/cairn
+cairn=${CAIRN:-$(cd "$(dirname "$0")/.." && pwd)/build/cairn}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 shift || true
@@ -13,6 +13,12 @@ declare -A options=(
   [image-gan]="--data digits --conditional --width 8 --steps 60 --sample-every 12 --save-every 5"
   [language-model]="--model lstm --layers 1 --width 64 --context 32 --steps 400 --eval-every 80 --save-every 25"
   [tabular]="--epochs 40 --save-every 25"
+  [object-detection]="--image-size 64 --width 4 --batch 4 --steps 60 --eval-every 25 --save-every 7"
+  [machine-translation]="--vocab 300 --layers 1 --width 16 --heads 2 --feed-forward 32 --batch 8 --longest 40
+                         --steps 300 --eval-every 90 --save-every 20"
+  [forecast]="--horizon 12 --context 48 --model gru --width 8 --layers 1 --steps 400 --eval-every 120 --save-every 25"
+  [anomaly-detection]="--horizon 6 --context 48 --model gru --width 8 --layers 1 --patch 8 --split-rows 600,200,200
+                       --steps 400 --eval-every 120 --save-every 25"
 )
 tasks=("${@:-image-classification}")
 [ "${tasks[0]}" = all ] && tasks=("${!options[@]}")

@@ -1,5 +1,7 @@
 // cairn: train, evaluate, explain and ship neural networks from the command line.
 #include <fcntl.h>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,6 +46,15 @@ void forgive_standard_error() {
   stderr = forgiving;
 }
 
+// Every thread that allocates gets a heap of its own, for which glibc sets 64 MB of addresses
+// aside: where addresses are limited (ulimit -v) nothing would be left for tensors.
+void share_little_memory() {
+  constexpr rlim_t kLittle = rlim_t{2} << 30;
+  rlimit addresses{};
+  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur < kLittle)
+    mallopt(M_ARENA_MAX, 1);
+}
+
 std::string in_words(const std::filesystem::filesystem_error& e) {
   const std::string path = e.path1().string();
   return fmt::format("'{}': {}", path.empty() ? "the current folder" : path, e.code().message());
@@ -72,6 +83,7 @@ int main(int argc, char** argv) {
   using namespace cairn;
   cli::secure_descriptors();
   cli::forgive_standard_error();
+  cli::share_little_memory();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
   const auto say = [](const std::string& message) {

@@ -12,6 +12,7 @@
 #include "cairn/base/invalid_option.h"
 #include "cairn/base/json.h"
 #include "cairn/io/json.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -77,11 +78,11 @@ AnnotatedPicture parse_voc(std::string_view xml, const std::string& name) {
 
 namespace {
 
-const Json& list_in(const Json& file, const char* key, const std::string& name) {
+void check_list(const Json& file, const char* key, const std::string& name) {
   const auto it = file.find(key);
   check(it != file.end() && it->is_array(),
         "'{}' is JSON, but no annotations of COCO: no list '{}' in it", name, key);
-  return *it;
+  check(it->empty(), "'{}': an entry of '{}' is no object", name, key);
 }
 
 int64_t id_in(const Json& entry, const char* key, const std::string& name, const char* what,
@@ -127,53 +128,86 @@ AnnotatedObject object_in(const Json& annotation, const std::string& name, size_
 
 }  // namespace
 
-CocoAnnotations parse_coco(std::string_view text, const std::string& name) {
-  const Json file = io::parse_json(text, "'" + name + "'");
-  check(file.is_object(), "'{}' is JSON, but no annotations of COCO: no object", name);
+namespace {
 
-  CocoAnnotations all;
-  std::vector<std::pair<int64_t, std::string>> categories;
-  for (const Json& entry : list_in(file, "categories", name)) {
-    const size_t place = categories.size();
-    const int64_t id = id_in(entry, "id", name, "category", place);
-    categories.emplace_back(id, text_in(entry, "name", name, "category", place));
+// Entry by entry, in whatever order the lists come: outlines of objects, most of such a file, are
+// never kept.
+class CocoReader {
+ public:
+  explicit CocoReader(const std::string& name) : name_(name) {}
+
+  void take(const std::string& list, size_t place, const Json& entry) {
+    if (list == "categories") {
+      const int64_t id = id_in(entry, "id", name_, "category", place);
+      categories_.emplace_back(id, text_in(entry, "name", name_, "category", place));
+    } else if (list == "images") {
+      const int64_t id = id_in(entry, "id", name_, "image", place);
+      check(picture_of_.emplace(id, place).second, "'{}': two images have id {}", name_, id);
+      all_.pictures.push_back({.file = text_in(entry, "file_name", name_, "image", place),
+                               .width = number_or_0(entry, "width"),
+                               .height = number_or_0(entry, "height")});
+    } else if (list == "annotations") {
+      const int64_t image = id_in(entry, "image_id", name_, "annotation", place);
+      const int64_t category = id_in(entry, "category_id", name_, "annotation", place);
+      annotations_.push_back({image, category, object_in(entry, name_, place)});
+    }
   }
-  std::sort(categories.begin(), categories.end());
-  std::unordered_map<int64_t, size_t> label_of, picture_of;
-  for (const auto& [id, label] : categories) {
-    check(label_of.emplace(id, all.classes.size()).second, "'{}': two categories have id {}", name,
-          id);
-    all.classes.push_back(label);
+
+  CocoAnnotations placed() {
+    name_classes();
+    for (size_t place = 0; place < annotations_.size(); ++place) {
+      auto& [image, category, object] = annotations_[place];
+      const auto picture = picture_of_.find(image);
+      const auto label = label_of_.find(category);
+      check(picture != picture_of_.end(), "'{}': annotation {} is of image {}, which is not there",
+            name_, place, image);
+      check(label != label_of_.end(), "'{}': annotation {} is of category {}, which is not there",
+            name_, place, category);
+      object.label = all_.classes[label->second];
+      all_.pictures[picture->second].objects.push_back(std::move(object));
+    }
+    return std::move(all_);
   }
-  for (const Json& entry : list_in(file, "images", name)) {
-    const size_t place = all.pictures.size();
-    const int64_t id = id_in(entry, "id", name, "image", place);
-    check(picture_of.emplace(id, place).second, "'{}': two images have id {}", name, id);
-    all.pictures.push_back({.file = text_in(entry, "file_name", name, "image", place),
-                            .width = number_or_0(entry, "width"),
-                            .height = number_or_0(entry, "height")});
+
+ private:
+  struct Annotation {
+    int64_t image, category;
+    AnnotatedObject object;
+  };
+
+  void name_classes() {
+    std::sort(categories_.begin(), categories_.end());
+    for (const auto& [id, label] : categories_) {
+      check(label_of_.emplace(id, all_.classes.size()).second, "'{}': two categories have id {}",
+            name_, id);
+      all_.classes.push_back(label);
+    }
   }
-  size_t place = 0;
-  for (const Json& entry : list_in(file, "annotations", name)) {
-    const int64_t image = id_in(entry, "image_id", name, "annotation", place);
-    const int64_t category = id_in(entry, "category_id", name, "annotation", place);
-    const auto picture = picture_of.find(image);
-    const auto label = label_of.find(category);
-    check(picture != picture_of.end(), "'{}': annotation {} is of image {}, which is not there",
-          name, place, image);
-    check(label != label_of.end(), "'{}': annotation {} is of category {}, which is not there",
-          name, place, category);
-    AnnotatedObject object = object_in(entry, name, place);
-    object.label = all.classes[label->second];
-    all.pictures[picture->second].objects.push_back(std::move(object));
-    ++place;
-  }
-  return all;
+
+  const std::string& name_;
+  CocoAnnotations all_;
+  std::vector<std::pair<int64_t, std::string>> categories_;
+  std::vector<Annotation> annotations_;
+  std::unordered_map<int64_t, size_t> label_of_, picture_of_;
+};
+
+}  // namespace
+
+CocoAnnotations parse_coco(std::string_view text, const std::string& name) {
+  CocoReader reader(name);
+  const Json rest = io::parse_json_lists(
+      text, "'" + name + "'", [&](const std::string& list, size_t place, const Json& entry) {
+        reader.take(list, place, entry);
+      });
+  check(rest.is_object(), "'{}' is JSON, but no annotations of COCO: no object", name);
+  for (const char* list : {"categories", "images", "annotations"}) check_list(rest, list, name);
+  return reader.placed();
 }
 
 std::vector<AnnotatedObject> parse_yolo(std::string_view text, const std::string& name,
                                         const std::vector<std::string>& classes) {
   std::vector<AnnotatedObject> objects;
+  text = io::without_mark(text);
   for (int line = 1; !text.empty(); ++line) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view rest = trimmed(text.substr(0, end));

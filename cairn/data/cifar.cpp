@@ -1,14 +1,11 @@
 #include "cairn/data/cifar.h"
 
-#include <filesystem>
-
+#include "cairn/data/files.h"
 #include "cairn/data/idx.h"
 #include "cairn/io/gzip.h"
 
 namespace cairn::data {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr ImageShape kShape{3, 32, 32};
 constexpr size_t kPixels = 3 * 32 * 32;
@@ -26,8 +23,7 @@ constexpr Layout kCifar100{"CIFAR-100", 2, 100, "fine_label_names.txt"};
 
 std::string find_file(const std::string& folder, const std::string& name) {
   for (const char* ending : {".bin", ".bin.gz"})
-    if (const std::string path = folder + "/" + name + ending; fs::is_regular_file(path))
-      return path;
+    if (const std::string path = folder + "/" + name + ending; is_file(path)) return path;
   return "";
 }
 

@@ -8,8 +8,10 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/invalid_option.h"
+#include "cairn/data/files.h"
 #include "cairn/data/folder.h"
 #include "cairn/io/file.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -30,7 +32,7 @@ struct Listing {
 
 std::vector<std::string> lines_of(const std::string& path) {
   std::vector<std::string> lines;
-  std::istringstream text(io::read_text_file(path));
+  std::istringstream text(std::string(io::without_mark(io::read_text_file(path))));
   for (std::string line; std::getline(text, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
     if (!line.empty()) lines.push_back(line);
@@ -40,11 +42,9 @@ std::vector<std::string> lines_of(const std::string& path) {
 
 std::vector<std::string> files_in(const std::string& folder, const std::string& ending) {
   std::vector<std::string> files;
-  if (!fs::is_directory(folder)) return files;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_regular_file() && entry.path().string().ends_with(ending))
-      files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
+  if (!is_folder(folder)) return files;
+  for (const fs::path& entry : entries_of(folder))
+    if (is_file(entry) && ends_with(entry, ending)) files.push_back(entry.string());
   return files;
 }
 
@@ -53,7 +53,7 @@ std::string stem_of(const std::string& path) { return fs::path(path).stem().stri
 // FOLDER/STEM with an ending of pictures; "" when there is none.
 std::string picture_named(const std::string& folder, const std::string& stem) {
   for (const char* ending : {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".ppm", ".pgm"})
-    if (const std::string path = folder + "/" + stem + ending; fs::exists(path)) return path;
+    if (const std::string path = folder + "/" + stem + ending; is_file(path)) return path;
   return "";
 }
 
@@ -62,7 +62,7 @@ std::string picture_named(const std::string& folder, const std::string& stem) {
 std::vector<std::string> voc_names(const std::string& root, const char* split) {
   std::vector<std::string> names;
   const std::string list = root + "/ImageSets/Main/" + split + ".txt";
-  if (!fs::exists(list)) return names;
+  if (!is_file(list)) return names;
   for (const std::string& line : lines_of(list)) names.push_back(line.substr(0, line.find(' ')));
   return names;
 }
@@ -71,7 +71,7 @@ std::vector<Entry> voc_entries(const std::string& root, const std::vector<std::s
   std::vector<Entry> entries;
   for (const std::string& name : names) {
     const std::string source = root + "/Annotations/" + name + ".xml";
-    check(fs::exists(source), "'{}' is missing, which ImageSets names", source);
+    check(is_file(source), "'{}' is missing, which ImageSets names", source);
     Entry e{picture_named(root + "/JPEGImages", name), source,
             parse_voc(io::read_text_file(source), source)};
     check(!e.path.empty(), "'{}' has no picture '{}/JPEGImages/{}.jpg'", source, root, name);
@@ -100,7 +100,7 @@ Listing list_voc(const std::string& root) {
       names.push_back(stem_of(file));
     train = voc_entries(root, names);
   }
-  if (fs::exists(root + "/classes.txt")) listing.classes = lines_of(root + "/classes.txt");
+  if (is_file(root + "/classes.txt")) listing.classes = lines_of(root + "/classes.txt");
   else name_classes(listing);
   return listing;
 }
@@ -116,7 +116,7 @@ std::string split_named(const std::string& name) {
 
 std::string coco_picture(const std::vector<std::string>& folders, const std::string& file) {
   for (const std::string& folder : folders)
-    if (const std::string path = folder + "/" + file; fs::exists(path)) return path;
+    if (const std::string path = folder + "/" + file; is_file(path)) return path;
   return "";
 }
 
@@ -143,7 +143,7 @@ void add_coco(Listing& listing, const std::string& json) {
 }
 
 std::vector<std::string> coco_files(const std::string& root) {
-  if (root.ends_with(".json") && fs::is_regular_file(root)) return {root};
+  if (root.ends_with(".json") && is_file(root)) return {root};
   std::vector<std::string> files = files_in(root + "/annotations", ".json");
   if (files.empty()) files = files_in(root, ".json");
   for (const char* split : {"train", "val", "valid", "test"})
@@ -167,9 +167,9 @@ YoloFolders yolo_folders(const std::string& root, const std::string& split) {
     for (const YoloFolders& f :
          {YoloFolders{root + "/images/" + name, root + "/labels/" + name},
           YoloFolders{root + "/" + name + "/images", root + "/" + name + "/labels"}})
-      if (fs::is_directory(f.labels)) return f;
-  if (split == "train" && fs::is_directory(root + "/labels") &&
-      !fs::is_directory(root + "/labels/val") && !fs::is_directory(root + "/labels/test"))
+      if (is_folder(f.labels)) return f;
+  if (split == "train" && is_folder(root + "/labels") && !is_folder(root + "/labels/val") &&
+      !is_folder(root + "/labels/test"))
     return {root + "/images", root + "/labels"};
   return {};
 }
@@ -177,7 +177,7 @@ YoloFolders yolo_folders(const std::string& root, const std::string& split) {
 Listing list_yolo(const std::string& root) {
   Listing listing;
   std::vector<std::string> named = files_in(root, ".names");
-  if (fs::exists(root + "/classes.txt")) named = {root + "/classes.txt"};
+  if (is_file(root + "/classes.txt")) named = {root + "/classes.txt"};
   check(!named.empty(),
         "'{}' has labels as YOLO has them, but no classes.txt that names the classes, one a line",
         root);
@@ -185,7 +185,7 @@ Listing list_yolo(const std::string& root) {
   for (const char* split : kSplits) {
     const YoloFolders f = yolo_folders(root, split);
     if (f.labels.empty()) continue;
-    check(fs::is_directory(f.images), "'{}' has no folder '{}' of pictures", f.labels, f.images);
+    check(is_folder(f.images), "'{}' has no folder '{}' of pictures", f.labels, f.images);
     for (const std::string& file : files_in(f.labels, ".txt")) {
       if (stem_of(file) == "classes") continue;
       Entry e{picture_named(f.images, stem_of(file)), file, {}};
@@ -196,9 +196,9 @@ Listing list_yolo(const std::string& root) {
     }
     std::set<std::string> with_labels;  // a picture without a file has no objects
     for (const Entry& e : listing.splits[split]) with_labels.insert(e.path);
-    for (const auto& entry : fs::directory_iterator(f.images))
-      if (is_image_file(entry.path().string()) && !with_labels.contains(entry.path().string()))
-        listing.splits[split].push_back({entry.path().string(), entry.path().string(), {}});
+    for (const fs::path& entry : entries_of(f.images))
+      if (is_image_file(entry.string()) && !with_labels.contains(entry.string()))
+        listing.splits[split].push_back({entry.string(), entry.string(), {}});
     std::sort(listing.splits[split].begin(), listing.splits[split].end(),
               [](const Entry& a, const Entry& b) { return a.path < b.path; });
   }
@@ -208,8 +208,8 @@ Listing list_yolo(const std::string& root) {
 // --- all
 
 Listing list_any(const std::string& source) {
-  check(fs::exists(source), "'{}' is not there", source);
-  if (fs::is_directory(source + "/Annotations")) return list_voc(source);
+  check(is_folder(source) || is_file(source), "'{}' is not there, or no folder or file", source);
+  if (is_folder(source + "/Annotations")) return list_voc(source);
   for (const char* split : kSplits)
     if (!yolo_folders(source, split).labels.empty()) return list_yolo(source);
   const auto json = coco_files(source);
@@ -268,12 +268,23 @@ DetectionDataset set_of(std::vector<Entry> entries, const std::vector<std::strin
   });
 }
 
+// How many objects of each class are annotated, in all splits.
+std::vector<int64_t> objects_in(const Listing& listing) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& [split, entries] : listing.splits)
+    for (const Entry& e : entries)
+      for (const AnnotatedObject& o : e.picture.objects) ++counts[o.label];
+  std::vector<int64_t> all;
+  for (const std::string& name : listing.classes) all.push_back(counts[name]);
+  return all;
+}
+
 DetectionSplits drawn() {
   constexpr int64_t kTrain = 600, kHeldBack = 100;
   const auto part = [](uint64_t seed, int64_t count) {
     return from_function(count, [seed](int64_t i) { return draw_shapes(seed, i); });
   };
-  return {shape_names(), part(1, kTrain), part(2, kHeldBack), part(3, kHeldBack), {}};
+  return {shape_names(), {}, part(1, kTrain), part(2, kHeldBack), part(3, kHeldBack), {}};
 }
 
 }  // namespace
@@ -283,7 +294,7 @@ DetectionSplits open_detection_data(const std::string& source) {
   Listing listing = list_any(source);
   check(!listing.splits["train"].empty(), "'{}' has no pictures to learn from", source);
   check(!listing.classes.empty(), "'{}' has not one object", source);
-  DetectionSplits splits{.classes = listing.classes};
+  DetectionSplits splits{.classes = listing.classes, .objects = objects_in(listing)};
   check_boxes(listing, splits.notes);
   note_shared(listing, splits.notes);
   if (listing.splits["test"].empty()) std::swap(listing.splits["test"], listing.splits["val"]);

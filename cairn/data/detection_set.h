@@ -18,6 +18,7 @@ using DetectionDataset = DatasetPtr<LabelledPicture>;
 
 struct DetectionSplits {
   std::vector<std::string> classes;
+  std::vector<int64_t> objects;  // of each class, as annotated in all splits; empty: drawn
   DetectionDataset train, validation, test;  // the last two: undefined where the files have none
   std::vector<std::string> notes;  // what was left out or cut, and pictures that two splits share
 };

@@ -187,9 +187,8 @@ bool has_idx_files(const std::string& source) { return !sources_in(source).empty
 
 std::vector<std::string> read_class_names(const std::string& path) {
   std::vector<std::string> names;
-  if (!fs::exists(path)) return names;
-  std::string text = io::read_text_file(path, 1 << 20);
-  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // a mark of some editors
+  if (!is_file(path)) return names;
+  const std::string file = io::read_text_file(path, 1 << 20), text(io::without_mark(file));
   const size_t invalid = io::find_invalid_utf8(text);
   check(invalid == text.npos, "'{}', byte {}: not UTF-8", path, invalid);
   for (size_t begin = 0; begin < text.size();) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cairn/base/error.h"
+#include "cairn/base/json.h"
 #include "cairn/base/philox.h"
+#include "cairn/data/files.h"
 #include "cairn/io/gzip.h"
+#include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 
 namespace cairn::data {
@@ -66,13 +68,12 @@ Pairs read_tabs(const std::string& path) {
 }
 
 Pairs read_objects(const std::string& path, const std::string& source, const std::string& target) {
-  using Json = nlohmann::json;
   Pairs pairs;
   int64_t number = 0;
   for (const std::string& line : read_lines(path)) {
     ++number;
     if (line.empty()) continue;
-    const Json all = Json::parse(line, nullptr, false);
+    const Json all = io::parse_json(line, fmt::format("'{}', line {},", path, number));
     check(all.is_object(), "'{}', line {}: no JSON object", path, number);
     const Json& entry =
         all.contains("translation") && all["translation"].is_object() ? all["translation"] : all;
@@ -105,13 +106,12 @@ Pairs read_file_of_pairs(const std::string& path, const std::string& source,
 std::string file_of(const std::string& folder, const std::vector<std::string>& beginnings,
                     const std::string& ending) {
   std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of(folder)) {
+    const std::string name = entry.filename().string();
     const bool begins = std::any_of(beginnings.begin(), beginnings.end(),
                                     [&](const auto& b) { return name.starts_with(b); });
-    if (begins && without_gz(name).ends_with(ending)) found.push_back(entry.path().string());
+    if (begins && without_gz(name).ends_with(ending)) found.push_back(entry.string());
   }
-  std::sort(found.begin(), found.end());
   check(found.size() < 2, "the folder '{}' has both '{}' and '{}'; leave one of them there", folder,
         found.empty() ? "" : found[0], found.size() < 2 ? "" : found[1]);
   return found.empty() ? "" : found[0];
@@ -134,7 +134,7 @@ Pairs part_of_folder(const std::string& folder, const std::vector<std::string>& 
 
 std::vector<std::string> read_lines(const std::string& path) {
   const auto bytes = io::read_maybe_gzip(path, kMostBytes);
-  const std::string_view text = io::text_of(bytes);
+  const std::string_view text = io::without_mark(io::text_of(bytes));
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -154,7 +154,7 @@ ParallelText open_parallel_text(const std::string& data, const std::string& sour
                                 const std::string& target) {
   if (data == "dates") return made_dates();
   ParallelText text;
-  if (fs::is_directory(data)) {
+  if (is_folder(data)) {
     check(!source.empty() && !target.empty(),
           "'{}': name the languages (source and target), as the files' names end", data);
     text.train = part_of_folder(data, {"train"}, source, target);

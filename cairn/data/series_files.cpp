@@ -1,9 +1,9 @@
 // Series from files, and those that the program draws.
 #include <cmath>
-#include <filesystem>
 
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/data/files.h"
 #include "cairn/data/series.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
@@ -83,7 +83,7 @@ Series draw_faults(uint64_t seed) {
 }
 
 bool is_drawn(const std::string& source, const char* name) {
-  return source == name && !std::filesystem::is_regular_file(source);
+  return source == name && !is_file(source);
 }
 
 }  // namespace
@@ -91,8 +91,7 @@ bool is_drawn(const std::string& source, const char* name) {
 Series open_series(const std::string& source, const SeriesFormat& format, uint64_t seed) {
   if (is_drawn(source, "waves")) return draw_waves(seed);
   if (is_drawn(source, "faults")) return draw_faults(seed);
-  check(!std::filesystem::is_directory(source), "'{}' is a folder; series are in a CSV file",
-        source);
+  check(!is_folder(source), "'{}' is a folder; series are in a CSV file", source);
   const io::ByteVector bytes = io::read_maybe_gzip(source, kLimit);
   return parse_series(io::text_of(bytes), source, format);
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 #include "cairn/base/close_name.h"
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/ops/functions.h"
 
@@ -80,8 +80,8 @@ size_t column_of(const Table& table, const std::string& name) {
 }  // namespace
 
 Table open_table(const std::string& source, uint64_t seed) {
-  if (source == "fruits" && !std::filesystem::exists(source)) return draw_fruits(seed);
-  check(!std::filesystem::is_directory(source), "'{}' is a folder; a table is a CSV file", source);
+  if (source == "fruits" && !is_file(source)) return draw_fruits(seed);
+  check(!is_folder(source), "'{}' is a folder; a table is a CSV file", source);
   Table table{source, io::read_csv(source)};
   check(table.size() > 0, "'{}' has no rows below its names", source);
   return table;

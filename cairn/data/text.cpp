@@ -7,6 +7,7 @@
 #include "cairn/data/embedded_text.h"
 #include "cairn/data/files.h"
 #include "cairn/io/gzip.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -19,16 +20,13 @@ bool is_text(const fs::path& path) {
   return is_file(path) && (ends_with(path, ".txt") || ends_with(path, ".txt.gz"));
 }
 
-// Without the mark (U+FEFF) that some editors put before a text: it is no letter of it.
 std::string text_in(const std::string& path, uint64_t limit) {
-  constexpr std::string_view kMark = "\xef\xbb\xbf";
   const io::ByteVector bytes = io::read_maybe_gzip(path, limit);
   std::string_view text = io::text_of(bytes);
   for (const char* utf16 : {"\xff\xfe", "\xfe\xff"})
     check(!text.starts_with(utf16), "'{}' is UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)",
           path);
-  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
-  return std::string(text);
+  return std::string(io::without_mark(text));
 }
 
 std::string text_of_folder(const std::string& folder) {

@@ -98,7 +98,7 @@ char find_delimiter(std::string_view text) {
 
 void for_each_record(std::string_view text, const std::string& name, char delimiter,
                      FunctionRef<void(int64_t line, std::vector<std::string>& cells)> take) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_mark(text);
   const size_t invalid = find_invalid_utf8(text);
   check(invalid == text.npos, "'{}', byte {}: not UTF-8", name, invalid);
   Scanner scanner(text, name, delimiter);

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cairn/base/json.h"
 #include "cairn/base/error.h"
+#include "cairn/base/json.h"
+#include "cairn/io/repeated_keys.h"
 #include "cairn/io/utf8.h"
 
 namespace cairn::io {
@@ -34,16 +35,50 @@ std::string place_of(std::string_view text, size_t byte) {
                      printable(text.substr(before.size(), 1)));
 }
 
-Json parse_json(std::string_view text, const std::string& where, int depth) {
-  const auto shallow = [&](int at, Json::parse_event_t, const Json&) {
-    check(at < depth, "{} is no JSON that is read here: nested too deeply", where);
-    return true;
+void RepeatedKeys::add(const std::string& key) {
+  check(open_.back().insert(key).second,
+        "{} has the key '{}' twice in one object: only one of the two would count; remove one",
+        where_, printable(key));
+}
+
+namespace {
+
+// `see` gets every event of the parser; false: the value is not kept.
+template <class See>
+Json parse(std::string_view text, const std::string& where, int deepest, const See& see) {
+  RepeatedKeys keys(where);
+  const auto guarded = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    check(depth < deepest, "{} is no JSON that is read here: nested too deeply", where);
+    keys.see(event, parsed);
+    return see(depth, event, parsed);
   };
   try {
-    return Json::parse(text, shallow);
+    return Json::parse(text, guarded);
   } catch (const Json::parse_error& e) {
     fail("{} is no JSON: {}", where, place_of(text, e.byte > 0 ? e.byte - 1 : 0));
   } catch (const Json::exception&) { fail("{} is no JSON: a number is out of range", where); }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where, int depth) {
+  return parse(text, where, depth, [](int, Json::parse_event_t, Json&) { return true; });
+}
+
+Json parse_json_lists(std::string_view text, const std::string& where, const TakeEntry& take) {
+  using Event = Json::parse_event_t;
+  constexpr int kDeepest = 512;
+  std::string key;
+  bool in_list = false;
+  size_t place = 0;
+  return parse(text, where, kDeepest, [&](int depth, Event event, Json& parsed) {
+    if (depth == 1 && event == Event::key) key = parsed.get<std::string>();
+    if (depth == 1 && event == Event::array_start) in_list = true, place = 0;
+    if (depth == 1 && event == Event::array_end) in_list = false;
+    const bool is_entry = in_list && depth == 2 && event == Event::object_end;
+    if (is_entry) take(key, place++, parsed);
+    return !is_entry;
+  });
 }
 
 std::string dump_json(const Json& value, int indent) {

@@ -73,6 +73,11 @@ std::string encode_utf8(std::u32string_view points) {
   return out;
 }
 
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.substr(text.starts_with(kMark) ? kMark.size() : 0);
+}
+
 size_t complete_utf8_prefix(std::string_view text) {
   for (size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const char c = text[text.size() - back];

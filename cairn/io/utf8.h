@@ -15,6 +15,9 @@ std::u32string decode_utf8(std::string_view text, const std::string& name);
 std::string encode_utf8(std::u32string_view points);
 void append_utf8(std::string& out, char32_t point);
 
+// Without the mark (U+FEFF) that some editors put before a text: it is no letter of it.
+std::string_view without_mark(std::string_view text);
+
 // The length of `text` without a code point cut off at its end: what may be shown of text that
 // still comes.
 size_t complete_utf8_prefix(std::string_view text);

@@ -8,11 +8,10 @@ namespace cairn::tasks {
 // Where the pictures are, and what they are; `Run`: RunOptions or SupervisedOptions.
 template <class Run>
 struct PictureOptions : Run {
-  train::Option<std::string> data{
-      this, "data", "digits",
+  train::DataOption data{
+      this, "digits",
       "Pictures: a folder with IDX files (MNIST), CIFAR's binary batches, or one folder of images "
-      "a class; 'digits' draws its own",
-      train::Use::changeable};
+      "a class; 'digits' draws its own"};
   train::Option<int64_t> image_size{this, "image_size", train::Open{"as most of them, at most 96"},
                                     train::whole(1, 1024),
                                     "Class folders: square pictures of this side"};
@@ -37,6 +36,18 @@ struct PictureOptions : Run {
     shape.fill({set.shape().channels, set.shape().height, set.shape().width});
   }
 };
+
+// For note_counts: by class, where they are not too many to be told.
+inline train::Json counts_of(const data::ImageDataset& set) {
+  constexpr size_t kMostClasses = 1000;
+  if (set.classes().size() > kMostClasses) return {{"training pictures", set.size()}};
+  std::vector<int64_t> counts(set.classes().size());
+  for (int64_t i = 0; i < set.size(); ++i) ++counts[static_cast<size_t>(set.label(i))];
+  train::Json named = {{"training pictures", set.size()}};
+  for (size_t c = 0; c < counts.size(); ++c)
+    named[fmt::format("of '{}'", set.classes()[c])] = counts[c];
+  return named;
+}
 
 struct PictureEvalOptions : EvalOptions {
   train::Option<std::string> split{this, "split", "test", train::one_of({"train", "test"}),

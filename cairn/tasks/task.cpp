@@ -31,6 +31,11 @@ const Verb* find_verb(const Task& task, const std::string& name) {
   return it == task.verbs.end() ? nullptr : &*it;
 }
 
+void say_changed_files(const Model& model) {
+  const std::string words = train::changed_files(model.saved().config);
+  if (!words.empty()) fmt::print(stderr, "cairn: {}\n", words);
+}
+
 void print_evaluation(const Json& r, bool json, std::string (*in_words)(const Json&)) {
   if (json) return fmt::print("{}\n", io::dump_json(r));
   if (r.contains("confusion") && r.contains("classes"))
@@ -86,6 +91,7 @@ std::string write_report(const std::string& run, const std::string& out, const s
   const std::string path = out.empty() ? folder.file("report.html") : out;
   io::check_writable(path);
   const auto model = open_model(run, data);
+  say_changed_files(*model);
   const Task& task = task_named(model->task());
   train::report::Page page(run, "");
   page.section(task.title);

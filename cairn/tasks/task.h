@@ -40,6 +40,8 @@ struct EvalOptions : train::OptionSet {
 };
 // {split, examples, ...}: as JSON or in words, with {confusion, classes} as a table before.
 void print_evaluation(const Json& result, bool json, std::string (*in_words)(const Json&));
+// Says when the files that the model learned from are others now.
+void say_changed_files(const Model& model);
 // The verb "eval" of an evaluation and what it says in words.
 template <class M, class Options, Json (*evaluate)(M&, const Options&),
           std::string (*in_words)(const Json&)>
@@ -48,6 +50,7 @@ constexpr Verb eval_verb(const char* what, const char* examples) {
           []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
           [](Model& model, const train::OptionSet& options) {
             const auto& o = static_cast<const Options&>(options);
+            if (o.data.is_open()) say_changed_files(model);
             print_evaluation(evaluate(static_cast<M&>(model), o), o.json, in_words);
             return 0;
           }};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cairn/io/json.h"
+#include "cairn/io/repeated_keys.h"
 #include "cairn/io/utf8.h"
 #include "cairn/text/unicode.h"
 
@@ -15,8 +16,10 @@ using PlainJson = nlohmann::json;
 constexpr int kDeepest = 64;  // of nested parts
 
 PlainJson parse_bounded(std::string_view text, const std::string& name) {
-  const auto bounded = [&](int depth, PlainJson::parse_event_t, const PlainJson&) {
+  io::RepeatedKeys keys("'" + name + "'");
+  const auto bounded = [&](int depth, PlainJson::parse_event_t event, const PlainJson& parsed) {
     check(depth < kDeepest, "'{}': nested deeper than a tokenizer is", name);
+    keys.see(event, parsed);
     return true;
   };
   try {

@@ -5,6 +5,7 @@
 #include "cairn/base/json.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/repeated_keys.h"
 #include "cairn/io/utf8.h"
 #include "cairn/text/subword_tokenizer.h"
 
@@ -30,8 +31,10 @@ int64_t checked(int64_t token, int64_t size) {
 }
 
 Json parse_flat(std::string_view text, const std::string& name) {
-  const auto shallow = [&](int depth, Json::parse_event_t, const Json&) {
+  io::RepeatedKeys keys("'" + name + "'");
+  const auto shallow = [&](int depth, Json::parse_event_t event, const Json& parsed) {
     check(depth < 4, "'{}': nested deeper than a tokenizer file is", name);
+    keys.see(event, parsed);
     return true;
   };
   try {

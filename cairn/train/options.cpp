@@ -107,10 +107,10 @@ T json_to(const Json& value) {
   fail("'{}': {}: {}", file, key, reason);
 }
 
-// What a configuration holds beside options.
+// What a configuration holds beside options. "characters": runs of before counted tokens there.
 bool is_of_the_file(const std::string& key) {
   return key == "task" || key == "format" || key == "threads" || key == "quantization" ||
-         key == "folder";
+         key == "folder" || key == "characters";
 }
 
 bool is_there(const std::string& path) {
@@ -445,6 +445,12 @@ std::vector<std::string> OptionSet::continue_from(const Json& config, const std:
                           "leave it out, or start a new run");
   }
   return changed;
+}
+
+std::string data_of(const Json& config) {
+  const auto it = config.find("data");
+  if (it == config.end() || !it->is_string()) return "";
+  return seen_from_here("data", *it, config).get<std::string>();
 }
 
 void OptionSet::read_run(const Json& config, const std::string& file) {

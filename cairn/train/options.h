@@ -238,6 +238,10 @@ class OptionSet {
   std::vector<Place> places_;
 };
 
+// Where the data of a run's configuration lie, seen from here (its relative paths hold in the
+// folder where it was made); "": it names none.
+std::string data_of(const Json& config);
+
 // Beside a run's options its configuration says what it is of: "task", and "format" of the file.
 inline constexpr int kConfigFormat = 2;
 

@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
+#include "cairn/data/files.h"
+#include "cairn/data/inventory.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
 
@@ -14,7 +16,46 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+constexpr size_t kMostDifferences = 5;  // that are named
+
+Json to_json(const data::Inventory& i) {
+  return {{"files", i.files},
+          {"bytes", i.bytes},
+          {"fingerprint", fmt::format("{:08x}", i.fingerprint)}};
+}
+
+std::string difference(const std::string& source, const Json& then, const Json& now) {
+  if (!then.is_object() || then == now) return "";
+  const std::string place = io::printable(source);
+  const auto sizes = [](const Json& files) {
+    const std::string count = files.value("files", Json()).dump();
+    return fmt::format("{} file{} of {} bytes", count, count == "1" ? "" : "s",
+                       files.value("bytes", Json()).dump());
+  };
+  if (sizes(then) != sizes(now))
+    return fmt::format("'{}' holds {} now, {} when the run began", place, sizes(now), sizes(then));
+  return fmt::format(
+      "'{}' holds as many files and bytes as when the run began, but others: names, "
+      "sizes or contents have changed",
+      place);
+}
+
+void check_there(const std::string& source) {
+  check(data::is_file(source) || data::is_folder(source),
+        "'{}' is not there any more, from which the run learned; if it lies elsewhere now, say "
+        "where with --data",
+        io::printable(source));
+}
+
 }  // namespace
+
+std::string changed_files(const Json& config) {
+  const auto kept = config.find("data_files");
+  if (kept == config.end()) return "";
+  const std::string source = data_of(config);
+  check_there(source);
+  return difference(source, *kept, to_json(*data::inventory_of(source)));
+}
 
 void choose_run(const std::string& task, RunOptions& o) {
   o.validate();
@@ -26,10 +67,25 @@ void choose_run(const std::string& task, RunOptions& o) {
     run.lock();
     o.changed = o.continue_from(run.config(), run.file("config.json"));
     o.resumed = run;
+    if (!o.data_files.is_open()) check_there(data_of(o.to_json()));
     return;
   }
   if (!o.out->empty()) RunFolder::refuse_held(o.out);
 }
+
+namespace {
+
+void keep_files(const RunOptions& o, Json& config) {
+  const std::string source = config.value("data", "");
+  const auto now = data::inventory_of(source);
+  if (now) config["data_files"] = to_json(*now);
+  else config.erase("data_files");
+  if (!now || o.data_files.is_open()) return;
+  const std::string other = difference(source, *o.data_files, config["data_files"]);
+  if (!other.empty()) fmt::print(stderr, "cairn: {}\n", other);
+}
+
+}  // namespace
 
 RunFolder begin_run(const std::string& task, const RunOptions& o) {
   o.validate();
@@ -39,6 +95,7 @@ RunFolder begin_run(const std::string& task, const RunOptions& o) {
   std::error_code gone;
   const auto folder = std::filesystem::current_path(gone).string();
   if (!gone) config["folder"] = folder;  // where its relative paths hold
+  keep_files(o, config);
   if (!o.resume)
     return o.out->empty() ? RunFolder::create_numbered(task, config)
                           : RunFolder::create(o.out, config);
@@ -65,12 +122,24 @@ void fill_length(RunOptions& o, int64_t steps_per_epoch, std::optional<int64_t> 
   else o.steps.fill_usual(o.chosen_model());
 }
 
-void note_size(const RunOptions& o, Option<int64_t>& kept, int64_t now, const std::string& source,
-               const char* what) {
-  if (!kept.is_open() && kept != now && !o.quiet)
-    fmt::print(stderr, "cairn: '{}' has {} {} now, {} when the run began\n", source, now, what,
-               *kept);
-  kept.leave_open(), kept.fill(now);
+void note_counts(RunOptions& o, const Json& counts) {
+  std::vector<std::string> different;
+  Json then = o.data_counts->is_object() ? *o.data_counts : counts;
+  for (const auto& [what, count] : counts.items())
+    if (!then.contains(what)) then[what] = 0;
+  for (const auto& [what, count] : then.items())
+    if (const Json now = counts.value(what, Json(0)); now != count)
+      different.push_back(
+          fmt::format("{} {} now, {} then", now.dump(), io::printable(what), count.dump()));
+  if (different.size() > kMostDifferences) {
+    const size_t more = different.size() - kMostDifferences;
+    different.resize(kMostDifferences);
+    different.push_back(fmt::format("and {} more differences", more));
+  }
+  if (!different.empty())
+    fmt::print(stderr, "cairn: the data are others than when the run began: {}\n",
+               fmt::join(different, "; "));
+  o.data_counts.leave_open(), o.data_counts.fill(counts);
 }
 
 void say_left_out(const std::string& source, const std::string& left_out) {

@@ -9,6 +9,14 @@
 
 namespace cairn::train {
 
+// Where the data are, for every task alike: a run keeps it, and one that goes on may be told where
+// they lie now. `help` says what they may be.
+struct DataOption : Option<std::string> {
+  DataOption(OptionSet* set, std::string standard, const char* help)
+      : Option(set, "data", std::move(standard), Range{}, help, Use::changeable) {}
+  using Option::operator=;
+};
+
 struct RunOptions : OptionSet {
   RunOptions() { group("Run"); }
   Option<int64_t> steps{this,      "steps",        Open{"as the epochs make"}, whole(1, kMostSteps),
@@ -30,6 +38,8 @@ struct RunOptions : OptionSet {
   Option<std::string> out{this, "out", Open{"runs/TASK-N"}, {}, "Folder of the run", Use::here};
   Option<bool> resume{this, "resume", false, {}, "Go on with the run in --out", Use::here};
   Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error", Use::here};
+  // Facts: the files of `data`, and what the task found in them, by what it is.
+  Option<Json> data_files{this, "data_files"}, data_counts{this, "data_counts"};
 
   // But not how long it is: fill_length() does that, since steps follow from epochs.
   void fill_usual() { OptionSet::fill_usual({&steps, &epochs}); }
@@ -45,8 +55,8 @@ struct RunOptions : OptionSet {
 void choose_run(const std::string& task, RunOptions& options);
 
 // The folder that was chosen, locked: a new one is made now and gets its configuration (without
-// `out`: runs/TASK-N); a resumed one when it goes on. The options are checked again, since recipes
-// filled them.
+// `out`: runs/TASK-N); a resumed one when it goes on. What files the data are made of is kept in
+// it, and said where they are others now. The options are checked again, since recipes filled them.
 RunFolder begin_run(const std::string& task, const RunOptions& options);
 
 // How long a training is: `steps`, or `epochs` times what an epoch has; one of both is given, or
@@ -57,10 +67,13 @@ void fill_length(RunOptions& options, int64_t steps_per_epoch,
                  std::optional<int64_t> epochs_of_recipe = {},
                  std::optional<int64_t> steps_of_recipe = {});
 
-// How many there are of what is learned from goes into the fact `kept`; says it when a run that
-// goes on began with another number ("training pictures").
-void note_size(const RunOptions& options, Option<int64_t>& kept, int64_t now,
-               const std::string& source, const char* what);
+// What a task found in its data, by what it is ({{"boxes of 'cat'", 12}, ...}): kept, and compared
+// when a run goes on, which says what is different.
+void note_counts(RunOptions& options, const Json& counts);
+
+// The files of the data that a run's configuration names are others than when it began, in words;
+// "": they are the same, or nobody can tell. Throws Error when they are gone.
+std::string changed_files(const Json& config);
 
 // Says what lies among the data and is not read ("left out: ..."); "": nothing.
 void say_left_out(const std::string& source, const std::string& left_out);

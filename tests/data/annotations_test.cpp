@@ -81,6 +81,17 @@ std::string coco_with(const std::string& part, const std::string& by) {
   return text.replace(text.find(part), part.size(), by);
 }
 
+// Boxes may come before the pictures and the names that they are of; outlines are passed over.
+TEST(Coco, ReadsTheListsInAnyOrder) {
+  const auto all = parse_coco(
+      R"({"annotations": [{"image_id": 7, "category_id": 90, "bbox": [1, 2, 3, 4],
+                           "segmentation": [[1, 2, 3, 4, 5, 6]]}],
+          "images": [{"id": 7, "file_name": "b.jpg"}], "categories": [{"id": 90, "name": "dog"}]})",
+      "a.json");
+  ASSERT_EQ(all.pictures.at(0).objects.size(), 1u);
+  EXPECT_EQ(all.pictures[0].objects[0].label, "dog");
+}
+
 TEST(Coco, RefusesWhatIsNone) {
   const auto refused = [](const std::string& text, const char* part) {
     EXPECT_ERROR(parse_coco(text, "a.json"), part);
@@ -90,6 +101,9 @@ TEST(Coco, RefusesWhatIsNone) {
   refused("{\"images\": [", "no JSON");
   refused("[]", "no object");
   refused("{\"images\": []}", "no list 'categories'");
+  refused(R"({"images": [7], "annotations": [], "categories": []})", "'images' is no object");
+  refused(R"({"images": {"a": {"id": 1}}, "annotations": [], "categories": []})",
+          "no list 'images'");
   refused(coco_with("\"id\": 3", "\"id\": 7"), "two images have id 7");
   refused(coco_with("\"id\": 90", "\"id\": 1"), "two categories have id 1");
   refused(coco_with("\"image_id\": 7", "\"image_id\": 8"), "annotation 0 is of image 8");
@@ -108,6 +122,12 @@ TEST(Yolo, ReadsObjects) {
   EXPECT_EQ(objects[0].box, (Box{0.375, 0.25, 0.625, 0.75}));
   EXPECT_EQ(objects[1].label, "cat");
   EXPECT_TRUE(parse_yolo("", "a.txt", {"cat"}).empty());
+  EXPECT_EQ(parse_yolo("\xef\xbb\xbf"
+                       "0 .5 .5 .1 .1",
+                       "a.txt", {"cat"})
+                .size(),
+            1u)
+      << "a mark";
 }
 
 TEST(Yolo, RefusesWhatIsNone) {

@@ -141,6 +141,20 @@ TEST_F(DetectionFolder, Yolo) {
   EXPECT_ERROR(open_detection_data(folder_.path()), "stranger.txt' has no picture");
 }
 
+// What a Mac and Windows leave beside and inside.
+TEST_F(DetectionFolder, ClutterMarksAndCapitals) {
+  for (const char* name : {"a", "b"}) voc(name, "cat");
+  fs::rename(folder_ / "Annotations/b.xml", folder_ / "Annotations/b.XML");
+  write("Annotations/._a.xml", "junk"), write("JPEGImages/._a.png", "junk");
+  write("classes.txt",
+        "\xef\xbb\xbf"
+        "cat\r\n");
+  const auto splits = open_detection_data(folder_.path());
+  EXPECT_EQ(splits.train->size(), 2);
+  EXPECT_EQ(splits.classes, (std::vector<std::string>{"cat"}));
+  EXPECT_EQ(splits.objects, (std::vector<int64_t>{2}));
+}
+
 TEST_F(DetectionFolder, NeitherOfThem) {
   EXPECT_ERROR(open_detection_data("/nowhere/at/all"), "'/nowhere/at/all' is not there");
   EXPECT_ERROR(open_detection_data(folder_.path()), "holds no boxes");

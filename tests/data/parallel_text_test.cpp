@@ -49,6 +49,10 @@ TEST_F(ParallelTextTest, LinesOfTwoFilesAlsoPacked) {
 TEST_F(ParallelTextTest, TabsAndObjects) {
   const std::string tabs = write("pairs.tsv", "a\tb\tmore\nc\td\n");
   EXPECT_EQ(open_parallel_text(tabs, "", "").train[0].target, "b");
+  const std::string marked = write("marked.tsv",
+                                   "\xef\xbb\xbf"
+                                   "a\tb\r\n");
+  EXPECT_EQ(open_parallel_text(marked, "", "").train[0].source, "a") << "the mark is no letter";
   const std::string objects =
       write("pairs.jsonl",
             "{\"en\":\"a\",\"de\":\"b\"}\n{\"translation\":{\"de\":\"d\",\"en\":\"c\"}}\n");
@@ -63,6 +67,9 @@ TEST_F(ParallelTextTest, WhatIsWrongIsNamed) {
   EXPECT_NE(error_of(write("a.jsonl", "{\"en\":\"x\"}\n")).find("no text under \"de\""),
             std::string::npos);
   EXPECT_NE(error_of(write("b.jsonl", "{}\n[1]\n")).find("line 1"), std::string::npos);
+  EXPECT_NE(error_of(write("c.jsonl", "{\"en\":\"x\",\"en\":\"y\",\"de\":\"z\"}\n"))
+                .find("c.jsonl', line 1, has the key 'en' twice"),
+            std::string::npos);
   EXPECT_NE(error_of(write("b.tsv", "a\tb\n\xff\tc\n")).find("line 2, byte 0: not UTF-8"),
             std::string::npos);
   EXPECT_NE(error_of(folder_.path()).find("neither train*.en"), std::string::npos);

@@ -25,6 +25,29 @@ TEST(Json, DamageIsSaidInWordsOfItsPlace) {
         << text;
 }
 
+TEST(Json, AKeyThatStandsTwiceIsRefused) {
+  EXPECT_ERROR(parse_json(R"({"lr": 1, "a": {"b": 1}, "lr": 2})", "'f.json'"),
+               "'f.json' has the key 'lr' twice in one object");
+  EXPECT_ERROR(parse_json(R"([{"a": {"b": 1, "b": 1}}])", "'f.json'"), "the key 'b' twice");
+  EXPECT_ERROR(parse_json("{\"a\\u001b\": 1, \"a\\u001b\": 2}", "'f.json'"), "'a\\x1b' twice");
+  EXPECT_EQ(parse_json(R"({"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]})", "'f'")["b"][1]["a"], 3)
+      << "in different objects";
+}
+
+TEST(Json, EntriesOfListsAreGivenOneByOneAndNotKept) {
+  std::vector<std::string> seen;
+  const auto take = [&](const std::string& list, size_t place, const Json& entry) {
+    seen.push_back(list + std::to_string(place) + entry.dump());
+  };
+  const Json rest = parse_json_lists(
+      R"({"a": [{"x": [{"deep": 1}]}, {"x": 2}], "n": 5, "b": [{}, 7], "o": {"k": {"y": 1}}})",
+      "'f'", take);
+  EXPECT_EQ(seen, (std::vector<std::string>{R"(a0{"x":[{"deep":1}]})", R"(a1{"x":2})", "b0{}"}));
+  EXPECT_EQ(rest.dump(), R"({"a":[],"n":5,"b":[7],"o":{"k":{"y":1}}})");
+  EXPECT_ERROR(parse_json_lists("{\"a\": [{\"x\": 1,}]}", "'f'", take),
+               "'f' is no JSON: column 16");
+}
+
 TEST(Json, TextsThatAreNoUtf8AreWrittenAsEscapes) {
   EXPECT_EQ(dump_json({{"file", "caf\xe9.png"}}), "{\"file\":\"caf\\\\xe9.png\"}");
   EXPECT_EQ(dump_json({{"k\xff", Json::array({"a", "\x80", 1})}}),

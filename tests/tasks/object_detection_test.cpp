@@ -49,6 +49,21 @@ TEST(DetectionTargets, PointsInsideTakeTheObjectThatFitsThem) {
   EXPECT_GT(ignored, 20) << "inside the difficult one";
 }
 
+// What the training counts is what becomes a target of no point.
+TEST(DetectionTargets, WhatLiesBetweenThePointsIsNoTarget) {
+  const auto points = Detector::points(64, 64);
+  int small = 0, all = 0;
+  for (double x = 0; x < 20; x += 1.5)
+    for (double side : {2.0, 4.0, 7.0, 8.5, 12.0}) {
+      const Box box{x, x + 3, x + side, x + 3 + side};
+      const Targets t = targets_of({{{.box = box, .label = 0}}}, points, 1);
+      const bool is_target = std::count(t.label.begin(), t.label.end(), 0) > 0;
+      EXPECT_EQ(is_target, holds_a_point(box)) << x << " " << side;
+      ++all, small += !is_target;
+    }
+  EXPECT_TRUE(small > 5 && small < all) << small;
+}
+
 Tensor row(const std::vector<float>& values, Shape shape) { return tensor(values, shape); }
 
 // What would be said of a picture by who knows the targets.

@@ -179,6 +179,8 @@ TEST(Subword, WrongFilesAreRefusedByNameAndPlace) {
       {R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[["a","b"]]}})", "merge 0 ('a' 'b')"},
       {R"({"model":{"type":"BPE","vocab":{"a":0},"merges":["a"]}})", "entry 0 is not two tokens"},
       {R"({"model":{"type":"BPE","vocab":{"a":0,"b":0},"merges":[]}})", "have one number, 0"},
+      {R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"a":2},"merges":[]}})",
+       "'t.json' has the key 'a' twice"},
       {R"({"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}})", "number -1"},
       {R"({"model":{"type":"BPE","vocab":{"a":99999999},"merges":[]}})", "number 99999999"},
       {R"({"model":{"type":"BPE","dropout":0.5,"vocab":{},"merges":[]}})", "dropout"},

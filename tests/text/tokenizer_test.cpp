@@ -90,6 +90,7 @@ TEST(Tokenizer, MalformedFiles) {
   for (const char* json : {"", "[]", "{", "{}", "{\"type\":3}", "{\"type\":\"bpe\"}"})
     EXPECT_ERROR(parse_tokenizer(json, "t.json"), "'t.json'");
   EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\"}", "t"), "no \"vocabulary\"");
+  EXPECT_ERROR(parse_tokenizer(R"({"type":"char","type":"byte"})", "t"), "the key 'type' twice");
   EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[]}", "t"),
                "'t': tokenizer: the vocabulary is empty");
   EXPECT_ERROR(parse_tokenizer("{\"type\":\"char\",\"vocabulary\":[\"a\",\"a\"]}", "t"),

@@ -22,10 +22,9 @@ struct Options : train::SupervisedOptions {
     steps.usual({{"linear", 200}}), eval_every.says("each epoch, or a quarter of the steps");
     epochs.usual({{"rnn", 6}, {"lstm", 6}, {"gru", 6}, {"patch", 6}});
   }
-  Option<std::string> data{
-      this, "data", "waves",
-      "Columns of numbers, a row for each time: a CSV file (also .gz), or cells "
-      "between blanks; 'waves' are drawn"};
+  train::DataOption data{this, "waves",
+                         "Columns of numbers, a row for each time: a CSV file (also .gz), or cells "
+                         "between blanks; 'waves' are drawn"};
   Option<int64_t> horizon{this, "horizon", 24, whole(1, 10000), "Rows to forecast"};
   Option<int64_t> context{this, "context", Open{"512, or what the rows allow"}, whole(1, 4096),
                           "Rows to look back"};

@@ -103,6 +103,7 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
                       const Hooks& hooks) {
   const data::SplitRows split = data::split_rows(o.split_rows, series.rows());
   fill_sizes(o, series, split);
+  train::note_counts(o, {{"rows", series.rows()}, {"columns", series.columns()}});
   o.encoding.fill(
       data::SeriesEncoding::of(series, o.target, split.train, o.season, o.calendar).to_json());
   const auto e = data::SeriesEncoding::from_json(o.encoding, o.out);

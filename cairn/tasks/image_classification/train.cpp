@@ -15,7 +15,8 @@ constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 // What the data are goes into the configuration, or is compared with it.
 void note_data(Options& o, const data::ImageDataset& set) {
   constexpr float kOther = 0.05f;
-  train::note_size(o, o.examples, set.size(), o.data, "training pictures");
+  train::note_counts(o, counts_of(set));
+  o.examples.leave_open(), o.examples.fill(set.size());
   o.note(set);
   const data::Normalization measured = data::measure_normalization(set);
   for (size_t c = 0; c < o.mean->size() && c < measured.mean.size(); ++c)

@@ -25,6 +25,7 @@ void check_together(const Options& o, int64_t images) {
 }  // namespace
 
 void fill_recipe(Options& o, const data::ImageDataset& set) {
+  train::note_counts(o, counts_of(set));
   o.note(set), o.fill_usual(), o.lr_discriminator.fill(o.lr);
   // Without it a projected label makes the discriminator so sure of itself that the samples of a
   // class become all alike.

@@ -25,10 +25,9 @@ struct Options : train::SupervisedOptions {
     batch.says("gpt 8, others 32; fewer for a short text");
     steps.says("gpt 12 passes over the text, others 10; at most 50000");
   }
-  Option<std::string> data{this, "data", "",
-                           "A text file (also .gz) or a folder of .txt files (nothing: plays by "
-                           "Shakespeare that come with the program)",
-                           Use::changeable};
+  train::DataOption data{this, "",
+                         "A text file (also .gz) or a folder of .txt files (nothing: plays by "
+                         "Shakespeare that come with the program)"};
   Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
   Option<std::string> tokens{this, "tokens", "char", one_of({"char", "byte"}), "Unit of text"};
   Option<int64_t> layers{this, "layers", ByModel<int64_t>{{"gpt", 4}, {"", 2}}, whole(1, 1000),
@@ -43,7 +42,7 @@ struct Options : train::SupervisedOptions {
   Option<double> dropout{this, "dropout", ByModel<double>{{"gpt", 0.1}, {"", 0.3}},
                          between(0, 0.99), "Part of the features that is dropped"};
   // What the text is.
-  Option<int64_t> vocab{this, "vocab"}, characters{this, "characters"};
+  Option<int64_t> vocab{this, "vocab"};
   Option<Json> tokenizer{this, "tokenizer"};
 
   bool is_recurrent() const { return !(model == "gpt"); }

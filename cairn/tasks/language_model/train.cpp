@@ -39,9 +39,7 @@ data::TextTokens open_text(Options& o) {
   std::shared_ptr<const text::Tokenizer> kept;
   if (!o.tokenizer.is_open()) kept = text::parse_tokenizer(o.tokenizer->dump(), *o.out);
   auto text = data::tokenize_text(data::read_text(o.data), name_of(o), o.tokens, o.val_split, kept);
-  train::note_size(o, o.characters,
-                   static_cast<int64_t>(text.train.size() + text.validation.size()), name_of(o),
-                   "tokens");
+  train::note_counts(o, {{"tokens", text.train.size() + text.validation.size()}});
   o.vocab.fill(text.tokenizer->size());
   o.tokenizer.fill(Json::parse(text.tokenizer->to_json()));
   return text;

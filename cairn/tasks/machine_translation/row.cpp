@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 
+#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/metrics/bleu.h"
 #include "cairn/tasks/machine_translation/task.h"
@@ -25,7 +25,7 @@ Json evaluate(Translator& t, const TranslationEvalOptions& o) {
   }
   if (!o.out.is_open() && !o.out->empty())
     io::write_file_atomically(o.out, std::string_view(lines));
-  const bool has_parts = data.empty() || data == "dates" || std::filesystem::is_directory(data);
+  const bool has_parts = data.empty() || data == "dates" || data::is_folder(data);
   return {{"task", kTask},
           {"split", has_parts ? *o.split : "all"},
           {"examples", pairs.size()},

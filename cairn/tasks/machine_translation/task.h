@@ -23,11 +23,10 @@ struct Options : train::SupervisedOptions {
     clip.usual(1), ema.usual(0.995), val_split.usual(0.05), epochs.usual(40);
     eval_every.says("each epoch, or a tenth of all");
   }
-  Option<std::string> data{
-      this, "data", "dates",
+  train::DataOption data{
+      this, "dates",
       "A folder of train*, val* and test* that end with .LANGUAGE, .tsv or .jsonl "
-      "(also .gz); such a file; 'dates' are made by the program",
-      Use::changeable};
+      "(also .gz); such a file; 'dates' are made by the program"};
   Option<std::string> source{this, "source", "", "Language to translate from: en"};
   Option<std::string> target{this, "target", "", "Language to translate into: de"};
   Option<int64_t> vocab{this, "vocab", 8000, whole(260, 1 << 20),

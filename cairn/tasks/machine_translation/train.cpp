@@ -43,6 +43,8 @@ Json train(Options o) {
   const Split pairs = split_of(text, o);
   check(!pairs.train.empty(), "'{}' has no pairs to learn from", *o.data);
   if (pairs.validation.empty()) throw InvalidOption("val_split", "leaves no pair to validate by");
+  train::note_counts(o, {{"pairs to learn from", pairs.train.size()},
+                         {"pairs to validate by", pairs.validation.size()}});
   if (o.tokenizer.is_open()) o.tokenizer.fill(learn_tokenizer(pairs.train, o));
   const Coder coder(std::make_shared<text::SubwordTokenizer>(*o.tokenizer, *o.out), o.longest);
   const auto examples = coder.examples(pairs.train), held_back = coder.examples(pairs.validation);

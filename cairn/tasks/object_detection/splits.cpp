@@ -43,7 +43,7 @@ data::ViewOptions Options::view() const {
 Splits open_splits(Options& o, const std::string& source) {
   data::DetectionSplits files = data::open_detection_data(source);
   o.classes.fill(files.classes);
-  Splits s{files.train, files.validation, files.test, files.notes};
+  Splits s{files.train, files.validation, files.test, files.notes, Json::object()};
   const auto hold_back = [&](double part, uint64_t seed, const char* what) {
     const auto parts = data::split_off(s.train->size(), part, seed);
     if (parts.first.empty() || parts.second.empty())
@@ -61,6 +61,11 @@ Splits open_splits(Options& o, const std::string& source) {
     s.validation = hold_back(asked ? *o.val_split : kValidation, o.seed, "choose by");
   for (data::DetectionDataset* set : {&s.train, &s.validation, &s.test})
     *set = with_classes(*set, files.classes, o.classes, source);
+  s.counts = {{"pictures to learn from", s.train->size()},
+              {"pictures to choose by", s.validation->size()},
+              {"pictures to test", s.test->size()}};
+  for (size_t c = 0; c < files.objects.size(); ++c)
+    s.counts[fmt::format("boxes of '{}'", files.classes[c])] = files.objects[c];
   return s;
 }
 

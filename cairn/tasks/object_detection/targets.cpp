@@ -83,6 +83,15 @@ Targets targets_of(std::span<const GroundTruth> objects, std::span<const Detecto
   return t;
 }
 
+bool holds_a_point(const Box& box) {
+  constexpr double kStride = models::Detector::kStrides[0];
+  const auto between = [](double low, double high) {
+    const double first = (std::floor(low / kStride - 0.5) + 1.5) * kStride;  // above `low`
+    return first < high;
+  };
+  return between(box.x1, box.x2) && between(box.y1, box.y2);
+}
+
 Tensor boxes_of(const Tensor& out, std::span<const DetectorPoint> points) {
   std::vector<float> from;
   for (const DetectorPoint& p : points) from.insert(from.end(), {p.x, p.y, p.x, p.y});

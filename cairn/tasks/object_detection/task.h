@@ -19,9 +19,9 @@ struct Options : train::SupervisedOptions {
     epochs.usual(100), eval_every.says("a 25th of all, at least an epoch");
     val_split.says("the files' own, else 0.15");
   }
-  Option<std::string> data{this, "data", "shapes",
-                           "Pictures with boxes: a folder as Pascal VOC, COCO or YOLO have it; "
-                           "'shapes' draws its own"};
+  train::DataOption data{this, "shapes",
+                         "Pictures with boxes: a folder as Pascal VOC, COCO or YOLO have it; "
+                         "'shapes' draws its own"};
   Option<int64_t> image_size{this, "image_size", Open{"the pictures', at most 384"},
                              whole(32, 2048),
                              "Longer side to which pictures are scaled, a multiple of 32"};
@@ -48,6 +48,7 @@ struct Options : train::SupervisedOptions {
 struct Splits {
   data::DetectionDataset train, validation, test;
   std::vector<std::string> notes;
+  Json counts;  // of pictures and of boxes by class, for note_counts
 };
 // Fills the classes, or throws Error for one that a trained network does not know.
 Splits open_splits(Options& options, const std::string& source);
@@ -62,6 +63,9 @@ struct Targets {
 };
 Targets targets_of(std::span<const data::GroundTruth> objects,
                    std::span<const models::DetectorPoint> points, int64_t classes);
+// Whether a box (pixels of the network's input) has a point of the finest grid in it; one that has
+// none is the target of no point.
+bool holds_a_point(const data::Box& box);
 // What the network says, out [N, points, classes + 4], as boxes: [N, points, 4], x1 y1 x2 y2 in
 // pixels of its input.
 Tensor boxes_of(const Tensor& out, std::span<const models::DetectorPoint> points);

@@ -46,6 +46,26 @@ data::DetectionDataset prepared(const data::DetectionDataset& set, const Options
   return small;
 }
 
+// What is so small that it lies between the points of the finest grid teaches nothing there.
+std::string say_small_ones(const data::DetectionDataset& set, const Options& o) {
+  constexpr int64_t kPictures = 2000;
+  int64_t objects = 0, between = 0;
+  const int64_t looks = std::min(kPictures, set->size());
+  for (int64_t i = 0; i < looks; ++i)
+    for (const data::GroundTruth& object : set->get(i).objects) {
+      if (object.crowd || object.difficult) continue;
+      ++objects, between += !holds_a_point(object.box);
+    }
+  if (between == 0) return "";
+  return fmt::format(
+      "{} of {} objects{} are too small at {} x {}: none of the points, {} pixels apart, lies in "
+      "them, and they teach nothing{}",
+      between, objects, looks < set->size() ? fmt::format(" in {} pictures", looks) : "",
+      o.view_width(), o.view_height(), models::Detector::kStrides[0],
+      o.scale > 0 ? " where a view does not enlarge them; --image-size makes them larger"
+                  : "; --image-size makes them larger");
+}
+
 struct Batch {
   std::vector<float> planes, boxes, weights;
   std::vector<int64_t> labels;
@@ -92,6 +112,7 @@ std::string about(const Options& o, const Splits& s) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   Splits s = open_splits(o, o.data);
+  train::note_counts(o, s.counts);
   o.shape.fill(view_shape(s.train, o));
   const auto classes = static_cast<int64_t>(o.classes->size());
   o.fill_usual();
@@ -105,6 +126,7 @@ Json train(Options o) {
   const auto set = prepared(s.train, o);
   for (const auto& held : {s.validation, s.test})
     for (int64_t i = 0; i < std::min<int64_t>(held->size(), 2000); ++i) held->get(i);
+  if (const std::string small = say_small_ones(set, o); !small.empty()) s.notes.push_back(small);
   if (!o.quiet)
     for (const std::string& note : s.notes) fmt::print(stderr, "cairn: {}\n", note);
 

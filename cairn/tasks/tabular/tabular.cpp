@@ -1,5 +1,4 @@
-// Tables: learn one column of a CSV file from the others, a class or a number. The whole task, as
-// docs/adding-a-task.md explains it.
+// Tables: learn one column of a CSV file from the others. All of it: docs/adding-a-task.md.
 #include "cairn/data/order.h"
 #include "cairn/data/table.h"
 #include "cairn/io/file.h"
@@ -22,7 +21,7 @@ struct Options : train::SupervisedOptions {
   Options() {  // what it uses unless something else is chosen
     lr.usual(3e-3), val_split.usual(0.2), epochs.usual(60), eval_every.says("each epoch");
   }
-  Option<std::string> data{this, "data", "fruits", "CSV file; 'fruits' is drawn", Use::changeable};
+  train::DataOption data{this, "fruits", "CSV file; 'fruits' is drawn"};
   Option<std::string> target{this, "target", Open{"the last"}, "Column to learn"};
   Option<std::vector<int64_t>> hidden{this, "hidden", {64, 64}, whole(1, 65536), "Layers' widths"};
   Option<double> dropout{this, "dropout", 0, between(0, 0.9), "Part of the features dropped"};
@@ -61,6 +60,7 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   const Table table = data::open_table(o.data);
   o.fill_usual(), o.target.fill(table.cells.names.back());
+  train::note_counts(o, {{"rows", table.size()}, {"columns", table.cells.names.size()}});
   o.encoding.fill(TableEncoding::of(table, o.target).to_json());
   const auto e = TableEncoding::from_json(o.encoding, o.out);
   const Tensors all = e.tensors(table, true);

@@ -1,0 +1,286 @@
+// What every task promises of data that lie in files: they may move, and are named when they are
+// gone; others than a run began with are said; whatever is damaged is an error that names it, or
+// does not matter. A new task needs a row in kinds_of_data().
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "cairn/base/parallel.h"
+#include "cairn/io/file.h"
+#include "cairn/tasks/task.h"
+#include "cairn/train/signals.h"
+#include "tests/io/temporary_folder.h"
+
+namespace cairn::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Data {
+  std::string (*write)(const std::string& folder);  // a file or folder below; what `data` says
+  void (*grow)(const std::string& data);
+  const char* options = "{}";  // beside the smallest training's
+};
+
+// PGM, in which every byte of a pixel may be any.
+void picture(const std::string& path, int kind, int number) {
+  std::string pixels(size_t{32} * 32, static_cast<char>(40 * kind));
+  for (int i = 4; i < 28; ++i) pixels[(kind == 0 ? i : (number + 7) % 28) * 32 + i] = '\xff';
+  std::ofstream(path) << "P5\n32 32\n255\n" << pixels;
+}
+
+std::string write_classes(const std::string& folder) {
+  const std::string root = folder + "/pictures";
+  for (int kind = 0; kind < 2; ++kind) {
+    const std::string of_kind = root + (kind == 0 ? "/cat" : "/dog");
+    fs::create_directories(of_kind);
+    for (int i = 0; i < 20; ++i) picture(fmt::format("{}/{:02}.pgm", of_kind, i), kind, i);
+  }
+  return root;
+}
+void add_picture(const std::string& data) { picture(data + "/cat/more.pgm", 0, 5); }
+
+std::string write_boxes(const std::string& folder) {
+  const std::string root = folder + "/boxes";
+  fs::create_directories(root + "/images"), fs::create_directories(root + "/labels");
+  std::ofstream(root + "/classes.txt") << "circle\nsquare\n";
+  for (int i = 0; i < 20; ++i) {
+    picture(fmt::format("{}/images/{:02}.pgm", root, i), i % 2, i);
+    std::ofstream(fmt::format("{}/labels/{:02}.txt", root, i)) << i % 2 << " 0.5 0.5 0.6 0.7\n";
+  }
+  return root;
+}
+void add_box(const std::string& data) {
+  std::ofstream(data + "/labels/03.txt", std::ios::app) << "0 0.3 0.3 0.4 0.4\n";
+}
+
+std::string write_text(const std::string& folder) {
+  std::ofstream file(folder + "/text.txt");
+  for (int i = 0; i < 200; ++i) file << "hello world, hello there " << i % 7 << "\n";
+  return folder + "/text.txt";
+}
+void add_line(const std::string& data) { std::ofstream(data, std::ios::app) << "hello world\n"; }
+
+std::string write_series(const std::string& folder) {
+  std::ofstream file(folder + "/series.csv");
+  file << "value\n";
+  for (int i = 0; i < 1000; ++i) file << std::sin(i * 0.3) + 0.01 * (i % 13) << "\n";
+  return folder + "/series.csv";
+}
+void add_row(const std::string& data) { std::ofstream(data, std::ios::app) << "0.5\n"; }
+
+std::string write_table(const std::string& folder) {
+  std::ofstream file(folder + "/table.csv");
+  file << "size,colour,kind\n";
+  for (int i = 0; i < 60; ++i)
+    file << i % 9 << (i % 2 ? ",red," : ",blue,") << (i % 3 ? "a" : "b") << "\n";
+  return folder + "/table.csv";
+}
+void add_table_row(const std::string& data) { std::ofstream(data, std::ios::app) << "1,red,a\n"; }
+
+std::string write_pairs(const std::string& folder) {
+  std::ofstream file(folder + "/pairs.tsv");
+  for (int i = 0; i < 80; ++i) file << "one two " << i << "\tun deux " << i << "\n";
+  return folder + "/pairs.tsv";
+}
+void add_pair(const std::string& data) { std::ofstream(data, std::ios::app) << "one\tun\n"; }
+
+const std::map<std::string, Data>& kinds_of_data() {
+  static const std::map<std::string, Data> all = {
+      {"image-classification", {write_classes, add_picture}},
+      {"image-gan", {write_classes, add_picture}},
+      {"object-detection", {write_boxes, add_box}},
+      {"language-model", {write_text, add_line}},
+      {"forecast", {write_series, add_row}},
+      {"anomaly-detection", {write_series, add_row}},
+      {"tabular", {write_table, add_table_row}},
+      {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
+  };
+  return all;
+}
+
+class EveryTasksData : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    set_num_threads(1);
+    ASSERT_TRUE(kinds_of_data().contains(GetParam())) << "say how its data look in files";
+    data_ = kind().write(folder_.path());
+  }
+  const Task& task() const { return task_named(GetParam()); }
+  const Data& kind() const { return kinds_of_data().at(GetParam()); }
+  std::string run() const { return folder_ / "run"; }
+
+  // Ended after its second step.
+  void begin(const std::string& data) const {
+    auto options = task().options();
+    Json chosen = Json::parse(task().smallest);
+    chosen.update(Json::parse(kind().options));
+    chosen["data"] = data;
+    options->read_file(chosen, "smallest");
+    options->out = run(), options->quiet = true, options->stop_after_steps = 2;
+    EXPECT_THROW(task().train(*options), train::Stopped);
+  }
+  // Goes on for a step; what it says on standard error.
+  std::string resume(const std::string& data = "") const {
+    auto options = task().options();
+    options->out = run(), options->quiet = true, options->resume = true;
+    options->stop_after_steps = 3;
+    if (!data.empty()) options->find("data")->parse(data);
+    testing::internal::CaptureStderr();
+    std::string what;
+    try {
+      task().train(*options);
+    } catch (const train::Stopped&) {
+    } catch (const Error& e) { what = e.what(); }
+    return testing::internal::GetCapturedStderr() + what;
+  }
+  std::string moved() const {
+    const std::string to = folder_ / "elsewhere";
+    fs::create_directory(to);
+    const std::string now = to + "/" + fs::path(data_).filename().string();
+    fs::rename(data_, now);
+    return now;
+  }
+  Json config() const { return Json::parse(io::read_text_file(run() + "/config.json")); }
+
+  TemporaryFolder folder_;
+  std::string data_;
+};
+
+constexpr const char* kOthers = "when the run began";
+
+TEST_P(EveryTasksData, MovesAndIsNamedWhereItLiesNow) {
+  begin(data_);
+  const std::string now = moved();
+  EXPECT_NE(resume().find(data_), std::string::npos) << "names what is gone";
+  EXPECT_EQ(resume(now), "") << "the same data elsewhere: nothing to say";
+  EXPECT_EQ(config()["data"], now);
+  EXPECT_EQ(resume(), "") << "the new place is kept";
+}
+
+TEST_P(EveryTasksData, IsSaidWhenItIsOther) {
+  begin(data_);
+  EXPECT_EQ(resume(), "");
+  kind().grow(data_);
+  const std::string said = resume();
+  EXPECT_NE(said.find("holds"), said.npos) << said;
+  EXPECT_NE(said.find("the data are others"), said.npos) << said;
+  EXPECT_NE(said.find(kOthers), said.npos) << said;
+  EXPECT_EQ(resume(), "") << "said once: the run goes on with these";
+}
+
+// The same number of files and bytes, another content.
+TEST_P(EveryTasksData, IsSaidWhenAByteIsOther) {
+  begin(data_);
+  std::string file = data_;
+  if (fs::is_directory(data_))
+    for (const auto& entry : fs::recursive_directory_iterator(data_))
+      if (entry.path().filename() == "03.pgm") file = entry.path();
+  std::string text = io::read_text_file(file);
+  const size_t last = fs::is_directory(data_) ? text.size() - 1 : text.find_last_of("0123456789");
+  text[last] = text[last] == '1' ? '2' : '1';
+  std::ofstream(file) << text;
+  const std::string said = resume();
+  EXPECT_NE(said.find("others: names, sizes or contents"), said.npos) << said;
+}
+
+TEST_P(EveryTasksData, EvalSaysThatItIsOther) {
+  begin(data_);
+  auto options = task().options();
+  options->out = run(), options->quiet = true, options->resume = true;
+  task().train(*options);
+  const auto said = [&](const std::string& data) {
+    const Verb& eval = *find_verb(task(), "eval");
+    const auto how = eval.options();
+    if (how->find("features")) return std::string();  // needs a classifier
+    if (!data.empty()) how->find("data")->parse(data);
+    testing::internal::CaptureStdout(), testing::internal::CaptureStderr();
+    eval.run(*open_model(run()), *how);
+    testing::internal::GetCapturedStdout();
+    return testing::internal::GetCapturedStderr();
+  };
+  if (find_verb(task(), "eval")->options()->find("features")) return;
+  EXPECT_EQ(said(""), "");
+  kind().grow(data_);
+  EXPECT_NE(said("").find(kOthers), std::string::npos);
+  EXPECT_EQ(said(data_).find(kOthers), std::string::npos) << "named by hand: meant so";
+}
+
+// Every file of the data emptied, cut, made a folder, a link to itself or to nothing: an error of
+// ours that names something of the data and leaves no run behind, or it does not matter.
+TEST_P(EveryTasksData, DamageIsAnErrorThatNamesIt) {
+  std::vector<std::string> files;
+  std::map<std::string, int> seen;  // a few of each folder and ending
+  const auto add = [&](const fs::path& path) {
+    if (seen[path.parent_path().string() + path.extension().string()]++ < 1)
+      files.push_back(path.string());
+  };
+  if (!fs::is_directory(data_)) add(data_);
+  else
+    for (const auto& entry : fs::recursive_directory_iterator(data_))
+      if (entry.is_regular_file()) add(entry.path());
+  const std::map<std::string, std::function<void(const std::string&)>> damages = {
+      {"empty", [](const std::string& f) { fs::resize_file(f, 0); }},
+      {"cut", [](const std::string& f) { fs::resize_file(f, fs::file_size(f) * 2 / 3); }},
+      {"noise",
+       [](const std::string& f) {
+         std::fstream bytes(f, std::ios::in | std::ios::out);
+         for (int i = 0; i < 40; ++i) bytes.put(static_cast<char>(0x80 + 3 * i));
+       }},
+      {"folder", [](const std::string& f) { fs::remove(f), fs::create_directory(f); }},
+      {"link to itself", [](const std::string& f) { fs::remove(f), fs::create_symlink(f, f); }},
+      {"link to nothing",
+       [](const std::string& f) { fs::remove(f), fs::create_symlink("/nowhere/x", f); }}};
+  const std::string whole = folder_ / "whole";
+  fs::copy(data_, whole, fs::copy_options::recursive);
+  for (const std::string& file : files)
+    for (const auto& [what, damage] : damages) {
+      SCOPED_TRACE(file + ": " + what);
+      damage(file);
+      auto options = task().options();
+      Json chosen = Json::parse(task().smallest);
+      chosen.update(Json::parse(kind().options));
+      chosen["data"] = data_;
+      options->read_file(chosen, "smallest");
+      options->out = run(), options->quiet = true, options->stop_after_steps = 1;
+      testing::internal::CaptureStderr();
+      try {
+        task().train(*options);
+      } catch (const train::Stopped&) {
+      } catch (const Error& e) {
+        EXPECT_NE(std::string(e.what()).find(data_), std::string::npos) << e.what();
+        EXPECT_FALSE(fs::exists(run())) << "left a run behind";
+      } catch (const std::exception& e) { ADD_FAILURE() << "no error of ours: " << e.what(); }
+      testing::internal::GetCapturedStderr();
+      fs::remove_all(run()), fs::remove_all(data_);
+      fs::copy(whole, data_, fs::copy_options::recursive);
+    }
+}
+
+// A repeated key, another type, nothing at all where the configuration keeps what the data were.
+TEST_P(EveryTasksData, WhatWasKeptOfItMayBeDamaged) {
+  begin(data_);
+  const Json good = config();
+  for (const char* key : {"data_files", "data_counts"})
+    for (const Json& bad :
+         {Json(), Json(5), Json("x"), Json::array({1, 2}), Json{{"files", "x"}}}) {
+      Json damaged = good;
+      damaged[key] = bad;
+      std::ofstream(run() + "/config.json") << damaged.dump();
+      EXPECT_NO_THROW(resume()) << damaged.dump();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tasks, EveryTasksData, testing::ValuesIn(task_names()),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace cairn::tasks

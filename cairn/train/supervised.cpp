@@ -8,6 +8,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/train/saved_model.h"
 #include "cairn/train/step_graph.h"
 
@@ -106,6 +107,12 @@ Tensors part_of(std::span<const Tensor> batch, int64_t k, int64_t parts) {
   return some;
 }
 
+// Of a run, a file, or a folder of Hugging Face's transformers, whose names become `own`.
+NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
+  if (pretrained::is_folder(path)) return pretrained::Folder(path).tensors(own);
+  return read_weights(path.ends_with(".safetensors") ? path : open_saved_model(path).weights);
+}
+
 }  // namespace
 
 void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
@@ -144,12 +151,10 @@ void Supervised::restore() {
   was_finished_ = trainer_.finished();
 }
 
-void Supervised::begin_with(const std::string& given) {
-  const std::string path =
-      given.ends_with(".safetensors") ? given : open_saved_model(given).weights;
+void Supervised::begin_with(const std::string& path) {
   const NamedTensors own = setup_.network.state_dict();
   NamedTensors fitting;
-  for (auto& [name, value] : read_weights(path)) {
+  for (auto& [name, value] : weights_for(own, path)) {
     const auto it = std::find_if(own.begin(), own.end(),
                                  [&, n = name](const auto& named) { return named.first == n; });
     if (it != own.end() && it->second.shape() == value.shape()) fitting.emplace_back(name, value);

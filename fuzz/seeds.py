@@ -45,13 +45,19 @@ def jpegs():
     return [open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder)) if name.endswith(".jpg")]
 
 
+# A small file of every kind of picture: what the test of the formats reads.
+def pictures():
+    with open(os.path.join(ROOT, "tests/io/data/pictures.json"), encoding="utf-8") as rows:
+        return [bytes.fromhex(row["file"]) for row in json.load(rows)]
+
+
 SEEDS = {
     "safetensors": [safetensors([]), safetensors([("w", "F32", [2, 1], b"\0" * 8), ("b", "BF16", [], b"ab")], {"format": "pt"}),
                     open(os.path.join(ROOT, "tests/io/golden/python.safetensors"), "rb").read()],
     "npy": [npy("<f4", False, (2,), b"\0" * 8), npy("|u1", True, (2, 3), b"abcdef"), npy("<i8", False, (), b"\0" * 8, 2)],
     "idx": [idx([2, 1, 2], b"abcd"), idx([3], b"\0\1\2")],
     "gzip": [gzip.compress(b"hello " * 20), gzip.compress(b"") + gzip.compress(b"two"), gzip.compress(b"a" * 3000)],
-    "image": [png(3, 2, 0), png(2, 3, 2), png(2, 2, 6), b"P6 2 1 255\nabcdef", b"P5\n# c\n1 1 65535\nab", *jpegs()],
+    "image": [png(3, 2, 0), png(2, 3, 2), png(2, 2, 6), b"P6 2 1 255\nabcdef", b"P5\n# c\n1 1 65535\nab", *jpegs(), *pictures()],
     "jsonl": [b'{"step":1,"loss":0.5}\n{"step":2,"loss":null}\n', b'{"a":[1,{"b":"\\u00e9"}]}\n{"unfinished'],
     "tokenizer": [b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
     "series": [b"\0t,x,y\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,NA,-3e2\n2020-01-01 03:00,4,5\n", b"\0 1 2\n 3\t4\n",

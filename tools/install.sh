@@ -2,8 +2,8 @@
 # Installs the packages that a build needs: install.sh [tests]. Does nothing when all are there.
 set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
-          nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libicu-dev libpcre2-dev
-          libpugixml-dev)
+          nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev libtiff-dev libgif-dev
+          libicu-dev libpcre2-dev libpugixml-dev)
 packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them
 [ "${1:-}" = tests ] && packages+=(libgtest-dev python3) && optional+=(clang-format-14)

@@ -23,7 +23,7 @@ constexpr const char* kAccepted =
     "(train-images-idx3-ubyte, "
     "train-labels-idx1-ubyte, t10k-..., each also .gz); with CIFAR's binary batches "
     "(data_batch_1.bin ..., "
-    "test_batch.bin, also .gz); or with a folder of PNG or JPEG images for each class";
+    "test_batch.bin, also .gz); or with a folder of pictures (JPEG, PNG, WebP, ...) for each class";
 
 // What a folder holds, for the error: the first few names.
 std::string contents_of(const std::string& folder) {

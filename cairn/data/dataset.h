@@ -69,6 +69,9 @@ struct OpenOptions {
   // What a trained network takes: pictures of other sizes and colours are fitted to it, as a single
   // one is that it is shown (picture.h).
   std::optional<ImageShape> shape = {};
+  // Class folders: decodes every picture first. One that is damaged, cut or too large is an Error
+  // that names it, or is left out and counted.
+  bool decode_first = false, skip_bad = false;
 };
 
 // `source` is "digits", or a folder with IDX files, with CIFAR's binary batches, or with a folder

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/base/parallel.h"
 #include "cairn/data/files.h"
 #include "cairn/data/picture.h"
 #include "cairn/io/image.h"
@@ -95,8 +96,9 @@ Listing list_images(const std::string& folder) {
     list_pictures(folders[label], static_cast<int>(label), of_class);
     const std::string left_out = of_class.left_out.in_words();
     check(!of_class.paths.empty(),
-          "the class folder '{}' has no PNG or JPEG images{}; add some or remove it",
-          io::printable(folders[label].string()), left_out.empty() ? "" : " (" + left_out + ")");
+          "the class folder '{}' has no pictures ({}){}; add some or remove it",
+          io::printable(folders[label].string()), io::kImageFormats,
+          left_out.empty() ? "" : " (" + left_out + ")");
     listing.paths.insert(listing.paths.end(), of_class.paths.begin(), of_class.paths.end());
     listing.labels.resize(before + of_class.paths.size(), static_cast<int>(label));
     listing.left_out.add(of_class.left_out);
@@ -153,7 +155,7 @@ class FolderImages : public ImageDataset {
  public:
   FolderImages(const std::string& root, ImageShape shape, Listing listing)
       : ImageDataset(root, shape, listing.classes),
-        left_out_(listing.left_out.in_words()),
+        left_out_(listing.left_out),
         paths_(std::move(listing.paths)),
         labels_(std::move(listing.labels)) {
     const int64_t bytes = size() * shape.size();
@@ -164,7 +166,26 @@ class FolderImages : public ImageDataset {
 
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int label(int64_t index) const override { return labels_[index]; }
-  std::string left_out() const override { return left_out_; }
+  std::string left_out() const override { return left_out_.in_words(); }
+
+  // Decodes all. The places of those that can be; the others are counted as left out, or the first
+  // of them is an Error.
+  std::vector<int64_t> decode_all(bool skip_bad) {
+    std::vector<std::string> wrong(paths_.size());
+    parallel_for(size(), 8, [&](int64_t begin, int64_t end) {
+      std::vector<uint8_t> chw(static_cast<size_t>(shape().size()));
+      for (int64_t i = begin; i < end; ++i) try {
+          image(i, chw.data());
+        } catch (const std::exception& e) { wrong[i] = e.what(); }
+    });
+    std::vector<int64_t> good;
+    for (int64_t i = 0; i < size(); ++i) {
+      if (wrong[i].empty()) good.push_back(i);
+      else if (skip_bad) left_out_.add("damaged", paths_[i]);
+      else fail("{}; mend or remove it, or leave such pictures out with --skip-bad", wrong[i]);
+    }
+    return good;
+  }
 
   void image(int64_t index, uint8_t* chw) const override {
     const auto bytes = static_cast<size_t>(shape().size());
@@ -188,7 +209,7 @@ class FolderImages : public ImageDataset {
     planes_of(fit_picture(io::read_image(paths_[index]), shape()), chw);
   }
 
-  std::string left_out_;
+  LeftOut left_out_;
   std::vector<std::string> paths_;
   std::vector<int> labels_;
   std::unique_ptr<uint8_t[]> cache_;
@@ -201,20 +222,41 @@ int median(std::vector<int> values) {
 }
 
 // Of what is seen in the first kLooks pictures of every class, at most kMostLooks in all.
-ImageShape shape_for(const Listing& listing, int image_size) {
+ImageShape shape_for(const Listing& listing, int image_size, bool skip_bad) {
   ImageShape shape{1, image_size, image_size};
   std::vector<int> heights, widths;
   size_t place = 0;
   for (size_t i = 0; i < listing.paths.size() && heights.size() < kMostLooks; ++i) {
     place = i > 0 && listing.labels[i] == listing.labels[i - 1] ? place + 1 : 0;
     if (place >= kLooks) continue;
-    const io::Image image = io::read_image(listing.paths[i]);
+    io::Image image;
+    try {
+      image = io::read_image(listing.paths[i]);
+    } catch (const Error&) {
+      if (skip_bad) continue;
+      throw;
+    }
     shape.channels = std::max(shape.channels, image.channels);
     heights.push_back(std::min(image.height, kLargestDefaultSide));
     widths.push_back(std::min(image.width, kLargestDefaultSide));
   }
+  check(!heights.empty(), "'{}' and the others that were looked at are all damaged",
+        listing.paths[0]);
   if (image_size == 0) shape.height = median(heights), shape.width = median(widths);
   return shape;
+}
+
+// Those that can be decoded; every class has one.
+ImageDatasetPtr without_bad(std::shared_ptr<FolderImages> set, bool skip_bad) {
+  const std::vector<int64_t> good = set->decode_all(skip_bad);
+  if (static_cast<int64_t>(good.size()) == set->size()) return set;
+  std::vector<int64_t> before(set->classes().size()), after(set->classes().size());
+  for (int64_t i = 0; i < set->size(); ++i) ++before[set->label(i)];
+  for (int64_t i : good) ++after[set->label(i)];
+  for (size_t c = 0; c < after.size(); ++c)
+    check(after[c] > 0 || before[c] == 0, "'{}': all {} pictures of '{}' are damaged", set->name(),
+          before[c], set->classes()[c]);
+  return chosen(set, good);
 }
 
 }  // namespace
@@ -225,7 +267,8 @@ bool is_image_file(const std::string& path) {
 
 bool is_meant_as_image(const std::string& path) {
   if (is_image_file(path)) return true;
-  for (const char* ending : {".png", ".jpg", ".jpeg", ".ppm", ".pgm"})
+  for (const char* ending :
+       {".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"})
     if (ends_with(path, ending)) return !is_clutter(path) && is_file(path);
   return false;
 }
@@ -256,8 +299,9 @@ ImageDatasetPtr open_image_folder(const std::string& folder, Split split,
                                          : shape_for(split == Split::train || has_only_tests(folder)
                                                          ? listing
                                                          : listing_for(folder, Split::train),
-                                                     options.image_size);
-  return std::make_shared<FolderImages>(folder, shape, std::move(listing));
+                                                     options.image_size, options.skip_bad);
+  auto set = std::make_shared<FolderImages>(folder, shape, std::move(listing));
+  return options.decode_first ? without_bad(std::move(set), options.skip_bad) : set;
 }
 
 }  // namespace cairn::data

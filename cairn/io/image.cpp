@@ -14,22 +14,35 @@ bool starts_with(Bytes bytes, std::string_view magic) {
   return text_of(bytes).substr(0, magic.size()) == magic;
 }
 
-constexpr std::string_view kJpeg = "\xff\xd8\xff", kPng = "\x89PNG\r\n\x1a\n";
-
 bool is_pnm(Bytes bytes) {
   return (starts_with(bytes, "P5") || starts_with(bytes, "P6")) &&
          (bytes.size() < 3 || std::isspace(bytes[2]) || bytes[2] == '#');
 }
+// Two letters are little to tell by: the size of the second header is one of those there are.
+bool is_bmp(Bytes bytes) {
+  static constexpr uint8_t kSizes[] = {12, 40, 52, 56, 64, 108, 124};
+  return starts_with(bytes, "BM") && bytes.size() > 17 && bytes[15] == 0 && bytes[16] == 0 &&
+         bytes[17] == 0 && std::count(std::begin(kSizes), std::end(kSizes), bytes[14]) > 0;
+}
+bool is_webp(Bytes bytes) {
+  return starts_with(bytes, "RIFF") && text_of(bytes).substr(0, 12).ends_with("WEBP");
+}
+bool is_tiff(Bytes bytes) {
+  using namespace std::string_view_literals;
+  return starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv) ||
+         starts_with(bytes, "II+\0"sv) || starts_with(bytes, "MM\0+"sv);
+}
 
 // What another format's first bytes are called, "" for unknown ones.
 std::string_view other_format(Bytes bytes) {
-  if (starts_with(bytes, "RIFF") && text_of(bytes).substr(0, 12).ends_with("WEBP")) return "WebP";
   if (text_of(bytes).substr(0, 12).substr(std::min<size_t>(4, bytes.size())).starts_with("ftyp"))
     return "HEIF, AVIF or MP4";
   static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
-      {"GIF8", "GIF"}, {"BM", "BMP"},     {"II*", "TIFF"},
-      {"MM", "TIFF"},  {"%PDF", "PDF"},   {"<svg", "SVG"},
-      {"<!", "HTML"},  {"<html", "HTML"}, {"version https://git-lfs", "Git LFS pointer"}};
+      {"%PDF", "PDF"},
+      {"<svg", "SVG"},
+      {"<!", "HTML"},
+      {"<html", "HTML"},
+      {"version https://git-lfs", "Git LFS pointer"}};
   for (const auto& [magic, format] : kKnown)
     if (starts_with(bytes, magic)) return format;
   return "";
@@ -71,6 +84,27 @@ Image decode_pnm(Bytes bytes, const std::string& name, const ImageLimits& limits
         static_cast<uint8_t>(std::min<int64_t>(255, (value * 255 + maximum / 2) / maximum));
   }
   return image;
+}
+
+// The formats that are read: a row each.
+struct Format {
+  const char* name;
+  bool (*is_one)(Bytes);
+  Image (*decode)(Bytes, const std::string&, const ImageLimits&);
+};
+constexpr Format kFormats[] = {
+    {"jpeg", [](Bytes b) { return starts_with(b, "\xff\xd8\xff"); }, decode_jpeg},
+    {"png", [](Bytes b) { return starts_with(b, "\x89PNG\r\n\x1a\n"); }, decode_png},
+    {"webp", is_webp, decode_webp},
+    {"gif", [](Bytes b) { return starts_with(b, "GIF87a") || starts_with(b, "GIF89a"); },
+     decode_gif},
+    {"tiff", is_tiff, decode_tiff},
+    {"bmp", is_bmp, decode_bmp},
+    {"pnm", is_pnm, decode_pnm}};
+const Format* format_of(Bytes bytes) {
+  for (const Format& f : kFormats)
+    if (f.is_one(bytes)) return &f;
+  return nullptr;
 }
 
 // The weights with which the pixels [first, first + weights.size()) make one output pixel.
@@ -115,13 +149,17 @@ Image::Image(int width, int height, int channels, uint8_t fill)
       pixels(static_cast<size_t>(width) * height * channels, fill) {}
 
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits) {
-  check(!bytes.empty(), "'{}' is empty; an image (JPEG, PNG, PPM, PGM) is wanted", name);
-  if (starts_with(bytes, kJpeg)) return decode_jpeg(bytes, name, limits);
-  if (starts_with(bytes, kPng)) return decode_png(bytes, name, limits);
-  if (is_pnm(bytes)) return decode_pnm(bytes, name, limits);
+  check(!bytes.empty(), "'{}' is empty; a picture ({}) is wanted", name, kImageFormats);
+  if (const Format* format = format_of(bytes)) return format->decode(bytes, name, limits);
   const std::string_view other = other_format(bytes);
-  fail("'{}' is {}, no image that is read here (JPEG, PNG, binary PPM or PGM); convert it first",
-       name, other.empty() ? "of an unknown format" : fmt::format("{} by its first bytes", other));
+  fail("'{}' is {}, no picture that is read here ({}); convert it first", name,
+       other.empty() ? "of an unknown format" : fmt::format("{} by its first bytes", other),
+       kImageFormats);
+}
+
+const char* image_format(Bytes bytes) {
+  const Format* format = format_of(bytes);
+  return format ? format->name : nullptr;
 }
 
 std::string why_no_image(const std::string& path) {
@@ -132,7 +170,7 @@ std::string why_no_image(const std::string& path) {
   } catch (const Error&) { return "that cannot be opened"; }
   const Bytes bytes(head.data(), size);
   if (bytes.empty()) return "empty";
-  if (starts_with(bytes, kJpeg) || starts_with(bytes, kPng) || is_pnm(bytes)) return "";
+  if (format_of(bytes)) return "";
   const std::string_view other = other_format(bytes);
   return other.empty() ? "no pictures" : std::string(other);
 }

@@ -1,4 +1,6 @@
-// Pictures: JPEG (libjpeg-turbo), PNG (libpng) and PPM/PGM in, PNG out. Eight bits a channel.
+// Pictures: JPEG (libjpeg-turbo), PNG (libpng), WebP (libwebp), TIFF (libtiff), the first frame of
+// GIF (giflib), BMP and PPM/PGM in, PNG out. Eight bits a channel. docs/pictures.md says what
+// becomes of every kind.
 #pragma once
 #include <string>
 #include <vector>
@@ -24,13 +26,19 @@ struct ImageLimits {
   uint64_t file_bytes = uint64_t{256} << 20;
 };
 
+inline constexpr const char* kImageFormats = "JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, PGM";
+
 // The format is told by the first bytes. Transparent pixels are laid on white, in sRGB; a
-// photograph is turned upright by its EXIF orientation (JPEG, PNG); gamma and colour profiles
-// change nothing. Throws Error naming `name`: unknown format, truncated, damaged, too large.
+// photograph is turned upright by its EXIF orientation (JPEG, PNG, WebP, TIFF); gamma and colour
+// profiles change nothing. Throws Error naming `name`: unknown format, truncated, damaged, too
+// large.
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits = {});
 Image read_image(const std::string& path, ImageLimits limits = {});
 
-// Why a file is no image that is read here, told by its first bytes: "WebP", "empty", "no
+// "jpeg", "png", "webp", "gif", "tiff", "bmp", "pnm" by the first bytes; nullptr: none of them.
+const char* image_format(Bytes bytes);
+
+// Why a file is no image that is read here, told by its first bytes: "PDF", "empty", "no
 // pictures", "cannot be opened: Permission denied"; "": it is one, unless it is damaged.
 std::string why_no_image(const std::string& path);
 

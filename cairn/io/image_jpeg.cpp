@@ -54,16 +54,13 @@ void start(Decoder& d) {
 
 // The EXIF orientation in an APP1 segment, 1 when there is none.
 int orientation_of(Bytes segment) {
-  constexpr std::string_view kExif("Exif\0\0", 6);
-  const bool exif = text_of(segment).substr(0, kExif.size()) == kExif;
-  return exif ? tiff_orientation(segment.subspan(kExif.size())) : 1;
+  return text_of(segment).starts_with("Exif") ? exif_orientation(segment) : 1;
 }
 
 // Adobe writes CMYK inverted: 255 is no ink.
-void cmyk_row_to_rgb(const uint8_t* cmyk, uint8_t* rgb, int width) {
-  for (int x = 0; x < width; ++x)
-    for (int c = 0; c < 3; ++c)
-      rgb[3 * x + c] = static_cast<uint8_t>(cmyk[4 * x + c] * cmyk[4 * x + 3] / 255);
+void adobe_row_to_rgb(uint8_t* cmyk, uint8_t* rgb, int width) {
+  for (int i = 0; i < 4 * width; ++i) cmyk[i] = static_cast<uint8_t>(255 - cmyk[i]);
+  ink_to_rgb(cmyk, rgb, width);
 }
 
 // False when libjpeg gave up; the reason is then in d.message.
@@ -85,7 +82,7 @@ bool read_pixels(Decoder& d, Image& image, ByteVector& row) {
     uint8_t* out = &image.pixels[size_t(d.info.output_scanline) * image.width * image.channels];
     uint8_t* target = row.empty() ? out : row.data();
     jpeg_read_scanlines(&d.info, &target, 1);
-    if (!row.empty()) cmyk_row_to_rgb(row.data(), out, image.width);
+    if (!row.empty()) adobe_row_to_rgb(row.data(), out, image.width);
   }
   jpeg_finish_decompress(&d.info);
   return true;

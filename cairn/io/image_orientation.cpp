@@ -24,8 +24,14 @@ int tiff_orientation(Bytes tiff) {
   return 1;
 }
 
+int exif_orientation(Bytes segment) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  if (text_of(segment).starts_with(kExif)) segment = segment.subspan(kExif.size());
+  return tiff_orientation(segment);
+}
+
 Image upright(const Image& image, int orientation) {
-  if (orientation == 1) return image;
+  if (orientation <= 1 || orientation > 8) return image;
   const bool swap = orientation >= 5;
   Image out(swap ? image.height : image.width, swap ? image.width : image.height, image.channels);
   const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;

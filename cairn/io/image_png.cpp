@@ -72,19 +72,6 @@ int orientation_of(const Decoder& d) {
   return 1;
 }
 
-// The last channel is opacity: the others laid on white, as they are stored (sRGB), the way of
-// browsers and of Pillow's alpha_composite.
-Image on_white(const Image& image) {
-  Image out(image.width, image.height, image.channels - 1);
-  const uint8_t* in = image.pixels.data();
-  for (uint8_t* to = out.pixels.data(); to != out.pixels.data() + out.pixels.size(); ++in) {
-    const int alpha = in[out.channels];
-    for (int c = 0; c < out.channels; ++c)
-      *to++ = static_cast<uint8_t>((*in++ * alpha + 255 * (255 - alpha) + 127) / 255);
-  }
-  return out;
-}
-
 // libpng's simplified interface: errors come back in the struct, nothing jumps.
 struct Writer {
   png_image info{};

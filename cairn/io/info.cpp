@@ -30,11 +30,6 @@ bool looks_like_events(Bytes bytes) {
   return length >= 9 && length <= bytes.size() - 12;
 }
 
-bool looks_like_pnm(Bytes bytes) {
-  return bytes.size() > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
-         (std::isspace(bytes[2]) || bytes[2] == '#');
-}
-
 std::string with_commas(uint64_t value) {
   const std::string digits = std::to_string(value);
   std::string out;
@@ -139,6 +134,10 @@ void describe(FileInfo& info, Bytes bytes) {
     case FileKind::idx: return describe_idx(info, bytes);
     case FileKind::png:
     case FileKind::jpeg:
+    case FileKind::webp:
+    case FileKind::gif:
+    case FileKind::tiff:
+    case FileKind::bmp:
     case FileKind::pnm: return describe_image(info, bytes);
     case FileKind::jsonl: return describe_jsonl(info, bytes);
     case FileKind::json:
@@ -151,26 +150,28 @@ void describe(FileInfo& info, Bytes bytes) {
             "tensors with safetensors.torch.save_file",
             info.path);
       fail(
-          "'{}' is none of the files that are read here: safetensors, npy, PNG, JPEG, PPM, PGM, "
+          "'{}' is none of the files that are read here: safetensors, npy, {}, "
           "IDX, JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
-          info.path);
+          info.path, kImageFormats);
   }
 }
 
 }  // namespace
 
-const char* name_of(FileKind kind) {
-  constexpr const char* kNames[] = {"safetensors", "npy",  "png",  "jpeg",        "pnm",    "idx",
-                                    "jsonl",       "json", "text", "tensorboard", "unknown"};
-  return kNames[static_cast<int>(kind)];
-}
+namespace {
+constexpr const char* kNames[] = {"safetensors", "npy",  "png",  "jpeg",        "webp",
+                                  "gif",         "tiff", "bmp",  "pnm",         "idx",
+                                  "jsonl",       "json", "text", "tensorboard", "unknown"};
+}  // namespace
+
+const char* name_of(FileKind kind) { return kNames[static_cast<int>(kind)]; }
 
 FileKind detect_kind(Bytes bytes) {
   const std::string_view text = text_of(bytes);
   if (text.starts_with("\x93NUMPY")) return FileKind::npy;
-  if (text.starts_with("\x89PNG\r\n\x1a\n")) return FileKind::png;
-  if (text.starts_with("\xff\xd8\xff")) return FileKind::jpeg;
-  if (looks_like_pnm(bytes)) return FileKind::pnm;
+  if (const char* format = image_format(bytes))
+    return static_cast<FileKind>(
+        std::find(std::begin(kNames), std::end(kNames), std::string_view(format)) - kNames);
   if (looks_like_safetensors(bytes)) return FileKind::safetensors;
   if (looks_like_events(bytes)) return FileKind::tensorboard;
   if (is_idx(bytes)) return FileKind::idx;

@@ -15,6 +15,12 @@ struct PictureOptions : Run {
   train::Option<int64_t> image_size{this, "image_size", train::Open{"as most of them, at most 96"},
                                     train::whole(1, 1024),
                                     "Class folders: square pictures of this side"};
+  train::Option<bool> skip_bad{this,
+                               "skip_bad",
+                               false,
+                               {},
+                               "Class folders: leave out pictures that are damaged, and count them",
+                               train::Use::changeable};
   // Facts.
   train::Option<std::vector<std::string>> classes{this, "classes"};
   train::Option<std::vector<int64_t>> shape{this, "shape"};  // channels, height, width
@@ -27,7 +33,8 @@ struct PictureOptions : Run {
   int64_t num_classes() const { return static_cast<int64_t>(classes->size()); }
   // How the data set is opened: of the kind of the run that is resumed.
   data::OpenOptions how() const {
-    data::OpenOptions how{.image_size = static_cast<int>(*image_size)};
+    data::OpenOptions how{
+        .image_size = static_cast<int>(*image_size), .decode_first = true, .skip_bad = skip_bad};
     if (!shape.is_open()) how.shape = image_shape();
     return how;
   }

@@ -112,10 +112,10 @@ TEST(Places, ClassesThatChangedAreRefused) {
 TEST(Places, WhatIsLeftOutIsSaidEvenQuietly) {
   const TemporaryFolder folder;
   write_classes(folder / "data", {"a", "b"});
-  write(folder / "data/a/x.webp", "RIFF....WEBPVP8 ");
-  write(folder / "data/a/.hidden.webp", "RIFF....WEBPVP8 ");
+  write(folder / "data/a/x.webp", "%PDF-1.7");
+  write(folder / "data/a/.hidden.webp", "%PDF-1.7");
   const Outcome o = cairn(training(folder / "data", folder / "run"));
-  EXPECT_EQ(o.err, "cairn: '" + (folder / "data") + "': left out: 1 WebP (" +
+  EXPECT_EQ(o.err, "cairn: '" + (folder / "data") + "': left out: 1 PDF (" +
                        (folder / "data/a/x.webp") + ")\n");
 }
 

@@ -282,15 +282,43 @@ TEST(Folder, FaultsAreNamed) {
   write_image(folder / "cat/1.png", 4, 4, 3, 1);
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::test), "no images for the test split");
   fs::create_directories(folder / "dog");
-  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "dog' has no PNG or JPEG images");
-  write_text(folder / "dog/1.jpg", "not a jpeg");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train),
-               "no PNG or JPEG images (left out: 1 no pictures (");
+               "dog' has no pictures (JPEG, PNG, ");
+  write_text(folder / "dog/1.jpg", "not a jpeg");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "PGM) (left out: 1 no pictures (");
   fs::remove_all(folder / "dog");
   fs::rename(folder / "cat", folder / "x");
   fs::create_directories(folder / "train");
   fs::rename(folder / "x", folder / "train/cat");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "neither 'test' nor 'val'");
+}
+
+// Damaged ones are found before a training begins.
+TEST(Folder, DamagedPicturesAreNamedOrLeftOut) {
+  TemporaryFolder folder;
+  for (int i = 0; i < 4; ++i)
+    for (const char* name :
+         {"train/cat/{}.png", "train/dog/{}.png", "test/cat/{}.png", "test/dog/{}.png"})
+      write_image(folder / fmt::format(fmt::runtime(name), i), 4, 4, 3, 1);
+  const auto whole = io::read_file(folder / "train/cat/1.png");
+  const auto damage = [&](const std::string& name) {
+    io::write_file_atomically(folder / name, io::Bytes(whole).first(whole.size() / 2));
+  };
+  const auto open = [&](bool skip_bad) {
+    return open_image_dataset(folder.path(), Split::train,
+                              {.decode_first = true, .skip_bad = skip_bad});
+  };
+  EXPECT_EQ(open(false)->size(), 8);
+  damage("train/cat/1.png"), damage("train/dog/0.png");
+  EXPECT_ERROR(open(false), "train/cat/1.png': damaged or truncated PNG");
+  const auto rest = open(true);
+  EXPECT_EQ(rest->size(), 6);
+  EXPECT_NE(rest->left_out().find("2 damaged ("), std::string::npos) << rest->left_out();
+  std::vector<uint8_t> chw(48);
+  for (int64_t i = 0; i < 6; ++i) rest->image(i, chw.data());
+  for (int i = 0; i < 4; ++i) damage(fmt::format("train/dog/{}.png", i));
+  EXPECT_ERROR(open(true), "all 4 pictures of 'dog' are damaged");
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train), "truncated PNG");
 }
 
 // Whatever it is called, what can be read is; what cannot is counted with the reason.
@@ -300,8 +328,8 @@ TEST(Folder, WhatIsReadIsToldByFirstBytes) {
   for (const char* name :
        {"cat/a.png", "cat/b.JPG", "cat/c.jfif", "cat/d", "dog/1.png", "dog/2.png"})
     put(name);
-  write_text(folder / "cat/e.jpg", "RIFF....WEBPVP8 ");
-  write_text(folder / "cat/f.webp", "RIFF....WEBPVP8 ");
+  write_text(folder / "cat/e.jpg", "%PDF-1.7");
+  write_text(folder / "cat/f.webp", "%PDF-1.7");
   write_text(folder / "cat/g.png", "");
   write_text(folder / "cat/labels.csv", "a,b");
   fs::create_symlink("nowhere", folder / "cat/h.png");
@@ -319,7 +347,7 @@ TEST(Folder, WhatIsReadIsToldByFirstBytes) {
   EXPECT_EQ(set->size() + open_image_dataset(folder.path(), Split::test)->size(), 6);
   const std::string left_out = set->left_out();
   for (const char* part :
-       {"2 WebP (", "cat/e.jpg, ...)", "1 empty", "1 no pictures (", "labels.csv",
+       {"2 PDF (", "cat/e.jpg, ...)", "1 empty", "1 no pictures (", "labels.csv",
         "3 links to nothing, or no files", "1 folders below", "1 beside the class"})
     EXPECT_NE(left_out.find(part), left_out.npos) << part << " is not in: " << left_out;
   EXPECT_EQ(left_out.find("DS_Store"), left_out.npos);

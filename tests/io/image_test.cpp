@@ -145,9 +145,9 @@ TEST(Image, PnmAndItsErrors) {
 }
 
 TEST(Image, UnknownContentListsWhatIsRead) {
-  EXPECT_ERROR(decode_image(bytes_of("GIF89a"), "a.gif"), "JPEG, PNG");
-  EXPECT_ERROR(decode_image(bytes_of("RIFF....WEBPVP8 "), "a.jpg"),
-               "'a.jpg' is WebP by its first bytes");
+  EXPECT_ERROR(decode_image(bytes_of("%PDF-1.4"), "a.gif"), "JPEG, PNG");
+  EXPECT_ERROR(decode_image(bytes_of("....ftypavif...."), "a.jpg"),
+               "'a.jpg' is HEIF, AVIF or MP4 by its first bytes");
   EXPECT_ERROR(decode_image(bytes_of("x"), "a.jpg"), "of an unknown format");
   EXPECT_ERROR(decode_image({}, "a.png"), "is empty");
   EXPECT_ERROR(read_image("/no/such.png"), "no such file");

@@ -12,7 +12,7 @@ import tempfile
 
 # A layer's folders share a line and may include each other.
 # dist, onnx and serve are places for what is to come.
-LAYERS = ["base", "device", "dist", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io",
+LAYERS = ["base", "device", "dist", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io", "audio",
           "onnx", "text", "data", "metrics", "pretrained", "train", "models", "tasks bench", "infer", "serve cli"]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}
 

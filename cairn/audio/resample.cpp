@@ -1,0 +1,55 @@
+#include "cairn/audio/resample.h"
+
+#include <soxr.h>
+
+#include <cmath>
+
+#include "cairn/base/error.h"
+
+namespace cairn::audio {
+
+struct Resampler::State {
+  soxr_t soxr = nullptr;
+  State(double from, double to) {
+    const soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+    const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    const soxr_runtime_spec_t one_thread = soxr_runtime_spec(1);
+    soxr_error_t error = nullptr;
+    soxr = soxr_create(from, to, 1, &error, &io, &quality, &one_thread);
+    check(!error, "sound of {} samples a second cannot be brought to {}", from, to);
+  }
+  State(const State&) = delete;
+  ~State() { soxr_delete(soxr); }
+};
+
+Resampler::Resampler(double from, double to) : state_(std::make_unique<State>(from, to)) {}
+Resampler::~Resampler() = default;
+
+Resampler::Taken Resampler::process(std::span<const float> in, bool last, std::span<float> out) {
+  Taken taken{0, 0};
+  const void* from = in.empty() ? nullptr : in.data();
+  const soxr_error_t error =
+      last && in.empty()
+          ? soxr_process(state_->soxr, nullptr, 0, nullptr, out.data(), out.size(), &taken.written)
+          : soxr_process(state_->soxr, from, in.size(), &taken.read, out.data(), out.size(),
+                         &taken.written);
+  check(!error, "sound could not be brought to another rate");
+  return taken;
+}
+
+std::vector<float> resample(std::span<const float> samples, double from, double to) {
+  if (from == to || samples.empty()) return {samples.begin(), samples.end()};
+  Resampler resampler(from, to);
+  std::vector<float> out(
+      static_cast<size_t>(std::ceil(static_cast<double>(samples.size()) * to / from)) + 16);
+  size_t written = 0;
+  while (true) {
+    const auto taken = resampler.process(samples, true, std::span(out).subspan(written));
+    samples = samples.subspan(taken.read), written += taken.written;
+    if (samples.empty() && taken.written == 0) break;
+  }
+  out.resize(written);
+  return out;
+}
+
+}  // namespace cairn::audio

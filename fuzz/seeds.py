@@ -69,6 +69,8 @@ SEEDS = {
             b"<?xml version='1.0'?><!-- c --><annotation><object><name>&lt;a&#65;</name></object></annotation>"],
     "coco": [b'{"images":[{"id":1,"file_name":"a.jpg","width":64,"height":48}],"categories":[{"id":2,"name":"cat"}],'
              b'"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3.5,4],"iscrowd":1,"area":9}]}'],
+    "squad": ['{"version":"1.1","data":[{"title":"t","paragraphs":[{"context":"a Öl😀 b","qas":[{"id":"1","question":"q",'
+              '"answers":[{"text":"b","answer_start":5},{"text":"a","answer_start":9}]},{"question":"n","is_impossible":true,"answers":[]}]}]}]}'.encode()],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

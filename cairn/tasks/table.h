@@ -4,4 +4,5 @@
 
 #define CAIRN_TASKS(one)                                                                  \
   one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast) \
-      one(anomaly_detection) one(object_detection) one(machine_translation)
+      one(anomaly_detection) one(object_detection) one(machine_translation)               \
+          one(question_answering)

@@ -1,0 +1,115 @@
+#include <iostream>
+
+#include "cairn/data/parallel_text.h"
+#include "cairn/io/file.h"
+#include "cairn/io/json.h"
+#include "cairn/tasks/question_answering/task.h"
+#include "cairn/text/unicode.h"
+
+namespace cairn::tasks::question_answering {
+namespace {
+
+// {task, split, examples, loss, exact_match, f1}.
+Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
+  const auto questions = a.questions(o.data.is_open() ? "" : *o.data);
+  const auto found = a.finder().find(questions);
+  if (!o.out.is_open() && !o.out->empty()) {
+    Json answers = Json::object();
+    for (size_t i = 0; i < found.answers.size(); ++i)
+      answers[questions.all[i].id] = found.answers[i].text;
+    io::write_file_atomically(o.out, std::string_view(io::dump_json(answers)));
+  }
+  Json result = {{"task", kTask},
+                 {"split", o.data.is_open() ? "validation" : "all"},
+                 {"examples", questions.all.size()},
+                 {"loss", found.loss}};
+  result.update(score(questions, found.answers));
+  return result;
+}
+
+void print(Answerer& a, const PredictOptions& o, std::string_view context,
+           std::string_view question) {
+  const Answer answer = a.finder().answer({context, question});
+  const int64_t start = data::points_before(context, answer.begin);
+  const int64_t end = data::points_before(context, answer.end);
+  if (o.json)
+    fmt::print("{}\n", io::dump_json({{"answer", answer.text},
+                                      {"start", start},
+                                      {"end", end},
+                                      {"confidence", answer.confidence}}));
+  else
+    fmt::print("{}  ({:.0f} %)\n", answer.text.empty() ? "(no answer)" : answer.text,
+               answer.confidence * 100);
+  std::fflush(stdout);
+}
+
+// Texts from outside: any bytes become UTF-8.
+std::string readable(const std::string& text) {
+  int64_t replaced = 0;
+  std::string valid = text::with_replacements(text, &replaced);
+  if (replaced > 0)
+    fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);
+  return valid;
+}
+
+int predict(Answerer& a, const PredictOptions& o) {
+  const bool has_context = !o.context.is_open(), has_question = !o.question.is_open();
+  if (has_question && !has_context)
+    throw InvalidOption("question", "is about no text; name its file (context)");
+  const std::string context = has_context ? readable(io::read_text_file(o.context)) : "";
+  if (has_question) return print(a, o, context, readable(o.question)), 0;
+  int64_t number = 0;
+  const auto ask = [&](const std::string& line, const std::string& file) {
+    ++number;
+    if (has_context) return print(a, o, context, line);
+    if (line.empty()) return;
+    const AskedLine asked = parse_asked(line, file, number);
+    print(a, o, asked.context, asked.question);
+  };
+  for (const std::string& file : *o.files) {
+    number = 0;
+    for (const std::string& line : data::read_lines(file)) ask(line, file);
+  }
+  if (o.files->empty())
+    for (std::string line; std::getline(std::cin, line);) ask(readable(line), "standard input");
+  return 0;
+}
+
+std::vector<std::string> write_inputs(const std::string& folder) {
+  const std::string path = folder + "/questions.jsonl";
+  const std::string context =
+      "Ada Ek was born in Oslo in 1931. For many years Ada Ek has worked as a pilot.";
+  std::string lines;
+  for (const char* question : {"When was Ada Ek born?", "What is the work of Ada Ek?"})
+    lines += io::dump_json({{"context", context}, {"question", question}}) + "\n";
+  io::write_file_atomically(path, std::string_view(lines));
+  return {path};
+}
+
+}  // namespace
+
+const Opener kOpener{kTask, open_as<Answerer>};
+const Task kRow{
+    .name = kTask,
+    .title = "Question answering",
+    .what = "Learn to find the part of a text that answers a question",
+    .examples =
+        "  cairn train question-answering --out runs/people\n"
+        "  cairn train question-answering --data squad/ --out runs/squad\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary = summary_of<in_words>,
+    .verbs = {eval_verb<Answerer, QuestionEvalOptions, evaluate, in_words>(
+                  "Measure how often it answers as people do",
+                  "  cairn eval runs/squad --data dev-v1.1.json --json\n"),
+              verb<Answerer, PredictOptions, predict>(
+                  "predict", "Answer questions about a text",
+                  "  cairn predict runs/squad --context text.txt --question 'Who wrote it?'\n"
+                  "  cairn predict runs/squad --context text.txt --json < questions.txt\n")},
+    .report = report_as<Answerer, report>,
+    .smallest = R"({"data": "people", "embedding": 8, "width": 8, "batch": 8, "steps": 6,
+        "eval_every": 3})",
+    .write_inputs = write_inputs,
+    .inputs = "questions"};
+
+}  // namespace cairn::tasks::question_answering

@@ -12,11 +12,11 @@ namespace {
 constexpr uint64_t kLargestIndex = 100 << 20;
 
 // What a folder's weights are called, the first that is there.
-constexpr const char* kNames[] = {"model.safetensors", "model.safetensors.index.json"};
+constexpr const char* kHuggingFaceNames[] = {"model.safetensors", "model.safetensors.index.json"};
 
 std::string file_in(const std::string& folder) {
   std::string wanted;
-  for (const char* name : kNames) {
+  for (const char* name : kHuggingFaceNames) {
     std::string path = (std::filesystem::path(folder) / name).string();
     if (std::filesystem::exists(path)) return path;
     wanted += (wanted.empty() ? "" : " or ") + std::string(name);

@@ -60,6 +60,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "liblapack3 | liblapack.so.3")  # opened at run time
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS  # to build programs with it
     "g++, pkg-config, libdnnl-dev, libhwy-dev, libfmt-dev, nlohmann-json3-dev, zlib1g-dev, libpng-dev, libjpeg-dev, libwebp-dev, libtiff-dev, libgif-dev, libhowardhinnant-date-dev")
 include(CPack)

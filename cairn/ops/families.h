@@ -19,6 +19,8 @@ std::span<const OpDef> attention_ops();
 std::span<const OpDef> rnn_ops();
 std::span<const OpDef> ctc_ops();
 std::span<const OpDef> linear_cross_entropy_ops();
+std::span<const OpDef> linalg_ops();
+std::span<const OpDef> fourier_ops();
 std::span<const OpDef> quantize_ops();
 std::span<const OpDef> qlinear_ops();
 std::span<const OpDef> random_ops();

@@ -28,19 +28,55 @@ Tensor inside(const Tensor& pixels, int64_t size, const GridSampleOptions& o) {
                0, last);
 }
 
-// The pixels at whole places: x [N, C, H W]; column and row [N, P] of floats; 0 outside.
-Tensor pixels_at(const Tensor& x, int64_t height, int64_t width, const Tensor& column,
-                 const Tensor& row) {
-  const auto within = [](const Tensor& t, int64_t size) {
-    return logical_and(ge(t, 0), le(t, static_cast<double>(size - 1)));
-  };
-  const Tensor known = logical_and(within(column, width), within(row, height)),
-               zero = full({}, 0, column.dtype());
-  const Tensor flat =
-      cast(where(known, row * static_cast<double>(width) + column, zero), DType::i64);
+// One list of places [N, P] a dimension, the last dimension (x) first.
+using Places = std::vector<Tensor>;
+
+// The pixels at whole places: x [N, C, pixels]; 0 outside.
+Tensor pixels_at(const Tensor& x, const Ints& sizes, const Places& at) {
+  Tensor known, flat;
+  for (size_t d = at.size(); d-- > 0;) {
+    const auto last = static_cast<double>(sizes[d] - 1);
+    const Tensor within = logical_and(ge(at[d], 0), le(at[d], last));
+    known = known.defined() ? logical_and(known, within) : within;
+    const Tensor place = cast(clamp(at[d], 0, last), DType::i64);
+    flat = flat.defined() ? flat * static_cast<double>(sizes[d]) + place : place;
+  }
   const Shape shape = {x.shape()[0], x.shape()[1], flat.shape()[1]};
   const Tensor read = gather(x, 2, expand(unsqueeze(flat, 1), shape));
   return where(unsqueeze(known, 1), read, full({}, 0, x.dtype()));
+}
+
+// What lies around a place along one dimension: whole places and what each counts.
+struct Around {
+  std::vector<Tensor> places, weights;
+};
+Around two_around(const Tensor& place) {
+  const Tensor low = floor(place).detach(), part = place - low;
+  return {{low, low + 1.0}, {1.0 - part, part}};
+}
+// Keys' cubic with a = -0.75; what lies outside is read where it is reflected to, or at the border.
+Around four_around(const Tensor& place, int64_t size, const GridSampleOptions& o) {
+  constexpr double a = -0.75;
+  const auto near = [](const Tensor& t) { return ((a + 2) * t - (a + 3)) * t * t + 1.0; };
+  const auto far = [](const Tensor& t) { return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a; };
+  const Tensor low = floor(place).detach(), part = place - low;
+  Around around{{}, {far(part + 1.0), near(part), near(1.0 - part), far(2.0 - part)}};
+  for (int k = -1; k <= 2; ++k) around.places.push_back(round(inside(low + double(k), size, o)));
+  return around;
+}
+
+// The weighted sum of all pixels around, over the dimensions below `dimensions`.
+Tensor mixed(const Tensor& x, const Ints& sizes, const std::vector<Around>& around, Places& at,
+             size_t dimensions) {
+  if (dimensions == 0) return pixels_at(x, sizes, at);
+  const Around& here = around[dimensions - 1];
+  Tensor sum;
+  for (size_t k = 0; k < here.places.size(); ++k) {
+    at[dimensions - 1] = here.places[k];
+    const Tensor part = mixed(x, sizes, around, at, dimensions - 1) * unsqueeze(here.weights[k], 1);
+    sum = sum.defined() ? sum + part : part;
+  }
+  return sum;
 }
 
 }  // namespace
@@ -73,48 +109,66 @@ std::vector<Tensor> meshgrid(const std::vector<Tensor>& axes, Indexing indexing,
 }
 
 Tensor affine_grid(In theta, const Shape& size, bool align_corners) {
-  check(size.size() == 4 && theta.t.shape() == (Shape{size[0], 2, 3}),
-        "affine_grid: wants theta [N, 2, 3] and a size {{N, C, H, W}}, not {} and {}{}",
-        to_string(theta.t.shape()), to_string(size), where(theta.loc));
+  const int64_t dims = size.ssize() - 2;
+  check((dims == 2 || dims == 3) && theta.t.defined() &&
+            theta.t.shape() == (Shape{size[0], dims, dims + 1}),
+        "affine_grid: wants theta [N, 2, 3] and a size {{N, C, H, W}}, or [N, 3, 4] and {{N, C, D, "
+        "H, W}}, not {} and {}{}",
+        theta.t.defined() ? to_string(theta.t.shape()) : "undefined", to_string(size),
+        where(theta.loc));
   const auto centres = [&](int64_t n) {
     if (n == 1) return full({1}, 0, theta.t.dtype());
     const double edge = align_corners ? 1 : 1 - 1 / static_cast<double>(n);
     return linspace(-edge, edge, n, theta.t.dtype());
   };
-  const Shape places = {size[2], size[3]};
-  const Tensor x = expand(unsqueeze(centres(size[3]), 0), places),
-               y = expand(unsqueeze(centres(size[2]), 1), places);
-  const Tensor base =
-      reshape(stack({x, y, full(places, 1, theta.t.dtype())}, -1), {size[2] * size[3], 3});
-  return reshape(matmul(base, transpose(theta, 1, 2)), {size[0], size[2], size[3], 2});
+  const Shape places(size.begin() + 2, size.end());
+  Tensors columns;  // x first
+  for (int64_t d = dims; d-- > 0;) {
+    Shape along(static_cast<size_t>(dims), 1);
+    along[d] = places[d];
+    columns.push_back(expand(reshape(centres(places[d]), along), places));
+  }
+  columns.push_back(full(places, 1, theta.t.dtype()));
+  const Tensor base = reshape(stack(columns, -1), {numel(places), dims + 1});
+  Shape result = {size[0]};
+  for (const int64_t n : places) result.push_back(n);
+  result.push_back(dims);
+  return reshape(matmul(base, transpose(theta, 1, 2)), result);
 }
 
 Tensor grid_sample(In x, const Tensor& grid, const GridSampleOptions& o) {
-  check(x.t.rank() == 4 && grid.defined() && grid.rank() == 4 && grid.shape()[3] == 2 &&
-            grid.shape()[0] == x.t.shape()[0],
-        "grid_sample: wants x [N, C, H, W] and a grid [N, h, w, 2], not {} and {}{}",
+  const int dims = x.t.rank() - 2;
+  check((dims == 2 || dims == 3) && grid.defined() && grid.rank() == x.t.rank() &&
+            grid.shape().back() == dims && grid.shape()[0] == x.t.shape()[0],
+        "grid_sample: wants x [N, C, H, W] and a grid [N, h, w, 2], or [N, C, D, H, W] and [N, d, "
+        "h, w, 3], not {} and {}{}",
         to_string(x.t.shape()), grid.defined() ? to_string(grid.shape()) : "undefined",
         where(x.loc));
+  check(dims == 2 || o.mode != GridSample::bicubic, "grid_sample: bicubic is for pictures{}",
+        where(x.loc));
   const Shape& s = x.t.shape();
-  const int64_t height = s[2], width = s[3], places = grid.shape()[1] * grid.shape()[2];
-  check(height > 0 && width > 0, "grid_sample: an empty picture {}{}", to_string(s), where(x.loc));
-  const Tensor flat = reshape(x, {s[0], s[1], height * width});
-  const auto along = [&](int64_t i, int64_t size) {
-    return inside(to_pixels(reshape(select(grid, -1, i), {s[0], places}), size, o.align_corners),
-                  size, o);
-  };
-  const Tensor column = along(0, width), row = along(1, height);
-  const Shape out = {s[0], s[1], grid.shape()[1], grid.shape()[2]};
-  if (o.mode == GridSample::nearest)
-    return reshape(pixels_at(flat, height, width, round(column), round(row)), out);
-  const Tensor left = floor(column).detach(), top = floor(row).detach();
-  const Tensor right_part = unsqueeze(column - left, 1), lower_part = unsqueeze(row - top, 1);
-  const auto corner = [&](double dx, double dy) {
-    return pixels_at(flat, height, width, left + dx, top + dy);
-  };
-  const Tensor upper = corner(0, 0) * (1.0 - right_part) + corner(1, 0) * right_part;
-  const Tensor lower = corner(0, 1) * (1.0 - right_part) + corner(1, 1) * right_part;
-  return reshape(upper * (1.0 - lower_part) + lower * lower_part, out);
+  Ints sizes;  // width first
+  Shape out = {s[0], s[1]};
+  for (int d = 0; d < dims; ++d)
+    sizes.push_back(s[s.ssize() - 1 - d]), out.push_back(grid.shape()[d + 1]);
+  const int64_t pixels = numel(Shape(s.begin() + 2, s.end())), places = grid.numel() / dims;
+  check(pixels > 0, "grid_sample: an empty picture {}{}", to_string(s), where(x.loc));
+  const Tensor flat = reshape(x, {s[0], s[1], pixels});
+  std::vector<Around> around;
+  Places at(static_cast<size_t>(dims));
+  for (int d = 0; d < dims; ++d) {
+    const Tensor given = reshape(select(grid, -1, d), {s[0], s[0] ? places / s[0] : 0});
+    const Tensor place = to_pixels(given, sizes[d], o.align_corners);
+    if (o.mode == GridSample::bicubic) {
+      around.push_back(four_around(place, sizes[d], o));
+      continue;
+    }
+    const Tensor seen = inside(place, sizes[d], o);
+    around.push_back(o.mode == GridSample::nearest ? Around{} : two_around(seen));
+    at[static_cast<size_t>(d)] = round(seen);
+  }
+  const bool nearest = o.mode == GridSample::nearest;
+  return reshape(mixed(flat, sizes, around, at, nearest ? 0 : around.size()), out);
 }
 
 }  // namespace cairn

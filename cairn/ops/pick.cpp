@@ -99,15 +99,12 @@ Tensor scatter_reduce(In x, int64_t axis, const Tensor& index, const Tensor& src
 Tensor searchsorted(In sequence, const Tensor& values, bool right) {
   check(sequence.t.rank() >= 1 && values.defined(),
         "searchsorted: wants a sequence of one dimension or more{}", where(sequence.loc));
-  check(sequence.t.rank() == 1 || sequence.t.rank() == values.rank(),
-        "searchsorted: sequences {} do not fit values {}{}", to_string(sequence.t.shape()),
-        to_string(values.shape()), where(sequence.loc));
-  const DType dtype = promote(sequence.t.dtype(), values.dtype());
-  const Tensor value = unsqueeze(cast(values, dtype), -1), element = cast(sequence, dtype);
-  const Tensor row = element.rank() == 1 ? element : unsqueeze(element, -2);
-  // NaN is above all numbers.
-  const Tensor below = right ? le(row, value) : lt(row, value);
-  return sum(is_float(dtype) ? logical_or(below, isnan(value)) : below, {-1});
+  const DType common = promote(sequence.t.dtype(), values.dtype());
+  const DType dtype = common == DType::f64 || size_of(common) == 8 ? common
+                      : is_float(common)                           ? DType::f32
+                                                                   : DType::i64;
+  return apply(op_named("searchsorted"), {cast(sequence, dtype), cast(values, dtype)},
+               {{"right", int64_t{right}}}, sequence.loc);
 }
 Tensor bucketize(In values, const Tensor& boundaries, bool right) {
   check(boundaries.defined() && boundaries.rank() == 1, "bucketize: wants boundaries [n]{}",
@@ -144,17 +141,33 @@ Tensor masked_select(In x, const Tensor& mask) {
   const Tensor places = nonzero(reshape(expand(mask, x.t.shape()), {x.t.numel()}));
   return gather(reshape(x, {x.t.numel()}), 0, reshape(places, {places.size(0)}));
 }
-Tensor unique(In x) {
-  const Tensor sorted = sort(reshape(x, {x.t.numel()}), 0).values;
-  if (sorted.numel() == 0) return sorted;
-  const Tensor fresh =
-      ne(slice(sorted, 0, 1, sorted.numel() - 1), slice(sorted, 0, 0, sorted.numel() - 1));
-  return masked_select(sorted, cat({full({1}, 1, DType::boolean), fresh}, 0));
+namespace {
+
+// What is sorted, and where in it a value is new.
+struct Runs {
+  Sorted sorted;
+  Tensor fresh;
+};
+Runs runs_of(const In& x) {
+  const Sorted sorted = sort(In(reshape(x, {x.t.numel()}), x.loc), 0);
+  const int64_t n = x.t.numel();
+  if (n == 0) return {sorted, full({0}, 0, DType::boolean)};
+  const Tensor changed = ne(slice(sorted.values, 0, 1, n - 1), slice(sorted.values, 0, 0, n - 1));
+  return {sorted, cat({full({1}, 1, DType::boolean), changed}, 0)};
 }
 
+}  // namespace
+
+Tensor unique(In x) {
+  const Runs runs = runs_of(x);
+  return masked_select(runs.sorted.values, runs.fresh);
+}
 Unique unique_with_counts(In x) {
-  const Tensor values = unique(x), inverse = searchsorted(values, x);
-  return {values, inverse, bincount(inverse, values.numel())};
+  const Runs runs = runs_of(x);
+  const Tensor values = masked_select(runs.sorted.values, runs.fresh);
+  const Tensor run = cumsum(cast(runs.fresh, DType::i64), 0) - 1.0;
+  const Tensor inverse = scatter(full(run.shape(), 0, DType::i64), 0, runs.sorted.indices, run);
+  return {values, reshape(inverse, x.t.shape()), bincount(run, values.numel())};
 }
 
 }  // namespace cairn

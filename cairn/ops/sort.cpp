@@ -1,5 +1,7 @@
 #include "cairn/ops/sort.h"
 
+#include <algorithm>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
@@ -15,10 +17,22 @@ void infer_argsort(OpCall& c) {
   c.set(0, DType::i64, shape);
 }
 
+void infer_search(OpCall& c) {
+  if (c.dtype(0) != c.dtype(1)) c.error("wants a sequence and values of one dtype");
+  const Shape &sequence = c.shape(0), &values = c.shape(1);
+  if (sequence.empty()) c.error("wants a sequence of one dimension or more");
+  if (sequence.size() > 1 && (sequence.size() != values.size() ||
+                              !std::equal(sequence.begin(), sequence.end() - 1, values.begin())))
+    c.error("wants a sequence [n], or values of the sequences' leading dimensions");
+  c.set(0, DType::i64, values);
+}
+
 const OpDef kOps[] = {
     // The first "count" of the order only, so that a top-k of a large axis need not sort all of it.
     OpDef{"argsort", "places of the elements in order along an axis", 1, 1, infer_argsort, 0,
           nullptr, "an index"},
+    OpDef{"searchsorted", "how many elements of a sorted sequence lie below each value", 2, 1,
+          infer_search, 0, nullptr, "an index"},
 };
 
 Tensor order_of(const char* name, const In& x, int64_t axis, bool descending, int64_t count) {

@@ -47,6 +47,8 @@ std::span<const OpFamily> op_families() {
       {"Recurrent layers", rnn_ops()},
       {"Losses", ctc_ops()},
       {"Linear layer and loss", linear_cross_entropy_ops()},
+      {"Linear algebra", linalg_ops()},
+      {"Fourier transforms", fourier_ops()},
       {"8-bit weights", quantize_ops()},
       {"8-bit inference", qlinear_ops()},
       {"Random numbers", random_ops()},

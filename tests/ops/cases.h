@@ -95,6 +95,7 @@ std::vector<Row> loss_rows();
 std::vector<Row> sort_rows();      // also interpolation
 std::vector<Row> sequence_rows();  // attention, recurrent layers, CTC
 std::vector<Row> qlinear_rows();
+std::vector<Row> linalg_rows();  // also Fourier transforms, searchsorted
 std::vector<Row> all_rows();
 
 // One check of one case, as the runner carries it out.

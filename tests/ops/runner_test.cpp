@@ -415,8 +415,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, Ops, testing::ValuesIn(all_rows()), row_name);
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-  for (auto family : {elementwise_rows, reduce_rows, view_rows, product_rows, pool_rows, index_rows,
-                      norm_rows, random_rows, loss_rows, sort_rows, sequence_rows, qlinear_rows})
+  for (auto family :
+       {elementwise_rows, reduce_rows, view_rows, product_rows, pool_rows, index_rows, norm_rows,
+        random_rows, loss_rows, sort_rows, sequence_rows, qlinear_rows, linalg_rows})
     for (Row& row : family()) rows.push_back(std::move(row));
   return rows;
 }

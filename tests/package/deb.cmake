@@ -9,4 +9,5 @@ foreach(file bin/cairn lib/.*/cmake/cairn/cairn-config.cmake lib/.*/pkgconfig/ca
 endforeach()
 run(dpkg-deb --field ${package} Depends)
 expect("${said}" "libdnnl")
+expect("${said}" "liblapack3")
 run(dpkg-deb --fsys-tarfile ${package})

@@ -33,6 +33,8 @@ std::span<const Family> families() {
       fold_family(),
       along_family(),
       argsort_family(),
+      fft_family(),
+      linalg_family(),
       resample_family(),
       random_family(),
   };

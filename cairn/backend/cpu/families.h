@@ -26,6 +26,8 @@ Family whole_family();    // integers and f64, elementwise
 Family fold_family();     // and their reductions
 Family along_family();    // gather, scatter_add, argmax, cumsum, ...
 Family argsort_family();
+Family fft_family();       // loops/fft.cpp
+Family linalg_family();    // linalg/: matrix decompositions, by LAPACK
 Family resample_family();  // resample, resample_back
 Family random_family();
 Family matmul_family();         // onednn/matmul.cpp

@@ -65,7 +65,8 @@ std::span<const Row> conv_kernels();
 std::span<const Row> pool_kernels();
 std::span<const Row> index_kernels();
 std::span<const Row> random_kernels();
-std::span<const Row> sort_kernels();  // also resampling
+std::span<const Row> sort_kernels();    // also resampling
+std::span<const Row> linalg_kernels();  // also the Fourier transform
 std::span<const Row> qlinear_kernels();
 Kernel find_kernel(const char* op);  // nullptr: none
 

@@ -100,7 +100,8 @@ Kernel find_kernel(const char* op) {
     auto* rows = new std::map<std::string, Kernel, std::less<>>;
     for (const auto family :
          {elementwise_kernels(), reduce_kernels(), view_kernels(), matmul_kernels(), conv_kernels(),
-          pool_kernels(), index_kernels(), random_kernels(), sort_kernels(), qlinear_kernels()})
+          pool_kernels(), index_kernels(), random_kernels(), sort_kernels(), linalg_kernels(),
+          qlinear_kernels()})
       for (const Row& row : family)
         check(rows->emplace(row.op, row.kernel).second, "reference: two kernels for '{}'", row.op);
     return rows;

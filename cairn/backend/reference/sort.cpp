@@ -42,6 +42,28 @@ void argsort(const Call& c) {
   });
 }
 
+// NaN lies above all numbers, and all elements below a NaN.
+void searchsorted(const Call& c) {
+  const View sequence = c.in(0), values = c.in(1), y = c.out();
+  const bool right = c.attrs().integer("right");
+  const int64_t n = sequence.shape().back(), m = values.shape().empty() ? 1 : values.shape().back();
+  const bool integers = is_integer(c.op.dtype());
+  for (int64_t i = 0; i < values.count(); ++i) {
+    const int64_t first = sequence.shape().size() == 1 ? 0 : i / m * n;
+    int64_t below = 0;
+    for (int64_t k = first; k < first + n; ++k) {
+      if (integers) {
+        const int64_t e = sequence.get_integer(k), v = values.get_integer(i);
+        below += right ? e <= v : e < v;
+      } else {
+        const double e = sequence.get(k), v = values.get(i);
+        below += std::isnan(v) || (right ? e <= v : e < v);
+      }
+    }
+    y.set_integer(i, below);
+  }
+}
+
 std::vector<std::vector<Tap>> taps_of(const Call& c) {
   const Attrs& a = c.attrs();
   return resample_taps({a.text("mode"), a.integer("from"), a.integer("to"),
@@ -76,8 +98,10 @@ void resample_back(const Call& c) {
   for (int64_t i = 0; i < gx.count(); ++i) gx.set(i, sums[i]);
 }
 
-const Row kRows[] = {
-    {"argsort", argsort}, {"resample", resample}, {"resample_back", resample_back}};
+const Row kRows[] = {{"argsort", argsort},
+                     {"searchsorted", searchsorted},
+                     {"resample", resample},
+                     {"resample_back", resample_back}};
 
 }  // namespace
 

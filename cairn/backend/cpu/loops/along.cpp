@@ -1,5 +1,6 @@
 // Ops along one axis: gather, scatter_add, scatter_reduce, check_index, argmax, argmin, and running
 // sums, products and extremes.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <string_view>
@@ -229,6 +230,25 @@ void extreme_so_far(const OpCall& c, const Launch& args) {
   });
 }
 
+// NaN lies above all numbers, and all elements below a NaN.
+template <class T>
+void search(const OpCall& c, const Launch& args) {
+  const bool right = c.attrs->integer("right") != 0, one = c.rank(0) == 1;
+  const int64_t n = c.shape(0).back(), m = c.shape(1).empty() ? 1 : c.shape(1).back();
+  const T *sequences = static_cast<const T*>(args.inputs[0]),
+          *values = static_cast<const T*>(args.inputs[1]);
+  auto* y = static_cast<int64_t*>(args.outputs[0]);
+  parallel_for(numel(c.shape(1)), 1 << 10, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const T v = values[i], *first = sequences + (one ? 0 : i / m * n), *last = first + n;
+      const T* at = v != v  ? last
+                    : right ? std::partition_point(first, last, [v](T e) { return e <= v; })
+                            : std::partition_point(first, last, [v](T e) { return e < v; });
+      y[i] = at - first;
+    }
+  });
+}
+
 using Kernel = void (*)(const OpCall&, const Launch&);
 
 Kernel gather_of_size(size_t size) {
@@ -260,6 +280,8 @@ Kernel kernel_for(const OpCall& call) {
   if (is_op(call, "argcummax") || is_op(call, "argcummin"))
     return typed(extreme_so_far<float>, extreme_so_far<double>, extreme_so_far<int32_t>,
                  extreme_so_far<int64_t>);
+  if (is_op(call, "searchsorted"))
+    return typed(search<float>, search<double>, search<int32_t>, search<int64_t>);
   if (is_op(call, "check_index")) return check_index;
   if (is_op(call, "argmax") || is_op(call, "argmin"))
     return typed(arg_extreme<float>, arg_extreme<double>, arg_extreme<int32_t>,

@@ -51,7 +51,9 @@ def seen(data):
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    channels = 1 if kind in GREY_MODES else 3
+    palette = np.reshape(Image.open(io.BytesIO(data)).getpalette() or [0, 1, 2], (-1, 3))
+    grey_palette = kind == "P" and data[:2] in (b"GI", b"BM") and np.all(palette == palette[:, :1])
+    channels = 1 if kind in GREY_MODES or grey_palette else 3
     return image.convert("L" if channels == 1 else "RGB"), channels
 
 
@@ -91,11 +93,13 @@ def bmp_alpha():
 
 
 def bmp_runs(bits):
+    """Without jumps, and with even stretches of 4 bits: Pillow 12.1 reads two bytes too many for a jump, and leaves
+    the last pixel of an odd stretch out. The test has those by the format's description."""
     palette = b"".join(bytes([i * 3, 255 - i * 9, i * 16, 0]) for i in range(16))
     if bits == 8:
-        body = bytes([3, 1, 0, 4, 2, 3, 4, 5, 0, 0, 7, 9, 0, 0, 7, 2, 0, 0, 0, 2, 2, 1, 5, 6, 0, 0, 0, 1])
+        body = bytes([3, 1, 0, 4, 2, 3, 4, 5, 0, 0, 7, 9, 0, 0] + [7, 2, 0, 0] * 3 + [0, 1])
         return bmp(bmp_info(8, 1, colours=16), body, palette)
-    body = bytes([4, 0x12, 0, 3, 0x34, 0x50, 0, 0] + [7, 0x67, 0, 0] * 4 + [0, 1])
+    body = bytes([3, 0x12, 0, 4, 0x34, 0x56, 0, 0] + [7, 0x67, 0, 0] * 4 + [0, 1])
     return bmp(bmp_info(4, 2, colours=16), body, palette)
 
 

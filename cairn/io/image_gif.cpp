@@ -92,8 +92,9 @@ Image decode_gif(Bytes bytes, const std::string& name, const ImageLimits& limits
 
   const Colours colours = colours_of(map, transparent);
   Image image(width, height, colours.grey ? 1 : 3);
-  // Around the frame: what is transparent, else the colour that the file calls the background.
-  const int ground = transparent >= 0 ? transparent : std::clamp(gif->SBackGroundColor, 0, 255);
+  // Around the frame: what is transparent, else the first colour (and not the one that the file
+  // calls the background, which programs write carelessly).
+  const int ground = std::max(transparent, 0);
   for (size_t i = 0; i < image.pixels.size(); i += static_cast<size_t>(image.channels))
     std::copy_n(colours.of[ground], image.channels, &image.pixels[i]);
   std::vector<GifPixelType> row(static_cast<size_t>(frame.Width));

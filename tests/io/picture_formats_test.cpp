@@ -121,6 +121,25 @@ TEST(PictureFormats, HugeOnesAreErrorsBeforeMemoryIsTaken) {
                "'a.webp': 7 x 5 pixels are too many");
 }
 
+// A BMP of 4 x 2 in runs, after the row of pixels of its palette's 16 greys.
+ByteVector bmp_in_runs(int bits, const ByteVector& runs) {
+  ByteVector bmp = file_of(fmt::format("BMP, run lengths of {} bits", bits));
+  bmp.resize(14 + 40 + 16 * 4);
+  put(bmp, 18, 4, 4), put(bmp, 22, 2, 4);
+  for (uint32_t i = 0; i < 16; ++i) put(bmp, 54 + 4 * i, i * 0x010101, 4);
+  bmp.insert(bmp.end(), runs.begin(), runs.end());
+  return bmp;
+}
+
+// What Pillow 12.1 reads wrongly, by the description of the format.
+TEST(PictureFormats, RunLengthsWithJumpsAndOddStretches) {
+  EXPECT_EQ(decode_image(bmp_in_runs(8, {2, 7, 0, 2, 1, 1, 1, 9, 0, 1}), "a.bmp").pixels,
+            (ByteVector{0, 0, 0, 9, 7, 7, 0, 0}));
+  EXPECT_EQ(decode_image(bmp_in_runs(4, {0, 3, 0x12, 0x30, 0, 0, 4, 0x45, 0, 1}), "a.bmp").pixels,
+            (ByteVector{4, 5, 4, 5, 1, 2, 3, 0}));
+  EXPECT_ERROR(decode_image(bmp_in_runs(8, {2, 7}), "a.bmp"), "truncated: a run of pixels");
+}
+
 TEST(PictureFormats, NoneOfTheseAreNamed) {
   EXPECT_ERROR(decode_image({}, "a.webp"), "'a.webp' is empty");
   EXPECT_ERROR(decode_image(bytes_of("%PDF-1.7"), "a.webp"), "PDF by its first bytes");

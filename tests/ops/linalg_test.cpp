@@ -8,6 +8,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/fourier.h"
 #include "cairn/ops/grid.h"
+#include "cairn/ops/pick.h"
 #include "tests/ops/cases.h"
 
 namespace cairn::cases {
@@ -219,7 +220,7 @@ TEST(Linalg, EqualValuesHaveTheGradientOfWhatDoesNotDependOnTheChoice) {
   Tensor x = eye(3, DType::f64).set_requires_grad();
   const Eigen e = eigh(x);
   const Tensor again = matmul(e.vectors * unsqueeze(e.values, -2), transpose(e.vectors, -1, -2));
-  EXPECT_EQ(grad(sum(again), {x})[0].to_vector<double>(), std::vector<double>(9, 1));
+  EXPECT_EQ(grad({sum(again)}, {x})[0].to_vector<double>(), std::vector<double>(9, 1));
 }
 
 TEST(Fourier, TransformsOfLongLengthsAreExact) {

@@ -50,11 +50,14 @@ std::vector<std::string> files_in(const std::string& folder, const std::string& 
 
 std::string stem_of(const std::string& path) { return fs::path(path).stem().string(); }
 
-// FOLDER/STEM with an ending of pictures; "" when there is none.
-std::string picture_named(const std::string& folder, const std::string& stem) {
-  for (const char* ending : {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".ppm", ".pgm"})
-    if (const std::string path = folder + "/" + stem + ending; is_file(path)) return path;
-  return "";
+// Files by their names without folder and ending.
+using FilesByStem = std::map<std::string, std::string>;
+
+FilesByStem pictures_in(const std::string& folder) {
+  FilesByStem pictures;
+  for (const fs::path& entry : entries_of(folder))
+    if (is_image_file(entry.string())) pictures.try_emplace(entry.stem().string(), entry.string());
+  return pictures;
 }
 
 // --- Pascal VOC
@@ -67,15 +70,22 @@ std::vector<std::string> voc_names(const std::string& root, const char* split) {
   return names;
 }
 
-std::vector<Entry> voc_entries(const std::string& root, const std::vector<std::string>& names) {
+struct VocFiles {
+  FilesByStem annotations, pictures;
+};
+
+std::vector<Entry> voc_entries(const std::string& root, const VocFiles& files,
+                               const std::vector<std::string>& names) {
   std::vector<Entry> entries;
   for (const std::string& name : names) {
-    const std::string source = root + "/Annotations/" + name + ".xml";
-    check(is_file(source), "'{}' is missing, which ImageSets names", source);
-    Entry e{picture_named(root + "/JPEGImages", name), source,
-            parse_voc(io::read_text_file(source), source)};
-    check(!e.path.empty(), "'{}' has no picture '{}/JPEGImages/{}.jpg'", source, root, name);
-    entries.push_back(std::move(e));
+    const auto source = files.annotations.find(name);
+    check(source != files.annotations.end(),
+          "'{}/Annotations/{}.xml' is missing, which ImageSets names", root, name);
+    const auto picture = files.pictures.find(name);
+    check(picture != files.pictures.end(), "'{}' has no picture '{}/JPEGImages/{}.jpg'",
+          source->second, root, name);
+    entries.push_back({picture->second, source->second,
+                       parse_voc(io::read_text_file(source->second), source->second)});
   }
   return entries;
 }
@@ -89,16 +99,18 @@ void name_classes(Listing& listing) {
 }
 
 Listing list_voc(const std::string& root) {
+  VocFiles files{{}, pictures_in(root + "/JPEGImages")};
+  for (const std::string& file : files_in(root + "/Annotations", ".xml"))
+    files.annotations.try_emplace(stem_of(file), file);
   Listing listing;
   for (const char* split : kSplits)
-    listing.splits[split] = voc_entries(root, voc_names(root, split));
+    listing.splits[split] = voc_entries(root, files, voc_names(root, split));
   auto& train = listing.splits["train"];
-  if (train.empty()) train = voc_entries(root, voc_names(root, "trainval"));
+  if (train.empty()) train = voc_entries(root, files, voc_names(root, "trainval"));
   if (train.empty()) {  // no lists
     std::vector<std::string> names;
-    for (const std::string& file : files_in(root + "/Annotations", ".xml"))
-      names.push_back(stem_of(file));
-    train = voc_entries(root, names);
+    for (const auto& [name, file] : files.annotations) names.push_back(name);
+    train = voc_entries(root, files, names);
   }
   if (is_file(root + "/classes.txt")) listing.classes = lines_of(root + "/classes.txt");
   else name_classes(listing);
@@ -186,10 +198,13 @@ Listing list_yolo(const std::string& root) {
     const YoloFolders f = yolo_folders(root, split);
     if (f.labels.empty()) continue;
     check(is_folder(f.images), "'{}' has no folder '{}' of pictures", f.labels, f.images);
+    const FilesByStem pictures = pictures_in(f.images);
     for (const std::string& file : files_in(f.labels, ".txt")) {
       if (stem_of(file) == "classes") continue;
-      Entry e{picture_named(f.images, stem_of(file)), file, {}};
-      check(!e.path.empty(), "'{}' has no picture '{}/{}.jpg'", file, f.images, stem_of(file));
+      const auto picture = pictures.find(stem_of(file));
+      check(picture != pictures.end(), "'{}' has no picture '{}/{}.jpg'", file, f.images,
+            stem_of(file));
+      Entry e{picture->second, file, {}};
       e.picture.relative = true;
       e.picture.objects = parse_yolo(io::read_text_file(file), file, listing.classes);
       listing.splits[split].push_back(std::move(e));

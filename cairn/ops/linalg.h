@@ -8,8 +8,8 @@ namespace cairn {
 
 // x symmetric (the mean of it and its transpose is used): x = V diag(values) V^T, values rising,
 // vectors the columns of V, each with its largest element positive (torch.linalg.eigh; there the
-// signs are left open). Gradients of vectors need their values to be different; equal ones add 0,
-// which is right for what does not depend on the choice among them.
+// signs are left open). Gradients of vectors need their values to be different: what would turn
+// vectors of equal values into each other is left out (PyTorch gives infinity there).
 struct Eigen {
   Tensor values, vectors;  // [..., n], [..., n, n]
 };

@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "cairn/data/files.h"
-#include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
@@ -85,6 +84,35 @@ int say_of_files(const FileOptions& o, const FileKind& kind,
   });
   if (warned > 1) fmt::print(stderr, "{} more are like the first that was warned of\n", warned - 1);
   if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));
+  return status;
+}
+
+const std::string& TableOptions::only_file() const {
+  files.require(files->size() == 1, "{} files; give one", files->size());
+  return (*files)[0];
+}
+
+void write_table(const TableOptions& o, const std::function<io::Csv()>& make) {
+  if (!o.out.is_open()) io::check_writable(o.out);
+  const io::Csv table = make();
+  if (table.names.empty()) return;
+  if (o.out.is_open()) fmt::print("{}", io::to_csv(table));
+  else io::write_file_atomically(o.out, std::string_view(io::to_csv(table)));
+}
+
+int write_table_of(const TableOptions& o, const FileKind& kind,
+                   const std::function<io::Csv(const std::string& file)>& make) {
+  int status = 0;
+  write_table(o, [&] {
+    io::Csv all;
+    status = for_each_file(o.files, kind, [&](const std::string& file) {
+      io::Csv one = make(file);
+      if (all.names.empty()) all.names = one.names;
+      check(all.names == one.names, "'{}' has other columns than the files before it", file);
+      std::move(one.rows.begin(), one.rows.end(), std::back_inserter(all.rows));
+    });
+    return all;
+  });
   return status;
 }
 

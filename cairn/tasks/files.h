@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 
+#include "cairn/io/csv.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::tasks {
@@ -34,5 +35,21 @@ int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
 // The same, printing what `say` says of every file.
 int say_of_files(const FileOptions& options, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say);
+
+// Verbs that make one table of files.
+struct TableOptions : train::OptionSet {
+  explicit TableOptions(const char* help)
+      : files(this, "files", std::vector<std::string>{}, help, train::Use::positional) {}
+  train::Option<std::vector<std::string>> files;
+  train::Option<std::string> out{this, "out", train::Open{"standard output"}, "CSV file to write"};
+
+  const std::string& only_file() const;  // throws InvalidOption where there are several, or none
+};
+// Writes what `make` gives (nothing without names); whether `out` can be written is seen first.
+void write_table(const TableOptions& options, const std::function<io::Csv()>& make);
+// The tables of all files below each other, which must have the same columns. Returns the exit
+// status, as for_each_file.
+int write_table_of(const TableOptions& options, const FileKind& kind,
+                   const std::function<io::Csv(const std::string& file)>& make);
 
 }  // namespace cairn::tasks

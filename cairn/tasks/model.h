@@ -9,6 +9,8 @@
 
 #include "cairn/graph/trace.h"
 #include "cairn/nn/module.h"
+#include "cairn/tasks/table.h"
+#include "cairn/train/options.h"
 #include "cairn/train/saved_model.h"
 
 namespace cairn::tasks {
@@ -42,16 +44,23 @@ class Model {
   // Names of what the first output's last axis counts; none: it counts no classes.
   virtual std::vector<std::string> labels() const { return {}; }
 
+  // What was measured on a split: {task, split} and the rest.
+  Json result(const std::string& split, const Json& measured) const;
+
  protected:
-  // Reads the options of the run; for the constructors of models.
-  template <class Options>
-  static Options options_of(const train::SavedModel& saved) {
+  // Reads the options of the run; for the constructors of models. `needed`: members that the
+  // training filled; throws Error naming the configuration and the first that it lacks.
+  template <class Options, class... Member>
+  static Options options_of(const train::SavedModel& saved, Member... needed) {
     Options options;
     options.read_run(saved.config, saved.config_file());
+    (expect_known(options.*needed, saved), ...);
     return options;
   }
 
  private:
+  static void expect_known(const train::AnyOption& option, const train::SavedModel& saved);
+
   train::SavedModel saved_;
 };
 

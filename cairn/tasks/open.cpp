@@ -3,16 +3,8 @@
 
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/model.h"
-#include "cairn/tasks/table.h"
 
 namespace cairn::tasks {
-
-#define CAIRN_DECLARE(task)    \
-  namespace task {             \
-  extern const Opener kOpener; \
-  }
-CAIRN_TASKS(CAIRN_DECLARE)
-#undef CAIRN_DECLARE
 
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data) {
 #define CAIRN_OPENER(task) &task::kOpener,
@@ -41,6 +33,16 @@ std::vector<Port> Model::takes() {
   Shape shape = batches[0].shape();
   shape[0] = kAnyBatch;
   return {{"input", batches[0].dtype(), shape}};
+}
+
+Json Model::result(const std::string& split, const Json& measured) const {
+  Json result = {{"task", task()}, {"split", split}};
+  result.update(measured);
+  return result;
+}
+
+void Model::expect_known(const train::AnyOption& option, const train::SavedModel& saved) {
+  check(!option.is_open(), "'{}' is damaged: '{}' is missing", saved.config_file(), option.name());
 }
 
 Tensors Model::read(const std::string& file) {

@@ -1,11 +1,26 @@
-// What the options of tasks on pictures have in common.
+// What tasks on pictures have in common: where the pictures are and what they are, random changes
+// while training, and models that read pictures as their training did.
 #pragma once
 #include "cairn/data/dataset.h"
+#include "cairn/data/transform.h"
 #include "cairn/tasks/task.h"
+#include "cairn/train/supervised.h"
 
 namespace cairn::tasks {
 
-// Where the pictures are, and what they are; `Run`: RunOptions or SupervisedOptions.
+// For note_counts: by class, where they are not too many to be told.
+inline train::Json counts_of(const data::ImageDataset& set) {
+  constexpr size_t kMostClasses = 1000;
+  if (set.classes().size() > kMostClasses) return {{"training pictures", set.size()}};
+  std::vector<int64_t> counts(set.classes().size());
+  for (int64_t i = 0; i < set.size(); ++i) ++counts[static_cast<size_t>(set.label(i))];
+  train::Json named = {{"training pictures", set.size()}};
+  for (size_t c = 0; c < counts.size(); ++c)
+    named[fmt::format("of '{}'", set.classes()[c])] = counts[c];
+  return named;
+}
+
+// `Run`: RunOptions, or what derives from it.
 template <class Run>
 struct PictureOptions : Run {
   train::DataOption data{
@@ -39,26 +54,77 @@ struct PictureOptions : Run {
     return how;
   }
   void note(const data::ImageDataset& set) {
+    train::note_counts(*this, counts_of(set));
     classes.fill(set.classes());
     shape.fill({set.shape().channels, set.shape().height, set.shape().width});
   }
+  // Pictures of the run's shape; `source` "": those of the training.
+  data::ImageDatasetPtr open(const std::string& source, data::Split split) const {
+    return data::open_image_dataset(source.empty() ? *data : source, split,
+                                    {.shape = image_shape()});
+  }
 };
 
-// For note_counts: by class, where they are not too many to be told.
-inline train::Json counts_of(const data::ImageDataset& set) {
-  constexpr size_t kMostClasses = 1000;
-  if (set.classes().size() > kMostClasses) return {{"training pictures", set.size()}};
-  std::vector<int64_t> counts(set.classes().size());
-  for (int64_t i = 0; i < set.size(); ++i) ++counts[static_cast<size_t>(set.label(i))];
-  train::Json named = {{"training pictures", set.size()}};
-  for (size_t c = 0; c < counts.size(); ++c)
-    named[fmt::format("of '{}'", set.classes()[c])] = counts[c];
-  return named;
-}
+// Of a supervised training: random changes of the pictures, and how they are normalised.
+struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
+  TrainedPictureOptions() { group("Pictures"); }
+  train::Option<int64_t> crop{this, "crop", train::Open{"colour 4, grey 0"}, train::whole(0, 1024),
+                              "Random crops: pixels of black added around first"};
+  train::Option<bool> flip{this, "flip", train::Open{"in colour"}, "Mirror half of the pictures"};
+  train::Option<double> rotate{this, "rotate", train::Open{"grey 10, colour 0"},
+                               train::between(0, 360), "Turn by up to so many degrees"};
+  train::Option<double> shift{this, "shift", train::Open{"grey 2, colour 0"},
+                              train::between(0, 1024), "Shift by up to so many pixels"};
+  train::Option<double> scale{this, "scale", train::Open{"grey 0.1, colour 0"},
+                              train::between(0, 0.9), "Make larger or smaller by up to this part"};
+  train::Option<double> shear{this, "shear", train::Open{"grey 0.1, colour 0"},
+                              train::between(0, 10), "Slant by up to this part of the height"};
+  // Facts.
+  train::Option<std::vector<float>> mean{this, "mean"}, deviation{this, "deviation"};
+  train::Option<int64_t> examples{this, "examples"};  // of the training split
+  // The darkest and the brightest of its pictures: means of all values, 0 to 1.
+  train::Option<std::vector<float>> brightness{this, "brightness"};
+
+  data::Normalization normalization() const { return {mean, deviation}; }
+  data::Augment augment() const;
+  // What the pictures are, or compares it with what they were; and which changes suit them.
+  void note(const data::ImageDataset& set);
+};
 
 struct PictureEvalOptions : EvalOptions {
   train::Option<std::string> split{this, "split", "test", train::one_of({"train", "test"}),
                                    "Part of the data"};
+};
+
+// A trained network that takes one picture, [N, C, H, W], normalised.
+class PictureModel : public Model {
+ public:
+  using Model::Model;
+  virtual const TrainedPictureOptions& options() const = 0;
+
+  const std::vector<std::string>& classes() const { return options().classes; }
+  data::ImageShape shape() const { return options().image_shape(); }
+  std::vector<std::string> labels() const override { return classes(); }
+  std::vector<Port> takes() override;
+  Tensors read(const std::string& file) override;
+  std::vector<Tensor> inputs(int64_t examples) override { return inputs("", examples); }
+  // The first of a shuffled epoch, in batches of one size; of these data.
+  Tensors inputs(const std::string& source, int64_t examples) const;
+  // Pictures as the network takes them, with its classes. `source` "": those of the training.
+  data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
+  Tensor batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const;
+
+ protected:
+  struct Picture {
+    Tensor input;         // [1, C, H, W]
+    std::string warning;  // why what a network says of it may mean little, or ""
+  };
+  // A picture file, whose light and dark are swapped first where `invert`. Warns of one far darker
+  // or brighter than all that was learned from. Throws Error naming the file.
+  Picture read_picture(const std::string& file, bool invert = false) const;
+
+ private:
+  std::string warning_for(float brightness) const;
 };
 
 }  // namespace cairn::tasks

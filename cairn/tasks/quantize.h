@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 
+#include "cairn/data/dataset.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::tasks {
@@ -30,5 +31,21 @@ struct Quantizable {
 // examples, bytes_f32, bytes_int8} and every number NAME of the measure as NAME_f32 and NAME_int8.
 // Prints it.
 Json quantize_run(Model& model, const Quantizable& parts, const QuantizeOptions& options);
+
+// The verb of a model with module(), inputs(data, examples) and evaluate(data, split).
+template <class M, std::string (*in_words)(const Json&)>
+int quantize_as(M& model, const QuantizeOptions& o) {
+  const auto batches = [&](const std::string& data, int64_t n) { return model.inputs(data, n); };
+  const auto measure = [](Model& opened, const std::string& data) {
+    return static_cast<M&>(opened).evaluate(data, data::Split::test);
+  };
+  quantize_run(model, {model.module(), batches, measure, in_words}, o);
+  return 0;
+}
+template <class M, std::string (*in_words)(const Json&)>
+constexpr Verb quantize_verb(const char* examples) {
+  return verb<M, QuantizeOptions, quantize_as<M, in_words>>(
+      "quantize", "Make a run that computes in 8 bits", examples);
+}
 
 }  // namespace cairn::tasks

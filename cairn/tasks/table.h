@@ -1,8 +1,20 @@
-// The table of tasks: to add one, write its folder, with kRow and kOpener in its namespace, and
-// name it here (docs/adding-a-task.md).
+// The table of tasks: to add one, write its folder, which defines kRow and kOpener in its
+// namespace, and name it here (docs/adding-a-task.md).
 #pragma once
 
 #define CAIRN_TASKS(one)                                                                  \
   one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast) \
       one(anomaly_detection) one(object_detection) one(machine_translation)               \
           one(question_answering)
+
+namespace cairn::tasks {
+struct Opener;
+struct Task;
+#define CAIRN_DECLARE(task)    \
+  namespace task {             \
+  extern const Opener kOpener; \
+  extern const Task kRow;      \
+  }
+CAIRN_TASKS(CAIRN_DECLARE)
+#undef CAIRN_DECLARE
+}  // namespace cairn::tasks

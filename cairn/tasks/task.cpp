@@ -69,8 +69,6 @@ std::string text_of(const Json& config, const char* key) {
   return it == config.end() ? "" : it->is_string() ? it->get<std::string>() : it->dump();
 }
 
-}  // namespace
-
 // Where it comes from, and how to make a run like it.
 void write_origin(train::report::Page& page, const Model& model) {
   const Json& config = model.saved().config;
@@ -85,6 +83,22 @@ void write_origin(train::report::Page& page, const Model& model) {
                           model.saved().config_file()));
 }
 
+}  // namespace
+
+void report_on(train::report::Page& page, const Task& task, Model& model) {
+  const auto log = train::report::lines_of(model.path());
+  write_origin(page, model);
+  page.ends_headline(train::report::took(log, model.saved().config));
+  task.report(page, model, log);
+}
+
+void write_facts(train::report::Page& page, Model& model, const train::report::Lines& log,
+                 std::vector<std::pair<std::string, std::string>> facts) {
+  facts.emplace_back("parameters", train::report::with_thousands(model.network().num_parameters()));
+  facts.emplace_back("training", train::report::seconds_of(log));
+  page.facts(facts);
+}
+
 std::string write_report(const std::string& run, const std::string& out, const std::string& data) {
   const auto folder = train::RunFolder::open(run, "");
   folder.wants_training("report on");
@@ -95,8 +109,7 @@ std::string write_report(const std::string& run, const std::string& out, const s
   const Task& task = task_named(model->task());
   train::report::Page page(run, "");
   page.section(task.title);
-  write_origin(page, *model);
-  task.report(page, *model);
+  report_on(page, task, *model);
   page.write(path);
   return path;
 }

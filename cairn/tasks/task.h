@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cairn/tasks/model.h"
-#include "cairn/train/report/page.h"
+#include "cairn/train/report/curves.h"
 #include "cairn/train/run_options.h"
 
 namespace cairn::tasks {
@@ -37,6 +37,12 @@ struct EvalOptions : train::OptionSet {
   train::Option<std::string> data{this, "data", train::Open{"that of the training"},
                                   "What to measure on"};
   train::Option<bool> json{this, "json", false, "Print one JSON object, the last line"};
+
+  std::string or_own(const std::string& own) const { return data.is_open() ? own : *data; }
+};
+struct SplitEvalOptions : EvalOptions {
+  train::Option<std::string> split{
+      this, "split", "test", train::one_of({"train", "validation", "test"}), "Part of the data"};
 };
 // {split, examples, ...}: as JSON or in words, with {confusion, classes} as a table before.
 void print_evaluation(const Json& result, bool json, std::string (*in_words)(const Json&));
@@ -94,7 +100,8 @@ struct Task {
   Json (*train)(const train::RunOptions& options);
   std::string (*summary)(const Json& result);  // the same in a line for people
   Few<Verb, 8> verbs;                          // "eval" is one of them
-  void (*report)(train::report::Page& page, Model& model);
+  // `log`: the run's metrics.jsonl.
+  void (*report)(train::report::Page& page, Model& model, const train::report::Lines& log);
   // The least training on what comes with the program, as --config takes it: for tests.
   const char* smallest;
   // Writes a few inputs to try a trained model on, and returns their paths; none: there are none.
@@ -116,9 +123,9 @@ std::string summary_of(const Json& r) {
   return fmt::format("{} {}, {} weights in {}", r["split"].get<std::string>(), in_words(r),
                      r["weights"].get<std::string>(), r["run"].get<std::string>());
 }
-template <class M, void (*write)(train::report::Page&, M&)>
-void report_as(train::report::Page& page, Model& model) {
-  write(page, static_cast<M&>(model));
+template <class M, void (*write)(train::report::Page&, M&, const train::report::Lines&)>
+void report_as(train::report::Page& page, Model& model, const train::report::Lines& log) {
+  write(page, static_cast<M&>(model), log);
 }
 
 const std::vector<Task>& all_tasks();
@@ -126,8 +133,12 @@ std::vector<std::string> task_names();
 const Task& task_named(const std::string& name);  // throws UsageError, naming the nearest
 const Verb* find_verb(const Task& task, const std::string& name);
 
-// Says on a page's section where the model comes from, and how to train one like it.
-void write_origin(train::report::Page& page, const Model& model);
+// What a page says of a run, in the section that was begun last: where it comes from, how to train
+// one like it, and the task's report, whose headline ends with how long it took.
+void report_on(train::report::Page& page, const Task& task, Model& model);
+// A page's facts: those of the task, then the network's parameters and the time of its training.
+void write_facts(train::report::Page& page, Model& model, const train::report::Lines& log,
+                 std::vector<std::pair<std::string, std::string>> facts);
 
 // One page about a run; returns its path ("" for `out`: report.html in the run folder). `data`:
 // where the run's data lie now, when they moved.

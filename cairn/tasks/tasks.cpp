@@ -1,15 +1,7 @@
 // The rows that table.h names.
-#include "cairn/tasks/table.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::tasks {
-
-#define CAIRN_DECLARE(task) \
-  namespace task {          \
-  extern const Task kRow;   \
-  }
-CAIRN_TASKS(CAIRN_DECLARE)
-#undef CAIRN_DECLARE
 
 const std::vector<Task>& all_tasks() {
 #define CAIRN_ROW(task) task::kRow,

@@ -123,8 +123,19 @@ void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
   trained(network, o.freeze);
 }
 
-Supervised::Supervised(RunFolder run, Setup setup)
-    : setup_(std::move(setup)),
+data::TwoParts hold_back(const SupervisedOptions& o, int64_t examples) {
+  const data::TwoParts parts = data::split_off(examples, o.val_split, o.seed);
+  o.val_split.require(!parts.second.empty(), "of {} examples leaves none to validate by", examples);
+  return parts;
+}
+
+Supervised::Setup Supervised::settled(Setup setup) {
+  settle(setup.options, setup.network, setup.validates);
+  return setup;
+}
+
+Supervised::Supervised(const Setup& setup)
+    : setup_(settled(setup)),
       optimizer_(make_optimizer(trained(setup_.network, setup_.options.freeze), setup_.options,
                                 setup_.decays_matrices_only)),
       ema_(setup_.options.ema > 0
@@ -133,7 +144,9 @@ Supervised::Supervised(RunFolder run, Setup setup)
                : std::nullopt),
       best_(one_number(std::numeric_limits<double>::infinity())),
       without_(one_number(0)),
-      trainer_(std::move(run), trainer_options(setup_), parts()) {}
+      trainer_(begin_run(setup_.task, setup_.options), trainer_options(setup_), parts()) {
+  restore();
+}
 
 std::vector<Part> Supervised::parts() {
   std::vector<Part> all = {part("model", setup_.network), part("optimizer", *optimizer_)};

@@ -2,10 +2,8 @@
 // accumulation, mixed precision, validation, best and last weights, early stopping, and weights to
 // begin with. A task gives batches, `loss(batch)` and `measure()`.
 //
-//   train::Supervised session(train::begin_run(kTask, options),
-//                             {.task = kTask, .label = "mlp", .network = *network,
+//   train::Supervised session({.task = kTask, .label = "mlp", .network = *network,
 //                              .options = options, .schedule = optim::one_cycle(options.steps)});
-//   session.restore();
 //   session.run({.next = [&] { loader.next(batch); return Tensors{batch.x(), batch.y()}; },
 //                .loss = [&](auto in) { return cross_entropy((*network)(in[0]), in[1]); },
 //                .measure = [&] { return Json{{"loss", ...}, {"accuracy", ...}}; },
@@ -14,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "cairn/data/order.h"
 #include "cairn/optim/optim.h"
 #include "cairn/train/run_options.h"
 #include "cairn/train/trainer.h"
@@ -61,16 +60,20 @@ struct SupervisedOptions : RunOptions {
 };
 
 // Fills what is still open with what suits any network, and refuses what does not belong together;
-// `validates`: measure() sees data that were held back. Throws InvalidOption. To be called before
-// the run's folder is made.
+// `validates`: measure() sees data that were held back. Throws InvalidOption. Supervised does it
+// before it makes the run's folder; to be called where something slow comes before that.
 void settle(SupervisedOptions& options, const nn::Module& network, bool validates);
+
+// The places of what is learned from, and of what is held back to choose by (val_split). Throws
+// InvalidOption where nothing is.
+data::TwoParts hold_back(const SupervisedOptions& options, int64_t examples);
 
 class Supervised {
  public:
   struct Setup {
     std::string task, label;  // label: of the progress bar
     const nn::Module& network;
-    const SupervisedOptions& options;  // all filled, steps and eval_every too; must live as long
+    SupervisedOptions& options;  // chosen by choose_run(), steps filled; must live as long
     optim::Schedule schedule = optim::constant();
     bool validates = false;             // measure() sees data that were held back: best, patience
     std::string split = "validation";   // what measure() sees
@@ -79,7 +82,9 @@ class Supervised {
     std::vector<Part> parts = {};       // what else changes from step to step
     std::string about = {};             // of the data, for the first line
   };
-  Supervised(RunFolder run, Setup setup);
+  // Settles the options, makes the folder of a new run and begins with the weights of `init`, or
+  // restores what a resumed run had: batches may depend on step() from here on.
+  explicit Supervised(const Setup& setup);
 
   struct Hooks {
     std::function<Tensors()> next;                        // the next batch
@@ -92,8 +97,6 @@ class Supervised {
     // What TensorBoard shows of an evaluation, by tag.
     std::function<std::vector<std::pair<std::string, io::Image>>()> pictures = {};
   };
-  // Restores what a resumed run had; to be called before run(), when batches depend on step().
-  void restore();
   void run(const Hooks& hooks);
 
   // What a training gives back: what was measured on a split, with run, steps, seconds, ...
@@ -118,6 +121,8 @@ class Supervised {
   };
 
  private:
+  static Setup settled(Setup setup);
+  void restore();
   Evaluation evaluate(const Hooks& hooks);
   void take_best(double loss);
   void save_weights();

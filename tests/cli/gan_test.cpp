@@ -98,7 +98,7 @@ TEST(ImageGan, WrongUsage) {
     return cairn(all);
   };
   expect_failure(train({"--model", "dcgna"}), 2, {"did you mean dcgan?"});
-  expect_failure(train({"--batch", "1"}), 2, {"--batch: 1", "at least two images"});
+  expect_failure(train({"--batch", "1"}), 2, {"--batch: 1", "at least two examples"});
   expect_failure(train({"--steps", "0"}), 2, {"--steps", "out of range"});
   expect_failure(train({"--lr", "nan"}), 2, {"--lr"});
   expect_failure(train({"--criticsteps", "2"}), 2, {"did you mean --critic-steps?"});

@@ -502,7 +502,7 @@ TEST(Docs, TheTutorialQuotesItsExample) {
     EXPECT_NE(source.find(piece), source.npos) << piece;
   }
   EXPECT_GE(pieces, 5);
-  EXPECT_LE(std::count(source.begin(), source.end(), '\n'), 200);
+  EXPECT_LE(std::count(source.begin(), source.end(), '\n'), 180);
 }
 
 }  // namespace

@@ -56,6 +56,46 @@ TEST(GanSignals, DiversityThatFallsIsACollapseToo) {
   EXPECT_EQ(names(signals, reading, 3), Names{"collapse"});
 }
 
+// A generator that has learned little draws alike, too; while it becomes more diverse it does not
+// collapse, and where it stays as it is, it has.
+TEST(GanSignals, DiversityThatRisesIsNoCollapse) {
+  GanSignals signals;
+  GanReading reading = kHealthy;
+  for (double diversity = 0.02; diversity < 0.25; diversity *= 1.06) {
+    reading.diversity = diversity;
+    EXPECT_EQ(names(signals, reading, 1), Names{}) << diversity;
+  }
+  GanSignals resumed;
+  resumed.restore(signals.state());
+  for (GanSignals* goes_on : {&signals, &resumed})
+    EXPECT_EQ(names(*goes_on, reading, 8), Names{"collapse"});
+  // Once it has, a little more is no end of it.
+  reading.diversity *= 1.3;
+  EXPECT_EQ(names(signals, reading, 8), Names{});
+}
+
+// From a start as noise, as diverse as can be, up to pictures.
+TEST(GanSignals, ANoisyStartIsNoMeasureOfWhatComes) {
+  GanSignals signals;
+  GanReading reading = kHealthy;
+  reading.diversity = 1.5;
+  EXPECT_EQ(names(signals, reading, 2), Names{});
+  for (double diversity = 0.32; diversity < 0.95; diversity *= 1.05) {
+    reading.diversity = diversity;
+    EXPECT_EQ(names(signals, reading, 1), Names{}) << diversity;
+  }
+}
+
+TEST(GanSignals, GoOnFromACheckpointOfBeforeTheTrend) {
+  std::vector<double> state = healthy().state();
+  state.resize(12);
+  GanSignals signals;
+  signals.restore(state);
+  GanReading reading = kHealthy;
+  reading.diversity = 0.1;
+  EXPECT_EQ(names(signals, reading, 10), Names{"collapse"});
+}
+
 TEST(GanSignals, TheBeginningIsNoTrouble) {
   GanSignals signals;
   EXPECT_EQ(names(signals,

@@ -213,8 +213,8 @@ TEST_F(ImageGan, WhatCannotBeTrained) {
   says(message([](auto& o) { o.model = "dcgann"; }), "did you mean dcgan?");
   says(message([](auto& o) { o.norm = "spectrall"; }), "did you mean spectral?");
   says(message([](auto& o) { o.loss = "hing"; }), "did you mean hinge?");
-  says(message([](auto& o) { o.batch = 1; }), "batch normalisation needs at least two images");
-  says(message([](auto& o) { o.batch = 97; }), "96 images, fewer than one batch of 97");
+  says(message([](auto& o) { o.batch = 1; }), "batch normalisation needs at least two examples");
+  says(message([](auto& o) { o.batch = 97; }), "96 examples are fewer than one batch of 97");
   says(message([](auto& o) { o.epochs = 1; }), "steps: and epochs");
   says(message([](auto& o) { o.model = "wgan-gp", o.loss = "hinge"; }), "wasserstein");
   says(message([](auto& o) { o.model = "wgan-gp", o.norm = "batch"; }), "none or spectral");

@@ -68,7 +68,7 @@ TEST_F(Tabular, SaysWhatIsWrong) {
     return "trained";
   };
   EXPECT_NE(refused({{"target", "kin"}}).find("did you mean 'kind'?"), std::string::npos);
-  EXPECT_NE(refused({{"val_split", 0}}).find("val_split: leaves no row"), std::string::npos);
+  EXPECT_NE(refused({{"val_split", 0}}).find("leaves none to validate by"), std::string::npos);
   EXPECT_NE(refused({{"hidden", {0}}}).find("hidden"), std::string::npos);
 }
 

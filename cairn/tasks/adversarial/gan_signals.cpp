@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "cairn/base/error.h"
 
@@ -14,6 +15,8 @@ constexpr double kDiscriminatorAccuracy = 0.97;
 constexpr double kVanished = 1e-3;   // of the largest
 constexpr double kExploded = 30;     // times the usual
 constexpr double kUsualMemory = 20;  // readings
+constexpr double kRise = 1.05;       // times what it was: more than noise
+constexpr double kCollapsed = 3;     // readings
 
 GanSignal collapse(double diversity, double best) {
   return {"collapse",
@@ -63,13 +66,33 @@ bool GanSignals::explodes(Usual& usual, Lasting& lasting, double norm) {
   return lasting.begins(far, 1);
 }
 
+void GanSignals::Trend::add(double value) {
+  std::rotate(last.begin(), last.begin() + 1, last.end());
+  last.back() = value;
+}
+
+bool GanSignals::Trend::rises() const {  // false while there are too few
+  const double before = std::accumulate(last.begin(), last.begin() + kSide, 0.0);
+  return std::accumulate(last.begin() + kSide, last.end(), 0.0) > kRise * before;
+}
+
+// A generator that has learned little so far draws alike, too: while its samples become more
+// different from reading to reading, nothing collapses. One that has collapsed stays so until its
+// diversity is back.
+bool GanSignals::collapses(double diversity) {
+  best_diversity_ = std::max(best_diversity_, diversity);
+  diversity_.add(diversity);
+  const bool alike = diversity < std::max(kLeastDiversity, kFallOfDiversity * best_diversity_);
+  const bool had_begun = collapsed_.count >= kCollapsed;
+  const bool known = readings_ > kFirstReadings;
+  return collapsed_.begins(known && alike && (had_begun || !diversity_.rises()), kCollapsed);
+}
+
 std::vector<GanSignal> GanSignals::observe(const GanReading& r) {
   std::vector<GanSignal> begun;
   ++readings_;
   const bool known = readings_ > kFirstReadings;
-  best_diversity_ = std::max(best_diversity_, r.diversity);
-  const bool alike = r.diversity < std::max(kLeastDiversity, kFallOfDiversity * best_diversity_);
-  if (collapsed_.begins(known && alike, 3)) begun.push_back(collapse(r.diversity, best_diversity_));
+  if (collapses(r.diversity)) begun.push_back(collapse(r.diversity, best_diversity_));
   if (wins_.begins(known && r.discriminator_accuracy > kDiscriminatorAccuracy, 4))
     begun.push_back(discriminator_wins(r.discriminator_accuracy));
 
@@ -87,29 +110,34 @@ std::vector<GanSignal> GanSignals::observe(const GanReading& r) {
 }
 
 std::vector<double> GanSignals::state() const {
-  return {readings_,
-          best_diversity_,
-          largest_gradient_,
-          collapsed_.count,
-          wins_.count,
-          vanishing_.count,
-          exploding_discriminator_.count,
-          exploding_generator_.count,
-          discriminator_.log_mean,
-          discriminator_.count,
-          generator_.log_mean,
-          generator_.count};
+  std::vector<double> all = {readings_,
+                             best_diversity_,
+                             largest_gradient_,
+                             collapsed_.count,
+                             wins_.count,
+                             vanishing_.count,
+                             exploding_discriminator_.count,
+                             exploding_generator_.count,
+                             discriminator_.log_mean,
+                             discriminator_.count,
+                             generator_.log_mean,
+                             generator_.count};
+  all.insert(all.end(), diversity_.last.begin(), diversity_.last.end());
+  return all;
 }
 
 void GanSignals::restore(const std::vector<double>& s) {
-  check(s.size() == state().size(), "the signals of a GAN are {} numbers, not {}", state().size(),
-        s.size());
+  const size_t all = state().size(), without_trend = all - diversity_.last.size();
+  check(s.size() == all || s.size() == without_trend, "the signals of a GAN are {} numbers, not {}",
+        all, s.size());
   size_t at = 0;
   for (double* number :
        {&readings_, &best_diversity_, &largest_gradient_, &collapsed_.count, &wins_.count,
         &vanishing_.count, &exploding_discriminator_.count, &exploding_generator_.count,
         &discriminator_.log_mean, &discriminator_.count, &generator_.log_mean, &generator_.count})
     *number = s[at++];
+  diversity_ = Trend();
+  if (s.size() == all) std::copy(s.begin() + at, s.end(), diversity_.last.begin());
 }
 
 }  // namespace cairn::tasks::adversarial

@@ -1,6 +1,8 @@
 // Signals of trouble in the training of a generator and a discriminator, in plain words with what
 // to try.
 #pragma once
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,7 +34,8 @@ class GanSignals {
 
   // All that it remembers, for a checkpoint.
   std::vector<double> state() const;
-  void restore(const std::vector<double>& state);  // throws Error when it is not one of these
+  // Also of versions that did not look at the trend. Throws Error when it is not one of these.
+  void restore(const std::vector<double>& state);
 
  private:
   // Holds when `now` was true for `wanted` readings on end; true at the moment it begins.
@@ -49,11 +52,21 @@ class GanSignals {
     double value() const;
     void add(double norm);
   };
+  // Whether diversity grows: the mean of the last readings against that of those before.
+  struct Trend {
+    static constexpr size_t kSide = 3;
+    std::array<double, 2 * kSide> last{};  // the newest at the end; NaN: there is none yet
+    Trend() { last.fill(NAN); }
+    void add(double value);
+    bool rises() const;
+  };
   bool explodes(Usual& usual, Lasting& lasting, double norm);
+  bool collapses(double diversity);
 
   double readings_ = 0, best_diversity_ = 0, largest_gradient_ = 0;  // of the generator
   Lasting collapsed_, wins_, vanishing_, exploding_discriminator_, exploding_generator_;
   Usual discriminator_, generator_;
+  Trend diversity_;
 };
 
 }  // namespace cairn::tasks::adversarial

@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/io/csv.h"
-#include "cairn/io/file.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/anomaly_detection/task.h"
-#include "cairn/train/report/curves.h"
+#include "cairn/tasks/files.h"
 
 namespace cairn::tasks::anomaly_detection {
 namespace {
@@ -134,11 +132,6 @@ Tensors Detector::read(const std::string& file) {
 
 namespace {
 
-struct SplitEvalOptions : EvalOptions {
-  Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
-                            "Which rows of the training's data"};
-};
-
 struct Rows {
   int64_t first, count;
 };
@@ -151,25 +144,21 @@ Rows rows_of(const Detector& d, int64_t rows, const std::string& split) {
 
 Json evaluate(Detector& d, const SplitEvalOptions& o) {
   const bool own = o.data.is_open();
-  const Labelled l = open_labelled(d.options, own ? *d.options.data : *o.data);
+  const Labelled l = open_labelled(d.options, o.or_own(d.options.data));
   const auto s = d.encoding.encode(l.series);
   const Rows rows = own ? rows_of(d, s.rows, o.split) : Rows{0, s.rows};
-  Json result = {{"task", kTask}, {"split", own ? *o.split : "all"}};
-  result.update(measure(judge(d.net, s, rows.first, rows.count),
-                        part_of(l.labels, rows.first, rows.count), d.net.threshold.item()));
-  return result;
+  return d.result(own ? *o.split : "all",
+                  measure(judge(d.net, s, rows.first, rows.count),
+                          part_of(l.labels, rows.first, rows.count), d.net.threshold.item()));
 }
 
-struct PredictOptions : train::OptionSet {
-  Option<std::vector<std::string>> files{this, "files", {}, "One file of series", Use::positional};
-  Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
+struct PredictOptions : TableOptions {
+  PredictOptions() : TableOptions("One file of series") {}
 };
 
 // Each row's time, score and whether it is marked.
-int predict(Detector& d, const PredictOptions& o) {
-  if (o.files->size() != 1)
-    throw InvalidOption("files", fmt::format("{} files; give one", o.files->size()));
-  const data::Series series = open_labelled(d.options, (*o.files)[0]).series;
+io::Csv scored(Detector& d, const std::string& file) {
+  const data::Series series = open_labelled(d.options, file).series;
   const auto s = d.encoding.encode(series);
   const Judged j = judge(d.net, s, 0, s.rows);
   io::Csv table{{series.times.empty() ? "row" : series.time_name, "score", "anomaly"}, {}};
@@ -179,25 +168,26 @@ int predict(Detector& d, const PredictOptions& o) {
                           std::isnan(score) ? "" : fmt::format("{:.4f}", score),
                           j.marked[static_cast<size_t>(r)] ? "1" : "0"});
   }
-  const std::string text = io::to_csv(table);
-  if (o.out.is_open()) fmt::print("{}", text);
-  else io::write_file_atomically(o.out, std::string_view(text));
+  return table;
+}
+
+int predict(Detector& d, const PredictOptions& o) {
+  const std::string& file = o.only_file();
+  write_table(o, [&] { return scored(d, file); });
   return 0;
 }
 
 }  // namespace
 
-void report(train::report::Page& page, Detector& d) {
+void report(train::report::Page& page, Detector& d, const train::report::Lines& log) {
   using namespace train::report;
-  const auto lines = lines_of(d.path());
   const Labelled l = open_labelled(d.options, d.options.data);
   const auto s = d.encoding.encode(l.series);
   const Rows rows = rows_of(d, s.rows, "test");
   const Judged j = judge(d.net, s, rows.first, rows.count);
   const double threshold = d.net.threshold.item();
   const Json m = measure(j, part_of(l.labels, rows.first, rows.count), threshold);
-  page.headline(fmt::format("{}: {}{}", short_name(d.options.data), in_short(m),
-                            took(lines, d.saved().config)));
+  page.headline(short_name(d.options.data) + ": " + in_short(m));
   if (m.contains("definitions"))
     for (const auto& [name, meaning] : m["definitions"].items())
       page.paragraph(name + ": " + meaning.get<std::string>());
@@ -230,12 +220,10 @@ void report(train::report::Page& page, Detector& d) {
                              "Rows that are marked, and those known to be anomalies."));
   }
   page.figures(figures);
-  page.figures(loss_charts(lines, "loss", "validation"));
+  page.figures(loss_charts(log, "loss", "validation"));
 }
 
-extern const Opener kOpener;
 const Opener kOpener{kTask, open_as<Detector>};
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Anomalies",

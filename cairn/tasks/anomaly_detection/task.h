@@ -61,6 +61,6 @@ struct Detector : Model {
   models::Forecaster net;
 };
 
-void report(train::report::Page& page, Detector& d);
+void report(train::report::Page& page, Detector& d, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::anomaly_detection

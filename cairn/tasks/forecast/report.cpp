@@ -142,8 +142,7 @@ std::vector<Figure> decomposition(const data::EncodedSeries& s, size_t target, i
 
 }  // namespace
 
-void report(Page& page, Predictor& p) {
-  const auto lines = lines_of(p.path());
+void report(Page& page, Predictor& p, const Lines& log) {
   const auto s = p.encoding.encode(p.own_series());
   const bool tests = data::split_rows(p.options.split_rows, s.rows).test >= p.options.horizon;
   const std::string split = tests ? "test" : "validation";
@@ -153,19 +152,19 @@ void report(Page& page, Predictor& p) {
   const auto ratio = m["mse"].get<double>() / std::max(m["naive_mse"].get<double>(), 1e-12);
   page.headline(
       fmt::format("{} rows ahead, the squared error is {:.0f} % of what repeating the "
-                  "last value makes{}",
-                  *p.options.horizon, 100 * ratio, took(lines, p.saved().config)));
+                  "last value makes",
+                  *p.options.horizon, 100 * ratio));
   page.heading("Forecasts and what came");
   std::vector<Figure> shown;
   for (size_t i = 0; i < std::min<size_t>(4, p.encoding.targets().size()); ++i)
     shown.push_back(forecast_figure(p, s, origins[origins.size() * (i + 1) / 5], i));
   page.figures(shown);
-  page.facts(
+  write_facts(
+      page, p, log,
       {{"mse", fmt::format("{:.4f}", m["mse"].get<double>())},
        {"mae", fmt::format("{:.4f}", m["mae"].get<double>())},
        {"inside the 80 % interval", fmt::format("{:.1f} %", 100 * m["coverage80"].get<double>())},
-       {"windows", with_thousands(m["examples"].get<int64_t>())},
-       {"training", seconds_of(lines)}});
+       {"windows", with_thousands(m["examples"].get<int64_t>())}});
   for (const auto& [name, meaning] : m["definitions"].items())
     page.paragraph(name + ": " + meaning.get<std::string>());
   page.heading("Where it errs");
@@ -175,7 +174,7 @@ void report(Page& page, Predictor& p) {
   page.heading("What the series are made of");
   page.figures(decomposition(s, 0, p.options.season, first));
   page.heading("How it learned");
-  page.figures(loss_charts(lines, "loss", "validation"));
+  page.figures(loss_charts(log, "loss", "validation"));
 }
 
 }  // namespace cairn::tasks::forecast

@@ -1,7 +1,6 @@
-#include "cairn/io/csv.h"
-#include "cairn/io/file.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/files.h"
 #include "cairn/tasks/forecast/task.h"
 
 namespace cairn::tasks::forecast {
@@ -87,11 +86,6 @@ Forecast Predictor::forecast(const data::EncodedSeries& s, int64_t origin) {
 
 namespace {
 
-struct SplitEvalOptions : EvalOptions {
-  Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
-                            "Which rows of the training's data"};
-};
-
 Json evaluate_run(Predictor& p, const SplitEvalOptions& o) {
   const bool own = o.data.is_open();
   const auto s =
@@ -100,22 +94,17 @@ Json evaluate_run(Predictor& p, const SplitEvalOptions& o) {
                            : data::origins_in(0, s.rows, p.options.context, p.options.horizon);
   check(!origins.empty(), "'{}': {} rows hold no window of {} rows to read and {} to forecast",
         *o.data, s.rows, *p.options.context, *p.options.horizon);
-  Json result = {{"task", kTask}, {"split", own ? *o.split : "all"}};
-  result.update(evaluate(p.net, p.encoding, s, origins, p.options.season).measured);
-  return result;
+  return p.result(own ? *o.split : "all",
+                  evaluate(p.net, p.encoding, s, origins, p.options.season).measured);
 }
 
-struct PredictOptions : train::OptionSet {
-  Option<std::vector<std::string>> files{
-      this, "files", {}, "The file whose rows come before", Use::positional};
-  Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
+struct PredictOptions : TableOptions {
+  PredictOptions() : TableOptions("The file whose rows come before") {}
 };
 
 // The rows after the end of a file: for each column its forecast and quantiles.
-int predict(Predictor& p, const PredictOptions& o) {
-  if (o.files->size() != 1)
-    throw InvalidOption("files", fmt::format("{} files; give one", o.files->size()));
-  const data::Series series = data::open_series((*o.files)[0], format_of(p.options));
+io::Csv after(Predictor& p, const std::string& file) {
+  const data::Series series = data::open_series(file, format_of(p.options));
   const auto s = p.encoding.encode(series);
   check(s.rows >= p.options.context, "'{}' has {} rows; the network looks back over {}",
         series.source, s.rows, *p.options.context);
@@ -137,17 +126,18 @@ int predict(Predictor& p, const PredictOptions& o) {
       for (const double q : f.quantiles[h][i]) row.push_back(fmt::format("{:.8g}", q));
     }
   }
-  const std::string text = io::to_csv(table);
-  if (o.out.is_open()) fmt::print("{}", text);
-  else io::write_file_atomically(o.out, std::string_view(text));
+  return table;
+}
+
+int predict(Predictor& p, const PredictOptions& o) {
+  const std::string& file = o.only_file();
+  write_table(o, [&] { return after(p, file); });
   return 0;
 }
 
 }  // namespace
 
-extern const Opener kOpener;
 const Opener kOpener{kTask, open_as<Predictor>};
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Forecast",

@@ -148,6 +148,6 @@ struct Predictor : Model {
   models::Forecaster net;
 };
 
-void report(train::report::Page& page, Predictor& p);
+void report(train::report::Page& page, Predictor& p, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::forecast

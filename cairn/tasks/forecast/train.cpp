@@ -119,16 +119,14 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
   o.eval_every.fill(std::min(order.steps_per_epoch(), std::max<int64_t>(1, *o.steps / 4)));
   manual_seed(o.seed);
   models::Forecaster net(network_options(o, e));
-  train::settle(o, net, true);
   const data::LinearMap map = prepare(net, s, split, held_back, o);
-  train::Supervised session(train::begin_run(task, o), {.task = task,
-                                                        .label = *o.model,
-                                                        .network = net,
-                                                        .options = o,
-                                                        .schedule = optim::one_cycle(o.steps),
-                                                        .validates = true,
-                                                        .about = about(o, e, series, split, map)});
-  session.restore();
+  train::Supervised session({.task = task,
+                             .label = *o.model,
+                             .network = net,
+                             .options = o,
+                             .schedule = optim::one_cycle(o.steps),
+                             .validates = true,
+                             .about = about(o, e, series, split, map)});
   const auto batch = [&] {
     std::vector<int64_t> origins;
     for (const int64_t i : order.samples(session.step()))

@@ -14,8 +14,6 @@ namespace {
 constexpr int64_t kBatch = 256;
 
 nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
-  check(!o.shape.is_open() && !o.classes.is_open() && !o.mean.is_open() && !o.model.is_open(),
-        "'{}' is damaged: model, shape, classes or mean is missing", saved.config_file());
   const nn::AnyModule network = train::with_weights(
       saved, models::make_image_classifier(o.model, o.image_shape(), o.num_classes()));
   network->eval();
@@ -32,9 +30,7 @@ nn::Module last_linear(const nn::AnyModule& network) {
 }  // namespace
 
 Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalization)
-    : network_(network),
-      normalization_(normalization),
-      forward_([network](std::span<const Tensor> in) -> Tensors {
+    : normalization_(normalization), forward_([network](std::span<const Tensor> in) -> Tensors {
         const Tensor logits = (*network)(in[0]);
         return {argmax(logits, 1), cross_entropy(logits, in[1], {.reduction = Reduction::sum})};
       }) {}
@@ -66,66 +62,16 @@ std::string in_words(const Json& measured) {
 }
 
 Classifier::Classifier(const train::SavedModel& saved)
-    : Model(saved),
-      options_(options_of<Options>(saved)),
+    : PictureModel(saved),
+      options_(options_of<Options>(saved, &Options::shape, &Options::classes, &Options::mean,
+                                   &Options::deviation, &Options::model)),
       network_(network_of(saved, options_)),
       meter_(network_, options_.normalization()),
       forward_([network = network_](std::span<const Tensor> in) -> Tensors {
         return {(*network)(in[0])};
       }) {}
 
-data::ImageDatasetPtr Classifier::open(const std::string& source, data::Split split) const {
-  const auto set =
-      data::open_image_dataset(source.empty() ? *options_.data : source, split, {.shape = shape()});
-  return with_classes(set, classes());
-}
-
-Tensors Classifier::inputs(const std::string& source, int64_t examples) const {
-  constexpr int64_t kMost = 64;
-  const auto set = open(source, data::Split::train);
-  examples = std::min(examples, set->size());
-  const int64_t count = (examples + kMost - 1) / kMost, size = examples / count;
-  data::Loader loader(set,
-                      {.batch = size, .normalization = options_.normalization(), .threads = 1});
-  Tensors batches;
-  data::Batch batch;
-  while (static_cast<int64_t>(batches.size()) < count && loader.next(batch))
-    batches.push_back(batch.x());
-  return batches;
-}
-
-std::vector<Port> Classifier::takes() {
-  const auto s = shape();
-  return {{"pictures", DType::f32, {kAnyBatch, s.channels, s.height, s.width}}};
-}
-
 Tensors Classifier::forward(std::span<const Tensor> in) { return {softmax((*network_)(in[0]), 1)}; }
-
-std::vector<uint8_t> Classifier::planes_of(const std::string& file) const {
-  std::vector<uint8_t> chw(shape().size());
-  data::planes_of(data::fit_picture(io::read_image(file), shape()), chw.data());
-  return chw;
-}
-
-Tensor Classifier::input_of(const std::vector<uint8_t>& chw) const {
-  const auto s = shape();
-  std::vector<float> pixels(chw.size());
-  data::normalize_image(chw.data(), s, options_.normalization(), pixels.data());
-  return from_host(pixels.data(), {1, s.channels, s.height, s.width}, DType::f32);
-}
-
-Tensors Classifier::read(const std::string& file) { return {input_of(planes_of(file))}; }
-
-Tensor Classifier::batch_of(const data::ImageDataset& set, int64_t first, int64_t count) const {
-  const auto s = set.shape();
-  std::vector<uint8_t> chw(s.size());
-  std::vector<float> pixels(count * s.size());
-  for (int64_t i = 0; i < count; ++i) {
-    set.image(first + i, chw.data());
-    data::normalize_image(chw.data(), s, options_.normalization(), &pixels[i * s.size()]);
-  }
-  return from_host(pixels.data(), {count, s.channels, s.height, s.width}, DType::f32);
-}
 
 Tensor Classifier::logits(const Tensor& images) {
   const NoGrad no_grad;
@@ -146,33 +92,10 @@ Classifier::Activations Classifier::ActivationReader::operator()(const Tensor& i
   return {std::exchange(features_, Tensor()), logits};
 }
 
-// Far from all pictures that were learned from; runs of before kept only mean and deviation.
-std::string Classifier::warning_for(float brightness) const {
-  constexpr float kLeastMargin = 0.1f, kMargin = 0.25f, kDeviations = 1.5f;
-  float low = 0, high = 0;
-  if (options_.brightness->size() == 2) {
-    low = (*options_.brightness)[0], high = (*options_.brightness)[1];
-    const float margin = std::max(kLeastMargin, kMargin * (high - low));
-    low -= margin, high += margin;
-  } else {
-    const float mean = (*options_.mean)[0], spread = kDeviations * (*options_.deviation)[0];
-    low = mean - spread, high = mean + spread;
-  }
-  const auto fits = [&](float b) { return b >= low && b <= high; };
-  if (fits(brightness)) return "";
-  const std::string found = fmt::format(
-      "its mean is {:.0f} % of white, of the pictures that were learned from {:.0f} to {:.0f} %: "
-      "what is said of it means little",
-      brightness * 100, std::max(low, 0.f) * 100, std::min(high, 1.f) * 100);
-  return found + (fits(1 - brightness) ? "; light and dark may be swapped: try --invert" : "");
-}
-
-Seen Classifier::predict(const std::string& image_path, int64_t top, bool invert) {
-  std::vector<uint8_t> chw = planes_of(image_path);
-  if (invert)
-    for (uint8_t& value : chw) value = static_cast<uint8_t>(255 - value);
-  const auto p = softmax(logits(input_of(chw)), 1).to_vector<float>();
-  Seen seen{{}, warning_for(data::brightness_of(chw.data(), shape()))};
+Seen Classifier::predict(const std::string& file, int64_t top, bool invert) {
+  const Picture picture = read_picture(file, invert);
+  const auto p = softmax(logits(picture.input), 1).to_vector<float>();
+  Seen seen{{}, picture.warning};
   for (size_t i = 0; i < p.size(); ++i) seen.classes.push_back({classes()[i], p[i]});
   std::stable_sort(
       seen.classes.begin(), seen.classes.end(),
@@ -185,13 +108,12 @@ Seen Classifier::predict(const std::string& image_path, int64_t top, bool invert
 Json Classifier::evaluate(const std::string& source, data::Split split) {
   const auto set = open(source, split);
   if (!set->left_out().empty()) fmt::print(stderr, "{}: {}\n", set->name(), set->left_out());
-  Json result = {{"task", kTask}, {"split", data::name_of(split)}};
-  result.update(meter_.measure(set));
-  check(std::isfinite(result["loss"].get<double>()),
+  const Json measured = meter_.measure(set);
+  check(std::isfinite(measured["loss"].get<double>()),
         "'{}': the loss on '{}' is not finite: the weights hold NaN or infinity, or overflow; use "
         "an earlier checkpoint",
         path(), set->name());
-  return result;
+  return result(data::name_of(split), measured);
 }
 
 }  // namespace cairn::tasks::image_classification

@@ -29,20 +29,6 @@ int predict(Classifier& classifier, const PredictOptions& o) {
   });
 }
 
-int make_int8(Classifier& classifier, const QuantizeOptions& o) {
-  quantize_run(classifier,
-               {.network = classifier.module(),
-                .batches = [&](const std::string& data,
-                               int64_t count) { return classifier.inputs(data, count); },
-                .measure =
-                    [](Model& model, const std::string& data) {
-                      return static_cast<Classifier&>(model).evaluate(data, data::Split::test);
-                    },
-                .in_words = in_words},
-               o);
-  return 0;
-}
-
 }  // namespace
 
 const Opener kOpener{kTask, open_as<Classifier>};
@@ -66,8 +52,7 @@ const Task kRow{
                   "predict", "Say what pictures show",
                   "  cairn predict runs/mnist picture.png --top 3\n"
                   "  cairn predict runs/mnist photos/ --csv names.csv\n"),
-              verb<Classifier, QuantizeOptions, make_int8>(
-                  "quantize", "Make a run that computes in 8 bits",
+              quantize_verb<Classifier, in_words>(
                   "  cairn quantize runs/mnist --out runs/mnist-int8\n"
                   "  cairn quantize runs/mnist --out runs/mnist-int8 --calibrate 1024 "
                   "--percentile 99.99\n"

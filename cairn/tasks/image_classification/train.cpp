@@ -1,56 +1,26 @@
 #include <algorithm>
-#include <cmath>
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/loader.h"
 #include "cairn/data/splits.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/train/report/filters.h"
 
 namespace cairn::tasks::image_classification {
 namespace {
 
 constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 
-// What the data are goes into the configuration, or is compared with it.
-void note_data(Options& o, const data::ImageDataset& set) {
-  constexpr float kOther = 0.05f;
-  train::note_counts(o, counts_of(set));
-  o.examples.leave_open(), o.examples.fill(set.size());
-  o.note(set);
-  const data::Normalization measured = data::measure_normalization(set);
-  for (size_t c = 0; c < o.mean->size() && c < measured.mean.size(); ++c)
-    if (const float kept = (*o.mean)[c]; std::abs(measured.mean[c] - kept) > kOther)
-      fmt::print(stderr,
-                 "cairn: '{}': the mean of channel {} is {:.2f} now, {:.2f} when the run "
-                 "began: are these its pictures?\n",
-                 *o.data, c, measured.mean[c], kept);
-  if (!o.mean.is_open()) return;
-  o.mean.fill(measured.mean), o.deviation.fill(measured.deviation);
-  const data::Brightness seen = data::measure_brightness(set);
-  o.brightness.fill({seen.darkest, seen.brightest});
-}
-
 // Fills what is open with what suits the pictures.
 void fill_recipe(Options& o, int64_t images) {
   const data::ImageShape shape = o.image_shape();
-  const bool grey = shape.channels == 1;
-  o.model.fill(grey && shape.height == 28 && shape.width == 28 ? "lenet" : "resnet9");
-  o.crop.fill(grey ? 0 : 4), o.flip.fill(!grey), o.rotate.fill(grey ? 10 : 0);
-  o.shift.fill(grey ? 2 : 0), o.scale.fill(grey ? 0.1 : 0), o.shear.fill(grey ? 0.1 : 0);
+  o.model.fill(shape.channels == 1 && shape.height == 28 && shape.width == 28 ? "lenet"
+                                                                              : "resnet9");
   o.fill_usual();
   const int64_t per_epoch = (images + o.batch - 1) / o.batch;
   train::fill_length(o, per_epoch, o.model != "lenet" ? 10 : images > 40000 ? 12 : 8);
   o.eval_every.fill(per_epoch);
-}
-
-data::Augment augment_of(const Options& o) {
-  return {.crop_padding = static_cast<int>(*o.crop),
-          .flip = o.flip,
-          .rotate_degrees = static_cast<float>(*o.rotate),
-          .shift_pixels = static_cast<float>(*o.shift),
-          .scale = static_cast<float>(*o.scale),
-          .shear = static_cast<float>(*o.shear)};
 }
 
 }  // namespace
@@ -60,28 +30,26 @@ Json train(Options o) {
   const auto splits = data::open_image_splits(o.data, o.how(), o.classes,
                                               o.val_split.is_open() ? 0 : *o.val_split, o.seed);
   train::say_left_out(o.data, splits.left_out());
-  note_data(o, *splits.train);
+  o.note(*splits.train);
   fill_recipe(o, splits.train->size());
   manual_seed(o.seed);
   const nn::AnyModule network =
       models::make_image_classifier(o.model, o.image_shape(), o.num_classes());
   const bool validates = splits.held_back != nullptr;
-  train::settle(o, *network, validates);
-  train::Supervised session(train::begin_run(kTask, o), {.task = kTask,
-                                                         .label = o.model,
-                                                         .network = *network,
-                                                         .options = o,
-                                                         .schedule = optim::one_cycle(o.steps),
-                                                         .validates = validates,
-                                                         .split = validates ? "validation" : "test",
-                                                         .smooths_targets = o.label_smoothing > 0,
-                                                         .about = data::in_words(o.data, splits)});
-  session.restore();
+  train::Supervised session({.task = kTask,
+                             .label = o.model,
+                             .network = *network,
+                             .options = o,
+                             .schedule = optim::one_cycle(o.steps),
+                             .validates = validates,
+                             .split = validates ? "validation" : "test",
+                             .smooths_targets = o.label_smoothing > 0,
+                             .about = data::in_words(o.data, splits)});
   const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;
   data::Loader loader(splits.train, {.batch = o.batch,
                                      .epochs = (o.steps + per_epoch - 1) / per_epoch,
                                      .seed = o.seed,
-                                     .augment = augment_of(o),
+                                     .augment = o.augment(),
                                      .normalization = o.normalization(),
                                      .threads = std::max(1, num_threads() - 1),
                                      .start_step = session.step()});
@@ -107,7 +75,8 @@ Json train(Options o) {
        .pictures =
            [&] {
              const Tensor some = slice(batch.x(), 0, 0, std::min(kShown, batch.count));
-             return std::vector<std::pair<std::string, io::Image>>{{"train/batch", tiles(some, 8)}};
+             return std::vector<std::pair<std::string, io::Image>>{
+                 {"train/batch", train::report::tiles(some, 8)}};
            }});
   if (validates || last.is_null()) {  // the last one was not of the kept weights on test
     session.use_kept();

@@ -87,7 +87,7 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
   o.validate();
   const Options& run = sampler.options();
   const data::ImageShape shape = run.image_shape();
-  const auto set = sampler.open(o.data, data::split_from_name(o.split));
+  const auto set = run.open(o.data, data::split_from_name(o.split));
   const std::string judge = classifier_run(sampler, o);
   const classification::Classifier classifier(judge);
   check_fits(classifier, run);
@@ -104,9 +104,7 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
   const auto real = data::evenly_chosen(set, o.count);
   const Classified on_drawn = classify(classifier, drawn), on_real = classify(classifier, real);
   const auto near = metrics::precision_recall(on_real.features, on_drawn.features);
-  Json result = {{"task", kTask},
-                 {"split", *o.split},
-                 {"examples", count},
+  Json result = {{"examples", count},
                  {"real_examples", real->size()},
                  {"classifier", judge},
                  {"frechet", metrics::frechet_distance(on_real.features, on_drawn.features)},
@@ -117,7 +115,7 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
     for (size_t i = 0; i < wanted.size(); ++i) right += on_drawn.labels[i] == wanted[i];
     result["label_accuracy"] = static_cast<double>(right) / static_cast<double>(count);
   }
-  return result;
+  return sampler.result(o.split, result);
 }
 
 }  // namespace cairn::tasks::image_gan

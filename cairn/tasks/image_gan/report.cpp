@@ -2,7 +2,6 @@
 
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_gan/task.h"
-#include "cairn/train/report/curves.h"
 #include "cairn/train/samples.h"
 
 namespace cairn::tasks::image_gan {
@@ -106,12 +105,11 @@ void curves(Page& page, const Lines& lines) {
 
 }  // namespace
 
-void report(Page& page, Sampler& sampler) {
+void report(Page& page, Sampler& sampler, const Lines& log) {
   const Options& o = sampler.options();
-  const auto lines = lines_of(sampler.path());
-  page.headline(fmt::format("Pictures like those of {}, drawn from noise; {}{}", short_name(o.data),
-                            counted(o.steps, "step"), took(lines, sampler.saved().config)));
-  const auto set = sampler.open("", data::Split::train);
+  page.headline(fmt::format("Pictures like those of {}, drawn from noise; {}", short_name(o.data),
+                            counted(o.steps, "step")));
+  const auto set = o.open("", data::Split::train);
   const int scale = scale_of(o.image_shape());
   page.heading("Drawn, and real");
   page.figures(
@@ -120,10 +118,9 @@ void report(Page& page, Sampler& sampler) {
                             kColumns),
               "by the generator, none chosen by hand", scale),
        figure(data::grid_of(real_ones(*set, kPictures), kColumns), "from the data", scale)});
-  page.facts({{"model", *o.model + (o.conditional ? ", conditional" : "")},
-              {"generator's parameters", with_thousands(sampler.network().num_parameters())},
-              {"steps", with_thousands(o.steps)},
-              {"training", seconds_of(lines)}});
+  write_facts(page, sampler, log,
+              {{"model", *o.model + (o.conditional ? ", conditional" : "")},
+               {"steps", with_thousands(o.steps)}});
   over_time(page, sampler);
   page.heading("A walk through the noise");
   page.figures(
@@ -131,8 +128,8 @@ void report(Page& page, Sampler& sampler) {
               "Left and right are two random points; between them every point is a picture, "
               "too: the generator has learned a space of pictures, not a list.",
               scale)});
-  curves(page, lines);
-  signals(page, lines);
+  curves(page, log);
+  signals(page, log);
 }
 
 }  // namespace cairn::tasks::image_gan

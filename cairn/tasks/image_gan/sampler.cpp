@@ -9,10 +9,8 @@ namespace cairn::tasks::image_gan {
 
 Sampler::Sampler(const train::SavedModel& saved)
     : Model(saved),
-      options_(options_of<Options>(saved)),
-      generator_((check(!options_.shape.is_open() && !options_.classes.is_open(),
-                        "'{}' is damaged: shape or classes are missing", saved.config_file()),
-                  options_.size())),
+      options_(options_of<Options>(saved, &Options::shape, &Options::classes)),
+      generator_(options_.size()),
       painter_(generator_) {
   train::load_weights(saved, generator_);
   generator_.eval();
@@ -30,11 +28,6 @@ std::vector<Port> Sampler::takes() {
 
 Tensors Sampler::forward(std::span<const Tensor> in) {
   return {options_.conditional ? generator_(in[0], in[1]) : generator_(in[0])};
-}
-
-data::ImageDatasetPtr Sampler::open(const std::string& source, data::Split split) const {
-  return data::open_image_dataset(source.empty() ? *options_.data : source, split,
-                                  {.shape = options_.image_shape()});
 }
 
 int64_t Sampler::class_of(const std::string& label) const {

@@ -2,55 +2,18 @@
 // of pictures, draw new ones, measure how near they are to the real ones.
 #pragma once
 #include "cairn/models/painter.h"
-#include "cairn/nn/adversarial.h"
+#include "cairn/tasks/adversarial/options.h"
 #include "cairn/tasks/pictures.h"
 
 namespace cairn::tasks::image_gan {
 
-using train::ByModel, train::Open, train::Option, train::Use, train::whole, train::between,
-    train::one_of;
+using train::Open, train::Option, train::whole, train::one_of;
 inline constexpr const char* kTask = "image-gan";
 
-struct Options : PictureOptions<train::RunOptions> {
-  Option<std::string> model{this, "model", "dcgan", one_of({"dcgan", "wgan-gp"}), "Networks"};
-  Option<bool> conditional{this, "conditional", false, "Learn to draw what a label asks for"};
-  Option<int64_t> batch{this, "batch", 64, whole(1, train::kLargestBatch), "Pictures a step"};
-  Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
-  Option<int64_t> z{this, "z", 64, whole(1, 65536), "Numbers of noise a picture is drawn from"};
-  Option<int64_t> critic_steps{this, "critic_steps", ByModel<int64_t>{{"dcgan", 1}, {"wgan-gp", 5}},
-                               whole(1, 65536),
-                               "Updates of the discriminator for each of the generator"};
-  Option<int64_t> sample_every{this, "sample_every", Open{"a 20th of all"},
-                               whole(1, train::kMostSteps), "Steps between grids of samples"};
-  Option<std::string> loss{
-      this, "loss", ByModel<std::string>{{"dcgan", "non-saturating"}, {"wgan-gp", "wasserstein"}},
-      one_of(nn::gan_loss_names()), "Loss of the two"};
-  Option<std::string> norm{
-      this, "norm", ByModel<std::string>{{"dcgan", "batch"}, {"wgan-gp", "none"}},
-      one_of({"none", "batch", "spectral"}), "Normalisation in the discriminator"};
-  Option<double> lr{this,
-                    "lr",
-                    ByModel<double>{{"dcgan", 4e-4}, {"wgan-gp", 2e-4}},
-                    train::positive(),
-                    "Learning rate of Adam",
-                    Use::changeable};
-  Option<double> lr_discriminator{this,
-                                  "lr_discriminator",
-                                  Open{"as --lr"},
-                                  train::positive(),
-                                  "Of the discriminator",
-                                  Use::changeable};
-  Option<std::vector<double>> betas{
-      this, "betas", ByModel<std::vector<double>>{{"dcgan", {0.5, 0.999}}, {"wgan-gp", {0, 0.9}}},
-      train::two_between(0, 0.999999), "Of Adam"};
-  Option<double> r1{this, "r1", Open{"1 for a conditional dcgan, else 0"}, between(0, 1e9),
-                    "Weight of the penalty R1; 0: none"};
-  Option<double> gradient_penalty{this, "gradient_penalty",
-                                  ByModel<double>{{"dcgan", 0}, {"wgan-gp", 10}}, between(0, 1e9),
-                                  "Weight of WGAN-GP's penalty; 0: none"};
-  Option<double> ema{this, "ema", 0.999, between(0, 0.9999999),
-                     "Decay of the generator's averaged weights"};
+struct Options : PictureOptions<adversarial::Options> {
   Options() { steps.usual({{"dcgan", 5000}, {"wgan-gp", 3000}}); }
+  Option<std::string> model{this, "model", "dcgan", one_of({"dcgan", "wgan-gp"}), "Networks"};
+  Option<int64_t> width{this, "width", 32, whole(1, 65536), "Channels next to the picture"};
 
   int64_t labels() const { return conditional ? num_classes() : 0; }
   models::GanSize size() const {
@@ -58,10 +21,6 @@ struct Options : PictureOptions<train::RunOptions> {
     return {.side = s.height, .channels = s.channels, .width = width, .z = z, .classes = labels()};
   }
 };
-
-// Fills what is open with what suits the model and the data, and refuses what does not belong
-// together.
-void fill_recipe(Options& options, const data::ImageDataset& set);
 
 // Trains and returns {task, run, model, steps, seconds, loss_discriminator, loss_generator,
 // diversity, signals}. Writes RUN/samples/step-NNNNNN.png on the way. Throws train::Stopped on a
@@ -81,7 +40,6 @@ class Sampler : public Model {
   Tensors forward(std::span<const Tensor> in) override;
   const Options& options() const { return options_; }
   models::Painter& painter() { return painter_; }
-  data::ImageDatasetPtr open(const std::string& source, data::Split split) const;
   int64_t class_of(const std::string& label) const;  // by name, or else by number
 
  private:
@@ -118,9 +76,6 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& options);
 inline constexpr int64_t kFeatureEpochs = 3;
 
 // Curves, grids over time, a walk through the noise, real pictures beside the generated ones.
-void report(train::report::Page& page, Sampler& sampler);
-
-extern const Opener kOpener;
-extern const Task kRow;
+void report(train::report::Page& page, Sampler& sampler, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::image_gan

@@ -6,7 +6,6 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
-#include "cairn/train/report/curves.h"
 #include "cairn/train/samples.h"
 
 namespace cairn::tasks::language_model {
@@ -118,28 +117,25 @@ void curves(Page& page, const Lines& lines, double of_frequencies) {
 
 }  // namespace
 
-void report(Page& page, Writer& writer) {
+void report(Page& page, Writer& writer, const Lines& log) {
   const NoGrad no_grad;
   const Json result = writer.evaluate("", "validation");
   const auto text = writer.open_own();
-  const auto lines = lines_of(writer.path());
   const std::span<const int64_t> validation = text.validation;
-  page.headline(fmt::format("Perplexity {:.2f} on text it never saw{}",
-                            result["perplexity"].get<double>(),
-                            took(lines, writer.saved().config)));
+  const std::string perplexity = fmt::format("{:.2f}", result["perplexity"].get<double>());
+  page.headline("Perplexity " + perplexity + " on text it never saw");
   samples(page, writer.path());
-  page.facts({{"network", *writer.options().model},
-              {"parameters", with_thousands(writer.network().num_parameters())},
-              {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
-              {"perplexity", fmt::format("{:.2f}", result["perplexity"].get<double>())},
-              {"training", seconds_of(lines)}});
+  write_facts(page, writer, log,
+              {{"network", *writer.options().model},
+               {"validation loss", fmt::format("{:.3f} nats", result["loss"].get<double>())},
+               {"perplexity", perplexity}});
   if (validation.size() < 3) return;
   const auto shown = validation.first(std::min<size_t>(validation.size(), kShown));
   surprise(page, writer, shown);
   if (writer.net().gpt())
     attention(page, writer, shown.first(std::min<size_t>(shown.size(), kAttended)));
   else cells(page, writer, shown);
-  curves(page, lines, entropy_of_frequencies(text.train, validation, writer.options().vocab));
+  curves(page, log, entropy_of_frequencies(text.train, validation, writer.options().vocab));
 }
 
 }  // namespace cairn::tasks::language_model

@@ -1,8 +1,3 @@
-#include <unistd.h>
-
-#include <cstdio>
-
-#include "cairn/io/utf8.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
@@ -21,18 +16,10 @@ std::string in_words(const Json& result) {
                      result["bits_per_char"].get<double>());
 }
 
-// Text as it comes: each piece is on the screen before the next is computed.
-// A terminal gets none of the control characters that a text may have taught.
-void show(std::string_view piece) {
-  static const bool terminal = isatty(STDOUT_FILENO);
-  const std::string shown = terminal ? io::with_control_pictures(piece) : std::string(piece);
-  std::fwrite(shown.data(), 1, shown.size(), stdout);
-  std::fflush(stdout);
-}
-
+// Each piece is on the screen before the next is computed.
 int write(Writer& writer, const GenerateOptions& o) {
-  writer.generate(o, show);
-  show("\n");
+  writer.generate(o, show_at_once);
+  show_at_once("\n");
   return 0;
 }
 

@@ -1,35 +1,25 @@
 // Language models: learn a text token by token, measure how well another is predicted, write on.
 #pragma once
-#include <functional>
 #include <map>
-#include <optional>
-#include <string_view>
 
 #include "cairn/compile/compile.h"
-#include "cairn/data/text.h"
 #include "cairn/models/language_model.h"
-#include "cairn/tasks/task.h"
-#include "cairn/text/sampling.h"
-#include "cairn/train/supervised.h"
+#include "cairn/tasks/texts.h"
+#include "cairn/tasks/writing.h"
 
 namespace cairn::tasks::language_model {
 
-using train::ByModel, train::Open, train::Option, train::Use, train::whole, train::between,
-    train::one_of;
+using train::ByModel, train::Open, train::Option, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "language-model";
 
-struct Options : train::SupervisedOptions {
+struct Options : TextOptions {
   Options() {
     lr.usual({{"gpt", 3e-3}, {"", 2e-3}}), weight_decay.usual({{"gpt", 0.1}, {"", 0.01}});
-    betas.usual({{0.9, 0.99}}), clip.usual(1), val_split.usual(0.1);
+    betas.usual({{0.9, 0.99}}), clip.usual(1);
     batch.says("gpt 8, others 32; fewer for a short text");
     steps.says("gpt 12 passes over the text, others 10; at most 50000");
   }
-  train::DataOption data{this, "",
-                         "A text file (also .gz) or a folder of .txt files (nothing: plays by "
-                         "Shakespeare that come with the program)"};
   Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
-  Option<std::string> tokens{this, "tokens", "char", one_of({"char", "byte"}), "Unit of text"};
   Option<int64_t> layers{this, "layers", ByModel<int64_t>{{"gpt", 4}, {"", 2}}, whole(1, 1000),
                          "Layers"};
   Option<int64_t> width{this, "width", ByModel<int64_t>{{"gpt", 192}, {"", 512}}, whole(1, 1 << 20),
@@ -41,9 +31,6 @@ struct Options : train::SupervisedOptions {
                           "Tokens of a window: what a gpt sees, how far back the others learn"};
   Option<double> dropout{this, "dropout", ByModel<double>{{"gpt", 0.1}, {"", 0.3}},
                          between(0, 0.99), "Part of the features that is dropped"};
-  // What the text is.
-  Option<int64_t> vocab{this, "vocab"};
-  Option<Json> tokenizer{this, "tokenizer"};
 
   bool is_recurrent() const { return !(model == "gpt"); }
   models::LanguageModelSize size() const {
@@ -91,35 +78,12 @@ Json describe(const Measured& m, int64_t characters);
 // How many characters (code points) the tokens are: bytes are fewer.
 int64_t count_characters(const text::Tokenizer& tokenizer, std::span<const int64_t> tokens);
 
-struct GenerateOptions : train::OptionSet {
+struct GenerateOptions : WritingOptions {
   Option<std::string> prompt{this, "prompt", Open{"a new line"},
                              "Text to go on from; it is not repeated"};
-  Option<int64_t> max_tokens{this, "max_tokens", 500, whole(1, INT64_MAX),
-                             "How many tokens to write"};
-  Option<double> temperature{this, "temperature", 1, between(0, 1e9),
-                             "Below 1: more likely text; 0: always the most likely token"};
-  Option<int64_t> top_k{this, "top_k", 0, whole(0, INT64_MAX),
-                        "Choose among the k most likely (0: all)"};
-  Option<double> top_p{this,
-                       "top_p",
-                       1,
-                       {.least = 0, .most = 1, .above = true},
-                       "Choose among the fewest that have this probability together"};
-  Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed writes the same"};
   Option<std::string> quantize{this, "quantize", Open{"not"}, one_of({"int8"}),
                                "int8: 8-bit weights, a quarter of the memory to read (gpt)"};
-  Option<int64_t> beams{this, "beams", Open{"draws"}, whole(1, 1000),
-                        "Do not draw: search for the most likely text with so many in view (it is "
-                        "shown at the end)"};
 };
-
-// Draws options.max_tokens tokens after `prompt` (at least one, for a GPT at most its context) in
-// evaluation mode and shows them in whole characters as they come; with beams, when the search has
-// ended. options.prompt is not read.
-// The reader may have read other texts before: it begins anew.
-void write_on(models::LanguageModel& network, text::Reader& reader,
-              const text::Tokenizer& tokenizer, const std::vector<int64_t>& prompt,
-              const GenerateOptions& options, const std::function<void(std::string_view)>& show);
 
 // A trained network with its tokens.
 class Writer : public Model {
@@ -145,7 +109,7 @@ class Writer : public Model {
   Json evaluate(const std::string& source, const std::string& split);
   // Writes on from the prompt. `show` gets the new text as it comes, in whole characters. Throws
   // Error when the prompt has characters that the model never saw, or is longer than its context.
-  void generate(const GenerateOptions& options, const std::function<void(std::string_view)>& show);
+  void generate(const GenerateOptions& options, const Show& show);
 
  private:
   Options options_;
@@ -156,9 +120,6 @@ class Writer : public Model {
 
 // Curves, what it wrote while it learned, which characters surprise it, what its memory cells or
 // attention heads look at.
-void report(train::report::Page& page, Writer& writer);
-
-extern const Opener kOpener;
-extern const Task kRow;
+void report(train::report::Page& page, Writer& writer, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::language_model

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
@@ -32,19 +32,6 @@ void fill_recipe(Options& o, int64_t tokens) {
                      std::clamp<int64_t>(passes * tokens / window, 1, 50'000));
 }
 
-std::string name_of(const Options& o) { return o.data->empty() ? "the embedded text" : *o.data; }
-
-// The text in the numbers of the run, where one is resumed.
-data::TextTokens open_text(Options& o) {
-  std::shared_ptr<const text::Tokenizer> kept;
-  if (!o.tokenizer.is_open()) kept = text::parse_tokenizer(o.tokenizer->dump(), *o.out);
-  auto text = data::tokenize_text(data::read_text(o.data), name_of(o), o.tokens, o.val_split, kept);
-  train::note_counts(o, {{"tokens", text.train.size() + text.validation.size()}});
-  o.vocab.fill(text.tokenizer->size());
-  o.tokenizer.fill(Json::parse(text.tokenizer->to_json()));
-  return text;
-}
-
 // Windows for each step: along streams, with a memory that is carried on, or at drawn places.
 class Windows {
  public:
@@ -74,13 +61,12 @@ class Windows {
 };
 
 // How it writes now: RUN/samples/step-NNNNNN.txt.
-std::string write_sample(models::LanguageModel& network, text::Reader& reader,
-                         const data::TextTokens& text, const Options& o,
+std::string write_sample(text::Reader& reader, const data::TextTokens& text, const Options& o,
                          const train::Supervised& session) {
-  GenerateOptions how;
+  WritingOptions how;
   how.max_tokens = kSampleTokens, how.temperature = 0.8, how.seed = *o.seed;
   std::string written;
-  write_on(network, reader, *text.tokenizer, {text.validation.front()}, how,
+  write_on(reader, *text.tokenizer, {text.validation.front()}, how,
            [&](std::string_view more) { written += more; });
   io::write_file_atomically(train::sample_file(session.folder().path(), session.step(), "txt"),
                             written);
@@ -97,7 +83,7 @@ void check_text(const Options& o, const data::TextTokens& text) {
   if (o.is_recurrent() && o.accumulate > 1)
     throw InvalidOption("accumulate", "a memory belongs to whole batches; it is for gpt");
   check(text.validation.size() >= 2, "'{}': the validation part has {} tokens; use more text",
-        name_of(o), text.validation.size());
+        o.data_name(), text.validation.size());
 }
 
 }  // namespace
@@ -106,17 +92,14 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   o.fill_usual();
   check_sizes(o);  // before the text is read
-  const auto text = open_text(o);
-  train::say_left_out(o.data, data::left_out_of_text(o.data));
+  const auto text = o.open_text();
   fill_recipe(o, static_cast<int64_t>(text.train.size()));
   manual_seed(o.seed);
   models::LanguageModel network(o.size());
   const Tensors memory = network.make_memory(o.batch);
   const Windows windows(o, text, memory);
   check_text(o, text);
-  train::settle(o, network.module(), true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = o.model,
        .network = network.module(),
@@ -125,9 +108,8 @@ Json train(Options o) {
        .validates = true,
        .decays_matrices_only = true,
        .parts = {train::part("memory", named(memory))},
-       .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different", name_of(o),
-                            text.train.size(), text.validation.size(), *o.vocab)});
-  session.restore();
+       .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different",
+                            o.data_name(), text.train.size(), text.validation.size(), *o.vocab)});
   Meter meter(network, o.is_recurrent(), o.context);
   const auto reader = network.reader();  // kept: compiled for the first sample
   const std::span<const int64_t> all = text.validation;
@@ -139,7 +121,7 @@ Json train(Options o) {
                    },
                .measure =
                    [&] {
-                     const std::string sample = write_sample(network, *reader, text, o, session);
+                     const std::string sample = write_sample(*reader, text, o, session);
                      const auto quick = all.first(std::min(all.size(), kQuickTokens));
                      return Json{{"loss", meter.measure(quick).loss}, {"sample", sample}};
                    },

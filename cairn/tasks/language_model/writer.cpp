@@ -8,12 +8,9 @@
 namespace cairn::tasks::language_model {
 namespace {
 
-Options options_from(const train::SavedModel& saved, Options o) {
-  check(!o.vocab.is_open() && !o.tokenizer.is_open() && !o.width.is_open() && !o.layers.is_open() &&
-            !o.heads.is_open() && !o.context.is_open(),
-        "'{}' is damaged: a size of the network or the tokenizer is missing", saved.config_file());
+Options with_checked_sizes(Options o) {
   check_sizes(o);
-  o.val_split.fill(0.1);  // what versions before the option had
+  o.val_split.fill(0.1);  // versions before the option val_split had this one
   return o;
 }
 
@@ -27,7 +24,9 @@ void check_sizes(const Options& o) {
 
 Writer::Writer(const train::SavedModel& saved)
     : Model(saved),
-      options_(options_from(saved, options_of<Options>(saved))),
+      options_(with_checked_sizes(options_of<Options>(saved, &Options::vocab, &Options::tokenizer,
+                                                      &Options::width, &Options::layers,
+                                                      &Options::heads, &Options::context))),
       tokenizer_(text::parse_tokenizer(options_.tokenizer->dump(), saved.config_file())),
       network_(options_.size()),
       meter_(network_, options_.is_recurrent(), options_.context) {

@@ -104,7 +104,7 @@ double Meter::loss(const std::vector<Example>& examples) {
 Split split_of(const data::ParallelText& text, const Options& o) {
   if (!text.validation.empty()) return {text.train, text.validation};
   Split split;
-  const auto parts = data::split_off(std::ssize(text.train), o.val_split, o.seed);
+  const auto parts = train::hold_back(o, std::ssize(text.train));
   for (const int64_t i : parts.first) split.train.push_back(text.train[static_cast<size_t>(i)]);
   for (const int64_t i : parts.second)
     split.validation.push_back(text.train[static_cast<size_t>(i)]);

@@ -5,7 +5,6 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/machine_translation/task.h"
-#include "cairn/train/report/curves.h"
 
 namespace cairn::tasks::machine_translation {
 namespace {
@@ -107,21 +106,18 @@ void by_length(Page& page, Translator& t, const Judged& all) {
 
 }  // namespace
 
-void report(Page& page, Translator& t) {
+void report(Page& page, Translator& t, const Lines& log) {
   const NoGrad no_grad;
-  const auto lines = lines_of(t.path());
   Judged all{t.pairs("", "validation"), {}};
   if (all.pairs.size() > kJudged) all.pairs.resize(kJudged);
   std::vector<std::string> sources;
   std::vector<size_t> every;
   for (const TextPair& p : all.pairs) every.push_back(every.size()), sources.push_back(p.source);
   all.said = t.translate(sources, {.beams = 5, .length_penalty = 0.8}, 32);
-  page.headline(fmt::format("BLEU {:.1f} on {} texts that it never saw{}", bleu_of(all, every),
-                            all.pairs.size(), took(lines, t.saved().config)));
-  page.facts({{"parameters", with_thousands(t.network().num_parameters())},
-              {"tokens", with_thousands(t.coder().tokenizer().size())},
-              {"training", seconds_of(lines)}});
-  page.figures(loss_charts(lines, "nats a token", "validation"));
+  page.headline(fmt::format("BLEU {:.1f} on {} texts that it never saw", bleu_of(all, every),
+                            all.pairs.size()));
+  write_facts(page, t, log, {{"tokens", with_thousands(t.coder().tokenizer().size())}});
+  page.figures(loss_charts(log, "nats a token", "validation"));
   by_length(page, t, all);
   page.heading("What it makes of texts that it never saw");
   for (size_t i = 0; i < std::min(kShown, all.pairs.size()); ++i)

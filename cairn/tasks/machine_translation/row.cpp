@@ -12,7 +12,7 @@ namespace {
 
 // {task, split, examples, loss, bleu, chrf, signature}: of the text as it is printed.
 Json evaluate(Translator& t, const TranslationEvalOptions& o) {
-  const std::string data = o.data.is_open() ? "" : *o.data;
+  const std::string data = o.or_own("");
   const auto pairs = t.pairs(data, o.split);
   std::vector<std::string> sources, said;
   std::vector<metrics::References> references;
@@ -26,14 +26,13 @@ Json evaluate(Translator& t, const TranslationEvalOptions& o) {
   if (!o.out.is_open() && !o.out->empty())
     io::write_file_atomically(o.out, std::string_view(lines));
   const bool has_parts = data.empty() || data == "dates" || data::is_folder(data);
-  return {{"task", kTask},
-          {"split", has_parts ? *o.split : "all"},
-          {"examples", pairs.size()},
-          {"loss", t.loss(pairs)},
-          {"beams", *o.beams},
-          {"bleu", metrics::bleu(said, references).score},
-          {"chrf", metrics::chrf(said, references)},
-          {"signature", metrics::bleu_signature(references)}};
+  return t.result(has_parts ? *o.split : "all",
+                  {{"examples", pairs.size()},
+                   {"loss", t.loss(pairs)},
+                   {"beams", *o.beams},
+                   {"bleu", metrics::bleu(said, references).score},
+                   {"chrf", metrics::chrf(said, references)},
+                   {"signature", metrics::bleu_signature(references)}});
 }
 
 std::string in_words(const Json& r) {

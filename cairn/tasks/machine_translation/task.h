@@ -142,8 +142,6 @@ struct Split {
 Split split_of(const data::ParallelText& text, const Options& o);
 
 Json train(Options options);
-void report(train::report::Page& page, Translator& translator);
-extern const Opener kOpener;
-extern const Task kRow;
+void report(train::report::Page& page, Translator& translator, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::machine_translation

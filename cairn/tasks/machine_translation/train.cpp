@@ -42,7 +42,6 @@ Json train(Options o) {
   o.fill_usual();
   const Split pairs = split_of(text, o);
   check(!pairs.train.empty(), "'{}' has no pairs to learn from", *o.data);
-  if (pairs.validation.empty()) throw InvalidOption("val_split", "leaves no pair to validate by");
   train::note_counts(o, {{"pairs to learn from", pairs.train.size()},
                          {"pairs to validate by", pairs.validation.size()}});
   if (o.tokenizer.is_open()) o.tokenizer.fill(learn_tokenizer(pairs.train, o));
@@ -55,9 +54,7 @@ Json train(Options o) {
   o.eval_every.fill(std::max<int64_t>(std::min(order.steps_per_epoch(), *o.steps / 10), 1));
   manual_seed(o.seed);
   models::EncoderDecoder net(network_options(o, coder.tokenizer().size()));
-  train::settle(o, net, true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = "transformer",
        .network = net,
@@ -70,7 +67,6 @@ Json train(Options o) {
                             "side, {} texts cut, {} tokens",
                             *o.data, examples.size(), held_back.size(), text.left_out, coder.cut(),
                             coder.tokenizer().size())});
-  session.restore();
   Meter meter(net);
   session.run({.next =
                    [&] {

@@ -6,20 +6,11 @@
 #include "cairn/tasks/machine_translation/task.h"
 
 namespace cairn::tasks::machine_translation {
-namespace {
-
-std::shared_ptr<const text::SubwordTokenizer> tokenizer_of(const Options& o,
-                                                           const std::string& file) {
-  check(!o.tokenizer.is_open(), "'{}' is damaged: the tokenizer is missing", file);
-  return std::make_shared<text::SubwordTokenizer>(*o.tokenizer, file);
-}
-
-}  // namespace
-
 Translator::Translator(const train::SavedModel& saved)
     : Model(saved),
-      options_(options_of<Options>(saved)),
-      coder_(tokenizer_of(options_, saved.config_file()), options_.longest),
+      options_(options_of<Options>(saved, &Options::tokenizer)),
+      coder_(std::make_shared<text::SubwordTokenizer>(*options_.tokenizer, saved.config_file()),
+             options_.longest),
       net_(network_options(options_, coder_.tokenizer().size())),
       meter_(net_) {
   train::load_weights(saved, net_);

@@ -5,8 +5,7 @@ namespace cairn::tasks::object_detection {
 namespace {
 
 models::Detector network_of(const train::SavedModel& saved, const Options& o) {
-  check(!o.shape.is_open() && !o.classes.is_open() && o.shape->size() == 2,
-        "'{}' is damaged: shape or classes is missing", saved.config_file());
+  check(o.shape->size() == 2, "'{}' is damaged: shape is no width and height", saved.config_file());
   for (const int64_t side : *o.shape)
     check(side > 0 && side <= 1 << 16 && side % models::Detector::kSide == 0,
           "'{}' is damaged: a side of shape is {}", saved.config_file(), side);
@@ -20,15 +19,14 @@ models::Detector network_of(const train::SavedModel& saved, const Options& o) {
 
 ObjectDetector::ObjectDetector(const train::SavedModel& saved)
     : Model(saved),
-      options_(options_of<Options>(saved)),
+      options_(options_of<Options>(saved, &Options::shape, &Options::classes)),
       network_(network_of(saved, options_)),
       finder_(network_, static_cast<int64_t>(options_.classes->size()), options_.view_width(),
               options_.view_height()) {}
 
 data::DetectionDataset ObjectDetector::open(const std::string& source,
                                             const std::string& split) const {
-  Options o = options_;
-  const Splits s = open_splits(o, source.empty() ? *o.data : source);
+  const auto s = options_.open(source);
   return split == "train" ? s.train : split == "validation" ? s.validation : s.test;
 }
 
@@ -65,7 +63,6 @@ std::vector<Tensor> ObjectDetector::inputs(int64_t examples) {
   return batches;
 }
 
-extern const Opener kOpener;
 const Opener kOpener{kTask, open_as<ObjectDetector>};
 
 }  // namespace cairn::tasks::object_detection

@@ -3,7 +3,6 @@
 
 #include "cairn/metrics/detection_errors.h"
 #include "cairn/tasks/object_detection/task.h"
-#include "cairn/train/report/curves.h"
 
 namespace cairn::tasks::object_detection {
 namespace {
@@ -146,22 +145,19 @@ io::Image with_boxes(io::Image picture, std::span<const Detection> boxes) {
   return picture;
 }
 
-void report(Page& page, ObjectDetector& detector) {
+void report(Page& page, ObjectDetector& detector, const Lines& log) {
   const auto set = detector.open("", "test");
   const auto found = find_all(detector.finder(), set);
   const Json result = measured(found, detector.classes());
-  const auto lines = lines_of(detector.path());
-  page.headline(fmt::format("{} on {}{}", in_words(result), short_name(detector.options().data),
-                            took(lines, detector.saved().config)));
+  page.headline(fmt::format("{} on {}", in_words(result), short_name(detector.options().data)));
   looks(page, set, found, detector.classes());
-  page.facts({{"parameters", with_thousands(detector.network().num_parameters())},
-              {"test pictures", with_thousands(set->size())},
-              {"seen at", fmt::format("{} x {} pixels", detector.options().view_width(),
-                                      detector.options().view_height())},
-              {"training", seconds_of(lines)}});
+  write_facts(page, detector, log,
+              {{"test pictures", with_thousands(set->size())},
+               {"seen at", fmt::format("{} x {} pixels", detector.options().view_width(),
+                                       detector.options().view_height())}});
   precision_recall(page, found, detector.classes());
   errors(page, found);
-  curves(page, lines);
+  curves(page, log);
 }
 
 }  // namespace cairn::tasks::object_detection

@@ -10,16 +10,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct DetectionEvalOptions : EvalOptions {
-  Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
-                            "Part of the data"};
-};
-
-Json evaluate(ObjectDetector& detector, const DetectionEvalOptions& o) {
-  const auto set = detector.open(o.data.is_open() ? "" : *o.data, o.split);
-  Json result = {{"task", kTask}, {"split", *o.split}};
-  result.update(measured(find_all(detector.finder(), set), detector.classes()));
-  return result;
+Json evaluate(ObjectDetector& detector, const SplitEvalOptions& o) {
+  const auto set = detector.open(o.or_own(""), o.split);
+  return detector.result(o.split, measured(find_all(detector.finder(), set), detector.classes()));
 }
 
 struct PredictOptions : FileOptions {
@@ -80,7 +73,6 @@ std::vector<std::string> write_inputs(const std::string& folder) {
 
 }  // namespace
 
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Object detection",
@@ -92,7 +84,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
-    .verbs = {eval_verb<ObjectDetector, DetectionEvalOptions, evaluate, in_words>(
+    .verbs = {eval_verb<ObjectDetector, SplitEvalOptions, evaluate, in_words>(
                   "Measure average precision by COCO's rules",
                   "  cairn eval runs/voc --split validation --json\n"),
               verb<ObjectDetector, PredictOptions, predict>(

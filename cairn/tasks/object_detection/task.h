@@ -2,6 +2,7 @@
 // it in pictures. The network is models/detector.h, which says why it is this one.
 #pragma once
 #include "cairn/compile/compile.h"
+#include "cairn/data/detection_splits.h"
 #include "cairn/data/detection_view.h"
 #include "cairn/metrics/detection.h"
 #include "cairn/models/detector.h"
@@ -41,17 +42,12 @@ struct Options : train::SupervisedOptions {
   int view_width() const { return static_cast<int>((*shape)[0]); }
   int view_height() const { return static_cast<int>((*shape)[1]); }
   data::ViewOptions view() const;
+  // The data: those of the training ("") or others, with the network's classes once there are any.
+  data::DetectionSplits open(const std::string& source = "") const {
+    return data::open_detection_splits(source.empty() ? *data : source, classes,
+                                       val_split.is_open() ? 0 : *val_split, seed);
+  }
 };
-
-// What is learned from, chosen by and measured on. Validation: --val-split of all that is not for
-// testing; else the files' own; else 15 % of them. Test: the files' own, else 20 %.
-struct Splits {
-  data::DetectionDataset train, validation, test;
-  std::vector<std::string> notes;
-  Json counts;  // of pictures and of boxes by class, for note_counts
-};
-// Fills the classes, or throws Error for one that a trained network does not know.
-Splits open_splits(Options& options, const std::string& source);
 
 // What the network is to say of a picture: the points of an object are those whose squares around
 // (4 strides wide) overlap it unusually much among the nearest of each level (ATSS, Zhang et al.
@@ -141,6 +137,6 @@ class ObjectDetector : public Model {
 io::Image with_boxes(io::Image picture, std::span<const data::Detection> boxes);
 std::string colour_name(int64_t label);
 
-void report(train::report::Page& page, ObjectDetector& detector);
+void report(train::report::Page& page, ObjectDetector& detector, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::object_detection

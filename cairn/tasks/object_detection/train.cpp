@@ -99,7 +99,16 @@ Tensors tensors_of(const Batch& b, const Options& o) {
           tensor(b.boxes, {count, points, 4}), tensor(b.weights, {count, points})};
 }
 
-std::string about(const Options& o, const Splits& s) {
+Json counts_of(const data::DetectionSplits& s) {
+  Json counts = {{"pictures to learn from", s.train->size()},
+                 {"pictures to choose by", s.validation->size()},
+                 {"pictures to test", s.test->size()}};
+  for (size_t c = 0; c < s.objects.size(); ++c)
+    counts[fmt::format("boxes of '{}'", s.classes[c])] = s.objects[c];
+  return counts;
+}
+
+std::string about(const Options& o, const data::DetectionSplits& s) {
   return fmt::format(
       "{}: {} pictures to learn from, {} to choose by, {} to test, seen at {} x {}, "
       "{} classes",
@@ -109,10 +118,21 @@ std::string about(const Options& o, const Splits& s) {
 
 }  // namespace
 
+data::ViewOptions Options::view() const {
+  return {.width = view_width(),
+          .height = view_height(),
+          .mosaic = mosaic,
+          .scale = scale,
+          .flip = flip,
+          .flip_vertical = flip_vertical,
+          .light = light};
+}
+
 Json train(Options o) {
   train::choose_run(kTask, o);
-  Splits s = open_splits(o, o.data);
-  train::note_counts(o, s.counts);
+  data::DetectionSplits s = o.open();
+  o.classes.fill(s.classes);
+  train::note_counts(o, counts_of(s));
   o.shape.fill(view_shape(s.train, o));
   const auto classes = static_cast<int64_t>(o.classes->size());
   o.fill_usual();
@@ -122,7 +142,7 @@ Json train(Options o) {
   o.eval_every.fill(std::max<int64_t>(order.steps_per_epoch(), o.steps / 25));
   manual_seed(o.seed);
   const models::Detector network(classes, o.width);
-  train::settle(o, network, true);
+  train::settle(o, network, true);  // before reading what takes long
   const auto set = prepared(s.train, o);
   for (const auto& held : {s.validation, s.test})
     for (int64_t i = 0; i < std::min<int64_t>(held->size(), 2000); ++i) held->get(i);
@@ -130,15 +150,14 @@ Json train(Options o) {
   if (!o.quiet)
     for (const std::string& note : s.notes) fmt::print(stderr, "cairn: {}\n", note);
 
-  train::Supervised session(train::begin_run(kTask, o), {.task = kTask,
-                                                         .label = "detector",
-                                                         .network = network,
-                                                         .options = o,
-                                                         .schedule = optim::one_cycle(o.steps, 0.1),
-                                                         .validates = true,
-                                                         .decays_matrices_only = true,
-                                                         .about = about(o, s)});
-  session.restore();
+  train::Supervised session({.task = kTask,
+                             .label = "detector",
+                             .network = network,
+                             .options = o,
+                             .schedule = optim::one_cycle(o.steps, 0.1),
+                             .validates = true,
+                             .decays_matrices_only = true,
+                             .about = about(o, s)});
   const auto points = models::Detector::points(o.view_height(), o.view_width());
   data::BatchLoader<Batch> loader(
       order,

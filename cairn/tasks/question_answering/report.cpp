@@ -87,23 +87,20 @@ void show_heat(Page& page, Answerer& a, const Judged& all, size_t i) {
 
 }  // namespace
 
-void report(Page& page, Answerer& a) {
+void report(Page& page, Answerer& a, const Lines& log) {
   const NoGrad no_grad;
-  const auto lines = lines_of(a.path());
   const auto questions = a.questions("");
   const auto found = a.finder().find(questions);
   Judged all{questions, found.answers, {}};
   for (size_t i = 0; i < found.answers.size(); ++i)
     all.f1.push_back(metrics::score_answer(questions.all[i].answers, found.answers[i].text).f1);
   const Json scores = score(questions, found.answers);
-  page.headline(
-      fmt::format("F1 {:.1f} %, exactly right {:.1f} % of {} questions about texts that "
-                  "it never saw{}",
-                  scores["f1"].get<double>(), scores["exact_match"].get<double>(),
-                  questions.all.size(), took(lines, a.saved().config)));
-  page.facts({{"parameters", with_thousands(a.network().num_parameters())},
-              {"training", seconds_of(lines)}});
-  page.figures(loss_charts(lines, "nats", "validation"));
+  page.headline(fmt::format(
+      "F1 {:.1f} %, exactly right {:.1f} % of {} questions about texts that "
+      "it never saw",
+      scores["f1"].get<double>(), scores["exact_match"].get<double>(), questions.all.size()));
+  write_facts(page, a, log, {});
+  page.figures(loss_charts(log, "nats", "validation"));
   by_kind(page, all);
   by_confidence(page, all);
   page.heading("Where it sees the answer");

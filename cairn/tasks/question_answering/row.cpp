@@ -11,7 +11,7 @@ namespace {
 
 // {task, split, examples, loss, exact_match, f1}.
 Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
-  const auto questions = a.questions(o.data.is_open() ? "" : *o.data);
+  const auto questions = a.questions(o.or_own(""));
   const auto found = a.finder().find(questions);
   if (!o.out.is_open() && !o.out->empty()) {
     Json answers = Json::object();
@@ -19,12 +19,9 @@ Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
       answers[questions.all[i].id] = found.answers[i].text;
     io::write_file_atomically(o.out, std::string_view(io::dump_json(answers)));
   }
-  Json result = {{"task", kTask},
-                 {"split", o.data.is_open() ? "validation" : "all"},
-                 {"examples", questions.all.size()},
-                 {"loss", found.loss}};
-  result.update(score(questions, found.answers));
-  return result;
+  Json measured = {{"examples", questions.all.size()}, {"loss", found.loss}};
+  measured.update(score(questions, found.answers));
+  return a.result(o.data.is_open() ? "validation" : "all", measured);
 }
 
 void print(Answerer& a, const PredictOptions& o, std::string_view context,

@@ -132,8 +132,6 @@ struct AskedLine {
 AskedLine parse_asked(const std::string& line, const std::string& file, int64_t number);
 
 Json train(Options options);
-void report(train::report::Page& page, Answerer& answerer);
-extern const Opener kOpener;
-extern const Task kRow;
+void report(train::report::Page& page, Answerer& answerer, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::question_answering

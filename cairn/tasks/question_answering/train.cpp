@@ -65,9 +65,7 @@ Json train(Options o) {
   o.eval_every.fill(std::min(order.steps_per_epoch(), *o.steps));
   manual_seed(o.seed);
   const auto net = make_network(o, *notation);
-  train::settle(o, *net, true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = "span reader",
        .network = *net,
@@ -80,7 +78,6 @@ Json train(Options o) {
                        "that stand elsewhere: {}, nowhere: {}",
                        *o.data, split.train.all.size(), rows.size(), split.validation.all.size(),
                        split.train.moved, split.train.misplaced)});
-  session.restore();
   Finder finder(net, notation, o.max_answer, o.unanswered);
   const auto measure = [&] {
     const auto found = finder.find(split.validation);

@@ -1,7 +1,5 @@
 // Tables: learn one column of a CSV file from the others. All of it: docs/adding-a-task.md.
-#include "cairn/data/order.h"
 #include "cairn/data/table.h"
-#include "cairn/io/file.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/models/mlp.h"
 #include "cairn/ops/context.h"
@@ -64,8 +62,7 @@ Json train(Options o) {
   o.encoding.fill(TableEncoding::of(table, o.target).to_json());
   const auto e = TableEncoding::from_json(o.encoding, o.out);
   const Tensors all = e.tensors(table, true);
-  const data::TwoParts parts = data::split_off(table.size(), o.val_split, o.seed);
-  if (parts.second.empty()) throw InvalidOption("val_split", "leaves no row to validate by");
+  const data::TwoParts parts = train::hold_back(o, table.size());
   const Tensors rows = data::rows_of(all, parts.first);
   const Tensors held_back = data::rows_of(all, parts.second);
   const data::Order order(rows[0].size(0), {.batch = o.batch, .seed = o.seed});
@@ -73,9 +70,7 @@ Json train(Options o) {
   o.eval_every.fill(order.steps_per_epoch());
   manual_seed(o.seed);
   models::Mlp net = make_network(o, e);
-  train::settle(o, net, true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = "mlp",
        .network = net,
@@ -84,7 +79,6 @@ Json train(Options o) {
        .validates = true,
        .about = fmt::format("{}: '{}' from {} inputs, {} rows to learn from, {} held back", *o.data,
                             e.target(), e.inputs(), rows[0].size(0), held_back[0].size(0))});
-  session.restore();
   session.run({.next = [&] { return data::rows_of(rows, order.samples(session.step())); },
                .loss = [&](std::span<const Tensor> in) { return loss_of(e, net(in[0]), in[1]); },
                .measure = [&] { return measure(net, e, held_back); },
@@ -96,16 +90,14 @@ Json train(Options o) {
 struct Predictor : Model {
   explicit Predictor(const train::SavedModel& saved)
       : Model(saved),
-        options(options_of<Options>(saved)),
+        options(options_of<Options>(saved, &Options::encoding)),
         encoding(TableEncoding::from_json(options.encoding, saved.config_file())),
         net(make_network(options, encoding)) {
     train::load_weights(saved, net);
     net.eval();
   }
   nn::Module& network() override { return net; }
-  std::vector<Tensor> inputs(int64_t) override {
-    return encoding.tensors(data::open_table(options.data), false);
-  }
+  std::vector<Tensor> inputs(int64_t) override { return read(options.data); }
   std::vector<Port> takes() override {
     return {{"features", DType::f32, {kAnyBatch, encoding.inputs()}}};
   }
@@ -128,58 +120,45 @@ struct Predictor : Model {
 
 // The rows that the training held back, or all of another table.
 Tensors rows_for(const Predictor& p, const EvalOptions& o) {
-  if (!o.data.is_open()) return p.encoding.tensors(data::open_table(o.data), true);
-  const Tensors all = p.encoding.tensors(data::open_table(p.options.data), true);
+  const Tensors all = p.encoding.tensors(data::open_table(o.or_own(p.options.data)), true);
+  if (!o.data.is_open()) return all;
   const auto parts = data::split_off(all[0].size(0), p.options.val_split, p.options.seed);
   return data::rows_of(all, parts.second);
 }
 
 Json evaluate(Predictor& p, const EvalOptions& o) {
-  Json result = {{"task", kTask}, {"split", o.data.is_open() ? "validation" : "all"}};
-  result.update(measure(p.net, p.encoding, rows_for(p, o)));
-  return result;
+  return p.result(o.data.is_open() ? "validation" : "all",
+                  measure(p.net, p.encoding, rows_for(p, o)));
 }
 
-struct PredictOptions : train::OptionSet {
-  Option<std::vector<std::string>> files{this, "files", {}, "CSV files, folders", Use::positional};
-  Option<std::string> out{this, "out", Open{"standard output"}, "CSV file to write"};
+struct PredictOptions : TableOptions {
+  PredictOptions() : TableOptions("CSV files, or folders of them") {}
 };
 int predict(Predictor& p, const PredictOptions& o) {
-  const NoGrad no_grad;
-  if (!o.out.is_open()) io::check_writable(o.out);
-  io::Csv all;
   const FileKind kind{"tables", io::is_csv_name, {}, "filled in"};
-  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
+  return write_table_of(o, kind, [&](const std::string& file) {
+    const NoGrad no_grad;
     Table t = data::open_table(file);
     const auto said = p.encoding.decode(p.net(p.encoding.tensors(t, false)[0]));
     t.cells.names.push_back("predicted_" + p.encoding.target());
-    if (all.names.empty()) all.names = t.cells.names;
-    check(all.names == t.cells.names, "'{}' has other columns than the files before it", file);
     for (size_t r = 0; r < said.size(); ++r) t.cells.rows[r].push_back(said[r]);
-    all.rows.insert(all.rows.end(), t.cells.rows.begin(), t.cells.rows.end());
+    return t.cells;
   });
-  if (all.names.empty()) return status;  // no file could be read
-  if (o.out.is_open()) fmt::print("{}", io::to_csv(all));
-  else io::write_file_atomically(o.out, std::string_view(io::to_csv(all)));
-  return status;
 }
 
-void report(train::report::Page& page, Predictor& p) {
+void report(train::report::Page& page, Predictor& p, const train::report::Lines& log) {
   using namespace train::report;
   const NoGrad no_grad;
-  const auto lines = lines_of(p.path());
   const Tensors rows = rows_for(p, {});
-  page.headline(fmt::format("'{}' of {}: {}{}", p.encoding.target(), short_name(p.options.data),
-                            in_words(evaluate(p, {})), took(lines, p.saved().config)));
+  page.headline(fmt::format("'{}' of {}: {}", p.encoding.target(), short_name(p.options.data),
+                            in_words(evaluate(p, {}))));
   page.figures(said_figure(p.encoding, rows[1], p.net(rows[0])));
-  page.figures(loss_charts(lines, "loss", "validation"));
+  page.figures(loss_charts(log, "loss", "validation"));
 }
 
 }  // namespace
 
-extern const Opener kOpener;
 const Opener kOpener{kTask, open_as<Predictor>};
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Table",

@@ -104,8 +104,7 @@ Json run(const TourOptions& o) {
   for (const Stop& s : some) {
     page.section(s.stop->title, s.stop->text);
     const auto model = open_model(o.out + "/" + s.stop->name);
-    write_origin(page, *model);
-    s.task->report(page, *model);
+    report_on(page, *s.task, *model);
   }
   const std::string path = o.out + "/report.html";
   page.write(path);

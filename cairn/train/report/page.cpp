@@ -119,7 +119,12 @@ std::string& Page::body() {
   return sections_.back().body;
 }
 
-void Page::headline(const std::string& text) { body(), sections_.back().headline = text; }
+void Page::headline(const std::string& text) {
+  body(), sections_.back().headline = text + sections_.back().after_headline;
+}
+void Page::ends_headline(const std::string& text) {
+  body(), sections_.back().after_headline = text;
+}
 void Page::heading(const std::string& text) {
   body() += fmt::format("<h3>{}</h3>\n", escape(text));
 }

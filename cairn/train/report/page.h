@@ -25,7 +25,8 @@ class Page {
 
   // What follows belongs to it. A page of one section has its headline as title.
   void section(const std::string& heading, const std::string& lead = "");
-  void headline(const std::string& text);  // what a section says, in one sentence
+  void headline(const std::string& text);       // what a section says, in one sentence
+  void ends_headline(const std::string& text);  // and what comes after it: ", 16 s on one core"
   // Where a section comes from, in a line below its headline, and the command that makes its like.
   void origin(const std::vector<std::pair<std::string, std::string>>& name_and_value,
               const std::string& command);
@@ -45,7 +46,7 @@ class Page {
 
  private:
   struct Section {
-    std::string heading, lead, headline, origin, body;
+    std::string heading, lead, headline, after_headline, origin, body;
   };
   std::string& body();  // of the section that was begun last
   std::string title_, lead_;

@@ -1,0 +1,17 @@
+// What the first layer of a network of convolutions looks for, as pictures.
+#pragma once
+#include "cairn/nn/module.h"
+#include "cairn/train/report/page.h"
+
+namespace cairn::train::report {
+
+// [count, channels, height, width] values as tiles, in colour where there are three channels, each
+// tile from its own smallest to its largest value.
+io::Image tiles(const Tensor& maps, int columns);
+
+// The first convolution's filters, and `picture`, which is x [1, C, H, W] for the network, through
+// each of them; nothing for a network without convolutions.
+void write_filters(Page& page, const nn::Module& network, const Tensor& x,
+                   const io::Image& picture);
+
+}  // namespace cairn::train::report

@@ -78,8 +78,8 @@ namespace {
 void keep_files(const RunOptions& o, Json& config) {
   const std::string source = config.value("data", "");
   const auto now = data::inventory_of(source);
+  config.erase("data_files");  // at one place in it, whether the run begins or goes on
   if (now) config["data_files"] = to_json(*now);
-  else config.erase("data_files");
   if (!now || o.data_files.is_open()) return;
   const std::string other = difference(source, *o.data_files, config["data_files"]);
   if (!other.empty()) fmt::print(stderr, "cairn: {}\n", other);

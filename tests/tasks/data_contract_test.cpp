@@ -89,6 +89,27 @@ std::string write_pairs(const std::string& folder) {
 }
 void add_pair(const std::string& data) { std::ofstream(data, std::ios::app) << "one\tun\n"; }
 
+// SQuAD's, an article a line.
+std::string question(int i) {
+  const std::string context = fmt::format("Ada {} was born in Oslo.", i);
+  const Json qa = {{"id", std::to_string(i)},
+                   {"question", "Where was she born?"},
+                   {"answers", {{{"text", "Oslo"}, {"answer_start", context.find("Oslo")}}}}};
+  return Json{{"paragraphs", {{{"context", context}, {"qas", {qa}}}}}}.dump();
+}
+std::string write_questions(const std::string& folder) {
+  std::ofstream file(folder + "/squad.json");
+  file << R"({"data": [)" << question(0);
+  for (int i = 1; i < 60; ++i) file << ",\n" << question(i);
+  file << "]}\n";
+  return folder + "/squad.json";
+}
+void add_question(const std::string& data) {
+  std::string text = io::read_text_file(data);
+  text.insert(text.rfind("]}"), "," + question(70));
+  std::ofstream(data) << text;
+}
+
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
@@ -98,6 +119,7 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"forecast", {write_series, add_row}},
       {"anomaly-detection", {write_series, add_row}},
       {"tabular", {write_table, add_table_row}},
+      {"question-answering", {write_questions, add_question}},
       {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
   };
   return all;

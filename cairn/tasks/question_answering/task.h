@@ -18,10 +18,9 @@ struct Options : train::SupervisedOptions {
     batch.usual(32), lr.usual(2e-3), weight_decay.usual(0.01), clip.usual(5);
     ema.usual(0.998), val_split.usual(1.0 / 6), epochs.usual(8), eval_every.says("each epoch");
   }
-  Option<std::string> data{this, "data", "people",
-                           "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are "
-                           "made by the program",
-                           Use::changeable};
+  train::DataOption data{this, "people",
+                         "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are "
+                         "made by the program"};
   Option<int64_t> vocab{this, "vocab", 20000, whole(1, 1 << 20),
                         "Words at most that have a vector of their own"};
   Option<int64_t> embedding{this, "embedding", 96, whole(1, 65536), "Width of words' vectors"};

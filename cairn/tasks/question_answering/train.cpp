@@ -54,6 +54,8 @@ Json train(Options o) {
   o.fill_usual();
   if (split.validation.all.empty())
     throw InvalidOption("val_split", "leaves no question to validate by");
+  train::note_counts(o, {{"questions to learn from", split.train.all.size()},
+                         {"questions to validate by", split.validation.all.size()}});
   if (o.words.is_open()) o.words.fill(learn_words(split.train, o));
   o.unanswered.fill(has_unanswered(split.train));
   const auto notation = make_notation(o, o.out);

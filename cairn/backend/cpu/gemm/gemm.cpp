@@ -14,13 +14,10 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr int64_t kDepth = 384;  // of a piece of B, and of the A that meets it
 // Panels of a part: a piece of B and the next one, as it lies, fill some half of an L2 cache: with
 // AVX-512 they are twice as wide as with AVX2, and so are those caches (1 MB). The wider a part,
 // the fewer times A is read.
 constexpr int64_t kPanels = 12;
-constexpr int64_t kRows = 96;  // of a block of A
-static_assert(kRows <= panels::kMostTileColumns);
 constexpr int64_t kPartRows = 576;  // rows for which packing again pays
 constexpr int64_t kPadding =
     16;  // of a packed panel: else the same row of all panels meets in one set
@@ -31,6 +28,12 @@ int64_t pieces_of(int64_t count, int64_t most) {
   return std::max<int64_t>(1, (count + most - 1) / most);
 }
 int64_t panel() { return panels::kernels().panel; }
+bool wide() { return panel() >= 32; }
+// Of a piece of B, and of the A that meets it. A panel of 384 by 16 stays in the L1 cache; one of
+// 32 columns does not in any case, and deeper pieces add to C less often.
+int64_t most_depth() { return wide() ? 512 : 384; }
+// Of a block of A, which lies in the L2 cache beside a piece of B; not above kMostTileColumns.
+int64_t most_rows() { return wide() ? 48 : 96; }
 int64_t panels_of(int64_t columns) { return (columns + panel() - 1) / panel(); }
 
 // A range of the depth: sums are made piece by piece, whatever the number of threads.
@@ -41,7 +44,7 @@ struct Piece {
   }  // floats from packed panel to panel
 };
 Piece piece_of(int64_t depth, int64_t index) {
-  const int64_t count = pieces_of(depth, kDepth), k = depth * index / count;
+  const int64_t count = pieces_of(depth, most_depth()), k = depth * index / count;
   return {k, depth * (index + 1) / count - k};
 }
 
@@ -81,12 +84,12 @@ bool rows_meet(const GemmOperand& a) {
 }
 
 int64_t slice_floats(const GemmShape& s) {  // what a thread copies of A at a time
-  return rounded_up(rounded_up(std::min(s.m, kRows), panels::kernels().tile_rows) *
-                        (std::min(s.k, kDepth) + kPadding),
+  return rounded_up(rounded_up(std::min(s.m, most_rows()), panels::kernels().tile_rows) *
+                        (std::min(s.k, most_depth()) + kPadding),
                     16);
 }
 int64_t packed_floats(const GemmShape& s, const Cut& cut) {  // what it packs of B
-  return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, kDepth)}.stride(), 16);
+  return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, most_depth())}.stride(), 16);
 }
 
 struct Product {
@@ -173,7 +176,7 @@ void multiply_piece(const Product& p, int64_t begin, int64_t end, int64_t n, int
                     const panels::Ahead (&after)[2]) {
   const panels::Kernels& kernel = panels::kernels();
   const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows,
-                blocks = pieces_of(end - begin, kRows);
+                blocks = pieces_of(end - begin, most_rows());
   const auto row_of = [&](int64_t block) {
     return std::min(end, begin + tiles * block / blocks * kernel.tile_rows);
   };
@@ -200,7 +203,7 @@ void multiply_part(const Product& p, const Cut& cut, int64_t part, Thread& threa
   const int64_t column_part = part % cut.column_parts, row_part = part / cut.column_parts;
   const int64_t n = cut.n(column_part), columns = cut.n(column_part + 1) - n;
   const int64_t begin = cut.m(row_part), end = cut.m(row_part + 1),
-                pieces = pieces_of(p.shape.k, kDepth);
+                pieces = pieces_of(p.shape.k, most_depth());
   if (columns == 0 || begin == end) return;
   for (int64_t i = 0; i < pieces; ++i) {
     const Piece piece = piece_of(p.shape.k, i);
@@ -208,7 +211,7 @@ void multiply_part(const Product& p, const Cut& cut, int64_t part, Thread& threa
     panels::Ahead after[2];
     if (i + 1 < pieces) {
       const Piece next = piece_of(p.shape.k, i + 1);
-      after[0] = place(p.a, begin, std::min(kRows, end - begin), next.k, next.depth);
+      after[0] = place(p.a, begin, std::min(most_rows(), end - begin), next.k, next.depth);
       if (p.b) after[1] = place(*p.b, next.k, next.depth, n, columns);
     }
     multiply_piece(p, begin, end, n, columns, piece, packed, thread.slice, after);
@@ -255,11 +258,11 @@ void gemm(const GemmShape& s, const GemmOperand& a, const GemmOperand& b, const 
 }
 
 size_t gemm_packed_bytes(int64_t n, int64_t k) {
-  return bytes_of(panels_of(n) * (panel() * k + pieces_of(k, kDepth) * kPadding));
+  return bytes_of(panels_of(n) * (panel() * k + pieces_of(k, most_depth()) * kPadding));
 }
 
 void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
-  const int64_t panels = panels_of(n), pieces = pieces_of(k, kDepth);
+  const int64_t panels = panels_of(n), pieces = pieces_of(k, most_depth());
   parallel_for(panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < pieces; ++i) {
       const Piece piece = piece_of(k, i);
@@ -270,7 +273,7 @@ void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
 }
 
 size_t gemm_packed_workspace(int64_t n) {
-  return bytes_of(num_threads() * slice_floats({kRows, n, kDepth}) + rounded_up(n, 16));
+  return bytes_of(num_threads() * slice_floats({most_rows(), n, most_depth()}) + rounded_up(n, 16));
 }
 
 void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed,

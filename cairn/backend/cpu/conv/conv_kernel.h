@@ -1,6 +1,7 @@
 // What a convolution's kernel is: over operands in the layouts that it wants, in one of three
 // directions.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -68,6 +69,22 @@ inline int64_t packed_form(const Layout& packed) { return packed.strides[1]; }
 std::string_view conv_kernel_name(const OpCall& call);
 // CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
 std::string_view conv_choice();
+
+// CAIRN_TUNE=1: while a TunedConv lives, conv_choice() says its word to this thread.
+class TunedConv {
+ public:
+  explicit TunedConv(std::string_view word);  // one of conv_choice()'s, which lives on
+  ~TunedConv();
+  TunedConv(const TunedConv&) = delete;
+  TunedConv& operator=(const TunedConv&) = delete;
+};
+std::string_view tuned_conv_choice();  // that word; empty: none lives
+// The word whose kernel is quickest, as remembered or measured now; `make`: the kernel of the word
+// that conv_choice() says.
+using MakeConvKernel = std::function<std::unique_ptr<ConvKernel>()>;
+std::string_view choose_conv_by_time(const OpCall& call, const ConvRoles& roles,
+                                     const MakeConvKernel& make);
+
 // The kernel will be given, or may ask for, a weight that was packed beforehand.
 inline bool takes_packed(const OpCall& call, const ConvRoles& r) {
   return r.direction != ConvDirection::weight && (r.w->layout.packed() || call.is_fixed(r.w_at));

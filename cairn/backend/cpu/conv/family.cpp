@@ -4,7 +4,8 @@
 // Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
 // plain tensors); in the layouts that `layouts` asks for there are none.
 //
-// CAIRN_CONV=direct|gemm|f2|f4|auto chooses; f4 is as exact as 1e-5 of the largest value.
+// CAIRN_CONV=direct|gemm|f2|f4|auto chooses, CAIRN_TUNE=1 measures in place of auto; f4 is as exact
+// as 1e-5 of the largest value.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/tuning.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
@@ -119,13 +121,21 @@ class ZeroPlan : public Plan {  // a sum over nothing
   size_t bytes_;
 };
 
-std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
+std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles& roles) {
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
+}
+
+// By measurement where that is asked for; a packed weight says by itself which kernel it is for.
+std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& roles) {
+  const auto make = [&] { return kernel_by_choice(call, roles); };
+  if (!tuning() || conv_choice() != "auto" || roles.w->layout.packed()) return make();
+  const TunedConv tuned(choose_conv_by_time(call, roles, make));
+  return make();
 }
 
 // A blocked weight of several groups is the library's only where blocks do not straddle groups.
@@ -238,6 +248,7 @@ std::string_view conv_kernel_name(const OpCall& call) {
 }
 
 std::string_view conv_choice() {
+  if (const std::string_view tuned = tuned_conv_choice(); !tuned.empty()) return tuned;
   const char* setting = std::getenv("CAIRN_CONV");
   const std::string_view choice = setting ? setting : "auto";
   for (const char* known : {"auto", "direct", "gemm", "f2", "f4"})

@@ -22,6 +22,9 @@ bool product_works(ProductKernel kernel, const GemmShape& shape, const GemmOpera
 // are looked at).
 ProductKernel choose_product(const GemmShape& shape, const GemmOperand& a, const GemmOperand& b,
                              bool adds);
+// The kernel that is quickest by measurement (CAIRN_TUNE=1): remembered, or measured now.
+ProductKernel choose_product_by_time(const GemmShape& shape, const GemmOperand& a,
+                                     const GemmOperand& b, bool adds);
 
 // Bytes that product() needs on num_threads() threads.
 size_t product_workspace(ProductKernel kernel, const GemmShape& shape, const GemmOperand& a);

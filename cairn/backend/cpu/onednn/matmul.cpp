@@ -8,6 +8,7 @@
 #include "cairn/backend/cpu/gemm/product.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/tuning.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/parallel.h"
 #include "cairn/base/work_queue.h"
@@ -68,8 +69,8 @@ class MatmulPlan : public Plan {
       shape_.m *= batch_.sizes[0], batch_ = {};
     for (size_t i = 2; i < call.inputs.size(); ++i)
       (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
-    kernel_ =
-        choose_product(shape_, operand(nullptr, a_), operand(nullptr, b_), call.inputs.size() > 2);
+    const auto choose = tuning() ? choose_product_by_time : choose_product;
+    kernel_ = choose(shape_, operand(nullptr, a_), operand(nullptr, b_), call.inputs.size() > 2);
     plan_workspace();
   }
 

@@ -55,7 +55,7 @@ Fact make_fact(uint32_t kind, const std::string& who, PhiloxStream& random) {
 }  // namespace
 
 Questions made_questions() {
-  constexpr int kContexts = 600;
+  constexpr int kContexts = 400;
   constexpr uint32_t kKinds = 4, kTenth = 10;
   Questions all;
   PhiloxStream random(20161105);

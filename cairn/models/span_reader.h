@@ -8,8 +8,11 @@ namespace cairn::models {
 
 // Scores of where a span starts and ends [N, T, 2]; where a row has nothing they are so low that
 // softmax gives 0.
-struct SpanNetwork : nn::Module {
+class SpanNetwork {
+ public:
+  virtual ~SpanNetwork() = default;
   virtual Tensor spans(std::span<const Tensor> in) = 0;
+  virtual nn::Module& module() = 0;
 
  protected:
   // x [N, T, 2], lengths [N].
@@ -26,12 +29,13 @@ struct SpanReaderOptions {
 // From scratch: DrQA's reader (Chen et al. 2017: features of matches, the question's words aligned
 // with each word, a bilinear start and end), between whose two bidirectional LSTMs each word looks
 // at the question once more (Seo et al. 2017).
-class SpanReader : public SpanNetwork {
+class SpanReader : public nn::Module, public SpanNetwork {
  public:
   explicit SpanReader(const SpanReaderOptions& options);
   // Words and endings [N, T], features [N, T, F], lengths [N]; the question's words and endings
   // [N, Q], lengths [N].
   Tensor spans(std::span<const Tensor> in) override;
+  nn::Module& module() override { return *this; }
 
  private:
   Tensor embed(const Tensor& words, const Tensor& endings);

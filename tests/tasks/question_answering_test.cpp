@@ -54,7 +54,7 @@ TEST(WordNotation, LongTextsAreReadInWindowsThatOverlap) {
 }
 
 // A network that has its favourites.
-struct Marker : models::SpanNetwork {
+struct Marker : nn::Module, models::SpanNetwork {
   explicit Marker(int64_t start, int64_t end, float none) : start(start), end(end), none(none) {}
   Tensor spans(std::span<const Tensor> in) override {
     const int64_t n = in[0].size(0), t = in[0].size(1);
@@ -66,6 +66,7 @@ struct Marker : models::SpanNetwork {
     }
     return from_host(scores.data(), {n, t, 2}, DType::f32);
   }
+  nn::Module& module() override { return *this; }
   int64_t start, end;
   float none;
 };

@@ -1,13 +1,13 @@
+#include "cairn/data/parallel_text.h"
 #include "cairn/io/json.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/question_answering/task.h"
-#include "cairn/data/parallel_text.h"
 
 namespace cairn::tasks::question_answering {
 
 std::shared_ptr<const Notation> make_notation(const Options& o, const std::string& file) {
   check(!o.words.is_open(), "'{}' is damaged: the vocabulary (words) is missing", file);
-  return std::make_shared<WordNotation>(o.words, file, o.longest);
+  return std::make_shared<WordNotation>(*o.words, file, *o.longest);
 }
 
 std::shared_ptr<models::SpanNetwork> make_network(const Options& o, const Notation& notation) {
@@ -27,8 +27,8 @@ Answerer::Answerer(const train::SavedModel& saved)
       net_(make_network(options_, *notation_)),
       finder_(net_, notation_, options_.max_answer,
               !options_.unanswered.is_open() && options_.unanswered) {
-  train::load_weights(saved, *net_);
-  net_->eval();
+  train::load_weights(saved, network());
+  network().eval();
 }
 
 data::Questions Answerer::questions(const std::string& data) const {

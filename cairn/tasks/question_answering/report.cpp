@@ -56,8 +56,8 @@ void by_confidence(Page& page, const Judged& all) {
   for (size_t p = 0; p < kParts; ++p)
     if (count[p] >= kFewest)
       is.x.push_back((static_cast<double>(p) + 0.5) / kParts), is.y.push_back(right[p] / count[p]);
-  page.figures(
-      charts({{{"How right it is when it is how sure", "confidence", "F1", {is, said}}, ""}}));
+  const LineChart chart{"How right it is when it is how sure", "confidence", "F1", {is, said}};
+  page.figures(charts({{chart, ""}}));
 }
 
 // The context, each word as dark as it is likely a part of the answer.

@@ -16,7 +16,7 @@ inline constexpr const char* kTask = "question-answering";
 struct Options : train::SupervisedOptions {
   Options() {
     batch.usual(32), lr.usual(2e-3), weight_decay.usual(0.01), clip.usual(5);
-    ema.usual(0.998), val_split.usual(1.0 / 6), epochs.usual(8), eval_every.says("each epoch");
+    ema.usual(0.998), val_split.usual(0.1667), epochs.usual(8), eval_every.says("each epoch");
   }
   train::DataOption data{this, "people",
                          "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are "
@@ -102,7 +102,7 @@ struct PredictOptions : train::OptionSet {
 class Answerer : public Model {
  public:
   explicit Answerer(const train::SavedModel& saved);
-  nn::Module& network() override { return *net_; }
+  nn::Module& network() override { return net_->module(); }
   std::vector<Tensor> inputs(int64_t examples) override;
   std::vector<Port> takes() override;
   std::vector<std::string> gives() const override { return {"start", "end"}; }

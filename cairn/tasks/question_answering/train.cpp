@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cairn/data/order.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -70,7 +72,7 @@ Json train(Options o) {
   train::Supervised session(
       {.task = kTask,
        .label = "span reader",
-       .network = *net,
+       .network = net->module(),
        .options = o,
        .schedule = optim::one_cycle(o.steps),
        .validates = true,

@@ -21,6 +21,8 @@ void add_report(const Command& app);
 void add_tour(const Command& app);
 void add_sample(const Command& app);
 void add_tokenizer(const Command& app);
+void add_embed(const Command& app);
+void add_convert(const Command& app);
 
 void add_export(const Command& app);
 void add_shell(const Command& app);  // completion, man

@@ -3,6 +3,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/onnx/export.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/tasks/model.h"
 
 namespace cairn::cli {
@@ -12,8 +13,17 @@ struct Export {
   std::string run, format = "onnx", out;
 };
 
+int write_hugging_face(tasks::Model& model, const std::string& out) {
+  const pretrained::FolderContent content = model.folder();
+  pretrained::write_folder(out, content);
+  fmt::print("{}: {}, {} tensors{}\n", out, content.config["architectures"][0].get<std::string>(),
+             content.tensors.size(), content.tokenizer.empty() ? "" : ", tokenizer.json");
+  return kDone;
+}
+
 int write_export(const Export& chosen) {
   const auto model = tasks::open_model(chosen.run);
+  if (chosen.format == "hf") return write_hugging_face(*model, chosen.out);
   const onnx::Function function{model->takes(), model->gives(),
                                 [&](std::span<const Tensor> in) { return model->forward(in); },
                                 model->network().state_dict()};
@@ -36,11 +46,17 @@ int write_export(const Export& chosen) {
 
 void add_export(const Command& app) {
   const Command command = app.add_command("export", "Write a trained network for other programs");
-  command.examples("  cairn export runs/mnist --format onnx --out mnist.onnx\n");
+  command.examples(
+      "  cairn export runs/mnist --format onnx --out mnist.onnx\n"
+      "  cairn export runs/writer --format hf --out writer-hf\n");
   const auto chosen = std::make_shared<Export>();
   command.option("run", chosen->run, "Run folder, or the model.safetensors of one").required();
-  command.option("--format", chosen->format, "What to write").one_of({"onnx"}).shows_default();
-  command.option("--out", chosen->out, "File to write").required();
+  command
+      .option("--format", chosen->format,
+              "onnx: one file; hf: a folder for Hugging Face's transformers")
+      .one_of({"onnx", "hf"})
+      .shows_default();
+  command.option("--out", chosen->out, "File to write; of hf: folder").required();
   command.runs([chosen] { return write_export(*chosen); });
 }
 

@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kLargestIndex = 100 << 20;
 
 // What a folder's weights are called, the first that is there.
-constexpr const char* kHuggingFaceNames[] = {"model.safetensors", "model.safetensors.index.json"};
+constexpr const char* kHuggingFaceNames[] = {"model.safetensors", "model.safetensors.index.json",
+                                             "pytorch_model.bin", "pytorch_model.bin.index.json"};
 
 std::string file_in(const std::string& folder) {
   std::string wanted;
@@ -26,6 +27,11 @@ std::string file_in(const std::string& folder) {
 
 }  // namespace
 
+bool is_weights_name(const std::string& path) {
+  return path.ends_with(".safetensors") || path.ends_with(".index.json") ||
+         is_torch_file_name(path);
+}
+
 WeightFiles::WeightFiles(const std::string& path)
     : path_(std::filesystem::is_directory(path) ? file_in(path) : path) {
   if (path_.ends_with(".json")) open_index(path_);
@@ -33,8 +39,17 @@ WeightFiles::WeightFiles(const std::string& path)
 }
 
 void WeightFiles::open_file(const std::string& path) {
-  files_.push_back(std::make_unique<SafetensorsFile>(path));
-  for (const NamedTensor& tensor : files_.back()->tensors()) {
+  const std::vector<NamedTensor>* tensors = nullptr;
+  if (is_torch_file_name(path)) {
+    torch_files_.push_back(std::make_unique<TorchFile>(path));
+    tensors = &torch_files_.back()->tensors();
+  } else {
+    files_.push_back(std::make_unique<SafetensorsFile>(path));
+    files_.back()->verify_checksum();
+    tensors = &files_.back()->tensors();
+    if (metadata_.empty()) metadata_ = files_.back()->metadata();
+  }
+  for (const NamedTensor& tensor : *tensors) {
     check(by_name_.emplace(tensor.name, &tensor).second,
           "'{}': tensor '{}' is in another file of these weights, too", path, tensor.name);
     tensors_.push_back(&tensor);
@@ -61,8 +76,8 @@ void WeightFiles::open_index(const std::string& path) {
           "'{}' names a part that is not there: '{}'; fetch it, too", path, shard);
     open_file(shard);
     for (const std::string& tensor : tensors)
-      check(files_.back()->find(tensor) != nullptr,
-            "'{}' has no tensor '{}', which '{}' says is there", shard, tensor, path);
+      check(find(tensor) != nullptr, "'{}' has no tensor '{}', which '{}' says is there", shard,
+            tensor, path);
   }
 }
 

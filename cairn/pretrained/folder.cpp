@@ -1,10 +1,12 @@
 #include "cairn/pretrained/folder.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
 
 #include "cairn/io/json.h"
+#include "cairn/io/tensors.h"
 #include "cairn/ops/context.h"
 #include "cairn/pretrained/names.h"
 
@@ -39,6 +41,34 @@ bool of_head(const std::string& own) {
        {"pooler.", "classifier.", "span.", "transform.", "transform_norm.", "head."})
     if (own.starts_with(head)) return true;
   return false;
+}
+
+// Names and values as transformers has them.
+NamedTensors with_their_names(const Spec& spec, const NamedTensors& own) {
+  const NoGrad no_grad;
+  const Family& family = family_of(spec.family);
+  const std::string prefix = spec.head == Head::none ? "" : family.prefix;
+  NamedTensors all;
+  for (const auto& [name, value] : own) {
+    const auto places = places_of(family, name);
+    check(!places.empty(), "'{}' has no name in folders of {}", name, family.name);
+    const int parts = places.back().part + 1;
+    // Queries, keys and values have sizes of their own; others are halves.
+    Tensors pieces = {value};
+    if (parts == 3) {
+      const int64_t kv = spec.kv_heads * spec.head_width;
+      pieces = split(value, {spec.heads * spec.head_width, kv, kv}, 0);
+    } else if (parts == 2) {
+      pieces = chunk(value, 2, 0);
+    }
+    int written = 0;
+    for (const Place& place : places) {
+      if (place.part != written) continue;
+      all.emplace_back((place.below_prefix ? prefix : "") + place.name,
+                       contiguous(laid_back(pieces[written++], place.lie, spec)));
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -107,6 +137,7 @@ NamedTensors Folder::tensors(const NamedTensors& own) const {
   const NoGrad no_grad;
   NamedTensors found;
   for (const auto& [name, wanted] : own) {
+    if (name.starts_with("classifier.") && wanted.size(0) != spec_.labels) continue;  // of others
     Tensors parts;
     std::string names;
     for (const Source& source : sources(name)) {
@@ -160,31 +191,43 @@ std::vector<std::string> Folder::unused(const NamedTensors& own) const {
   return names;
 }
 
-NamedTensors with_their_names(const Spec& spec, const NamedTensors& own) {
-  const NoGrad no_grad;
-  const Family& family = family_of(spec.family);
-  const std::string prefix = spec.head == Head::none ? "" : family.prefix;
-  NamedTensors all;
-  for (const auto& [name, value] : own) {
-    const auto places = places_of(family, name);
-    check(!places.empty(), "'{}' has no name in folders of {}", name, family.name);
-    const int parts = places.back().part + 1;
-    // Queries, keys and values have sizes of their own; others are halves.
-    Tensors pieces = {value};
-    if (parts == 3) {
-      const int64_t kv = spec.kv_heads * spec.head_width;
-      pieces = split(value, {spec.heads * spec.head_width, kv, kv}, 0);
-    } else if (parts == 2) {
-      pieces = chunk(value, 2, 0);
-    }
-    int written = 0;
-    for (const Place& place : places) {
-      if (place.part != written) continue;
-      all.emplace_back((place.below_prefix ? prefix : "") + place.name,
-                       contiguous(laid_back(pieces[written++], place.lie, spec)));
-    }
+FolderContent content_of(const Transformer& net, Json config, std::string tokenizer,
+                         const std::vector<std::string>& labels) {
+  const Spec& spec = net.spec();
+  const char* architecture = family_of(spec.family).heads[static_cast<size_t>(spec.head)];
+  check(architecture, "transformers has no network of model_type '{}' with such a head",
+        spec.family);
+  config["architectures"] = {architecture};
+  config["dtype"] = "float32";
+  if (!labels.empty()) {
+    Json names = Json::object(), numbers = Json::object();
+    for (size_t i = 0; i < labels.size(); ++i)
+      names[std::to_string(i)] = labels[i], numbers[labels[i]] = i;
+    config["id2label"] = names, config["label2id"] = numbers;
   }
-  return all;
+  return {std::move(config), with_their_names(spec, net.state_dict()), std::move(tokenizer)};
+}
+
+void write_folder(const std::string& path, const FolderContent& content) {
+  constexpr std::array<const char*, 4> kFiles = {"config.json", "model.safetensors",
+                                                 "tokenizer.json", "tokenizer_config.json"};
+  check(!std::filesystem::exists(path) || std::filesystem::is_directory(path),
+        "'{}' is a file; a folder is written", path);
+  std::filesystem::create_directories(path);
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    check(std::ranges::find(kFiles, entry.path().filename().string()) != kFiles.end(),
+          "'{}' has other things in it ('{}'); choose a new folder", path,
+          entry.path().filename().string());
+  const auto write = [&](const char* name, const std::string& text) {
+    io::write_file_atomically(in_folder(path, name), std::string_view(text));
+  };
+  io::save_tensors(in_folder(path, "model.safetensors"), content.tensors, {{"format", "pt"}});
+  if (!content.tokenizer.empty()) {
+    write("tokenizer.json", content.tokenizer);
+    write("tokenizer_config.json",
+          io::dump_json({{"tokenizer_class", "PreTrainedTokenizerFast"}}, 2) + "\n");
+  }
+  write("config.json", io::dump_json(content.config, 2) + "\n");
 }
 
 }  // namespace cairn::pretrained

@@ -54,7 +54,17 @@ class Folder {
   io::WeightFiles files_;
 };
 
-// Names and values as transformers has them, from a Transformer's; for writing folders.
-NamedTensors with_their_names(const Spec& spec, const NamedTensors& own);
+// What a folder is written of.
+struct FolderContent {
+  Json config;
+  NamedTensors tensors;   // under transformers' names
+  std::string tokenizer;  // tokenizer.json; "": none
+};
+// Of a network that spec_of(config) describes but for its head; `labels`: names of its classes.
+FolderContent content_of(const Transformer& net, Json config, std::string tokenizer,
+                         const std::vector<std::string>& labels = {});
+// config.json, model.safetensors and tokenizer.json with tokenizer_config.json, each atomically;
+// makes the folder. Throws Error when `path` is a file, or a folder with other things in it.
+void write_folder(const std::string& path, const FolderContent& content);
 
 }  // namespace cairn::pretrained

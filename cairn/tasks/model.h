@@ -13,6 +13,10 @@
 #include "cairn/train/options.h"
 #include "cairn/train/saved_model.h"
 
+namespace cairn::pretrained {
+struct FolderContent;
+}
+
 namespace cairn::tasks {
 
 using train::Json;
@@ -43,6 +47,9 @@ class Model {
   virtual Tensors read(const std::string& file);
   // Names of what the first output's last axis counts; none: it counts no classes.
   virtual std::vector<std::string> labels() const { return {}; }
+  // The model as a folder of Hugging Face's transformers (pretrained/folder.h). Throws Error where
+  // that has no such network.
+  virtual pretrained::FolderContent folder();
 
   // What was measured on a split: {task, split} and the rest.
   Json result(const std::string& split, const Json& measured) const;

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "cairn/ops/functions.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/tasks/model.h"
 
 namespace cairn::tasks {
@@ -47,6 +48,13 @@ void Model::expect_known(const train::AnyOption& option, const train::SavedModel
 
 Tensors Model::read(const std::string& file) {
   fail("'{}': a model of task '{}' reads no files", file, task());
+}
+
+pretrained::FolderContent Model::folder() {
+  fail(
+      "'{}': a model of task '{}' has no form in Hugging Face's transformers; --format onnx writes "
+      "any",
+      path(), task());
 }
 
 }  // namespace cairn::tasks

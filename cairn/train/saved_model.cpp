@@ -1,5 +1,6 @@
 #include "cairn/train/saved_model.h"
 
+#include "cairn/io/weight_files.h"
 #include "cairn/ops/functions.h"
 
 namespace cairn::train {
@@ -27,13 +28,16 @@ std::string SavedModel::config_file() const {
 }
 
 NamedTensors read_weights(const std::string& path) {
-  Loaded loaded = load_tensors(path);
-  for (const auto& [name, tensor] : loaded.tensors)
+  const io::WeightFiles files(path);
+  NamedTensors tensors;
+  for (const io::NamedTensor* t : files.tensors())
+    tensors.emplace_back(t->name, from_host(t->data.data(), t->shape, t->dtype));
+  for (const auto& [name, tensor] : tensors)
     if (is_float(tensor.dtype()) && all(isfinite(tensor)).item() == 0)
       fail(
           "'{}': the weights are not finite: '{}' holds NaN or infinity; use an earlier checkpoint",
           path, name);
-  return std::move(loaded.tensors);
+  return tensors;
 }
 
 void load_weights(const SavedModel& saved, const nn::Module& network) {

@@ -6,6 +6,7 @@
 
 #include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
+#include "cairn/io/weight_files.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/pretrained/folder.h"
@@ -110,7 +111,7 @@ Tensors part_of(std::span<const Tensor> batch, int64_t k, int64_t parts) {
 // Of a run, a file, or a folder of Hugging Face's transformers, whose names become `own`.
 NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
   if (pretrained::is_folder(path)) return pretrained::Folder(path).tensors(own);
-  return read_weights(path.ends_with(".safetensors") ? path : open_saved_model(path).weights);
+  return read_weights(io::is_weights_name(path) ? path : open_saved_model(path).weights);
 }
 
 }  // namespace

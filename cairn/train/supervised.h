@@ -54,7 +54,8 @@ struct SupervisedOptions : RunOptions {
                              "Steps between evaluations",
                              Use::changeable};
   Option<std::string> init{this, "init", "",
-                           "Run or weights to begin with, where names and shapes agree"};
+                           "Run, weights (also PyTorch's .pt) or folder of Hugging Face's "
+                           "transformers to begin with, where names and shapes agree"};
   Option<std::vector<std::string>> freeze{
       this, "freeze", {}, "Parts that stay as they are: beginnings of weights' names"};
 };

@@ -183,8 +183,9 @@ TEST(Folder, RefusesWhatDoesNotFit) {
 }
 
 TEST(Folder, SaysWhichPartIsMissing) {
-  EXPECT_SAYS(Changed("bert").remove("model.safetensors").refusal(),
-              "has no weights: model.safetensors or model.safetensors.index.json is wanted");
+  EXPECT_SAYS(
+      Changed("bert").remove("model.safetensors").refusal(),
+      "has no weights: model.safetensors or model.safetensors.index.json or pytorch_model.bin");
   Changed parts("llama_parts");
   std::string part;
   for (const auto& file : fs::directory_iterator(parts.path()))

@@ -1,0 +1,96 @@
+#include "cairn/pretrained/texts.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "cairn/ops/context.h"
+#include "cairn/text/train_tokenizer.h"
+
+namespace cairn::pretrained {
+
+constexpr int64_t kLengthStep = 8;
+
+Tokens Coder::encode(const std::string& text, const std::string& name) const {
+  text::Encoding e = tokenizer_->encode(text, name, {});
+  const int64_t count = std::ssize(e.ids);
+  if (count <= longest_) return std::move(e.ids);
+  ++cut_;
+  int64_t behind = 0;  // special tokens that stay
+  while (behind < longest_ && e.special[static_cast<size_t>(count - behind - 1)]) ++behind;
+  Tokens ids(e.ids.begin(), e.ids.begin() + (longest_ - behind));
+  ids.insert(ids.end(), e.ids.end() - behind, e.ids.end());
+  return ids;
+}
+
+std::vector<Tokens> Coder::encode(const std::vector<std::string>& texts,
+                                  const std::string& source) const {
+  std::vector<Tokens> all;
+  for (const std::string& text : texts)
+    all.push_back(encode(text, fmt::format("'{}', text {}", source, all.size() + 1)));
+  return all;
+}
+
+Tensors batch_of(const std::vector<Tokens>& texts, const std::vector<int64_t>& rows,
+                 int64_t longest) {
+  size_t most = 1;
+  const auto text = [&](size_t i) -> const Tokens& { return texts[static_cast<size_t>(rows[i])]; };
+  for (size_t i = 0; i < rows.size(); ++i) most = std::max(most, text(i).size());
+  const int64_t whole = (static_cast<int64_t>(most) + kLengthStep - 1) / kLengthStep * kLengthStep;
+  const int64_t count = std::ssize(rows), length = std::min(whole, longest);
+  Tokens tokens(static_cast<size_t>(count * length), 0), lengths;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::ranges::copy(text(i), tokens.begin() + std::ssize(lengths) * length);
+    lengths.push_back(std::max<int64_t>(std::ssize(text(i)), 1));
+  }
+  return {from_host(tokens.data(), {count, length}, DType::i64),
+          from_host(lengths.data(), {count}, DType::i64)};
+}
+
+Tensors batch_of(const std::vector<Tokens>& texts, int64_t longest) {
+  std::vector<int64_t> all(texts.size());
+  std::iota(all.begin(), all.end(), 0);
+  return batch_of(texts, all, longest);
+}
+
+std::vector<std::vector<float>> rows_of(CompiledFunction& function,
+                                        const std::vector<Tokens>& texts, int64_t batch,
+                                        int64_t longest) {
+  const NoGrad no_grad;
+  std::vector<int64_t> order(texts.size());  // the longest first: no arena has to grow
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(),
+                           [&](int64_t i) { return texts[static_cast<size_t>(i)].size(); });
+  std::vector<std::vector<float>> all(texts.size());
+  for (auto at = order.begin(); at != order.end();) {
+    const auto end = at + std::min<std::ptrdiff_t>(batch, order.end() - at);
+    const std::vector<int64_t> some(at, end);
+    const auto values = function.call(batch_of(texts, some, longest))[0].to_vector<float>();
+    const size_t each = values.size() / some.size();
+    for (size_t i = 0; i < some.size(); ++i)
+      all[static_cast<size_t>(some[i])].assign(values.data() + i * each,
+                                               values.data() + (i + 1) * each);
+    at = end;
+  }
+  return all;
+}
+
+std::string learn_bert_tokenizer(const std::vector<std::string>& texts, int64_t vocab) {
+  size_t at = 0;
+  const auto next = [&](std::string& text) {
+    if (at == texts.size()) return false;
+    text = texts[at++];
+    return true;
+  };
+  const auto learned =
+      text::train_tokenizer(next, {.kind = "wordpiece",
+                                   .vocab = vocab,
+                                   .special = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"},
+                                   .lowercase = true});
+  auto file = nlohmann::json::parse(learned.to_json());
+  file["post_processor"] = {
+      {"type", "BertProcessing"}, {"sep", {"[SEP]", 3}}, {"cls", {"[CLS]", 2}}};
+  return file.dump();
+}
+
+}  // namespace cairn::pretrained

@@ -1,0 +1,248 @@
+// Texts: learn which class a text is of, from nothing or from a folder of transformers.
+#include <algorithm>
+#include <iostream>
+
+#include "cairn/compile/compile.h"
+#include "cairn/data/labelled_text.h"
+#include "cairn/data/order.h"
+#include "cairn/data/parallel_text.h"
+#include "cairn/data/table.h"
+#include "cairn/metrics/measures.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/pretrained/folder.h"
+#include "cairn/pretrained/texts.h"
+#include "cairn/tasks/task.h"
+#include "cairn/text/unicode.h"
+#include "cairn/train/report/measured.h"
+#include "cairn/train/supervised.h"
+
+namespace cairn::tasks::text_classification {
+namespace {
+
+using data::LabelledText;
+using pretrained::Coder, pretrained::Tokens, pretrained::Transformer;
+using train::Open, train::Option, train::Use, train::whole, train::between;
+constexpr const char* kTask = "text-classification";
+
+struct Options : train::SupervisedOptions {
+  Options() {
+    batch.usual(32), lr.usual(5e-4), val_split.usual(0.1), epochs.usual(10), clip.usual(1);
+    eval_every.says("each epoch");
+  }
+  Option<std::string> data{this, "data", "requests",
+                           "CSV or TSV file, a text and a class a row; 'requests' are made",
+                           Use::changeable};
+  Option<std::string> text{this, "text", Open{"'text', or the first"}, "Column of the texts"};
+  Option<std::string> label{this, "label", Open{"'label', or the last"}, "Column of the classes"};
+  Option<int64_t> longest{this, "longest", 128, whole(2, 1 << 14), "Tokens of a text at most"};
+  Option<int64_t> vocab{this, "vocab", 8000, whole(100, 1 << 20), "Tokens at most (WordPiece)"};
+  Option<int64_t> layers{this, "layers", 2, whole(1, 100), "Layers"};
+  Option<int64_t> width{this, "width", 128, whole(2, 65536), "Features of a token"};
+  Option<int64_t> heads{this, "heads", 4, whole(1, 1024), "Attention heads"};
+  Option<double> dropout{this, "dropout", 0.1, between(0, 0.9), "Part of the features dropped"};
+  Option<std::string> tokenizer{this, "tokenizer"};           // facts: the tokenizer.json,
+  Option<Json> network{this, "network"};                      // the config.json,
+  Option<std::vector<std::string>> classes{this, "classes"};  // names of the classes
+};
+
+Coder coder_of(const Options& o) {
+  return {std::make_shared<text::SubwordTokenizer>(*o.tokenizer, "the run's tokenizer"), o.longest};
+}
+
+// Tokenizer and network as the folder of --init has them, or small new ones.
+void fill_facts(Options& o, const LabelledText& all) {
+  if (o.network.is_open() && pretrained::is_folder(*o.init)) {
+    const pretrained::Folder folder(*o.init);
+    check(folder.spec().family == "bert", "'{}': networks of model_type '{}' tell no classes here",
+          *o.init, folder.spec().family);
+    o.tokenizer.fill(folder.tokenizer()->to_json()), o.network.fill(folder.config());
+  }
+  if (o.tokenizer.is_open()) o.tokenizer.fill(pretrained::learn_bert_tokenizer(all.texts, o.vocab));
+  o.network.fill(pretrained::bert_config({coder_of(o).tokenizer().size(), o.width, o.layers,
+                                          o.heads, 4 * o.width, o.longest, o.dropout}));
+  o.classes.fill(all.classes);
+}
+
+Transformer make_network(const Options& o, const std::string& where) {
+  pretrained::Spec spec = pretrained::spec_of(*o.network, where);
+  spec.head = pretrained::Head::classes, spec.labels = std::ssize(*o.classes);
+  check(o.longest <= spec.positions, "{}: texts of {} tokens, and the network takes {} (longest)",
+        where, *o.longest, spec.positions);
+  return Transformer(spec);
+}
+
+CompiledFunction scorer_of(const Transformer& net) {
+  return CompiledFunction([net](std::span<const Tensor> in) -> Tensors {
+    return {softmax(net({in[0], in[1], {}}), 1)};
+  });
+}
+
+// {examples, loss, accuracy, f1, confusion, classes}, in evaluation mode.
+Json measure(CompiledFunction& scorer, const Coder& coder, const LabelledText& some) {
+  const auto tokens = coder.encode(some.texts, some.source);
+  return metrics::classification(pretrained::rows_of(scorer, tokens, 32, coder.longest()),
+                                 some.labels, some.classes);
+}
+
+std::string in_words(const Json& r) {
+  const auto of = [&](const char* name) { return r[name].get<double>(); };
+  return fmt::format("accuracy {:.2f} %, F1 {:.2f} %, loss {:.4f}", of("accuracy") * 100,
+                     of("f1") * 100, of("loss"));
+}
+
+Json train(Options o) {
+  train::choose_run(kTask, o);
+  LabelledText all = data::open_labelled_text(o.data, o.text, o.label);
+  o.fill_usual(), o.text.fill(all.text_column), o.label.fill(all.label_column);
+  fill_facts(o, all);
+  all = all.with_classes(*o.classes);
+  const auto parts = data::split_off(std::ssize(all.texts), o.val_split, o.seed);
+  if (parts.second.empty()) throw InvalidOption("val_split", "leaves no text to validate by");
+  const Coder coder = coder_of(o);
+  const LabelledText seen = all.some(parts.first), held_back = all.some(parts.second);
+  const std::vector<Tokens> texts = coder.encode(seen.texts, seen.source);
+  std::vector<int64_t> lengths;
+  for (const Tokens& t : texts) lengths.push_back(std::ssize(t));
+  const data::Order order(std::ssize(lengths), {.batch = o.batch, .seed = o.seed}, lengths);
+  train::fill_length(o, order.steps_per_epoch());
+  o.eval_every.fill(order.steps_per_epoch());
+  manual_seed(o.seed);
+  const Transformer net = make_network(o, *o.out);
+  train::settle(o, net, true);
+  train::Supervised session(
+      train::begin_run(kTask, o),
+      {.task = kTask,
+       .label = "transformer",
+       .network = net,
+       .options = o,
+       .schedule = optim::one_cycle(o.steps),
+       .validates = true,
+       .decays_matrices_only = true,
+       .about =
+           fmt::format("{}: {} texts to learn from ({} cut), {} held back, {} classes", *o.data,
+                       texts.size(), coder.cut(), held_back.texts.size(), o.classes->size())});
+  session.restore();
+  CompiledFunction scorer = scorer_of(net);
+  const Tensor labels = from_host(seen.labels.data(), {std::ssize(lengths)}, DType::i64);
+  const auto loss = [&](auto in) { return cross_entropy(net({in[0], in[1], {}}), in[2]); };
+  const auto next = [&] {
+    const auto rows = order.samples(session.step());
+    Tensors batch = pretrained::batch_of(texts, rows, o.longest);
+    batch.push_back(data::rows_of({labels}, rows)[0]);
+    return batch;
+  };
+  const auto check_up = [&] { return measure(scorer, coder, held_back); };
+  session.run({.next = next, .loss = loss, .measure = check_up, .words = in_words});
+  session.use_kept();
+  return session.result("validation", check_up());
+}
+
+struct Classifier : Model {
+  explicit Classifier(const train::SavedModel& saved)
+      : Model(saved),
+        options(options_of<Options>(saved)),
+        coder(coder_of(options)),
+        net(make_network(options, saved.config_file())),
+        scorer(scorer_of(net)) {
+    train::load_weights(saved, net);
+    net.eval();
+  }
+  nn::Module& network() override { return net; }
+  std::vector<Tensor> inputs(int64_t) override {
+    return {pretrained::batch_of(coder.encode(texts("").texts, "a text"), options.longest)[0]};
+  }
+  std::vector<Port> takes() override {
+    return {{"tokens", DType::i64, {kAnyBatch, kAnyLength}}, {"lengths", DType::i64, {kAnyBatch}}};
+  }
+  std::vector<std::string> gives() const override { return {"probabilities"}; }
+  Tensors forward(std::span<const Tensor> in) override {
+    return {softmax(net({in[0], in[1], {}}), 1)};
+  }
+  Tensors read(const std::string& file) override {
+    return pretrained::batch_of(coder.encode(data::read_lines(file), file), options.longest);
+  }
+  std::vector<std::string> labels() const override { return options.classes; }
+  pretrained::FolderContent folder() override {
+    return content_of(net, *options.network, *options.tokenizer, *options.classes);
+  }
+  // Those that the training held back, or all of another file.
+  LabelledText texts(const std::string& data) const {
+    const std::string& from = data.empty() ? *options.data : data;
+    const auto all =
+        data::open_labelled_text(from, options.text, options.label).with_classes(*options.classes);
+    if (!data.empty()) return all;
+    return all.some(data::split_off(std::ssize(all.texts), options.val_split, options.seed).second);
+  }
+  Options options;
+  Coder coder;
+  Transformer net;
+  CompiledFunction scorer;
+};
+
+Json evaluate(Classifier& c, const EvalOptions& o) {
+  Json result = {{"task", kTask}, {"split", o.data.is_open() ? "validation" : "all"}};
+  result.update(measure(c.scorer, c.coder, c.texts(o.data.is_open() ? "" : *o.data)));
+  return result;
+}
+
+struct PredictOptions : train::OptionSet {
+  Option<std::vector<std::string>> files{this, "files", Open{"standard input"}, "Texts, one a line",
+                                         Use::positional};
+  Option<bool> json{this, "json", false, "Print one JSON object a line"};
+};
+int predict(Classifier& c, const PredictOptions& o) {
+  const auto say = [&](const std::string& line) {
+    int64_t replaced = 0;
+    const std::string text = text::with_replacements(line, &replaced);
+    const auto p =
+        pretrained::rows_of(c.scorer, {c.coder.encode(text, "the text")}, 1, c.options.longest)[0];
+    const auto best = std::ranges::max_element(p);
+    const std::string& name = (*c.options.classes)[static_cast<size_t>(best - p.begin())];
+    if (!o.json) fmt::print("{}\t{:.2f} %\n", name, *best * 100);
+    else fmt::print("{}\n", Json{{"text", text}, {"class", name}, {"probabilities", p}}.dump());
+    std::fflush(stdout);
+  };
+  for (const std::string& file : *o.files)
+    for (const std::string& line : data::read_lines(file)) say(line);
+  if (o.files->empty())
+    for (std::string line; std::getline(std::cin, line);) say(line);
+  return 0;
+}
+
+void report(train::report::Page& page, Classifier& c) {
+  using namespace train::report;
+  const auto lines = lines_of(c.path());
+  const Json measured = evaluate(c, {});
+  page.headline(in_words(measured) + took(lines, c.saved().config));
+  page.figures(loss_charts(lines, "loss", "validation"));
+  page.figures(confusion_figure(
+      metrics::Confusion(measured["confusion"].get<std::vector<std::vector<int64_t>>>()),
+      c.options.classes));
+}
+
+}  // namespace
+
+extern const Opener kOpener;
+const Opener kOpener{kTask, open_as<Classifier>};
+extern const Task kRow;
+const Task kRow{
+    .name = kTask,
+    .title = "Texts",
+    .what = "Learn which class a text is of",
+    .examples = "  cairn train text-classification --data reviews.tsv --init minilm/ --lr 5e-5\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary = summary_of<in_words>,
+    .verbs = {eval_verb<Classifier, EvalOptions, evaluate, in_words>(
+                  "Measure how often it is right", "  cairn eval runs/reviews --data more.tsv\n"),
+              verb<Classifier, PredictOptions, predict>(
+                  "predict", "Say which class each line is of",
+                  "  echo 'Well made, I liked it.' | cairn predict runs/reviews\n")},
+    .report = report_as<Classifier, report>,
+    .smallest = R"({"data": "requests", "steps": 6, "eval_every": 3, "width": 16, "heads": 2,
+                    "layers": 1, "vocab": 300})",
+    .write_inputs = data::write_requests,
+    .inputs = "requests"};
+
+}  // namespace cairn::tasks::text_classification

@@ -29,6 +29,7 @@ MODELS = {  # what `cairn train` is given
     "dcgan": ["image-gan", "--model", "dcgan", "--width", "8", "--steps", "4"],
     "dcgan, labels": ["image-gan", "--conditional", "--width", "8", "--steps", "4"],
     "wgan-gp": ["image-gan", "--model", "wgan-gp", "--width", "8", "--steps", "4"],
+    "pix2pix": ["image-to-image", "--width", "8", "--batch", "4", "--steps", "4"],
     "mlp": ["tabular", "--steps", "20"],
     "mlp of numbers": ["tabular", "--steps", "20", "--target", "NUMBER"],
 }

@@ -11,6 +11,7 @@ shift || true
 declare -A options=(
   [image-classification]="--data digits --epochs 1 --batch 500 --lr 0.002 --save-every 5"
   [image-gan]="--data digits --conditional --width 8 --steps 60 --sample-every 12 --save-every 5"
+  [image-to-image]="--width 8 --batch 8 --steps 60 --sample-every 12 --save-every 5"
   [language-model]="--model lstm --layers 1 --width 64 --context 32 --steps 400 --eval-every 80 --save-every 25"
   [tabular]="--epochs 40 --save-every 25"
   [object-detection]="--image-size 64 --width 4 --batch 4 --steps 60 --eval-every 25 --save-every 7"

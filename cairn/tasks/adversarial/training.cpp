@@ -89,7 +89,9 @@ AdversarialTraining::Scored AdversarialTraining::update_discriminator(const Tens
 Tensors AdversarialTraining::update_both(const Tensor& x, const Tensor& labels) {
   const Scored d = update_discriminator(x, labels);
   const ErrorPath path("generator_step");
-  const Tensor loss = nn::generator_loss(options_.loss, score(d.fake, labels));
+  Tensor loss = nn::generator_loss(options_.loss, score(d.fake, labels));
+  if (options_.adversarial != 1) loss = loss * options_.adversarial;
+  if (networks_.also) loss += networks_.also(d.fake, x, labels);
   const Tensor gradient = descend(generator_steps_, loss);
   ema_.update();
   return {stack({d.loss, loss, d.discriminator_accuracy, d.gradient, gradient}, 0)};
@@ -104,6 +106,11 @@ StepResult AdversarialTraining::step(const Tensor& x, const Tensor& labels) {
   const Tensor in[] = {x, labels};
   const auto v = step_.call(in)[0].to_vector<float>();
   return {v[0], v[1], v[2], v[3], v[4]};
+}
+
+void AdversarialTraining::scale_rates(double part) {
+  generator_steps_.set_lr(options_.lr * part);
+  discriminator_steps_.set_lr(options_.lr_discriminator * part);
 }
 
 AdversarialTraining::Use::Use(AdversarialTraining& training, bool averaged)

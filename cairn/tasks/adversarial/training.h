@@ -12,11 +12,14 @@
 
 namespace cairn::tasks::adversarial {
 
-// The two networks and how they are called. `labels`: of a batch; networks without may ignore them.
+// The two networks and how they are called. `labels`: of a batch, or whatever else is drawn from (a
+// picture that is to become another); networks without may ignore them.
 struct Networks {
   nn::Module generator, discriminator;
   std::function<Tensor(const Tensor& labels)> draw;  // with noise of its own, as many as labels
   std::function<Tensor(const Tensor& x, const Tensor& labels)> score;  // [N]
+  // What the generator lowers beside, e.g. how far it is from x; none: nothing.
+  std::function<Tensor(const Tensor& drawn, const Tensor& x, const Tensor& labels)> also = {};
 };
 
 struct TrainingOptions {
@@ -25,6 +28,7 @@ struct TrainingOptions {
   optim::Betas betas = {0.5, 0.999};
   double r1 = 0, gradient_penalty = 0;  // weights of penalties on the discriminator's slope
   double ema = 0.999;                   // decay of the generator's averaged weights
+  double adversarial = 1;               // weight of what the discriminator says, beside `also`
 };
 
 // What the last step of both saw.
@@ -43,6 +47,9 @@ class AdversarialTraining {
   // the network, and no State has changed.
   void discriminator_step(const Tensor& x, const Tensor& labels);
   StepResult step(const Tensor& x, const Tensor& labels);  // the discriminator, then the generator
+
+  // From now on both learning rates are these parts of what they were.
+  void scale_rates(double part);
 
   // The generator in evaluation mode while alive; `averaged`: with the running mean of its weights,
   // which draws better than the last ones.

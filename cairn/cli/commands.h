@@ -23,6 +23,7 @@ void add_sample(const Command& app);
 void add_tokenizer(const Command& app);
 void add_embed(const Command& app);
 void add_convert(const Command& app);
+void add_ngram(const Command& app);
 
 void add_export(const Command& app);
 void add_shell(const Command& app);  // completion, man

@@ -15,6 +15,7 @@ void describe_program(const Command& app, const std::vector<std::string>& argume
   add_convert(app);
   add_tokenizer(app);
   add_embed(app);
+  add_ngram(app);
   add_shell(app);
 }
 

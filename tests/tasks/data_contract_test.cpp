@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 
+#include "cairn/audio/sound.h"
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
 #include "cairn/tasks/task.h"
@@ -110,6 +111,23 @@ void add_question(const std::string& data) {
   std::ofstream(data) << text;
 }
 
+// The list names its recordings by their whole paths, so that it may move without them.
+std::string write_recordings(const std::string& folder) {
+  std::ofstream file(folder + "/list.tsv");
+  file << "path\ttext\n";
+  for (int i = 0; i < 20; ++i) {
+    std::vector<float> sound(2000);
+    for (size_t k = 0; k < sound.size(); ++k) sound[k] = 0.3f * std::sin(0.01f * k * (i % 5 + 1));
+    const std::string path = fmt::format("{}/{}.wav", folder, i);
+    audio::write_wav(path, sound, 8000);
+    file << path << "\tone " << i % 5 << "\n";
+  }
+  return folder + "/list.tsv";
+}
+void add_recording(const std::string& data) {
+  std::ofstream(data, std::ios::app) << fs::path(data).parent_path().string() << "/0.wav\tone 0\n";
+}
+
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
@@ -120,6 +138,7 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"anomaly-detection", {write_series, add_row}},
       {"tabular", {write_table, add_table_row}},
       {"question-answering", {write_questions, add_question}},
+      {"speech-recognition", {write_recordings, add_recording}},
       {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
   };
   return all;

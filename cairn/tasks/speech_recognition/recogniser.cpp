@@ -1,0 +1,115 @@
+#include <cmath>
+
+#include "cairn/audio/sound.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/speech_recognition/task.h"
+
+namespace cairn::tasks::speech_recognition {
+namespace {
+
+Options checked(Options o, const std::string& file) {
+  const bool whole = !o.labels.is_open() && !o.feature_size.is_open() && !o.model.is_open() &&
+                     !o.features.is_open() && !o.rate.is_open() && !o.bins.is_open() &&
+                     !o.stack.is_open() && !o.width.is_open() && !o.labels->empty();
+  check(whole, "'{}' is damaged: labels, features or sizes of the network are missing", file);
+  check(Ear(o).size() == o.feature_size,
+        "'{}' is damaged: {} features of a frame, its ear hears {}", file, *o.feature_size,
+        Ear(o).size());
+  check(o.whole_clip == (o.model == "cnn"), "'{}' is damaged: model {} for {}", file, *o.model,
+        o.whole_clip ? "whole clips" : "texts");
+  return o;
+}
+
+nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
+  nn::AnyModule net = make_network(o);
+  train::load_weights(saved, *net);
+  net->eval();
+  return net;
+}
+
+}  // namespace
+
+Recogniser::Recogniser(const train::SavedModel& saved)
+    : Model(saved),
+      options_(checked(options_of<Options>(saved), saved.config_file())),
+      ear_(options_),
+      letters_(options_.labels, options_.whole_clip),
+      net_(network_of(saved, options_)),
+      judge_(options_, net_, ear_, letters_) {}
+
+std::vector<Tensor> Recogniser::inputs(int64_t examples) {
+  const SpeechPart all = part("", "validation");
+  std::vector<Tensor> batches;
+  for (size_t at = 0; at < all.utterances.size() && static_cast<int64_t>(at) < examples; at += 8) {
+    Batch batch;
+    for (size_t i = at; i < std::min(all.utterances.size(), at + 8); ++i)
+      batch.heard.push_back(ear_.hear(all, all.utterances[i]));
+    batches.push_back(batch.tensors(ear_.size(), options_.whole_clip)[0]);
+  }
+  return batches;
+}
+
+std::vector<Port> Recogniser::takes() {
+  return {{"features", DType::f32, {kAnyBatch, kAnyLength, ear_.size()}},
+          {"lengths", DType::i64, {kAnyBatch}}};
+}
+
+std::vector<std::string> Recogniser::gives() const {
+  return {options_.whole_clip ? "probabilities" : "log_probabilities"};
+}
+
+Tensors Recogniser::forward(std::span<const Tensor> in) {
+  const Tensor out = (*net_)(in[0], in[1]);
+  return {options_.whole_clip ? softmax(out, 1) : out};
+}
+
+Tensors Recogniser::read(const std::string& file) {
+  const audio::Sound sound = audio::read_sound(file, ear_.rate());
+  return Batch{{ear_.hear(sound.samples)}, {}}.tensors(ear_.size(), options_.whole_clip);
+}
+
+std::vector<std::string> Recogniser::labels() const {
+  return options_.whole_clip ? letters_.labels() : std::vector<std::string>();
+}
+
+SpeechPart Recogniser::part(const std::string& data, const std::string& split) const {
+  const std::string& from = data.empty() ? *options_.data : data;
+  const data::SpeechSet set = data::open_speech(from);
+  const bool one_part = set.test.utterances.empty() && set.validation.utterances.empty();
+  if (!data.empty() && one_part && data != "tones" && from != *options_.data) return set.train;
+  SpeechPart chosen = split == "test"         ? set.test
+                      : split == "validation" ? parts_of(set, options_).validation
+                                              : parts_of(set, options_).train;
+  check(!chosen.utterances.empty(), "'{}' has no {} part", from, split);
+  check(!chosen.features || chosen.features->size * options_.stack * 3 == ear_.size(),
+        "'{}' has {} features of a frame, the network hears others", from,
+        chosen.features ? chosen.features->size : 0);
+  return chosen;
+}
+
+std::vector<Word> Recogniser::words_of(const Recognised& r, double begin) const {
+  const text::CtcFrames frames = judge_.frames_of(r);
+  const std::vector<int64_t> labels = letters_.encode(r.text);
+  if (text::ctc_least_frames(labels) > frames.frames()) return {};
+  const auto spans = text::ctc_align(frames, labels);
+  std::vector<Word> words;
+  bool inside = false;
+  int64_t count = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const std::string& c = letters_.labels()[static_cast<size_t>(labels[i])];
+    if (c == " ") {
+      inside = false;
+      continue;
+    }
+    if (!inside) words.push_back({"", begin + ear_.seconds_of(spans[i].begin), 0, 0}), count = 0;
+    inside = true, ++count;
+    Word& w = words.back();
+    w.word += c, w.end = begin + ear_.seconds_of(spans[i].end);
+    w.confidence += (spans[i].log_p - w.confidence) / static_cast<double>(count);
+  }
+  for (Word& w : words) w.confidence = std::exp(w.confidence);
+  return words;
+}
+
+}  // namespace cairn::tasks::speech_recognition

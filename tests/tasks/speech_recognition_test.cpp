@@ -1,0 +1,94 @@
+// Speech recognition from files on disk, as a user has them.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cairn/audio/sound.h"
+#include "cairn/data/speech.h"
+#include "cairn/tasks/speech_recognition/task.h"
+#include "tests/io/temporary_folder.h"
+
+namespace cairn::tasks::speech_recognition {
+namespace {
+
+class Speech : public testing::Test {
+ protected:
+  // FSDD's names; a class is a letter's tone.
+  void write_clips() {
+    std::filesystem::create_directories(folder_ / "clips");
+    for (int digit = 0; digit < 3; ++digit)
+      for (int i = 0; i < 12; ++i) {
+        std::vector<float> x(1600);
+        for (size_t k = 0; k < x.size(); ++k)
+          x[k] = 0.3f * std::sin(2 * M_PI * (400 + 700 * digit + 5 * i) * k / 8000);
+        audio::write_wav(folder_ / fmt::format("clips/{}_a_{}.wav", digit, i), x, 8000);
+      }
+  }
+  Options small(const std::string& out) {
+    Options o;
+    o.out = folder_ / out, o.quiet = true, o.width = 8, o.batch = 8;
+    return o;
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(Speech, WholeClipsAreLearned) {
+  write_clips();
+  Options o = small("run");
+  o.data = folder_ / "clips", o.whole_clip = true, o.epochs = 30, o.ema = 0;
+  train(o);
+  const auto model = open_model(folder_ / "run");
+  auto& r = static_cast<Recogniser&>(*model);
+  EXPECT_EQ(r.labels(), (std::vector<std::string>{"0", "1", "2"}));
+  const Json measured = r.judge().measure(r.part("", "test"));
+  EXPECT_EQ(measured["examples"], 15);
+  EXPECT_GT(measured["accuracy"].get<double>(), 0.6) << measured.dump();
+}
+
+TEST_F(Speech, WordsHaveTimesInOrder) {
+  Options o = small("run");
+  o.steps = 3, o.layers = 1;
+  train(o);
+  const auto model = open_model(folder_ / "run");
+  auto& r = static_cast<Recogniser&>(*model);
+  // As a network would say "ab c" in eight frames.
+  Recognised heard{"ab c", 0, {}, 8};
+  const std::vector<int64_t> path{0,
+                                  r.letters().encode("a")[0],
+                                  r.letters().encode("b")[0],
+                                  0,
+                                  r.letters().encode("a c")[1],
+                                  r.letters().encode("c")[0],
+                                  r.letters().encode("c")[0],
+                                  0};
+  heard.log_p.assign(static_cast<size_t>(8 * r.letters().size()), -10.f);
+  for (size_t t = 0; t < path.size(); ++t)
+    heard.log_p[t * static_cast<size_t>(r.letters().size()) + path[t]] = -0.1f;
+  const auto words = r.words_of(heard, 100);
+  ASSERT_EQ(words.size(), 2u);
+  const double frame = r.ear().seconds_of(1);
+  EXPECT_EQ(words[0].word, "ab"), EXPECT_EQ(words[1].word, "c");
+  EXPECT_NEAR(words[0].start, 100 + frame, 1e-9);
+  EXPECT_NEAR(words[0].end, 100 + 3 * frame, 1e-9);
+  EXPECT_NEAR(words[1].end, 100 + 7 * frame, 1e-9);
+  EXPECT_NEAR(words[1].confidence, std::exp(-0.1), 1e-4);
+}
+
+TEST_F(Speech, WhatDoesNotBelongTogetherIsRefusedBeforeAnythingIsWritten) {
+  const auto expect_refused = [&](const char* option, const auto& spoil) {
+    Options o = small("never");
+    o.steps = 2;
+    spoil(o);
+    try {
+      train(o);
+      ADD_FAILURE() << option;
+    } catch (const InvalidOption& e) { EXPECT_EQ(e.option(), option); }
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "never"));
+  };
+  expect_refused("model", [](Options& o) { o.model = "cnn"; });
+  expect_refused("model", [](Options& o) { o.whole_clip = true, o.model = "bilstm"; });
+  expect_refused("heads", [](Options& o) { o.model = "transformer", o.heads = 3; });
+}
+
+}  // namespace
+}  // namespace cairn::tasks::speech_recognition

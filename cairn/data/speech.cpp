@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cairn/audio/sound.h"
@@ -21,8 +22,6 @@ using Names = std::vector<std::string>;
 const Names kAudioNames{"audio", "path", "file", "audio_filepath", "wav"};
 const Names kTextNames{"text", "sentence", "transcript", "label"};
 
-bool exists(const fs::path& path) { return is_file(path); }
-
 SpeechPart& part_named(SpeechSet& set, const std::string& name, const std::string& from) {
   if (name.starts_with("train")) return set.train;
   if (name.starts_with("val") || name.starts_with("dev")) return set.validation;
@@ -34,9 +33,9 @@ SpeechPart& part_named(SpeechSet& set, const std::string& name, const std::strin
 // A file beside its list, or by its whole path; it must be there.
 std::string audio_file(const fs::path& list, const std::string& name, const std::string& from) {
   const fs::path path = fs::path(name).is_absolute() ? fs::path(name) : list.parent_path() / name;
-  if (exists(path)) return path.string();
+  if (is_file(path)) return path.string();
   const fs::path in_clips = list.parent_path() / "clips" / name;
-  check(exists(in_clips), "{}: '{}' is not there", from, path.string());
+  check(is_file(in_clips), "{}: '{}' is not there", from, path.string());
   return in_clips.string();
 }
 
@@ -176,7 +175,7 @@ void read_librispeech(const fs::path& folder, const std::vector<fs::path>& files
       const std::string id = row.substr(0, blank);
       std::string audio;
       for (const char* ending : {".flac", ".wav", ".mp3"})
-        if (exists(list.parent_path() / (id + ending)))
+        if (is_file(list.parent_path() / (id + ending)))
           audio = (list.parent_path() / (id + ending)).string();
       check(!audio.empty(), "{}: '{}' is not there", from,
             (list.parent_path() / (id + ".flac")).string());
@@ -213,7 +212,7 @@ void read_folder(const fs::path& folder, const std::vector<fs::path>& sounds, Sp
     fs::path text = file;
     text.replace_extension(".txt");
     std::string said;
-    if (exists(text)) {
+    if (is_file(text)) {
       const auto lines = read_lines(text.string());
       for (const std::string& line : lines) said += (said.empty() ? "" : " ") + line;
     } else if (file.parent_path() != folder) {
@@ -235,10 +234,10 @@ void read_folder(const fs::path& folder, const std::vector<fs::path>& sounds, Sp
 SpeechSet open_folder(const std::string& folder) {
   SpeechSet set;
   const auto in = [&](const std::string& name) { return folder + "/" + name; };
-  if (exists(in("train.tsv")) && exists(in("train.mfcc13.i16.gz"))) {
+  if (is_file(in("train.tsv")) && is_file(in("train.mfcc13.i16.gz"))) {
     set.layout = "AN4";
     set.train = read_an4(folder, "train");
-    if (exists(in("test.tsv"))) set.test = read_an4(folder, "test");
+    if (is_file(in("test.tsv"))) set.test = read_an4(folder, "test");
     return set;
   }
   for (const fs::path& entry : entries_of(folder)) {
@@ -247,7 +246,7 @@ SpeechSet open_folder(const std::string& folder) {
     static const std::set<std::string> kParts{"train", "val",  "valid",    "validation",
                                               "dev",   "test", "validated"};
     if (!is_file(entry) || !is_manifest(name) || !kParts.contains(stem)) continue;
-    if (stem == "validated" && exists(in("train.tsv"))) continue;  // Common Voice: all parts of it
+    if (stem == "validated" && is_file(in("train.tsv"))) continue;  // Common Voice: all parts of it
     set.layout = is_folder(in("clips")) ? "Common Voice" : "manifest";
     read_manifest(entry.string(), set,
                   stem == "validated" ? set.train : part_named(set, stem, name));
@@ -289,7 +288,7 @@ SpeechSet open_speech(const std::string& data) {
   if (is_folder(data)) {
     set = open_folder(data);
   } else {
-    check(exists(data), "'{}' is not there", data);
+    check(is_file(data), "'{}' is not there", data);
     check(is_manifest(data), "'{}' is no folder and no list of recordings (.tsv, .csv, .jsonl)",
           data);
     set.layout = "manifest";

@@ -56,16 +56,15 @@ void curves(Page& page, const Lines& lines) {
 
 }  // namespace
 
-void report(Page& page, Translator& t) {
+void report(Page& page, Translator& t, const Lines& log) {
   const Options& o = t.options();
-  const auto lines = lines_of(t.path());
   const auto set = t.open("", "test");
   const std::vector<io::Image> made = make_all(t.maker(), set);
   Json seen = measured(set, made);
   seen["frechet"] = frechet(set, made);
   const int scale = o.side() <= 48 ? 2 : 1;
-  page.headline(fmt::format("Pictures made from others, learned from {}: {}{}", short_name(o.data),
-                            in_words(seen), took(lines, t.saved().config)));
+  page.headline(fmt::format("Pictures made from others, learned from {}: {}", short_name(o.data),
+                            in_words(seen)));
   page.heading("What is given, what is made of it, and what it should be");
   std::vector<Figure> all;
   for (size_t i = 0; i < std::min(made.size(), kMostPairs); ++i)
@@ -76,9 +75,9 @@ void report(Page& page, Translator& t) {
               {"side", fmt::format("{} pixels", o.side())},
               {"generator's parameters", with_thousands(t.network().num_parameters())},
               {"steps", with_thousands(o.steps)},
-              {"training", seconds_of(lines)}});
+              {"training", seconds_of(log)}});
   over_time(page, t, scale);
-  curves(page, lines);
+  curves(page, log);
 }
 
 }  // namespace cairn::tasks::image_to_image

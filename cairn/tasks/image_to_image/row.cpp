@@ -61,7 +61,6 @@ std::string summary(const Json& r) {
 
 }  // namespace
 
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Image to image",

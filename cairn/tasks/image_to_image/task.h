@@ -120,6 +120,6 @@ class Translator : public Model {
   Maker maker_;
 };
 
-void report(train::report::Page& page, Translator& translator);
+void report(train::report::Page& page, Translator& translator, const train::report::Lines& log);
 
 }  // namespace cairn::tasks::image_to_image

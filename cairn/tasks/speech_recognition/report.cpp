@@ -84,19 +84,17 @@ void show(Page& page, Recogniser& r, const Utterance& u, const Recognised& heard
 
 }  // namespace
 
-void report(Page& page, Recogniser& r) {
+void report(Page& page, Recogniser& r, const Lines& log) {
   const NoGrad no_grad;
-  const auto lines = lines_of(r.path());
   SpeechPart part = r.part("", "validation");
   if (part.utterances.size() > kJudged) part.utterances.resize(kJudged);
   const auto all = r.judge().recognise(part);
   const Json measured = r.judge().measure(part, all);
-  page.headline(fmt::format("{} of {} recordings that it never heard{}", in_words(measured),
-                            all.size(), took(lines, r.saved().config)));
-  page.facts({{"parameters", with_thousands(r.network().num_parameters())},
-              {"hears", fmt::format("{}, {} Hz", *r.options().features, *r.options().rate)},
-              {"training", seconds_of(lines)}});
-  page.figures(loss_charts(lines, r.options().whole_clip ? "nats" : "nats a letter", "validation"));
+  page.headline(
+      fmt::format("{} of {} recordings that it never heard", in_words(measured), all.size()));
+  write_facts(page, r, log,
+              {{"hears", fmt::format("{}, {} Hz", *r.options().features, *r.options().rate)}});
+  page.figures(loss_charts(log, r.options().whole_clip ? "nats" : "nats a letter", "validation"));
   if (r.options().whole_clip)
     page.figures(confusion_figure(
         metrics::Confusion(measured["confusion"].get<std::vector<std::vector<int64_t>>>()),

@@ -111,9 +111,7 @@ Json train(Options o) {
   o.eval_every.fill(std::max<int64_t>({order.steps_per_epoch(), *o.steps / 20, 1}));
   manual_seed(o.seed);
   const nn::AnyModule net = make_network(o);
-  train::settle(o, *net, true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = o.model,
        .network = *net,
@@ -125,7 +123,6 @@ Json train(Options o) {
        .about = fmt::format("{} ({}): {} recordings to learn from, {} to validate, {} {}", *o.data,
                             set.layout, targets.size(), parts.validation.utterances.size(),
                             letters.size(), o.whole_clip ? "classes" : "labels")});
-  session.restore();
   data::BatchLoader<Batch> loader(
       order,
       {.start_step = session.step(),

@@ -109,9 +109,7 @@ Json train(Options o) {
   o.eval_every.fill(order.steps_per_epoch());
   manual_seed(o.seed);
   const Transformer net = make_network(o, *o.out);
-  train::settle(o, net, true);
   train::Supervised session(
-      train::begin_run(kTask, o),
       {.task = kTask,
        .label = "transformer",
        .network = net,
@@ -122,7 +120,6 @@ Json train(Options o) {
        .about =
            fmt::format("{}: {} texts to learn from ({} cut), {} held back, {} classes", *o.data,
                        texts.size(), coder.cut(), held_back.texts.size(), o.classes->size())});
-  session.restore();
   CompiledFunction scorer = scorer_of(net);
   const Tensor labels = from_host(seen.labels.data(), {std::ssize(lengths)}, DType::i64);
   const auto loss = [&](auto in) { return cross_entropy(net({in[0], in[1], {}}), in[2]); };
@@ -210,12 +207,11 @@ int predict(Classifier& c, const PredictOptions& o) {
   return 0;
 }
 
-void report(train::report::Page& page, Classifier& c) {
+void report(train::report::Page& page, Classifier& c, const train::report::Lines& log) {
   using namespace train::report;
-  const auto lines = lines_of(c.path());
   const Json measured = evaluate(c, {});
-  page.headline(in_words(measured) + took(lines, c.saved().config));
-  page.figures(loss_charts(lines, "loss", "validation"));
+  page.headline(in_words(measured));
+  page.figures(loss_charts(log, "loss", "validation"));
   page.figures(confusion_figure(
       metrics::Confusion(measured["confusion"].get<std::vector<std::vector<int64_t>>>()),
       c.options.classes));
@@ -223,9 +219,7 @@ void report(train::report::Page& page, Classifier& c) {
 
 }  // namespace
 
-extern const Opener kOpener;
 const Opener kOpener{kTask, open_as<Classifier>};
-extern const Task kRow;
 const Task kRow{
     .name = kTask,
     .title = "Texts",

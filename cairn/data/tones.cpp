@@ -1,4 +1,5 @@
 // Sounds that spell: what speech recognition learns from without files.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 

@@ -92,10 +92,10 @@ std::string NgramModel::to_arpa() const {
     std::sort(all.begin(), all.end(),
               [](const auto* a, const auto* b) { return a->first < b->first; });
     for (const auto* gram : all) {
-      out += fmt::format("{:.7g}\t", gram->second.log_p);
+      out += fmt::format("{:.9g}\t", gram->second.log_p);
       for (size_t i = 0; i < gram->first.size(); ++i)
         out += (i ? " " : "") + names_[static_cast<size_t>(gram->first[i])];
-      if (n < order()) out += fmt::format("\t{:.7g}", gram->second.backoff);
+      if (n < order()) out += fmt::format("\t{:.9g}", gram->second.backoff);
       out += '\n';
     }
   }

@@ -9,13 +9,10 @@ namespace cairn::tasks::speech_recognition {
 namespace {
 
 Options checked(Options o, const std::string& file) {
-  const bool whole = !o.labels.is_open() && !o.feature_size.is_open() && !o.model.is_open() &&
-                     !o.features.is_open() && !o.rate.is_open() && !o.bins.is_open() &&
-                     !o.stack.is_open() && !o.width.is_open() && !o.labels->empty();
-  check(whole, "'{}' is damaged: labels, features or sizes of the network are missing", file);
-  check(Ear(o).size() == o.feature_size,
-        "'{}' is damaged: {} features of a frame, its ear hears {}", file, *o.feature_size,
-        Ear(o).size());
+  check(!o.labels->empty(), "'{}' is damaged: it has no labels", file);
+  const int64_t heard = Ear(o).size();
+  check(heard == o.feature_size, "'{}' is damaged: {} features of a frame, its ear hears {}", file,
+        *o.feature_size, heard);
   check(o.whole_clip == (o.model == "cnn"), "'{}' is damaged: model {} for {}", file, *o.model,
         o.whole_clip ? "whole clips" : "texts");
   return o;
@@ -32,7 +29,10 @@ nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
 
 Recogniser::Recogniser(const train::SavedModel& saved)
     : Model(saved),
-      options_(checked(options_of<Options>(saved), saved.config_file())),
+      options_(checked(options_of<Options>(saved, &Options::labels, &Options::feature_size,
+                                           &Options::model, &Options::features, &Options::rate,
+                                           &Options::bins, &Options::stack, &Options::width),
+                       saved.config_file())),
       ear_(options_),
       letters_(options_.labels, options_.whole_clip),
       net_(network_of(saved, options_)),

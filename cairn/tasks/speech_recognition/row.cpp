@@ -16,12 +16,9 @@ Search search_of(const Options& o) {
 }
 
 Json evaluate(Recogniser& r, const SpeechEvalOptions& o) {
-  const std::string data = o.data.is_open() ? "" : *o.data;
-  const SpeechPart part = r.part(data, o.split);
-  Json result = {{"task", kTask}, {"split", *o.split}};
-  result.update(r.judge().measure(part, search_of(o)));
-  if (!r.options().whole_clip) result["beams"] = *o.beams;
-  return result;
+  Json measured = r.judge().measure(r.part(o.or_own(""), o.split), search_of(o));
+  if (!r.options().whole_clip) measured["beams"] = *o.beams;
+  return r.result(o.split, measured);
 }
 
 // A long sound in pieces that end where it is quiet, so that no word is cut.

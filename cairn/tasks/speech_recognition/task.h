@@ -201,7 +201,5 @@ Parts parts_of(const data::SpeechSet& set, const Options& o);
 
 Json train(Options options);
 void report(train::report::Page& page, Recogniser& recogniser, const train::report::Lines& log);
-extern const Opener kOpener;
-extern const Task kRow;
 
 }  // namespace cairn::tasks::speech_recognition

@@ -75,7 +75,7 @@ std::string leave_out(SpeechPart& part, const Ear& ear, const Letters& letters, 
 Parts parts_of(const data::SpeechSet& set, const Options& o) {
   Parts parts{set.train, set.validation};
   if (!parts.validation.utterances.empty()) return parts;
-  const auto split = data::split_off(std::ssize(set.train.utterances), o.val_split, o.seed);
+  const auto split = train::hold_back(o, std::ssize(set.train.utterances));
   parts.train.utterances.clear(), parts.validation.features = set.train.features;
   for (const int64_t i : split.first) parts.train.utterances.push_back(set.train.utterances[i]);
   for (const int64_t i : split.second)
@@ -91,8 +91,6 @@ Json train(Options o) {
         *o.data);
   fill_recipe(o, set);
   Parts parts = parts_of(set, o);
-  if (parts.validation.utterances.empty())
-    throw InvalidOption("val_split", "leaves no recording to validate by");
   o.labels.fill(labels_of(set.train, o.whole_clip));
   const Letters letters(o.labels, o.whole_clip);
   const Ear ear(o);

@@ -67,7 +67,8 @@ TEST_F(Speech, WordsHaveTimesInOrder) {
   const auto words = r.words_of(heard, 100);
   ASSERT_EQ(words.size(), 2u);
   const double frame = r.ear().seconds_of(1);
-  EXPECT_EQ(words[0].word, "ab"), EXPECT_EQ(words[1].word, "c");
+  EXPECT_EQ(words[0].word, "ab");
+  EXPECT_EQ(words[1].word, "c");
   EXPECT_NEAR(words[0].start, 100 + frame, 1e-9);
   EXPECT_NEAR(words[0].end, 100 + 3 * frame, 1e-9);
   EXPECT_NEAR(words[1].end, 100 + 7 * frame, 1e-9);

@@ -90,8 +90,10 @@ TEST_P(Searches, GreedyJoinsRepeatsThatNoBlankParts) {
   EXPECT_EQ(ctc_greedy(c.frames()), (std::vector<int64_t>{a, a}));
   const auto spans = ctc_align(c.frames(), std::vector<int64_t>{a, a});
   ASSERT_EQ(spans.size(), 2u);
-  EXPECT_EQ(spans[0].begin, 0), EXPECT_EQ(spans[0].end, 2);
-  EXPECT_EQ(spans[1].begin, 3), EXPECT_EQ(spans[1].end, 4);
+  EXPECT_EQ(spans[0].begin, 0);
+  EXPECT_EQ(spans[0].end, 2);
+  EXPECT_EQ(spans[1].begin, 3);
+  EXPECT_EQ(spans[1].end, 4);
   EXPECT_NEAR(spans[1].log_p, -0.01, 1e-6);
 }
 

@@ -60,7 +60,8 @@ TEST(Ngram, WhatWasSeenIsMoreProbable) {
 
 TEST(Ngram, ArpaFilesAreReadAsTheyAreWritten) {
   const NgramModel model = of(kLines, 3), again = parse_arpa(model.to_arpa(), "again");
-  EXPECT_EQ(again.order(), 3), EXPECT_EQ(again.words(), model.words());
+  EXPECT_EQ(again.order(), 3);
+  EXPECT_EQ(again.words(), model.words());
   for (const std::string& line : kLines)
     EXPECT_NEAR(again.log_probability(line), model.log_probability(line), 1e-5) << line;
   EXPECT_EQ(again.to_arpa(), model.to_arpa());

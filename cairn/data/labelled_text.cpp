@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "cairn/base/close_name.h"
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/data/files.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
@@ -78,8 +78,7 @@ struct Rows {
 };
 
 Rows read_rows(const std::string& data) {
-  check(!std::filesystem::is_directory(data), "'{}' is a folder; texts with classes are a file",
-        data);
+  check(!is_folder(data), "'{}' is a folder; texts with classes are a file", data);
   const io::ByteVector bytes = io::read_maybe_gzip(data);
   const std::string_view content = io::text_of(bytes);
   char delimiter = io::find_delimiter(content);
@@ -115,7 +114,7 @@ size_t column_named(const std::vector<std::string>& names, const std::string& wa
 
 LabelledText open_labelled_text(const std::string& data, const std::string& text,
                                 const std::string& label) {
-  if (data == "requests" && !std::filesystem::exists(data)) return make_requests();
+  if (data == "requests" && !is_file(data)) return make_requests();
   Rows rows = read_rows(data);
   const std::vector<std::string> names = rows.cells[0];
   const size_t label_at = column_named(names, label, "label", names.size() - 1, data);

@@ -9,14 +9,14 @@
 namespace cairn::tasks {
 
 // For note_counts: by class, where they are not too many to be told.
-inline train::Json counts_of(const data::ImageDataset& set) {
+inline train::Counts counts_of(const data::ImageDataset& set) {
   constexpr size_t kMostClasses = 1000;
   if (set.classes().size() > kMostClasses) return {{"training pictures", set.size()}};
   std::vector<int64_t> counts(set.classes().size());
   for (int64_t i = 0; i < set.size(); ++i) ++counts[static_cast<size_t>(set.label(i))];
-  train::Json named = {{"training pictures", set.size()}};
+  train::Counts named = {{"training pictures", set.size()}};
   for (size_t c = 0; c < counts.size(); ++c)
-    named[fmt::format("of '{}'", set.classes()[c])] = counts[c];
+    named.emplace_back(fmt::format("of '{}'", set.classes()[c]), counts[c]);
   return named;
 }
 

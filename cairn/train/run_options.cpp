@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/files.h"
@@ -18,19 +19,17 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 
 constexpr size_t kMostDifferences = 5;  // that are named
 
-Json to_json(const data::Inventory& i) {
-  return {{"files", i.files},
-          {"bytes", i.bytes},
-          {"fingerprint", fmt::format("{:08x}", i.fingerprint)}};
+using Numbers = std::vector<int64_t>;
+
+Numbers numbers_of(const data::Inventory& i) {
+  return {i.files, i.bytes, static_cast<int64_t>(i.fingerprint)};
 }
 
-std::string difference(const std::string& source, const Json& then, const Json& now) {
-  if (!then.is_object() || then == now) return "";
+std::string difference(const std::string& source, const Numbers& then, const Numbers& now) {
+  if (then.size() != now.size() || then == now) return "";
   const std::string place = io::printable(source);
-  const auto sizes = [](const Json& files) {
-    const std::string count = files.value("files", Json()).dump();
-    return fmt::format("{} file{} of {} bytes", count, count == "1" ? "" : "s",
-                       files.value("bytes", Json()).dump());
+  const auto sizes = [](const Numbers& n) {
+    return fmt::format("{} file{} of {} bytes", n[0], n[0] == 1 ? "" : "s", n[1]);
   };
   if (sizes(then) != sizes(now))
     return fmt::format("'{}' holds {} now, {} when the run began", place, sizes(now), sizes(then));
@@ -52,9 +51,12 @@ void check_there(const std::string& source) {
 std::string changed_files(const Json& config) {
   const auto kept = config.find("data_files");
   if (kept == config.end()) return "";
+  Numbers then;
+  for (const Json& number : *kept)
+    if (number.is_number_integer()) then.push_back(number.get<int64_t>());
   const std::string source = data_of(config);
   check_there(source);
-  return difference(source, *kept, to_json(*data::inventory_of(source)));
+  return difference(source, then, numbers_of(*data::inventory_of(source)));
 }
 
 void choose_run(const std::string& task, RunOptions& o) {
@@ -79,9 +81,10 @@ void keep_files(const RunOptions& o, Json& config) {
   const std::string source = config.value("data", "");
   const auto now = data::inventory_of(source);
   config.erase("data_files");  // at one place in it, whether the run begins or goes on
-  if (now) config["data_files"] = to_json(*now);
-  if (!now || o.data_files.is_open()) return;
-  const std::string other = difference(source, *o.data_files, config["data_files"]);
+  if (!now) return;
+  config["data_files"] = numbers_of(*now);
+  const std::string other =
+      o.data_files.is_open() ? "" : difference(source, o.data_files, numbers_of(*now));
   if (!other.empty()) fmt::print(stderr, "cairn: {}\n", other);
 }
 
@@ -122,15 +125,28 @@ void fill_length(RunOptions& o, int64_t steps_per_epoch, std::optional<int64_t> 
   else o.steps.fill_usual(o.chosen_model());
 }
 
-void note_counts(RunOptions& o, const Json& counts) {
-  std::vector<std::string> different;
-  Json then = o.data_counts->is_object() ? *o.data_counts : counts;
-  for (const auto& [what, count] : counts.items())
-    if (!then.contains(what)) then[what] = 0;
-  for (const auto& [what, count] : then.items())
-    if (const Json now = counts.value(what, Json(0)); now != count)
-      different.push_back(
-          fmt::format("{} {} now, {} then", now.dump(), io::printable(what), count.dump()));
+namespace {
+
+// "12 boxes of 'cat'" -> {"boxes of 'cat'", "12"}
+std::map<std::string, std::string> by_name(const std::vector<std::string>& counts) {
+  std::map<std::string, std::string> named;
+  for (const std::string& count : counts) {
+    const size_t end = std::min(count.find(' '), count.size());
+    named[count.substr(std::min(end + 1, count.size()))] = count.substr(0, end);
+  }
+  return named;
+}
+
+}  // namespace
+
+void note_counts(RunOptions& o, const Counts& counts) {
+  std::vector<std::string> now, different;
+  for (const auto& [what, count] : counts) now.push_back(fmt::format("{} {}", count, what));
+  auto before = by_name(o.data_counts.is_open() ? now : *o.data_counts), after = by_name(now);
+  for (const auto& [what, count] : before) after.try_emplace(what, "0");
+  for (const auto& [what, count] : after)
+    if (const std::string& then = before.try_emplace(what, "0").first->second; then != count)
+      different.push_back(fmt::format("{} {} now, {} then", count, io::printable(what), then));
   if (different.size() > kMostDifferences) {
     const size_t more = different.size() - kMostDifferences;
     different.resize(kMostDifferences);
@@ -139,7 +155,7 @@ void note_counts(RunOptions& o, const Json& counts) {
   if (!different.empty())
     fmt::print(stderr, "cairn: the data are others than when the run began: {}\n",
                fmt::join(different, "; "));
-  o.data_counts.leave_open(), o.data_counts.fill(counts);
+  o.data_counts.leave_open(), o.data_counts.fill(now);
 }
 
 void say_left_out(const std::string& source, const std::string& left_out) {

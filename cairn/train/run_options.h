@@ -38,8 +38,10 @@ struct RunOptions : OptionSet {
   Option<std::string> out{this, "out", Open{"runs/TASK-N"}, {}, "Folder of the run", Use::here};
   Option<bool> resume{this, "resume", false, {}, "Go on with the run in --out", Use::here};
   Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error", Use::here};
-  // Facts: the files of `data`, and what the task found in them, by what it is.
-  Option<Json> data_files{this, "data_files"}, data_counts{this, "data_counts"};
+  // Facts: of the files of `data` how many, their bytes and fingerprint (data/inventory.h); and
+  // what the task found in them: "12 boxes of 'cat'".
+  Option<std::vector<int64_t>> data_files{this, "data_files"};
+  Option<std::vector<std::string>> data_counts{this, "data_counts"};
 
   // But not how long it is: fill_length() does that, since steps follow from epochs.
   void fill_usual() { OptionSet::fill_usual({&steps, &epochs}); }
@@ -69,7 +71,8 @@ void fill_length(RunOptions& options, int64_t steps_per_epoch,
 
 // What a task found in its data, by what it is ({{"boxes of 'cat'", 12}, ...}): kept, and compared
 // when a run goes on, which says what is different.
-void note_counts(RunOptions& options, const Json& counts);
+using Counts = std::vector<std::pair<std::string, int64_t>>;
+void note_counts(RunOptions& options, const Counts& counts);
 
 // The files of the data that a run's configuration names are others than when it began, in words;
 // "": they are the same, or nobody can tell. Throws Error when they are gone.

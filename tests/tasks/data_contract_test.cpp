@@ -128,6 +128,53 @@ void add_recording(const std::string& data) {
   std::ofstream(data, std::ios::app) << fs::path(data).parent_path().string() << "/0.wav\tone 0\n";
 }
 
+std::string write_labelled(const std::string& folder) {
+  std::ofstream file(folder + "/texts.csv");
+  file << "text,label\n";
+  for (int i = 0; i < 60; ++i)
+    file << (i % 2 ? "good day " : "bad night ") << i << (i % 2 ? ",a\n" : ",b\n");
+  return folder + "/texts.csv";
+}
+void add_labelled(const std::string& data) { std::ofstream(data, std::ios::app) << "so so,a\n"; }
+
+// Both halves of a picture side by side, twice as wide as high.
+void pair(const std::string& path, int number) {
+  std::string pixels(size_t{64} * 32, '\x10');
+  for (int i = 2; i < 30; ++i) pixels[i * 64 + (number + i) % 32] = '\xff';
+  std::ofstream(path) << "P5\n64 32\n255\n" << pixels;
+}
+std::string write_picture_pairs(const std::string& folder) {
+  fs::create_directory(folder + "/pairs");
+  for (int i = 0; i < 20; ++i) pair(fmt::format("{}/pairs/{:02}.pgm", folder, i), i);
+  return folder + "/pairs";
+}
+void add_picture_pair(const std::string& data) { pair(data + "/more.pgm", 7); }
+
+// Half a second of a tone, 16 bits, 8 kHz; and what it says.
+void sound(const std::string& folder, const std::string& name, int number) {
+  constexpr uint32_t kRate = 8000, kSamples = 4000;
+  const auto bytes = [](uint32_t value, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += static_cast<char>(value >> 8 * i & 255);
+    return text;
+  };
+  std::string wav = "RIFF" + bytes(36 + 2 * kSamples, 4) + "WAVEfmt " + bytes(16, 4) + bytes(1, 2) +
+                    bytes(1, 2) + bytes(kRate, 4) + bytes(2 * kRate, 4) + bytes(2, 2) +
+                    bytes(16, 2) + "data" + bytes(2 * kSamples, 4);
+  for (uint32_t i = 0; i < kSamples; ++i)
+    wav += bytes(
+        static_cast<uint32_t>(static_cast<int32_t>(9000 * std::sin(i * 0.1 * (1 + number % 4)))),
+        2);
+  std::ofstream(folder + "/" + name + ".wav") << wav;
+  std::ofstream(folder + "/" + name + ".txt") << (number % 2 ? "ab\n" : "ba\n");
+}
+std::string write_sounds(const std::string& folder) {
+  fs::create_directory(folder + "/sounds");
+  for (int i = 0; i < 30; ++i) sound(folder + "/sounds", fmt::format("{:02}", i), i);
+  return folder + "/sounds";
+}
+void add_sound(const std::string& data) { sound(data, "more", 3); }
+
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
@@ -138,6 +185,9 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"anomaly-detection", {write_series, add_row}},
       {"tabular", {write_table, add_table_row}},
       {"question-answering", {write_questions, add_question}},
+      {"text-classification", {write_labelled, add_labelled}},
+      {"image-to-image", {write_picture_pairs, add_picture_pair}},
+      {"speech-recognition", {write_sounds, add_sound}},
       {"speech-recognition", {write_recordings, add_recording}},
       {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
   };
@@ -220,7 +270,7 @@ TEST_P(EveryTasksData, IsSaidWhenAByteIsOther) {
   std::string file = data_;
   if (fs::is_directory(data_))
     for (const auto& entry : fs::recursive_directory_iterator(data_))
-      if (entry.path().filename() == "03.pgm") file = entry.path();
+      if (entry.path().stem() == "03" && entry.path().extension() != ".txt") file = entry.path();
   std::string text = io::read_text_file(file);
   const size_t last = fs::is_directory(data_) ? text.size() - 1 : text.find_last_of("0123456789");
   text[last] = text[last] == '1' ? '2' : '1';
@@ -302,7 +352,7 @@ TEST_P(EveryTasksData, DamageIsAnErrorThatNamesIt) {
     }
 }
 
-// A repeated key, another type, nothing at all where the configuration keeps what the data were.
+// Another type, or nothing at all, where the configuration keeps what the data were.
 TEST_P(EveryTasksData, WhatWasKeptOfItMayBeDamaged) {
   begin(data_);
   const Json good = config();

@@ -14,10 +14,9 @@ inline constexpr const char* kTask = "image-to-image";
 
 struct Options : train::RunOptions {
   Options() { epochs.usual(200); }
-  Option<std::string> data{this, "data", "shapes",
-                           "Pairs: a folder with pictures that hold both side by side, or with "
-                           "folders input/ and target/ (A/ and B/); 'shapes' draws its own",
-                           Use::changeable};
+  train::DataOption data{this, "shapes",
+                         "Pairs: a folder with pictures that hold both side by side, or with "
+                         "folders input/ and target/ (A/ and B/); 'shapes' draws its own"};
   Option<std::string> given{this, "given", "right", one_of({"left", "right"}),
                             "Which half of a pair side by side (left: A, right: B) is given"};
   Option<int64_t> image_size{this, "image_size", Open{"the pictures', at most 128"},

@@ -281,6 +281,7 @@ Json train(Options o) {
     o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
   const Splits splits = open_splits(o, o.data);
   train::say_left_out(o.data, splits.left_out);
+  train::note_counts(o, {{"pairs to learn from", splits.train->size()}});
   o.fill_usual();
   train::fill_length(o, (splits.train->size() + o.batch - 1) / o.batch);
   o.sample_every.fill(std::max<int64_t>(50, o.steps / 20));

@@ -99,12 +99,12 @@ Tensors tensors_of(const Batch& b, const Options& o) {
           tensor(b.boxes, {count, points, 4}), tensor(b.weights, {count, points})};
 }
 
-Json counts_of(const data::DetectionSplits& s) {
-  Json counts = {{"pictures to learn from", s.train->size()},
-                 {"pictures to choose by", s.validation->size()},
-                 {"pictures to test", s.test->size()}};
+train::Counts counts_of(const data::DetectionSplits& s) {
+  train::Counts counts = {{"pictures to learn from", s.train->size()},
+                          {"pictures to choose by", s.validation->size()},
+                          {"pictures to test", s.test->size()}};
   for (size_t c = 0; c < s.objects.size(); ++c)
-    counts[fmt::format("boxes of '{}'", s.classes[c])] = s.objects[c];
+    counts.emplace_back(fmt::format("boxes of '{}'", s.classes[c]), s.objects[c]);
   return counts;
 }
 

@@ -30,9 +30,8 @@ struct Options : train::SupervisedOptions {
     batch.usual(32), lr.usual(5e-4), val_split.usual(0.1), epochs.usual(10), clip.usual(1);
     eval_every.says("each epoch");
   }
-  Option<std::string> data{this, "data", "requests",
-                           "CSV or TSV file, a text and a class a row; 'requests' are made",
-                           Use::changeable};
+  train::DataOption data{this, "requests",
+                         "CSV or TSV file, a text and a class a row; 'requests' are made"};
   Option<std::string> text{this, "text", Open{"'text', or the first"}, "Column of the texts"};
   Option<std::string> label{this, "label", Open{"'label', or the last"}, "Column of the classes"};
   Option<int64_t> longest{this, "longest", 128, whole(2, 1 << 14), "Tokens of a text at most"};
@@ -96,6 +95,7 @@ Json train(Options o) {
   LabelledText all = data::open_labelled_text(o.data, o.text, o.label);
   o.fill_usual(), o.text.fill(all.text_column), o.label.fill(all.label_column);
   fill_facts(o, all);
+  train::note_counts(o, {{"texts", all.texts.size()}, {"classes", all.classes.size()}});
   all = all.with_classes(*o.classes);
   const auto parts = data::split_off(std::ssize(all.texts), o.val_split, o.seed);
   if (parts.second.empty()) throw InvalidOption("val_split", "leaves no text to validate by");

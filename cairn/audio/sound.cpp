@@ -62,7 +62,8 @@ struct SoundReader::File {
 
   explicit File(const std::string& path) {
     io::Bytes bytes;
-    if (std::filesystem::is_regular_file(path))
+    std::error_code ignored;  // who opens it says why it cannot be opened
+    if (std::filesystem::is_regular_file(path, ignored))
       mapped = io::MappedFile(path), bytes = mapped.bytes();
     else piped = io::read_file(path), bytes = piped;
     check(!bytes.empty(), "'{}' is empty", path);

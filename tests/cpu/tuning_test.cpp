@@ -69,7 +69,7 @@ TEST(Tuning, ADamagedFileIsIgnoredWithAWord) {
       EXPECT_EQ(cut_off.find("conv:a"), "") << cut;
     });
     const bool other_version = cut > whole.find('\n') && cut < whole.find("conv") - 1;
-    if (!other_version) EXPECT_NE(words.find(folder.file()), std::string::npos) << cut << words;
+    EXPECT_TRUE(other_version || words.find(folder.file()) != std::string::npos) << cut << words;
   }
   for (const std::string& text :
        {std::string("\x7f\x45\x4c\x46"), whole + "more\n", "x" + whole, whole + whole}) {

@@ -103,8 +103,8 @@ class WinogradKernel : public ConvKernel {
  public:
   WinogradKernel(const OpCall& call, const ConvRoles& r, WinogradTile tile)
       : direction_(r.direction), relu_(r.relu), packed_(takes_packed(call, r)) {
-    name = tile == WinogradTile::f2 ? "f2" : "f4";
     const WinogradShape s = winograd_shape(call, r);
+    name = tile == WinogradTile::f2 && s.stride == 1 ? "f2" : "f4";  // stride 2 has one tile
     const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
     const WinogradOptions options{tile, blocked ? FilterLayout::blocked : FilterLayout::plain,
                                   num_threads(), packed_};

@@ -2,6 +2,9 @@
 // nothing but the measurement.
 #include "cairn/backend/cpu/tuning.h"
 
+#include <fmt/core.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -14,7 +17,8 @@ namespace fs = std::filesystem;
 using cpu::TunedChoices;
 
 struct Folder {
-  fs::path path = fs::path(testing::TempDir()) / "cairn_tuning_test";
+  // ctest runs each test in a process of its own, several at a time.
+  fs::path path = fs::path(testing::TempDir()) / fmt::format("cairn_tuning_test_{}", getpid());
   Folder() { fs::remove_all(path); }
   ~Folder() { fs::remove_all(path); }
   std::string file() const { return (path / "sub" / "kernels.txt").string(); }

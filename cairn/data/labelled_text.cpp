@@ -8,6 +8,7 @@
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/files.h"
+#include "cairn/data/parallel_text.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
@@ -77,6 +78,16 @@ struct Rows {
   std::vector<int64_t> lines;
 };
 
+std::vector<std::string> cells_between_tabs(const std::string& line) {
+  std::vector<std::string> cells;
+  for (size_t at = 0;;) {
+    const size_t tab = line.find('\t', at);
+    cells.push_back(line.substr(at, tab == line.npos ? tab : tab - at));
+    if (tab == line.npos) return cells;
+    at = tab + 1;
+  }
+}
+
 Rows read_rows(const std::string& data) {
   check(!is_folder(data), "'{}' is a folder; texts with classes are a file", data);
   const io::ByteVector bytes = io::read_maybe_gzip(data);
@@ -85,12 +96,22 @@ Rows read_rows(const std::string& data) {
   if (data.ends_with(".tsv") || data.ends_with(".tsv.gz")) delimiter = '\t';
   check(delimiter != ' ', "'{}': a text and a class are wanted, with a tab or comma between", data);
   Rows rows;
-  io::for_each_record(content, data, delimiter, [&](int64_t line, std::vector<std::string>& cells) {
+  const auto take = [&](int64_t line, std::vector<std::string>& cells) {
     check(rows.cells.empty() || cells.size() == rows.cells[0].size(),
           "'{}', line {}: {} cells, and {} in the first line", data, line, cells.size(),
           rows.cells.empty() ? 0 : rows.cells[0].size());
     rows.cells.push_back(std::move(cells)), rows.lines.push_back(line);
-  });
+  };
+  if (delimiter == '\t') {  // quotes are text there
+    int64_t number = 0;
+    for (const std::string& line : read_lines(data)) {
+      ++number;
+      auto cells = cells_between_tabs(line);
+      if (!line.empty()) take(number, cells);
+    }
+  } else {
+    io::for_each_record(content, data, delimiter, take);
+  }
   check(!rows.cells.empty() && rows.cells[0].size() >= 2,
         "'{}': a text and a class in each row are wanted", data);
   return rows;

@@ -16,11 +16,12 @@ struct LabelledText {
   LabelledText with_classes(const std::vector<std::string>& others) const;
 };
 
-// `data`: a file whose rows have a text and a class (.csv, .tsv, also .gz), or "requests": what one
-// says to a machine at home, made by the program. `text`, `label`: columns by name, or by number
-// from 1; "": 'text' or else the first, 'label' or else the last. A first row whose class occurs in
-// the rows below is no header. Throws Error naming file and line: a row of another length, an
-// unknown column, an empty class, fewer than two classes, bytes that are no UTF-8.
+// `data`: a file whose rows have a text and a class (.csv; .tsv, in which quotes are text; also
+// .gz), or "requests": what one says to a machine at home, made by the program. `text`, `label`:
+// columns by name, or by number from 1; "": 'text' or else the first, 'label' or else the last. A
+// first row whose class occurs in the rows below is no header. Throws Error naming file and line: a
+// row of another length, an unknown column, an empty class, fewer than two classes, bytes that are
+// no UTF-8.
 LabelledText open_labelled_text(const std::string& data, const std::string& text,
                                 const std::string& label);
 

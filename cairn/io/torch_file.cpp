@@ -14,7 +14,7 @@ namespace {
 using Kind = Pickled::Kind;
 constexpr uint64_t kMostCopied = 64 << 20;  // beside as much as the file has
 constexpr size_t kMostTensors = 1 << 20;
-constexpr size_t kMostValues = 1 << 22;  // looked at, shared ones as often as they occur
+constexpr size_t kMostValues = 1 << 20;  // looked at, shared ones as often as they occur
 constexpr int kDeepest = 32;
 
 struct Type {

@@ -31,6 +31,8 @@ TEST_F(Labelled, ColumnsByNamePlaceAndNumber) {
   t = open("sentence,sentiment\n\"a, b\",1\nc,0\n", "t.csv");
   EXPECT_EQ(t.texts[0], "a, b");
   EXPECT_EQ(t.text_column, "sentence");
+  t = open("text\tlabel\n\"so\" he said\t1\nc\t0\n");
+  EXPECT_EQ(t.texts[0], "\"so\" he said");
   t = open("x\ty\tz\na\tb\tc\nd\te\tf\n", "t.tsv", "3", "y");
   EXPECT_EQ(t.texts, (std::vector<std::string>{"c", "f"}));
 }

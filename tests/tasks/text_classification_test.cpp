@@ -51,7 +51,7 @@ TEST_F(TextClassification, TellsRequestsApart) {
 }
 
 TEST_F(TextClassification, SaysWhatDoesNotFit) {
-  const std::string gpt = std::string(CAIRN_SOURCE_DIR) + "/tests/pretrained/data/gpt2";
+  const std::string gpt = CAIRN_SOURCE_DIR "/tests/pretrained/data/gpt2";
   EXPECT_NE(error_of([&] {
               train("a", {{"init", gpt}});
             }).find("tell no classes"),

@@ -55,29 +55,64 @@ int64_t column(const Names& names, const Names& wanted) {
   return -1;
 }
 
-void read_table(const std::string& path, SpeechSet& set, SpeechPart& part) {
-  const io::ByteVector bytes = io::read_maybe_gzip(path);
-  const std::string_view text = io::text_of(bytes);
-  int64_t audio = -1, words = -1, split = -1;
-  bool has_header = false;
-  size_t width = 0;
+struct Row {
+  int64_t line;
+  Names cells;
+};
+struct Rows {
+  Names names;
+  std::vector<Row> rows;  // each as long as names
+};
+
+Names split_at_tabs(const std::string& line) {
+  Names cells(1);
+  for (const char c : line)
+    if (c == '\t') cells.emplace_back();
+    else cells.back() += c;
+  return cells;
+}
+
+// A list whose first line says what stands between the cells. Between tabs quotes are letters, as
+// in Common Voice's sentences.
+Rows read_rows(const std::string& path) {
+  Rows all;
   const auto take = [&](int64_t line, Names& cells) {
-    if (!has_header) {
-      has_header = true, width = cells.size();
-      audio = column(cells, kAudioNames), words = column(cells, kTextNames);
-      split = column(cells, {"split"});
-      check(audio >= 0, "'{}', line {}: no column for the file ({})", path, line,
-            fmt::join(kAudioNames, ", "));
-      check(words >= 0, "'{}', line {}: no column for the text ({})", path, line,
-            fmt::join(kTextNames, ", "));
+    if (all.names.empty()) {
+      all.names = std::move(cells);
       return;
     }
-    check(cells.size() == width, "'{}', line {}: {} cells, the first line has {}", path, line,
-          cells.size(), width);
-    add_line(set, part, path, line, cells[audio], cells[words], split < 0 ? "" : cells[split]);
+    check(cells.size() == all.names.size(), "'{}', line {}: {} cells, the first line has {}", path,
+          line, cells.size(), all.names.size());
+    all.rows.push_back({line, std::move(cells)});
   };
-  io::for_each_record(text, path, io::find_delimiter(text), take);
-  check(has_header, "'{}' is empty", path);
+  const io::ByteVector bytes = io::read_maybe_gzip(path);
+  const std::string_view text = io::text_of(bytes);
+  const char delimiter = io::find_delimiter(text);
+  int64_t number = 0;
+  if (delimiter != '\t') io::for_each_record(text, path, delimiter, take);
+  else
+    for (const std::string& line : read_lines(path)) {
+      Names cells = split_at_tabs(line);
+      if (++number, !line.empty()) take(number, cells);
+    }
+  check(!all.names.empty(), "'{}' is empty", path);
+  return all;
+}
+
+// The place of the first of these columns that there is.
+int64_t needed_column(const Rows& table, const std::string& path, const Names& wanted) {
+  const int64_t at = column(table.names, wanted);
+  check(at >= 0, "'{}', line 1: no column {}", path, fmt::join(wanted, " or "));
+  return at;
+}
+
+void read_table(const std::string& path, SpeechSet& set, SpeechPart& part) {
+  const Rows table = read_rows(path);
+  const int64_t audio = needed_column(table, path, kAudioNames);
+  const int64_t words = needed_column(table, path, kTextNames);
+  const int64_t split = column(table.names, {"split"});
+  for (const auto& [line, cells] : table.rows)
+    add_line(set, part, path, line, cells[audio], cells[words], split < 0 ? "" : cells[split]);
 }
 
 void read_objects(const std::string& path, SpeechSet& set, SpeechPart& part) {
@@ -123,18 +158,16 @@ SpeechPart read_an4(const std::string& folder, const std::string& name) {
     features->values[i] =
         static_cast<float>(static_cast<int16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8)) / 1600;
   const auto rows = static_cast<int64_t>(features->values.size()) / kSize;
-  const io::Csv csv = io::read_csv(table);
-  Names wanted{"utterance", "first_frame", "frames", "transcript"};
+  const Rows list = read_rows(table);
   std::vector<int64_t> at;
-  for (const std::string& w : wanted) {
-    at.push_back(column(csv.names, {w}));
-    check(at.back() >= 0, "'{}': no column '{}'", table, w);
-  }
+  for (const char* name : {"utterance", "first_frame", "frames", "transcript"})
+    at.push_back(needed_column(list, table, {name}));
   SpeechPart part{{}, features};
-  for (size_t r = 0; r < csv.rows.size(); ++r) {
-    const std::string from = fmt::format("'{}', line {}", table, r + 2);
+  for (const Row& entry : list.rows) {
+    const Names& row = entry.cells;
+    const std::string from = fmt::format("'{}', line {}", table, entry.line);
     const auto number = [&](size_t c) {
-      const std::string& cell = csv.rows[r][at[c]];
+      const std::string& cell = row[at[c]];
       int64_t value = -1;
       const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
       check(error == std::errc() && end == cell.data() + cell.size() && value >= 0,
@@ -144,7 +177,7 @@ SpeechPart read_an4(const std::string& folder, const std::string& name) {
     const int64_t first = number(1), frames = number(2);
     check(frames > 0 && first <= rows && frames <= rows - first, "{}: frames {} to {}, '{}' has {}",
           from, first, first + frames, file, rows);
-    part.utterances.push_back({csv.rows[r][at[0]], csv.rows[r][at[3]], from, "", first, frames});
+    part.utterances.push_back({row[at[0]], row[at[3]], from, "", first, frames});
   }
   return part;
 }

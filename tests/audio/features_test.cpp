@@ -118,9 +118,10 @@ TEST(Features, ReproduceThoseOfAn4) {
   for (const std::string split : {"train", "test"}) {
     const auto path = fmt::format("{}/{}", folder, split);
     const auto bytes = io::read_maybe_gzip(path + ".mfcc13.i16.gz");
-    for (const auto& row : io::read_csv(path + ".tsv").rows) {
+    const std::string list = io::read_text_file(path + ".tsv");
+    io::for_each_record(list, path, '\t', [&](int64_t line, std::vector<std::string>& row) {
       const std::string wav = fmt::format("{}/wav-sample/{}.wav", folder, row[0]);
-      if (!std::ifstream(wav)) continue;
+      if (line == 1 || !std::ifstream(wav)) return;
       std::vector<float> theirs(std::stoul(row[3]) * 13);
       for (size_t i = 0; i < theirs.size(); ++i) {
         const size_t at = 2 * (std::stoul(row[2]) * 13 + i);
@@ -128,7 +129,7 @@ TEST(Features, ReproduceThoseOfAn4) {
       }
       EXPECT_LT(largest_difference(front(read_sound(wav).samples), theirs), 1e-3) << wav;
       ++compared;
-    }
+    });
   }
   EXPECT_EQ(compared, 40);
 }

@@ -84,10 +84,11 @@ TEST_F(SpeechFiles, LayoutsAreTold) {
   EXPECT_EQ(libri.train.utterances[0].text, "HELLO YOU");
   EXPECT_EQ(libri.test.utterances[0].text, "BYE");
   sound("cv/clips/a.wav"), sound("cv/clips/b.wav");
-  file("cv/train.tsv", "client_id\tpath\tsentence\nx\ta.wav\tHi.\n");
+  file("cv/train.tsv", "client_id\tpath\tsentence\nx\ta.wav\t\"Hi,\" he said.\n");
   file("cv/test.tsv", "client_id\tpath\tsentence\nx\tb.wav\tHo.\n");
   const SpeechSet voice = open_speech(folder_ / "cv");
   EXPECT_EQ(voice.layout, "Common Voice");
+  EXPECT_EQ(voice.train.utterances[0].text, "\"Hi,\" he said.");
   EXPECT_EQ(voice.test.utterances[0].text, "Ho.");
   sound("texts/a.wav"), file("texts/a.txt", "a b\nc\n"), sound("texts/b.wav");
   const SpeechSet texts = open_speech(folder_ / "texts");

@@ -50,10 +50,10 @@ std::string in_words(const Json& r) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  o.fill_usual();
   data::QuestionSplits split = data::open_questions(o.data, o.val_split);
   // An answer that stands nowhere in its text teaches nothing.
   std::erase_if(split.train.all, [](const data::Question& q) { return q.misplaced; });
-  o.fill_usual();
   if (split.validation.all.empty())
     throw InvalidOption("val_split", "leaves no question to validate by");
   train::note_counts(o, {{"questions to learn from", split.train.all.size()},

@@ -9,6 +9,7 @@
 #include "cairn/data/files.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/json.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -99,7 +100,7 @@ void read_paragraph(const Json& paragraph, int64_t article, Questions& to, const
 
 Questions read_squad(const fs::path& path) {
   const auto bytes = io::read_maybe_gzip(path.string());
-  return parse_squad(io::text_of(bytes), path.string());
+  return parse_squad(io::without_mark(io::text_of(bytes)), path.string());
 }
 
 void append(Questions& to, Questions&& more) {

@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "cairn/base/parallel.h"
+#include "cairn/pretrained/folder.h"
+#include "cairn/text/train_tokenizer.h"
+#include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::tasks::question_answering {
@@ -119,6 +123,72 @@ TEST(QuestionAnswering, LearnsWhoIsMeant) {
   const auto lacking = predict.options();
   lacking->find("question")->parse("Who?");
   EXPECT_THROW(predict.run(*model, *lacking), InvalidOption);
+}
+
+// A folder as Hugging Face's transformers writes it, of a small BERT with random weights.
+void write_bert(const std::string& folder) {
+  const auto made = data::made_questions();
+  size_t at = 0;
+  const auto next = [&](std::string& text) {
+    if (at == made.contexts.size()) return false;
+    text = made.contexts[at++];
+    return true;
+  };
+  const auto tokenizer =
+      text::train_tokenizer(next, {.kind = "wordpiece",
+                                   .vocab = 400,
+                                   .special = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"},
+                                   .lowercase = true});
+  const Json config = pretrained::bert_config({.vocab = tokenizer.size(),
+                                               .width = 16,
+                                               .layers = 1,
+                                               .heads = 2,
+                                               .feed_forward = 32,
+                                               .positions = 128});
+  const pretrained::Transformer net(pretrained::spec_of(config, "a test"));
+  pretrained::write_folder(folder, pretrained::content_of(net, config, tokenizer.to_json()));
+}
+
+TEST(QuestionAnswering, GoesOnFromAFolderOfHuggingFaces) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  write_bert(folder / "bert");
+  const auto options = [&](const std::string& out) {
+    Options o;
+    o.read_file({{"data", "people"}, {"batch", 8}, {"longest", 128}, {"steps", 4}}, "options");
+    o.out = folder / out, o.quiet = true;
+    return o;
+  };
+  Options o = options("run");
+  o.init = folder / "bert";
+  o.stop_after_steps = 2;
+  EXPECT_THROW(train(o), train::Stopped);
+  // The folder is not needed any more.
+  std::filesystem::remove_all(folder / "bert");
+  Options again;
+  again.out = folder / "run", again.quiet = true, again.resume = true;
+  const Json result = train(again);
+  EXPECT_EQ(result["model"], "encoder");
+  const auto model = open_model(folder / "run");
+  auto& answerer = dynamic_cast<Answerer&>(*model);
+  const std::string text = "¡Ada Ek  was born in Oslo!";
+  const Answer answer = answerer.finder().answer({text, "Where was Ada Ek born?"});
+  EXPECT_EQ(answer.text, text.substr(answer.begin, answer.end - answer.begin));
+  const auto rows = answerer.notation().rows(answerer.notation().context(text),
+                                             answerer.notation().question("Who?"),
+                                             text.find("Oslo"), text.find("Oslo") + 4);
+  ASSERT_EQ(rows.size(), 1u);
+  const auto& places = rows[0].context->places;
+  const auto first =
+      places[rows[0].first +
+             static_cast<size_t>(rows[0].start - answerer.notation().offset(rows[0]))];
+  EXPECT_EQ(first.begin, text.find("Oslo"));
+  pretrained::write_folder(folder / "again", model->folder());
+  EXPECT_EQ(pretrained::Folder(folder / "again").spec().head, pretrained::Head::span);
+  Options without = options("never");
+  without.model = "encoder";
+  EXPECT_THROW(train(without), InvalidOption);
+  EXPECT_FALSE(std::filesystem::exists(folder / "never"));
 }
 
 TEST(QuestionAnswering, IsMeasuredOnAnyFileOfSquads) {

@@ -1,16 +1,34 @@
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/json.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/question_answering/pieces.h"
 #include "cairn/tasks/question_answering/task.h"
 
 namespace cairn::tasks::question_answering {
 
 std::shared_ptr<const Notation> make_notation(const Options& o, const std::string& file) {
+  if (o.model == "encoder") {
+    check(!o.tokenizer.is_open(), "'{}' is damaged: the tokenizer is missing", file);
+    return std::make_shared<PieceNotation>(*o.tokenizer, file, *o.longest);
+  }
   check(!o.words.is_open(), "'{}' is damaged: the vocabulary (words) is missing", file);
   return std::make_shared<WordNotation>(*o.words, file, *o.longest);
 }
 
-std::shared_ptr<models::SpanNetwork> make_network(const Options& o, const Notation& notation) {
+std::shared_ptr<models::SpanNetwork> make_network(const Options& o, const Notation& notation,
+                                                  const std::string& file) {
+  if (o.model == "encoder") {
+    check(!o.encoder.is_open(), "'{}' is damaged: the encoder's sizes are missing", file);
+    auto spec = pretrained::spec_of(*o.encoder, fmt::format("'{}' (encoder)", file));
+    check(spec.vocab >= dynamic_cast<const PieceNotation&>(notation).pieces() &&
+              spec.positions >= o.longest && spec.encoder_layers > 0 && spec.decoder_layers == 0,
+          "'{}': an encoder of {} tokens and {} positions, a tokenizer of {}; windows (longest) of "
+          "{}: they do not belong together",
+          file, spec.vocab, spec.positions, dynamic_cast<const PieceNotation&>(notation).pieces(),
+          *o.longest);
+    spec.head = pretrained::Head::span;
+    return std::make_shared<SpanEncoder>(spec);
+  }
   return std::make_shared<models::SpanReader>(
       models::SpanReaderOptions{.vocab = dynamic_cast<const WordNotation&>(notation).vocab(),
                                 .endings = WordNotation::kEndings,
@@ -24,7 +42,7 @@ Answerer::Answerer(const train::SavedModel& saved)
     : Model(saved),
       options_(options_of<Options>(saved)),
       notation_(make_notation(options_, saved.config_file())),
-      net_(make_network(options_, *notation_)),
+      net_(make_network(options_, *notation_, saved.config_file())),
       finder_(net_, notation_, options_.max_answer,
               !options_.unanswered.is_open() && options_.unanswered) {
   train::load_weights(saved, network());
@@ -48,6 +66,10 @@ std::vector<Tensor> Answerer::inputs(int64_t examples) {
 }
 
 std::vector<Port> Answerer::takes() {
+  if (options_.model == "encoder")
+    return {{"tokens", DType::i64, {kAnyBatch, kAnyLength}},
+            {"lengths", DType::i64, {kAnyBatch}},
+            {"types", DType::i64, {kAnyBatch, kAnyLength}}};
   return {{"words", DType::i64, {kAnyBatch, kAnyLength}},
           {"endings", DType::i64, {kAnyBatch, kAnyLength}},
           {"features", DType::f32, {kAnyBatch, kAnyLength, WordNotation::kFeatures}},
@@ -60,6 +82,12 @@ std::vector<Port> Answerer::takes() {
 Tensors Answerer::forward(std::span<const Tensor> in) {
   const Tensor scores = net_->spans(in);
   return {select(scores, 2, 0), select(scores, 2, 1)};
+}
+
+pretrained::FolderContent Answerer::folder() {
+  if (!(options_.model == "encoder")) return Model::folder();
+  return pretrained::content_of(dynamic_cast<pretrained::Transformer&>(network()),
+                                *options_.encoder, *options_.tokenizer);
 }
 
 AskedLine parse_asked(const std::string& line, const std::string& file, int64_t number) {

@@ -15,23 +15,33 @@ inline constexpr const char* kTask = "question-answering";
 
 struct Options : train::SupervisedOptions {
   Options() {
-    batch.usual(32), lr.usual(2e-3), weight_decay.usual(0.01), clip.usual(5);
-    ema.usual(0.998), val_split.usual(0.1667), epochs.usual(8), eval_every.says("each epoch");
+    batch.usual({{"encoder", 16}, {"", 32}}), lr.usual({{"encoder", 1.5e-4}, {"", 2e-3}});
+    clip.usual({{"encoder", 1}, {"", 5}}), ema.usual({{"encoder", 0}, {"", 0.998}});
+    val_split.usual(0.1667), epochs.usual({{"encoder", 2}, {"", 8}});
+    eval_every.says("each epoch, with an encoder half of one");
   }
   train::DataOption data{this, "people",
-                         "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are "
-                         "made by the program"};
+                         "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are made "
+                         "by the program"};
+  Option<std::string> model{this, "model", Open{"encoder with --init of a BERT, else reader"},
+                            one_of({"reader", "encoder"}),
+                            "Recurrent network from scratch, or a BERT that goes on (--init DIR: a "
+                            "folder of Hugging Face's)"};
   Option<int64_t> vocab{this, "vocab", 20000, whole(1, 1 << 20),
                         "Words at most that have a vector of their own"};
   Option<int64_t> embedding{this, "embedding", 96, whole(1, 65536), "Width of words' vectors"};
   Option<int64_t> width{this, "width", 96, whole(1, 65536),
                         "Features of a word, in each direction"};
   Option<double> dropout{this, "dropout", 0.3, between(0, 0.9), "Part of the features dropped"};
-  Option<int64_t> longest{this, "longest", 384, whole(128, 1 << 14),
-                          "Words of a window; longer texts are read in windows that overlap"};
-  Option<int64_t> max_answer{this, "max_answer", 15, whole(1, 1 << 14),
-                             "Words of an answer at most"};
-  Option<Json> words{this, "words"};            // a fact: the vocabulary with its counts
+  Option<int64_t> longest{this, "longest", ByModel<int64_t>({{"encoder", 256}, {"", 384}}),
+                          whole(128, 1 << 14),
+                          "Words (an encoder's pieces) of a window; longer texts are read in "
+                          "windows that overlap"};
+  Option<int64_t> max_answer{this, "max_answer", ByModel<int64_t>({{"encoder", 30}, {"", 15}}),
+                             whole(1, 1 << 14), "Words (an encoder's pieces) of an answer at most"};
+  Option<Json> encoder{this, "encoder"};             // a fact: the config.json of the folder
+  Option<std::string> tokenizer{this, "tokenizer"};  // a fact: its tokenizer.json
+  Option<Json> words{this, "words"};                 // a fact: the vocabulary with its counts
   Option<bool> unanswered{this, "unanswered"};  // a fact: there are questions without an answer
 };
 
@@ -80,7 +90,8 @@ class Finder {
 std::vector<Row> rows_of(const data::Questions& questions, const Notation& notation,
                          std::vector<size_t>* row_counts = nullptr);
 
-std::shared_ptr<models::SpanNetwork> make_network(const Options& o, const Notation& notation);
+std::shared_ptr<models::SpanNetwork> make_network(const Options& o, const Notation& notation,
+                                                  const std::string& file);
 std::shared_ptr<const Notation> make_notation(const Options& o, const std::string& file);
 
 struct QuestionEvalOptions : EvalOptions {
@@ -108,6 +119,7 @@ class Answerer : public Model {
   std::vector<std::string> gives() const override { return {"start", "end"}; }
   Tensors forward(std::span<const Tensor> in) override;
   Tensors read(const std::string& file) override;
+  pretrained::FolderContent folder() override;  // of an encoder
   const Options& options() const { return options_; }
   const Notation& notation() const { return *notation_; }
   Finder& finder() { return finder_; }
@@ -131,6 +143,8 @@ struct AskedLine {
 AskedLine parse_asked(const std::string& line, const std::string& file, int64_t number);
 
 Json train(Options options);
-void report(train::report::Page& page, Answerer& answerer, const train::report::Lines& log);
+void report(train::report::Page& page, Answerer& answerer);
+extern const Opener kOpener;
+extern const Task kRow;
 
 }  // namespace cairn::tasks::question_answering

@@ -3,6 +3,7 @@
 #include "cairn/data/order.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/question_answering/pieces.h"
 #include "cairn/tasks/question_answering/task.h"
 
 namespace cairn::tasks::question_answering {
@@ -12,6 +13,16 @@ Json learn_words(const data::Questions& questions, const Options& o) {
   std::vector<std::string> asked;
   for (const data::Question& q : questions.all) asked.push_back(q.text);
   return WordNotation::learn(questions.contexts, asked, o.vocab);
+}
+
+// What of the folder a run keeps beside the weights.
+void take_encoder(Options& o) {
+  if (!o.encoder.is_open()) return;
+  o.model.require(pretrained::is_folder(o.init),
+                  "encoder: wants a folder of Hugging Face's to begin with (init)");
+  const pretrained::Folder folder(o.init);
+  o.encoder.fill(folder.config());
+  o.tokenizer.fill(folder.tokenizer()->to_json());
 }
 
 bool has_unanswered(const data::Questions& questions) {
@@ -50,6 +61,7 @@ std::string in_words(const Json& r) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  o.model.fill(pretrained::is_folder(o.init) ? "encoder" : "reader");
   o.fill_usual();
   data::QuestionSplits split = data::open_questions(o.data, o.val_split);
   // An answer that stands nowhere in its text teaches nothing.
@@ -58,7 +70,8 @@ Json train(Options o) {
     throw InvalidOption("val_split", "leaves no question to validate by");
   train::note_counts(o, {{"questions to learn from", split.train.all.size()},
                          {"questions to validate by", split.validation.all.size()}});
-  if (o.words.is_open()) o.words.fill(learn_words(split.train, o));
+  if (o.model == "encoder") take_encoder(o);
+  else if (o.words.is_open()) o.words.fill(learn_words(split.train, o));
   o.unanswered.fill(has_unanswered(split.train));
   const auto notation = make_notation(o, o.out);
   const auto rows = rows_of(split.train, *notation);
@@ -66,15 +79,16 @@ Json train(Options o) {
   for (const Row& r : rows) lengths.push_back(static_cast<int64_t>(r.count));
   const data::Order order(std::ssize(rows), {.batch = o.batch, .seed = o.seed}, lengths);
   train::fill_length(o, order.steps_per_epoch());
-  o.eval_every.fill(std::min(order.steps_per_epoch(), *o.steps));
+  const bool encoder = o.model == "encoder";
+  o.eval_every.fill(std::clamp<int64_t>(order.steps_per_epoch() / (encoder ? 2 : 1), 1, *o.steps));
   manual_seed(o.seed);
-  const auto net = make_network(o, *notation);
+  const auto net = make_network(o, *notation, o.out);
   train::Supervised session(
       {.task = kTask,
-       .label = "span reader",
+       .label = o.model,
        .network = net->module(),
        .options = o,
-       .schedule = optim::one_cycle(o.steps),
+       .schedule = optim::one_cycle(o.steps, encoder ? 0.1 : 0.3),
        .validates = true,
        .decays_matrices_only = true,
        .about =

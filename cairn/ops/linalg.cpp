@@ -27,9 +27,12 @@ Tensor on_diagonal(const Tensor& v) { return unsqueeze(v, -1) * eye_like(v, v.sh
 Tensor or_zero(const Tensor& gradient, const Tensor& like) {
   return gradient.defined() ? gradient : full(like.shape(), 0, like.dtype());
 }
-// 1 / (v_j - v_i) in row i and column j, 0 where they are equal.
-Tensor inverse_differences(const Tensor& v) {
-  return inverse_or_zero(unsqueeze(v, -2) - unsqueeze(v, -1));
+// x over v_j - v_i in row i and column j, 0 on the diagonal. Where values are equal there is no
+// gradient by their vectors, and NaN says so.
+Tensor over_differences(const Tensor& x, const Tensor& v) {
+  const Tensor one = eye_like(v, v.size(-1));
+  const Tensor zero = full({}, 0, v.dtype());
+  return where(eq(one, 0), x / (unsqueeze(v, -2) - unsqueeze(v, -1) + one), zero);
 }
 
 void infer_matrix(OpCall& c) {
@@ -51,27 +54,25 @@ Shape with_last(const Shape& shape, std::initializer_list<int64_t> last) {
 void vjp_eigh(VjpCall& c) {
   const Tensor &values = c.outputs[0], &v = c.outputs[1];
   Tensor inner = on_diagonal(or_zero(c.grads[0], values));
-  if (c.grads[1].defined())
-    inner = inner + matmul(turned(v), c.grads[1]) * inverse_differences(values);
+  if (c.grads[1].defined()) inner = inner + over_differences(matmul(turned(v), c.grads[1]), values);
   c.results[0] = symmetric(matmul(v, matmul(inner, turned(v))));
 }
 
 void vjp_svd(VjpCall& c) {
   const Tensor &u = c.outputs[0], &s = c.outputs[1], &vh = c.outputs[2];
   const int64_t n = u.size(-2), k = s.size(-1), m = vh.size(-1);
-  const Tensor row = unsqueeze(s, -2), column = unsqueeze(s, -1), inverse = inverse_or_zero(s);
-  const Tensor apart = inverse_differences(square(s));
-  const auto skew = [](const Tensor& x) { return x - turned(x); };
+  const Tensor row = unsqueeze(s, -2), column = unsqueeze(s, -1), inverse = 1.0 / s;
+  const auto skew = [&](const Tensor& x) { return over_differences(x - turned(x), square(s)); };
   Tensor inner = on_diagonal(or_zero(c.grads[1], s));
   Tensor outer;
   if (c.grads[0].defined()) {
     const Tensor along = matmul(turned(u), c.grads[0]);
-    inner = inner + skew(along) * apart * row;
+    inner = inner + skew(along) * row;
     if (n > k) outer = matmul((c.grads[0] - matmul(u, along)) * unsqueeze(inverse, -2), vh);
   }
   if (c.grads[2].defined()) {
     const Tensor along = matmul(vh, turned(c.grads[2]));
-    inner = inner + column * skew(along) * apart;
+    inner = inner + column * skew(along);
     if (m > k) {
       const Tensor more =
           matmul(u, unsqueeze(inverse, -1) * (c.grads[2] - matmul(turned(along), vh)));

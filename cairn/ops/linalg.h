@@ -8,16 +8,16 @@ namespace cairn {
 
 // x symmetric (the mean of it and its transpose is used): x = V diag(values) V^T, values rising,
 // vectors the columns of V, each with its largest element positive (torch.linalg.eigh; there the
-// signs are left open). Gradients of vectors need their values to be different: what would turn
-// vectors of equal values into each other is left out (PyTorch gives infinity there).
+// signs are left open). Where values are equal, gradients that come by way of their vectors are
+// NaN, as in PyTorch; those of the values are not.
 struct Eigen {
   Tensor values, vectors;  // [..., n], [..., n, n]
 };
 Eigen eigh(In x);
 
 // x [..., n, m] = U diag(S) Vh, k = min(n, m) singular values, falling (torch.linalg.svd with
-// full_matrices=False). Signs and equal values as in eigh(); gradients by U and Vh also need values
-// that are not 0 (what would be divided by them adds 0).
+// full_matrices=False). Signs and equal values as in eigh(); where n != m, gradients by way of U or
+// Vh also want values that are not 0.
 struct Svd {
   Tensor u, s, vh;  // [..., n, k], [..., k], [..., k, m]
 };
@@ -38,8 +38,8 @@ struct LogDet {
 };
 LogDet slogdet(In a);
 Tensor det(In a);  // gradient of invertible matrices only
-// The pseudo-inverse [..., m, n]: singular values below rtol times the largest count as 0 (rtol 0:
-// max(n, m) epsilon).
+// The pseudo-inverse [..., m, n]: singular values up to rtol times the largest count as 0 (rtol 0:
+// max(n, m) epsilon). Its gradient wants all of them different, and none of them 0.
 Tensor pinv(In x, double rtol = 0);
 
 }  // namespace cairn

@@ -5,6 +5,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/lengths.h"
 
 // Inputs q, k, v, then mask [1 or B, 1 or Hq, 1 or Tq, Tk], lengths i32 [B] and the generator, as
 // far as the attributes "mask", "lengths" and "dropout" say so. Outputs out [B, Tq, Hq, D] and lse
@@ -74,7 +75,8 @@ Tensor visible(const Parts& p, const Attrs& a) {
   const Tensor j = arange(0, keys, 1, DType::i32);
   const Tensor ahead =
       j - unsqueeze(arange(0, queries, 1, DType::i32), 1);  // of key j before query i
-  const Tensor lengths = p.lengths.defined() ? reshape(p.lengths, {-1, 1, 1, 1}) : Tensor();
+  const Tensor lengths =
+      p.lengths.defined() ? reshape(checked_lengths(p.lengths, keys), {-1, 1, 1, 1}) : Tensor();
   Tensor seen;
   if (lengths.defined()) seen = lt(j, lengths);
   if (a.integer("causal")) {

@@ -6,6 +6,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/lengths.h"
 
 // Inputs log_probs [T, N, C], targets i32 [N, S], input_lengths and target_lengths i32 [N].
 // Outputs: losses [N] and what the back end's kernel keeps for its backward kernel.
@@ -61,7 +62,8 @@ void loss_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor
   const int64_t steps = x.shape()[0], batch = x.shape()[1], labels = targets.shape()[1],
                 width = 2 * labels + 1;
   const int64_t blank = a.integer("blank");
-  const Tensor frames = reshape(in[2], {batch, 1}), lengths = reshape(in[3], {batch, 1});
+  const Tensor frames = reshape(checked_lengths(in[2], steps), {batch, 1}),
+               lengths = reshape(checked_lengths(in[3], labels), {batch, 1});
   const Tensor never = full({}, kNever, x.dtype());
 
   const Tensor place = unsqueeze(arange(0, labels, 1, DType::i32), 0);

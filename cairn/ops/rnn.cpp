@@ -5,6 +5,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/lengths.h"
 
 // Inputs: x, h0, c0 (LSTM), then weight_ih, weight_hh and, with "bias", bias_ih, bias_hh of each
 // direction, and with "lengths" i32 [N]. Outputs: the sequence, h, c (LSTM), and what the back
@@ -124,7 +125,8 @@ Walk walk(Cell cell, const Places& at, std::span<const Tensor> in, int direction
              {}};
   state.output.resize(steps);
   const Tensor from_x = linear(x, w[0], at.bias ? w[2] : Tensor());
-  const Tensor lengths = at.lengths ? reshape(in[at.inputs - 1], {-1, 1}) : Tensor();
+  const Tensor lengths =
+      at.lengths ? reshape(checked_lengths(in[at.inputs - 1], steps), {-1, 1}) : Tensor();
   const Tensor zero = full({}, 0, x.dtype());
   for (int64_t k = 0; k < steps; ++k) {
     const int64_t t = direction == 0 ? k : steps - 1 - k;

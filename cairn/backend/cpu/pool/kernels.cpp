@@ -72,6 +72,14 @@ HWY_INLINE float share(const PoolShape& s, Span depth, Span rows, Span columns) 
   return 1.0f / static_cast<float>(std::max<int64_t>(1, count));
 }
 
+// The share of every window, where all have the same; else 0.
+HWY_INLINE float common_share(const PoolShape& s) {
+  const bool whole = !s.cut && (s.count_padding || s.pad[0] + s.pad[1] + s.pad[2] == 0);
+  if (s.divisor == 0 && !whole) return 0;
+  const int64_t count = s.divisor ? s.divisor : s.kernel[0] * s.kernel[1] * s.kernel[2];
+  return 1.0f / static_cast<float>(count);
+}
+
 // The first of the largest; NaN wins.
 template <Places kPlaces, class D>
 HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows,
@@ -129,12 +137,13 @@ void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* inde
 template <class D>
 HWY_INLINE void avg_plane(const PoolShape& s, D d, const float* x, float* y) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  const float common = common_share(s);
   each_window<Places::dense>(
       s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
-        const auto scale = hn::Set(d, share(s, depth, rows, columns));
+        const auto scale = hn::Set(d, common > 0 ? common : share(s, depth, rows, columns));
         for (int64_t l = 0; l < s.lanes; l += step) {
           auto sum = hn::Zero(d);
-          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t from) {
+          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t from) CAIRN_INLINED {
             sum = hn::Add(sum, hn::LoadU(d, x + from * s.lanes + l));
           });
           hn::StoreU(hn::Mul(sum, scale), d, y + place * s.lanes + l);
@@ -155,12 +164,13 @@ template <class D>
 HWY_INLINE void spread_plane(const PoolShape& s, D d, const float* g, float* gx) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   std::memset(gx, 0, sizeof(float) * static_cast<size_t>(s.in_places() * s.lanes));
+  const float common = common_share(s);
   each_window<Places::dense>(
       s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
-        const auto scale = hn::Set(d, share(s, depth, rows, columns));
+        const auto scale = hn::Set(d, common > 0 ? common : share(s, depth, rows, columns));
         for (int64_t l = 0; l < s.lanes; l += step) {
           const auto value = hn::Mul(hn::LoadU(d, g + place * s.lanes + l), scale);
-          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t to) {
+          each_place<Places::dense>(s, depth, rows, columns, [&](int64_t to) CAIRN_INLINED {
             float* target = gx + to * s.lanes + l;
             hn::StoreU(hn::Add(hn::LoadU(d, target), value), d, target);
           });

@@ -177,6 +177,35 @@ int predict(Detector& d, const PredictOptions& o) {
   return 0;
 }
 
+// A series, and below it in two lines which rows are known to be anomalies, and which are marked.
+train::report::Figure values_figure(const Detector& d, const data::EncodedSeries& s, size_t target,
+                                    const Rows& rows, const Judged& j,
+                                    const std::vector<uint8_t>& labels) {
+  train::report::Series value{"value", {}, {}}, known{"known", {}, {}, true},
+      marked{"marked", {}, {}, true};
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t r = 0; r < rows.count; ++r) {
+    const float truth = s.truth[static_cast<size_t>((rows.first + r) * s.targets) + target];
+    if (std::isnan(truth)) continue;
+    const double v = d.encoding.in_units(target, truth);
+    low = std::min(low, v), high = std::max(high, v);
+    value.x.push_back(static_cast<double>(r)), value.y.push_back(v);
+  }
+  const double apart = high > low ? (high - low) / 14 : 1;
+  for (int64_t r = 0; r < rows.count; ++r) {
+    const auto at = static_cast<size_t>(r);
+    if (!labels.empty() && labels[at])
+      known.x.push_back(static_cast<double>(r)), known.y.push_back(low - apart);
+    if (j.marked[at])
+      marked.x.push_back(static_cast<double>(r)), marked.y.push_back(low - 2 * apart);
+  }
+  return figure(train::report::LineChart{.title = d.encoding.targets()[target].name,
+                                         .x_label = "row of the test",
+                                         .y_label = "in the file's units",
+                                         .series = {value, known, marked}},
+                "Below: the rows that are known to be anomalies, and those that are marked.");
+}
+
 }  // namespace
 
 void report(train::report::Page& page, Detector& d, const train::report::Lines& log) {
@@ -188,9 +217,6 @@ void report(train::report::Page& page, Detector& d, const train::report::Lines& 
   const double threshold = d.net.threshold.item();
   const Json m = measure(j, part_of(l.labels, rows.first, rows.count), threshold);
   page.headline(short_name(d.options.data) + ": " + in_short(m));
-  if (m.contains("definitions"))
-    for (const auto& [name, meaning] : m["definitions"].items())
-      page.paragraph(name + ": " + meaning.get<std::string>());
   Series scores{"score", {}, {}};
   for (int64_t r = 0; r < rows.count; ++r)
     if (const double v = j.scores[static_cast<size_t>(r)]; !std::isnan(v))
@@ -202,24 +228,14 @@ void report(train::report::Page& page, Detector& d, const train::report::Lines& 
                                                   .reference = threshold,
                                                   .reference_name = "threshold"},
                                         "Above the line a row is marked.")};
-  for (size_t i = 0; i < std::min<size_t>(3, d.encoding.targets().size()); ++i) {
-    Series value{"value", {}, {}}, marked{"marked", {}, {}, true}, known{"known", {}, {}, true};
-    for (int64_t r = 0; r < rows.count; ++r) {
-      const float truth = s.truth[static_cast<size_t>((rows.first + r) * s.targets) + i];
-      const double v = std::isnan(truth) ? NAN : d.encoding.in_units(i, truth);
-      const auto at = static_cast<size_t>(r);
-      const bool label = !l.labels.empty() && l.labels[static_cast<size_t>(rows.first + r)];
-      for (auto [line, shown] :
-           {std::pair{&value, true}, {&marked, j.marked[at] != 0}, {&known, label}})
-        if (shown) line->x.push_back(static_cast<double>(r)), line->y.push_back(v);
-    }
-    figures.push_back(figure(LineChart{.title = d.encoding.targets()[i].name,
-                                       .x_label = "row of the test",
-                                       .y_label = "in the file's units",
-                                       .series = {value, known, marked}},
-                             "Rows that are marked, and those known to be anomalies."));
-  }
+  for (size_t i = 0; i < std::min<size_t>(3, d.encoding.targets().size()); ++i)
+    figures.push_back(values_figure(d, s, i, rows, j, part_of(l.labels, rows.first, rows.count)));
+  page.heading("What it marks");
   page.figures(figures);
+  if (m.contains("definitions"))
+    for (const auto& [name, meaning] : m["definitions"].items())
+      page.paragraph(name + ": " + meaning.get<std::string>());
+  page.heading("How it learned");
   page.figures(loss_charts(log, "loss", "validation"));
 }
 

@@ -87,7 +87,7 @@ void maps(Page& page, Translator& t, const Judged& all) {
   page.figures(figures);
 }
 
-void by_length(Page& page, Translator& t, const Judged& all) {
+std::vector<Figure> by_length(Translator& t, const Judged& all) {
   std::vector<std::vector<size_t>> buckets;
   for (size_t i = 0; i < all.pairs.size(); ++i) {
     const size_t bucket = t.coder().encode(all.pairs[i].source).size() / 5;
@@ -101,7 +101,9 @@ void by_length(Page& page, Translator& t, const Judged& all) {
     scores.y.push_back(bleu_of(all, buckets[b]));
   }
   const LineChart chart{"Score by length", "tokens of the source", "BLEU", {scores}};
-  page.figures(charts({{chart, ""}}));
+  if (std::all_of(scores.y.begin(), scores.y.end(), [](double bleu) { return bleu == 0; }))
+    return {};
+  return charts({{chart, "Longer texts are harder; only lengths of five texts or more."}});
 }
 
 }  // namespace
@@ -116,13 +118,15 @@ void report(Page& page, Translator& t, const Lines& log) {
   all.said = t.translate(sources, {.beams = 5, .length_penalty = 0.8}, 32);
   page.headline(fmt::format("BLEU {:.1f} on {} texts that it never saw", bleu_of(all, every),
                             all.pairs.size()));
-  write_facts(page, t, log, {{"tokens", with_thousands(t.coder().tokenizer().size())}});
-  page.figures(loss_charts(log, "nats a token", "validation"));
-  by_length(page, t, all);
   page.heading("What it makes of texts that it never saw");
   for (size_t i = 0; i < std::min(kShown, all.pairs.size()); ++i)
     page.writing("wanted: " + all.pairs[i].target, all.pairs[i].source + "\n", all.said[i].text);
+  write_facts(page, t, log, {{"tokens", with_thousands(t.coder().tokenizer().size())}});
   maps(page, t, all);
+  auto figures = by_length(t, all);
+  for (Figure& f : loss_charts(log, "nats a token", "validation")) figures.push_back(std::move(f));
+  page.heading("How well, and how it learned");
+  page.figures(figures);
 }
 
 }  // namespace cairn::tasks::machine_translation

@@ -10,18 +10,20 @@ namespace {
 using namespace train::report;
 using data::Detection;
 
-constexpr size_t kLooks = 8;         // pictures that are shown
+constexpr size_t kLooks = 6;         // pictures that are shown
 constexpr double kShownScore = 0.3;  // of boxes in them, and of those whose errors are counted
-constexpr int kTile = 320;           // pixels of a picture's longer side
+constexpr int kTile = 256;           // pixels of a picture's longer side
 
 struct Colour {
   const char* name;
   std::array<uint8_t, 3> rgb;
 };
-constexpr Colour kColours[] = {{"red", {230, 40, 40}},     {"blue", {30, 90, 240}},
-                               {"green", {20, 160, 60}},   {"orange", {250, 140, 0}},
-                               {"violet", {150, 50, 200}}, {"cyan", {0, 180, 200}},
-                               {"yellow", {235, 210, 20}}, {"brown", {140, 90, 40}}};
+// The first ones in the order of a chart's.
+constexpr Colour kColours[] = {{"blue", {30, 90, 240}},    {"orange", {250, 110, 0}},
+                               {"green", {20, 160, 60}},   {"violet", {150, 50, 200}},
+                               {"yellow", {235, 210, 20}}, {"red", {230, 30, 30}},
+                               {"cyan", {0, 180, 200}},    {"brown", {140, 90, 40}}};
+constexpr size_t kCurves = 5;  // of different colours in a chart
 const Colour& colour_of(int64_t label) {
   return kColours[static_cast<size_t>(label) % std::size(kColours)];
 }
@@ -45,9 +47,9 @@ std::vector<Detection> boxes_of(const std::vector<data::GroundTruth>& objects) {
   return boxes;
 }
 
-// A picture small enough for a page, with boxes.
-io::Image small_with(const io::Image& image, const std::vector<Detection>& boxes) {
-  const double scale = std::min(1.0, double(kTile) / std::max(image.width, image.height));
+// A picture as large as suits a page, with boxes.
+io::Image tile_with(const io::Image& image, const std::vector<Detection>& boxes) {
+  const double scale = double(kTile) / std::max(image.width, image.height);
   const int width = std::max(1, int(image.width * scale)),
             height = std::max(1, int(image.height * scale));
   std::vector<Detection> moved = boxes;
@@ -58,15 +60,16 @@ io::Image small_with(const io::Image& image, const std::vector<Detection>& boxes
 
 void looks(Page& page, const data::DetectionDataset& set, const std::vector<Found>& found,
            const std::vector<std::string>& classes) {
+  page.heading("What it finds in pictures that it never saw");
   std::vector<Figure> pictures;
   for (size_t k : spread_over(found.size(), kLooks, 1)) {
     const io::Image image = set->get(static_cast<int64_t>(k)).image;
     const auto shown = shown_of(found[k].detections);
     pictures.push_back(figure(
-        small_with(image, shown),
+        tile_with(image, shown),
         fmt::format("found {}, there are {}", shown.size(), found[k].picture.objects.size())));
     pictures.push_back(
-        figure(small_with(image, boxes_of(found[k].picture.objects)), "as annotated"));
+        figure(tile_with(image, boxes_of(found[k].picture.objects)), "as annotated"));
   }
   page.figures(pictures);
   std::string legend;
@@ -76,18 +79,23 @@ void looks(Page& page, const data::DetectionDataset& set, const std::vector<Foun
   page.paragraph(fmt::format("Colours: {}. Boxes of a score of {} and more.", legend, kShownScore));
 }
 
+// Beside it: charts of the training.
 void precision_recall(Page& page, const std::vector<Found>& found,
-                      const std::vector<std::string>& classes) {
+                      const std::vector<std::string>& classes, std::vector<Figure> learned) {
   metrics::DetectionMetrics metrics(classes.size());
   for (const Found& f : found) metrics.add(f.picture.objects, f.detections);
   LineChart chart{"Precision and recall at IoU 0.5", "part found", "part right", {}, 0, ""};
-  for (size_t k = 0; k < std::min(classes.size(), std::size(kColours)); ++k) {
+  for (size_t k = 0; k < std::min(classes.size(), kCurves); ++k) {
     const auto curve = metrics.precision_recall(static_cast<int64_t>(k), 0.5);
     chart.series.push_back({classes[k], curve.recall, curve.precision});
   }
-  auto figures = charts({{chart,
-                          "The lower the score that is accepted, the more is found and the less of "
-                          "it is right; the area is the average precision."}});
+  auto figures =
+      charts({{chart,
+               "The lower the score that is accepted, the more is found and the less of "
+               "it is right; the area is the average precision." +
+                   std::string(classes.size() > kCurves ? " The first five classes." : "")}});
+  page.heading("How much it finds, and how it learned");
+  for (Figure& f : learned) figures.push_back(std::move(f));
   page.figures(figures);
 }
 
@@ -115,7 +123,7 @@ void errors(Page& page, const std::vector<Found>& found) {
                     kShownScore)}});
 }
 
-void curves(Page& page, const Lines& lines) {
+std::vector<Figure> curves(const Lines& lines) {
   const LineChart loss{"Loss of what it learns from", "step", "focal + 2 GIoU",
                        {curve_of(lines, "loss", "")}, 0,      ""};
   const LineChart found{"Average precision on validation pictures",
@@ -125,7 +133,7 @@ void curves(Page& page, const Lines& lines) {
                          curve_of(lines, "validation_map", "IoU 0.5 to 0.95")},
                         0,
                         ""};
-  page.figures(charts({{loss, ""}, {found, "The weights that are best here are kept."}}));
+  return charts({{loss, ""}, {found, "The weights that are best here are kept."}});
 }
 
 }  // namespace
@@ -155,9 +163,8 @@ void report(Page& page, ObjectDetector& detector, const Lines& log) {
               {{"test pictures", with_thousands(set->size())},
                {"seen at", fmt::format("{} x {} pixels", detector.options().view_width(),
                                        detector.options().view_height())}});
-  precision_recall(page, found, detector.classes());
   errors(page, found);
-  curves(page, log);
+  precision_recall(page, found, detector.classes(), curves(log));
 }
 
 }  // namespace cairn::tasks::object_detection

@@ -182,9 +182,10 @@ std::string svg(const LineChart& chart) {
     out += fmt::format(
         "<line class=\"reference\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
         x.from, x.to, y(chart.reference), y(chart.reference));
-    out += text(x.to, y(chart.reference) - 5, "end", "tick", chart.reference_name);
   }
   for (size_t i = 0; i < chart.series.size(); ++i) out += curve(chart.series[i], i, x, y);
+  if (!chart.reference_name.empty())  // above the curves, which may be anywhere
+    out += text(x.to, y(chart.reference) - 5, "end", "tick over", chart.reference_name);
   return out + "</svg>\n";
 }
 

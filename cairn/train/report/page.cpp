@@ -57,6 +57,7 @@ details{margin:14px 0}summary{color:var(--c0);cursor:pointer}
 .heat .label{font-size:1em}.heat .title{font-size:14px}
 .chart .cell{font-family:ui-monospace,"DejaVu Sans Mono",monospace}.chart .over{fill:var(--over)}
 .grid{stroke:var(--line)}.axis{stroke:var(--soft)}
+.chart .over{paint-order:stroke;stroke:var(--paper);stroke-width:5px;fill:var(--ink)}
 .reference{stroke:var(--soft);stroke-dasharray:5 4}
 .curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
 .hit circle{fill:var(--c);opacity:0}.hit circle:hover,.few circle{opacity:1}

@@ -185,8 +185,8 @@ Tensors grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& o
     Tensor g =
         edge.leaf ? sweep.of_leaf(edge.leaf.get()) : sweep.of_value(edge.node.get(), edge.index);
     check(g.defined() || options.allow_unused,
-          "grad: no output depends on input {} of shape {}; pass allow_unused for an undefined "
-          "gradient",
+          "grad: no output depends on input {} of shape {}; "
+          "pass allow_unused for an undefined gradient",
           i, to_string(inputs[i].shape()));
     results.push_back(g);
   }

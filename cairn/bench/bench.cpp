@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/base/json.h"
 #include "cairn/base/parallel.h"
 #include "cairn/bench/ops_bench.h"
@@ -119,12 +120,12 @@ DType product_dtype_named(const std::string& name) {
   if (name == "f32" || name == "int8") return DType::f32;
   if (name == "bf16-always") return DType::bf16;
   if (name != "bf16")
-    throw UsageError("bench: --dtype is f32, bf16, bf16-always or int8, not " + name);
+    throw InvalidOption("dtype", "is f32, bf16, bf16-always or int8, not " + name);
   const DType products = product_dtype(DType::bf16);
   if (products != DType::bf16)
     fmt::print(stderr,
                "bf16: this processor multiplies none (it has no AVX-512 BF16), so products are in "
-               "f32; --dtype bf16-always insists\n");
+               "f32; the dtype bf16-always insists\n");
   return products;
 }
 
@@ -134,8 +135,8 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
               double seconds, const std::string& json_path, bool profile,
               const std::string& quantize) {
   if (!quantize.empty() && quantize != "int8")
-    throw UsageError("bench: --quantize is int8, not " + quantize);
-  if (threads < 1) throw UsageError(fmt::format("bench: --threads {} must be at least 1", threads));
+    throw InvalidOption("quantize", "is int8, not " + quantize);
+  if (threads < 1) throw InvalidOption("threads", fmt::format("{} must be at least 1", threads));
   std::vector<const Workload*> chosen;
   bool ops = false;
   for (const std::string& name : names) {
@@ -151,9 +152,9 @@ int run_bench(const std::vector<std::string>& names, int threads, const std::str
         name == "gpt2_decode" || (quantize.empty() && name.find("_infer_") != std::string::npos);
     if (!mode.int8 || inference) return;
     if (!quantize.empty())
-      throw UsageError(fmt::format("bench: --quantize is for gpt2_decode, not for {}", name));
-    throw UsageError(fmt::format(
-        "bench: --dtype int8 is for inference (*_infer_*, gpt2_decode), not for {}", name));
+      throw InvalidOption("quantize", fmt::format("is for gpt2_decode, not for {}", name));
+    throw InvalidOption(
+        "dtype", fmt::format("int8 is for inference (*_infer_*, gpt2_decode), not for {}", name));
   };
   if (ops) refuse_int8("ops");
   for (const Workload* w : chosen) refuse_int8(w->name);

@@ -33,16 +33,16 @@ int print_report() {
   const cpu::Machine machine = cpu::describe_machine();
   fmt::print("cairn {}, {} ops\n\n", kVersion, all_ops().size());
   fmt::print(
-      "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n  "
-      "instructions {}\n",
+      "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n"
+      "  instructions {}\n",
       processor(), num_threads(), std::thread::hardware_concurrency(), gigabytes_of_memory(),
       machine.instructions);
   fmt::print("  bf16         {}\n\n",
              machine.bf16 ? "computed in hardware: " + machine.bf16_kernels
                           : "no AVX-512 BF16: mixed precision keeps products in f32");
   fmt::print(
-      "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, reference (no CUDA in this "
-      "build)\n\n",
+      "build\n  oneDNN       {}\n  kernels for  {}\n  back ends    cpu, "
+      "reference (no CUDA in this build)\n\n",
       machine.onednn, machine.targets);
   fmt::print("data\n  digits and a text come with the program; of your own: --data FOLDER\n");
   if (!machine.usable) {

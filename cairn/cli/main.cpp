@@ -102,8 +102,8 @@ int main(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& e) {
     say(cli::in_words(e));
   } catch (const nlohmann::json::exception&) {
-    say("a file that it reads holds JSON of another form than is wanted: it is damaged, or of "
-        "another version");
+    say("a file that it reads holds JSON of another form than is wanted: it is damaged, "
+        "or of another version");
   } catch (const std::system_error& e) {
     const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
     say(no_thread ? "no memory for another thread: use a smaller --threads, or raise the limit "

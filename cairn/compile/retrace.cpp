@@ -62,8 +62,8 @@ void check_same_trace(const std::string& before, const std::string& now) {
   fail(
       "CAIRN_RETRACE: the function traces to another graph than before with the same shapes and "
       "modes: it depends on something of "
-      "the host that changed; pass that in as a tensor, or keep it in a State\n  before: {}\n  "
-      "now:    {}",
+      "the host that changed; pass that in as a tensor, or keep it in a State\n  before: {}\n"
+      "  now:    {}",
       was, is);
 }
 

@@ -19,10 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAccepted =
-    "accepted are: 'digits' (drawn by the program); a folder with IDX files "
-    "(train-images-idx3-ubyte, "
-    "train-labels-idx1-ubyte, t10k-..., each also .gz); with CIFAR's binary batches "
-    "(data_batch_1.bin ..., "
+    "accepted are: 'digits' (drawn by the program); "
+    "a folder with IDX files (train-images-idx3-ubyte, "
+    "train-labels-idx1-ubyte, t10k-..., each also .gz); "
+    "with CIFAR's binary batches (data_batch_1.bin ..., "
     "test_batch.bin, also .gz); or with a folder of pictures (JPEG, PNG, WebP, ...) for each class";
 
 // What a folder holds, for the error: the first few names.

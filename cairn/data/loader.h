@@ -65,7 +65,6 @@ class Loader {
   Iterator begin() { return Iterator(this); }
   Iterator end() { return Iterator(nullptr); }
 
-  int64_t batches_per_epoch() const { return batches_->order().steps_per_epoch(); }
   const Normalization& normalization() const { return options_.normalization; }
 
  private:

@@ -28,8 +28,8 @@ void check_none_is_gone(const std::string& source, const std::vector<std::string
   });
   for (const std::string& name : classes)
     check(!named || std::find(own.begin(), own.end(), name) != own.end(),
-          "'{}' has no pictures of '{}' any more, which the run learns; put them back, or begin a "
-          "new run",
+          "'{}' has no pictures of '{}' any more, which the run learns; put them back, "
+          "or begin a new run",
           source, name);
 }
 

@@ -105,8 +105,8 @@ Micros TimeStamps::to_utc(Micros clock) const {
     fail("is an hour that {} leaves out when summer time begins", zone_->name());
   if (info.result == date::local_info::ambiguous)
     fail(
-        "is an hour that {} has twice when summer time ends; write its offset, as in "
-        "2016-10-30T02:30+02:00",
+        "is an hour that {} has twice when summer time ends; write its offset, "
+        "as in 2016-10-30T02:30+02:00",
         zone_->name());
   return clock - microseconds(info.first.offset).count();
 }

@@ -49,8 +49,8 @@ std::u32string decode_utf8(std::string_view text, const std::string& name) {
     const char32_t point = next_point(text, at);
     if (point == kInvalid)
       fail(
-          "'{}', byte {}: not UTF-8 (byte {:#04x}); convert the text (iconv -t UTF-8) or use byte "
-          "tokens",
+          "'{}', byte {}: not UTF-8 (byte {:#04x}); "
+          "convert the text (iconv -t UTF-8) or use byte tokens",
           name, at, static_cast<unsigned char>(text[at]));
     points.push_back(point);
   }

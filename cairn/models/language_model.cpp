@@ -37,8 +37,8 @@ int64_t usual_heads(int64_t width) {
 
 void check_heads(int64_t width, int64_t heads) {
   if (width % heads != 0)
-    throw InvalidOption("heads", fmt::format("{} heads do not divide a width of {}; choose a "
-                                             "divisor",
+    throw InvalidOption("heads", fmt::format("{} heads do not divide a width of {}; "
+                                             "choose a divisor",
                                              heads, width));
   if (width / heads % 2 != 0)
     throw InvalidOption("width", fmt::format("{} in {} heads gives each {} features; rotary "

@@ -23,8 +23,8 @@ std::string to_onnx(const Function& function, const ExportOptions& options) {
   Writer(function, *model.mutable_graph()).write();
   constexpr size_t kMost = (size_t{1} << 31) - 1;
   check(model.ByteSizeLong() <= kMost,
-        "export: the model would be a file of {} bytes; protobuf, which ONNX is made of, ends at 2 "
-        "GB",
+        "export: the model would be a file of {} bytes; protobuf, which ONNX is made of, "
+        "ends at 2 GB",
         model.ByteSizeLong());
   return model.SerializeAsString();
 }

@@ -39,8 +39,8 @@ std::string cell(const std::string& text) {
 
 std::string table_of(const char* title, std::span<const OpDef> rows) {
   std::string text = fmt::format(
-      "\n## {}\n\n| op | computes | in | out | gradient | ONNX | notes "
-      "|\n|---|---|---|---|---|---|---|\n",
+      "\n## {}\n\n"
+      "| op | computes | in | out | gradient | ONNX | notes |\n|---|---|---|---|---|---|---|\n",
       title);
   for (const OpDef& op : rows)
     text += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", op.name, cell(op.doc),

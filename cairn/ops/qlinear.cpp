@@ -133,8 +133,8 @@ const OpDef kOps[] = {
         .with_onnx("DequantizeLinear"),
     row("requantize_linear", "u8 under another scale and zero point", 1, infer_requantize),
     row("qlinear_conv",
-        "8-bit convolution + bias, + residual where there is one, then relu where asked; channels "
-        "last",
+        "8-bit convolution + bias, + residual where there is one, then relu where asked; "
+        "channels last",
         -1, infer_conv)
         .with_onnx("QLinearConv"),
     row("qlinear_add", "a + b in 8 bits, then relu where asked", 2, infer_add),

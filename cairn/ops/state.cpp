@@ -118,9 +118,8 @@ void copy_to_host(const Tensor& t, void* target) {
   if (!t.defined()) fail("reading an undefined tensor{}", where(context().loc));
   if (context().recorder || !t.impl()->buffer)
     fail(
-        "reading a value while tracing: inside compile() a tensor has no value yet; return it from "
-        "the "
-        "step and read it outside{}",
+        "reading a value while tracing: inside compile() a tensor has no value yet; "
+        "return it from the step and read it outside{}",
         where(context().loc));
   const Tensor plain = t.desc().contiguous() ? t : fresh_copy(t);
   const Buffer& buffer = *plain.impl()->buffer;

@@ -128,8 +128,8 @@ std::string options_table(const train::OptionSet& options) {
 
 std::string document_tasks() {
   std::string text =
-      "# Tasks\n\nWritten from the table of tasks (`cairn/tasks/tasks.cpp`) by a test; do not "
-      "edit.\n";
+      "# Tasks\n\nWritten from the table of tasks (`cairn/tasks/tasks.cpp`) by a test; "
+      "do not edit.\n";
   for (const Task& task : all_tasks()) {
     text += fmt::format("\n## {}\n{}.\n\n### cairn train {}\n{}", task.name, task.what, task.name,
                         options_table(*task.options()));

@@ -43,8 +43,8 @@ void WritingOptions::check_together() const {
   for (const train::AnyOption* drawing :
        std::initializer_list<const train::AnyOption*>{&temperature, &top_k, &top_p})
     drawing->require(!drawing->given(),
-                     "beams search for the most likely text and draw nothing; leave out one of "
-                     "both");
+                     "beams search for the most likely text and draw nothing; "
+                     "leave out one of both");
 }
 
 void write_on(text::Reader& reader, const text::Tokenizer& tokenizer,

@@ -14,8 +14,8 @@ void check_window(int64_t tokens, int64_t batch, int64_t length) {
   check(batch > 0 && length > 0,
         "text windows: a batch of {} and a length of {}; both must be at least 1", batch, length);
   check(tokens > length,
-        "the text has {} tokens, one window of {} and its target need {}; use more text or a "
-        "shorter window",
+        "the text has {} tokens, one window of {} and its target need {}; "
+        "use more text or a shorter window",
         tokens, length, length + 1);
 }
 

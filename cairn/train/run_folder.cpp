@@ -102,8 +102,8 @@ void RunFolder::refuse_held(const std::string& path) {
   RunFolder run;
   run.path_ = path;
   check(!run.has_checkpoint() && !run.has_weights(),
-        "{}: this folder already holds a run; go on with it (cairn train --resume {}), or choose "
-        "another (out)",
+        "{}: this folder already holds a run; go on with it (cairn train --resume {}), "
+        "or choose another (out)",
         path, shell_quoted(path));
 }
 
@@ -134,8 +134,8 @@ RunFolder RunFolder::begin(const std::string& path, const Json& config,
   io::remove_dead_temporaries(path);
   if (holds_run(path)) {
     check(!run.has_checkpoint() && !run.has_weights(),
-          "{}: this folder already holds a run; go on with it (cairn train --resume {}), or choose "
-          "another (out)",
+          "{}: this folder already holds a run; go on with it (cairn train --resume {}), "
+          "or choose another (out)",
           path, shell_quoted(path));
     run.start_over();
   }

@@ -35,8 +35,8 @@ Tensors trained(const nn::Module& network, const std::vector<std::string>& froze
   for (const std::string& beginning : frozen)
     if (std::none_of(named.begin(), named.end(),
                      [&](const auto& p) { return p.first.starts_with(beginning); }))
-      throw InvalidOption("freeze", fmt::format("no weight's name begins with '{}'; the first is "
-                                                "'{}'",
+      throw InvalidOption("freeze", fmt::format("no weight's name begins with '{}'; "
+                                                "the first is '{}'",
                                                 beginning, named.front().first));
   for (const auto& [name, parameter] : named)
     if (!begins_with_any(name, frozen)) parameters.push_back(parameter);
@@ -174,8 +174,8 @@ void Supervised::begin_with(const std::string& path) {
     if (it != own.end() && it->second.shape() == value.shape()) fitting.emplace_back(name, value);
   }
   if (fitting.empty())
-    throw InvalidOption("init", fmt::format("no tensor of '{}' has a name and shape of this "
-                                            "network's",
+    throw InvalidOption("init", fmt::format("no tensor of '{}' "
+                                            "has a name and shape of this network's",
                                             path));
   setup_.network.load_state_dict(fitting, false);
   if (ema_) ema_.emplace(setup_.network.parameters(), *setup_.options.ema);

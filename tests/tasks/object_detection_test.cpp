@@ -115,7 +115,7 @@ TEST(DetectionPictures, BoxesAreDrawn) {
                                               {{-5, -5, 500, 8}, 1, 0.5}};
   const io::Image drawn = with_boxes(io::Image(40, 40, 1, 9), boxes);
   EXPECT_EQ(drawn.channels, 3);
-  EXPECT_GT(int(drawn.at(10, 15)[0]), 200) << "red at its left side";
+  EXPECT_GT(int(drawn.at(10, 15)[2]), 200) << "blue at its left side";
   EXPECT_EQ(int(drawn.at(20, 15)[0]), 9) << "nothing inside";
 }
 

@@ -79,9 +79,8 @@ void attention(Page& page, Writer& o, std::span<const int64_t> tokens) {
   page.heading("Where its heads look");
   page.paragraph(
       "Each row is a character, each column one before it; the stronger a cell's colour, the "
-      "more that character's vector takes from the other. The four heads shown are the ones that "
-      "differ most "
-      "from an even look back.");
+      "more that character's vector takes from the other. "
+      "The four heads shown are the ones that differ most from an even look back.");
   std::vector<Figure> figures;
   for (const models::AttentionMap& m : models::most_peculiar(maps, 4)) {
     HeatMap map{fmt::format("layer {}, head {}", m.layer + 1, m.head + 1),

@@ -95,12 +95,11 @@ Json run(const TourOptions& o) {
   }
   train::report::Page page(
       "A tour of deep learning",
-      fmt::format(
-          "{}, trained from nothing by one program on {}, in {} altogether. What you see is what "
-          "was learned.",
-          train::report::counted(static_cast<int64_t>(some.size()), "architecture"),
-          train::report::counted(num_threads(), "processor thread"),
-          train::readable_seconds(seconds)));
+      fmt::format("{}, trained from nothing by one program on {}, in {} altogether. "
+                  "What you see is what was learned.",
+                  train::report::counted(static_cast<int64_t>(some.size()), "architecture"),
+                  train::report::counted(num_threads(), "processor thread"),
+                  train::readable_seconds(seconds)));
   for (const Stop& s : some) {
     page.section(s.stop->title, s.stop->text);
     const auto model = open_model(o.out + "/" + s.stop->name);

@@ -28,8 +28,8 @@ std::vector<Figure> confusion_figure(const metrics::Confusion& confusion,
     }
   }
   return {figure(map,
-                 "Each row holds the examples of one class; what is off the diagonal was taken for "
-                 "something else.")};
+                 "Each row holds the examples of one class; "
+                 "what is off the diagonal was taken for something else.")};
 }
 
 std::vector<Figure> regression_figure(const std::string& what, const std::vector<double>& truth,

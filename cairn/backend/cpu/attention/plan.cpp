@@ -17,8 +17,8 @@ void check_shape(const AttentionShape& s, const AttentionOptions& o) {
         "width {})",
         s.batch, s.heads, s.queries, s.keys, s.dim);
   check(s.kv_heads > 0 && s.heads % s.kv_heads == 0,
-        "attention: {} query heads cannot share {} key heads evenly; make the first a multiple of "
-        "the second",
+        "attention: {} query heads cannot share {} key heads evenly; "
+        "make the first a multiple of the second",
         s.heads, s.kv_heads);
   check(o.dropout >= 0 && o.dropout < 1, "attention: dropout {} is not in [0, 1)", o.dropout);
 }

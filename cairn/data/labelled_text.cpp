@@ -78,16 +78,6 @@ struct Rows {
   std::vector<int64_t> lines;
 };
 
-std::vector<std::string> cells_between_tabs(const std::string& line) {
-  std::vector<std::string> cells;
-  for (size_t at = 0;;) {
-    const size_t tab = line.find('\t', at);
-    cells.push_back(line.substr(at, tab == line.npos ? tab : tab - at));
-    if (tab == line.npos) return cells;
-    at = tab + 1;
-  }
-}
-
 Rows read_rows(const std::string& data) {
   check(!is_folder(data), "'{}' is a folder; texts with classes are a file", data);
   const io::ByteVector bytes = io::read_maybe_gzip(data);
@@ -106,7 +96,7 @@ Rows read_rows(const std::string& data) {
     int64_t number = 0;
     for (const std::string& line : read_lines(data)) {
       ++number;
-      auto cells = cells_between_tabs(line);
+      auto cells = io::cells_between(line, '\t');
       if (!line.empty()) take(number, cells);
     }
   } else {

@@ -64,14 +64,6 @@ struct Rows {
   std::vector<Row> rows;  // each as long as names
 };
 
-Names split_at_tabs(const std::string& line) {
-  Names cells(1);
-  for (const char c : line)
-    if (c == '\t') cells.emplace_back();
-    else cells.back() += c;
-  return cells;
-}
-
 // A list whose first line says what stands between the cells. Between tabs quotes are letters, as
 // in Common Voice's sentences.
 Rows read_rows(const std::string& path) {
@@ -92,7 +84,7 @@ Rows read_rows(const std::string& path) {
   if (delimiter != '\t') io::for_each_record(text, path, delimiter, take);
   else
     for (const std::string& line : read_lines(path)) {
-      Names cells = split_at_tabs(line);
+      Names cells = io::cells_between(line, '\t');
       if (++number, !line.empty()) take(number, cells);
     }
   check(!all.names.empty(), "'{}' is empty", path);

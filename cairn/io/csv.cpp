@@ -88,6 +88,16 @@ class Scanner {
 
 }  // namespace
 
+std::vector<std::string> cells_between(std::string_view line, char delimiter) {
+  std::vector<std::string> cells;
+  for (size_t at = 0;;) {
+    const size_t end = line.find(delimiter, at);
+    cells.emplace_back(line.substr(at, end == line.npos ? end : end - at));
+    if (end == line.npos) return cells;
+    at = end + 1;
+  }
+}
+
 char find_delimiter(std::string_view text) {
   const size_t begin = std::min(text.find_first_not_of("\r\n \t"), text.size());
   const std::string_view line = text.substr(begin, text.find('\n', begin) - begin);

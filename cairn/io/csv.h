@@ -20,6 +20,9 @@ char find_delimiter(std::string_view text);
 void for_each_record(std::string_view text, const std::string& name, char delimiter,
                      FunctionRef<void(int64_t line, std::vector<std::string>& cells)> take);
 
+// The cells of one line where quotes are letters, as in TSV files of sentences.
+std::vector<std::string> cells_between(std::string_view line, char delimiter);
+
 struct Csv {
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows;  // each as long as names

@@ -44,12 +44,8 @@ TEST(EditDistance, LaysTextsSideBySide) {
   EXPECT_EQ(edits.errors(), 2);
   int64_t i = 0, j = 0;
   for (const Aligned& p : places) {
-    if (p.reference >= 0) {
-      EXPECT_EQ(p.reference, i++);
-    }
-    if (p.said >= 0) {
-      EXPECT_EQ(p.said, j++);
-    }
+    if (p.reference >= 0) { EXPECT_EQ(p.reference, i++); }
+    if (p.said >= 0) { EXPECT_EQ(p.said, j++); }
   }
   EXPECT_EQ(i, 3);
   EXPECT_EQ(j, 3);

@@ -56,7 +56,8 @@ using FilesByStem = std::map<std::string, std::string>;
 FilesByStem pictures_in(const std::string& folder) {
   FilesByStem pictures;
   for (const fs::path& entry : entries_of(folder))
-    if (is_image_file(entry.string())) pictures.try_emplace(entry.stem().string(), entry.string());
+    if (is_meant_as_image(entry.string()))  // a damaged one is named when it is read
+      pictures.try_emplace(entry.stem().string(), entry.string());
   return pictures;
 }
 

@@ -13,7 +13,7 @@ using train::Open, train::Option, train::Use, train::whole, train::between, trai
 inline constexpr const char* kTask = "image-to-image";
 
 struct Options : train::RunOptions {
-  Options() { epochs.usual(200); }
+  Options() { epochs.usual(100); }
   train::DataOption data{this, "shapes",
                          "Pairs: a folder with pictures that hold both side by side, or with "
                          "folders input/ and target/ (A/ and B/); 'shapes' draws its own"};

@@ -136,8 +136,9 @@ ConvNeXt::ConvNeXt(int64_t classes, int64_t channels, const Ints& depths, int64_
   classifier.push_back(LayerNorm2d(in));
   classifier.push_back(nn::Flatten());
   classifier.push_back(nn::Linear(in, classes));
+  // torchvision cuts them off at 2, a hundred deviations away.
   for (const auto& [name, p] : named_parameters()) {
-    if (p.rank() == 4 || p.rank() == 2) assign(p, nn::init::trunc_normal(p.shape(), 0, 0.02));
+    if (p.rank() == 4 || p.rank() == 2) assign(p, nn::init::normal(p.shape(), 0, 0.02));
     if (name.ends_with("bias")) assign(p, zeros(p.shape()));
   }
 }
@@ -201,7 +202,7 @@ VisionTransformer::VisionTransformer(const VitSize& size)
       heads(child("heads", VitHead(size.width, size.classes))) {
   const double deviation =
       std::sqrt(1.0 / static_cast<double>(size.channels * size.patch * size.patch));
-  assign(conv_proj.weight, nn::init::trunc_normal(conv_proj.weight.shape(), 0, deviation));
+  assign(conv_proj.weight, nn::init::normal(conv_proj.weight.shape(), 0, deviation));
   assign(conv_proj.bias, zeros(conv_proj.bias.shape()));
 }
 

@@ -72,6 +72,8 @@ void GanSignals::Trend::add(double value) {
 }
 
 bool GanSignals::Trend::rises() const {  // false while there are too few
+  const auto not_higher = [](double before, double after) { return !(after > before); };
+  if (std::adjacent_find(last.end() - kSide - 1, last.end(), not_higher) == last.end()) return true;
   const double before = std::accumulate(last.begin(), last.begin() + kSide, 0.0);
   return std::accumulate(last.begin() + kSide, last.end(), 0.0) > kRise * before;
 }

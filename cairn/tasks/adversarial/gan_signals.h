@@ -52,7 +52,8 @@ class GanSignals {
     double value() const;
     void add(double norm);
   };
-  // Whether diversity grows: the mean of the last readings against that of those before.
+  // Whether diversity grows: from reading to reading, or the mean of the last ones against that of
+  // those before.
   struct Trend {
     static constexpr size_t kSide = 3;
     std::array<double, 2 * kSide> last{};  // the newest at the end; NaN: there is none yet

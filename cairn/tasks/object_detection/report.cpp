@@ -12,7 +12,7 @@ using data::Detection;
 
 constexpr size_t kLooks = 6;         // pictures that are shown
 constexpr double kShownScore = 0.3;  // of boxes in them, and of those whose errors are counted
-constexpr int kTile = 256;           // pixels of a picture's longer side
+constexpr int kTile = 192;           // pixels of a picture's longer side
 
 struct Colour {
   const char* name;
@@ -142,7 +142,7 @@ std::string colour_name(int64_t label) { return colour_of(label).name; }
 
 io::Image with_boxes(io::Image picture, std::span<const Detection> boxes) {
   picture = io::with_channels(picture, 3);
-  const int thick = std::max(1, std::max(picture.width, picture.height) / 300);
+  const int thick = std::max(2, std::max(picture.width, picture.height) / 300);
   for (size_t k = boxes.size(); k-- > 0;) {  // the best on top
     const data::Box& b = boxes[k].box;
     const int x1 = int(b.x1), y1 = int(b.y1), x2 = int(b.x2 + 0.5), y2 = int(b.y2 + 0.5);

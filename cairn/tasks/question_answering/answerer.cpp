@@ -81,7 +81,7 @@ std::vector<Port> Answerer::takes() {
 
 Tensors Answerer::forward(std::span<const Tensor> in) {
   const Tensor scores = net_->spans(in);
-  return {select(scores, 2, 0), select(scores, 2, 1)};
+  return {contiguous(select(scores, 2, 0)), contiguous(select(scores, 2, 1))};
 }
 
 pretrained::FolderContent Answerer::folder() {

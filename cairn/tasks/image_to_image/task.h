@@ -103,7 +103,7 @@ class Translator : public Model {
   nn::Module& network() override { return network_; }
   std::vector<Tensor> inputs(int64_t examples) override;
   std::vector<Port> takes() override;
-  std::vector<std::string> gives() const override { return {"pictures"}; }  // in [-1, 1]
+  std::vector<std::string> gives() const override { return {"made"}; }  // in [-1, 1]
   Tensors read(const std::string& file) override;
 
   const Options& options() const { return options_; }

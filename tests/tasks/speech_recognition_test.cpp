@@ -35,7 +35,7 @@ class Speech : public testing::Test {
 TEST_F(Speech, WholeClipsAreLearned) {
   write_clips();
   Options o = small("run");
-  o.data = folder_ / "clips", o.whole_clip = true, o.epochs = 30, o.ema = 0;
+  o.data = folder_ / "clips", o.whole_clip = true, o.epochs = 120, o.ema = 0, o.lr = 5e-3;
   train(o);
   const auto model = open_model(folder_ / "run");
   auto& r = static_cast<Recogniser&>(*model);

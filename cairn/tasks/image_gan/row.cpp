@@ -41,7 +41,7 @@ const Task kRow{
                   "generate", "Draw pictures in a grid, as a PNG",
                   "  cairn generate runs/gan --count 64 --label 7 --out sevens.png\n")},
     .report = report_as<Sampler, report>,
-    .smallest = R"({"data": "digits", "conditional": true, "steps": 4, "batch": 16, "width": 4,
+    .smallest = R"({"data": "digits", "conditional": true, "steps": 6, "batch": 16, "width": 4,
                     "z": 8, "sample_every": 2})",
     .stops = {{"gan", "Two networks against each other: drawing from noise",
                "The generator turns random numbers into a picture; the discriminator tries to tell "

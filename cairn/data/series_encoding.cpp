@@ -57,7 +57,7 @@ std::vector<std::string> calendar_of(const Series& s) {
 
 }  // namespace
 
-SplitRows split_rows(const std::string& given, int64_t rows) {
+SplitRows split_rows(const std::string& given, int64_t rows, const std::string& data) {
   if (given.empty()) {
     const int64_t train = rows * 7 / 10, test = rows * 2 / 10;
     return {train, rows - train - test, test};
@@ -79,8 +79,8 @@ SplitRows split_rows(const std::string& given, int64_t rows) {
                                                   "validation and test",
                                                   parts.size()));
   if (parts[0] + parts[1] + parts[2] > rows)
-    throw InvalidOption("split_rows", fmt::format("{} rows together, but there are {}",
-                                                  parts[0] + parts[1] + parts[2], rows));
+    throw InvalidOption("split_rows", fmt::format("{} rows together, but '{}' has {}",
+                                                  parts[0] + parts[1] + parts[2], data, rows));
   return {parts[0], parts[1], parts[2]};
 }
 

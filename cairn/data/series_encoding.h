@@ -16,7 +16,7 @@ struct SplitRows {
   int64_t train = 0, validation = 0, test = 0;
 };
 // "8640,2880,2880"; "" for 70, 10 and 20 %. Throws InvalidOption split_rows.
-SplitRows split_rows(const std::string& given, int64_t rows);
+SplitRows split_rows(const std::string& given, int64_t rows, const std::string& data);
 
 // A series as networks take it: standardised, with what is missing filled from before.
 struct EncodedSeries {

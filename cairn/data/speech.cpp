@@ -186,7 +186,7 @@ void files_below(const fs::path& folder, std::vector<fs::path>& files, int depth
 void read_librispeech(const fs::path& folder, const std::vector<fs::path>& files, SpeechSet& set) {
   for (const fs::path& list : files) {
     if (!list.string().ends_with(".trans.txt")) continue;
-    const std::string top = fs::relative(list, folder).begin()->string();
+    const std::string top = list.lexically_relative(folder).begin()->string();
     const bool named =
         top.starts_with("train") || top.starts_with("dev") || top.starts_with("test");
     SpeechPart& part = named ? part_named(set, top, list.string()) : set.train;
@@ -246,7 +246,7 @@ void read_folder(const fs::path& folder, const std::vector<fs::path>& sounds, Sp
       left_out.add("without a text beside them", file);
       continue;
     }
-    const std::string top = fs::relative(file, folder).begin()->string();
+    const std::string top = file.lexically_relative(folder).begin()->string();
     SpeechPart& part = top == "test" || top == "val" || top == "dev" || top == "validation"
                            ? part_named(set, top, file.string())
                            : set.train;

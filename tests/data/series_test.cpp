@@ -177,14 +177,14 @@ TEST(SeriesEncoding, WindowsStayInTheirRows) {
   EXPECT_EQ(origins_in(11520, 2880, 512, 96).size(), 2785u);  // as published for ETTh1
   EXPECT_EQ(origins_in(10, 5, 3, 2, 2), (std::vector<int64_t>{10, 12}));
   EXPECT_TRUE(origins_in(0, 4, 3, 2).empty());
-  const auto s = split_rows("8640,2880,2880", 17420);
+  const auto s = split_rows("8640,2880,2880", 17420, "x.csv");
   EXPECT_EQ(s.test, 2880);
-  const auto usual = split_rows("", 7588);
+  const auto usual = split_rows("", 7588, "x.csv");
   EXPECT_EQ(usual.train + usual.validation + usual.test, 7588);
   EXPECT_EQ(usual.train, 5311);
-  EXPECT_ERROR(split_rows("10,5,5", 19), "split_rows: 20 rows together, but there are 19");
-  EXPECT_ERROR(split_rows("10,5", 19), "2 numbers; give three");
-  EXPECT_ERROR(split_rows("10,x,5", 19), "'10,x,5' is not like");
+  EXPECT_ERROR(split_rows("10,5,5", 19, "x.csv"), "20 rows together, but 'x.csv' has 19");
+  EXPECT_ERROR(split_rows("10,5", 19, "x.csv"), "2 numbers; give three");
+  EXPECT_ERROR(split_rows("10,x,5", 19, "x.csv"), "'10,x,5' is not like");
 }
 
 // Ridge regression over all windows, checked by its normal equations on explicit windows.

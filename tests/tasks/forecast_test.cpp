@@ -166,7 +166,7 @@ TEST_F(ForecastTask, BadInputIsRefused) {
   given = with(rows), given["target"] = {"z"};
   expect(given, "no column of numbers 'z'");
   given = with(rows), given["split_rows"] = "50,20,20";
-  expect(given, "split_rows: 90 rows together, but there are 60");
+  expect(given, "split_rows: 90 rows together, but '");
   given = with(rows), given["horizon"] = 0;
   expect(given, "horizon");
 }

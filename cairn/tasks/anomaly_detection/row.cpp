@@ -82,7 +82,7 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   o.fill_usual();
   Labelled l = open_labelled(o, o.data);
-  const data::SplitRows split = data::split_rows(o.split_rows, l.series.rows());
+  const data::SplitRows split = data::split_rows(o.split_rows, l.series.rows(), o.data);
   const int64_t room = std::max<int64_t>((split.train - o.horizon) / 4, 1);
   o.context.fill(std::min(std::max<int64_t>(4 * l.series.season(), 32), room));
   hide(l.series, l.labels, split.train + split.validation);
@@ -113,7 +113,7 @@ Detector::Detector(const train::SavedModel& saved)
 
 std::vector<Tensor> Detector::inputs(int64_t examples) {
   const auto s = encoding.encode(open_labelled(options, options.data).series);
-  const auto split = data::split_rows(options.split_rows, s.rows);
+  const auto split = data::split_rows(options.split_rows, s.rows, options.data);
   return {data::contexts(
       s, data::origins_in(0, split.train, options.context, options.horizon, examples),
       options.context)};
@@ -136,7 +136,7 @@ struct Rows {
   int64_t first, count;
 };
 Rows rows_of(const Detector& d, int64_t rows, const std::string& split) {
-  const auto s = data::split_rows(d.options.split_rows, rows);
+  const auto s = data::split_rows(d.options.split_rows, rows, d.options.data);
   if (split == "train") return {0, s.train};
   if (split == "validation" || s.test < d.options.horizon) return {s.train, s.validation};
   return {s.train + s.validation, s.test};

@@ -144,7 +144,8 @@ std::vector<Figure> decomposition(const data::EncodedSeries& s, size_t target, i
 
 void report(Page& page, Predictor& p, const Lines& log) {
   const auto s = p.encoding.encode(p.own_series());
-  const bool tests = data::split_rows(p.options.split_rows, s.rows).test >= p.options.horizon;
+  const bool tests =
+      data::split_rows(p.options.split_rows, s.rows, p.options.data).test >= p.options.horizon;
   const std::string split = tests ? "test" : "validation";
   auto origins = p.origins(s, split);
   const auto e = evaluate(p.net, p.encoding, s, origins, p.options.season);

@@ -20,7 +20,7 @@ data::Series Predictor::own_series() const {
 
 std::vector<int64_t> Predictor::origins(const data::EncodedSeries& own,
                                         const std::string& split) const {
-  const auto s = data::split_rows(options.split_rows, own.rows);
+  const auto s = data::split_rows(options.split_rows, own.rows, options.data);
   const int64_t first = split == "train"        ? 0
                         : split == "validation" ? s.train
                                                 : s.train + s.validation;

@@ -101,7 +101,7 @@ models::Forecaster open_network(const Options& o, const data::SeriesEncoding& e,
 
 Json train_forecaster(const char* task, Options& o, const data::Series& series,
                       const Hooks& hooks) {
-  const data::SplitRows split = data::split_rows(o.split_rows, series.rows());
+  const data::SplitRows split = data::split_rows(o.split_rows, series.rows(), o.data);
   fill_sizes(o, series, split);
   train::note_counts(o, {{"rows", series.rows()}, {"columns", series.columns()}});
   o.encoding.fill(

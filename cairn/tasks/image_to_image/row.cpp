@@ -80,7 +80,7 @@ const Task kRow{
                   "  cairn predict runs/facades map.png --out made\n"
                   "  cairn predict runs/facades maps/ --out made --json\n")},
     .report = report_as<Translator, report>,
-    .smallest = R"({"data": "shapes", "steps": 4, "batch": 4, "width": 4, "sample_every": 2})",
+    .smallest = R"({"data": "shapes", "steps": 6, "batch": 4, "width": 4, "sample_every": 2})",
     .write_inputs = write_inputs,
     .inputs = "outlines"};
 

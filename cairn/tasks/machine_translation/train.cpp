@@ -39,6 +39,7 @@ std::vector<int64_t> lengths_of(const std::vector<Example>& examples) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   const data::ParallelText text = data::open_parallel_text(o.data, o.source, o.target);
+  check(!text.train.empty(), "'{}' has no pairs to learn from", *o.data);
   o.fill_usual();
   const Split pairs = split_of(text, o);
   check(!pairs.train.empty(), "'{}' has no pairs to learn from", *o.data);

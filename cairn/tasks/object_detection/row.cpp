@@ -92,7 +92,7 @@ const Task kRow{
                   "  cairn predict runs/voc street.jpg --out found --json\n"
                   "  cairn predict runs/voc photos/ --out found --score 0.5\n")},
     .report = report_as<ObjectDetector, report>,
-    .smallest = R"({"data": "shapes", "steps": 4, "batch": 4, "width": 8, "image_size": 64,
+    .smallest = R"({"data": "shapes", "steps": 6, "batch": 4, "width": 8, "image_size": 64,
                     "eval_every": 2})",
     .write_inputs = write_inputs,
     .inputs = "shapes"};

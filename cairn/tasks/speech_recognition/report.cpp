@@ -42,6 +42,7 @@ Figure alignment(Recogniser& r, const Recognised& heard) {
   const auto labels = r.letters().encode(heard.text);
   const int64_t columns = std::min(kColumns, frames.frames());
   HeatMap map{"", "letter", "time", {}, {}, {}, {}, 18};
+  map.columns.resize(static_cast<size_t>(columns));
   for (const int64_t label : labels) {
     const std::string& c = r.letters().labels()[static_cast<size_t>(label)];
     map.rows.push_back(c == " " ? "_" : c);

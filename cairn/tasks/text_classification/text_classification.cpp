@@ -45,8 +45,9 @@ struct Options : train::SupervisedOptions {
   Option<std::vector<std::string>> classes{this, "classes"};  // names of the classes
 };
 
-Coder coder_of(const Options& o) {
-  return {std::make_shared<text::SubwordTokenizer>(*o.tokenizer, "the run's tokenizer"), o.longest};
+// `where`: what holds the tokenizer, for messages.
+Coder coder_of(const Options& o, const std::string& where) {
+  return {std::make_shared<text::SubwordTokenizer>(*o.tokenizer, where), o.longest};
 }
 
 // Tokenizer and network as the folder of --init has them, or small new ones.
@@ -58,7 +59,7 @@ void fill_facts(Options& o, const LabelledText& all) {
     o.tokenizer.fill(folder.tokenizer()->to_json()), o.network.fill(folder.config());
   }
   if (o.tokenizer.is_open()) o.tokenizer.fill(pretrained::learn_bert_tokenizer(all.texts, o.vocab));
-  o.network.fill(pretrained::bert_config({coder_of(o).tokenizer().size(), o.width, o.layers,
+  o.network.fill(pretrained::bert_config({coder_of(o, *o.out).tokenizer().size(), o.width, o.layers,
                                           o.heads, 4 * o.width, o.longest, o.dropout}));
   o.classes.fill(all.classes);
 }
@@ -99,7 +100,7 @@ Json train(Options o) {
   all = all.with_classes(*o.classes);
   const auto parts = data::split_off(std::ssize(all.texts), o.val_split, o.seed);
   if (parts.second.empty()) throw InvalidOption("val_split", "leaves no text to validate by");
-  const Coder coder = coder_of(o);
+  const Coder coder = coder_of(o, *o.out);
   const LabelledText seen = all.some(parts.first), held_back = all.some(parts.second);
   const std::vector<Tokens> texts = coder.encode(seen.texts, seen.source);
   std::vector<int64_t> lengths;
@@ -138,8 +139,9 @@ Json train(Options o) {
 struct Classifier : Model {
   explicit Classifier(const train::SavedModel& saved)
       : Model(saved),
-        options(options_of<Options>(saved)),
-        coder(coder_of(options)),
+        options(
+            options_of<Options>(saved, &Options::tokenizer, &Options::network, &Options::classes)),
+        coder(coder_of(options, saved.config_file())),
         net(make_network(options, saved.config_file())),
         scorer(scorer_of(net)) {
     train::load_weights(saved, net);

@@ -7,6 +7,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/compile/compile.h"
 #include "cairn/io/jsonl.h"
+#include "cairn/models/activation_reader.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
@@ -192,7 +193,7 @@ TEST_F(Bars, PredictsWhatEvaluationSees) {
 TEST_F(Bars, FeaturesAreReadByOneExecutable) {
   train(small("run"));
   Classifier classifier(folder_ / "run");
-  Classifier::ActivationReader activations(classifier);
+  models::ActivationReader activations(classifier.module());
   const NoGrad no_grad;
   auto forward = compile([&](Tensor x) {
     const auto seen = activations(x);

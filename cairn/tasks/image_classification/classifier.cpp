@@ -20,13 +20,6 @@ nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
   return network;
 }
 
-nn::Module last_linear(const nn::AnyModule& network) {
-  std::string last;
-  for (const auto& [name, module] : network->named_modules())
-    if (module.type() == "Linear") last = name;
-  return network->find(last);
-}
-
 }  // namespace
 
 Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalization)
@@ -76,20 +69,6 @@ Tensors Classifier::forward(std::span<const Tensor> in) { return {softmax((*netw
 Tensor Classifier::logits(const Tensor& images) {
   const NoGrad no_grad;
   return forward_.call({&images, 1})[0];
-}
-
-Classifier::ActivationReader::ActivationReader(const Classifier& classifier)
-    : network_(classifier.network_),
-      head_(last_linear(network_)),
-      hook_(head_.on_forward([this](const Tensors& inputs, const Tensor&) {
-        features_ = inputs[0];
-        return Tensor();
-      })) {}
-
-Classifier::Activations Classifier::ActivationReader::operator()(const Tensor& images) {
-  const NoGrad no_grad;
-  const Tensor logits = (*network_)(images);
-  return {std::exchange(features_, Tensor()), logits};
 }
 
 Seen Classifier::predict(const std::string& file, int64_t top, bool invert) {

@@ -70,26 +70,6 @@ class Classifier : public PictureModel {
   Seen predict(const std::string& file, int64_t top, bool invert = false);
   // logits of a normalised batch [N, C, H, W]; compiled once.
   Tensor logits(const Tensor& images);
-  // What the last linear layer gets, beside the logits.
-  struct Activations {
-    Tensor features, logits;  // [N, features] or [N, channels, 1, 1]; [N, classes]
-  };
-  // Looks at that layer while it lives (a hook put on inside a compiled function would have every
-  // call trace again).
-  class ActivationReader {
-   public:
-    explicit ActivationReader(const Classifier& classifier);
-    ~ActivationReader() { head_.remove_hook(hook_); }
-    ActivationReader(const ActivationReader&) = delete;
-    ActivationReader& operator=(const ActivationReader&) = delete;
-    Activations operator()(const Tensor& images);  // images: a normalised batch [N, C, H, W]
-
-   private:
-    const nn::AnyModule& network_;
-    nn::Module head_;
-    Tensor features_;
-    int hook_;
-  };
 
  private:
   Options options_;

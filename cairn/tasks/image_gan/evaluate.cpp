@@ -5,6 +5,7 @@
 #include "cairn/data/picture.h"
 #include "cairn/io/file.h"
 #include "cairn/metrics/distributions.h"
+#include "cairn/models/activation_reader.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
@@ -49,7 +50,7 @@ Classified classify(const classification::Classifier& classifier,
                     const data::ImageDatasetPtr& set) {
   constexpr int64_t kBatch = 256;
   const NoGrad no_grad;
-  classification::Classifier::ActivationReader activations(classifier);
+  models::ActivationReader activations(classifier.module());
   auto forward = compile([&](Tensor x) {
     const auto seen = activations(x);
     return std::pair{flatten(seen.features, 1), argmax(seen.logits, 1)};

@@ -98,7 +98,7 @@ class Writer : public Model {
   std::vector<std::string> gives() const override;
   Tensors forward(std::span<const Tensor> in) override { return network_.run(in); }
   Tensors read(const std::string& file) override;
-  pretrained::FolderContent folder() override;  // of a GPT, as GPT-NeoX
+  pretrained::FolderContent folder() override;  // of a GPT
   const Options& options() const { return options_; }
   models::LanguageModel& net() { return network_; }
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/models/gpt_folder.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
 #include "cairn/text/windows.h"
@@ -87,6 +88,11 @@ Json Writer::evaluate(const std::string& source, const std::string& split) {
   Json result = {{"task", kTask}, {"split", split}, {"examples", m.tokens}};
   result.update(describe(m, count_characters(*tokenizer_, tokens.subspan(1))));
   return result;
+}
+
+pretrained::FolderContent Writer::folder() {
+  const models::Gpt* gpt = network_.gpt();
+  return gpt ? models::folder_of(*gpt, options_.size(), *tokenizer_) : Model::folder();
 }
 
 }  // namespace cairn::tasks::language_model

@@ -1,13 +1,14 @@
-// A trained GPT as a folder of Hugging Face's transformers. Rotary positions, LayerNorm and biases
-// are those of GPT-NeoX, one part after the other.
-#include "cairn/pretrained/folder.h"
+#include "cairn/models/gpt_folder.h"
 
+#include <fmt/format.h>
+
+#include "cairn/base/error.h"
 #include "cairn/io/utf8.h"
 #include "cairn/ops/context.h"
-#include "cairn/tasks/language_model/task.h"
+#include "cairn/ops/functions.h"
 #include "cairn/text/normalizers.h"
 
-namespace cairn::tasks::language_model {
+namespace cairn::models {
 namespace {
 
 // Parts of a block as pretrained/ calls them.
@@ -17,14 +18,14 @@ constexpr std::pair<const char*, const char*> kParts[] = {{"n1", "attention_norm
                                                           {"f1", "feed_forward.up"},
                                                           {"f2", "feed_forward.down"}};
 
-Json config_of(const Options& o) {
+Json config_of(const LanguageModelSize& size) {
   return {{"model_type", "gpt_neox"},
-          {"vocab_size", *o.vocab},
-          {"hidden_size", *o.width},
-          {"num_hidden_layers", *o.layers},
-          {"num_attention_heads", *o.heads},
-          {"intermediate_size", 4 * o.width},
-          {"max_position_embeddings", *o.context},
+          {"vocab_size", size.vocab},
+          {"hidden_size", size.width},
+          {"num_hidden_layers", size.layers},
+          {"num_attention_heads", size.heads},
+          {"intermediate_size", 4 * size.width},
+          {"max_position_embeddings", size.context},
           {"hidden_act", "gelu_new"},
           {"layer_norm_eps", 1e-5},
           {"use_parallel_residual", false},
@@ -38,7 +39,7 @@ Json config_of(const Options& o) {
           {"eos_token_id", nullptr}};
 }
 
-NamedTensors weights_of(const models::Gpt& gpt, int64_t layers) {
+NamedTensors weights_of(const Gpt& gpt, int64_t layers) {
   const NamedTensors own = gpt.state_dict();
   const auto at = [&](const std::string& name) -> Tensor {
     for (const auto& [its, tensor] : own)
@@ -91,16 +92,15 @@ std::string tokenizer_of(const text::Tokenizer& tokenizer) {
 
 }  // namespace
 
-pretrained::FolderContent Writer::folder() {
-  const models::Gpt* gpt = network_.gpt();
-  if (!gpt) return Model::folder();
+pretrained::FolderContent folder_of(const Gpt& gpt, const LanguageModelSize& size,
+                                    const text::Tokenizer& tokenizer) {
   const NoGrad no_grad;
-  const Json config = config_of(options_);
-  pretrained::Spec spec = pretrained::spec_of(config, path());
+  const Json config = config_of(size);
+  pretrained::Spec spec = pretrained::spec_of(config, "config.json");
   spec.head = pretrained::Head::tokens;
   const pretrained::Transformer net(spec);
-  net.load_state_dict(weights_of(*gpt, options_.layers));
-  return pretrained::content_of(net, config, tokenizer_of(*tokenizer_));
+  net.load_state_dict(weights_of(gpt, size.layers));
+  return pretrained::content_of(net, config, tokenizer_of(tokenizer));
 }
 
-}  // namespace cairn::tasks::language_model
+}  // namespace cairn::models

@@ -111,7 +111,8 @@ class ArpaReader {
     NgramModel model;
     read_counts();
     for (size_t n = 1; n <= counts_.size(); ++n) read_grams(model, n);
-    check(next() && line_ == "\\end\\", "{}: '\\end\\' is missing; the file is cut", place());
+    const bool ends = next();  // first, so that the message knows the line
+    check(ends && line_ == "\\end\\", "{}: '\\end\\' is missing; the file is cut", place());
     return model;
   }
 
@@ -142,7 +143,8 @@ class ArpaReader {
   }
 
   void read_counts() {
-    check(next() && line_ == "\\data\\", "{}: an ARPA file begins with '\\data\\'", place());
+    const bool begins = next();
+    check(begins && line_ == "\\data\\", "{}: an ARPA file begins with '\\data\\'", place());
     while (next() && line_.starts_with("ngram ")) {
       const size_t equals = line_.find('=');
       check(equals != line_.npos, "{}: 'ngram LENGTH=COUNT' is wanted", place());
@@ -158,7 +160,8 @@ class ArpaReader {
     check(line_ == fmt::format("\\{}-grams:", n), "{}: '\\{}-grams:' is wanted", place(), n);
     model.grams_.emplace_back();
     for (int64_t i = 0; i < counts_[n - 1]; ++i) {
-      check(next() && line_[0] != '\\', "{}: {} grams of {} words, {} are stated", place(), i, n,
+      const bool more = next();
+      check(more && line_[0] != '\\', "{}: {} grams of {} words, {} are stated", place(), i, n,
             counts_[n - 1]);
       read_gram(model, n);
     }

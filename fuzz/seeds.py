@@ -58,8 +58,6 @@ SEEDS = {
     "torch_file": [open(os.path.join(ROOT, "tests/io/golden", name), "rb").read() for name in ("torch.pt", "torch_training.pt")]
                   + [b"\0" + zipfile.ZipFile(os.path.join(ROOT, "tests/io/golden", name)).read(name[:-3] + "/data.pkl")
                      for name in ("torch.pt", "torch_training.pt")],
-    "config": [open(os.path.join(ROOT, "tests/pretrained/data", name, "config.json"), "rb").read()
-               for name in sorted(os.listdir(os.path.join(ROOT, "tests/pretrained/data")))],
     "npy": [npy("<f4", False, (2,), b"\0" * 8), npy("|u1", True, (2, 3), b"abcdef"), npy("<i8", False, (), b"\0" * 8, 2)],
     "idx": [idx([2, 1, 2], b"abcd"), idx([3], b"\0\1\2")],
     "gzip": [gzip.compress(b"hello " * 20), gzip.compress(b"") + gzip.compress(b"two"), gzip.compress(b"a" * 3000)],

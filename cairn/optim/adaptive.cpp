@@ -11,9 +11,7 @@ namespace cairn::optim {
 // ---- Adagrad
 
 Adagrad::Adagrad(const std::vector<Group<AdagradOptions>>& groups)
-    : Optimizer("Adagrad", clip_of("Adagrad", groups)) {
-  for (const auto& [parameters, o] : groups)
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
+    : OptimizerOf("Adagrad", groups) {
   add_counts();
   add_slot("sum");
   for (size_t i = 0; i < parameters().size(); ++i)
@@ -36,9 +34,7 @@ void Adagrad::update(const Update& u) {
 // ---- Adadelta
 
 Adadelta::Adadelta(const std::vector<Group<AdadeltaOptions>>& groups)
-    : Optimizer("Adadelta", clip_of("Adadelta", groups)) {
-  for (const auto& [parameters, o] : groups)
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
+    : OptimizerOf("Adadelta", groups) {
   add_slot("square_avg");
   add_slot("acc_delta");
 }
@@ -58,10 +54,7 @@ void Adadelta::update(const Update& u) {
 
 // ---- Adamax
 
-Adamax::Adamax(const std::vector<Group<AdamaxOptions>>& groups)
-    : Optimizer("Adamax", clip_of("Adamax", groups)) {
-  for (const auto& [parameters, o] : groups)
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
+Adamax::Adamax(const std::vector<Group<AdamaxOptions>>& groups) : OptimizerOf("Adamax", groups) {
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_inf");
@@ -83,10 +76,7 @@ void Adamax::update(const Update& u) {
 
 // ---- NAdam
 
-NAdam::NAdam(const std::vector<Group<NAdamOptions>>& groups)
-    : Optimizer("NAdam", clip_of("NAdam", groups)) {
-  for (const auto& [parameters, o] : groups)
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
+NAdam::NAdam(const std::vector<Group<NAdamOptions>>& groups) : OptimizerOf("NAdam", groups) {
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");
@@ -119,10 +109,7 @@ void NAdam::update(const Update& u) {
 
 // ---- RAdam
 
-RAdam::RAdam(const std::vector<Group<RAdamOptions>>& groups)
-    : Optimizer("RAdam", clip_of("RAdam", groups)) {
-  for (const auto& [parameters, o] : groups)
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
+RAdam::RAdam(const std::vector<Group<RAdamOptions>>& groups) : OptimizerOf("RAdam", groups) {
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");

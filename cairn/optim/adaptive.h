@@ -11,7 +11,7 @@ struct AdagradOptions {
   Clip clip = {};
 };
 // Duchi et al. 2011: s += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps).
-class Adagrad : public Optimizer {
+class Adagrad : public OptimizerOf<AdagradOptions> {
  public:
   explicit Adagrad(const Tensors& parameters, const AdagradOptions& options = {})
       : Adagrad({{parameters, options}}) {}
@@ -19,7 +19,6 @@ class Adagrad : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<AdagradOptions> options_;
 };
 
 struct AdadeltaOptions {
@@ -29,7 +28,7 @@ struct AdadeltaOptions {
 };
 // Zeiler 2012: v = rho v + (1 - rho) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g;
 // u = rho u + (1 - rho) d^2;  p -= lr d.
-class Adadelta : public Optimizer {
+class Adadelta : public OptimizerOf<AdadeltaOptions> {
  public:
   explicit Adadelta(const Tensors& parameters, const AdadeltaOptions& options = {})
       : Adadelta({{parameters, options}}) {}
@@ -37,7 +36,6 @@ class Adadelta : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<AdadeltaOptions> options_;
 };
 
 struct AdamaxOptions {
@@ -49,7 +47,7 @@ struct AdamaxOptions {
 };
 // Kingma & Ba 2015, with the norm of order infinity: u = max(beta2 u, |g| + eps);  p -= lr m / u, m
 // corrected.
-class Adamax : public Optimizer {
+class Adamax : public OptimizerOf<AdamaxOptions> {
  public:
   explicit Adamax(const Tensors& parameters, const AdamaxOptions& options = {})
       : Adamax({{parameters, options}}) {}
@@ -57,7 +55,6 @@ class Adamax : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<AdamaxOptions> options_;
 };
 
 struct NAdamOptions {
@@ -69,7 +66,7 @@ struct NAdamOptions {
   Clip clip = {};
 };
 // Dozat 2016: Adam with Nesterov's momentum, which rises with the steps.
-class NAdam : public Optimizer {
+class NAdam : public OptimizerOf<NAdamOptions> {
  public:
   explicit NAdam(const Tensors& parameters, const NAdamOptions& options = {})
       : NAdam({{parameters, options}}) {}
@@ -77,7 +74,6 @@ class NAdam : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<NAdamOptions> options_;
 };
 
 struct RAdamOptions {
@@ -89,7 +85,7 @@ struct RAdamOptions {
   Clip clip = {};
 };
 // Liu et al. 2020: Adam whose first steps, while the variance is unknown, are plain momentum.
-class RAdam : public Optimizer {
+class RAdam : public OptimizerOf<RAdamOptions> {
  public:
   explicit RAdam(const Tensors& parameters, const RAdamOptions& options = {})
       : RAdam({{parameters, options}}) {}
@@ -97,7 +93,6 @@ class RAdam : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<RAdamOptions> options_;
 };
 
 }  // namespace cairn::optim

@@ -8,12 +8,6 @@
 
 namespace cairn::optim {
 
-template <class Options>
-Clip clip_of(const char* name, const std::vector<Group<Options>>& groups) {
-  check(!groups.empty(), "{}: no parameters", name);
-  return groups[0].options.clip;
-}
-
 // 1 - beta^count for each parameter's count, without cancellation at the first steps.
 inline Tensor correction(double beta, const Tensor& counts) {
   return -expm1(counts * std::log(beta));

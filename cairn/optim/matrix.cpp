@@ -41,11 +41,9 @@ Tensor orthogonalized(const Tensor& matrix, int steps, double eps) {
 // ---- Adafactor
 
 Adafactor::Adafactor(const std::vector<Group<AdafactorOptions>>& groups)
-    : Optimizer("Adafactor", clip_of("Adafactor", groups)) {
-  for (const auto& [parameters, o] : groups) {
+    : OptimizerOf("Adafactor", groups) {
+  for (const AdafactorOptions& o : options_)
     check(o.beta2_decay <= 0, "Adafactor: beta2_decay {} must not be positive", o.beta2_decay);
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
-  }
   add_counts();
   add_slot("row_var", without_last, [](const Tensor& p) { return p.rank() > 1; });
   add_slot("col_var", without_second_last, [](const Tensor& p) { return p.rank() > 1; });
@@ -84,15 +82,10 @@ void Adafactor::update(const Update& u) {
 
 // ---- Muon
 
-Muon::Muon(const std::vector<Group<MuonOptions>>& groups)
-    : Optimizer("Muon", clip_of("Muon", groups)) {
-  for (const auto& [parameters, o] : groups) {
-    for (const Tensor& p : parameters)
-      check(p.defined() && p.rank() == 2,
-            "Muon: wants matrices, not a parameter of shape {}; give that to AdamW",
-            p.defined() ? to_string(p.shape()) : "undefined");
-    add_group(parameters, o.lr, o.maximize), options_.push_back(o);
-  }
+Muon::Muon(const std::vector<Group<MuonOptions>>& groups) : OptimizerOf("Muon", groups) {
+  for (const Tensor& p : parameters())
+    check(p.rank() == 2, "Muon: wants matrices, not a parameter of shape {}; give that to AdamW",
+          to_string(p.shape()));
   add_slot("momentum_buffer");
 }
 

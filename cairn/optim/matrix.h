@@ -13,7 +13,7 @@ struct AdafactorOptions {
 };
 // Shazeer & Stern 2018: Adam without a mean, whose squares are kept by rows and columns; rates
 // relative to the parameter's size.
-class Adafactor : public Optimizer {
+class Adafactor : public OptimizerOf<AdafactorOptions> {
  public:
   explicit Adafactor(const Tensors& parameters, const AdafactorOptions& options = {})
       : Adafactor({{parameters, options}}) {}
@@ -21,7 +21,6 @@ class Adafactor : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<AdafactorOptions> options_;
 };
 
 struct MuonOptions {
@@ -35,7 +34,7 @@ struct MuonOptions {
 // Jordan et al. 2024: momentum whose matrix is made nearly orthogonal (all singular values near 1)
 // by Newton-Schulz steps. For the weights of hidden layers, [out, in]; embeddings, heads, biases
 // and gains want another optimizer.
-class Muon : public Optimizer {
+class Muon : public OptimizerOf<MuonOptions> {
  public:
   explicit Muon(const Tensors& parameters, const MuonOptions& options = {})
       : Muon({{parameters, options}}) {}
@@ -43,7 +42,6 @@ class Muon : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<MuonOptions> options_;
 };
 
 }  // namespace cairn::optim

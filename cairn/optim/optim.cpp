@@ -11,13 +11,11 @@ namespace cairn::optim {
 
 // ---- SGD
 
-SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : Optimizer("SGD", clip_of("SGD", groups)) {
+SGD::SGD(const std::vector<Group<SgdOptions>>& groups) : OptimizerOf("SGD", groups) {
   bool momentum = false, dampened = false;
-  for (const auto& [parameters, o] : groups) {
+  for (const SgdOptions& o : options_) {
     check(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
           "SGD: nesterov wants momentum and no dampening");
-    add_group(parameters, o.lr, o.maximize);
-    options_.push_back(o);
     momentum |= o.momentum != 0;
     dampened |= o.momentum != 0 && o.dampening != 0;
   }
@@ -100,11 +98,9 @@ void Adam::update(const Update& u) {
 // ---- RMSprop
 
 RMSprop::RMSprop(const std::vector<Group<RMSpropOptions>>& groups)
-    : Optimizer("RMSprop", clip_of("RMSprop", groups)) {
+    : OptimizerOf("RMSprop", groups) {
   bool momentum = false, centered = false;
-  for (const auto& [parameters, o] : groups) {
-    add_group(parameters, o.lr, o.maximize);
-    options_.push_back(o);
+  for (const RMSpropOptions& o : options_) {
     momentum |= o.momentum != 0;
     centered |= o.centered;
   }

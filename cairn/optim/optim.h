@@ -18,7 +18,7 @@ struct SgdOptions {
 };
 // g += wd p;  m = momentum m + (1 - dampening) g, a parameter's first g undampened;  p -= lr m
 // (nesterov: lr (g + momentum m)).
-class SGD : public Optimizer {
+class SGD : public OptimizerOf<SgdOptions> {
  public:
   explicit SGD(const Tensors& parameters, const SgdOptions& options = {})
       : SGD({{parameters, options}}) {}
@@ -26,7 +26,6 @@ class SGD : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<SgdOptions> options_;
 };
 
 struct AdamOptions {
@@ -81,7 +80,7 @@ struct RMSpropOptions {
   Clip clip = {};
 };
 // Tieleman & Hinton 2012: v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps).
-class RMSprop : public Optimizer {
+class RMSprop : public OptimizerOf<RMSpropOptions> {
  public:
   explicit RMSprop(const Tensors& parameters, const RMSpropOptions& options = {})
       : RMSprop({{parameters, options}}) {}
@@ -89,7 +88,6 @@ class RMSprop : public Optimizer {
 
  private:
   void update(const Update& u) override;
-  std::vector<RMSpropOptions> options_;
 };
 
 }  // namespace cairn::optim

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cairn/base/error.h"
 #include "cairn/tensor/named_tensors.h"
 
 namespace cairn::optim {
@@ -114,6 +115,27 @@ class Optimizer {
   std::vector<Slot> slots_;
   std::vector<std::pair<std::string, Tensor>> vectors_;
   std::map<std::vector<bool>, Tensor> masks_;
+};
+
+// Limits are of all groups together: those of the first. Throws Error without a group.
+template <class Options>
+Clip clip_of(const char* name, const std::vector<Group<Options>>& groups) {
+  check(!groups.empty(), "{}: no parameters", name);
+  return groups[0].options.clip;
+}
+
+// An optimizer whose update() reads the hyperparameters of each group from options_.
+template <class Options>
+class OptimizerOf : public Optimizer {
+ protected:
+  OptimizerOf(const char* name, const std::vector<Group<Options>>& groups)
+      : Optimizer(name, clip_of(name, groups)) {
+    for (const auto& [parameters, o] : groups) {
+      add_group(parameters, o.lr, o.maximize);
+      options_.push_back(o);
+    }
+  }
+  std::vector<Options> options_;
 };
 
 }  // namespace cairn::optim

@@ -20,7 +20,7 @@ struct Options : train::SupervisedOptions {
   Options() {
     batch.usual({{"cnn", 32}, {"", 16}}), lr.usual({{"transformer", 1e-3}, {"", 2e-3}});
     weight_decay.usual(1e-2), clip.usual(5), ema.usual(0.995), val_split.usual(0.1);
-    epochs.usual({{"cnn", 40}, {"", 60}}), eval_every.says("each epoch, or a 20th of all");
+    epochs.usual({{"cnn", 80}, {"", 60}}), eval_every.says("each epoch, or a 20th of all");
     keep.says("last; with patience the best");
   }
   train::DataOption data{this, "tones",
@@ -34,7 +34,8 @@ struct Options : train::SupervisedOptions {
                         whole(2, 65536), "Features of a layer"};
   Option<int64_t> layers{this, "layers", 3, whole(1, 100), "Layers (not of cnn)"};
   Option<int64_t> heads{this, "heads", 4, whole(1, 1024), "Attention heads of a transformer"};
-  Option<double> dropout{this, "dropout", 0.3, between(0, 0.9), "Part of the features dropped"};
+  Option<double> dropout{this, "dropout", train::ByModel<double>{{"cnn", 0.2}, {"", 0.3}},
+                         between(0, 0.9), "Part of the features dropped"};
   Option<std::string> features{this, "features", Open{"log-mel; ready-made ones as they are"},
                                one_of(audio::feature_presets()), "What the network hears"};
   Option<int64_t> bins{this, "bins", Open{"the preset's; of log-mel 40 below 16 kHz"},
@@ -48,7 +49,8 @@ struct Options : train::SupervisedOptions {
   Option<double> noise{this, "noise", 0.3, between(0, 1),
                        "Part of the recordings that get noise, 10 to 40 dB below them"};
   Option<int64_t> time_masks{this, "time_masks", 2, whole(0, 100), "Stretches of time left out"};
-  Option<int64_t> band_masks{this, "band_masks", 2, whole(0, 100), "Bands of features left out"};
+  Option<int64_t> band_masks{this, "band_masks", train::ByModel<int64_t>{{"cnn", 1}, {"", 2}},
+                             whole(0, 100), "Bands of features left out"};
   // Facts: labels (0 is the blank; of whole clips all are classes), features of a frame.
   Option<std::vector<std::string>> labels{this, "labels"};
   Option<int64_t> feature_size{this, "feature_size"};

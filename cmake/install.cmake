@@ -60,7 +60,9 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "liblapack3 | liblapack.so.3")  # opened at run time
+execute_process(COMMAND dpkg-query -W -f "\${Package}" libicu72 libicu74 libicu76 OUTPUT_VARIABLE ICU_PACKAGE ERROR_QUIET)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS  # what is opened at its first use (base/library.h)
+    "liblapack3 | liblapack.so.3, ${ICU_PACKAGE}, libgif7, libsndfile1, libsoxr0, libtiff6, libwebp7, libwebpdemux2")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS  # to build programs with it
-    "g++, pkg-config, libdnnl-dev, libhwy-dev, libfmt-dev, nlohmann-json3-dev, zlib1g-dev, libpng-dev, libjpeg-dev, libwebp-dev, libtiff-dev, libgif-dev, libhowardhinnant-date-dev")
+    "g++, pkg-config, libdnnl-dev, libhwy-dev, libfmt-dev, nlohmann-json3-dev, zlib1g-dev, libpng-dev, libjpeg-dev, libpcre2-dev, libpugixml-dev, libkissfft-dev, libprotobuf-dev, libhowardhinnant-date-dev")
 include(CPack)

@@ -9,10 +9,23 @@
 
 #include "cairn/audio/resample.h"
 #include "cairn/audio/wav.h"
+#include "cairn/base/library.h"
 #include "cairn/io/file.h"
 
 namespace cairn::audio {
 namespace {
+
+struct Sndfile : Library {
+  Sndfile() : Library("libsndfile.so.1", "a file of sound", "libsndfile1") {}
+  CAIRN_OF_LIBRARY(sf_open_virtual);
+  CAIRN_OF_LIBRARY(sf_readf_float);
+  CAIRN_OF_LIBRARY(sf_error);
+  CAIRN_OF_LIBRARY(sf_close);
+};
+const Sndfile& sndfile() {
+  static const Sndfile library;
+  return library;
+}
 
 constexpr int64_t kFramesAtOnce = 4096;
 constexpr int kLeastRate = 50, kMostRate = 4'000'000, kMostChannels = 256;
@@ -75,7 +88,7 @@ struct SoundReader::File {
   }
   File(const File&) = delete;
   ~File() {
-    if (sound) sf_close(sound);
+    if (sound) sndfile().sf_close(sound);
   }
 };
 
@@ -83,7 +96,7 @@ SoundReader::SoundReader(const std::string& path, int rate)
     : path_(path), rate_(rate), file_(std::make_unique<File>(path)) {
   SF_VIRTUAL_IO io = {Source::length, Source::seek, Source::read, Source::write, Source::tell};
   SF_INFO info = {};
-  file_->sound = sf_open_virtual(&io, SFM_READ, &info, &file_->source);
+  file_->sound = sndfile().sf_open_virtual(&io, SFM_READ, &info, &file_->source);
   check(file_->sound != nullptr,
         "'{}' is no sound that can be read (WAV, FLAC, Ogg, MP3, AIFF, AU, ...), or is damaged",
         path);
@@ -111,7 +124,7 @@ void SoundReader::finish() {
         "'{}' is cut short: {} bytes that its header states are missing; the "
         "{:.2f} s that are there were read",
         path_, file_->missing, seconds);
-  else if (sf_error(file_->sound) != SF_ERR_NO_ERROR || taken_ < info_.samples)
+  else if (sndfile().sf_error(file_->sound) != SF_ERR_NO_ERROR || taken_ < info_.samples)
     warning_ =
         fmt::format("'{}' is damaged or cut short: {:.2f} s of it could be read", path_, seconds);
 }
@@ -120,8 +133,8 @@ size_t SoundReader::read_own(std::span<float> samples) {
   if (ended_) return 0;
   const int channels = info_.channels;
   const auto want = std::min<int64_t>(static_cast<int64_t>(samples.size()), kFramesAtOnce);
-  const sf_count_t got =
-      std::clamp<sf_count_t>(sf_readf_float(file_->sound, file_->frames.data(), want), 0, want);
+  const sf_count_t got = std::clamp<sf_count_t>(
+      sndfile().sf_readf_float(file_->sound, file_->frames.data(), want), 0, want);
   for (int64_t i = 0; i < got; ++i) {
     float sum = 0;
     for (int c = 0; c < channels; ++c) sum += file_->frames[static_cast<size_t>(i * channels + c)];

@@ -273,7 +273,19 @@ void Command::is_about(const std::string& what, const std::string& task) const {
 std::string in_flags(const InvalidOption& error) {
   std::string flag = error.option();
   std::replace(flag.begin(), flag.end(), '_', '-');
-  return "--" + flag + ": " + error.reason();
+  return "--" + flag + ": " + in_flags(std::string(error.reason()));
+}
+
+std::string in_flags(const std::string& message) {
+  constexpr std::string_view kSpoken = "the option ";
+  std::string out;
+  for (size_t at = 0; at < message.size();) {
+    const size_t next = std::min(message.find(kSpoken, at), message.size());
+    out += message.substr(at, next - at);
+    if (next < message.size()) out += "--";
+    at = next < message.size() ? next + kSpoken.size() : next;
+  }
+  return out;
 }
 
 namespace {

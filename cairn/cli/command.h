@@ -95,6 +95,8 @@ CommandOutline outline_program(const std::string& about,
 
 // "--lr-discriminator: ..." of an option named lr_discriminator.
 std::string in_flags(const InvalidOption& error);
+// Below cli/ "the option skip-bad" is spoken of; here it is --skip-bad.
+std::string in_flags(const std::string& message);
 
 inline constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 

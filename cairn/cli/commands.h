@@ -10,7 +10,8 @@
 
 namespace cairn::cli {
 
-void add_train(const Command& app);
+// One task's options are many: those that the arguments name get theirs, without arguments all do.
+void add_train(const Command& app, const std::vector<std::string>& arguments);
 // eval, predict, generate, ...: the verbs of all tasks; the one that the arguments call gets the
 // options of its run's task.
 void add_verbs(const Command& app, const std::vector<std::string>& arguments);

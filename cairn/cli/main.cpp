@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
   const auto say = [](const std::string& message) {
-    fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(message));
+    fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(cli::in_flags(message)));
   };
   try {
     return cli::run(argc, argv);

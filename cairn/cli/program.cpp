@@ -3,7 +3,7 @@
 namespace cairn::cli {
 
 void describe_program(const Command& app, const std::vector<std::string>& arguments) {
-  add_train(app);
+  add_train(app, arguments);
   add_verbs(app, arguments);
   add_bench(app);
   add_info(app);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "cairn/cli/commands.h"
@@ -39,8 +40,7 @@ int run(const tasks::Task& task, Chosen& chosen) {
   return kDone;
 }
 
-void add_task(const Command& train, const tasks::Task& task) {
-  const Command command = train.add_command(task.name, task.what);
+void describe_task(const Command& command, const tasks::Task& task) {
   command.examples(task.examples);
   const auto chosen = std::make_shared<Chosen>();
   chosen->options = task.options();
@@ -65,14 +65,21 @@ void add_task(const Command& train, const tasks::Task& task) {
 
 }  // namespace
 
-void add_train(const Command& app) {
+void add_train(const Command& app, const std::vector<std::string>& arguments) {
   const Command train = app.add_command("train", "Train a network");
   train.needs_command();
   train.examples(
       "  cairn train image-classification --out runs/digits\n"
       "  cairn train --resume runs/digits\n"
       "  cairn train image-classification --help\n");
-  for (const tasks::Task& task : tasks::all_tasks()) add_task(train, task);
+  const auto is_called = [&](const std::string& task) {
+    return arguments.empty() ||
+           std::find(arguments.begin(), arguments.end(), task) != arguments.end();
+  };
+  for (const tasks::Task& task : tasks::all_tasks()) {
+    const Command command = train.add_command(task.name, task.what);
+    if (is_called(task.name)) describe_task(command, task);
+  }
 }
 
 // cairn train [options] --resume RUN [options] -> cairn train TASK --out RUN --resume [options]

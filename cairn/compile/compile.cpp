@@ -19,8 +19,9 @@ bool environment_is(const char* name) {
   const char* text = std::getenv(name);
   return text && *text == '1';
 }
-bool& compile_enabled() {
-  static bool on = !environment_is("CAIRN_EAGER");
+// With CAIRN_EAGER=1 compiled functions run op by op.
+bool compile_enabled() {
+  static const bool on = !environment_is("CAIRN_EAGER");
   return on;
 }
 
@@ -84,8 +85,6 @@ std::string what_changes(const Entries& entries) {
 constexpr size_t kManyExecutables = 32, kMostExecutables = 512, kMostBytes = size_t{256} << 20;
 
 }  // namespace
-
-void set_compile_enabled(bool on) { compile_enabled() = on; }
 
 struct CompiledFunction::Impl {
   Body body;

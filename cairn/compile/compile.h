@@ -149,7 +149,4 @@ auto compile(F function) {
   return detail::compile_as(std::move(function), &F::operator());
 }
 
-// compile() on, off: with CAIRN_EAGER=1 (or this set to false) compiled functions run op by op.
-void set_compile_enabled(bool on);
-
 }  // namespace cairn

@@ -77,7 +77,7 @@ ImageDatasetPtr open_as_it_is(const std::string& source, Split split, const Open
   if (source == "digits" && !fs::exists(source, ignored)) return open_digits(split);
   if (has_idx_files(source)) return open_idx(source, split);
   check(fs::exists(source, ignored),
-        "no such data: '{}'; if it lies elsewhere now, say where with --data; {}", source,
+        "no such data: '{}'; if it lies elsewhere now, say where with the option data; {}", source,
         kAccepted);
   check(is_folder(source), "'{}' is a file, data is a folder; {}", source, kAccepted);
   check(!entries_of(source).empty(), "the folder '{}' is empty; {}", source, kAccepted);

@@ -182,7 +182,9 @@ class FolderImages : public ImageDataset {
     for (int64_t i = 0; i < size(); ++i) {
       if (wrong[i].empty()) good.push_back(i);
       else if (skip_bad) left_out_.add("damaged", paths_[i]);
-      else fail("{}; mend or remove it, or leave such pictures out with --skip-bad", wrong[i]);
+      else
+        fail("{}; mend or remove it, or leave such pictures out with the option skip-bad",
+             wrong[i]);
     }
     return good;
   }

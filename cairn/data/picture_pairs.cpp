@@ -52,8 +52,10 @@ struct Reader {
 
   void miss(const fs::path& file, const fs::path& other) {
     if (!options.skip_bad)
-      fail("'{}' has no partner in '{}'; add it, or leave such pictures out with --skip-bad",
-           io::printable(file.string()), io::printable(other.string()));
+      fail(
+          "'{}' has no partner in '{}'; add it, or leave such pictures out with the option "
+          "skip-bad",
+          io::printable(file.string()), io::printable(other.string()));
     left_out.add("without a partner", file);
   }
 
@@ -105,7 +107,8 @@ struct Reader {
         pairs.push_back(read(place));
       } catch (const Error& e) {
         if (!options.skip_bad)
-          fail("{}; mend or remove it, or leave such pictures out with --skip-bad", e.what());
+          fail("{}; mend or remove it, or leave such pictures out with the option skip-bad",
+               e.what());
         left_out.add("damaged", place.input);
       }
     return pairs;

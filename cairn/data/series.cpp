@@ -179,11 +179,12 @@ class Reader {
 
   [[noreturn]] void fail_column(size_t i) const {
     if (!first_text_[i])
-      fail("'{}': column '{}' has no number at all; name the others with --target", name_,
+      fail("'{}': column '{}' has no number at all; name the others with the option target", name_,
            all_names_[i]);
     fail("{}{}", *first_text_[i],
-         i == 0 && !time_ ? " (if these are times, say how they are written with --time-format)"
-                          : "; name the columns of numbers with --target");
+         i == 0 && !time_
+             ? " (if these are times, say how they are written with the option time-format)"
+             : "; name the columns of numbers with the option target");
   }
 
   std::string_view text_;

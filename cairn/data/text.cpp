@@ -49,7 +49,7 @@ std::string read_text(const std::string& source) {
   if (source.empty()) return std::string(embedded_text());
   std::error_code ignored;
   check(fs::exists(source, ignored),
-        "no such file: '{}'; if it lies elsewhere now, say where with --data", source);
+        "no such file: '{}'; if it lies elsewhere now, say where with the option data", source);
   std::string text = is_folder(source) ? text_of_folder(source) : text_in(source, kTextLimit);
   check(!text.empty(), "'{}' is empty; a language model needs text", source);
   return text;

@@ -116,8 +116,8 @@ Micros TimeStamps::read(const std::string& text) const {
     const auto stamp = IsoReader(text).read();
     if (!stamp)
       fail(
-          "is no time as ISO 8601 writes it (2016-07-01 02:00:00); say how it is written with "
-          "--time-format, as in '%m/%d/%Y %H:%M'");
+          "is no time as ISO 8601 writes it (2016-07-01 02:00:00); say how it is written with the "
+          "option time-format, as in '%m/%d/%Y %H:%M'");
     return stamp->offset ? stamp->clock - *stamp->offset : to_utc(stamp->clock);
   }
   std::istringstream in(text);

@@ -4,13 +4,30 @@
 #include <cstring>
 #include <memory>
 
+#include "cairn/base/library.h"
 #include "cairn/io/image_codecs.h"
 
 namespace cairn::io {
 namespace {
 
+struct GifLibrary : Library {
+  GifLibrary() : Library("libgif.so.7", "a GIF picture", "libgif7") {}
+  CAIRN_OF_LIBRARY(DGifOpen);
+  CAIRN_OF_LIBRARY(DGifCloseFile);
+  CAIRN_OF_LIBRARY(DGifGetRecordType);
+  CAIRN_OF_LIBRARY(DGifGetImageDesc);
+  CAIRN_OF_LIBRARY(DGifGetExtension);
+  CAIRN_OF_LIBRARY(DGifGetExtensionNext);
+  CAIRN_OF_LIBRARY(DGifExtensionToGCB);
+  CAIRN_OF_LIBRARY(DGifGetLine);
+};
+const GifLibrary& gif_library() {
+  static const GifLibrary library;
+  return library;
+}
+
 struct Close {
-  void operator()(GifFileType* file) const { DGifCloseFile(file, nullptr); }
+  void operator()(GifFileType* file) const { gif_library().DGifCloseFile(file, nullptr); }
 };
 
 int take_bytes(GifFileType* file, GifByteType* to, int count) {
@@ -25,18 +42,18 @@ int take_bytes(GifFileType* file, GifByteType* to, int count) {
 // is damaged, or there is no frame.
 bool find_frame(GifFileType* gif, int& transparent) {
   GifRecordType kind;
-  while (DGifGetRecordType(gif, &kind) != GIF_ERROR) {
-    if (kind == IMAGE_DESC_RECORD_TYPE) return DGifGetImageDesc(gif) != GIF_ERROR;
+  while (gif_library().DGifGetRecordType(gif, &kind) != GIF_ERROR) {
+    if (kind == IMAGE_DESC_RECORD_TYPE) return gif_library().DGifGetImageDesc(gif) != GIF_ERROR;
     if (kind == TERMINATE_RECORD_TYPE) return false;
     int code = 0;
     GifByteType* block = nullptr;
-    if (DGifGetExtension(gif, &code, &block) == GIF_ERROR) return false;
+    if (gif_library().DGifGetExtension(gif, &code, &block) == GIF_ERROR) return false;
     GraphicsControlBlock control;
     if (block && code == GRAPHICS_EXT_FUNC_CODE &&
-        DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK)
+        gif_library().DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK)
       transparent = control.TransparentColor;
     while (block)
-      if (DGifGetExtensionNext(gif, &block) == GIF_ERROR) return false;
+      if (gif_library().DGifGetExtensionNext(gif, &block) == GIF_ERROR) return false;
   }
   return false;
 }
@@ -74,7 +91,7 @@ Colours colours_of(const ColorMapObject* map, int transparent) {
 Image decode_gif(Bytes bytes, const std::string& name, const ImageLimits& limits) {
   Bytes left = bytes;
   int error = 0;
-  const std::unique_ptr<GifFileType, Close> gif(DGifOpen(&left, take_bytes, &error));
+  const std::unique_ptr<GifFileType, Close> gif(gif_library().DGifOpen(&left, take_bytes, &error));
   const auto damaged = [&](const char* what) {
     fail("'{}': damaged or truncated GIF ({}); fetch or copy the file again", name, what);
   };
@@ -99,7 +116,8 @@ Image decode_gif(Bytes bytes, const std::string& name, const ImageLimits& limits
     std::copy_n(colours.of[ground], image.channels, &image.pixels[i]);
   std::vector<GifPixelType> row(static_cast<size_t>(frame.Width));
   for (int y : order_of_rows(frame.Height, frame.Interlace)) {
-    if (DGifGetLine(gif.get(), row.data(), frame.Width) == GIF_ERROR) damaged("its pixels");
+    if (gif_library().DGifGetLine(gif.get(), row.data(), frame.Width) == GIF_ERROR)
+      damaged("its pixels");
     for (int x = 0; x < frame.Width; ++x)
       std::copy_n(colours.of[row[static_cast<size_t>(x)]], image.channels,
                   image.at(frame.Left + x, frame.Top + y));

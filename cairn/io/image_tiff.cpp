@@ -4,13 +4,36 @@
 #include <cstring>
 #include <memory>
 
+#include "cairn/base/library.h"
 #include "cairn/io/image_codecs.h"
 
 namespace cairn::io {
 namespace {
 
+struct Tiff : Library {
+  Tiff() : Library("libtiff.so.6", "a TIFF picture", "libtiff6") {}
+  CAIRN_OF_LIBRARY(TIFFClose);
+  CAIRN_OF_LIBRARY(TIFFOpenOptionsAlloc);
+  CAIRN_OF_LIBRARY(TIFFOpenOptionsSetMaxSingleMemAlloc);
+  CAIRN_OF_LIBRARY(TIFFOpenOptionsSetErrorHandlerExtR);
+  CAIRN_OF_LIBRARY(TIFFOpenOptionsSetWarningHandlerExtR);
+  CAIRN_OF_LIBRARY(TIFFClientOpenExt);
+  CAIRN_OF_LIBRARY(TIFFOpenOptionsFree);
+  CAIRN_OF_LIBRARY(TIFFGetFieldDefaulted);
+  CAIRN_OF_LIBRARY(TIFFIsTiled);
+  CAIRN_OF_LIBRARY(TIFFScanlineSize64);
+  CAIRN_OF_LIBRARY(TIFFReadScanline);
+  CAIRN_OF_LIBRARY(TIFFRGBAImageBegin);
+  CAIRN_OF_LIBRARY(TIFFRGBAImageGet);
+  CAIRN_OF_LIBRARY(TIFFRGBAImageEnd);
+};
+const Tiff& tiff() {
+  static const Tiff library;
+  return library;
+}
+
 struct Close {
-  void operator()(TIFF* file) const { TIFFClose(file); }
+  void operator()(TIFF* file) const { tiff().TIFFClose(file); }
 };
 using File = std::unique_ptr<TIFF, Close>;
 
@@ -38,15 +61,15 @@ toff_t size_of_memory(thandle_t handle) { return static_cast<Memory*>(handle)->b
 int keep_quiet(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 File open(Memory& memory, const ImageLimits& limits) {
-  TIFFOpenOptions* options = TIFFOpenOptionsAlloc();
+  TIFFOpenOptions* options = tiff().TIFFOpenOptionsAlloc();
   if (!options) return {};
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options, 8 * limits.pixels + (1 << 20));
-  TIFFOpenOptionsSetErrorHandlerExtR(options, keep_quiet, nullptr);
-  TIFFOpenOptionsSetWarningHandlerExtR(options, keep_quiet, nullptr);
+  tiff().TIFFOpenOptionsSetMaxSingleMemAlloc(options, 8 * limits.pixels + (1 << 20));
+  tiff().TIFFOpenOptionsSetErrorHandlerExtR(options, keep_quiet, nullptr);
+  tiff().TIFFOpenOptionsSetWarningHandlerExtR(options, keep_quiet, nullptr);
   // m: not mapped; bytes may end anywhere.
-  File file(TIFFClientOpenExt("", "rm", &memory, read_memory, write_nothing, seek_memory,
-                              close_memory, size_of_memory, nullptr, nullptr, options));
-  TIFFOpenOptionsFree(options);
+  File file(tiff().TIFFClientOpenExt("", "rm", &memory, read_memory, write_nothing, seek_memory,
+                                     close_memory, size_of_memory, nullptr, nullptr, options));
+  tiff().TIFFOpenOptionsFree(options);
   return file;
 }
 
@@ -54,7 +77,7 @@ File open(Memory& memory, const ImageLimits& limits) {
 template <class T>
 T number(const File& file, uint32_t tag) {
   T value = 0;
-  TIFFGetFieldDefaulted(file.get(), tag, &value);
+  tiff().TIFFGetFieldDefaulted(file.get(), tag, &value);
   return value;
 }
 
@@ -69,7 +92,7 @@ struct Kind {
 // What libtiff's own way to 8 bits rounds otherwise than Pillow (16 bits, ink), or whose opacity it
 // forgets (grey): rows of samples, side by side, are read here.
 bool is_read_by_rows(const File& file, const Kind& k) {
-  const bool rows = !TIFFIsTiled(file.get()) &&
+  const bool rows = !tiff().TIFFIsTiled(file.get()) &&
                     number<uint16_t>(file, TIFFTAG_PLANARCONFIG) == PLANARCONFIG_CONTIG &&
                     number<uint16_t>(file, TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_UINT &&
                     (k.bits == 8 || k.bits == 16);
@@ -81,12 +104,12 @@ bool is_read_by_rows(const File& file, const Kind& k) {
 // Of 16 bits the upper 8, as Pillow's raw modes take them.
 bool read_rows(const File& file, const Kind& k, Image& image) {
   const size_t row = static_cast<size_t>(image.width) * k.samples;
-  if (TIFFScanlineSize64(file.get()) != row * (k.bits / 8)) return false;
+  if (tiff().TIFFScanlineSize64(file.get()) != row * (k.bits / 8)) return false;
   std::vector<uint16_t> wide(k.bits == 16 ? row : 0);
   for (int y = 0; y < image.height; ++y) {
     uint8_t* out = image.at(0, y);
     void* to = wide.empty() ? static_cast<void*>(out) : wide.data();
-    if (TIFFReadScanline(file.get(), to, static_cast<uint32_t>(y)) < 0) return false;
+    if (tiff().TIFFReadScanline(file.get(), to, static_cast<uint32_t>(y), 0) < 0) return false;
     for (size_t i = 0; i < wide.size(); ++i) out[i] = static_cast<uint8_t>(wide[i] >> 8);
   }
   if (k.colours == PHOTOMETRIC_MINISWHITE)
@@ -100,11 +123,11 @@ bool read_as_rgba(const File& file, const Kind& k, Image& image) {
   std::vector<uint32_t> raster(static_cast<size_t>(image.width) * image.height);
   TIFFRGBAImage view;
   char message[1024];
-  if (!TIFFRGBAImageBegin(&view, file.get(), 1, message)) return false;
+  if (!tiff().TIFFRGBAImageBegin(&view, file.get(), 1, message)) return false;
   view.req_orientation = view.orientation;  // rows as they are stored
-  const bool ok = TIFFRGBAImageGet(&view, raster.data(), static_cast<uint32_t>(image.width),
-                                   static_cast<uint32_t>(image.height));
-  TIFFRGBAImageEnd(&view);
+  const bool ok = tiff().TIFFRGBAImageGet(&view, raster.data(), static_cast<uint32_t>(image.width),
+                                          static_cast<uint32_t>(image.height));
+  tiff().TIFFRGBAImageEnd(&view);
   uint8_t* out = image.pixels.data();
   for (uint32_t pixel : raster) {
     const uint32_t white = 255 - TIFFGetA(pixel);

@@ -1,11 +1,10 @@
 #include "cairn/text/normalized.h"
 
-#include <unicode/uchar.h>
-
 #include <algorithm>
 
 #include "cairn/base/error.h"
 #include "cairn/io/utf8.h"
+#include "cairn/text/unicode.h"
 
 namespace cairn::text {
 
@@ -94,10 +93,9 @@ void Normalized::replace(const Parts& parts, std::string_view by) {
 void Normalized::strip(bool left, bool right) {
   std::u32string points;
   each([&](char32_t c) { points += c; });
-  const auto space = [](char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; };
   size_t leading = 0, trailing = 0;
-  while (left && leading < points.size() && space(points[leading])) ++leading;
-  while (right && trailing < points.size() && space(points[points.size() - 1 - trailing]))
+  while (left && leading < points.size() && is_white_space(points[leading])) ++leading;
+  while (right && trailing < points.size() && is_white_space(points[points.size() - 1 - trailing]))
     ++trailing;
   if (leading == 0 && trailing == 0) return;
   const size_t end = text_.size() - trailing;

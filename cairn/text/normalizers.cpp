@@ -1,10 +1,8 @@
 #include "cairn/text/normalizers.h"
 
-#include <unicode/uchar.h>
-#include <unicode/unorm2.h>
-
 #include <algorithm>
 
+#include "cairn/text/icu.h"
 #include "cairn/text/regex.h"
 #include "cairn/text/unicode.h"
 
@@ -13,14 +11,13 @@ namespace {
 
 using Changes = std::vector<Normalized::Change>;
 
-int8_t category(char32_t c) { return u_charType(static_cast<UChar32>(c)); }
-bool is_mark(char32_t c) { return (U_MASK(category(c)) & U_GC_M_MASK) != 0; }
+bool is_mark(char32_t c) { return (category_mask(c) & U_GC_M_MASK) != 0; }
 
 const UNormalizer2* form(bool compatible) {
   UErrorCode error = U_ZERO_ERROR;
   const UNormalizer2* n =
-      compatible ? unorm2_getNFKCInstance(&error) : unorm2_getNFCInstance(&error);
-  check(U_SUCCESS(error), "Unicode: ICU has no normal forms ({})", u_errorName(error));
+      compatible ? icu().unorm2_getNFKCInstance(&error) : icu().unorm2_getNFCInstance(&error);
+  check(U_SUCCESS(error), "Unicode: ICU has no normal forms ({})", icu().u_errorName(error));
   return n;
 }
 
@@ -29,10 +26,10 @@ Changes decomposed(const Normalized& text, const UNormalizer2* form) {
   Changes all;
   size_t run = 0;  // where the marks begin that are still put into order
   const auto combining = [](const Normalized::Change& c) {
-    return u_getCombiningClass(static_cast<UChar32>(c.point));
+    return icu().u_getCombiningClass(static_cast<UChar32>(c.point));
   };
   const auto put = [&](char32_t point, int32_t change) {
-    if (u_getCombiningClass(static_cast<UChar32>(point)) == 0) {
+    if (icu().u_getCombiningClass(static_cast<UChar32>(point)) == 0) {
       std::stable_sort(all.begin() + static_cast<std::ptrdiff_t>(run), all.end(),
                        [&](const auto& a, const auto& b) { return combining(a) < combining(b); });
       all.push_back({point, change});
@@ -43,7 +40,8 @@ Changes decomposed(const Normalized& text, const UNormalizer2* form) {
     UChar parts[64];
     UErrorCode error = U_ZERO_ERROR;
     const int32_t size =
-        c < 0x80 ? -1 : unorm2_getDecomposition(form, static_cast<UChar32>(c), parts, 64, &error);
+        c < 0x80 ? -1
+                 : icu().unorm2_getDecomposition(form, static_cast<UChar32>(c), parts, 64, &error);
     if (size < 0) return put(c, 0);
     for (int32_t i = 0, at = 0; at < size; ++i) {
       UChar32 point = 0;
@@ -62,10 +60,10 @@ Changes composed(const Changes& in) {
   size_t starter = SIZE_MAX;
   int last_class = -1;  // of what stays between the starter and here; -1: nothing
   for (const auto& [point, change] : in) {
-    const int combining = u_getCombiningClass(static_cast<UChar32>(point));
+    const int combining = icu().u_getCombiningClass(static_cast<UChar32>(point));
     if (starter != SIZE_MAX && last_class < combining) {
-      const UChar32 both = unorm2_composePair(form(false), static_cast<UChar32>(out[starter].point),
-                                              static_cast<UChar32>(point));
+      const UChar32 both = icu().unorm2_composePair(
+          form(false), static_cast<UChar32>(out[starter].point), static_cast<UChar32>(point));
       if (both >= 0) {
         out[starter] = {static_cast<char32_t>(both), out[starter].change + change - 1};
         continue;
@@ -91,15 +89,14 @@ void lower_case(Normalized& text) {
   Changes changes;
   text.each([&](char32_t c) {
     if (c == 0x130) changes.insert(changes.end(), {{'i', 0}, {0x307, 1}});
-    else changes.push_back({static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))), 0});
+    else changes.push_back({static_cast<char32_t>(icu().u_tolower(static_cast<UChar32>(c))), 0});
   });
   text.transform(changes);
 }
 
-bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 bool is_bert_control(char32_t c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
-  return (U_MASK(category(c)) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK)) != 0;
+  return (category_mask(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK)) != 0;
 }
 bool is_bert_ideograph(char32_t c) {
   return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
@@ -127,7 +124,7 @@ Normalizer bert_normalizer(const Fields& f) {
     }
     if (strips) {
       decompose(text);
-      text.filter([](char32_t c) { return category(c) != U_NON_SPACING_MARK; });
+      text.filter([](char32_t c) { return category_mask(c) != U_GC_MN_MASK; });
     }
     if (lowers) lower_case(text);
   };

@@ -1,5 +1,3 @@
-#include <unicode/uchar.h>
-
 #include <algorithm>
 
 #include "cairn/text/subword_tokenizer.h"
@@ -12,9 +10,7 @@ using TokenText = std::function<std::string(int64_t)>;
 
 // Spaces that belong to tokens of bytes go out of their offsets.
 void trim_offsets(Encoding& e, bool prefix_space, const TokenText& text_of) {
-  const auto counts = [](char32_t c) {
-    return c == byte_characters()[' '] || u_isUWhiteSpace(static_cast<UChar32>(c)) != 0;
-  };
+  const auto counts = [](char32_t c) { return c == byte_characters()[' '] || is_white_space(c); };
   for (size_t i = 0; i < e.ids.size(); ++i) {
     const std::u32string points = [&] {
       std::u32string all;

@@ -1,8 +1,6 @@
-#include <unicode/uchar.h>
-#include <unicode/uscript.h>
-
 #include <map>
 
+#include "cairn/text/icu.h"
 #include "cairn/text/normalizers.h"
 #include "cairn/text/regex.h"
 #include "cairn/text/unicode.h"
@@ -64,18 +62,11 @@ PreTokenizer cut_where(bool (*matches)(char32_t), Behavior behavior) {
   return cut([matches](std::string_view text) { return parts_where(text, matches); }, behavior);
 }
 
-uint32_t mask_of(char32_t c) { return U_MASK(u_charType(static_cast<UChar32>(c))); }
-bool separates(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
-bool is_numeric(char32_t c) { return (mask_of(c) & U_GC_N_MASK) != 0; }
+bool is_numeric(char32_t c) { return (category_mask(c) & U_GC_N_MASK) != 0; }
 bool is_punctuation(char32_t c) {
   const bool ascii = (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
                      (c >= '{' && c <= '~');
-  return ascii || (mask_of(c) & U_GC_P_MASK) != 0;
-}
-bool is_word_character(char32_t c) {
-  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_ALPHABETIC) ||
-         (mask_of(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
-         u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_JOIN_CONTROL);
+  return ascii || (category_mask(c) & U_GC_P_MASK) != 0;
 }
 
 Behavior behavior_of(const Fields& f) {
@@ -105,7 +96,7 @@ Parts words_and_signs(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     const char32_t c = next_point(text, at);
-    const int kind = is_word_character(c) ? 1 : separates(c) ? 2 : 3;
+    const int kind = is_word_character(c) ? 1 : is_white_space(c) ? 2 : 3;
     if (kind == kind_before) parts.back().end = at;
     else parts.push_back({begin, at, kind == 2});
     kind_before = kind;
@@ -168,7 +159,7 @@ Parts by_script(std::string_view text) {
     if (c == 0x30FC) return USCRIPT_HAN;
     if (c == ' ') return kAny;
     UErrorCode error = U_ZERO_ERROR;
-    const int script = uscript_getScript(static_cast<UChar32>(c), &error);
+    const int script = icu().uscript_getScript(static_cast<UChar32>(c), &error);
     if (script == USCRIPT_HIRAGANA || script == USCRIPT_KATAKANA) return USCRIPT_HAN;
     return script == USCRIPT_UNKNOWN ? kAny : script;
   };
@@ -203,13 +194,13 @@ PreTokenizer make_pre_tokenizer(const Fields& f) {
   if (type == "ByteLevel") return byte_level(f);
   if (type == "Metaspace") return metaspace(f);
   if (type == "Whitespace") return cut(words_and_signs, Behavior::removed);
-  if (type == "WhitespaceSplit") return cut_where(separates, Behavior::removed);
+  if (type == "WhitespaceSplit") return cut_where(is_white_space, Behavior::removed);
   if (type == "Punctuation") return cut_where(is_punctuation, behavior_of(f));
   if (type == "Digits")
     return cut_where(
         is_numeric, f.flag("individual_digits", false) ? Behavior::isolated : Behavior::contiguous);
   if (type == "BertPreTokenizer")
-    return [spaces = cut_where(separates, Behavior::removed),
+    return [spaces = cut_where(is_white_space, Behavior::removed),
             signs = cut_where(is_punctuation, Behavior::isolated)](Pieces& pieces) {
       spaces(pieces), signs(pieces);
     };

@@ -1,7 +1,5 @@
 #include "cairn/text/subword_tokenizer.h"
 
-#include <unicode/uchar.h>
-
 #include <algorithm>
 
 #include "cairn/io/json.h"
@@ -31,15 +29,6 @@ PlainJson parse_bounded(std::string_view text, const std::string& name) {
     fail("'{}' is no tokenizer.json: a number is out of range", name);
   }
 }
-
-bool is_word(char32_t c) {
-  const auto point = static_cast<UChar32>(c);
-  const uint32_t mask = U_MASK(u_charType(point));
-  return u_hasBinaryProperty(point, UCHAR_ALPHABETIC) ||
-         (mask & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
-         u_hasBinaryProperty(point, UCHAR_JOIN_CONTROL);
-}
-bool is_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
 
 size_t before(std::string_view text, size_t at) {  // the beginning of the character that ends there
   do --at;
@@ -150,16 +139,16 @@ std::vector<SubwordTokenizer::Found> SubwordTokenizer::find_added(const Finder& 
     if (t.special && !parse_special) continue;
     if (t.single_word) {
       size_t left = begin > 0 ? before(text, begin) : 0, right = end;
-      if ((begin > 0 && is_word(next_point(text, left))) ||
-          (end < text.size() && is_word(next_point(text, right))))
+      if ((begin > 0 && is_word_character(next_point(text, left))) ||
+          (end < text.size() && is_word_character(next_point(text, right))))
         continue;
     }
     for (size_t left = begin; t.lstrip && begin > done; begin = left) {
       size_t next = left = before(text, begin);
-      if (!is_space(next_point(text, next))) break;
+      if (!is_white_space(next_point(text, next))) break;
     }
     for (size_t next = end; t.rstrip && end < text.size(); end = next)
-      if (!is_space(next_point(text, next))) break;
+      if (!is_white_space(next_point(text, next))) break;
     if (done < begin) parts.push_back({done, begin, nullptr});
     parts.push_back({begin, end, &t});
     done = end, at = std::max(at, end);

@@ -1,14 +1,17 @@
 #include "cairn/text/unicode.h"
 
-#include <unicode/ucasemap.h>
-#include <unicode/uchar.h>
-
 #include <memory>
 
 #include "cairn/base/error.h"
 #include "cairn/io/utf8.h"
+#include "cairn/text/icu.h"
 
 namespace cairn::text {
+
+const Icu& icu() {
+  static const Icu library;
+  return library;
+}
 
 bool is_python_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
@@ -16,25 +19,37 @@ bool is_python_space(char32_t c) {
          c == 0x205F || c == 0x3000;
 }
 
+bool is_white_space(char32_t c) { return icu().u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
+
+uint32_t category_mask(char32_t c) { return U_MASK(icu().u_charType(static_cast<UChar32>(c))); }
+
+bool is_word_character(char32_t point) {
+  const auto c = static_cast<UChar32>(point);
+  return icu().u_hasBinaryProperty(c, UCHAR_ALPHABETIC) ||
+         (category_mask(point) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+         icu().u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL);
+}
+
 bool is_alphanumeric(char32_t point) {
   const auto c = static_cast<UChar32>(point);
-  return u_isalpha(c) || u_getIntPropertyValue(c, UCHAR_NUMERIC_TYPE) != U_NT_NONE;
+  return icu().u_isalpha(c) || icu().u_getIntPropertyValue(c, UCHAR_NUMERIC_TYPE) != U_NT_NONE;
 }
 
 std::string to_lower(std::string_view text) {
   using Map = std::unique_ptr<UCaseMap, void (*)(UCaseMap*)>;
   UErrorCode error = U_ZERO_ERROR;
-  static const Map map(ucasemap_open("", 0, &error), ucasemap_close);  // "": no language's rules
+  static const Map map(icu().ucasemap_open("", 0, &error),
+                       icu().ucasemap_close);  // "": no language's rules
   check(map != nullptr, "Unicode: ICU has no case mappings");
   check(text.size() < (size_t{1} << 30), "lower case: a text of {} bytes is too long", text.size());
   std::string out(text.size() + text.size() / 2 + 16, '\0');
   for (;;) {
     error = U_ZERO_ERROR;
     const int32_t size =
-        ucasemap_utf8ToLower(map.get(), out.data(), static_cast<int32_t>(out.size()), text.data(),
-                             static_cast<int32_t>(text.size()), &error);
+        icu().ucasemap_utf8ToLower(map.get(), out.data(), static_cast<int32_t>(out.size()),
+                                   text.data(), static_cast<int32_t>(text.size()), &error);
     const bool fits = error != U_BUFFER_OVERFLOW_ERROR;
-    check(!fits || U_SUCCESS(error), "lower case: {}", u_errorName(error));
+    check(!fits || U_SUCCESS(error), "lower case: {}", icu().u_errorName(error));
     out.resize(static_cast<size_t>(size));
     if (fits) return out;
   }

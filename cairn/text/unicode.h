@@ -10,6 +10,12 @@ namespace cairn::text {
 
 // What Python's str.split() and str.strip() take for white space (str.isspace).
 bool is_python_space(char32_t point);
+// Unicode's property White_Space.
+bool is_white_space(char32_t point);
+// One bit for the general category, ICU's U_GC_..._MASK: U_GC_N_MASK has those of all numbers.
+uint32_t category_mask(char32_t point);
+// Letters, marks, decimal digits, connectors and joiners: \w of a regular expression in Unicode.
+bool is_word_character(char32_t point);
 // Python's str.isalnum() of one character.
 bool is_alphanumeric(char32_t point);
 

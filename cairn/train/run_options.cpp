@@ -42,7 +42,7 @@ std::string difference(const std::string& source, const Numbers& then, const Num
 void check_there(const std::string& source) {
   check(data::is_file(source) || data::is_folder(source),
         "'{}' is not there any more, from which the run learned; if it lies elsewhere now, say "
-        "where with --data",
+        "where with the option data",
         io::printable(source));
 }
 

@@ -89,7 +89,7 @@ TEST(Series, FormatsAreStatedNotGuessed) {
   const std::string text = "day,x\n07/01/2016,1\n08/01/2016,2\n09/01/2016,3\n";
   EXPECT_ERROR(parse(text),
                "line 2, column 'day': '07/01/2016' is no number (if these are times, "
-               "say how they are written with --time-format)");
+               "say how they are written with the option time-format)");
   EXPECT_EQ(parse(text, {.time_format = "%m/%d/%Y"}).time_of(0), "2016-07-01 00:00:00");
   EXPECT_EQ(parse(text, {.time_format = "%d/%m/%Y"}).time_of(0), "2016-01-07 00:00:00");
   EXPECT_ERROR(parse(text, {.time_format = "%Y"}), "'07/01/2016' is no time of the format '%Y'");

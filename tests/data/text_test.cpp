@@ -42,7 +42,7 @@ TEST(Text, MarksAndHiddenFilesAreNoLetters) {
                                    "a\0",
                                    4));
   EXPECT_ERROR(read_text(folder / "wide.txt"), "is UTF-16");
-  EXPECT_ERROR(read_text(folder / "none.txt"), "say where with --data");
+  EXPECT_ERROR(read_text(folder / "none.txt"), "say where with the option data");
 }
 
 TEST(Text, TokensAreSplitInOrder) {

@@ -62,8 +62,8 @@ std::string say_small_ones(const data::DetectionDataset& set, const Options& o) 
       "them, and they teach nothing{}",
       between, objects, looks < set->size() ? fmt::format(" in {} pictures", looks) : "",
       o.view_width(), o.view_height(), models::Detector::kStrides[0],
-      o.scale > 0 ? " where a view does not enlarge them; --image-size makes them larger"
-                  : "; --image-size makes them larger");
+      o.scale > 0 ? " where a view does not enlarge them; the option image-size makes them larger"
+                  : "; the option image-size makes them larger");
 }
 
 struct Batch {

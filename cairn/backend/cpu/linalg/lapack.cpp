@@ -1,38 +1,35 @@
 #include "cairn/backend/cpu/linalg/lapack.h"
 
-#include <dlfcn.h>
-
 #include <type_traits>
 
-#include "cairn/base/error.h"
+#include "cairn/base/library.h"
 
 namespace cairn::cpu {
 namespace {
 
-Lapack opened() {
-  void* library = dlopen("liblapack.so.3", RTLD_NOW | RTLD_LOCAL);
-  check(library,
-        "matrix decompositions need LAPACK, and liblapack.so.3 cannot be opened: install "
-        "the package liblapack3 (or libopenblas0, which is quicker)");
-  Lapack routines;
-  const auto find = [&](const char* name, auto& routine) {
-    routine = reinterpret_cast<std::remove_reference_t<decltype(routine)>>(dlsym(library, name));
-    check(routine, "liblapack.so.3 has no routine {}", name);
-  };
-  find("dsyevd_", routines.syevd);
-  find("dgesdd_", routines.gesdd);
-  find("dgeqrf_", routines.geqrf);
-  find("dorgqr_", routines.orgqr);
-  find("dpotrf_", routines.potrf);
-  find("dgetrf_", routines.getrf);
-  find("dgetrs_", routines.getrs);
-  return routines;
-}
+// LAPACK comes without a header for C.
+struct Opened : Library, Lapack {
+  Opened()
+      : Library("liblapack.so.3", "decomposing a matrix",
+                "liblapack3 (or libopenblas0, which is quicker)") {
+    take("dsyevd_", syevd);
+    take("dgesdd_", gesdd);
+    take("dgeqrf_", geqrf);
+    take("dorgqr_", orgqr);
+    take("dpotrf_", potrf);
+    take("dgetrf_", getrf);
+    take("dgetrs_", getrs);
+  }
+  template <class Routine>
+  void take(const char* name, Routine& routine) {
+    routine = reinterpret_cast<Routine>(find(name));
+  }
+};
 
 }  // namespace
 
 const Lapack& lapack() {
-  static const Lapack routines = opened();
+  static const Opened routines;
   return routines;
 }
 

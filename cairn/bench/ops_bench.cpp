@@ -69,6 +69,42 @@ Json long_attention_row() {
            static_cast<double>(step.last()->stats().arena_bytes) / (1 << 20)}};
 }
 
+// Resizing, pooling, picking, sorting: what computes little and moves much. Where a name ends so,
+// the gradient of the input is in it. tools/torch_ops.py times the same in PyTorch.
+template <class Add>
+void add_moves(const Add& add) {
+  const Tensor x = randn({8, 64, 32, 32});
+  const auto both = [&](const char* name, const char* with_gradient, auto&& op) {
+    add(name, 0, [&] { (void)op(x); });
+    const Tensor ones = randn(op(x).shape());
+    const Tensor leaf = parameter(x);
+    const NoGrad taped(true);
+    add(with_gradient, 0, [&] { (void)grad({op(leaf)}, {leaf}, {.grad_outputs = {ones}}); });
+  };
+  const auto resized = [](Interpolation mode) {
+    return [=](const Tensor& t) { return interpolate(t, {.scale = {2}, .mode = mode}); };
+  };
+  both("nearest x2, 8 x 64 x 32 x 32", "nearest x2, 8 x 64 x 32 x 32, gradient",
+       resized(Interpolation::nearest));
+  both("bilinear x2, 8 x 64 x 32 x 32", "bilinear x2, 8 x 64 x 32 x 32, gradient",
+       resized(Interpolation::linear));
+  both("adaptive average to 7, 8 x 64 x 32 x 32", "adaptive average to 7, gradient",
+       [](const Tensor& t) {
+         return adaptive_avg_pool(t, {7, 7});
+       });
+  both("average 2 x 2, 8 x 64 x 32 x 32", "average 2 x 2, gradient",
+       [](const Tensor& t) { return avg_pool2d(t, 2); });
+  const Tensor table = randn({50000, 64}), picks = randint(50000, {20000});
+  add("index_select, 20,000 of 50,000 rows of 64", 0, [&] { (void)index_select(table, 0, picks); });
+  const Tensor columns = randint(64, {32});
+  add("index_select, 32 of 64 columns of 50,000", 0,
+      [&] { (void)index_select(table, 1, columns); });
+  const Tensor scores = randn({512, 10000});
+  add("topk 10 of 10,000, 512 rows", 0, [&] { (void)topk(scores, 10); });
+  add("topk 1,000 of 10,000, 512 rows", 0, [&] { (void)topk(scores, 1000); });
+  add("sort of 10,000, 512 rows", 0, [&] { (void)sort(scores); });
+}
+
 }  // namespace
 
 Json op_rows(double seconds) {
@@ -103,6 +139,7 @@ Json op_rows(double seconds) {
   const Tensor q = randn({1, 8, 1024, 64});
   add("attention, 8 heads of 64, 1024 positions", 2.0 * 8 * 1024 * 1024 * 64,
       [&] { (void)attention(q, q, q); });
+  add_moves(add);
   return rows;
 }
 

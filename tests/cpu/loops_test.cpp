@@ -108,6 +108,22 @@ TEST(Loops, AlongAnAxis) {
              {f32({4, 3, 5}), strided({9, 3, 5}, {1, 0, 0}, 0, index)},
              0,
              fill});  // index_select
+    // Rows, far more than are asked for ahead; columns, by one index for all rows.
+    compare({"gather",
+             {{"axis", int64_t{0}}},
+             {f32({4, 37}), strided({50, 37}, {1, 0}, 0, index)},
+             0,
+             fill});
+    compare({"gather",
+             {{"axis", int64_t{1}}},
+             {f32({40, 9}), strided({40, 7}, {0, 1}, 0, index)},
+             0,
+             fill});
+    compare({"gather",
+             {{"axis", int64_t{1}}},
+             {strided({40, 9}, {1, 40}), strided({40, 7}, {0, 1}, 0, index)},
+             0,
+             fill});
     compare({"scatter_add",
              {{"axis", int64_t{1}}},
              {f32({3, 4}), of(index, {3, 6}), f32({3, 6})},
@@ -148,14 +164,37 @@ TEST(Loops, Orders) {
     for (const Shape& shape : {Shape{1000}, Shape{3, 40, 5}, Shape{7, 1}, Shape{0, 4}})
       for (int64_t axis = 0; axis < shape.ssize(); ++axis)
         for (int64_t descending : {0, 1})
-          for (int64_t count :
-               {int64_t{0}, int64_t{1}, shape[axis] / 7, shape[axis] / 2, shape[axis]})
+          for (int64_t count : {int64_t{0}, int64_t{1}, shape[axis] / 100, shape[axis] / 7,
+                                shape[axis] / 2, shape[axis]})
             if (count <= shape[axis])
               compare({"argsort",
                        {{"axis", axis}, {"descending", descending}, {"count", count}},
                        {of(t, shape)},
                        0,
                        ties});
+}
+
+TEST(Loops, BadIndicesOfRowsAndColumnsAreReportedByPlace) {
+  const std::vector<int64_t> picks = {0, 2, 1, 3, 0, 2};  // 3 is none of 3
+  for (int64_t axis : {0, 1}) {
+    const Attrs attrs = {{"axis", axis}};
+    const Shape shape = axis == 0 ? Shape{6, 40} : Shape{40, 6};
+    TensorDesc x = axis == 0 ? f32({3, 40}) : f32({40, 3});
+    TensorDesc index = strided(shape, axis == 0 ? Ints{1, 0} : Ints{0, 1}, 0, DType::i64);
+    TensorDesc y;
+    OpCall call{&op_named("gather"), &attrs, {&x, &index}, {&y}};
+    call.op->infer(call);
+    const std::vector<float> values(120, 5.0f);
+    std::vector<float> out(240);
+    const void* in[] = {values.data(), picks.data()};
+    void* to[] = {out.data()};
+    Fault fault;
+    backend_named("cpu").prepare(call)->launch({in, to, nullptr, &fault});
+    EXPECT_EQ(fault.kind, Fault::bad_index);
+    EXPECT_EQ(fault.position, axis == 0 ? 3 * 40 : 3);
+    EXPECT_EQ(fault.value, 3);
+    EXPECT_EQ(out[0], 5.0f);
+  }
 }
 
 TEST(Loops, BadIndicesAreReportedByPlace) {

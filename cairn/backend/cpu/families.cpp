@@ -31,6 +31,7 @@ std::span<const Family> families() {
       moves_family(),
       whole_family(),
       fold_family(),
+      gather_family(),
       along_family(),
       argsort_family(),
       fft_family(),

@@ -24,7 +24,8 @@ Family pool_family();     // pool/
 Family moves_family();    // loops/: copies, cat, flip, full, ...
 Family whole_family();    // integers and f64, elementwise
 Family fold_family();     // and their reductions
-Family along_family();    // gather, scatter_add, argmax, cumsum, ...
+Family along_family();    // scatter_add, argmax, cumsum, ...
+Family gather_family();
 Family argsort_family();
 Family fft_family();       // loops/fft.cpp
 Family linalg_family();    // linalg/: matrix decompositions, by LAPACK

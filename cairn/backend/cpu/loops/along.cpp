@@ -1,81 +1,16 @@
-// Ops along one axis: gather, scatter_add, scatter_reduce, check_index, argmax, argmin, and running
-// sums, products and extremes.
+// Ops along one axis, besides gather: scatter_add, scatter_reduce, check_index, argmax, argmin, and
+// running sums, products and extremes.
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <string_view>
 
 #include "cairn/backend/cpu/families.h"
-#include "cairn/backend/cpu/loops/strided.h"
+#include "cairn/backend/cpu/loops/index.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/base/parallel.h"
 
 namespace cairn::cpu {
 namespace {
-
-// The first bad index of a launch, whichever thread meets it.
-class BadIndex {
- public:
-  void meet(int64_t position) {
-    int64_t known = position_.load(std::memory_order_relaxed);
-    while (position < known && !position_.compare_exchange_weak(known, position)) {}
-  }
-  template <class ValueAt>
-  void report(Fault* fault, ValueAt value_at) const {
-    if (position_ == kNone || !fault || fault->kind != Fault::none) return;
-    *fault = {Fault::bad_index, position_, value_at(position_)};
-  }
-
- private:
-  static constexpr int64_t kNone = INT64_MAX;
-  std::atomic<int64_t> position_{kNone};
-};
-
-int64_t read_index(const void* data, DType t, int64_t at) {
-  return t == DType::i32 ? static_cast<const int32_t*>(data)[at]
-                         : static_cast<const int64_t*>(data)[at];
-}
-
-// Where a flat row-major position of a shape lies.
-int64_t place_of(int64_t flat, const TensorDesc& desc) {
-  int64_t place = desc.layout.offset;
-  for (int d = desc.shape.ssize() - 1; d >= 0; --d)
-    place += flat % desc.shape[d] * desc.layout.strides[d], flat /= desc.shape[d];
-  return place;
-}
-
-template <class T>
-void gather(const OpCall& c, const Launch& args) {
-  const int64_t axis = c.attrs->integer("axis"), size = c.shape(0)[axis],
-                step = c.in(0).layout.strides[axis];
-  const T* x = static_cast<const T*>(args.inputs[0]);
-  T* y = static_cast<T*>(args.outputs[0]);
-  Ints from = c.in(0).layout.strides;
-  from[axis] = 0;
-  StridedLoop<3> loop{c.shape(1),
-                      {from, c.in(1).layout.strides, contiguous_strides(c.shape(1))},
-                      {c.in(0).layout.offset, c.in(1).layout.offset, 0}};
-  loop.merge();
-  const int64_t sx = loop.strides[0].back(), si = loop.strides[1].back();
-  BadIndex bad;
-  loop.each_row([&](const std::array<int64_t, 3>& at, int64_t n) {
-    if (si == 0 && sx == 1) {  // one index for the whole row, as index_select gives
-      const int64_t k = read_index(args.inputs[1], c.dtype(1), at[1]);
-      if (k >= 0 && k < size) {
-        std::copy_n(x + at[0] + k * step, n, y + at[2]);
-        return;
-      }
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      const int64_t k = read_index(args.inputs[1], c.dtype(1), at[1] + i * si);
-      const bool good = k >= 0 && k < size;
-      if (!good) bad.meet(at[2] + i);
-      y[at[2] + i] = good ? x[at[0] + i * sx + k * step] : T();
-    }
-  });
-  bad.report(args.fault, [&](int64_t p) {
-    return read_index(args.inputs[1], c.dtype(1), place_of(p, c.in(1)));
-  });
-}
 
 // Combines in the order of the index; threads share the first dimension where the axis is another.
 template <class T, class F>
@@ -251,14 +186,6 @@ void search(const OpCall& c, const Launch& args) {
 
 using Kernel = void (*)(const OpCall&, const Launch&);
 
-Kernel gather_of_size(size_t size) {
-  switch (size) {
-    case 1: return gather<uint8_t>;
-    case 2: return gather<uint16_t>;
-    case 4: return gather<uint32_t>;
-    default: return gather<uint64_t>;
-  }
-}
 Kernel kernel_for(const OpCall& call) {
   const DType t = call.inputs.empty() ? DType::boolean : call.dtype();
   auto typed = [&](Kernel f, Kernel d, Kernel i, Kernel l) -> Kernel {
@@ -268,7 +195,6 @@ Kernel kernel_for(const OpCall& call) {
            : t == DType::i64 ? l
                              : nullptr;
   };
-  if (is_op(call, "gather")) return gather_of_size(size_of(t));
   if (is_op(call, "scatter_add"))
     return typed(scatter_add<float>, scatter_add<double>, scatter_add<int32_t>,
                  scatter_add<int64_t>);
@@ -294,7 +220,7 @@ Kernel kernel_for(const OpCall& call) {
 // Which inputs the kernels read through strides.
 bool strides(const OpCall& call, int input) {
   if (is_op(call, "scatter_add") || is_op(call, "scatter_reduce")) return input != 0;
-  return is_op(call, "gather") || is_op(call, "check_index");
+  return is_op(call, "check_index");
 }
 
 class AlongPlan : public Plan {

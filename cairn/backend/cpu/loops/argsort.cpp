@@ -1,7 +1,9 @@
 // argsort of floats, and the first of an order (topk): each element becomes one number that holds
 // its rank and its place, so that equals keep their order and no comparison looks an element up.
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -11,11 +13,61 @@
 namespace cairn::cpu {
 namespace {
 
+using Key = uint64_t;  // rank in the upper half, place in the lower
+
 // Rises with the value; NaN is the largest, the two zeros are equal.
 uint32_t rank_of(float value) {
   if (value != value) return UINT32_MAX;
   const uint32_t bits = std::bit_cast<uint32_t>(value + 0.0f);
   return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+// By rank, a digit of 8 bits after the other, the lowest first (LSD radix sort). Keys of one rank
+// stay as they come: in the order of their places.
+void sort_by_digits(Key* keys, Key* other, int64_t count) {
+  constexpr int kDigits = 4, kValues = 256;
+  std::array<std::array<uint32_t, kValues>, kDigits> places{};
+  for (int64_t i = 0; i < count; ++i)
+    for (int d = 0; d < kDigits; ++d) ++places[d][keys[i] >> (32 + 8 * d) & 0xFF];
+  Key *from = keys, *to = other;
+  for (int d = 0; d < kDigits; ++d) {
+    auto& place = places[d];
+    if (place[from[0] >> (32 + 8 * d) & 0xFF] == count) continue;  // all have this digit
+    uint32_t before = 0;
+    for (uint32_t& p : place) before += std::exchange(p, before);
+    for (int64_t i = 0; i < count; ++i) to[place[from[i] >> (32 + 8 * d) & 0xFF]++] = from[i];
+    std::swap(from, to);
+  }
+  if (from != keys) std::copy_n(from, count, keys);
+}
+
+// `keys` come in the order of their places.
+void sort_keys(Key* keys, Key* other, int64_t count) {
+  constexpr int64_t kFew = 160;  // from there on digits are quicker (measured)
+  if (count < kFew) std::sort(keys, keys + count);
+  else sort_by_digits(keys, other, count);
+}
+
+// Keeps the `count` smallest of `size` keys, in the order in which they come. How many there are of
+// each beginning of a rank says among which few the last of them is.
+void keep_smallest(Key* keys, Key* other, int64_t size, int64_t count) {
+  constexpr int kShift = 53, kBeginnings = 1 << (64 - kShift);
+  std::array<uint32_t, kBeginnings> counts{};
+  for (int64_t i = 0; i < size; ++i) ++counts[keys[i] >> kShift];
+  int64_t below = 0;
+  Key beginning = 0;
+  while (below + counts[beginning] < count) below += counts[beginning++];
+  Key* end = other;
+  for (int64_t i = 0; i < size; ++i)
+    if (keys[i] >> kShift == beginning) *end++ = keys[i];
+  Key* last = other + (count - below - 1);
+  std::nth_element(other, last, end);
+  const Key bound = *last;
+  Key* kept = keys;
+  for (int64_t i = 0; i < size; ++i) {
+    *kept = keys[i];
+    kept += keys[i] <= bound;
+  }
 }
 
 class ArgsortPlan : public Plan {
@@ -30,54 +82,78 @@ class ArgsortPlan : public Plan {
     parts_ = static_cast<int>(
         std::min<int64_t>(threads_for(outer_ * inner_ * size_, kWorthAThread), outer_ * inner_));
     parts_ = std::max(1, parts_);
-    workspace_bytes = sizeof(uint64_t) * static_cast<size_t>(size_ * parts_);
+    workspace_bytes = 2 * sizeof(Key) * static_cast<size_t>(size_ * parts_);
   }
   void launch(const Launch& args) const override {
     const auto* x = static_cast<const float*>(args.inputs[0]);
     auto* y = static_cast<int64_t*>(args.outputs[0]);
-    auto* keys = static_cast<uint64_t*>(args.workspace);
+    auto* keys = static_cast<Key*>(args.workspace);
     const int64_t lines = outer_ * inner_;
     parallel_region(
         [&](int part, int parts) {
           for (int64_t i = lines * part / parts; i < lines * (part + 1) / parts; ++i) {
             const int64_t o = i / inner_, n = i % inner_;
-            line(x + o * size_ * inner_ + n, keys + part * size_, y + o * count_ * inner_ + n);
+            line(x + o * size_ * inner_ + n, keys + 2 * part * size_, y + o * count_ * inner_ + n);
           }
         },
         parts_);
   }
 
  private:
-  uint64_t key(const float* x, int64_t k) const {
+  Key key(const float* x, int64_t k) const {
     const uint32_t rank = rank_of(x[k * inner_]);
-    return uint64_t{descending_ ? ~rank : rank} << 32 | static_cast<uint64_t>(k);
+    return Key{descending_ ? ~rank : rank} << 32 | static_cast<Key>(k);
   }
-  void line(const float* x, uint64_t* keys, int64_t* y) const {
-    uint64_t* end = 4 * count_ < size_ ? smallest(x, keys) : all(x, keys);
-    if (keys + count_ < end) std::nth_element(keys, keys + count_, end);
-    std::sort(keys, keys + count_);
+  void line(const float* x, Key* keys, int64_t* y) const {
+    if (count_ == 0) return;
+    if (64 * count_ < size_) find_few(x, keys);
+    else {
+      for (int64_t k = 0; k < size_; ++k) keys[k] = key(x, k);
+      if (count_ < size_) keep_smallest(keys, keys + size_, size_, count_);
+      sort_keys(keys, keys + size_, count_);
+    }
     for (int64_t k = 0; k < count_; ++k) y[k * inner_] = static_cast<int64_t>(keys[k] & UINT32_MAX);
   }
-  uint64_t* all(const float* x, uint64_t* keys) const {
-    for (int64_t k = 0; k < size_; ++k) keys[k] = key(x, k);
-    return keys + size_;
-  }
-  // Few of many: those below a bound, which sinks whenever twice as many as are wanted have
-  // gathered.
-  uint64_t* smallest(const float* x, uint64_t* keys) const {
-    if (count_ == 0) return keys;
-    uint64_t bound = UINT64_MAX;
-    uint64_t *end = keys, *full = keys + 2 * count_;
-    for (int64_t k = 0; k < size_; ++k) {
-      const uint64_t candidate = key(x, k);
-      if (candidate > bound) continue;
-      *end++ = candidate;
-      if (end < full) continue;
+
+  // Few of many: those better than a bound, which tightens whenever twice as many as are wanted
+  // have gathered.
+  void find_few(const float* x, Key* keys) const {
+    Key *end = keys, *full = keys + 2 * count_;
+    float bound = NAN;
+    bool bounded = false;
+    const auto take = [&](int64_t k) {
+      *end++ = key(x, k);
+      if (end < full) return;
       end = keys + count_;
       std::nth_element(keys, end - 1, full);
-      bound = end[-1];
-    }
-    return end;
+      bound = x[static_cast<int64_t>(end[-1] & UINT32_MAX) * inner_], bounded = true;
+    };
+    int64_t k = 0;
+    while (k < size_ && !bounded) take(k++);
+    // Of equals the earlier is the better, and has been.
+    constexpr int64_t kBlock = 32;
+    for (; k + kBlock <= size_ && inner_ == 1; k += kBlock)
+      if (any_better(x + k, kBlock, bound))
+        for (int64_t i = k; i < k + kBlock; ++i)
+          if (is_better(x[i], bound)) take(i);
+    for (; k < size_; ++k)
+      if (is_better(x[k * inner_], bound)) take(k);
+    std::nth_element(keys, keys + count_ - 1, end);
+    std::sort(keys, keys + count_);
+  }
+  // NaN is the largest.
+  bool is_better(float value, float bound) const {
+    if (descending_) return value > bound || (value != value && bound == bound);
+    return value < bound || (bound != bound && value == value);
+  }
+  bool any_better(const float* x, int64_t count, float bound) const {
+    if (bound != bound) return !descending_;
+    int better = 0;
+    if (descending_)
+      for (int64_t i = 0; i < count; ++i) better |= !(x[i] <= bound);
+    else
+      for (int64_t i = 0; i < count; ++i) better |= x[i] < bound;
+    return better != 0;
   }
 
   int64_t outer_ = 1, size_, inner_ = 1, count_;
@@ -87,7 +163,7 @@ class ArgsortPlan : public Plan {
 
 bool supports(const OpCall& call) {
   return is_op(call, "argsort") && call.rank() > 0 && is_f32_or_narrow(call.dtype()) &&
-         call.shape()[call.attrs->integer("axis")] <= int64_t{UINT32_MAX};
+         call.shape()[call.attrs->integer("axis")] < int64_t{UINT32_MAX};
 }
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {

@@ -8,11 +8,12 @@
 #include <optional>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 namespace cairn::io {
 namespace {
 
-using SortedJson = nlohmann::json;  // looks keys up quickly: a header names thousands of tensors
+using SortedJson = nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference's limit
 constexpr size_t kMaxRank = 16;
@@ -49,31 +50,76 @@ size_t place_of(DType dtype) {
          kNames.begin();
 }
 
-// Stops hostile headers before they cost memory: deep nesting, long arrays, and names that occur
-// twice (of which JSON libraries silently keep one). Reads the text once by itself, since the
-// library, where it builds values and asks a callback about each, looks at all members of an object
-// again whenever one of them ends.
-class HeaderGuard : public nlohmann::json_sax<SortedJson> {
- public:
-  explicit HeaderGuard(const std::string& file) : file_(file) {}
+// What the header says of one tensor. Lists of what are no whole numbers keep the first such item's
+// text.
+struct Entry {
+  struct List {
+    SmallVector<uint64_t, 8> numbers;
+    std::string wrong;
+  };
+  std::string name;
+  bool is_object = false;
+  std::optional<std::string> dtype;
+  std::optional<List> shape, offsets;
+};
 
-  bool null() override { return value(); }
-  bool boolean(bool) override { return value(); }
-  bool number_integer(number_integer_t) override { return value(); }
-  bool number_unsigned(number_unsigned_t) override { return value(); }
-  bool number_float(number_float_t, const string_t&) override { return value(); }
-  bool string(string_t&) override { return value(); }
-  bool binary(binary_t&) override { return value(); }
-  bool start_object(size_t) override {
-    enter();
-    keys_[depth_ - 1].clear();
+// Reads the header in one pass, and stops hostile ones before they cost memory: deep nesting, long
+// lists, names that occur twice (of which JSON libraries silently keep one).
+class HeaderReader : public nlohmann::json_sax<SortedJson> {
+ public:
+  explicit HeaderReader(const std::string& file) : file_(file) {}
+  std::vector<Entry> entries;
+  Metadata metadata;
+
+  bool null() override {
+    if (depth_ == 1 && in_metadata_) return true;  // as the reference implementation reads it
+    return value("null");
+  }
+  bool boolean(bool v) override { return value(v ? "true" : "false"); }
+  bool number_integer(number_integer_t v) override { return value(std::to_string(v)); }
+  bool number_float(number_float_t, const string_t& text) override { return value(text); }
+  bool binary(binary_t&) override { return value("bytes"); }
+  bool number_unsigned(number_unsigned_t v) override {
+    if (!list_) return value(std::to_string(v));
+    count_item();
+    list_->numbers.push_back(v);
     return true;
   }
-  bool start_array(size_t) override { return enter(), true; }
-  bool end_object() override { return --depth_, true; }
-  bool end_array() override { return --depth_, true; }
+  bool string(string_t& text) override {
+    if (depth_ == 2 && in_metadata_) metadata[field_] = text;
+    else if (depth_ == 2 && field_ == "dtype") entries.back().dtype = text;
+    else value(SortedJson(text).dump());
+    return true;
+  }
+  bool start_object(size_t) override {
+    refuse_in_metadata(2);
+    enter();
+    if (depth_ == 2) fields_.clear();
+    if (depth_ == 2 && !in_metadata_) entries.back().is_object = true;
+    return true;
+  }
+  bool start_array(size_t) override {
+    refuse_in_metadata(1), refuse_in_metadata(2);
+    enter();
+    list_ = depth_ != 3 || in_metadata_ ? nullptr
+            : field_ == "shape"         ? &entries.back().shape.emplace()
+            : field_ == "data_offsets"  ? &entries.back().offsets.emplace()
+                                        : nullptr;
+    return true;
+  }
+  bool end_object() override { return leave(); }
+  bool end_array() override { return leave(); }
   bool key(string_t& name) override {
-    check(keys_[depth_ - 1].insert(name).second, "'{}': the header has '{}' twice", file_, name);
+    if (depth_ == 1) {
+      in_metadata_ = name == "__metadata__";
+      check(!in_metadata_ || !std::exchange(has_metadata_, true), "'{}': the header has '{}' twice",
+            file_, name);
+      if (!in_metadata_) entries.push_back({name, false, {}, {}, {}});
+      return true;
+    }
+    check(depth_ != 2 || fields_.insert(name).second, "'{}': the header has '{}' twice", file_,
+          name);
+    field_ = name;
     return true;
   }
   bool parse_error(size_t, const std::string&, const SortedJson::exception& error) override {
@@ -85,88 +131,111 @@ class HeaderGuard : public nlohmann::json_sax<SortedJson> {
   static constexpr int kDepth = 3;  // the header, an entry, a list
   void enter() {
     check(depth_ < kDepth, "'{}': the header nests deeper than safetensors allows", file_);
-    ++depth_;
-    items_ = 0;
+    ++depth_, items_ = 0;
   }
-  bool value() {
+  bool leave() { return --depth_, list_ = nullptr, true; }
+  void count_item() {
     check(++items_ <= kMaxRank || depth_ < kDepth, "'{}': the header has a list of more than {}",
           file_, kMaxRank);
+  }
+  bool value(const std::string& text) {
+    count_item();
+    check(depth_ != 1 || !in_metadata_, "'{}': '__metadata__' is not an object", file_);
+    refuse_in_metadata(2);
+    if (list_ && list_->wrong.empty()) list_->wrong = text;
     return true;
+  }
+  void refuse_in_metadata(int depth) const {
+    if (!in_metadata_ || depth_ != depth) return;
+    if (depth == 1) fail("'{}': '__metadata__' is not an object", file_);
+    fail("'{}': metadata '{}' is not text", file_, field_);
   }
 
   const std::string& file_;
   int depth_ = 0;
-  std::array<std::unordered_set<std::string>, kDepth> keys_;
+  bool in_metadata_ = false, has_metadata_ = false;
+  std::string field_;
+  std::unordered_set<std::string> fields_;
+  Entry::List* list_ = nullptr;  // that items are of
   size_t items_ = 0;
 };
 
-SortedJson parse_header(Bytes text, const std::string& file) {
-  HeaderGuard guard(file);
-  SortedJson::sax_parse(text.begin(), text.end(), &guard);
-  return SortedJson::parse(text.begin(), text.end());
+// By name, no name twice.
+void sort_entries(std::vector<Entry>& entries, const std::string& file) {
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  const auto twice =
+      std::adjacent_find(entries.begin(), entries.end(),
+                         [](const Entry& a, const Entry& b) { return a.name == b.name; });
+  check(twice == entries.end(), "'{}': the header has '{}' twice", file,
+        twice == entries.end() ? "" : twice->name);
 }
 
-uint64_t unsigned_of(const SortedJson& value, const std::string& where) {
-  check(value.is_number_unsigned(), "{}: {} is no non-negative whole number", where, value.dump());
-  return value.get<uint64_t>();
-}
+// What an entry lacks is said with the file and the tensor, in words that are made only then.
+struct Place {
+  const std::string &file, &tensor;
+  template <class... Arguments>
+  void check_that(bool good, fmt::format_string<Arguments...> what,
+                  Arguments&&... arguments) const {
+    if (!good)
+      fail("'{}', tensor '{}'{}", file, tensor,
+           fmt::format(what, std::forward<Arguments>(arguments)...));
+  }
+};
 
-Shape shape_of(const SortedJson& entry, const std::string& where) {
-  check(entry.contains("shape") && entry["shape"].is_array(), "{}: no 'shape' list", where);
+Shape shape_of(const Entry& entry, const Place& place) {
+  place.check_that(entry.shape.has_value(), ": no 'shape' list");
+  place.check_that(entry.shape->wrong.empty(), ", shape: {} is no non-negative whole number",
+                   entry.shape->wrong);
   Shape shape;
-  for (const SortedJson& size : entry["shape"]) {
-    const uint64_t value = unsigned_of(size, where + ", shape");
-    check(value < uint64_t{1} << 62, "{}: a size of {} is out of range", where, value);
+  for (const uint64_t value : entry.shape->numbers) {
+    place.check_that(value < uint64_t{1} << 62, ": a size of {} is out of range", value);
     shape.push_back(static_cast<int64_t>(value));
   }
   return shape;
 }
 
-const std::string& type_name_of(const SortedJson& entry, const std::string& where) {
-  check(entry.contains("dtype") && entry["dtype"].is_string(), "{}: no 'dtype' text", where);
-  return entry["dtype"].get_ref<const std::string&>();
-}
-
 // The bytes that the entry states, inside the data.
-Bytes data_of(const SortedJson& entry, Bytes data, const std::string& where) {
-  check(entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
-            entry["data_offsets"].size() == 2,
-        "{}: no 'data_offsets' pair", where);
-  const uint64_t begin = unsigned_of(entry["data_offsets"][0], where + ", data_offsets");
-  const uint64_t end = unsigned_of(entry["data_offsets"][1], where + ", data_offsets");
-  check(
-      begin <= end && end <= data.size(),
-      "{}: its data [{}, {}) is not inside the {} bytes of data; the file is truncated or damaged",
-      where, begin, end, data.size());
+Bytes data_of(const Entry& entry, Bytes data, const Place& place) {
+  place.check_that(
+      entry.offsets && (!entry.offsets->wrong.empty() || entry.offsets->numbers.size() == 2),
+      ": no 'data_offsets' pair");
+  place.check_that(entry.offsets->wrong.empty(),
+                   ", data_offsets: {} is no non-negative whole number", entry.offsets->wrong);
+  const uint64_t begin = entry.offsets->numbers[0], end = entry.offsets->numbers[1];
+  place.check_that(begin <= end && end <= data.size(),
+                   ": its data [{}, {}) is not inside the {} bytes of data; the file is truncated "
+                   "or damaged",
+                   begin, end, data.size());
   return data.subspan(begin, end - begin);
 }
 
-void parse_entry(const std::string& name, const SortedJson& entry, Bytes data,
-                 const std::string& file, SafetensorsContent& content) {
-  const std::string where = fmt::format("'{}', tensor '{}'", file, name);
-  check(entry.is_object(), "{}: its entry is not an object", where);
-  const std::string& type = type_name_of(entry, where);
-  const Shape shape = shape_of(entry, where);
-  const Bytes own = data_of(entry, data, where);
-  const auto fits = [&](std::optional<uint64_t> bytes) {
-    check(bytes == own.size(), "{}: shape {} of {} does not fill its {} bytes", where,
-          to_string(shape), type, own.size());
+void take_entry(Entry& entry, Bytes data, const std::string& file, SafetensorsContent& content) {
+  const Place place{file, entry.name};
+  place.check_that(entry.is_object, ": its entry is not an object");
+  place.check_that(entry.dtype.has_value(), ": no 'dtype' text");
+  const std::string& type = *entry.dtype;
+  const Shape shape = shape_of(entry, place);
+  const Bytes own = data_of(entry, data, place);
+  const auto check_size = [&](std::optional<uint64_t> bytes) {
+    place.check_that(bytes == own.size(), ": shape {} of {} does not fill its {} bytes",
+                     to_string(shape), type, own.size());
   };
   for (const DTypeName& known : kNames)
     if (type == known.name) {
-      fits(checked_bytes(shape, known.dtype));
-      content.tensors.push_back({name, known.dtype, shape, own});
+      check_size(checked_bytes(shape, known.dtype));
+      content.tensors.push_back({std::move(entry.name), known.dtype, shape, own});
       return;
     }
   for (const UnreadType& known : kUnreadTypes)
     if (type == known.name) {
       const auto elements = checked_bytes(shape, DType::u8);
       const bool counts = elements && *elements < uint64_t{1} << 57;
-      fits(counts ? std::optional((*elements * known.bits + 7) / 8) : std::nullopt);
-      content.unread.push_back({name, type, shape, own});
+      check_size(counts ? std::optional((*elements * known.bits + 7) / 8) : std::nullopt);
+      content.unread.push_back({std::move(entry.name), type, shape, own});
       return;
     }
-  fail("{}: dtype '{}' is none of safetensors 0.8", where, type);
+  fail("'{}', tensor '{}': dtype '{}' is none of safetensors 0.8", file, entry.name, type);
 }
 
 // The tensors, by position, must tile the data: no overlap, no gap, nothing after the last.
@@ -194,17 +263,6 @@ void check_tiling(SafetensorsContent& content, Bytes data, const std::string& fi
   }
   check(position == data.size(), "'{}': {} bytes after the last tensor belong to none", file,
         data.size() - position);
-}
-
-Metadata parse_metadata(const SortedJson& entry, const std::string& file) {
-  Metadata metadata;
-  if (entry.is_null()) return metadata;  // as the reference implementation reads it
-  check(entry.is_object(), "'{}': '__metadata__' is not an object", file);
-  for (const auto& [key, value] : entry.items()) {
-    check(value.is_string(), "'{}': metadata '{}' is not text", file, key);
-    metadata[key] = value.get<std::string>();
-  }
-  return metadata;
 }
 
 // The order of the Python package: wide dtypes first, so that every tensor is aligned; then by
@@ -266,12 +324,13 @@ SafetensorsContent parse_safetensors(Bytes bytes, const std::string& name) {
   check(header_bytes[0] == '{', "'{}', byte 8: the header does not start with '{{'", name);
   const Bytes data = reader.take(reader.remaining(), "the data");
 
-  const SortedJson header = parse_header(header_bytes, name);
+  HeaderReader header(name);
+  const std::string_view text = text_of(header_bytes);
+  SortedJson::sax_parse(text.data(), text.data() + text.size(), &header);
+  sort_entries(header.entries, name);
   SafetensorsContent content;
-  for (const auto& [key, entry] : header.items()) {
-    if (key == "__metadata__") content.metadata = parse_metadata(entry, name);
-    else parse_entry(key, entry, data, name, content);
-  }
+  content.metadata = std::move(header.metadata);
+  for (Entry& entry : header.entries) take_entry(entry, data, name, content);
   check_tiling(content, data, name);
   return content;
 }

@@ -99,10 +99,6 @@ void report(Page& page, Answerer& a, const Lines& log) {
       "F1 {:.1f} %, exactly right {:.1f} % of {} questions about texts that "
       "it never saw",
       scores["f1"].get<double>(), scores["exact_match"].get<double>(), questions.all.size()));
-  write_facts(page, a, log, {});
-  page.figures(loss_charts(log, "nats", "validation"));
-  by_kind(page, all);
-  by_confidence(page, all);
   page.heading("Where it sees the answer");
   page.paragraph(
       "The darker a word, the more likely it is a part of the answer, by the network's own "
@@ -118,6 +114,11 @@ void report(Page& page, Answerer& a, const Lines& log) {
     for (size_t k = 0; k < order.size() && shown < kShown / 2; ++k)
       if ((all.f1[order[k]] > 0.5) == right) show_heat(page, a, all, order[k]), ++shown;
   }
+  page.heading("What it finds, and how sure it is");
+  write_facts(page, a, log, {});
+  by_kind(page, all);
+  by_confidence(page, all);
+  page.figures(loss_charts(log, "nats", "validation"));
 }
 
 }  // namespace cairn::tasks::question_answering

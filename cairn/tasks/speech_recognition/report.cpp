@@ -91,15 +91,15 @@ void report(Page& page, Recogniser& r, const Lines& log) {
   if (part.utterances.size() > kJudged) part.utterances.resize(kJudged);
   const auto all = r.judge().recognise(part);
   const Json measured = r.judge().measure(part, all);
-  page.headline(
-      fmt::format("{} of {} recordings that it never heard", in_words(measured), all.size()));
-  write_facts(page, r, log,
-              {{"hears", fmt::format("{}, {} Hz", *r.options().features, *r.options().rate)}});
-  page.figures(loss_charts(log, r.options().whole_clip ? "nats" : "nats a letter", "validation"));
+  page.headline(r.options().whole_clip
+                    ? fmt::format("{:.1f} % of {} recordings that it never heard are told right",
+                                  measured["accuracy"].get<double>() * 100, all.size())
+                    : fmt::format("{:.1f} % of the words of {} recordings that it never heard are "
+                                  "wrong, {:.1f} % of the letters",
+                                  measured["wer"].get<double>() * 100, all.size(),
+                                  measured["cer"].get<double>() * 100));
   if (r.options().whole_clip)
-    page.figures(confusion_figure(
-        metrics::Confusion(measured["confusion"].get<std::vector<std::vector<int64_t>>>()),
-        r.letters().labels()));
+    page.figures(confusion_figure(measured, r.letters().labels()));
   else {
     std::vector<Figure> maps;
     for (size_t i = 0; i < all.size() && maps.size() < 3; ++i)
@@ -124,6 +124,10 @@ void report(Page& page, Recogniser& r, const Lines& log) {
   page.paragraph("In brackets what was said and not heard, then what it wrote instead.");
   for (size_t i = 0; i < std::min(kShown, order.size()); ++i)
     show(page, r, part.utterances[order[i]], all[order[i]]);
+  page.heading("How it learned");
+  write_facts(page, r, log,
+              {{"hears", fmt::format("{}, {} Hz", *r.options().features, *r.options().rate)}});
+  page.figures(loss_charts(log, r.options().whole_clip ? "nats" : "nats a letter", "validation"));
 }
 
 }  // namespace cairn::tasks::speech_recognition

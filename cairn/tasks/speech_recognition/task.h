@@ -152,9 +152,9 @@ struct Searching : Base {
   Option<int64_t> beams{this, "beams", 16, whole(1, 10000), "Texts kept in view; 1: greedy"};
   Option<std::string> lm{this, "lm", Open{"none"},
                          "Language model of words: an ARPA file (cairn ngram makes one)"};
-  Option<double> lm_weight{this, "lm_weight", 0.8, between(0, 100), "How much it counts"};
-  Option<double> word_bonus{this, "word_bonus", 0, between(-100, 100),
-                            "Added for each word, in nats: above 0 for more of them"};
+  Option<double> lm_weight{this, "lm_weight", 0.6, between(0, 100), "How much it counts"};
+  Option<double> word_bonus{this, "word_bonus", 2, between(-100, 100),
+                            "With one, added for each word, in nats: above 0 for more of them"};
 };
 struct SpeechEvalOptions : Searching<EvalOptions> {
   Option<std::string> split{this, "split", "validation", one_of({"train", "validation", "test"}),

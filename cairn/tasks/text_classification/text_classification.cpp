@@ -14,6 +14,7 @@
 #include "cairn/pretrained/texts.h"
 #include "cairn/tasks/task.h"
 #include "cairn/text/unicode.h"
+#include "cairn/train/report/classified_texts.h"
 #include "cairn/train/report/measured.h"
 #include "cairn/train/supervised.h"
 
@@ -79,10 +80,12 @@ CompiledFunction scorer_of(const Transformer& net) {
 }
 
 // {examples, loss, accuracy, f1, confusion, classes}, in evaluation mode.
+std::vector<std::vector<float>> probabilities_of(CompiledFunction& scorer, const Coder& coder,
+                                                 const LabelledText& some) {
+  return pretrained::rows_of(scorer, coder.encode(some.texts, some.source), 32, coder.longest());
+}
 Json measure(CompiledFunction& scorer, const Coder& coder, const LabelledText& some) {
-  const auto tokens = coder.encode(some.texts, some.source);
-  return metrics::classification(pretrained::rows_of(scorer, tokens, 32, coder.longest()),
-                                 some.labels, some.classes);
+  return metrics::classification(probabilities_of(scorer, coder, some), some.labels, some.classes);
 }
 
 std::string in_words(const Json& r) {
@@ -211,12 +214,14 @@ int predict(Classifier& c, const PredictOptions& o) {
 
 void report(train::report::Page& page, Classifier& c, const train::report::Lines& log) {
   using namespace train::report;
-  const Json measured = evaluate(c, {});
-  page.headline(in_words(measured));
+  const LabelledText some = c.texts("");
+  const auto probabilities = probabilities_of(c.scorer, c.coder, some);
+  const Json measured = metrics::classification(probabilities, some.labels, some.classes);
+  page.headline(fmt::format("{:.1f} % of {} texts that it never saw are told right",
+                            measured["accuracy"].get<double>() * 100, some.texts.size()));
+  page.figures(confusion_figure(measured, c.options.classes));
+  write_mistaken_texts(page, some.texts, some.labels, probabilities, c.options.classes);
   page.figures(loss_charts(log, "loss", "validation"));
-  page.figures(confusion_figure(
-      metrics::Confusion(measured["confusion"].get<std::vector<std::vector<int64_t>>>()),
-      c.options.classes));
 }
 
 }  // namespace

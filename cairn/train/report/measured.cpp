@@ -32,6 +32,12 @@ std::vector<Figure> confusion_figure(const metrics::Confusion& confusion,
                  "what is off the diagonal was taken for something else.")};
 }
 
+std::vector<Figure> confusion_figure(const Json& measured,
+                                     const std::vector<std::string>& classes) {
+  const auto counts = measured["confusion"].get<std::vector<std::vector<int64_t>>>();
+  return confusion_figure(metrics::Confusion(counts), classes);
+}
+
 std::vector<Figure> regression_figure(const std::string& what, const std::vector<double>& truth,
                                       const std::vector<double>& said) {
   Series cloud{"one row", {}, {}, true};

@@ -1,5 +1,6 @@
 // What an evaluation measured, as figures.
 #pragma once
+#include "cairn/base/json.h"
 #include "cairn/data/table.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/train/report/curves.h"
@@ -12,6 +13,8 @@ constexpr size_t kMostClasses = 30;  // of a table that is readable
 // readable, or none at all.
 std::vector<Figure> confusion_figure(const metrics::Confusion& confusion,
                                      const std::vector<std::string>& classes);
+// Of what metrics::classification measured.
+std::vector<Figure> confusion_figure(const Json& measured, const std::vector<std::string>& classes);
 
 // A point for each example: what is right, and what was said; and the line where both are equal.
 std::vector<Figure> regression_figure(const std::string& what, const std::vector<double>& truth,

@@ -4,6 +4,7 @@
 # For every TASK (without: image-classification; "all": each that the program has). CAIRN: the program, if not build/cairn.
 set -euo pipefail
 runs=${1:-50}
+[[ $runs =~ ^[1-9][0-9]*$ ]] || { echo "how many runs? '$runs' is no number; see the head of this file" >&2; exit 2; }
 cairn=${CAIRN:-$(cd "$(dirname "$0")/.." && pwd)/build/cairn}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -20,6 +21,9 @@ declare -A options=(
   [forecast]="--horizon 12 --context 48 --model gru --width 8 --layers 1 --steps 400 --eval-every 120 --save-every 25"
   [anomaly-detection]="--horizon 6 --context 48 --model gru --width 8 --layers 1 --patch 8 --split-rows 600,200,200
                        --steps 400 --eval-every 120 --save-every 25"
+  [text-classification]="--width 16 --heads 2 --layers 1 --vocab 300 --batch 8 --steps 120 --eval-every 50 --save-every 15"
+  [question-answering]="--width 16 --vocab 300 --batch 8 --steps 80 --eval-every 40 --save-every 15"
+  [speech-recognition]="--width 16 --layers 1 --batch 8 --steps 80 --eval-every 40 --save-every 15"
 )
 tasks=("${@:-image-classification}")
 [ "${tasks[0]}" = all ] && tasks=("${!options[@]}")
@@ -36,7 +40,7 @@ status=0
 for task in "${tasks[@]}"; do
   [ -n "${options[$task]:-}" ] || { echo "no options are known for '$task'" >&2; exit 2; }
   began=$(date +%s%N)
-  (train "$task" "$folder/whole")
+  (train "$task" "$folder/whole") || { echo "$task: it does not train with ${options[$task]}" >&2; exit 1; }
   whole=$((($(date +%s%N) - began) / 1000000))  # ms
   same=0 kills=0
   for i in $(seq "$runs"); do

@@ -8,6 +8,7 @@
 #include "cairn/data/files.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/utf8.h"
+#include "cairn/text/train_tokenizer.h"
 
 namespace cairn::data {
 namespace {
@@ -63,21 +64,82 @@ std::string left_out_of_text(const std::string& source) {
   return others.in_words();
 }
 
+namespace {
+
+TextSize size_of(std::string_view text) {
+  TextSize size;
+  bool in_word = false;
+  for (const char c : text) {
+    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
+    size.characters += (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
+    size.words += !space && !in_word;
+    in_word = !space;
+  }
+  return size;
+}
+
+// The tokens of characters and bytes are cut where the text is.
+TextTokens cut(std::shared_ptr<const text::Tokenizer> tokenizer, const std::vector<int64_t>& all,
+               double validation_part) {
+  const auto at =
+      all.begin() + static_cast<int64_t>(static_cast<double>(all.size()) * (1 - validation_part));
+  TextTokens parts{std::move(tokenizer), {all.begin(), at}, {at, all.end()}};
+  parts.train_size = size_of(parts.tokenizer->decode(parts.train));
+  parts.validation_size = size_of(parts.tokenizer->decode(parts.validation));
+  return parts;
+}
+
+// The first part of a text, as long as its last line.
+std::string_view first_part(std::string_view text, double part) {
+  if (part >= 1) return text;
+  const auto at = static_cast<size_t>(static_cast<double>(text.size()) * part);
+  const size_t line = text.find('\n', at);
+  return text.substr(0, line == text.npos ? text.size() : line + 1);
+}
+
+std::shared_ptr<const text::Tokenizer> learned(std::string_view text, const std::string& name,
+                                               const std::string& tokens, int64_t vocab) {
+  if (tokens == "word")
+    return std::make_shared<text::WordTokenizer>(text::WordTokenizer::from_text(text, name, vocab));
+  size_t at = 0;
+  const auto next = [&](std::string& line) {
+    if (at >= text.size()) return false;
+    const size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    line = text.substr(at, end - at), at = end;
+    return true;
+  };
+  const auto trained =
+      text::train_tokenizer(next, {.kind = tokens == "bpe" ? "byte-bpe" : tokens, .vocab = vocab});
+  return std::make_shared<text::SubwordTokenizer>(trained.to_json(), name);
+}
+
+}  // namespace
+
 TextTokens tokenize_text(const std::string& text, const std::string& name,
                          const std::string& tokens, double validation_part,
-                         std::shared_ptr<const text::Tokenizer> tokenizer) {
+                         std::shared_ptr<const text::Tokenizer> tokenizer, int64_t vocab) {
   check(validation_part >= 0 && validation_part < 1, "text: a validation part of {}; 0 to below 1",
         validation_part);
+  const bool learns = tokens == "bpe" || tokens == "wordpiece" || tokens == "word";
+  const bool by_kind =
+      tokenizer ? tokenizer->kind() == "char" || tokenizer->kind() == "byte" : !learns;
+  if (!by_kind) {
+    const std::string_view train = first_part(text, 1 - validation_part);
+    const std::string_view rest = std::string_view(text).substr(train.size());
+    if (!tokenizer) tokenizer = learned(train, name, tokens, vocab);
+    return {tokenizer, tokenizer->encode(train, name), tokenizer->encode(rest, name),
+            size_of(train), size_of(rest)};
+  }
   if (!tokenizer) {
     if (tokens == "byte") tokenizer = std::make_shared<text::ByteTokenizer>();
     else if (tokens == "char")
       tokenizer = std::make_shared<text::CharTokenizer>(text::CharTokenizer::from_text(text, name));
-    else throw InvalidOption("tokens", no_such_name(tokens, {"char", "byte"}));
+    else
+      throw InvalidOption("tokens",
+                          no_such_name(tokens, {"char", "byte", "bpe", "wordpiece", "word"}));
   }
   const std::vector<int64_t> all = tokenizer->encode(text, name);
-  const auto cut =
-      all.begin() + static_cast<int64_t>(static_cast<double>(all.size()) * (1 - validation_part));
-  return {std::move(tokenizer), {all.begin(), cut}, {cut, all.end()}};
+  return cut(std::move(tokenizer), all, validation_part);
 }
 
 }  // namespace cairn::data

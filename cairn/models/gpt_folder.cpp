@@ -78,6 +78,8 @@ std::string tokenizer_of(const text::Tokenizer& tokenizer) {
     file["model"] = {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "<unk>"}};
     return file.dump();
   }
+  check(tokenizer.kind() != "word",
+        "words have no tokenizer.json that transformers reads; train with --tokens bpe");
   if (tokenizer.kind() != "byte") return tokenizer.to_json();
   for (const char32_t c : text::byte_characters())
     vocabulary[io::encode_utf8({&c, 1})] = vocabulary.size();

@@ -11,8 +11,12 @@ struct TextOptions : train::SupervisedOptions {
   train::DataOption data{this, "",
                          "A text file (also .gz) or a folder of .txt files (nothing: plays by "
                          "Shakespeare that come with the program)"};
-  train::Option<std::string> tokens{this, "tokens", "char", train::one_of({"char", "byte"}),
-                                    "Unit of text"};
+  train::Option<std::string> tokens{this, "tokens", "char",
+                                    train::one_of({"char", "byte", "bpe", "wordpiece", "word"}),
+                                    "Unit of text (wordpiece: without its white space)"};
+  train::Option<int64_t> vocab_size{
+      this, "vocab_size", train::Open{"bpe and wordpiece 8000, word 10000"},
+      train::whole(2, 1 << 24), "Tokens at most, where they are learned"};
   // Facts.
   train::Option<int64_t> vocab{this, "vocab"};
   train::Option<Json> tokenizer{this, "tokenizer"};

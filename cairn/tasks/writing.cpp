@@ -59,8 +59,9 @@ void write_on(text::Reader& reader, const text::Tokenizer& tokenizer,
 
 std::vector<int64_t> beginning(const text::Tokenizer& tokenizer) {
   for (const char* blank : {"\n", "\r", " "}) try {
-      return tokenizer.encode(blank, "");
-    } catch (const Error&) {}  // it never occurred
+      const auto tokens = tokenizer.encode(blank, "");
+      if (!tokens.empty()) return tokens;  // pieces of words have none for white space
+    } catch (const Error&) {}              // it never occurred
   return {0};
 }
 

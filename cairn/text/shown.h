@@ -18,7 +18,12 @@ class Shown {
  private:
   const Tokenizer& tokenizer_;
   const Show& show_;
+  void write_joined(int64_t token);
   std::string pending_;
+  // Where tokens decode otherwise beside others: the last ones, the first `shown_` of which are
+  // shown.
+  std::vector<int64_t> tokens_;
+  size_t shown_ = 0;
 };
 
 }  // namespace cairn::text

@@ -55,6 +55,7 @@ class SubwordTokenizer : public Tokenizer {
   std::string decode(const std::vector<int64_t>& tokens) const override;  // special ones left out
   std::string decode(const std::vector<int64_t>& tokens, bool skip_special) const;
   std::string to_json() const override;
+  bool decodes_apart() const override { return false; }
 
   const SubwordModel& model() const { return *model_; }
   const std::vector<AddedToken>& added() const { return added_; }

@@ -19,6 +19,8 @@ class Tokenizer {
   virtual std::string decode(
       const std::vector<int64_t>& tokens) const = 0;  // throws Error on unknown numbers
   virtual std::string to_json() const = 0;
+  // The texts of tokens, decoded one by one and joined, are that of all.
+  virtual bool decodes_apart() const { return true; }
   void save(const std::string& path) const;  // atomically
 };
 
@@ -54,8 +56,33 @@ class CharTokenizer : public Tokenizer {
   std::unordered_map<char32_t, int64_t> numbers_;
 };
 
-// From what save() wrote: {"type": "char", "vocabulary": ["\n", " ", ...]}, {"type": "byte"}, or a
-// tokenizer.json (text/subword_tokenizer.h).
+// Words of a text that is cut into such already: runs without white space, and the end of a line,
+// which is one too. Words beyond the vocabulary are <unk>.
+class WordTokenizer : public Tokenizer {
+ public:
+  static constexpr int64_t kUnknown = 0, kNewLine = 1;
+  // The most frequent ones of a text, at most `most` tokens with <unk> and the line's end. Throws
+  // Error when the text is not UTF-8.
+  static WordTokenizer from_text(std::string_view text, const std::string& name, int64_t most);
+  // "<unk>", "\n", and words without white space; throws Error for others and for repeats.
+  explicit WordTokenizer(std::vector<std::string> vocabulary);
+  WordTokenizer(const WordTokenizer&) = delete;  // numbers_ looks into vocabulary_
+  WordTokenizer(WordTokenizer&&) = default;
+
+  std::string kind() const override { return "word"; }
+  int64_t size() const override { return static_cast<int64_t>(vocabulary_.size()); }
+  std::vector<int64_t> encode(std::string_view text, const std::string& name) const override;
+  std::string decode(const std::vector<int64_t>& tokens) const override;  // a space after each word
+  std::string to_json() const override;
+
+ private:
+  std::vector<std::string> vocabulary_;
+  std::unordered_map<std::string_view, int64_t> numbers_;
+};
+
+// From what save() wrote: {"type": "char", "vocabulary": ["\n", " ", ...]}, {"type": "byte"},
+// {"type": "word", "vocabulary": ["<unk>", "\n", ...]}, or a tokenizer.json
+// (text/subword_tokenizer.h).
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& name);
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 

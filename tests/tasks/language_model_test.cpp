@@ -188,8 +188,8 @@ TEST_F(Text, WrongSizes) {
   o = options("lstm", "run"), o.dropout = 1;
   expect_error(o, {"dropout: ", "1"});
   expect_error(options("lsmt", "run"), {"lsmt", "did you mean lstm?"});
-  o = options("lstm", "run"), o.tokens = "word";
-  expect_error(o, {"tokens: ", "word", "char and byte"});
+  o = options("lstm", "run"), o.tokens = "syllable";
+  expect_error(o, {"tokens: ", "syllable", "char, byte, bpe, wordpiece and word"});
 }
 
 TEST_F(Text, WrongTexts) {
@@ -256,6 +256,34 @@ TEST_F(Text, CheckpointOfAnotherTraining) {
               std::string::npos);
     EXPECT_NE(std::string(e.what()).find("another model"), std::string::npos) << e.what();
   }
+}
+
+// Other tokens of one text are compared by its characters and words.
+TEST_F(Text, IsLearnedInPiecesAndWords) {
+  for (const char* tokens : {"bpe", "wordpiece", "word"}) {
+    const std::string run = std::string("run-") + tokens;
+    Options o = options("gru", run);
+    o.tokens = tokens, o.vocab_size = 300, o.steps = 20;
+    const Json trained = train(o);
+    const Json measured = Writer(folder_ / run).evaluate("", "validation");
+    EXPECT_EQ(measured["loss"], trained["loss"]) << tokens;
+    const auto text = Writer(folder_ / run).open_own();
+    const double nats = measured["loss"].get<double>() * measured["examples"].get<double>();
+    EXPECT_NEAR(std::log(measured["perplexity_per_word"].get<double>()),
+                nats / static_cast<double>(text.validation_size.words), 1e-9);
+    EXPECT_GT(measured["perplexity"], measured["perplexity_per_char"]) << tokens;
+    EXPECT_EQ(measured.contains("unknown_part"), tokens == std::string("word"));
+    EXPECT_EQ(text.train_size.words + text.validation_size.words,
+              Writer(folder_ / run).open("", 0).train_size.words);
+    GenerateOptions g;
+    g.prompt = "2 green", g.max_tokens = 5;
+    EXPECT_FALSE(written(run, g).empty()) << tokens;
+    g.prompt.leave_open();
+    EXPECT_FALSE(written(run, g).empty()) << tokens;
+  }
+  Options o = options("gru", "never");
+  o.vocab_size = 300;
+  EXPECT_THROW(train(o), InvalidOption);
 }
 
 // Every token but the first is measured once, from at least half a context.

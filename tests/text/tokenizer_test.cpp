@@ -86,6 +86,26 @@ TEST(Tokenizer, ErrorsSayWhatAndWhere) {
   EXPECT_ERROR(tokenizer.decode({-1}), "token -1");
 }
 
+TEST(Tokenizer, WordsAreTheMostFrequentOnes) {
+  const auto tokenizer = WordTokenizer::from_text("b a b\n\"model\" b  a\nc <unk>", "t", 5);
+  EXPECT_EQ(tokenizer.size(), 5);
+  EXPECT_EQ(tokenizer.encode("b a\tc\r\n  <unk> \"model\" b", "t"),
+            (std::vector<int64_t>{2, 3, 0, 1, 0, 4, 2}));
+  EXPECT_EQ(tokenizer.decode({2, 3, 1, 0}), "b a \n<unk> ");
+  EXPECT_TRUE(tokenizer.encode(" \t", "t").empty());
+  const auto again = parse_tokenizer(tokenizer.to_json(), "t");
+  EXPECT_EQ(again->kind(), "word");
+  EXPECT_EQ(again->to_json(), tokenizer.to_json());
+  EXPECT_ERROR(WordTokenizer::from_text("a \xff", "t", 9), "'t', byte 2: not UTF-8");
+  const auto refused = [](const char* words, const char* part) {
+    EXPECT_ERROR(parse_tokenizer(std::string(R"({"type":"word","vocabulary":)") + words + "}", "t"),
+                 part);
+  };
+  refused("7", "no \"vocabulary\" list of words"), refused(R"(["<unk>",7])", "list of words");
+  refused(R"(["a","\n"])", "do not begin"), refused(R"(["<unk>","\n",""])", "word 2");
+  refused(R"(["<unk>","\n","a b"])", "word 2"), refused(R"(["<unk>","\n","a","a"])", "twice");
+}
+
 TEST(Tokenizer, MalformedFiles) {
   for (const char* json : {"", "[]", "{", "{}", "{\"type\":3}", "{\"type\":\"bpe\"}"})
     EXPECT_ERROR(parse_tokenizer(json, "t.json"), "'t.json'");

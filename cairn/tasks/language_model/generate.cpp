@@ -7,6 +7,7 @@ std::vector<int64_t> prompt_tokens(const text::Tokenizer& tokenizer, const std::
                                    const Options& o) {
   if (prompt.empty()) throw InvalidOption("prompt", "is empty; give at least one character");
   std::vector<int64_t> tokens = tokenizer.encode(prompt, "the prompt");
+  if (tokens.empty()) throw InvalidOption("prompt", "has no token of this model's");
   check(o.is_recurrent() || static_cast<int64_t>(tokens.size()) <= o.context,
         "the prompt has {} tokens, the model's context {}; give a shorter prompt", tokens.size(),
         *o.context);

@@ -40,17 +40,26 @@ Measured Meter::measure(std::span<const int64_t> tokens) {
   return {sum / static_cast<double>(count), count};
 }
 
-Json describe(const Measured& m, int64_t characters) {
-  const double bits = m.loss * static_cast<double>(m.tokens) / std::log(2.0);
-  return {{"loss", m.loss},
-          {"perplexity", std::exp(m.loss)},
-          {"bits_per_char", bits / static_cast<double>(std::max<int64_t>(characters, 1))}};
-}
-
-int64_t count_characters(const text::Tokenizer& tokenizer, std::span<const int64_t> tokens) {
-  if (tokenizer.kind() != "byte") return static_cast<int64_t>(tokens.size());
-  return std::count_if(tokens.begin(), tokens.end(),
-                       [](int64_t byte) { return (byte & 0xC0) != 0x80; });
+Json describe(const Measured& m, data::TextSize size, const text::Tokenizer& tokenizer,
+              std::span<const int64_t> tokens) {
+  const std::string unpredicted = tokenizer.decode({tokens[0]});
+  const auto characters =
+      size.characters - std::count_if(unpredicted.begin(), unpredicted.end(),
+                                      [](char c) { return (c & 0xC0) != 0x80; });
+  const double nats = m.loss * static_cast<double>(m.tokens);
+  const double a_char = nats / static_cast<double>(std::max<int64_t>(characters, 1));
+  Json result = {{"loss", m.loss},
+                 {"perplexity", std::exp(m.loss)},
+                 {"bits_per_char", a_char / std::log(2.0)},
+                 {"perplexity_per_char", std::exp(a_char)}};
+  const double of_words = std::exp(nats / static_cast<double>(std::max<int64_t>(size.words, 1)));
+  if (std::isfinite(of_words)) result["perplexity_per_word"] = of_words;
+  if (tokenizer.kind() == "word") {
+    const auto unknown =
+        std::count(tokens.begin() + 1, tokens.end(), text::WordTokenizer::kUnknown);
+    result["unknown_part"] = static_cast<double>(unknown) / static_cast<double>(m.tokens);
+  }
+  return result;
 }
 
 }  // namespace cairn::tasks::language_model

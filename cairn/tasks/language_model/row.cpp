@@ -11,9 +11,18 @@ struct TextEvalOptions : EvalOptions {
 Json evaluate(Writer& writer, const TextEvalOptions& o) { return writer.evaluate(o.data, o.split); }
 
 std::string in_words(const Json& result) {
-  return fmt::format("loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character",
-                     result["loss"].get<double>(), result["perplexity"].get<double>(),
-                     result["bits_per_char"].get<double>());
+  std::string words =
+      fmt::format("loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character",
+                  result["loss"].get<double>(), result["perplexity"].get<double>(),
+                  result["bits_per_char"].get<double>());
+  if (result.contains("perplexity_per_word"))
+    words += fmt::format(" (perplexity {:.3f}; of a word {:.4g})",
+                         result["perplexity_per_char"].get<double>(),
+                         result["perplexity_per_word"].get<double>());
+  if (result.contains("unknown_part"))
+    words +=
+        fmt::format(", {:.1f} % of the words unknown", 100 * result["unknown_part"].get<double>());
+  return words;
 }
 
 // Each piece is on the screen before the next is computed.
@@ -33,6 +42,7 @@ const Task kRow{
     .examples =
         "  cairn train language-model --model lstm --out runs/lstm\n"
         "  cairn train language-model --model gpt --data book.txt --out runs/book\n"
+        "  cairn train language-model --model gpt --tokens bpe --data book.txt --out runs/pieces\n"
         "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,

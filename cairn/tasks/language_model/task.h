@@ -73,10 +73,11 @@ class Meter {
   std::map<int64_t, Streams> by_rows_;
 };
 
-// {loss, perplexity, bits_per_char} in this order.
-Json describe(const Measured& m, int64_t characters);
-// How many characters (code points) the tokens are: bytes are fewer.
-int64_t count_characters(const text::Tokenizer& tokenizer, std::span<const int64_t> tokens);
+// {loss, perplexity, bits_per_char, perplexity_per_char, perplexity_per_word} in this order, of
+// tokens whose text has this size; the first one is read and not predicted. Where tokens are words
+// also unknown_part: <unk> is easy to predict, so that models look better the more there are.
+Json describe(const Measured& m, data::TextSize size, const text::Tokenizer& tokenizer,
+              std::span<const int64_t> tokens);
 
 struct GenerateOptions : WritingOptions {
   Option<std::string> prompt{this, "prompt", Open{"a new line"},

@@ -132,7 +132,7 @@ Json train(Options o) {
   session.use_kept();
   const Measured m = meter.measure(all);
   Json result = {{"examples", m.tokens}};
-  result.update(describe(m, count_characters(*text.tokenizer, all.subspan(1))));
+  result.update(describe(m, text.validation_size, *text.tokenizer, all));
   return session.result("validation", result);
 }
 

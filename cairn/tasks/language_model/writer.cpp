@@ -86,7 +86,8 @@ Json Writer::evaluate(const std::string& source, const std::string& split) {
   check(std::isfinite(m.loss), "'{}': the loss on '{}' is not finite: the weights overflow", path(),
         source);
   Json result = {{"task", kTask}, {"split", split}, {"examples", m.tokens}};
-  result.update(describe(m, count_characters(*tokenizer_, tokens.subspan(1))));
+  const auto size = split == "validation" ? text.validation_size : text.train_size;
+  result.update(describe(m, size, *tokenizer_, tokens));
   return result;
 }
 

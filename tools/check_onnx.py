@@ -18,6 +18,7 @@ import onnxruntime
 BOUND = 1e-4
 TINY = ["--steps", "6", "--eval-every", "6"]
 TEXT = ["language-model", "--width", "32", "--context", "16", *TINY]
+PAIRS = ["--vocab", "300", "--width", "16", "--heads", "2", "--layers", "1", "--batch", "4", *TINY]
 MODELS = {  # what `cairn train` is given
     "lenet": ["image-classification", "--model", "lenet", "--batch", "16", *TINY],
     "resnet9": ["image-classification", "--model", "resnet9", "--batch", "8", *TINY],
@@ -30,6 +31,9 @@ MODELS = {  # what `cairn train` is given
     "dcgan, labels": ["image-gan", "--conditional", "--width", "8", "--steps", "4"],
     "wgan-gp": ["image-gan", "--model", "wgan-gp", "--width", "8", "--steps", "4"],
     "pix2pix": ["image-to-image", "--width", "8", "--batch", "4", "--steps", "4"],
+    "translation": ["machine-translation", *PAIRS],
+    "pointer-generator": ["summarization", *PAIRS],
+    "summaries without copying": ["summarization", "--model", "transformer", *PAIRS],
     "mlp": ["tabular", "--steps", "20"],
     "mlp of numbers": ["tabular", "--steps", "20", "--target", "NUMBER"],
 }
@@ -68,6 +72,8 @@ class Cairn:
             self.must(self.lib.cairn_model_input(model, ctypes.c_size_t(i), ctypes.byref(info)))
             shape = [{-1: batch, -2: length}.get(d, d) for d in info.shape[:info.rank]]
             numbers = random.standard_normal(shape) if info.dtype == 0 else random.integers(0, 10, shape)
+            if info.name == b"lengths":  # of texts in a batch
+                numbers = random.integers(1, length + 1, shape)
             made.append((info.name.decode(), numpy.ascontiguousarray(numbers.astype(DTYPES[info.dtype]))))
         return made
 

@@ -18,6 +18,8 @@ declare -A options=(
   [object-detection]="--image-size 64 --width 4 --batch 4 --steps 60 --eval-every 25 --save-every 7"
   [machine-translation]="--vocab 300 --layers 1 --width 16 --heads 2 --feed-forward 32 --batch 8 --longest 40
                          --steps 300 --eval-every 90 --save-every 20"
+  [summarization]="--vocab 300 --layers 1 --width 16 --heads 2 --feed-forward 32 --batch 8 --longest 160
+                   --steps 200 --eval-every 60 --save-every 20"
   [forecast]="--horizon 12 --context 48 --model gru --width 8 --layers 1 --steps 400 --eval-every 120 --save-every 25"
   [anomaly-detection]="--horizon 6 --context 48 --model gru --width 8 --layers 1 --patch 8 --split-rows 600,200,200
                        --steps 400 --eval-every 120 --save-every 25"

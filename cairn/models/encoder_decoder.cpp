@@ -18,6 +18,11 @@ EncoderDecoder::EncoderDecoder(const EncoderDecoderOptions& o)
     enc.push_back(Block(o.width, o.heads, o.feed_forward, {.dropout = o.dropout}));
     dec.push_back(Block(o.width, o.heads, o.feed_forward, {.cross = true, .dropout = o.dropout}));
   }
+  if (o.copies) {
+    copy_query.emplace(child("copy_query", nn::Linear(o.width, o.width)));
+    copy_key.emplace(child("copy_key", nn::Linear(o.width, o.width)));
+    copy_gate.emplace(child("copy_gate", nn::Linear(o.width, 1)));
+  }
   for (const auto& [name, p] : named_parameters()) {
     if (name.ends_with(".bias")) assign(p, zeros(p.shape()));
     else if (p.rank() == 2) assign(p, nn::init::xavier_uniform(p.shape()));
@@ -41,18 +46,53 @@ Tensor EncoderDecoder::encode(const Tensor& source, const Tensor& lengths) {
   return ne(x);
 }
 
-Tensor EncoderDecoder::forward(Tensor source, Tensor lengths, Tensor target) {
-  const Tensor memory = encode(source, lengths);
+CopySource EncoderDecoder::copy_source(const Tensor& encoded, const Tensor& source,
+                                       const Tensor& lengths) {
+  if (!options.copies) return {};
+  return {(*copy_key)(encoded), source, lengths};
+}
+
+Tensor EncoderDecoder::decode(const Tensor& encoded, const Tensor& lengths, const Tensor& target) {
   Tensor x = embed(target, 0);
-  for (Block& block : dec) x = block(x, true, memory, lengths);
-  return linear(nd(x), tok.weight);
+  for (Block& block : dec) x = block(x, true, encoded, lengths);
+  return nd(x);
+}
+
+EncoderDecoder::Copying EncoderDecoder::copying_of(const Tensor& decoded,
+                                                   const CopySource& source) const {
+  const Tensor weights = attention_weights(unsqueeze((*copy_query)(decoded), 1),
+                                           unsqueeze(source.keys, 1), {.lengths = source.lengths});
+  return {sigmoid((*copy_gate)(decoded)), select(weights, 1, 0)};
+}
+
+Tensor EncoderDecoder::scores(const Tensor& decoded, const CopySource& source) const {
+  constexpr double kLeast = 1e-10;  // a token that is neither likely nor in the source
+  const Tensor logits = linear(decoded, tok.weight);
+  if (!source.keys.defined()) return logits;
+  const Copying c = copying_of(decoded, source);
+  const Tensor places = contiguous(expand(unsqueeze(source.tokens, 1), {-1, decoded.size(1), -1}));
+  return log(scatter_add(softmax(logits, -1) * c.gate, 2, places, c.weights * (1.0 - c.gate)) +
+             kLeast);
+}
+
+Tensor EncoderDecoder::forward(Tensor source, Tensor lengths, Tensor target) {
+  const Tensor encoded = encode(source, lengths);
+  return scores(decode(encoded, lengths, target), copy_source(encoded, source, lengths));
+}
+
+EncoderDecoder::Copying EncoderDecoder::copying(const Tensor& source, const Tensor& lengths,
+                                                const Tensor& target) {
+  check(options.copies, "this network does not copy");
+  const Tensor encoded = encode(source, lengths);
+  return copying_of(decode(encoded, lengths, target), copy_source(encoded, source, lengths));
 }
 
 Tensor EncoderDecoder::next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
-                            const std::vector<LayerCache>& memory, const Tensor& lengths) {
+                            const std::vector<LayerCache>& memory, const Tensor& lengths,
+                            const CopySource& copied) {
   Tensor x = embed(tokens, position);
   for (size_t i = 0; i < dec.size(); ++i) x = dec[i](x, own[i], memory[i], lengths);
-  return select(linear(nd(x), tok.weight), 1, 0);
+  return select(scores(nd(x), copied), 1, 0);
 }
 
 EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source,
@@ -60,6 +100,7 @@ EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tens
     : net_(std::make_shared<EncoderDecoder>(net)), lengths_(lengths), own_(net_->dec.size()) {
   const NoGrad no_grad;
   const Tensor encoded = net_->encode(source, lengths);
+  copied_ = net_->copy_source(encoded, source, lengths);
   for (Block& block : net_->dec) memory_.push_back(block.ax->keys_and_values(encoded));
 }
 
@@ -69,7 +110,7 @@ Tensor EncoderDecoderReader::read(std::span<const int64_t> tokens) {
   check(each == 1 && static_cast<int64_t>(tokens.size()) == texts(),
         "a decoder reads one token for each of {} texts, not {}", texts(), tokens.size());
   const Tensor ids = from_host(tokens.data(), {texts(), 1}, DType::i64);
-  return net_->next(ids, position_++, own_, memory_, lengths_);
+  return net_->next(ids, position_++, own_, memory_, lengths_, copied_);
 }
 
 void EncoderDecoderReader::restart() {
@@ -83,7 +124,7 @@ void EncoderDecoderReader::select(std::span<const int64_t> rows) {
   const auto chosen = [&](Tensor& t) {
     if (t.defined()) t = index_select(t, 0, index);
   };
-  chosen(lengths_);
+  chosen(lengths_), chosen(copied_.keys), chosen(copied_.tokens), chosen(copied_.lengths);
   for (auto* caches : {&own_, &memory_})
     for (LayerCache& cache : *caches) chosen(cache.k), chosen(cache.v);
 }

@@ -12,26 +12,47 @@ struct EncoderDecoderOptions {
   int64_t vocab = 8000, width = 128, heads = 4, feed_forward = 256, layers = 4;
   int64_t longest = 256;  // tokens of a text at most
   double dropout = 0;
+  bool copies = false;  // a token may be taken from the source
+};
+
+// What a decoder that copies sees of a source: keys [N, S, width], token ids [N, S], lengths [N].
+// Undefined where it does not copy.
+struct CopySource {
+  Tensor keys, tokens, lengths;
 };
 
 struct EncoderDecoder : nn::Module {
   explicit EncoderDecoder(const EncoderDecoderOptions& options);
   using Module::operator();
   // Source [N, S] and target [N, T] token ids, lengths [N] i64 of the sources (what is behind them
-  // is not seen) -> logits [N, T, vocab], each of the token after a target's.
+  // is not seen) -> logits [N, T, vocab], each of the token after a target's. With copies they are
+  // log p of gate * softmax(logits) + (1 - gate) * (how much it looks at each of the source's
+  // tokens): the pointer-generator (See et al. 2017).
   Tensor forward(Tensor source, Tensor lengths, Tensor target) override;
 
   Tensor encode(const Tensor& source, const Tensor& lengths);  // [N, S, width]
+  CopySource copy_source(const Tensor& encoded, const Tensor& source, const Tensor& lengths);
   // Token ids [N, 1] at `position` -> logits [N, vocab]; one cache a layer, as Block takes them.
   Tensor next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
-              const std::vector<LayerCache>& memory, const Tensor& lengths);
+              const std::vector<LayerCache>& memory, const Tensor& lengths,
+              const CopySource& copied);
+  // With copies: of each token after a target's, the probability that it is not copied [N, T, 1],
+  // and where else it comes from [N, T, S].
+  struct Copying {
+    Tensor gate, weights;
+  };
+  Copying copying(const Tensor& source, const Tensor& lengths, const Tensor& target);
 
   EncoderDecoderOptions options;
   nn::Embedding tok;
   nn::ModuleList<Block> enc, dec;
   nn::LayerNorm ne, nd;
+  std::optional<nn::Linear> copy_query, copy_key, copy_gate;
 
  private:
+  Tensor decode(const Tensor& encoded, const Tensor& lengths, const Tensor& target);
+  Copying copying_of(const Tensor& decoded, const CopySource& source) const;
+  Tensor scores(const Tensor& decoded, const CopySource& source) const;
   Tensor embed(const Tensor& tokens, int64_t position) const;
   Tensor positions_;
 };
@@ -49,6 +70,7 @@ class EncoderDecoderReader : public text::Reader {
  private:
   std::shared_ptr<EncoderDecoder> net_;
   Tensor lengths_;
+  CopySource copied_;
   std::vector<LayerCache> own_, memory_;
   int64_t position_ = 0;
 };

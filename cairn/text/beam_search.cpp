@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "cairn/base/error.h"
 #include "cairn/text/sampling.h"
@@ -69,6 +70,18 @@ class Search {
     }
   };
 
+  // Tokens that would end a run that was there before.
+  std::set<int64_t> would_repeat(const std::vector<int64_t>& tokens) const {
+    std::set<int64_t> barred;
+    const auto before = static_cast<size_t>(options_.no_repeat) - 1;
+    if (options_.no_repeat == 0 || tokens.size() < before) return barred;
+    const auto last = tokens.end() - static_cast<std::ptrdiff_t>(before);
+    for (auto at = tokens.begin(); at < last; ++at)
+      if (std::equal(last, tokens.end(), at))
+        barred.insert(*(at + static_cast<std::ptrdiff_t>(before)));
+    return barred;
+  }
+
   // Each beam has one way to end: of twice as many there are always enough that go on.
   std::vector<Candidate> best_candidates(std::span<const double> log_probabilities,
                                          int64_t vocab) const {
@@ -76,8 +89,9 @@ class Search {
     all.reserve(live_.size() * static_cast<size_t>(vocab));
     for (size_t b = 0; b < live_.size(); ++b) {
       const double* row = log_probabilities.data() + live_[b].row * vocab;
+      const auto barred = would_repeat(live_[b].tokens);
       for (int64_t token = 0; token < vocab; ++token)
-        if (std::isfinite(row[token]))
+        if (std::isfinite(row[token]) && !barred.contains(token))
           all.push_back({live_[b].log_probability + row[token], b, token});
     }
     const auto count = static_cast<ptrdiff_t>(options_.beams * (options_.end_token ? 2 : 1));
@@ -152,6 +166,7 @@ std::vector<std::vector<Continuation>> beam_search(Reader& reader, std::span<con
                                                    const BeamOptions& o) {
   check(o.beams > 0 && o.max_tokens > 0, "beam search: {} beams and {} tokens must be positive",
         o.beams, o.max_tokens);
+  check(o.no_repeat >= 0, "beam search: runs of {} tokens cannot repeat", o.no_repeat);
   check(std::isfinite(o.length_penalty), "beam search: the length penalty is not finite");
   std::vector<Search> searches;
   for (int64_t text = 0; text < reader.texts(); ++text) searches.emplace_back(o, text);

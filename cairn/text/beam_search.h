@@ -13,6 +13,7 @@ struct BeamOptions {
   // above 0 favours longer ways on. It matters only where an end token makes lengths differ.
   double length_penalty = 0;
   std::optional<int64_t> end_token = {};
+  int64_t no_repeat = 0;  // no run of so many tokens twice in a text; 0: whatever is likely
 };
 
 struct Continuation {

@@ -95,6 +95,28 @@ std::vector<Network> networks() {
   return all;
 }
 
+// With room for all, the same as all ways without those in which a pair occurs twice.
+TEST(BeamSearch, NoRunOfTokensTwice) {
+  const NoGrad no_grad;
+  const auto pair_twice = [](const Continuation& c) {
+    for (size_t i = 1; i < c.tokens.size(); ++i)
+      for (size_t j = i + 1; j < c.tokens.size(); ++j)
+        if (c.tokens[i - 1] == c.tokens[j - 1] && c.tokens[i] == c.tokens[j]) return true;
+    return false;
+  };
+  const Network net = networks()[0];
+  const BeamOptions o{.beams = 256, .max_tokens = kDepth, .no_repeat = 2};
+  auto wanted = all_ways(net.whole, prompt_of(0), o);
+  EXPECT_GT(std::erase_if(wanted, pair_twice), 0u);
+  const auto found = beam_search(*net.reader(1), prompt_of(0), o)[0];
+  ASSERT_EQ(found.size(), wanted.size());
+  EXPECT_EQ(found[0].tokens, wanted[0].tokens);
+  EXPECT_TRUE(std::none_of(found.begin(), found.end(), pair_twice));
+  BeamOptions never = o;
+  never.no_repeat = -1;
+  EXPECT_THROW(beam_search(*net.reader(1), prompt_of(0), never), Error);
+}
+
 TEST(BeamSearch, WithRoomForAllIsExhaustive) {
   const NoGrad no_grad;
   for (const Network& net : networks())

@@ -90,6 +90,17 @@ std::string write_pairs(const std::string& folder) {
 }
 void add_pair(const std::string& data) { std::ofstream(data, std::ios::app) << "one\tun\n"; }
 
+std::string write_summaries(const std::string& folder) {
+  std::ofstream file(folder + "/talks.jsonl");
+  for (int i = 0; i < 80; ++i)
+    file << Json{{"dialogue", fmt::format("A: one {}\nB: two", i)}, {"summary", "one two"}} << "\n";
+  return folder + "/talks.jsonl";
+}
+void add_summary(const std::string& data) {
+  std::ofstream(data, std::ios::app) << R"({"dialogue": "one", "summary": "two"})"
+                                     << "\n";
+}
+
 // SQuAD's, an article a line.
 std::string question(int i) {
   const std::string context = fmt::format("Ada {} was born in Oslo.", i);
@@ -190,6 +201,7 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"speech-recognition", {write_sounds, add_sound}},
       {"speech-recognition", {write_recordings, add_recording}},
       {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
+      {"summarization", {write_summaries, add_summary, R"({"val_split": 0.1})"}},
   };
   return all;
 }

@@ -16,7 +16,7 @@ constexpr size_t kLongestMap = 24;                      // tokens of a side
 
 struct Judged {
   std::vector<TextPair> pairs;
-  std::vector<Translator::Translation> said;
+  std::vector<Written> said;
 };
 
 double bleu_of(const Judged& all, const std::vector<size_t>& some) {
@@ -115,7 +115,8 @@ void report(Page& page, Translator& t, const Lines& log) {
   std::vector<std::string> sources;
   std::vector<size_t> every;
   for (const TextPair& p : all.pairs) every.push_back(every.size()), sources.push_back(p.source);
-  all.said = t.translate(sources, {.beams = 5, .length_penalty = 0.8}, 32);
+  all.said =
+      t.write(sources, {.beams = 5, .max_tokens = t.coder().longest(), .length_penalty = 0.8}, 32);
   page.headline(fmt::format("BLEU {:.1f} on {} texts that it never saw", bleu_of(all, every),
                             all.pairs.size()));
   page.heading("What it makes of texts that it never saw");

@@ -1,11 +1,7 @@
-#include <algorithm>
-#include <iostream>
-
 #include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/metrics/bleu.h"
 #include "cairn/tasks/machine_translation/task.h"
-#include "cairn/text/unicode.h"
 
 namespace cairn::tasks::machine_translation {
 namespace {
@@ -14,17 +10,10 @@ namespace {
 Json evaluate(Translator& t, const TranslationEvalOptions& o) {
   const std::string data = o.or_own("");
   const auto pairs = t.pairs(data, o.split);
-  std::vector<std::string> sources, said;
+  std::vector<std::string> sources;
   std::vector<metrics::References> references;
   for (const TextPair& p : pairs) sources.push_back(p.source), references.push_back({p.target});
-  std::string lines;
-  for (auto& translation :
-       t.translate(sources, {.beams = o.beams, .length_penalty = o.length_penalty}, o.batch)) {
-    lines += translation.text + "\n";
-    said.push_back(std::move(translation.text));
-  }
-  if (!o.out.is_open() && !o.out->empty())
-    io::write_file_atomically(o.out, std::string_view(lines));
+  const auto said = write_all(t, sources, o.how(t.coder().longest()), o);
   const bool has_parts = data.empty() || data == "dates" || data::is_folder(data);
   return t.result(has_parts ? *o.split : "all",
                   {{"examples", pairs.size()},
@@ -41,50 +30,8 @@ std::string in_words(const Json& r) {
                      r["signature"].get<std::string>(), r["chrf"].get<double>());
 }
 
-// Translates as lines come, some at a time; one line for each.
-class Lines {
- public:
-  Lines(Translator& t, const PredictOptions& o) : translator_(t), options_(o) {}
-  void add(std::string line) {
-    if (line.ends_with('\r')) line.pop_back();
-    int64_t replaced = 0;
-    waiting_.push_back(text::with_replacements(line, &replaced));
-    replaced_ += replaced;
-    if (std::ssize(waiting_) >= options_.batch) flush();
-  }
-  void flush() {
-    for (const auto& t : translator_.translate(
-             waiting_, {.beams = options_.beams, .length_penalty = options_.length_penalty},
-             options_.batch)) {
-      std::string line = t.text;
-      std::replace(line.begin(), line.end(), '\n', ' ');
-      fmt::print("{}\n", line);
-    }
-    std::fflush(stdout);
-    waiting_.clear();
-  }
-  int64_t replaced() const { return replaced_; }
-
- private:
-  Translator& translator_;
-  const PredictOptions& options_;
-  std::vector<std::string> waiting_;
-  int64_t replaced_ = 0;
-};
-
 int predict(Translator& t, const PredictOptions& o) {
-  Lines lines(t, o);
-  for (const std::string& file : *o.files)
-    for (std::string& line : data::read_lines(file)) lines.add(std::move(line));
-  if (o.files->empty())
-    for (std::string line; std::getline(std::cin, line);) lines.add(line);
-  lines.flush();
-  if (lines.replaced() > 0)
-    fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", lines.replaced());
-  if (t.coder().cut() > 0)
-    fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n", t.coder().cut(),
-               *t.options().longest);
-  return 0;
+  return write_lines(t, o.files, o.how(t.coder().longest()), o.batch);
 }
 
 std::vector<std::string> write_inputs(const std::string& folder) {

@@ -3,9 +3,9 @@
 #include "cairn/data/order.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/machine_translation/task.h"
+#include "cairn/tasks/sequence_to_sequence/sequences.h"
 
-namespace cairn::tasks::machine_translation {
+namespace cairn::tasks::sequence_to_sequence {
 namespace {
 
 constexpr int64_t kGrain = 8, kNothing = -100;
@@ -14,7 +14,7 @@ int64_t rounded_up(size_t n) { return (static_cast<int64_t>(n) + kGrain - 1) / k
 
 }  // namespace
 
-models::EncoderDecoderOptions network_options(const Options& o, int64_t vocab) {
+models::EncoderDecoderOptions network_options(const SequenceOptions& o, int64_t vocab) {
   if (o.width % o.heads != 0)
     throw InvalidOption(
         "heads",
@@ -27,7 +27,8 @@ models::EncoderDecoderOptions network_options(const Options& o, int64_t vocab) {
           .feed_forward = o.feed_forward,
           .layers = o.layers,
           .longest = rounded_up(static_cast<size_t>(*o.longest + 1)),
-          .dropout = o.dropout};
+          .dropout = o.dropout,
+          .copies = o.copies()};
 }
 
 Tensors batch_of(const std::vector<const Example*>& examples) {
@@ -101,14 +102,4 @@ double Meter::loss(const std::vector<Example>& examples) {
   return tokens == 0 ? 0 : sum / static_cast<double>(tokens);
 }
 
-Split split_of(const data::ParallelText& text, const Options& o) {
-  if (!text.validation.empty()) return {text.train, text.validation};
-  Split split;
-  const auto parts = train::hold_back(o, std::ssize(text.train));
-  for (const int64_t i : parts.first) split.train.push_back(text.train[static_cast<size_t>(i)]);
-  for (const int64_t i : parts.second)
-    split.validation.push_back(text.train[static_cast<size_t>(i)]);
-  return split;
-}
-
-}  // namespace cairn::tasks::machine_translation
+}  // namespace cairn::tasks::sequence_to_sequence

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <iostream>
+
+#include "cairn/io/file.h"
+#include "cairn/tasks/sequence_to_sequence/sequences.h"
+#include "cairn/text/unicode.h"
+
+namespace cairn::tasks::sequence_to_sequence {
+
+namespace {
+
+std::string in_a_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> write_all(SequenceModel& model, const std::vector<std::string>& sources,
+                                   const text::BeamOptions& how, const SequenceEvalOptions& o) {
+  std::vector<std::string> said;
+  std::string lines;
+  for (Written& written : model.write(sources, how, o.batch)) {
+    lines += in_a_line(written.text) + "\n";
+    said.push_back(std::move(written.text));
+  }
+  if (!o.out.is_open() && !o.out->empty())
+    io::write_file_atomically(o.out, std::string_view(lines));
+  return said;
+}
+
+int write_lines(SequenceModel& model, const std::vector<std::string>& files,
+                const text::BeamOptions& how, int64_t batch, const SourceOf& source_of) {
+  std::vector<std::string> waiting;
+  int64_t replaced = 0;
+  const auto flush = [&] {
+    for (const Written& written : model.write(waiting, how, batch))
+      fmt::print("{}\n", in_a_line(written.text));
+    std::fflush(stdout);
+    waiting.clear();
+  };
+  const auto add = [&](std::string line, const std::string& file, int64_t number) {
+    if (line.ends_with('\r')) line.pop_back();
+    int64_t some = 0;
+    line = text::with_replacements(line, &some);
+    replaced += some;
+    waiting.push_back(source_of ? source_of(line, file, number) : line);
+    if (std::ssize(waiting) >= batch) flush();
+  };
+  for (const std::string& file : files) {
+    int64_t number = 0;
+    for (std::string& line : data::read_lines(file)) add(std::move(line), file, ++number);
+  }
+  int64_t number = 0;
+  if (files.empty())
+    for (std::string line; std::getline(std::cin, line);) add(line, "standard input", ++number);
+  flush();
+  if (replaced > 0)
+    fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);
+  if (model.coder().cut() > 0)
+    fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n",
+               model.coder().cut(), model.coder().longest());
+  return 0;
+}
+
+}  // namespace cairn::tasks::sequence_to_sequence

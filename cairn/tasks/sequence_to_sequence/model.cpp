@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <numeric>
+
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/sequence_to_sequence/sequences.h"
+
+namespace cairn::tasks::sequence_to_sequence {
+
+SequenceModel::SequenceModel(const train::SavedModel& saved, const SequenceOptions& o)
+    : Model(saved),
+      coder_(std::make_shared<text::SubwordTokenizer>(*o.tokenizer, saved.config_file()),
+             o.longest),
+      net_(network_options(o, coder_.tokenizer().size())),
+      meter_(net_) {
+  train::load_weights(saved, net_);
+  net_.eval();
+}
+
+std::vector<Tensor> SequenceModel::inputs(int64_t examples) {
+  const auto all = coder_.examples(held_back());
+  std::vector<Tensor> batches;
+  for (size_t at = 0; at < all.size() && static_cast<int64_t>(at) < examples; at += 8) {
+    std::vector<const Example*> some;
+    for (size_t i = at; i < std::min(all.size(), at + 8); ++i) some.push_back(&all[i]);
+    batches.push_back(batch_of(some)[0]);
+  }
+  return batches;
+}
+
+std::vector<Port> SequenceModel::takes() {
+  return {{"source", DType::i64, {kAnyBatch, kAnyLength}},
+          {"lengths", DType::i64, {kAnyBatch}},
+          {"target", DType::i64, {kAnyBatch, kAnyLength}}};
+}
+
+// A text a line, and the beginnings of their translations.
+Tensors SequenceModel::read(const std::string& file) {
+  std::vector<Example> examples;
+  for (const std::string& line : data::read_lines(file))
+    examples.push_back({coder_.encode(line), {}});
+  check(!examples.empty(), "'{}' is empty", file);
+  std::vector<const Example*> all;
+  for (const Example& e : examples) all.push_back(&e);
+  const Tensors batch = batch_of(all);
+  return {batch[0], batch[1], slice(batch[2], 1, 0, 1)};
+}
+
+std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
+                                          text::BeamOptions how, int64_t batch) {
+  const NoGrad no_grad;
+  std::vector<Written> all(texts.size());
+  std::vector<Example> examples;
+  std::vector<size_t> order;  // of like length together
+  for (size_t i = 0; i < texts.size(); ++i) {
+    examples.push_back({coder_.encode(texts[i]), {}});
+    if (!texts[i].empty()) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return examples[a].source.size() < examples[b].source.size();
+  });
+  const auto step = static_cast<size_t>(batch);
+  for (size_t at = 0; at < order.size(); at += step) {
+    const size_t count = std::min(step, order.size() - at);
+    std::vector<const Example*> some;
+    for (size_t i = 0; i < count; ++i) some.push_back(&examples[order[at + i]]);
+    const Tensors in = batch_of(some);
+    models::EncoderDecoderReader reader(net_, in[0], in[1]);
+    text::BeamOptions options = how;
+    options.end_token = kEnd;
+    options.max_tokens = std::min({how.max_tokens, coder_.longest(), 2 * in[0].size(1) + 10});
+    const std::vector<int64_t> begin(count, kBegin);
+    auto found = text::beam_search(reader, begin, options);
+    for (size_t i = 0; i < count; ++i) {
+      text::Continuation& best = found[i].at(0);
+      all[order[at + i]] = {coder_.decode(best.tokens), best.tokens, best.log_probability};
+    }
+  }
+  return all;
+}
+
+}  // namespace cairn::tasks::sequence_to_sequence

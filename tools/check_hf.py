@@ -2,7 +2,7 @@
 """Runs as folders of Hugging Face's transformers (cairn export --format hf): does Python load them, and compute and tokenize the same?
 
 check_hf.py PROGRAM trains a small language model and a small text classifier, exports both, and compares with onnxruntime's scores of
-the ONNX export and with `cairn predict --json`. Needs transformers 5.24, torch 2.15, onnxruntime (pip).
+the ONNX export and with `cairn predict --json`; and begins a language model with a random GPT-2, whose perplexity Python says, too. Needs transformers 5.24, torch 2.15, onnxruntime (pip).
 check_hf.py PROGRAM FOLDER compares `cairn embed FOLDER` with sentence embeddings by transformers (mean, of length 1).
 """
 import json
@@ -47,6 +47,49 @@ def language_model(program, folder, unit):
     assert len(ids) == len(text) and tokenizer.decode(ids) == text, tokenizer.decode(ids)
 
 
+def windows(tokens, context):
+    """Each token but the first once, from at least half a context: (input, target) pairs, -100 where nothing counts."""
+    first, end = 0, 0
+    while end < len(tokens) - 1:
+        new_end = min(first + context, len(tokens) - 1)
+        targets = [-100] * (end - first) + tokens[end + 1:new_end + 1]
+        yield tokens[first:new_end], targets
+        end, first = new_end, first + context // 2
+
+
+def perplexity(model, tokens, context):
+    total = 0.0
+    with torch.no_grad():
+        for inputs, targets in windows(tokens, context):
+            logits = model(torch.tensor([inputs])).logits[0]
+            total += torch.nn.functional.cross_entropy(logits.double(), torch.tensor(targets), reduction="sum").item()
+    return float(np.exp(total / (len(tokens) - 1)))
+
+
+def gpt2(program, folder, text):
+    """A random GPT-2 with a tokenizer of its own: perplexity of it as it is, and of it trained and written again."""
+    import tokenizers
+    learned = tokenizers.ByteLevelBPETokenizer()
+    learned.train_from_iterator(text.splitlines(), vocab_size=500)
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(vocab_size=learned.get_vocab_size(), n_embd=48, n_layer=2, n_head=3, n_positions=64,
+                                     initializer_range=0.2, bos_token_id=None, eos_token_id=None)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder / "gpt2")
+    learned.save(str(folder / "gpt2" / "tokenizer.json"))
+    (folder / "text.txt").write_text(text)
+    for name, options in {"as it is": ["--steps", 1, "--lr", 1e-30], "trained on": ["--steps", 40, "--lr", 1e-3]}.items():
+        out = folder / name.replace(" ", "-")
+        run(program, "train", "language-model", "--init", folder / "gpt2", "--data", folder / "text.txt", *options, "--quiet", "--out", out)
+        run(program, "export", out, "--format", "hf", "--out", folder / (out.name + "-hf"))
+        ours = json.loads(run(program, "eval", out, "--data", folder / "text.txt", "--split", "all", "--json"))
+        source = folder / ("gpt2" if name == "as it is" else out.name + "-hf")
+        tokens = transformers.PreTrainedTokenizerFast(tokenizer_file=str(source / "tokenizer.json"))(text)["input_ids"]
+        assert len(tokens) == ours["examples"] + 1, (len(tokens), ours)
+        theirs = perplexity(transformers.AutoModelForCausalLM.from_pretrained(source).eval(), tokens, 64)
+        print(f"gpt2 {name}: perplexity {ours['perplexity']:.6f}, in Python {theirs:.6f}")
+        assert abs(ours["perplexity"] - theirs) < 1e-3, name
+
+
 def text_classification(program, folder):
     run(program, "train", "text-classification", "--epochs", 2, "--width", 32, "--layers", 1, "--quiet", "--out", folder / "tc")
     run(program, "export", folder / "tc", "--format", "hf", "--out", folder / "tc-hf")
@@ -88,4 +131,6 @@ else:
         for unit in ("char", "byte"):
             (pathlib.Path(place) / unit).mkdir()
             language_model(sys.argv[1], pathlib.Path(place) / unit, unit)
+        text = pathlib.Path(__file__).read_text() + "A dog, a café; 3.50 and 日本.\n"
+        gpt2(sys.argv[1], pathlib.Path(place), text)
         text_classification(sys.argv[1], pathlib.Path(place))

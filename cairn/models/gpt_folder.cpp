@@ -18,7 +18,16 @@ constexpr std::pair<const char*, const char*> kParts[] = {{"n1", "attention_norm
                                                           {"f1", "feed_forward.up"},
                                                           {"f2", "feed_forward.down"}};
 
+constexpr double kEpsilon = 1e-5;
+
 Json config_of(const LanguageModelSize& size) {
+  if (size.learned_positions)
+    return {{"model_type", "gpt2"},           {"vocab_size", size.vocab},
+            {"n_embd", size.width},           {"n_layer", size.layers},
+            {"n_head", size.heads},           {"n_inner", 4 * size.width},
+            {"n_positions", size.context},    {"activation_function", "gelu_new"},
+            {"layer_norm_epsilon", kEpsilon}, {"tie_word_embeddings", false},
+            {"bos_token_id", nullptr},        {"eos_token_id", nullptr}};
   return {{"model_type", "gpt_neox"},
           {"vocab_size", size.vocab},
           {"hidden_size", size.width},
@@ -27,7 +36,7 @@ Json config_of(const LanguageModelSize& size) {
           {"intermediate_size", 4 * size.width},
           {"max_position_embeddings", size.context},
           {"hidden_act", "gelu_new"},
-          {"layer_norm_eps", 1e-5},
+          {"layer_norm_eps", kEpsilon},
           {"use_parallel_residual", false},
           {"attention_bias", true},
           {"rotary_pct", 1.0},
@@ -39,17 +48,20 @@ Json config_of(const LanguageModelSize& size) {
           {"eos_token_id", nullptr}};
 }
 
+Tensor tensor_of(const NamedTensors& all, const std::string& name) {
+  for (const auto& [its, tensor] : all)
+    if (its == name) return tensor;
+  fail("a GPT without '{}'", name);
+}
+
 NamedTensors weights_of(const Gpt& gpt, int64_t layers) {
   const NamedTensors own = gpt.state_dict();
-  const auto at = [&](const std::string& name) -> Tensor {
-    for (const auto& [its, tensor] : own)
-      if (its == name) return tensor;
-    fail("a GPT without '{}'", name);
-  };
+  const auto at = [&](const std::string& name) { return tensor_of(own, name); };
   NamedTensors all = {{"tokens.weight", at("tok.weight")},
                       {"decoder.norm.weight", at("norm.weight")},
                       {"decoder.norm.bias", at("norm.bias")},
                       {"head.weight", at("head.weight")}};
+  if (gpt.pos) all.emplace_back("decoder.positions.weight", at("pos.weight"));
   for (int64_t i = 0; i < layers; ++i) {
     const std::string from = fmt::format("blocks.{}.", i),
                       to = fmt::format("decoder.layers.{}.", i);
@@ -103,6 +115,70 @@ pretrained::FolderContent folder_of(const Gpt& gpt, const LanguageModelSize& siz
   const pretrained::Transformer net(spec);
   net.load_state_dict(weights_of(gpt, size.layers));
   return pretrained::content_of(net, config, tokenizer_of(tokenizer));
+}
+
+namespace {
+
+// What a Gpt has not; "": it has all.
+std::string beyond_gpt(const pretrained::Spec& s) {
+  using pretrained::Positions;
+  if (s.encoder_layers > 0 || s.decoder_layers == 0) return "an encoder";
+  if (s.rms || !s.norm_first) return "another normalisation than LayerNorm before each part";
+  if (s.gated || s.feed_forward != 4 * s.width)
+    return "a feed-forward part of another kind or width than four times the network's";
+  if (s.parallel) return "parts of a block side by side";
+  if (s.kv_heads != s.heads || s.head_width * s.heads != s.width) return "heads of other kinds";
+  if (!s.attention_bias || !s.feed_forward_bias || s.head_bias) return "other biases";
+  if (!s.activation.starts_with("gelu_") || s.eps != kEpsilon)
+    return fmt::format("activation {} and an epsilon of {}", s.activation, s.eps);
+  const bool turned =
+      s.position_kind == Positions::rotary && s.rotated == s.head_width && s.rope_base == 10000;
+  return s.position_kind == Positions::learned || turned ? "" : "other positions";
+}
+
+}  // namespace
+
+LanguageModelSize gpt_size(const pretrained::Folder& folder) {
+  const pretrained::Spec& s = folder.spec();
+  const std::string beyond = beyond_gpt(s);
+  check(beyond.empty(),
+        "'{}' is a {} with {}; a language model begins with a GPT-2, or a GPT-NeoX of full rotary "
+        "positions without parallel parts",
+        folder.path(), s.family, beyond);
+  return {.kind = "gpt",
+          .vocab = s.vocab,
+          .width = s.width,
+          .layers = s.decoder_layers,
+          .heads = s.heads,
+          .context = s.positions,
+          .learned_positions = s.position_kind == pretrained::Positions::learned};
+}
+
+NamedTensors gpt_weights(const pretrained::Folder& folder, int64_t context) {
+  const NoGrad no_grad;
+  const pretrained::Transformer net(folder.spec(pretrained::Head::tokens));
+  folder.load(net);
+  const NamedTensors theirs = net.state_dict();
+  const auto at = [&](const std::string& name) { return tensor_of(theirs, name); };
+  const pretrained::Spec& s = net.spec();
+  NamedTensors all = {{"tok.weight", at("tokens.weight")},
+                      {"norm.weight", at("decoder.norm.weight")},
+                      {"norm.bias", at("decoder.norm.bias")},
+                      {"head.weight", at(s.tied ? "tokens.weight" : "head.weight")}};
+  if (s.position_kind == pretrained::Positions::learned)
+    all.emplace_back("pos.weight", slice(at("decoder.positions.weight"), 0, 0, context));
+  for (int64_t i = 0; i < s.decoder_layers; ++i) {
+    const std::string from = fmt::format("decoder.layers.{}.", i),
+                      to = fmt::format("blocks.{}.", i);
+    for (const std::string leaf : {".weight", ".bias"}) {
+      const Tensors parts = split(at(from + "attention.qkv" + leaf), {s.width, 2 * s.width}, 0);
+      all.emplace_back(to + "a1.q" + leaf, parts[0]);
+      all.emplace_back(to + "a1.kv" + leaf, parts[1]);
+      for (const auto& [ours, its] : kParts)
+        all.emplace_back(to + ours + leaf, at(from + its + leaf));
+    }
+  }
+  return all;
 }
 
 }  // namespace cairn::models

@@ -54,7 +54,7 @@ LanguageModel::LanguageModel(const LanguageModelSize& o) {
           RecurrentLmOptions{.layers = o.layers, .width = o.width, .dropout = o.dropout});
   if (recurrent_) return;
   gpt_.emplace(o.vocab, o.width, o.heads, o.layers, o.context,
-               GptOptions{.rotary = true, .dropout = o.dropout});
+               GptOptions{.rotary = !o.learned_positions, .dropout = o.dropout});
   initialize(*gpt_, o.layers);
 }
 

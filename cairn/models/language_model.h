@@ -18,6 +18,7 @@ struct LanguageModelSize {
   int64_t vocab, width, layers;
   int64_t heads = 1, context = 0;  // gpt only
   double dropout = 0;
+  bool learned_positions = false;  // gpt: instead of rotary ones
 };
 // Of about 64 features each, and an even number of them.
 int64_t usual_heads(int64_t width);

@@ -5,8 +5,8 @@ namespace cairn::tasks {
 data::TextTokens TextOptions::open_text() {
   std::shared_ptr<const text::Tokenizer> kept;
   if (!tokenizer.is_open()) kept = text::parse_tokenizer(tokenizer->dump(), *out);
-  const bool learns = !(tokens == "char" || tokens == "byte");
-  vocab_size.require(learns || vocab_size.is_open(),
+  const bool learns = !kept && !(tokens == "char" || tokens == "byte");
+  vocab_size.require(kept || learns || vocab_size.is_open(),
                      "is of bpe, wordpiece and word; '{}' has what the text has", *tokens);
   if (learns) vocab_size.fill(tokens == "word" ? 10000 : 8000);
   auto text =

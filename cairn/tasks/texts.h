@@ -11,9 +11,10 @@ struct TextOptions : train::SupervisedOptions {
   train::DataOption data{this, "",
                          "A text file (also .gz) or a folder of .txt files (nothing: plays by "
                          "Shakespeare that come with the program)"};
-  train::Option<std::string> tokens{this, "tokens", "char",
-                                    train::one_of({"char", "byte", "bpe", "wordpiece", "word"}),
-                                    "Unit of text (wordpiece: without its white space)"};
+  train::Option<std::string> tokens{
+      this, "tokens", "char", train::one_of({"char", "byte", "bpe", "wordpiece", "word"}),
+      "Unit of text (wordpiece: without its white space; with --init of a "
+      "folder its own)"};
   train::Option<int64_t> vocab_size{
       this, "vocab_size", train::Open{"bpe and wordpiece 8000, word 10000"},
       train::whole(2, 1 << 24), "Tokens at most, where they are learned"};

@@ -168,7 +168,7 @@ void Supervised::restore() {
 void Supervised::begin_with(const std::string& path) {
   const NamedTensors own = setup_.network.state_dict();
   NamedTensors fitting;
-  for (auto& [name, value] : weights_for(own, path)) {
+  for (auto& [name, value] : setup_.initial.empty() ? weights_for(own, path) : setup_.initial) {
     const auto it = std::find_if(own.begin(), own.end(),
                                  [&, n = name](const auto& named) { return named.first == n; });
     if (it != own.end() && it->second.shape() == value.shape()) fitting.emplace_back(name, value);

@@ -7,7 +7,10 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
+#include "cairn/ops/context.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/tasks/language_model/task.h"
+#include "cairn/text/train_tokenizer.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
@@ -284,6 +287,68 @@ TEST_F(Text, IsLearnedInPiecesAndWords) {
   Options o = options("gru", "never");
   o.vocab_size = 300;
   EXPECT_THROW(train(o), InvalidOption);
+}
+
+// A GPT-2 of random weights with a tokenizer of the text, as Hugging Face's transformers writes it.
+void write_gpt2(const std::string& folder, const std::string& text, int64_t inner, int64_t more) {
+  bool first = true;
+  const auto next = [&](std::string& line) { return line = text, std::exchange(first, false); };
+  const auto tokenizer = text::train_tokenizer(next, {.kind = "byte-bpe", .vocab = 270});
+  const Json config = {{"model_type", "gpt2"}, {"vocab_size", tokenizer.size() + more},
+                       {"n_embd", 16},         {"n_layer", 2},
+                       {"n_head", 2},          {"n_inner", inner},
+                       {"n_positions", 24},    {"activation_function", "gelu_new"}};
+  pretrained::Spec spec = pretrained::spec_of(config, "config.json");
+  spec.head = pretrained::Head::tokens, spec.spread = 0.5;
+  manual_seed(5);
+  const pretrained::Transformer net(spec);
+  pretrained::write_folder(folder, pretrained::content_of(net, config, tokenizer.to_json()));
+}
+
+// The same numbers as the folder's network, and as the folder that is written of it.
+TEST_F(Text, BeginsWithAFolder) {
+  write_gpt2(folder_ / "gpt2", verse(), 64, 0);
+  const auto fresh = [&](const std::string& out) {
+    Options o;
+    o.data = folder_ / "text.txt", o.init = folder_ / "gpt2", o.quiet = true;
+    o.steps = 1, o.batch = 2, o.lr = 1e-30, o.out = folder_ / out;
+    return o;
+  };
+  train(fresh("run"));
+  Writer writer(folder_ / "run");
+  EXPECT_EQ(writer.options().context, 24);
+  const std::vector<int64_t> tokens = {1, 40, 7, 200, 3, 3};
+  const Tensor x = from_host(tokens.data(), {2, 3}, DType::i64);
+  const auto close = [&](const std::string& folder) {
+    const pretrained::Folder read(folder);
+    pretrained::Transformer net(read.spec(pretrained::Head::tokens));
+    read.load(net), net.eval();
+    const NoGrad no_grad;
+    const auto theirs = net(pretrained::Input{x, {}, {}}).to_vector<float>();
+    const auto ours = writer.forward({{x}})[0].to_vector<float>();
+    ASSERT_EQ(theirs.size(), ours.size());
+    for (size_t i = 0; i < ours.size(); ++i) ASSERT_NEAR(ours[i], theirs[i], 1e-4);
+  };
+  close(folder_ / "gpt2");
+  pretrained::write_folder(folder_ / "again", writer.folder());
+  close(folder_ / "again");
+  GenerateOptions g;
+  g.prompt = "2 green", g.max_tokens = 30;  // beyond the context
+  EXPECT_FALSE(written("run", g).empty());
+
+  Options other = fresh("never");
+  other.width = 32;
+  expect_error(other, {"width: ", "16 in '"});
+  other = fresh("never"), other.context = 25;
+  expect_error(other, {"context: ", "24 positions"});
+  other = fresh("never"), other.model = "lstm";
+  expect_error(other, {"model: ", "gpt2"});
+  other = fresh("never"), other.init = folder_ / "narrow";
+  write_gpt2(folder_ / "narrow", verse(), 20, 0);
+  expect_error(other, {"narrow", "feed-forward part"});
+  other.init = folder_ / "more";
+  write_gpt2(folder_ / "more", verse(), 64, 3);
+  expect_error(other, {"more", "its tokenizer has"});
 }
 
 // Every token but the first is measured once, from at least half a context.

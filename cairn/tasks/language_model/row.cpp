@@ -43,6 +43,7 @@ const Task kRow{
         "  cairn train language-model --model lstm --out runs/lstm\n"
         "  cairn train language-model --model gpt --data book.txt --out runs/book\n"
         "  cairn train language-model --model gpt --tokens bpe --data book.txt --out runs/pieces\n"
+        "  cairn train language-model --init gpt2/ --data book.txt --out runs/gpt2\n"
         "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,

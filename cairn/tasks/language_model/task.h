@@ -19,7 +19,9 @@ struct Options : TextOptions {
     batch.says("gpt 8, others 32; fewer for a short text");
     steps.says("gpt 12 passes over the text, others 10; at most 50000");
   }
-  Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}), "Network"};
+  Option<std::string> model{this, "model", "gpt", one_of({"rnn", "lstm", "gru", "gpt"}),
+                            "Network (with --init of a GPT-2, as Hugging Face writes it: "
+                            "gpt of its sizes)"};
   Option<int64_t> layers{this, "layers", ByModel<int64_t>{{"gpt", 4}, {"", 2}}, whole(1, 1000),
                          "Layers"};
   Option<int64_t> width{this, "width", ByModel<int64_t>{{"gpt", 192}, {"", 512}}, whole(1, 1 << 20),
@@ -32,9 +34,12 @@ struct Options : TextOptions {
   Option<double> dropout{this, "dropout", ByModel<double>{{"gpt", 0.1}, {"", 0.3}},
                          between(0, 0.99), "Part of the features that is dropped"};
 
+  Option<std::string> positions{this, "positions"};  // a fact: "learned" as a GPT-2's, or rotary
+
   bool is_recurrent() const { return !(model == "gpt"); }
   models::LanguageModelSize size() const {
-    return {model, vocab, width, layers, heads, context, dropout};
+    return {model, vocab,   width,   layers,
+            heads, context, dropout, !positions.is_open() && positions == "learned"};
   }
 };
 

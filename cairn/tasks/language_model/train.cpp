@@ -3,6 +3,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
+#include "cairn/models/gpt_folder.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
 #include "cairn/text/windows.h"
@@ -79,6 +80,30 @@ NamedTensors named(const Tensors& memory) {
   return all;
 }
 
+void take_size(Option<int64_t>& option, int64_t size, const std::string& folder) {
+  option.require(option.is_open() || option == size, "is {} in '{}'", size, folder);
+  option.fill(size);
+}
+
+// Network and tokenizer as a folder of Hugging Face's has them; the weights to begin with.
+NamedTensors take_folder(Options& o) {
+  if (o.resume || !pretrained::is_folder(o.init)) return {};
+  o.model.require(o.model == "gpt", "'{}' is a transformer: gpt", *o.init);
+  const pretrained::Folder folder(o.init);
+  const models::LanguageModelSize size = models::gpt_size(folder);
+  const auto tokenizer = folder.tokenizer();
+  check(tokenizer->size() == size.vocab, "'{}': its tokenizer has {} tokens, its network {}",
+        *o.init, tokenizer->size(), size.vocab);
+  take_size(o.layers, size.layers, o.init), take_size(o.width, size.width, o.init);
+  take_size(o.heads, size.heads, o.init);
+  o.context.fill(std::min<int64_t>(size.context, 1024));
+  o.context.require(o.context <= size.context, "'{}' has {} positions", *o.init, size.context);
+  o.positions.fill(size.learned_positions ? "learned" : "rotary");
+  o.tokenizer.fill(Json::parse(tokenizer->to_json()));
+  o.lr.fill(5e-5);  // what was learned is not to be unlearned
+  return models::gpt_weights(folder, o.context);
+}
+
 void check_text(const Options& o, const data::TextTokens& text) {
   if (o.is_recurrent() && o.accumulate > 1)
     throw InvalidOption("accumulate", "a memory belongs to whole batches; it is for gpt");
@@ -90,6 +115,7 @@ void check_text(const Options& o, const data::TextTokens& text) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  const NamedTensors begun = take_folder(o);
   o.fill_usual();
   check_sizes(o);  // before the text is read
   const auto text = o.open_text();
@@ -109,7 +135,8 @@ Json train(Options o) {
        .decays_matrices_only = true,
        .parts = {train::part("memory", named(memory))},
        .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different",
-                            o.data_name(), text.train.size(), text.validation.size(), *o.vocab)});
+                            o.data_name(), text.train.size(), text.validation.size(), *o.vocab),
+       .initial = begun});
   Meter meter(network, o.is_recurrent(), o.context);
   const auto reader = network.reader();  // kept: compiled for the first sample
   const std::span<const int64_t> all = text.validation;

@@ -1,5 +1,6 @@
 #include "cairn/data/loader.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/base/error.h"
@@ -10,6 +11,8 @@ namespace {
 void check_augment(const Augment& augment) {
   check(augment.crop_padding >= 0 && augment.crop_padding <= 1024,
         "loader: a padding of {} for crops; 0 to 1024", augment.crop_padding);
+  check(augment.cutout >= 0 && augment.cutout <= 1024, "loader: a cutout of {} pixels; 0 to 1024",
+        augment.cutout);
   const auto within = [](float value, float limit) {
     return value >= 0 && value <= limit;
   };  // NaN is not
@@ -30,6 +33,8 @@ void check_options(const ImageDataset& dataset, const LoaderOptions& options) {
         "loader: epochs {}, start at step {}; none may be negative", options.epochs,
         options.start_step);
   check_augment(options.augment);
+  for (const double alpha : {options.mixing.mixup, options.mixing.cutmix})
+    check(alpha >= 0 && alpha <= 100, "loader: pictures mixed by Beta({0}, {0}); 0 to 100", alpha);
   check(dataset.size() > 0, "'{}' has no images", dataset.name());
   check(!options.drop_last || dataset.size() >= options.batch,
         "'{}' has {} images, fewer than one batch of {}; choose a smaller batch", dataset.name(),
@@ -53,6 +58,17 @@ Tensor Batch::x() const {
 }
 
 Tensor Batch::y() const { return from_host(labels.data(), {count}, DType::i64); }
+
+Tensor Batch::partners_y() const {
+  std::vector<int64_t> partners(labels);
+  if (!partners.empty()) std::rotate(partners.begin(), partners.end() - 1, partners.end());
+  return from_host(partners.data(), {count}, DType::i64);
+}
+
+Tensor Batch::own_part() const {
+  const std::vector<float> parts(static_cast<size_t>(count), own);
+  return from_host(parts.data(), {count}, DType::f32);
+}
 
 Loader::Loader(ImageDatasetPtr dataset, LoaderOptions options)
     : dataset_(std::move(dataset)), options_(std::move(options)) {
@@ -85,7 +101,7 @@ void Loader::make(const BatchPlan& plan, Batch& batch) const {
   batch.labels.resize(static_cast<size_t>(batch.count));
   batch.samples = plan.samples;
   std::vector<uint8_t> stored(static_cast<size_t>(shape.size())),
-      changed(options_.augment.any() ? stored.size() : 0);
+      changed(options_.augment.changes_bytes() ? stored.size() : 0);
   for (int64_t i = 0; i < batch.count; ++i) {
     const int64_t sample = plan.samples[static_cast<size_t>(i)];
     const int label = dataset_->label(sample);
@@ -95,13 +111,21 @@ void Loader::make(const BatchPlan& plan, Batch& batch) const {
     batch.labels[i] = label;
     dataset_->image(sample, stored.data());
     const uint8_t* pixels = stored.data();
-    if (options_.augment.any()) {
+    if (options_.augment.changes_bytes()) {
       augment_image(pixels, shape, options_.augment,
                     sample_stream(options_.seed, batch.epoch, sample), changed.data());
       pixels = changed.data();
     }
-    normalize_image(pixels, shape, options_.normalization, &batch.images[i * shape.size()]);
+    float* image = &batch.images[i * shape.size()];
+    normalize_image(pixels, shape, options_.normalization, image);
+    if (options_.augment.cutout > 0)
+      cut_out(options_.augment.cutout, shape,
+              sample_stream(options_.seed, batch.epoch, sample, kCutoutPurpose), image);
   }
+  if (options_.mixing.any())
+    batch.own = mix_batch(options_.mixing, shape, batch.count,
+                          sample_stream(options_.seed, batch.epoch, batch.index, kMixPurpose),
+                          batch.images.data());
 }
 
 }  // namespace cairn::data

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cairn/data/batch_loader.h"
+#include "cairn/data/mix.h"
 #include "cairn/data/transform.h"
 #include "cairn/tensor/tensor.h"
 
@@ -17,6 +18,7 @@ struct LoaderOptions {
   bool drop_last = false;  // leave out an epoch's last batch when it is short
   uint64_t seed = 0;
   Augment augment{};
+  Mixing mixing{};
   Normalization normalization{};  // empty: measured on the dataset itself
   int threads = 2;
   int ahead = 4;                  // batches made before they are asked for
@@ -31,10 +33,14 @@ struct Batch {
   std::vector<float> images;     // [count, channels, height, width], normalised
   std::vector<int64_t> labels;   // [count]
   std::vector<int64_t> samples;  // [count] places in the dataset
+  float own = 1;                 // where pictures are mixed: the part of each that is of its label
   ImageShape shape;
 
   Tensor x() const;  // f32 [count, channels, height, width]
   Tensor y() const;  // i64 [count]
+  // Where pictures are mixed: the labels of the partners, and the part that is a picture's own.
+  Tensor partners_y() const;  // i64 [count]
+  Tensor own_part() const;    // f32 [count]
 };
 
 class Loader {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cairn/base/error.h"
+#include "cairn/data/trivial_augment.h"
 
 namespace cairn::data {
 namespace {
@@ -143,6 +144,16 @@ void normalize_image(const uint8_t* chw, const ImageShape& shape,
   }
 }
 
+void cut_out(int side, const ImageShape& shape, PhiloxStream random, float* image) {
+  const auto x = static_cast<int>(random.below(static_cast<uint32_t>(shape.width))) - side / 2,
+             y = static_cast<int>(random.below(static_cast<uint32_t>(shape.height))) - side / 2;
+  const int left = std::max(x, 0), right = std::min(x + side, shape.width);
+  for (int c = 0; c < shape.channels; ++c)
+    for (int row = std::max(y, 0); row < std::min(y + side, shape.height); ++row)
+      std::fill_n(image + (int64_t{c} * shape.height + row) * shape.width + left, right - left,
+                  0.0f);
+}
+
 void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment,
                    PhiloxStream random, uint8_t* out) {
   const int reach = augment.crop_padding;
@@ -165,6 +176,7 @@ void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& au
 
     shift_plane(source, shape.height, shape.width, dx, dy, mirror, out + c * plane);
   }
+  if (augment.trivial) trivial_augment(out, shape, random);
 }
 
 }  // namespace cairn::data

@@ -31,19 +31,22 @@ struct Augment {
   bool flip = false;         // mirrored left-right with probability 1/2
   float rotate_degrees = 0;  // each: uniform in [-value, value]
   float shift_pixels = 0;
-  float scale = 0;  // 0.1: between 0.9 and 1.1 times
-  float shear = 0;  // 0.1: a tenth of the height
+  float scale = 0;       // 0.1: between 0.9 and 1.1 times
+  float shear = 0;       // 0.1: a tenth of the height
+  bool trivial = false;  // trivial_augment.h, after all of these
+  int cutout = 0;        // a square of this side is the mean's colour (DeVries and Taylor 2017)
   bool geometric() const {
     return rotate_degrees != 0 || shift_pixels != 0 || scale != 0 || shear != 0;
   }
-  bool any() const { return crop_padding > 0 || flip || geometric(); }
+  bool changes_bytes() const { return crop_padding > 0 || flip || geometric() || trivial; }
 };
 
-// The stream of draws for one sample.
-inline PhiloxStream sample_stream(uint64_t seed, int64_t epoch, int64_t sample) {
-  constexpr uint64_t kAugmentPurpose = 0x61756721;
-  const uint64_t key =
-      philox_derive(philox_derive(seed, kAugmentPurpose), static_cast<uint64_t>(epoch));
+// The stream of draws for one sample; or, by another purpose, for something else of an epoch.
+inline constexpr uint64_t kAugmentPurpose = 0x61756721, kCutoutPurpose = 0x63757421,
+                          kMixPurpose = 0x6d697821;
+inline PhiloxStream sample_stream(uint64_t seed, int64_t epoch, int64_t sample,
+                                  uint64_t purpose = kAugmentPurpose) {
+  const uint64_t key = philox_derive(philox_derive(seed, purpose), static_cast<uint64_t>(epoch));
   return PhiloxStream(key, static_cast<uint64_t>(sample));
 }
 
@@ -51,7 +54,11 @@ inline PhiloxStream sample_stream(uint64_t seed, int64_t epoch, int64_t sample) 
 void normalize_image(const uint8_t* chw, const ImageShape& shape,
                      const Normalization& normalization, float* out);
 
-// The changed image, same shape; `in` and `out` must not overlap.
+// Makes a square of this side 0, which is the mean where the image is normalised; its middle is any
+// pixel, what lies beyond the border is cut off.
+void cut_out(int side, const ImageShape& shape, PhiloxStream random, float* image);
+
+// The changed image, same shape, all but cutout; `in` and `out` must not overlap.
 void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment,
                    PhiloxStream random, uint8_t* out);
 

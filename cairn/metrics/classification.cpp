@@ -24,14 +24,23 @@ double Confusion::f1() const {
   double sum = 0;
   int64_t classes = 0;
   for (size_t c = 0; c < counts_.size(); ++c) {
-    int64_t are = 0, guessed = 0;
-    for (size_t other = 0; other < counts_.size(); ++other)
-      are += counts_[c][other], guessed += counts_[other][c];
-    if (are + guessed == 0) continue;
-    sum += 2 * static_cast<double>(counts_[c][c]) / static_cast<double>(are + guessed);
+    const bool is_guessed =
+        std::any_of(counts_.begin(), counts_.end(), [&](const auto& row) { return row[c] != 0; });
+    const ClassScores scores = scores_of(c);
+    if (scores.examples == 0 && !is_guessed) continue;
+    sum += scores.f1;
     ++classes;
   }
   return classes ? sum / static_cast<double>(classes) : 0;
+}
+
+ClassScores Confusion::scores_of(size_t label) const {
+  int64_t are = 0, guessed = 0;
+  for (size_t other = 0; other < counts_.size(); ++other)
+    are += counts_.at(label)[other], guessed += counts_[other][label];
+  const auto right = static_cast<double>(counts_[label][label]);
+  const auto part = [&](int64_t of) { return of ? right / static_cast<double>(of) : 0; };
+  return {part(guessed), part(are), 2 * part(are + guessed), are};
 }
 
 std::string confusion_table(const std::vector<std::vector<int64_t>>& counts,

@@ -7,6 +7,12 @@
 
 namespace cairn::metrics {
 
+// Of one class; 0 where nothing was guessed as it (precision), or nothing is (recall).
+struct ClassScores {
+  double precision = 0, recall = 0, f1 = 0;
+  int64_t examples = 0;  // that are of it
+};
+
 class Confusion {
  public:
   explicit Confusion(size_t classes) : counts_(classes, std::vector<int64_t>(classes, 0)) {}
@@ -21,6 +27,7 @@ class Confusion {
   // The mean over classes of the harmonic mean of precision and recall (macro F1); classes that
   // neither are nor are guessed are left out.
   double f1() const;
+  ClassScores scores_of(size_t label) const;
 
  private:
   std::vector<std::vector<int64_t>> counts_;

@@ -9,13 +9,15 @@
 
 namespace cairn::tasks {
 
-data::Augment TrainedPictureOptions::augment() const {
+data::Augment TrainedPictureOptions::changes() const {
   return {.crop_padding = static_cast<int>(*crop),
           .flip = flip,
           .rotate_degrees = static_cast<float>(*rotate),
           .shift_pixels = static_cast<float>(*shift),
           .scale = static_cast<float>(*scale),
-          .shear = static_cast<float>(*shear)};
+          .shear = static_cast<float>(*shear),
+          .trivial = augment == "trivial",
+          .cutout = static_cast<int>(*cutout)};
 }
 
 void TrainedPictureOptions::note(const data::ImageDataset& set) {
@@ -23,8 +25,12 @@ void TrainedPictureOptions::note(const data::ImageDataset& set) {
   examples.leave_open(), examples.fill(set.size());
   PictureOptions::note(set);
   const bool grey = set.shape().channels == 1;
-  crop.fill(grey ? 0 : 4), flip.fill(!grey), rotate.fill(grey ? 10 : 0);
-  shift.fill(grey ? 2 : 0), scale.fill(grey ? 0.1 : 0), shear.fill(grey ? 0.1 : 0);
+  augment.fill(grey ? "warp" : "crop-flip");
+  const bool warps = augment == "warp", flips = augment == "crop-flip",
+             tries = augment == "trivial";
+  crop.fill(flips || tries ? 4 : 0), flip.fill(flips || (tries && !grey));
+  rotate.fill(warps ? 10 : 0), shift.fill(warps ? 2 : 0);
+  scale.fill(warps ? 0.1 : 0), shear.fill(warps ? 0.1 : 0);
   const data::Normalization measured = data::measure_normalization(set);
   for (size_t c = 0; c < mean->size() && c < measured.mean.size(); ++c)
     if (const float kept = (*mean)[c]; std::abs(measured.mean[c] - kept) > kOther)

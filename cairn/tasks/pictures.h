@@ -2,6 +2,7 @@
 // while training, and models that read pictures as their training did.
 #pragma once
 #include "cairn/data/dataset.h"
+#include "cairn/data/mix.h"
 #include "cairn/data/transform.h"
 #include "cairn/tasks/task.h"
 #include "cairn/train/supervised.h"
@@ -68,17 +69,29 @@ struct PictureOptions : Run {
 // Of a supervised training: random changes of the pictures, and how they are normalised.
 struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
   TrainedPictureOptions() { group("Pictures"); }
-  train::Option<int64_t> crop{this, "crop", train::Open{"colour 4, grey 0"}, train::whole(0, 1024),
+  train::Option<std::string> augment{this, "augment", train::Open{"colour crop-flip, grey warp"},
+                                     train::one_of({"none", "warp", "crop-flip", "trivial"}),
+                                     "Random changes, of which what follows may be chosen apart; "
+                                     "trivial: crop-flip (grey: without "
+                                     "flips), then one of 14 changes (TrivialAugment, wide)"};
+  train::Option<int64_t> crop{this, "crop", train::Open{"crop-flip, trivial 4, others 0"},
+                              train::whole(0, 1024),
                               "Random crops: pixels of black added around first"};
-  train::Option<bool> flip{this, "flip", train::Open{"in colour"}, "Mirror half of the pictures"};
-  train::Option<double> rotate{this, "rotate", train::Open{"grey 10, colour 0"},
+  train::Option<bool> flip{this, "flip", train::Open{"crop-flip"}, "Mirror half of the pictures"};
+  train::Option<double> rotate{this, "rotate", train::Open{"warp 10, others 0"},
                                train::between(0, 360), "Turn by up to so many degrees"};
-  train::Option<double> shift{this, "shift", train::Open{"grey 2, colour 0"},
+  train::Option<double> shift{this, "shift", train::Open{"warp 2, others 0"},
                               train::between(0, 1024), "Shift by up to so many pixels"};
-  train::Option<double> scale{this, "scale", train::Open{"grey 0.1, colour 0"},
+  train::Option<double> scale{this, "scale", train::Open{"warp 0.1, others 0"},
                               train::between(0, 0.9), "Make larger or smaller by up to this part"};
-  train::Option<double> shear{this, "shear", train::Open{"grey 0.1, colour 0"},
+  train::Option<double> shear{this, "shear", train::Open{"warp 0.1, others 0"},
                               train::between(0, 10), "Slant by up to this part of the height"};
+  train::Option<int64_t> cutout{this, "cutout", 0, train::whole(0, 1024),
+                                "Cover a square of this side somewhere; 0: none"};
+  train::Option<double> mixup{this, "mixup", 0, train::between(0, 100),
+                              "Mix pictures and their classes, by Beta(so much, so much); 0: no"};
+  train::Option<double> cutmix{this, "cutmix", 0, train::between(0, 100),
+                               "The same with a rectangle of the other picture; both: either"};
   // Facts.
   train::Option<std::vector<float>> mean{this, "mean"}, deviation{this, "deviation"};
   train::Option<int64_t> examples{this, "examples"};  // of the training split
@@ -86,7 +99,8 @@ struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
   train::Option<std::vector<float>> brightness{this, "brightness"};
 
   data::Normalization normalization() const { return {mean, deviation}; }
-  data::Augment augment() const;
+  data::Augment changes() const;
+  data::Mixing mixing() const { return {mixup, cutmix}; }
   // What the pictures are, or compares it with what they were; and which changes suit them.
   void note(const data::ImageDataset& set);
 };

@@ -39,6 +39,7 @@ void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
     EXPECT_EQ(a[i].samples, b[i].samples);
     EXPECT_EQ(a[i].labels, b[i].labels);
     EXPECT_EQ(a[i].images, b[i].images);
+    EXPECT_EQ(a[i].own, b[i].own);
   }
 }
 
@@ -68,11 +69,19 @@ const Augment kEverything{.crop_padding = 1,
                           .rotate_degrees = 10,
                           .shift_pixels = 1,
                           .scale = 0.1f,
-                          .shear = 0.1f};
+                          .shear = 0.1f,
+                          .trivial = true,
+                          .cutout = 2};
+const Mixing kMixed{.mixup = 0.4, .cutmix = 1};
 
 TEST(Loader, ResultsDoNotDependOnThreads) {
-  LoaderOptions options{
-      .batch = 7, .epochs = 3, .seed = 5, .augment = kEverything, .threads = 1, .ahead = 1};
+  LoaderOptions options{.batch = 7,
+                        .epochs = 3,
+                        .seed = 5,
+                        .augment = kEverything,
+                        .mixing = kMixed,
+                        .threads = 1,
+                        .ahead = 1};
   const auto one = all_batches(numbered(60), options);
   for (int threads : {2, 5}) {
     options.threads = threads, options.ahead = threads + 1;
@@ -83,7 +92,8 @@ TEST(Loader, ResultsDoNotDependOnThreads) {
 }
 
 TEST(Loader, GoesOnFromTheMiddle) {
-  LoaderOptions options{.batch = 7, .epochs = 4, .seed = 5, .augment = kEverything};
+  LoaderOptions options{
+      .batch = 7, .epochs = 4, .seed = 5, .augment = kEverything, .mixing = kMixed};
   auto whole = all_batches(numbered(60), options);
   options.start_step = 2 * 9 + 3;
   whole.erase(whole.begin(), whole.begin() + 2 * 9 + 3);
@@ -163,6 +173,8 @@ TEST(Loader, NonsenseIsRefused) {
   EXPECT_ERROR(with({.epochs = -1}), "none may be negative");
   EXPECT_ERROR(with({.augment = {.crop_padding = -1}}), "a padding of -1");
   EXPECT_ERROR(with({.augment = {.shift_pixels = std::nanf("")}}), "shift by nan pixels");
+  EXPECT_ERROR(with({.augment = {.cutout = -1}}), "a cutout of -1");
+  EXPECT_ERROR(with({.mixing = {.mixup = std::nan("")}}), "Beta(nan, nan)");
 }
 
 TEST(Transform, NormalizationIsMeasured) {
@@ -198,6 +210,36 @@ TEST(Transform, FlipAndCropMovePixels) {
     ++first_seen[dx + 2];
   }
   for (int count : first_seen) EXPECT_GT(count, 0);
+}
+
+TEST(Loader, PartnersAreTheOnesBefore) {
+  Loader loader(numbered(5),
+                {.batch = 5, .shuffle = false, .mixing = {.mixup = 1}, .normalization = kPlain});
+  Batch batch;
+  ASSERT_TRUE(loader.next(batch));
+  EXPECT_EQ(batch.y().to_vector<int64_t>(), (std::vector<int64_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(batch.partners_y().to_vector<int64_t>(), (std::vector<int64_t>{4, 0, 1, 2, 3}));
+  EXPECT_EQ(batch.own_part().to_vector<float>(), std::vector<float>(5, batch.own));
+  for (int i = 0; i < 5; ++i)
+    EXPECT_NEAR(
+        batch.images[static_cast<size_t>(i) * 16],
+        batch.own * static_cast<float>(i) + (1 - batch.own) * static_cast<float>((i + 4) % 5),
+        1e-5);
+}
+
+TEST(Transform, CutoutCoversASquareAnywhere) {
+  const ImageShape shape{2, 6, 5};
+  int whole = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::vector<float> image(static_cast<size_t>(shape.size()), 1);
+    cut_out(3, shape, sample_stream(1, 0, i, kCutoutPurpose), image.data());
+    const auto zeros = std::count(image.begin(), image.begin() + 30, 0.0f);
+    EXPECT_EQ(zeros, std::count(image.begin() + 30, image.end(), 0.0f));
+    EXPECT_GE(zeros, 4);  // a corner's
+    EXPECT_LE(zeros, 9);
+    whole += zeros == 9;
+  }
+  EXPECT_NEAR(whole, 200 * 4 * 3 / 30, 30);  // middles that are not at the border
 }
 
 TEST(Transform, AffineKeepsTheMiddleAndZeroRangeIsIdentity) {

@@ -12,6 +12,7 @@
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
 #include "cairn/train/checkpoint.h"
+#include "cairn/train/signals.h"
 #include "tests/cli/program.h"
 
 namespace cairn::tasks::image_classification {
@@ -207,6 +208,77 @@ TEST_F(Bars, FeaturesAreReadByOneExecutable) {
     EXPECT_EQ(features.size(0), 8);
   }
   EXPECT_EQ(forward.function().executables(), 1u);
+}
+
+// Whatever changes pictures is drawn anew from (seed, epoch, picture), not kept.
+TEST_F(Bars, MixedAndCutPicturesResumeToTheSameBits) {
+  Options o = small("whole");
+  o.augment = "trivial", o.cutout = 6, o.mixup = 0.4, o.cutmix = 1, o.flip_test = true;
+  const Json whole = train(o);
+  o = small("plain");
+  train(o);
+  EXPECT_NE(cli_test::content_of(folder_ / "whole/model.safetensors"),
+            cli_test::content_of(folder_ / "plain/model.safetensors"));
+  o = small("part");
+  o.augment = "trivial", o.cutout = 6, o.mixup = 0.4, o.cutmix = 1, o.flip_test = true;
+  o.stop_after_steps = 13;  // within an epoch
+  EXPECT_THROW(train(o), train::Stopped);
+  Options again;
+  again.out = o.out, again.resume = true, again.quiet = true;
+  EXPECT_EQ(train(again)["loss"], whole["loss"]);
+  EXPECT_TRUE(cli_test::content_of(folder_ / "whole/model.safetensors") ==
+              cli_test::content_of(folder_ / "part/model.safetensors"));
+}
+
+TEST_F(Bars, WhatAugmentMeansIsKeptAndMayBeChosenApart) {
+  const auto kept = [&](const char* augment, int64_t crop) {
+    Options o = small(fmt::format("run{}{}", augment, crop));
+    o.steps = 1, o.epochs.leave_open();
+    if (*augment) o.augment = augment;
+    if (crop >= 0) o.crop = crop;
+    train(o);
+    Options used;
+    used.read_run(train::open_saved_model(o.out).config, "config");
+    return used;
+  };
+  const Options grey = kept("", -1);
+  EXPECT_EQ(*grey.augment, "warp");
+  EXPECT_EQ(grey.changes().rotate_degrees, 10);
+  EXPECT_FALSE(kept("none", -1).changes().changes_bytes());
+  const data::Augment flips = kept("crop-flip", -1).changes(),
+                      apart = kept("crop-flip", 2).changes();
+  EXPECT_TRUE(flips.flip && flips.crop_padding == 4 && !flips.geometric() && !flips.trivial);
+  EXPECT_TRUE(apart.flip && apart.crop_padding == 2);
+  const data::Augment trivial = kept("trivial", -1).changes();
+  EXPECT_TRUE(trivial.trivial && trivial.crop_padding == 4 && !trivial.flip);
+  Options o = small("never");
+  o.augment = "trivail";
+  expect_says(refused(o), "did you mean trivial?");
+}
+
+TEST_F(Bars, WithFlipTestBothSidesDecide) {
+  Options o = small("run");
+  o.flip_test = true;
+  train(o);
+  Classifier both(folder_ / "run");
+  const auto set = both.open("", data::Split::test);
+  const Tensor x = both.batch_of(*set, 0, 8);
+  const auto seen = both.logits(x).to_vector<float>();
+  const auto mirrored = both.logits(flip(x, {3})).to_vector<float>();
+  for (size_t i = 0; i < seen.size(); ++i) EXPECT_NEAR(seen[i], mirrored[i], 1e-5);
+  const auto one_side = (*both.module())(x).to_vector<float>();
+  EXPECT_NE(seen, one_side);
+  const Json measured = both.evaluate("", data::Split::test);
+  EXPECT_TRUE(measured["ece"].get<double>() >= 0 && measured["ece"].get<double>() <= 1);
+}
+
+TEST_F(Bars, TheReportSaysHowSureItIsAndWhereItLooked) {
+  Options o = small("run");
+  o.epochs.leave_open(), o.steps = 3;  // wrong often
+  train(o);
+  const std::string page = cli_test::content_of(write_report(o.out));
+  for (const char* part : {"Grad-CAM", "calibration error", "precision", "F1"})
+    EXPECT_NE(page.find(part), page.npos) << part;
 }
 
 TEST_F(Bars, OneClassIsNothingToTellApart) {

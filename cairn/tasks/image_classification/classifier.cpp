@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cairn/data/loader.h"
+#include "cairn/metrics/calibration.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -22,15 +23,23 @@ nn::AnyModule network_of(const train::SavedModel& saved, const Options& o) {
 
 }  // namespace
 
-Meter::Meter(const nn::AnyModule& network, const data::Normalization& normalization)
-    : normalization_(normalization), forward_([network](std::span<const Tensor> in) -> Tensors {
-        const Tensor logits = (*network)(in[0]);
-        return {argmax(logits, 1), cross_entropy(logits, in[1], {.reduction = Reduction::sum})};
+Tensor logits_of(const nn::AnyModule& network, const Tensor& pictures, bool flip_test) {
+  const Tensor logits = (*network)(pictures);
+  return flip_test ? (logits + (*network)(flip(pictures, {3}))) * 0.5 : logits;
+}
+
+Meter::Meter(const nn::AnyModule& network, const Options& o)
+    : normalization_(o.normalization()),
+      forward_([network, flips = *o.flip_test](std::span<const Tensor> in) -> Tensors {
+        const Tensor logits = logits_of(network, in[0], flips);
+        return {argmax(logits, 1), cross_entropy(logits, in[1], {.reduction = Reduction::sum}),
+                amax(softmax(logits, 1), {1})};
       }) {}
 
 Json Meter::measure(const data::ImageDatasetPtr& set) {
   const NoGrad no_grad;
   metrics::Confusion confusion(set->classes().size());
+  metrics::Calibration calibration;
   data::Loader loader(
       set, {.batch = kBatch, .shuffle = false, .normalization = normalization_, .threads = 1});
   data::Batch batch;
@@ -40,11 +49,17 @@ Json Meter::measure(const data::ImageDatasetPtr& set) {
     const Tensors seen = forward_.call(in);
     loss += seen[1].item();
     const auto guesses = seen[0].to_vector<int64_t>();
-    for (int64_t i = 0; i < batch.count; ++i) confusion.add(batch.labels[i], guesses[i]);
+    const auto sure = seen[2].to_vector<float>();
+    for (int64_t i = 0; i < batch.count; ++i) {
+      confusion.add(batch.labels[i], guesses[i]);
+      if (std::isfinite(sure[i])) calibration.add(sure[i], batch.labels[i] == guesses[i]);
+    }
   }
   return {{"examples", set->size()},
           {"accuracy", confusion.accuracy()},
           {"loss", loss / static_cast<double>(set->size())},
+          {"f1", confusion.f1()},
+          {"ece", calibration.error()},
           {"confusion", confusion.counts()},
           {"classes", set->classes()}};
 }
@@ -59,12 +74,15 @@ Classifier::Classifier(const train::SavedModel& saved)
       options_(options_of<Options>(saved, &Options::shape, &Options::classes, &Options::mean,
                                    &Options::deviation, &Options::model)),
       network_(network_of(saved, options_)),
-      meter_(network_, options_.normalization()),
-      forward_([network = network_](std::span<const Tensor> in) -> Tensors {
-        return {(*network)(in[0])};
-      }) {}
+      meter_(network_, options_),
+      forward_(
+          [network = network_, flips = *options_.flip_test](std::span<const Tensor> in) -> Tensors {
+            return {logits_of(network, in[0], flips)};
+          }) {}
 
-Tensors Classifier::forward(std::span<const Tensor> in) { return {softmax((*network_)(in[0]), 1)}; }
+Tensors Classifier::forward(std::span<const Tensor> in) {
+  return {softmax(logits_of(network_, in[0], options_.flip_test), 1)};
+}
 
 Tensor Classifier::logits(const Tensor& images) {
   const NoGrad no_grad;

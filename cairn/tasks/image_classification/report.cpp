@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cairn/data/picture.h"
+#include "cairn/models/grad_cam.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
 #include "cairn/train/report/classified.h"
@@ -45,6 +46,27 @@ std::vector<Figure> curves(const Lines& log) {
   return figures;
 }
 
+// What moved it to its surest mistakes.
+void write_reasons(Page& page, Classifier& classifier, const data::ImageDataset& set,
+                   const Classified& seen) {
+  constexpr size_t kShown = 8;
+  const auto wrong = mistakes_of(seen.guesses);
+  const int scale = std::max(1, 96 / set.shape().width);
+  std::vector<Figure> shown;
+  for (size_t i = 0; i < std::min(kShown, wrong.size()); ++i) {
+    const Tensor x = classifier.batch_of(set, wrong[i].index, 1);
+    const Tensor map = models::grad_cam(classifier.network(), x, wrong[i].guess);
+    if (!map.defined()) return;
+    const std::string &is = seen.classes[static_cast<size_t>(wrong[i].label)],
+                      &guess = seen.classes[static_cast<size_t>(wrong[i].guess)];
+    const std::string what = fmt::format("{}: what spoke for {}", is, guess);
+    shown.push_back(figure(highlighted(seen.picture(wrong[i].index), map), what, scale));
+  }
+  if (shown.empty()) return;
+  page.heading("What it looked at (Grad-CAM) when it was wrong");
+  page.thumbnails(shown);
+}
+
 }  // namespace
 
 void report(Page& page, Classifier& classifier, const Lines& log) {
@@ -61,9 +83,13 @@ void report(Page& page, Classifier& classifier, const Lines& log) {
                {"test pictures", with_thousands(set->size())},
                {"test accuracy", right}});
   auto figures = confusion_figure(confusion, seen.classes);
+  for (auto& more :
+       {class_scores_figure(confusion, seen.classes), calibration_figure(seen.calibration())})
+    figures.insert(figures.end(), more.begin(), more.end());
   for (Figure& f : curves(log)) figures.push_back(std::move(f));
   page.figures(figures);
   write_mistakes(page, seen);
+  write_reasons(page, classifier, *set, seen);
   if (set->size() > 0)
     write_filters(page, classifier.network(), classifier.batch_of(*set, 0, 1), seen.picture(0));
 }

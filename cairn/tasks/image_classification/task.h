@@ -22,9 +22,14 @@ struct Options : TrainedPictureOptions {
                             one_of(models::image_classifier_names()), "Network"};
   Option<double> label_smoothing{this, "label_smoothing", 0.1, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};
+  Option<bool> flip_test{
+      this, "flip_test", false,
+      "Name a picture by the mean of what is said of it and of its mirror image"};
 };
 
 std::string in_words(const Json& measured);  // "accuracy 99.20 %, loss 0.0312"
+// Of pictures [N, C, H, W], for what is not training: with flip_test the mean over both sides.
+Tensor logits_of(const nn::AnyModule& network, const Tensor& pictures, bool flip_test);
 
 // Trains and returns {task, split, examples, accuracy, loss, confusion, run, model, ...} of the
 // test split.
@@ -33,8 +38,8 @@ Json train(Options options);
 // Measures a network on pictures: compiled once, used again and again.
 class Meter {
  public:
-  Meter(const nn::AnyModule& network, const data::Normalization& normalization);
-  // {examples, accuracy, loss, confusion[true][predicted], classes}, in evaluation mode.
+  Meter(const nn::AnyModule& network, const Options& options);
+  // {examples, accuracy, loss, f1, ece, confusion[true][predicted], classes}, in evaluation mode.
   Json measure(const data::ImageDatasetPtr& set);
 
  private:

@@ -23,6 +23,16 @@ void fill_recipe(Options& o, int64_t images) {
   o.eval_every.fill(per_epoch);
 }
 
+// Of pictures that are mixed: to the parts of which they are of both classes.
+Tensor loss_of(const Tensor& logits, std::span<const Tensor> batch, const Options& o) {
+  CrossEntropyOptions how{.label_smoothing = o.label_smoothing};
+  if (batch.size() == 2) return cross_entropy(logits, batch[1], how);
+  how.reduction = Reduction::none;
+  const Tensor own = cross_entropy(logits, batch[1], how),
+               partners = cross_entropy(logits, batch[2], how);
+  return mean(partners + (own - partners) * batch[3]);
+}
+
 }  // namespace
 
 Json train(Options o) {
@@ -43,29 +53,29 @@ Json train(Options o) {
                              .schedule = optim::one_cycle(o.steps),
                              .validates = validates,
                              .split = validates ? "validation" : "test",
-                             .smooths_targets = o.label_smoothing > 0,
+                             .smooths_targets = o.label_smoothing > 0 || o.mixing().any(),
                              .about = data::in_words(o.data, splits)});
   const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;
   data::Loader loader(splits.train, {.batch = o.batch,
                                      .epochs = (o.steps + per_epoch - 1) / per_epoch,
                                      .seed = o.seed,
-                                     .augment = o.augment(),
+                                     .augment = o.changes(),
+                                     .mixing = o.mixing(),
                                      .normalization = o.normalization(),
                                      .threads = std::max(1, num_threads() - 1),
                                      .start_step = session.step()});
-  Meter meter(network, o.normalization());
+  Meter meter(network, o);
   data::Batch batch;
   Json last;
   session.run(
       {.next =
            [&] {
              loader.next(batch);
-             return Tensors{batch.x(), batch.y()};
+             Tensors in = {batch.x(), batch.y()};
+             if (o.mixing().any()) in.insert(in.end(), {batch.partners_y(), batch.own_part()});
+             return in;
            },
-       .loss =
-           [&](std::span<const Tensor> in) {
-             return cross_entropy((*network)(in[0]), in[1], {.label_smoothing = o.label_smoothing});
-           },
+       .loss = [&](std::span<const Tensor> in) { return loss_of((*network)(in[0]), in, o); },
        .measure = [&] { return last = meter.measure(validates ? splits.held_back : splits.test); },
        .words = in_words,
        .note =

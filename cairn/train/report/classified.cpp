@@ -18,17 +18,6 @@ Figure small(const Classified& c, const Guess& g, const std::string& caption) {
   return figure(picture, caption, std::max(1, kTile / picture.width));
 }
 
-// The surest first.
-std::vector<Guess> mistakes_of(const std::vector<Guess>& all) {
-  std::vector<Guess> wrong;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
-               [](const Guess& g) { return !g.is_right(); });
-  std::sort(wrong.begin(), wrong.end(), [](const Guess& a, const Guess& b) {
-    return std::pair(-a.probability, a.index) < std::pair(-b.probability, b.index);
-  });
-  return wrong;
-}
-
 // By what was taken for what, the most frequent first.
 std::vector<Figure> by_kind(const Classified& c, const std::vector<Guess>& wrong) {
   std::map<std::pair<int, int>, std::vector<io::Image>> kinds;
@@ -56,6 +45,22 @@ metrics::Confusion Classified::confusion() const {
   metrics::Confusion confusion(classes.size());
   for (const Guess& g : guesses) confusion.add(g.label, g.guess);
   return confusion;
+}
+
+metrics::Calibration Classified::calibration() const {
+  metrics::Calibration calibration;
+  for (const Guess& g : guesses) calibration.add(g.probability, g.is_right());
+  return calibration;
+}
+
+std::vector<Guess> mistakes_of(const std::vector<Guess>& all) {
+  std::vector<Guess> wrong;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(wrong),
+               [](const Guess& g) { return !g.is_right(); });
+  std::sort(wrong.begin(), wrong.end(), [](const Guess& a, const Guess& b) {
+    return std::pair(-a.probability, a.index) < std::pair(-b.probability, b.index);
+  });
+  return wrong;
 }
 
 void write_guesses(Page& page, const Classified& c) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 
+#include "cairn/metrics/calibration.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/train/report/page.h"
 
@@ -21,7 +22,11 @@ struct Classified {
   const char* plural = "test pictures";
 
   metrics::Confusion confusion() const;
+  metrics::Calibration calibration() const;
 };
+
+// The mistakes, the surest first.
+std::vector<Guess> mistakes_of(const std::vector<Guess>& all);
 
 // Some examples and what is said of each, right or wrong.
 void write_guesses(Page& page, const Classified& classified);

@@ -56,4 +56,20 @@ void write_filters(Page& page, const nn::Module& network, const Tensor& x,
            "The picture through each of them: where a filter answers, it is bright", 2)});
 }
 
+io::Image highlighted(const io::Image& picture, const Tensor& map) {
+  const auto heat =
+      interpolate(unsqueeze(unsqueeze(map, 0), 0),
+                  {.size = {picture.height, picture.width}, .mode = Interpolation::linear})
+          .to_vector<float>();
+  io::Image seen = io::with_channels(io::with_channels(picture, 1), 3);
+  constexpr float kRed[] = {230, 40, 30}, kMost = 0.7f;
+  for (size_t i = 0; i < heat.size(); ++i)
+    for (size_t c = 0; c < 3; ++c) {
+      uint8_t& value = seen.pixels[3 * i + c];
+      const float part = kMost * std::clamp(heat[i], 0.0f, 1.0f);
+      value = static_cast<uint8_t>(std::lround((1 - part) * value + part * kRed[c]));
+    }
+  return seen;
+}
+
 }  // namespace cairn::train::report

@@ -1,4 +1,4 @@
-// What the first layer of a network of convolutions looks for, as pictures.
+// What a network of convolutions looks for and at, as pictures.
 #pragma once
 #include "cairn/nn/module.h"
 #include "cairn/train/report/page.h"
@@ -13,5 +13,8 @@ io::Image tiles(const Tensor& maps, int columns);
 // each of them; nothing for a network without convolutions.
 void write_filters(Page& page, const nn::Module& network, const Tensor& x,
                    const io::Image& picture);
+
+// A picture in grey, red where `map`, f32 [h, w] from 0 to 1, is high: what moved a decision.
+io::Image highlighted(const io::Image& picture, const Tensor& map);
 
 }  // namespace cairn::train::report

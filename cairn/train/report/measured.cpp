@@ -38,6 +38,42 @@ std::vector<Figure> confusion_figure(const Json& measured,
   return confusion_figure(metrics::Confusion(counts), classes);
 }
 
+std::vector<Figure> class_scores_figure(const metrics::Confusion& confusion,
+                                        const std::vector<std::string>& classes) {
+  if (classes.size() > kMostClasses || confusion.examples() == 0) return {};
+  HeatMap map{"How well each class is known", "class", "", classes,
+              {"precision", "recall", "F1"},  {},      {}, 64};
+  for (size_t c = 0; c < classes.size(); ++c) {
+    const metrics::ClassScores s = confusion.scores_of(c);
+    for (const double value : {s.precision, s.recall, s.f1}) {
+      map.values.push_back(value);
+      map.print.push_back(fmt::format("{:.3f}", value));
+    }
+  }
+  map.gamma = 4;  // what is near 1 differs, too
+  return {
+      figure(map,
+             "Precision: how much of what is called so is so. Recall: how much of what is so is "
+             "called so. F1: their harmonic mean.")};
+}
+
+std::vector<Figure> calibration_figure(const metrics::Calibration& calibration) {
+  Series said{"it", {}, {}};
+  for (const auto& bin : calibration.bins())
+    if (bin.count > 0) said.x.push_back(bin.confidence), said.y.push_back(bin.accuracy);
+  if (said.x.empty()) return {};
+  said.is_cloud = said.x.size() < 2;
+  return {figure(LineChart{"Is it as right as it is sure?",
+                           "how sure it is",
+                           "how often it is right",
+                           {said, {"as sure as right", {0, 1}, {0, 1}}},
+                           0,
+                           ""},
+                 fmt::format("Below the line it is too sure of itself. Expected calibration error, "
+                             "the mean distance from the line: {:.4f}",
+                             calibration.error()))};
+}
+
 std::vector<Figure> regression_figure(const std::string& what, const std::vector<double>& truth,
                                       const std::vector<double>& said) {
   Series cloud{"one row", {}, {}, true};

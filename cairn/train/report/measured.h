@@ -2,6 +2,7 @@
 #pragma once
 #include "cairn/base/json.h"
 #include "cairn/data/table.h"
+#include "cairn/metrics/calibration.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/train/report/curves.h"
 
@@ -15,6 +16,13 @@ std::vector<Figure> confusion_figure(const metrics::Confusion& confusion,
                                      const std::vector<std::string>& classes);
 // Of what metrics::classification measured.
 std::vector<Figure> confusion_figure(const Json& measured, const std::vector<std::string>& classes);
+
+// Precision, recall and F1 of each class; none for more classes than are readable, or none at all.
+std::vector<Figure> class_scores_figure(const metrics::Confusion& confusion,
+                                        const std::vector<std::string>& classes);
+
+// How often it is right where it is so sure, with the expected calibration error.
+std::vector<Figure> calibration_figure(const metrics::Calibration& calibration);
 
 // A point for each example: what is right, and what was said; and the line where both are equal.
 std::vector<Figure> regression_figure(const std::string& what, const std::vector<double>& truth,

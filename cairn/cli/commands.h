@@ -23,7 +23,9 @@ void add_tour(const Command& app);
 void add_sample(const Command& app);
 void add_tokenizer(const Command& app);
 void add_embed(const Command& app);
+void add_compare(const Command& app);
 void add_convert(const Command& app);
+void add_runs(const Command& app);
 void add_ngram(const Command& app);
 
 void add_export(const Command& app);

@@ -12,6 +12,8 @@ void describe_program(const Command& app, const std::vector<std::string>& argume
   add_tour(app);
   add_sample(app);
   add_export(app);
+  add_compare(app);
+  add_runs(app);
   add_convert(app);
   add_tokenizer(app);
   add_embed(app);

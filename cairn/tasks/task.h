@@ -92,6 +92,12 @@ class Few {
   size_t size_ = 0;
 };
 
+struct Quality {
+  const char* name = nullptr;  // as eval has it: "accuracy"
+  bool higher_is_better = true;
+  bool is_share = false;  // of the examples
+};
+
 struct Task {
   const char *name, *title, *what;
   const char* examples;
@@ -99,7 +105,9 @@ struct Task {
   // The result for programs: {task, run, seconds, ...}. Throws train::Stopped on a signal.
   Json (*train)(const train::RunOptions& options);
   std::string (*summary)(const Json& result);  // the same in a line for people
-  Few<Verb, 8> verbs;                          // "eval" is one of them
+  // What eval measures that says how good a network is; the first that there is.
+  Few<Quality, 3> qualities;
+  Few<Verb, 8> verbs;  // "eval" is one of them
   // `log`: the run's metrics.jsonl.
   void (*report)(train::report::Page& page, Model& model, const train::report::Lines& log);
   // The least training on what comes with the program, as --config takes it: for tests.

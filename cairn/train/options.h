@@ -86,6 +86,7 @@ class AnyOption {
   const char* help() const { return help_; }
   std::string explained()
       const;  // the help, with the names that it may be, where there are several
+  const std::vector<std::string>& choices() const { return range_.names; }  // of one_of()
   Use use() const { return use_; }
   bool stored() const { return use_ <= Use::fact; }
   bool is_open() const { return state_ == State::open; }

@@ -113,7 +113,7 @@ TEST(LanguageModel, WrongUsage) {
   expect_failure(train({"--lr", "-1"}), 2, {"--lr", "-1"});
   expect_failure(train({"--dropout", "1.5"}), 2, {"--dropout", "1.5"});
   expect_failure(train({"--model", "gptt"}), 2, {"--model", "gptt", "did you mean gpt?"});
-  expect_failure(train({"--tokens", "word"}), 2, {"--tokens", "word", "char and byte"});
+  expect_failure(train({"--tokens", "letters"}), 2, {"--tokens", "letters", "char"});
   expect_failure(train({"--heads", "3", "--width", "16"}), 2, {"--heads", "do not divide"});
   expect_failure(cairn({"generate", Writer::get().run(), "--top-p", "2"}), 2, {"--top-p", "2"});
   expect_failure(cairn({"generate", Writer::get().run(), "--temperature", "-1"}), 2,

@@ -248,6 +248,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_short>,
+    .qualities = {{"f1"}},
     .verbs = {eval_verb<Detector, SplitEvalOptions, evaluate, in_words>(
                   "Measure what it finds", "  cairn eval runs/sensors --json\n"),
               verb<Detector, PredictOptions, predict>(

@@ -148,6 +148,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_short>,
+    .qualities = {{"mse", false}},
     .verbs = {eval_verb<Predictor, SplitEvalOptions, evaluate_run, in_words>(
                   "Measure how right it is, beside what is simpler",
                   "  cairn eval runs/ett --json\n  cairn eval runs/ett --split validation\n"),

@@ -44,6 +44,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"accuracy", true, true}},
     .verbs = {eval_verb<Classifier, PictureEvalOptions, eval, in_words>(
                   "Measure how often it is right",
                   "  cairn eval runs/mnist --data mnist/\n"

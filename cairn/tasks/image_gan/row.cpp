@@ -34,6 +34,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary,
+    .qualities = {{"frechet", false}},
     .verbs = {eval_verb<Sampler, EvaluateOptions, evaluate, in_words>(
                   "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),

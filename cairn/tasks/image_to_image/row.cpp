@@ -72,6 +72,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary,
+    .qualities = {{"psnr"}},
     .verbs = {eval_verb<Translator, PairEvalOptions, evaluate, in_words>(
                   "Measure how near what is made is to what it should be",
                   "  cairn eval runs/facades --json\n"),

@@ -48,6 +48,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"perplexity", false}, {"loss", false}},
     .verbs = {eval_verb<Writer, TextEvalOptions, evaluate, in_words>(
                   "Measure how well it predicts a text",
                   "  cairn eval runs/gpt --split train --json\n"),

@@ -53,6 +53,7 @@ const Task kRow{.name = kTask,
                 .options = options_as<Options>,
                 .train = train_as<Options, train>,
                 .summary = summary_of<in_words>,
+                .qualities = {{"bleu"}, {"loss", false}},
                 .verbs = {eval_verb<Translator, TranslationEvalOptions, evaluate, in_words>(
                               "Measure how near its translations are to those of people",
                               "  cairn eval runs/en-de --split test --json\n"),

@@ -84,6 +84,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"map50"}},
     .verbs = {eval_verb<ObjectDetector, SplitEvalOptions, evaluate, in_words>(
                   "Measure average precision by COCO's rules",
                   "  cairn eval runs/voc --split validation --json\n"),

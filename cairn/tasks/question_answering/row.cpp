@@ -96,6 +96,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"f1"}},
     .verbs = {eval_verb<Answerer, QuestionEvalOptions, evaluate, in_words>(
                   "Measure how often it answers as people do",
                   "  cairn eval runs/squad --data dev-v1.1.json --json\n"),

@@ -98,8 +98,7 @@ void report(Page& page, Recogniser& r, const Lines& log) {
                                   "wrong, {:.1f} % of the letters",
                                   measured["wer"].get<double>() * 100, all.size(),
                                   measured["cer"].get<double>() * 100));
-  if (r.options().whole_clip)
-    page.figures(confusion_figure(measured, r.letters().labels()));
+  if (r.options().whole_clip) page.figures(confusion_figure(measured, r.letters().labels()));
   else {
     std::vector<Figure> maps;
     for (size_t i = 0; i < all.size() && maps.size() < 3; ++i)

@@ -144,6 +144,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"wer", false}, {"accuracy", true, true}},
     .verbs = {eval_verb<Recogniser, SpeechEvalOptions, evaluate, in_words>(
                   "Measure how much of it is right", "  cairn eval runs/an4 --split test --json\n"),
               verb<Recogniser, PredictOptions, predict>(

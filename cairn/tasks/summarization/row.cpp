@@ -186,6 +186,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"rouge1"}, {"loss", false}},
     .verbs = {eval_verb<Summarizer, SummaryEvalOptions, evaluate, in_words>(
                   "Measure how much of people's summaries its own say",
                   "  cairn eval runs/dialogues --split test --json\n"),

@@ -167,6 +167,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"accuracy", true, true}, {"mae", false}},
     .verbs = {eval_verb<Predictor, EvalOptions, evaluate, in_words>(
                   "Measure how right it is", "  cairn eval runs/houses --data more.csv\n"),
               verb<Predictor, PredictOptions, predict>("predict", "Add what it says to CSV files",

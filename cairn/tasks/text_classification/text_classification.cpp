@@ -235,6 +235,7 @@ const Task kRow{
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
+    .qualities = {{"accuracy", true, true}},
     .verbs = {eval_verb<Classifier, EvalOptions, evaluate, in_words>(
                   "Measure how often it is right", "  cairn eval runs/reviews --data more.tsv\n"),
               verb<Classifier, PredictOptions, predict>(

@@ -1,0 +1,72 @@
+// cairn runs: what lies in a folder of runs.
+#include "tests/cli/program.h"
+
+namespace cairn::cli_test {
+namespace {
+
+class Runs : public testing::Test {
+ protected:
+  static void train(const std::string& out, const Arguments& more) {
+    Arguments all = {"train", "tabular", "--out", out, "--threads", "1", "--quiet"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome o = cairn(all);
+    ASSERT_EQ(o.status, 0) << o.err;
+  }
+  std::map<std::string, Json> rows(const Arguments& more = {}) {
+    Arguments all = {"runs", folder_.path(), "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Outcome o = cairn(all);
+    EXPECT_EQ(o.status, 0) << o.err;
+    std::map<std::string, Json> found;
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line);) {
+      const Json row = Json::parse(line);
+      found[std::filesystem::path(row["run"].get<std::string>()).filename()] = row;
+    }
+    return found;
+  }
+  const TemporaryFolder folder_;
+};
+
+TEST_F(Runs, AreListedWithWhatCameOfThemAndInWhatTheyDiffer) {
+  train(folder_ / "a", {"--steps", "10", "--eval-every", "5"});
+  train(folder_ / "deep/b", {"--steps", "10", "--eval-every", "5", "--lr", "0.004"});
+  write(folder_ / "notes.txt", "no run");
+  const auto found = rows();
+  ASSERT_EQ(found.size(), 2u);
+  for (const auto& [name, row] : found) {
+    EXPECT_EQ(row["task"], "tabular");
+    EXPECT_EQ(row["state"], "finished");
+    EXPECT_EQ(row["step"], 10);
+    EXPECT_EQ(row["metric"], "accuracy");
+    EXPECT_GT(row["value"].get<double>(), 0);
+    EXPECT_NE(row["differs"].get<std::string>().find("lr="), std::string::npos) << row;
+  }
+  const Outcome table = cairn({"runs", folder_.path(), "--page", folder_ / "runs.html"});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_NE(table.out.find("deep/b"), std::string::npos) << table.out;
+  EXPECT_NE(content_of(folder_ / "runs.html").find("validation accuracy"), std::string::npos);
+  EXPECT_TRUE(rows({"--task", "forecast"}).empty());
+}
+
+TEST_F(Runs, ADamagedOneIsNamedAndTheOthersAreListed) {
+  train(folder_ / "a", {"--steps", "4"});
+  train(folder_ / "b", {"--steps", "4"});
+  write(folder_ / "b/config.json", "{\"task\": ");
+  const auto found = rows();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found.at("a")["state"], "finished");
+  EXPECT_EQ(found.at("b")["state"], "damaged");
+  EXPECT_NE(found.at("b")["why"].get<std::string>().find("config.json"), std::string::npos);
+}
+
+TEST_F(Runs, WrongUsageIsExplained) {
+  EXPECT_NE(cairn({"runs", folder_.path()}).out.find("no runs in"), std::string::npos);
+  expect_failure(cairn({"runs", folder_ / "none"}), 1, {"no such folder", "none"});
+  expect_failure(cairn({"runs", folder_.path(), "--task", "tabularr"}), 2, {"tabularr", "tabular"});
+  expect_failure(cairn({"runs", folder_.path(), "--page", folder_ / "no/page.html"}), 1,
+                 {"page.html"});
+}
+
+}  // namespace
+}  // namespace cairn::cli_test

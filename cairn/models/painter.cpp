@@ -1,6 +1,8 @@
 #include "cairn/models/painter.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
 #include "cairn/base/philox.h"
 #include "cairn/ops/context.h"
@@ -32,31 +34,42 @@ std::vector<int64_t> labels_in_turn(int64_t count, int64_t classes) {
   return labels;
 }
 
-Painter::Painter(const Generator& generator)
-    : generator_(generator), images_([generator](std::span<const Tensor> in) -> Tensors {
-        return {generator.size.classes > 0 ? generator(in[0], in[1]) : generator(in[0])};
-      }) {}
+Painter::Painter(const data::ImageShape& shape, int64_t z, Draw draw)
+    : shape_(shape), z_(z), draw_(std::move(draw)) {}
 
-data::Pictures Painter::draw(const Tensor& noise, const std::vector<int64_t>& labels) {
+Painter::Painter(const data::ImageShape& shape, int64_t z, CompiledFunction::Body network)
+    : Painter(shape, z,
+              Draw([compiled = std::make_shared<CompiledFunction>(std::move(network))](
+                       const Tensor& noise, const Tensor& labels) {
+                return compiled->call(std::array{noise, labels})[0];
+              })) {}
+
+Painter::Painter(const Generator& generator)
+    : Painter({static_cast<int>(generator.size.channels), static_cast<int>(generator.size.side),
+               static_cast<int>(generator.size.side)},
+              generator.size.z,
+              CompiledFunction::Body([generator](std::span<const Tensor> in) -> Tensors {
+                return {generator.size.classes > 0 ? generator(in[0], in[1]) : generator(in[0])};
+              })) {}
+
+data::Pictures Painter::draw(const Tensor& noise, const std::vector<int64_t>& labels) const {
   const NoGrad no_grad;
-  const auto& size = generator_.size;
-  const int side = static_cast<int>(size.side);
-  data::Pictures drawn{{static_cast<int>(size.channels), side, side}, {}};
-  const Tensor in[] = {noise, from_host(labels.data(), {noise.size(0)}, DType::i64)};
-  for (float value : images_.call(in)[0].to_vector<float>())
+  data::Pictures drawn{shape_, {}};
+  const Tensor wanted = from_host(labels.data(), {noise.size(0)}, DType::i64);
+  for (float value : draw_(noise, wanted).to_vector<float>())
     drawn.pixels.push_back(data::pixel_of(value));
   return drawn;
 }
 
-data::Pictures Painter::draw(uint64_t seed, int64_t first, const std::vector<int64_t>& labels) {
+data::Pictures Painter::draw(uint64_t seed, int64_t first,
+                             const std::vector<int64_t>& labels) const {
   const auto total = static_cast<int64_t>(labels.size());
-  data::Pictures all;
+  data::Pictures all{shape_, {}};
   for (int64_t at = 0; at < total; at += kDrawBatch) {
     const int64_t count = std::min(kDrawBatch, total - at);
     const data::Pictures some =
-        draw(noise_rows(seed, first + at, count, generator_.size.z),
+        draw(noise_rows(seed, first + at, count, z_),
              std::vector<int64_t>(labels.begin() + at, labels.begin() + at + count));
-    all.shape = some.shape;
     all.pixels.insert(all.pixels.end(), some.pixels.begin(), some.pixels.end());
   }
   return all;

@@ -189,6 +189,7 @@ void add_sound(const std::string& data) { sound(data, "more", 3); }
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
+      {"image-generation", {write_classes, add_picture}},
       {"image-gan", {write_classes, add_picture}},
       {"object-detection", {write_boxes, add_box}},
       {"language-model", {write_text, add_line}},

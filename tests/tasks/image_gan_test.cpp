@@ -44,15 +44,15 @@ class ImageGan : public testing::Test {
   void draw(const std::string& run, int64_t count, uint64_t seed, const std::string& png,
             const std::string& label = "") const {
     Sampler sampler(run);
-    GenerateOptions g;
+    DrawOptions g;
     g.count = count, g.seed = seed, g.out = png;
     if (!label.empty()) g.label = label;
-    generate(sampler, g);
+    draw_grid(sampler, g);
   }
   Json measured(const std::string& run, const std::string& features = "",
                 const std::string& samples = "", int64_t count = 10000) const {
     Sampler sampler(run);
-    EvaluateOptions e;
+    DrawnEvalOptions e;
     e.count = count, e.quiet = true;
     if (!features.empty()) e.features = features;
     if (!samples.empty()) e.samples = samples;

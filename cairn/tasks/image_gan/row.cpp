@@ -1,18 +1,7 @@
-#include <cstdio>
-
 #include "cairn/tasks/image_gan/task.h"
 
 namespace cairn::tasks::image_gan {
 namespace {
-
-std::string in_words(const Json& r) {
-  const auto number = [&](const char* name) { return r[name].get<double>(); };
-  std::string text = fmt::format("frechet {:.3f}, precision {:.3f}, recall {:.3f}",
-                                 number("frechet"), number("precision"), number("recall"));
-  if (r.contains("label_accuracy"))
-    text += fmt::format(", label accuracy {:.2f} %", number("label_accuracy") * 100);
-  return text;
-}
 
 std::string summary(const Json& result) {
   return fmt::format("{} steps, samples in {}/samples; measure them with: cairn eval {}",
@@ -25,7 +14,7 @@ std::string summary(const Json& result) {
 const Opener kOpener{kTask, open_as<Sampler>};
 const Task kRow{
     .name = kTask,
-    .title = "Image generation",
+    .title = "Adversarial image generation",
     .what = "Draw new pictures like those of a folder",
     .examples =
         "  cairn train image-gan --conditional --out runs/gan\n"
@@ -35,10 +24,10 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .qualities = {{"frechet", false}},
-    .verbs = {eval_verb<Sampler, EvaluateOptions, evaluate, in_words>(
+    .verbs = {eval_verb<Sampler, DrawnEvalOptions, evaluate, drawn_in_words>(
                   "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),
-              verb<Sampler, GenerateOptions, generate>(
+              verb<Drawer, DrawOptions, draw_grid>(
                   "generate", "Draw pictures in a grid, as a PNG",
                   "  cairn generate runs/gan --count 64 --label 7 --out sevens.png\n")},
     .report = report_as<Sampler, report>,

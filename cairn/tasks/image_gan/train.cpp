@@ -3,6 +3,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/loader.h"
+#include "cairn/data/picture.h"
 #include "cairn/metrics/diversity.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/adversarial/session.h"
@@ -30,7 +31,7 @@ adversarial::Networks networks_of(const models::Generator& generator,
 }
 
 // Of samples of one class, which changes each time, against the images of that class.
-double diversity_of(models::Painter& painter, const std::vector<double>& real_spreads,
+double diversity_of(const models::Painter& painter, const std::vector<double>& real_spreads,
                     Session& session, uint64_t seed) {
   const size_t label = static_cast<size_t>(session.step() / kLabelSteps) % real_spreads.size();
   const AdversarialTraining::Use use(session.training(), false);
@@ -41,7 +42,7 @@ double diversity_of(models::Painter& painter, const std::vector<double>& real_sp
 }
 
 // The same noise each time: how the same pictures become better. A column a class.
-io::Image write_samples(models::Painter& painter, Session& session, const Options& o) {
+io::Image write_samples(const models::Painter& painter, Session& session, const Options& o) {
   const int64_t columns = o.conditional ? o.labels() : kGridRows;
   const AdversarialTraining::Use use(session.training(), true);
   const auto labels = models::labels_in_turn(columns * kGridRows, o.labels());
@@ -76,7 +77,7 @@ Json train(Options o) {
   models::init_dcgan(generator);
   models::Discriminator discriminator(o.size(), models::gan_norm_from_name(o.norm));
   models::init_dcgan(discriminator);
-  models::Painter painter(generator);
+  const models::Painter painter(generator);
   const std::vector<double> real_spreads = metrics::spreads_of(*set, !o.conditional);
   Session session(
       {.task = kTask,

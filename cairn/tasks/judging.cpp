@@ -1,3 +1,4 @@
+// How near pictures that were drawn are to real ones.
 #include <algorithm>
 #include <filesystem>
 
@@ -8,19 +9,17 @@
 #include "cairn/models/activation_reader.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/drawing.h"
 #include "cairn/tasks/image_classification/task.h"
-#include "cairn/tasks/image_gan/task.h"
 
-namespace cairn::tasks::image_gan {
+namespace cairn::tasks {
 namespace {
-
-namespace classification = image_classification;
 
 // The classifier to compare with: given, or the run's own, which is trained first when it is not
 // there (or not ready) yet.
-std::string classifier_run(const Sampler& sampler, const EvaluateOptions& o) {
+std::string classifier_run(const Drawer& drawer, const DrawnEvalOptions& o) {
   if (!o.features.is_open()) return o.features;
-  const std::string& run = sampler.path();
+  const std::string& run = drawer.path();
   if (!std::filesystem::is_directory(run))
     throw InvalidOption("features", fmt::format("'{}' is no run folder with a classifier of its "
                                                 "own; say whose features to compare with",
@@ -32,10 +31,10 @@ std::string classifier_run(const Sampler& sampler, const EvaluateOptions& o) {
   if (!o.quiet)
     fmt::print(stderr, "cairn: training the classifier whose features are compared, once: {}\n",
                own);
-  classification::Options options;
-  options.data = *sampler.options().data, options.epochs = kFeatureEpochs, options.seed = 1;
+  image_classification::Options options;
+  options.data = drawer.source(), options.epochs = kFeatureEpochs, options.seed = 1;
   options.out = own, options.resume = begun, options.quiet = *o.quiet;
-  classification::train(options);
+  image_classification::train(options);
   io::write_file_atomically(own + "/done", std::string_view());
   return own;
 }
@@ -46,7 +45,7 @@ struct Classified {
   std::vector<int64_t> labels;  // the class that it names
 };
 
-Classified classify(const classification::Classifier& classifier,
+Classified classify(const image_classification::Classifier& classifier,
                     const data::ImageDatasetPtr& set) {
   constexpr int64_t kBatch = 256;
   const NoGrad no_grad;
@@ -73,36 +72,31 @@ Classified classify(const classification::Classifier& classifier,
   return all;
 }
 
-void check_fits(const classification::Classifier& classifier, const Options& run) {
-  if (!(classifier.shape() == run.image_shape()))
+void check_fits(const image_classification::Classifier& classifier, const Drawer& drawer) {
+  if (!(classifier.shape() == drawer.shape()))
     fail("{}: the classifier looks at images of {}, these are {}", classifier.path(),
-         data::to_string(classifier.shape()), data::to_string(run.image_shape()));
-  if (run.conditional && !data::classes_agree(classifier.classes(), *run.classes))
+         data::to_string(classifier.shape()), data::to_string(drawer.shape()));
+  if (drawer.num_labels() > 0 && !data::classes_agree(classifier.classes(), drawer.classes()))
     fail("{}: the classifier's {} classes are not the run's {}", classifier.path(),
-         classifier.classes().size(), run.classes->size());
+         classifier.classes().size(), drawer.classes().size());
 }
 
 }  // namespace
 
-Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
-  o.validate();
-  const Options& run = sampler.options();
-  const data::ImageShape shape = run.image_shape();
-  const auto set = run.open(o.data, data::split_from_name(o.split));
-  const std::string judge = classifier_run(sampler, o);
-  const classification::Classifier classifier(judge);
-  check_fits(classifier, run);
-
+Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDatasetPtr& set) {
+  const std::string judge = classifier_run(drawer, o);
+  const image_classification::Classifier classifier(judge);
+  check_fits(classifier, drawer);
   data::Pictures pictures =
       o.samples.is_open()
-          ? sampler.painter().draw(o.seed, 0, models::labels_in_turn(o.count, run.labels()))
-          : data::read_npy_pictures(o.samples, shape);
+          ? drawer.painter().draw(o.seed, 0, models::labels_in_turn(o.count, drawer.num_labels()))
+          : data::read_npy_pictures(o.samples, drawer.shape());
   const int64_t count = pictures.count();
-  const std::vector<int64_t> wanted = models::labels_in_turn(count, run.labels());
+  const std::vector<int64_t> wanted = models::labels_in_turn(count, drawer.num_labels());
   const auto drawn = std::make_shared<data::MemoryImages>(
-      "samples", shape, run.classes, std::move(pictures.pixels),
+      "samples", drawer.shape(), drawer.classes(), std::move(pictures.pixels),
       std::vector<uint8_t>(static_cast<size_t>(count), 0));
-  const auto real = data::evenly_chosen(set, o.count);
+  const auto real = drawer.as_learned(data::evenly_chosen(set, o.count));
   const Classified on_drawn = classify(classifier, drawn), on_real = classify(classifier, real);
   const auto near = metrics::precision_recall(on_real.features, on_drawn.features);
   Json result = {{"examples", count},
@@ -111,12 +105,21 @@ Json evaluate(Sampler& sampler, const EvaluateOptions& o) {
                  {"frechet", metrics::frechet_distance(on_real.features, on_drawn.features)},
                  {"precision", near.precision},
                  {"recall", near.recall}};
-  if (run.conditional) {
+  if (drawer.num_labels() > 0) {
     int64_t right = 0;
     for (size_t i = 0; i < wanted.size(); ++i) right += on_drawn.labels[i] == wanted[i];
     result["label_accuracy"] = static_cast<double>(right) / static_cast<double>(count);
   }
-  return sampler.result(o.split, result);
+  return result;
 }
 
-}  // namespace cairn::tasks::image_gan
+std::string drawn_in_words(const Json& r) {
+  const auto number = [&](const char* name) { return r[name].get<double>(); };
+  std::string text = fmt::format("frechet {:.3f}, precision {:.3f}, recall {:.3f}",
+                                 number("frechet"), number("precision"), number("recall"));
+  if (r.contains("label_accuracy"))
+    text += fmt::format(", label accuracy {:.2f} %", number("label_accuracy") * 100);
+  return text;
+}
+
+}  // namespace cairn::tasks

@@ -140,6 +140,16 @@ TEST_F(ImageGeneration, WhatCannotBeTrained) {
   // Pictures without classes in colour are learned all the same.
   o = small("diffusion", "colour"), o.data = at("photos"), o.steps = 2;
   EXPECT_EQ(train(o)["steps"], 2);
+  // There is nothing to learn features from, but they are measured.
+  const Verb& eval = *find_verb(task_named(kTask), "eval");
+  const auto options = eval.options();
+  options->find("json")->parse("true");
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(eval.run(*open_model(o.out), *options), 0);
+  std::fflush(stdout);
+  const Json measured = Json::parse(testing::internal::GetCapturedStdout());
+  EXPECT_GT(measured["nats"].get<double>(), 0);
+  EXPECT_FALSE(measured.contains("frechet"));
 }
 
 }  // namespace

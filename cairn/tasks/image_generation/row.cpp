@@ -15,6 +15,12 @@ Json evaluate(Artist& artist, const EvalArtistOptions& given) {
   const auto set = artist.open(o.data, data::split_from_name(o.split));
   constexpr int64_t kRounds = 4;
   Json result = artist.estimator().measure(set, o.seed, o.importance, kRounds);
+  if (o.features.is_open() && artist.classes().size() < 2) {
+    fmt::print(stderr,
+               "cairn: one class teaches no features to compare pictures by: no Frechet "
+               "distance; or name a run with features\n");
+    return artist.result(o.split, result);
+  }
   Json judged = judge_drawn(artist, o, set);
   judged["drawn"] = judged["examples"], judged.erase("examples");
   result.update(judged);

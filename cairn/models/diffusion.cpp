@@ -168,12 +168,15 @@ Tensor Diffusion::nats(const Tensor& x, const Tensor& labels, const Chance& chan
     return guess_of(noisy, denoiser_(noisy, time, labels), level).picture;
   };
   const auto ratio = [](const NoiseLevel& l) { return square(l.signal) / square(l.noise); };
-  // One of the steps from time t to the one before, 2 / kTimes ... 1: the distance of two normal
-  // distributions whose variances agree.
-  const Tensor number = floor(select(chance.uniform, 1, 0) * double(kTimes - 1)) + 2;
+  // One of the steps from time t to the one before, 2 / kTimes ... 1, for all of them: the distance
+  // of two normal distributions whose variances agree. Early ones count most, and are drawn most.
+  const double logs = std::log((kTimes + 1) / 2.0);
+  const Tensor number =
+      clamp(floor(exp(select(chance.uniform, 1, 0) * logs) * 2), 2, double(kTimes));
+  const Tensor share = log((number + 1) / number) * (1 / logs);
   const Tensor time = number / double(kTimes), before = (number - 1) / double(kTimes);
   const Tensor weight = flatten(ratio(noise_level(before)) - ratio(noise_level(time)));
-  const Tensor step = weight * sum(square(x - seen_at(time)), {1, 2, 3}) * (0.5 * (kTimes - 1));
+  const Tensor step = weight / share * sum(square(x - seen_at(time)), {1, 2, 3}) * 0.5;
   // The last one gives the picture. At time 1 nothing is left of it: that costs nothing.
   const double one = signal_squared(1.0 / kTimes), two = signal_squared(2.0 / kTimes);
   const double deviation = std::sqrt((1 - one) / (1 - two) * (1 - two / one));

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/base/philox.h"
 #include "cairn/models/diffusion.h"
 #include "cairn/models/pixelcnn.h"
 #include "cairn/models/vae.h"
@@ -161,6 +162,52 @@ TEST_F(Densities, ADiffusionThatKnowsNothingPaysForEveryPixel) {
   const double error = mean(net.objective(x, labels, chance)).item();
   EXPECT_GT(error, 0.09);
   EXPECT_LT(error, 1.2);
+}
+
+// The bound that is drawn at random times against the sum over all thousand, in double, of a
+// network that says nothing yet (its last layer begins as zeros).
+TEST_F(Densities, TheBoundOfADiffusionIsTheSumOverItsSteps) {
+  const NoGrad no_grad;
+  Diffusion net(small({1, 8, 8}));
+  std::vector<float> x;
+  PhiloxStream random(11);
+  for (int i = 0; i < 64; ++i) x.push_back(static_cast<float>(random.below(256)) / 127.5f - 1);
+  const auto squared = [](double t) {  // of the noise
+    const auto f = [](double at) { return std::pow(std::cos((at + 0.008) / 1.008 * M_PI / 2), 2); };
+    return 1 - f(t) / f(0);
+  };
+  const auto guess = [&](double value, double noise) {  // v is 0
+    const double signal = std::sqrt(1 - noise);
+    return std::clamp(signal * (signal * value + std::sqrt(noise) * random.normal()), -1.0, 1.0);
+  };
+  constexpr int kDraws = 40;
+  double exact = 0;
+  for (int i = 2; i <= 1000; ++i) {
+    const double now = squared(i / 1000.0), before = squared((i - 1) / 1000.0);
+    double error = 0;
+    for (int draw = 0; draw < kDraws; ++draw)
+      for (const float value : x) error += std::pow(value - guess(value, now), 2) / kDraws;
+    exact += 0.5 * ((1 - before) / before - (1 - now) / now) * error;
+  }
+  const double one = squared(0.001), two = squared(0.002);
+  const double deviation = std::sqrt(one / two * (1 - (1 - two) / (1 - one)));
+  const auto below = [&](double edge, double mean) {
+    return 0.5 * std::erfc((mean - edge) / deviation / std::sqrt(2.0));
+  };
+  for (int draw = 0; draw < kDraws; ++draw)
+    for (const float value : x) {
+      const double mean = guess(value, one);
+      const double part = (value > 0.999 ? 1 : below(value + 1 / 255.0, mean)) -
+                          (value < -0.999 ? 0 : below(value - 1 / 255.0, mean));
+      exact -= std::log(std::max(part, 1e-12)) / kDraws;
+    }
+  constexpr int64_t kPictures = 4000;
+  const Tensor many =
+      contiguous(expand(from_host(x.data(), {1, 1, 8, 8}, DType::f32), {kPictures, 1, 8, 8}));
+  const double drawn = mean(net.nats(many, zeros({kPictures}, DType::i64),
+                                     chance_rows(5, 0, kPictures, net.chance(1))))
+                           .item();
+  EXPECT_NEAR(drawn / exact, 1, 0.04);
 }
 
 TEST_F(Densities, DrawsTheSameFromTheSameNoiseAndWhatLabelsAskFor) {

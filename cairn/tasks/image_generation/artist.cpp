@@ -53,7 +53,7 @@ Json Estimator::measure(const data::ImageDatasetPtr& set, uint64_t seed, int64_t
       const std::array in = {b.x(), b.y(), chance.uniform, chance.normal};
       for (const float nats : nats_.call(in)[0].to_vector<float>())
         sum += nats, squares += double{nats} * nats;
-      if (!binary)
+      if (!binary && round == 0)
         for (const float v : objective_.call(in)[0].to_vector<float>()) loss += v;
       count += b.count;
     }
@@ -61,7 +61,7 @@ Json Estimator::measure(const data::ImageDatasetPtr& set, uint64_t seed, int64_t
   const auto n = static_cast<double>(count);
   const double mean = sum / n, variance = std::max(0.0, squares / n - mean * mean);
   return {{"examples", set->size()},
-          {"loss", binary ? mean : loss / n},
+          {"loss", binary ? mean : loss / static_cast<double>(set->size())},
           {"nats", mean},
           {"bits_per_dim", mean / static_cast<double>(set->shape().size()) / std::log(2.0)},
           {"standard_error", std::sqrt(variance / n)}};

@@ -13,7 +13,7 @@ Json evaluate(Artist& artist, const EvalArtistOptions& given) {
   EvalArtistOptions o = given;
   o.count.fill(artist.options().model == "diffusion" ? 2000 : 10000);
   const auto set = artist.open(o.data, data::split_from_name(o.split));
-  constexpr int64_t kRounds = 4;
+  constexpr int64_t kRounds = 2;
   Json result = artist.estimator().measure(set, o.seed, o.importance, kRounds);
   if (o.features.is_open() && artist.classes().size() < 2) {
     fmt::print(stderr,

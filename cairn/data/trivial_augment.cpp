@@ -29,16 +29,22 @@ void warp(uint8_t* chw, const ImageShape& shape, const Matrix& m) {
   const int64_t cx = fixed(m.cx + m.ax * 0.5 + m.bx * 0.5),
                 cy = fixed(m.cy + m.ay * 0.5 + m.by * 0.5);
   const Bytes in(chw, chw + shape.size());
-  const size_t plane = plane_of(shape);
-  for (int64_t y = 0; y < shape.height; ++y)
-    for (int64_t x = 0; x < shape.width; ++x) {
-      const int64_t from_x = (cx + bx * y + ax * x) >> 16, from_y = (cy + by * y + ay * x) >> 16;
-      const bool inside =
-          from_x >= 0 && from_x < shape.width && from_y >= 0 && from_y < shape.height;
-      for (int c = 0; c < shape.channels; ++c)
-        chw[c * plane + static_cast<size_t>(y * shape.width + x)] =
-            inside ? in[c * plane + static_cast<size_t>(from_y * shape.width + from_x)] : 0;
+  const size_t plane = plane_of(shape), width = static_cast<size_t>(shape.width);
+  std::vector<int32_t> places(width);  // of a row, in the plane; -1: outside
+  for (int64_t y = 0; y < shape.height; ++y) {
+    int64_t at_x = cx + bx * y, at_y = cy + by * y;
+    for (int32_t& place : places) {
+      const int64_t x = at_x >> 16, from_y = at_y >> 16;
+      const bool inside = x >= 0 && x < shape.width && from_y >= 0 && from_y < shape.height;
+      place = inside ? static_cast<int32_t>(from_y * shape.width + x) : -1;
+      at_x += ax, at_y += ay;
     }
+    for (int c = 0; c < shape.channels; ++c) {
+      const uint8_t* from = in.data() + c * plane;
+      uint8_t* to = chw + c * plane + static_cast<size_t>(y) * width;
+      for (size_t x = 0; x < width; ++x) to[x] = places[x] < 0 ? 0 : from[places[x]];
+    }
+  }
 }
 
 void shear_x(uint8_t* chw, const ImageShape& shape, float s) {
@@ -111,14 +117,17 @@ void sharpness(uint8_t* chw, const ImageShape& shape, float strength) {
   for (int c = 0; c < shape.channels; ++c) {
     uint8_t* pixels = chw + c * plane;
     Bytes smooth(pixels, pixels + plane);
-    for (int y = 1; y + 1 < shape.height; ++y)
+    std::vector<int> columns(static_cast<size_t>(width));  // sums of three rows
+    for (int y = 1; y + 1 < shape.height; ++y) {
+      const uint8_t* row = pixels + y * width;
+      for (int x = 0; x < width; ++x)
+        columns[static_cast<size_t>(x)] = row[x - width] + row[x] + row[x + width];
+      const int* sums = columns.data();
       for (int x = 1; x + 1 < width; ++x) {
-        const uint8_t* at = pixels + y * width + x;
-        int sum = 4 * at[0];
-        for (int dy = -1; dy <= 1; ++dy)
-          for (int dx = -1; dx <= 1; ++dx) sum += at[dy * width + dx];
+        const int sum = sums[x - 1] + sums[x] + sums[x + 1] + 4 * row[x];
         smooth[static_cast<size_t>(y * width + x)] = static_cast<uint8_t>((2 * sum + 13) / 26);
       }
+    }
     blend(pixels, plane, smooth.data(), 1, strength);
   }
 }

@@ -72,7 +72,8 @@ const Task kRow{
                "One network turns a picture into a cloud of points in a small space, another turns "
                "a point back into a picture. Both learn together to describe a picture in as few "
                "nats as they can, and since clouds must lie where random points do, any random "
-               "point is a new picture.",
-               R"({"data": "digits", "model": "vae", "steps": 2000})"}}};
+               "point is a new picture. Both also get the digit, so that it can be asked for.",
+               R"({"data": "digits", "model": "vae", "conditional": true, "steps": 2500, "lr": 2e-3,
+                   "importance": 1})"}}};
 
 }  // namespace cairn::tasks::image_generation

@@ -66,7 +66,10 @@ bool is_text(const Json& value) {
           std::all_of(value.begin(), value.end(), [](const Json& v) { return v.is_string(); }));
 }
 
-Summarized parse_line(const std::string& line, const std::string& path, int64_t number) {
+}  // namespace
+
+Summarized parse_summarized(const std::string& line, const std::string& path, int64_t number,
+                            bool with_summaries) {
   const Json entry = Json::parse(line, nullptr, false);
   check(entry.is_object(), "'{}', line {}: no JSON object", path, number);
   Summarized s;
@@ -75,7 +78,7 @@ Summarized parse_line(const std::string& line, const std::string& path, int64_t 
     const bool summary = key.starts_with("summary") || key == "target" || key == "highlights";
     const bool text = key == "dialogue" || key == "document" || key == "text" || key == "article" ||
                       key == "source";
-    if (!summary && !text) continue;
+    if (!text && !(summary && with_summaries)) continue;
     check(is_text(value), "'{}', line {}: \"{}\" is neither a text nor a list of texts", path,
           number, key);
     if (text && !has_text) s.text = joined(value), has_text = true;
@@ -87,15 +90,17 @@ Summarized parse_line(const std::string& line, const std::string& path, int64_t 
         "'{}', line {}: no text under \"dialogue\", \"document\", \"text\", \"article\" "
         "or \"source\"",
         path, number);
-  check(!s.summaries.empty(), "'{}', line {}: no \"summary\"", path, number);
+  check(!with_summaries || !s.summaries.empty(), "'{}', line {}: no \"summary\"", path, number);
   return s;
 }
+
+namespace {
 
 std::vector<Summarized> read_summaries(const std::string& path) {
   std::vector<Summarized> all;
   int64_t number = 0;
   for (const std::string& line : read_lines(path))
-    if (++number; !line.empty()) all.push_back(parse_line(line, path, number));
+    if (++number; !line.empty()) all.push_back(parse_summarized(line, path, number));
   check(!all.empty(), "'{}' is empty", path);
   return all;
 }

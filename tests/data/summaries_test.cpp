@@ -52,6 +52,11 @@ TEST(Summaries, DamageIsSaidWithItsPlace) {
   EXPECT_THROW(open_summaries(folder / "none.jsonl"), Error);
 }
 
+TEST(Summaries, ATextToSummarizeNeedsNone) {
+  EXPECT_EQ(parse_summarized(R"({"source": "a", "summary": 7})", "f", 3, false).text, "a");
+  EXPECT_THROW(parse_summarized(R"({"summary": "a"})", "f", 3, false), Error);
+}
+
 TEST(Summaries, TheLeadIsThreeSentences) {
   EXPECT_EQ(lead_of("A b. C! D e? F."), "A b. C! D e?");
   EXPECT_EQ(lead_of("a\nb. b\nc\nd"), "a\nb. b\nc");

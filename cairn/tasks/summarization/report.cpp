@@ -50,14 +50,16 @@ void report(Page& page, Summarizer& s, const Lines& log) {
   page.headline(fmt::format(
       "ROUGE-1 {:.1f}, first three sentences {:.1f}, on {} texts that it never saw",
       scores["rouge1"].get<double>(), scores["lead3_rouge1"].get<double>(), documents.size()));
-  write_facts(page, s, log, {{"tokens", with_thousands(s.coder().tokenizer().size())}});
-  page.figures(loss_charts(log, "nats a token", "validation"));
   std::vector<size_t> order(documents.size());
   std::iota(order.begin(), order.end(), 0);
   std::vector<double> f;
   for (size_t i = 0; i < documents.size(); ++i)
     f.push_back(metrics::best_rouge(documents[i].summaries, said[i], true).rouge1.f);
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return f[a] > f[b]; });
+  if (s.options().copies())
+    page.paragraph(
+        "Each token is copied from the text or generated. Below each summary: the more of a "
+        "token's probability came from the text, the stronger its colour.");
   for (const bool best : {true, false}) {
     page.heading(best ? "Its best" : "Its worst");
     for (size_t k = 0; k < std::min(kShown, order.size()); ++k) {
@@ -66,6 +68,9 @@ void report(Page& page, Summarizer& s, const Lines& log) {
       if (s.options().copies()) show_copied(page, s, documents[i].text, written[i]);
     }
   }
+  write_facts(page, s, log, {{"tokens", with_thousands(s.coder().tokenizer().size())}});
+  page.heading("How it learned");
+  page.figures(loss_charts(log, "nats a token", "validation"));
 }
 
 }  // namespace cairn::tasks::summarization

@@ -49,13 +49,7 @@ std::string in_words(const Json& r) {
 
 // A line as it is, or the text of its JSON object.
 std::string text_of(const std::string& line, const std::string& file, int64_t number) {
-  if (!line.starts_with('{')) return line;
-  const Json entry = Json::parse(line, nullptr, false);
-  if (entry.is_object())
-    for (const char* key : {"dialogue", "document", "text", "article"})
-      if (entry.contains(key) && entry[key].is_string()) return entry[key].get<std::string>();
-  fail("'{}', line {}: no JSON object with a text under \"dialogue\", \"document\" or \"text\"",
-       file, number);
+  return line.starts_with('{') ? data::parse_summarized(line, file, number, false).text : line;
 }
 
 int predict(Summarizer& s, const PredictOptions& o) {

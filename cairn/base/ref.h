@@ -13,6 +13,9 @@ namespace cairn {
 // not look at them.
 inline std::atomic<uint64_t> mode_changes{1};
 inline void note_mode_change() { mode_changes.fetch_add(1, std::memory_order_acq_rel); }
+// Grows whenever a variable that held an object at which compile() looks is given another, or the
+// other way round: what a compiled function captured may be another object now.
+inline std::atomic<uint64_t> rebindings{1};
 
 class RefCounted {
  public:
@@ -31,9 +34,16 @@ class RefCounted {
   // Says of `by` of the references that they only look.
   void hold(int by) const { held_.fetch_add(by, std::memory_order_acq_rel); }
   bool forgotten() const { return use_count() == held_.load(std::memory_order_acquire); }
+  // A variable began or ceased to mean this object: counts it where compile() looks.
+  void note_rebinding() const {
+    if (held_.load(std::memory_order_relaxed) == 0) return;
+    rebound_.fetch_add(1, std::memory_order_relaxed);
+    rebindings.fetch_add(1, std::memory_order_acq_rel);
+  }
+  int times_rebound() const { return rebound_.load(std::memory_order_relaxed); }
 
  private:
-  mutable std::atomic<int> references_{0}, held_{0};
+  mutable std::atomic<int> references_{0}, held_{0}, rebound_{0};
 };
 
 template <class T>

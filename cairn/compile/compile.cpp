@@ -58,7 +58,8 @@ struct Entry {
   std::vector<char> results_want;   // by result: whether it was computed from what wants a gradient
   std::vector<int> leaf_arguments;  // the arguments among the leaves behind the results
   Ref<GradNode> results;  // stands for the results on the tape, where they have a place there
-  std::string frozen;     // for CAIRN_RETRACE
+  Frozen frozen;
+  Retracing retracing;
 };
 using Entries = std::vector<std::unique_ptr<Entry>>;  // the one used last is the first
 
@@ -91,7 +92,7 @@ struct CompiledFunction::Impl {
   Entries entries;
   std::shared_ptr<Arena> arena = std::make_shared<Arena>();
   Executable* last = nullptr;
-  bool retrace = environment_is("CAIRN_RETRACE");
+  Retracing::Mode retrace = Retracing::mode_from_environment();
   bool warned_of_many = false, warned_of_giving_up = false;
   std::mutex turn;  // callers take turns
   std::atomic<std::thread::id> caller{};
@@ -165,23 +166,39 @@ struct CompiledFunction::Impl {
   Entry& find(std::span<const Tensor> arguments) {
     const int threads = num_threads();
     for (size_t i = 0; i < entries.size(); ++i)
-      if (entries[i]->key.matches(arguments, threads)) {
-        if (i > 0)
-          std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
-                      entries.begin() + static_cast<ptrdiff_t>(i) + 1);
-        if (retrace) [[unlikely]]
-          check_same_trace(entries[0]->frozen, frozen_text(trace(arguments, nullptr)));
-        return *entries[0];
+      if (entries[i]->key.matches(arguments, threads) &&
+          (retrace == Retracing::never || !entries[i]->key.perhaps_rebound())) {
+        Entry& entry = used(i);
+        if (entry.retracing.due(retrace)) [[unlikely]] {
+          entry.frozen.check_same(trace(arguments, nullptr), entry.retracing.since());
+          entry.retracing.passed();
+        }
+        return entry;
       }
     return add(arguments, threads);
   }
 
+  // Moves the entry to where the one used last stands.
+  Entry& used(size_t i) {
+    if (i > 0)
+      std::rotate(entries.begin(), entries.begin() + static_cast<ptrdiff_t>(i),
+                  entries.begin() + static_cast<ptrdiff_t>(i) + 1);
+    return *entries[0];
+  }
+
+  // A new entry; or, where only a variable was given another tensor, the one that traced the same.
   Entry& add(std::span<const Tensor> arguments, int threads) {
     std::erase_if(entries, [](const auto& e) { return e->key.forgotten(); });
     auto entry = std::make_unique<Entry>(Key(arguments, threads));
     Graph graph = trace(arguments, entry.get());
-    if (retrace) entry->frozen = frozen_text(graph);
+    if (retrace != Retracing::never) entry->frozen = Frozen(graph, retrace == Retracing::always);
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (entries[i]->key.matches(arguments, threads) && entries[i]->frozen == entry->frozen) {
+        entries[i]->key.variables_hold();
+        return used(i);
+      }
     entry->executable = std::make_unique<Executable>(std::move(graph), current_backend(), arena);
+    entry->key.variables_hold();
     entries.insert(entries.begin(), std::move(entry));
     give_up_old_ones();
     return *entries[0];

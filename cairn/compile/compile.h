@@ -16,13 +16,19 @@
 // executable): the arguments' shapes and dtypes, whether they want a gradient and from which
 // leaves; which State an argument is; train/eval of modules, their hooks and replaced children;
 // frozen parameters; dtypes of parameters; whether a leaf has a gradient; NoGrad, autocast, number
-// of threads, back end; a captured tensor or module that nobody but compile() refers to any more (w
-// = other; net.emplace()). What is frozen at the trace: numbers of the host (x * alpha,
-// tensor({alpha})), branches and loops taken, and a captured variable that was given another tensor
-// while someone still holds the first. CAIRN_RETRACE=1 traces every call again and throws Error
-// where any of this differs. What must change from call to call is an argument or a State. What is
-// refused with an Error: reading a value; giving a captured variable another value inside; a
-// gradient that would flow through the border, from a result back into the function or from the
+// of threads, back end; a captured variable that was given another tensor (w = other, list[0] = w,
+// std::swap), and a tensor or module that nobody but compile() refers to any more (net.emplace()).
+//
+// What is frozen at the trace, since C++ cannot see it change: numbers of the host (x * alpha,
+// tensor({alpha})), branches and loops taken, lengths of lists. What must change from call to call
+// is an argument or a State. So that no such number stays unnoticed, the calls 2, 3, 4, 8, 16,
+// 32, ... of an executable trace once more and throw Error where anything differs, which then says
+// since which call results may be wrong. CAIRN_RETRACE=1 does that at every call, CAIRN_RETRACE=0
+// never. (So a function runs at calls that nobody can name: what it refers to has to live as long
+// as it is called.)
+//
+// What is refused with an Error: reading a value; giving a captured variable another value inside;
+// a gradient that would flow through the border, from a result back into the function or from the
 // function to what an argument was computed from: detach() there.
 //
 // Executables are kept until they take 256 MB together, then the ones not used for longest are

@@ -83,6 +83,26 @@ bool Key::modes_hold() const {
   return true;
 }
 
+// What was captured stands among the owners of modes.
+int64_t Key::times_rebound() const {
+  int64_t times = 0;
+  for (const Mode& m : modes_) times += m.owner->times_rebound();
+  return times;
+}
+
+void Key::variables_hold() {
+  rebindings_ = rebindings.load(std::memory_order_acquire);
+  times_rebound_ = times_rebound();
+}
+
+bool Key::perhaps_rebound() const {
+  const uint64_t now = rebindings.load(std::memory_order_acquire);
+  if (now == rebindings_) return false;
+  if (times_rebound() != times_rebound_) return true;
+  rebindings_ = now;
+  return false;
+}
+
 bool Key::gradients_hold(std::span<const Tensor> arguments) const {
   for (const GradientMode& g : gradients_) {
     const Ref<TensorImpl>& now = (g.argument >= 0 ? *arguments[g.argument].impl() : *g.leaf).grad;

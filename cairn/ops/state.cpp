@@ -30,6 +30,16 @@ std::string_view name_of_function(std::string_view signature) {
 
 }  // namespace
 
+// What a trace itself does with its variables says nothing of those that were captured.
+Tensor& Tensor::operator=(Tensor other) noexcept {
+  if (trace_of_thread == 0) {
+    if (impl_) impl_->note_rebinding();
+    if (other.impl_) other.impl_->note_rebinding();
+  }
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+
 // Who looked says which function it was. Where it was called: the line that gave an undefined
 // argument, if one is alive.
 void Tensor::use_of_undefined(const Loc& loc) {

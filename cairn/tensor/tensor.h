@@ -47,6 +47,10 @@ class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(Ref<TensorImpl> impl) : impl_(std::move(impl)) {}
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) noexcept = default;
+  Tensor& operator=(Tensor other) noexcept;  // compile() sees it: ops/state.cpp
+  ~Tensor() = default;
 
   bool defined() const { return static_cast<bool>(impl_); }
   const Shape& shape(Loc loc = Loc::current()) const { return known(loc)->desc.shape; }

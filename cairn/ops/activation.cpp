@@ -34,7 +34,7 @@ Tensor prelu(In x, const Tensor& weight) {
     shape[0] = weight.numel();
     w = reshape(weight, shape);
   }
-  return where(gt(x, 0), x, mul(x, w));
+  return mul(x, where(gt(x, 0), full({}, 1, x.t.dtype()), w));  // w counts where x is below 0 only
 }
 Tensor threshold(In x, double limit, double otherwise) {
   return where(le(x, limit), full({}, otherwise, x.t.dtype()), x);  // NaN stays

@@ -383,9 +383,13 @@ Tensor binary(const OpDef& op, const In& a, const In& b) {
 }
 
 // A scalar beside a tensor: integers stay integers.
+// A number that the integer has no equal of, a fraction or one beyond its range, is compared in
+// f64.
 Tensor with_scalar(const OpDef& op, const In& a, double b) {
-  return binary(op, a,
-                In(full({}, b, a.t.dtype() == DType::boolean ? DType::f32 : a.t.dtype()), a.loc));
+  DType dtype = a.t.dtype();
+  if (dtype == DType::boolean) dtype = DType::f32;
+  else if (is_integer(dtype) && as_held(dtype, b) != b) dtype = DType::f64;
+  return binary(op, a, In(full({}, b, dtype), a.loc));
 }
 
 int rank_of(DType t) {

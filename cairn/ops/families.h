@@ -31,4 +31,11 @@ struct OpFamily {
 };
 std::span<const OpFamily> op_families();  // in the order of the page
 
+// The number as a tensor of the dtype holds it: an integer limits it and drops its fraction.
+inline double as_held(DType dtype, double value) {
+  char element[8];
+  store_element(element, dtype, value);
+  return load_element(element, dtype);
+}
+
 }  // namespace cairn

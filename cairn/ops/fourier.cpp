@@ -144,7 +144,10 @@ Tensor shifted(const char* name, const In& x, const Ints& axes, bool back) {
 
 std::span<const OpDef> fourier_ops() { return kOps; }
 
-Tensor complex(In re, const Tensor& im) { return stack({re.t, im}, -1, re.loc); }
+Tensor complex(In re, const Tensor& im) {
+  const Shape shape = broadcast_shapes("complex", re.t.shape(), im.shape());
+  return stack({expand(re, shape), expand(im, shape)}, -1, re.loc);
+}
 Tensor real(In z) {
   axis_of("real", z, -1, z.t.rank() > 1);
   return select(z, -1, 0);

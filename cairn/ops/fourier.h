@@ -7,7 +7,7 @@
 
 namespace cairn {
 
-Tensor complex(In re, const Tensor& im);    // [...], [...] -> [..., 2]
+Tensor complex(In re, const Tensor& im);    // [...], [...] (broadcast) -> [..., 2]
 Tensor real(In z);                          // [..., 2] -> [...]
 Tensor imag(In z);                          // likewise
 Tensor conj(In z);                          // [..., 2] -> [..., 2]

@@ -202,7 +202,11 @@ Tensor margin_ranking_loss(In a, const Tensor& b, const Tensor& target, double m
 }
 Tensor hinge_embedding_loss(In x, const Tensor& target, double margin, Reduction reduction) {
   must_broadcast("hinge_embedding_loss", x, target);
-  return reduced(where(gt(target, 0), x, relu(margin - x)), reduction);
+  const Tensor nothing =
+      zeros({}, x.t.dtype());  // a target that is neither 1 nor -1 counts as both
+  return reduced(
+      where(ne(target, -1), x, nothing) + where(ne(target, 1), relu(margin - x), nothing),
+      reduction);
 }
 Tensor soft_margin_loss(In x, const Tensor& target, Reduction reduction) {
   must_broadcast("soft_margin_loss", x, target);

@@ -113,6 +113,7 @@ Tensor hypot(In a, In b) {
   return where(infinite, constant(INFINITY, squares), usual_length);
 }
 Tensor copysign(In a, In b) {
+  if (!is_float(a.t.dtype())) return copysign(In(cast(a, DType::f32), a.loc), b);
   const Tensor negative =
       logical_or(lt(b, 0), lt(reciprocal(where(eq(b, 0), b, constant(1, b))), 0));
   return mul(abs(a), where(negative, constant(-1, a), constant(1, a)));

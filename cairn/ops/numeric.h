@@ -47,7 +47,7 @@ bool equal(In a, In b);
 
 Tensor xlogy(In x, In y);     // x log(y), 0 where x is 0 and y no NaN
 Tensor hypot(In a, In b);     // sqrt(a^2 + b^2); gradient 0 at (0, 0)
-Tensor copysign(In a, In b);  // |a| with the sign of b, also of -0
+Tensor copysign(In a, In b);  // |a| with the sign of b, also of -0; integers compute in f32
 Tensor sinc(In x);            // sin(pi x) / (pi x), 1 at 0
 
 Tensor diff(In x, int64_t n = 1, int64_t axis = -1);  // neighbours' differences, n times over

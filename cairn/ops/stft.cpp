@@ -74,8 +74,9 @@ Tensor istft(In z, const StftOptions& o, int64_t length) {
         "istft: wants {} frequencies and one frame or more, not {}{}", wanted,
         to_string(z.t.shape()), where(z.loc));
   const FftNorm norm = o.normalized ? FftNorm::ortho : FftNorm::backward;
-  const Tensor frames = o.onesided ? irfft(In(spectrum, z.loc), f.n_fft, -1, norm)
-                                   : real(ifft(In(spectrum, z.loc), 0, -1, norm));
+  const Tensor frames =
+      o.onesided ? irfft(In(spectrum, z.loc), f.n_fft, -1, norm)
+                 : irfft(slice(In(spectrum, z.loc), 2, 0, f.n_fft / 2 + 1), f.n_fft, -1, norm);
   const Tensor window = framed_window(o, f, frames.dtype());
   const int64_t whole = f.n_fft + (count - 1) * f.hop, start = o.center ? f.n_fft / 2 : 0;
   const int64_t end = length > 0 ? std::min(whole, start + length)

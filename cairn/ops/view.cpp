@@ -1,6 +1,7 @@
 #include "cairn/ops/view.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
@@ -117,7 +118,11 @@ void infer_same(OpCall& c) { c.set(0, c.dtype(), c.shape()); }
 void infer_full(OpCall& c) {
   for (int64_t size : c.attrs->ints("shape"))
     if (size < 0) c.error("a size of {}", size);
-  c.set(0, static_cast<DType>(c.attrs->integer("dtype")), c.attrs->ints("shape"));
+  const auto dtype = static_cast<DType>(c.attrs->integer("dtype"));
+  const double value = c.attrs->number("value");
+  if (is_integer(dtype) && !std::isinf(value) && as_held(dtype, value) != std::trunc(value))
+    c.error("{} does not hold {}", name_of(dtype), value);  // infinity is the largest it holds
+  c.set(0, dtype, c.attrs->ints("shape"));
 }
 void infer_reorder(OpCall& c) {  // compile()'s layout pass puts it where kernels want blocks
   c.set(0, c.dtype(), c.shape());
@@ -361,6 +366,7 @@ Tensor contiguous(In x) {
 
 Tensor full(const Shape& shape, double value, DType dtype, Loc loc) {
   static const OpDef& op = op_named("full");
+  if (dtype == DType::u8 && value <= -1 && value > -256) value += 256;  // wraps, as in PyTorch
   return apply(op, {}, {{"shape", shape}, {"value", value}, {"dtype", static_cast<int64_t>(dtype)}},
                loc);
 }

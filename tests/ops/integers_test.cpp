@@ -8,6 +8,7 @@
 #include "cairn/base/error.h"
 #include "cairn/compile/compile.h"
 #include "cairn/ops/functions.h"
+#include "cairn/ops/pick.h"
 
 namespace cairn {
 namespace {
@@ -92,6 +93,94 @@ const std::vector<Sum>& sums() {
        {0, 0, 0},
        [](Tensor a, Tensor) { return logsumexp(a, {0}); },
        {std::log(1 + 2 * M_E)}},
+      {"scatter_add",
+       u8,
+       {0, 1, 5, 200, 255},
+       {0, 0, 1, 2, 2},
+       [](Tensor a, Tensor b) { return scatter_add(a, 0, cast(b, DType::i64), a); },
+       {1, 6, 204, 200, 255}},
+      {"scatter_add_of_i8",
+       i8,
+       {-128, -1, 0, 100, 127},
+       {0, 0, 1, 2, 2},
+       [](Tensor a, Tensor b) { return scatter_add(a, 0, cast(b, DType::i64), a); },
+       {-1, -1, -29, 100, 127}},
+      {"scatter_product_of_i8",
+       i8,
+       {-128, -1, 0, 100, 127},
+       {0, 0, 1, 2, 2},
+       [](Tensor a, Tensor b) {
+         return scatter_reduce(a, 0, cast(b, DType::i64), a, ScatterReduce::prod);
+       },
+       {0, 0, 0, 100, 127}},
+      {"largest_of",
+       i64,
+       {kBig, kBig - 1},
+       {kBig - 1},
+       [](Tensor a, Tensor b) { return amax(a, {0}, true) - b; },
+       {1}},
+      {"sum_of_large",
+       i64,
+       {kBig, 1},
+       {kBig - 1},
+       [](Tensor a, Tensor b) { return sum(a, {0}, true) - b; },
+       {2}},
+      {"running_sum",
+       i64,
+       {kBig, 0},
+       {kBig - 1},
+       [](Tensor a, Tensor b) { return cumsum(a, 0) - b; },
+       {1, 1}},
+      {"sort",
+       i64,
+       {kBig, kBig - 1},
+       {kBig - 1},
+       [](Tensor a, Tensor b) { return sort(a, 0).values - b; },
+       {0, 1}},
+      {"topk",
+       i64,
+       {kBig - 1, kBig},
+       {0},
+       [](Tensor a, Tensor) { return topk(a, 1).indices; },
+       {1}},
+      {"argmax", i64, {kBig - 1, kBig}, {0}, [](Tensor a, Tensor) { return argmax(a, 0); }, {1}},
+      {"gather",
+       i64,
+       {kBig, 3},
+       {1, 0},
+       [](Tensor a, Tensor b) { return gather(a, 0, b) - 9007199254740992.0; },
+       {3 - 9007199254740992.0, 1}},
+      {"scatter",
+       i64,
+       {kBig, 3},
+       {1, 0},
+       [](Tensor a, Tensor b) { return flip(scatter(a, 0, b, a), {0}) - a; },
+       {0, 0}},
+      {"below_a_fraction",
+       i32,
+       {0, 1, -1},
+       {0},
+       [](Tensor a, Tensor) { return lt(a, 0.5); },
+       {1, 0, 1}},
+      {"from_a_fraction",
+       i64,
+       {0, 1, -1},
+       {0},
+       [](Tensor a, Tensor) { return ge(a, -0.5); },
+       {1, 1, 0}},
+      {"equal_to_a_fraction", u8, {0, 1}, {0}, [](Tensor a, Tensor) { return eq(a, 0.5); }, {0, 0}},
+      {"beyond_its_range",
+       u8,
+       {0, 255},
+       {0},
+       [](Tensor a, Tensor) { return lt(a, 300) + eq(a, -1); },
+       {1, 1}},
+      {"fill_with_less_than_0",
+       u8,
+       {0, 5},
+       {0},
+       [](Tensor a, Tensor) { return masked_fill(a, eq(a, 5), -1); },
+       {0, 255}},
       {"pairwise_distance",
        u8,
        {1, 4},
@@ -113,6 +202,15 @@ TEST(Integers, SameEagerCompiledAndByReference) {
       for (size_t i = 0; i < values.size(); ++i)
         EXPECT_NEAR(values[i], s.expected[i], 1e-6) << s.name << ", " << mode;
     }
+}
+
+TEST(Integers, NumbersThatTheyDoNotHoldAreRefused) {
+  EXPECT_THROW(full({2}, 300, DType::u8), Error);
+  EXPECT_THROW(full({2}, -129, DType::i8), Error);
+  EXPECT_THROW(full({2}, NAN, DType::i64), Error);
+  EXPECT_THROW(masked_fill(of({1}, DType::i32), of({1}, DType::boolean), 1e10), Error);
+  EXPECT_EQ(full({1}, 2.5, DType::i32).item(), 2);
+  EXPECT_EQ(full({1}, INFINITY, DType::i8).item(), 127);  // the largest
 }
 
 TEST(Integers, FloatsAreCutOffAndLimited) {
@@ -144,6 +242,22 @@ TEST(Casts, BeyondF8) {
   for (int i : {1, 2, 3}) EXPECT_TRUE(std::isnan(lost[i])) << i;
   EXPECT_TRUE(std::isnan(cast(cast(full({1}, NAN), DType::f8e4m3), DType::f32).item()));
   EXPECT_TRUE(std::isinf(cast(cast(full({1}, 1e30), DType::f8e5m2), DType::f32).item()));
+}
+
+// Also where the small number is never stored: 1 + 2^-8 is no bf16, 70000 no f16.
+TEST(Casts, ThereAndBackRoundAlikeEagerAndCompiled) {
+  const Tensor x = tensor({1.00390625f, -3.01171875f, 70000, 1e-8f, NAN, INFINITY});
+  for (const DType small : {DType::bf16, DType::f16, DType::f8e4m3, DType::i8}) {
+    const auto there_and_back = [small](Tensor t) {
+      return cast(cast(t * 1.5, small), DType::f32) * 2.0;
+    };
+    const auto eager = there_and_back(x).to_vector<float>(),
+               compiled = compile(there_and_back)(x).to_vector<float>();
+    for (size_t i = 0; i < eager.size(); ++i)
+      EXPECT_TRUE(eager[i] == compiled[i] || (std::isnan(eager[i]) && std::isnan(compiled[i])))
+          << name_of(small) << ": " << compiled[i] << ", eager " << eager[i];
+  }
+  EXPECT_EQ(cast(cast(x, DType::bf16), DType::f32).to_vector<float>()[0], 1);
 }
 
 TEST(Truths, AreNoNumbers) {

@@ -238,6 +238,20 @@ TEST(Fourier, TransformsOfLongLengthsAreExact) {
   }
 }
 
+// What no real signal has is left out, as PyTorch does: only the first half is read.
+TEST(Fourier, AWholeSpectrumIsReadByHalf) {
+  manual_seed(3);
+  const Tensor z = randn({10, 3, 2});
+  const Tensor whole = istft(z, {.n_fft = 10, .onesided = false}),
+               half = istft(slice(z, 0, 0, 6), {.n_fft = 10});
+  EXPECT_EQ(whole.to_vector<float>(), half.to_vector<float>());
+}
+TEST(Fourier, ComplexNumbersBroadcast) {
+  EXPECT_EQ(complex(tensor({1, 2}), full({1}, 3)).to_vector<float>(),
+            (std::vector<float>{1, 3, 2, 3}));
+  EXPECT_THROW(complex(zeros({2}), zeros({3})), Error);
+}
+
 TEST(Fourier, FramesAddUpToTheSignal) {
   manual_seed(2);
   const Tensor x = randn({2, 1000});

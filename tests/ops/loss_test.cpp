@@ -198,6 +198,14 @@ std::vector<Row> loss_rows() {
   };
 }
 
+// As PyTorch has it: a target that is neither 1 nor -1 counts as both.
+TEST(Loss, HingeOfOtherTargets) {
+  const auto loss = hinge_embedding_loss(tensor({-8.5f, 0.25f, 0.25f, 3}),
+                                         tensor({-1.75f, 0, 1, -1}), 1, Reduction::none)
+                        .to_vector<float>();
+  EXPECT_EQ(loss, (std::vector<float>{1, 1, 0.25f, 0}));
+}
+
 // Digits that PyTorch loses: the loss of a sure and right answer is e^-|x|, not 0.
 TEST(Loss, BinaryCrossEntropyIsPrecise) {
   for (const double t : {0.0, 0.25, 1.0})

@@ -45,32 +45,41 @@ void each_along(const Call& c, const View& index, const Shape& x, F visit) {
 }
 void gather(const Call& c) {
   const View x = c.in(0), y = c.out();
-  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.set(i, x.get(place)); });
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.copy(i, x, place); });
+}
+template <class T>
+void scatter_add_of(const Call& c) {
+  const View x = c.in(0), src = c.in(2), y = c.out();
+  std::vector<T> sums(y.count());
+  for (int64_t i = 0; i < y.count(); ++i) sums[i] = x.as<T>(i);
+  each_along(c, c.in(1), x.shape(),
+             [&](int64_t i, int64_t place) { sums[place] = sum_of(sums[place], src.as<T>(i)); });
+  for (int64_t i = 0; i < y.count(); ++i) y.put(i, sums[i]);
 }
 void scatter_add(const Call& c) {
-  const View x = c.in(0), src = c.in(2), y = c.out();
-  std::vector<double> sums(y.count());
-  for (int64_t i = 0; i < y.count(); ++i) sums[i] = x.get(i);
-  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { sums[place] += src.get(i); });
-  for (int64_t i = 0; i < y.count(); ++i) y.set(i, sums[i]);
+  (c.out().integers() ? scatter_add_of<int64_t> : scatter_add_of<double>)(c);
 }
 void scatter(const Call& c) {
   const View x = c.in(0), src = c.in(2), y = c.out();
-  for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
-  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.set(place, src.get(i)); });
+  for (int64_t i = 0; i < y.count(); ++i) y.copy(i, x, i);
+  each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) { y.copy(place, src, i); });
 }
-void scatter_reduce(const Call& c) {
+template <class T>
+void scatter_reduce_of(const Call& c) {
   const View x = c.in(0), src = c.in(2), y = c.out();
   const std::string_view reduce = c.attrs().text("reduce");
-  std::vector<double> so_far(y.count());
-  for (int64_t i = 0; i < y.count(); ++i) so_far[i] = x.get(i);
+  std::vector<T> so_far(y.count());
+  for (int64_t i = 0; i < y.count(); ++i) so_far[i] = x.as<T>(i);
   each_along(c, c.in(1), x.shape(), [&](int64_t i, int64_t place) {
-    double& to = so_far[place];
-    const double v = src.get(i);
-    if (reduce == "prod") to *= v;
-    else if (std::isnan(v) || (reduce == "amax" ? v > to : v < to)) to = v;
+    T& to = so_far[place];
+    const T v = src.as<T>(i);
+    if (reduce == "prod") to = product_of(to, v);
+    else if (v != v || (reduce == "amax" ? v > to : v < to)) to = v;
   });
-  for (int64_t i = 0; i < y.count(); ++i) y.set(i, so_far[i]);
+  for (int64_t i = 0; i < y.count(); ++i) y.put(i, so_far[i]);
+}
+void scatter_reduce(const Call& c) {
+  (c.out().integers() ? scatter_reduce_of<int64_t> : scatter_reduce_of<double>)(c);
 }
 void check_index(const Call& c) {
   const View x = c.in(0), y = c.out();
@@ -102,17 +111,17 @@ void dynamic_slice(const Call& c) {
   for (int64_t i = 0; i < y.count(); ++i) {
     Ints where = coordinates(i, y.shape());
     where[axis] += start;
-    y.set(i, x.get(where));
+    y.copy(i, x, flat_index(where, x.shape()));
   }
 }
 void dynamic_update_slice(const Call& c) {
   const View x = c.in(0), update = c.in(1), y = c.out();
   const int64_t axis = c.attrs().integer("axis"), start = fitting_start(c, 2, update.shape()[axis]);
-  for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
+  for (int64_t i = 0; i < y.count(); ++i) y.copy(i, x, i);
   for (int64_t i = 0; i < update.count(); ++i) {
     Ints where = coordinates(i, update.shape());
     where[axis] += start;
-    y.set(where, update.get(i));
+    y.copy(flat_index(where, y.shape()), update, i);
   }
 }
 

@@ -22,6 +22,23 @@ class View {
   }
   int64_t get_integer(int64_t flat) const;              // exact for i64
   void set_integer(int64_t flat, int64_t value) const;  // narrow integers keep the low bits
+  // As a T: double, or int64_t for integers, exactly; what does not fit wraps.
+  template <class T>
+  T as(int64_t flat) const {
+    if constexpr (std::is_same_v<T, double>) return get(flat);
+    else return get_integer(flat);
+  }
+  template <class T>
+  void put(int64_t flat, T value) const {
+    if constexpr (std::is_same_v<T, double>) set(flat, value);
+    else set_integer(flat, value);
+  }
+  // Writes an element of another view of the same dtype, unchanged.
+  void copy(int64_t flat, const View& from, int64_t source) const {
+    if (is_integer(desc_->dtype)) set_integer(flat, from.get_integer(source));
+    else set(flat, from.get(source));
+  }
+  bool integers() const { return is_integer(desc_->dtype); }
   // By coordinates.
   double get(const Ints& where) const { return load_element(at(offset(where)), desc_->dtype); }
   void set(const Ints& where, double value) const {
@@ -40,6 +57,16 @@ class View {
   size_t size_;
   int64_t count_;
 };
+
+// What overflows wraps, as in every vector kernel.
+inline double sum_of(double a, double b) { return a + b; }
+inline double product_of(double a, double b) { return a * b; }
+inline int64_t sum_of(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+inline int64_t product_of(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
 
 struct Call {
   const OpCall& op;

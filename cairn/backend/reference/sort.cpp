@@ -20,27 +20,29 @@ void each_line(const Shape& shape, int64_t axis, F visit) {
     visit(line / inner * inner * size + line % inner, inner, line);
 }
 
-void argsort(const Call& c) {
+template <class T>
+void argsort_of(const Call& c) {
   const View x = c.in(0), y = c.out();
   const int64_t axis = c.attrs().integer("axis"), count = c.attrs().integer("count"),
                 size = x.shape()[axis];
   const bool descending = c.attrs().integer("descending");
-  std::vector<double> values(size);
+  std::vector<T> values(size);
   std::vector<int64_t> order(size);
   auto before = [&](int64_t i, int64_t j) {  // NaN is the largest; equals keep their order
-    const double a = values[i], b = values[j];
-    const bool less = std::isnan(b) ? !std::isnan(a) : a < b,
-               greater = std::isnan(a) ? !std::isnan(b) : a > b;
+    const T a = values[i], b = values[j];
+    const bool less = b != b ? a == a : a < b, greater = a != a ? b == b : a > b;
     return less == greater ? i < j : descending ? greater : less;
   };
   each_line(x.shape(), axis, [&](int64_t first, int64_t step, int64_t) {
-    for (int64_t k = 0; k < size; ++k) values[k] = x.get(first + k * step);
+    for (int64_t k = 0; k < size; ++k) values[k] = x.as<T>(first + k * step);
     std::iota(order.begin(), order.end(), int64_t{0});
     std::partial_sort(order.begin(), order.begin() + count, order.end(), before);
     const int64_t to = first / (size * step) * count * step + first % (size * step);
     for (int64_t k = 0; k < count; ++k) y.set_integer(to + k * step, order[k]);
   });
 }
+
+void argsort(const Call& c) { (c.in(0).integers() ? argsort_of<int64_t> : argsort_of<double>)(c); }
 
 // NaN lies above all numbers, and all elements below a NaN.
 void searchsorted(const Call& c) {

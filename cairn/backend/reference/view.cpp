@@ -7,7 +7,7 @@ namespace {
 
 void reshape(const Call& c) {
   const View x = c.in(0), y = c.out();
-  for (int64_t i = 0; i < y.count(); ++i) y.set(i, x.get(i));
+  for (int64_t i = 0; i < y.count(); ++i) y.copy(i, x, i);
 }
 
 // out[where] = in[source(where)]
@@ -17,7 +17,7 @@ void copy_from(const Call& c, F source) {
   if (y.count() == 0) return;
   Ints where(y.shape().size(), 0);
   int64_t i = 0;
-  do y.set(i++, x.get(flat_index(source(where), x.shape())));
+  do y.copy(i++, x, flat_index(source(where), x.shape()));
   while (next(where, y.shape()));
 }
 
@@ -63,7 +63,7 @@ void embed_slice(const Call& c) {
   do {
     Ints to = where;
     to[axis] = start + where[axis] * step;
-    y.set(flat_index(to, y.shape()), x.get(i++));
+    y.copy(flat_index(to, y.shape()), x, i++);
   } while (next(where, x.shape()));
 }
 void cat(const Call& c) {
@@ -77,7 +77,7 @@ void cat(const Call& c) {
     if (x.count() > 0) do {
         Ints to = where;
         to[axis] += start;
-        y.set(flat_index(to, y.shape()), x.get(i++));
+        y.copy(flat_index(to, y.shape()), x, i++);
       } while (next(where, x.shape()));
     start += x.shape()[axis];
   }

@@ -24,6 +24,13 @@ inline double inverse_erf(double y) {  // by bisection
   return lo;
 }
 
+// As a tensor of the dtype holds it.
+inline double through(DType dtype, double value) {
+  char element[8];
+  store_element(element, dtype, value);
+  return load_element(element, dtype);
+}
+
 // What the functions of the tables mean, in double.
 inline const std::map<std::string, Function, std::less<>>& true_functions() {
   static const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
@@ -55,6 +62,8 @@ inline const std::map<std::string, Function, std::less<>>& true_functions() {
       {"ceil", [](Args v) { return std::ceil(v.a); }},
       {"round", [](Args v) { return std::nearbyint(v.a); }},
       {"trunc", [](Args v) { return std::trunc(v.a); }},
+      {"round_bf16", [](Args v) { return through(DType::bf16, v.a); }},
+      {"round_f16", [](Args v) { return through(DType::f16, v.a); }},
       {"exp", [](Args v) { return std::exp(v.a); }},
       {"exp2", [](Args v) { return std::exp2(v.a); }},
       {"expm1", [](Args v) { return std::expm1(v.a); }},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "cairn/base/error.h"
 
@@ -216,6 +217,8 @@ int RegionComposer::reg_of(int value) {
     values_[value].reg = reg;
     values_[value].reduces = false;
   }
+  if (const char* name = std::exchange(values_[value].rounding, nullptr))
+    values_[value].reg = builder_.compute(find_tile_function(name), values_[value].reg, -1, -1);
   return values_[value].reg;
 }
 
@@ -255,6 +258,11 @@ int RegionComposer::apply(const OpDef& op, const Attrs& attrs, std::span<const i
   if (name == "cast") {
     const auto to = static_cast<DType>(attrs.integer("dtype"));
     if (!region_dtype(to)) return -1;
+    if (to == DType::bf16 || to == DType::f16) {  // a store rounds by itself
+      const int reg = reg_of(arguments[0]);
+      if (reg < 0) return -1;
+      return add({.reg = reg, .rounding = to == DType::bf16 ? "round_bf16" : "round_f16"});
+    }
     if (is_float(to) || values_[arguments[0]].truth) return compute("identity", arguments[0]);
     if (to == DType::boolean) return compute("ne", arguments[0], constant(0));
     return compute("trunc", arguments[0]);

@@ -88,7 +88,8 @@ class RegionComposer {
     Combine combine = Combine::sum;
     float scale = 1;
     Ints axes;
-    bool truth = false;  // holds 0 or 1
+    bool truth = false;              // holds 0 or 1
+    const char* rounding = nullptr;  // the tile function to go through before it is computed with
   };
   int add(Value value);
   int reg_of(int value);  // emits the row reduction where the value is one; -1: cannot

@@ -153,6 +153,18 @@ HWY_INLINE Vec logaddexp(Vec a, Vec b) {  // infinity less itself is no differen
   const Vec apart = hn::IfThenZeroElse(hn::Eq(a, b), hn::Abs(hn::Sub(a, b)));
   return hn::Add(nan_max(a, b), log1p_exp_minus(apart));
 }
+// To the nearest that the type has, halves to even, as a store to it rounds.
+HWY_INLINE Vec round_bf16(Vec x) {
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::BitCast(du, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+  const auto up = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff)));
+  const Vec rounded = hn::BitCast(D(), hn::And(up, hn::Set(du, 0xffff0000u)));
+  return hn::IfThenElse(hn::IsNaN(x), x, rounded);
+}
+HWY_INLINE Vec round_f16(Vec x) {
+  return hn::PromoteTo(D(), hn::DemoteTo(hn::Rebind<hwy::float16_t, D>(), x));
+}
 HWY_INLINE Vec binary_cross_entropy(Vec p, Vec t) {
   const Vec least = number(-100);
   const Vec yes = at_least(log(p), least), no = at_least(log1p(hn::Neg(p)), least);
@@ -215,6 +227,8 @@ const TileFunction* table(size_t& count) {
       map1("ceil", [](V x) { return hn::Ceil(x); }),
       map1("round", [](V x) { return hn::Round(x); }),
       map1("trunc", [](V x) { return hn::Trunc(x); }),
+      map1("round_bf16", [](V x) { return round_bf16(x); }),
+      map1("round_f16", [](V x) { return round_f16(x); }),
       // exponentials and logarithms
       map1("exp", [](V x) { return exp(x); }),
       map1("exp2", [](V x) { return exp2(x); }),

@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "cairn/autograd/autograd.h"
 #include "tests/ops/cases.h"
 
 namespace cairn::cases {
@@ -35,6 +38,8 @@ const std::vector<Window> kWindows = {
     {{1, 1, 4, 3, 4}, {2, 2, 2}, {2, 1, 2}, {0, 0, 1}},
     {{0, 2, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
     {{1, 17, 4, 4}, {2, 2}, {2, 2}, {0, 0}},
+    {{2, 1, 5, 45}, {2, 2}, {2, 2}, {0, 0}},
+    {{1, 2, 3, 4, 11}, {1, 2, 2}, {1, 2, 2}, {0, 0, 0}},
     {{1, 1, 1}, {1}, {1}, {0}},
     {{2, 2, 17}, {5}, {3}, {2}},
     {{1, 3, 33}, {2}, {1}, {1}},
@@ -154,6 +159,28 @@ std::vector<Row> pool_rows() {
           helper_row("max_pool_pick", false),
           average_row(false),
           average_row(true)};
+}
+
+// NaN and equal numbers too: the first of the largest is where the gradient goes.
+TEST(Pool, PairsOfRowsAsTheReferenceHasThem) {
+  std::vector<float> numbers(4 * 46);
+  for (size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] = i % 11 == 0 ? NAN : i % 7 == 0 ? INFINITY : static_cast<float>(i * 5 % 3) - 1;
+  const auto of = [&](const char* backend) {
+    BackendScope scope(backend_named(backend));
+    Tensor x = from_host(numbers.data(), {1, 1, 4, 46}, DType::f32);
+    x.set_requires_grad();
+    const Tensor y = max_pool2d(x, 2);
+    const Tensor weights = reshape(arange(1, 47, 1, DType::f32), {1, 1, 2, 23});
+    auto all = y.to_vector<float>();
+    const auto slopes = grad({sum(where(isfinite(y), y, zeros({})) * weights)}, {x})[0];
+    for (float v : slopes.to_vector<float>()) all.push_back(v);
+    return all;
+  };
+  const auto cpu = of("cpu"), reference = of("reference");
+  for (size_t i = 0; i < cpu.size(); ++i)
+    EXPECT_TRUE(cpu[i] == reference[i] || (std::isnan(cpu[i]) && std::isnan(reference[i])))
+        << i << ": " << cpu[i] << ", " << reference[i];
 }
 
 }  // namespace cairn::cases

@@ -80,6 +80,43 @@ HWY_INLINE float common_share(const PoolShape& s) {
   return 1.0f / static_cast<float>(count);
 }
 
+// Plain planes of windows of 2 x 2 side by side: a vector of windows at a time, from two rows.
+HWY_INLINE bool side_by_side(const PoolShape& s) {
+  return s.lanes == 1 && s.kernel[0] * s.stride[0] == 1 && s.kernel[1] == 2 && s.kernel[2] == 2 &&
+         s.stride[1] == 2 && s.stride[2] == 2 && s.pad[0] + s.pad[1] + s.pad[2] == 0 &&
+         2 * s.out[1] <= s.in[1] && 2 * s.out[2] <= s.in[2];
+}
+// Calls windows(d, place of the first window, place of its upper left corner) until all are seen.
+template <class F>
+HWY_INLINE void each_pair_of_rows(const PoolShape& s, F windows) {
+  const hn::CappedTag<float, 16> wide;
+  const hn::CappedTag<float, 4> narrow;
+  const auto step = static_cast<int64_t>(hn::Lanes(wide));
+  for (int64_t r = 0; r < s.out[0] * s.out[1]; ++r) {
+    const int64_t from = (r / s.out[1] * s.in[1] + 2 * (r % s.out[1])) * s.in[2];
+    int64_t w = 0;
+    for (; w + step <= s.out[2]; w += step) windows(wide, r * s.out[2] + w, from + 2 * w);
+    for (; w + 4 <= s.out[2]; w += 4) windows(narrow, r * s.out[2] + w, from + 2 * w);
+    for (; w < s.out[2]; ++w) windows(hn::CappedTag<float, 1>(), r * s.out[2] + w, from + 2 * w);
+  }
+}
+HWY_INLINE void avg_side_by_side(const PoolShape& s, float share, const float* x, float* y) {
+  each_pair_of_rows(s, [&](auto d, int64_t to, int64_t from) CAIRN_INLINED {
+    hn::Vec<decltype(d)> a, b, c, e;
+    hn::LoadInterleaved2(d, x + from, a, b);
+    hn::LoadInterleaved2(d, x + from + s.in[2], c, e);
+    const auto sum = hn::Add(hn::Add(hn::Add(a, b), c), e);
+    hn::StoreU(hn::Mul(sum, hn::Set(d, share)), d, y + to);
+  });
+}
+HWY_INLINE void spread_side_by_side(const PoolShape& s, float share, const float* g, float* gx) {
+  each_pair_of_rows(s, [&](auto d, int64_t from, int64_t to) CAIRN_INLINED {
+    const auto value = hn::Mul(hn::LoadU(d, g + from), hn::Set(d, share));
+    hn::StoreInterleaved2(value, value, d, gx + to);
+    hn::StoreInterleaved2(value, value, d, gx + to + s.in[2]);
+  });
+}
+
 // The first of the largest; NaN wins.
 template <Places kPlaces, class D>
 HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows,
@@ -98,9 +135,32 @@ HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, 
   hn::StoreU(at, di, index);
 }
 
+// As max_window, from the upper left corner on.
+HWY_INLINE void max_side_by_side(const PoolShape& s, const float* x, float* y, int32_t* index) {
+  each_pair_of_rows(s, [&](auto d, int64_t to, int64_t from) CAIRN_INLINED {
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto row = static_cast<int32_t>(s.in[2]);
+    hn::Vec<decltype(d)> best, b, c, e;
+    hn::LoadInterleaved2(d, x + from, best, b);
+    hn::LoadInterleaved2(d, x + from + row, c, e);
+    const auto corner =
+        hn::Add(hn::ShiftLeft<1>(hn::Iota(di, 0)), hn::Set(di, static_cast<int32_t>(from)));
+    auto at = corner;
+    const auto meet = [&](auto v, int32_t place) CAIRN_INLINED {
+      const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+      best = hn::IfThenElse(better, v, best);
+      at = hn::IfThenElse(hn::RebindMask(di, better), hn::Add(corner, hn::Set(di, place)), at);
+    };
+    meet(b, 1), meet(c, row), meet(e, row + 1);
+    hn::StoreU(best, d, y + to);
+    hn::StoreU(at, di, index + to);
+  });
+}
+
 template <Places kPlaces, class D>
 HWY_INLINE void max_plane(const PoolShape& s, D d, const float* x, float* y, int32_t* index) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
+  if (kPlaces == Places::dense && side_by_side(s)) return max_side_by_side(s, x, y, index);
   each_window<kPlaces>(s, [&](int64_t place, Span depth, Span rows, Span columns) {
     for (int64_t l = 0; l < s.lanes; l += step)
       max_window<kPlaces>(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
@@ -138,6 +198,7 @@ template <class D>
 HWY_INLINE void avg_plane(const PoolShape& s, D d, const float* x, float* y) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   const float common = common_share(s);
+  if (common != 0 && side_by_side(s)) return avg_side_by_side(s, common, x, y);
   each_window<Places::dense>(
       s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
         const auto scale = hn::Set(d, common > 0 ? common : share(s, depth, rows, columns));
@@ -165,6 +226,7 @@ HWY_INLINE void spread_plane(const PoolShape& s, D d, const float* g, float* gx)
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   std::memset(gx, 0, sizeof(float) * static_cast<size_t>(s.in_places() * s.lanes));
   const float common = common_share(s);
+  if (common != 0 && side_by_side(s)) return spread_side_by_side(s, common, g, gx);
   each_window<Places::dense>(
       s, [&](int64_t place, Span depth, Span rows, Span columns) CAIRN_INLINED {
         const auto scale = hn::Set(d, common > 0 ? common : share(s, depth, rows, columns));

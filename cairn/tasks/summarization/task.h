@@ -15,7 +15,7 @@ struct Options : SequenceOptions {
                         "A folder of *train*, *dev* or *val*, *test* .jsonl (also .gz), such a "
                         "file; 'errands' are made by the program") {
     layers.usual(3), width.usual(256), feed_forward.usual(1024), longest.usual(400);
-    batch.usual(32), lr.usual(7e-4), ema.usual(0.995), val_split.usual(0.05), epochs.usual(14);
+    batch.usual(32), lr.usual(7e-4), ema.usual(0.995), val_split.usual(0.05), epochs.usual(11);
   }
   Option<std::string> model{this, "model", "pointer-generator",
                             one_of({"pointer-generator", "transformer"}),

@@ -75,6 +75,8 @@ SEEDS = {
              b'"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3.5,4],"iscrowd":1,"area":9}]}'],
     "squad": ['{"version":"1.1","data":[{"title":"t","paragraphs":[{"context":"a Öl😀 b","qas":[{"id":"1","question":"q",'
               '"answers":[{"text":"b","answer_start":5},{"text":"a","answer_start":9}]},{"question":"n","is_impossible":true,"answers":[]}]}]}]}'.encode()],
+    "summaries": ['{"fname":"a","dialogue":"A: a Öl.\\nB: 😀?\\nC: c","summary1":"a","summary2":["b","c"],"topic1":"t"}'.encode(),
+                  b'{"text":["A b.","C! D? E"],"target":"s"}'],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

@@ -145,10 +145,11 @@ Tensor normal(const Shape& shape, double mean, double deviation, Loc loc) {
   return draw("random_normal", shape, DType::f32, loc, deviation, mean);
 }
 namespace {
-// The numbers, after a check (at launch: also in a compiled step) that they can be probabilities or
-// weights.
-Tensor checked(const Tensor& x, const Tensor& good) {
-  return check_finite(where(good, x, full({}, NAN, x.dtype())));
+// The numbers, after a check that they can be probabilities or weights; in a compiled step at
+// launch.
+Tensor checked(const In& x, const Tensor& good, const char* what) {
+  if (!context().recorder && all(good).item() == 0) fail("{}{}", what, where(x.loc));
+  return check_finite(In(where(good, x, full({}, NAN, x.t.dtype())), x.loc));
 }
 }  // namespace
 Tensor exponential(const Shape& shape, double rate) {
@@ -171,7 +172,9 @@ Tensor multinomial(In weights, int64_t count, bool replacement) {
         to_string(weights.t.shape()), where(weights.loc));
   Tensor w = weights.t.detach();
   // Neither negative, NaN or infinite, nor all zero.
-  w = checked(w, logical_and(logical_and(ge(w, 0), isfinite(w)), gt(sum(w, {-1}, true), 0)));
+  w = checked(In(w, weights.loc),
+              logical_and(logical_and(ge(w, 0), isfinite(w)), gt(sum(w, {-1}, true), 0)),
+              "multinomial: a weight is negative, NaN or infinite, or all of a row are 0");
   if (!replacement) return topk(log(w) + cast(gumbel(w.shape()), w.dtype()), count).indices;
   const Tensor bounds = cumsum(w, -1);
   Shape shape = w.shape();
@@ -183,8 +186,9 @@ Tensor multinomial(In weights, int64_t count, bool replacement) {
   return clamp_max(place, static_cast<double>(classes - 1));
 }
 Tensor bernoulli(In probability) {
-  const Tensor p =
-      checked(probability.t.detach(), logical_and(ge(probability, 0), le(probability, 1)));
+  const Tensor p = checked(In(probability.t.detach(), probability.loc),
+                           logical_and(ge(probability, 0), le(probability, 1)),
+                           "bernoulli: a probability is not between 0 and 1");
   return cast(lt(rand(p.shape()), p), p.dtype());
 }
 Tensor randint(int64_t high, const Shape& shape) {

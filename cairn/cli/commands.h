@@ -29,6 +29,7 @@ void add_runs(const Command& app);
 void add_ngram(const Command& app);
 
 void add_export(const Command& app);
+void add_explain(const Command& app);
 void add_shell(const Command& app);  // completion, man
 
 // All of the above; `arguments`: those that the program was called with.

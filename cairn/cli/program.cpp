@@ -10,6 +10,7 @@ void describe_program(const Command& app, const std::vector<std::string>& argume
   add_doctor(app);
   add_report(app);
   add_tour(app);
+  add_explain(app);
   add_sample(app);
   add_export(app);
   add_compare(app);

@@ -137,7 +137,7 @@ def compared(i, parts, orders, file, metadata, row, dtype):
                 return "differ", f"{mode}: {counts[order]} gradients, PyTorch {len(parts[order])}"
             for j in range(counts[order]):
                 if j < len(parts[order]):
-                    what = same(file.get_tensor(f"{mode}.{i}.{k}"), parts[order][j], allowed(dtype, order, row), row.floor * (1 if dtype == torch.float32 else 1e-8))
+                    what = same(file.get_tensor(f"{mode}.{i}.{k}"), parts[order][j], allowed(dtype, order, row), row.floor * (1 if dtype == torch.float32 else 1e-6))
                     if what:
                         return "differ", f"{mode}, {('value', 'gradient', 'second gradient')[order]} {j}: {what}"
                 k += 1

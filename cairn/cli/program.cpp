@@ -1,25 +1,43 @@
+#include <algorithm>
+
 #include "cairn/cli/commands.h"
+#include "cairn/tasks/task.h"
 
 namespace cairn::cli {
+namespace {
 
+// In the order of the help; add_shell adds "completion", too.
+struct Row {
+  const char* name;
+  void (*add)(const Command& app);
+};
+constexpr Row kRows[] = {
+    {"bench", add_bench},   {"info", add_info},       {"doctor", add_doctor},
+    {"report", add_report}, {"tour", add_tour},       {"explain", add_explain},
+    {"sample", add_sample}, {"export", add_export},   {"compare", add_compare},
+    {"runs", add_runs},     {"convert", add_convert}, {"tokenizer", add_tokenizer},
+    {"embed", add_embed},   {"ngram", add_ngram},     {"man", add_shell}};
+
+bool is_verb(const std::string& name) {
+  return std::ranges::any_of(tasks::all_tasks(), [&](const tasks::Task& task) {
+    return tasks::find_verb(task, name) != nullptr;
+  });
+}
+
+}  // namespace
+
+// Of a command that is called the others need not be known: they cost a small training's start time
+// and memory.
 void describe_program(const Command& app, const std::vector<std::string>& arguments) {
+  const std::string called = arguments.empty() ? "" : arguments[0];
+  for (const Row& row : kRows)
+    if (called == row.name) return row.add(app);
+  if (called == "completion") return add_shell(app);
+  if (called == "train") return add_train(app, arguments);
+  if (is_verb(called)) return add_verbs(app, arguments);
   add_train(app, arguments);
   add_verbs(app, arguments);
-  add_bench(app);
-  add_info(app);
-  add_doctor(app);
-  add_report(app);
-  add_tour(app);
-  add_explain(app);
-  add_sample(app);
-  add_export(app);
-  add_compare(app);
-  add_runs(app);
-  add_convert(app);
-  add_tokenizer(app);
-  add_embed(app);
-  add_ngram(app);
-  add_shell(app);
+  for (const Row& row : kRows) row.add(app);
 }
 
 }  // namespace cairn::cli

@@ -96,14 +96,16 @@ class Comparison {
     const ChildResult trial = run_cairn(all, seconds);
     std::filesystem::remove_all(folder);
     if (trial.in_time) return c.why = reason_of(trial), 0;
-    // "stopped at step 123 of ...": what it says when it was told to stop.
+    const auto steps = static_cast<double>(steps_when_stopped(trial.said));
+    return std::max<int64_t>(1, static_cast<int64_t>(steps / seconds * budget() * kReserve));
+  }
+
+  // "stopped at step 123 of ...": what a training says when it was told to stop; 0: another line.
+  static int64_t steps_when_stopped(const std::string& said) {
     constexpr std::string_view kSaid = "stopped at step ";
-    const size_t at = trial.said.find(kSaid);
-    const int64_t steps = at == std::string::npos
-                              ? 0
-                              : std::strtoll(trial.said.c_str() + at + kSaid.size(), nullptr, 10);
-    return std::max<int64_t>(
-        1, static_cast<int64_t>(static_cast<double>(steps) / seconds * budget() * kReserve));
+    const size_t at = said.find(kSaid);
+    return at == std::string::npos ? 0
+                                   : std::strtoll(said.c_str() + at + kSaid.size(), nullptr, 10);
   }
 
   void train(Compared& c, int seed) {
@@ -122,8 +124,14 @@ class Comparison {
       c.why = reason_of(done);
       return;
     }
-    if (!done.in_time) c.why = "it was stopped when its time was over: " + reason_of(done);
-    else take_training(c, done.out);
+    if (!done.in_time && !train::RunFolder::holds_run(run)) {
+      c.why = "its time was over before its first step; give it more --minutes";
+      return;
+    }
+    if (!done.in_time) {
+      c.why = "it was stopped when its time was over: " + reason_of(done);
+      c.steps = steps_when_stopped(done.said);
+    } else take_training(c, done.out);
     measure(c, run);
   }
 
@@ -322,12 +330,25 @@ void write_comparison(const std::string& path, const CompareRequest& given, cons
   page.write(path);
 }
 
+// True: it was not there.
+bool make_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (path.empty()) throw UsageError("--out: a folder's name is wanted");
+  std::error_code failed;
+  if (fs::exists(path, failed) && !fs::is_directory(path, failed))
+    throw UsageError(fmt::format("--out: '{}' is no folder; name another", path));
+  if (fs::is_directory(path, failed) && !fs::is_empty(path, failed))
+    throw UsageError(fmt::format("--out: '{}' is not empty; name another folder", path));
+  failed.clear();
+  const bool made = fs::create_directories(path, failed);
+  check(!failed, "--out: the folder '{}' cannot be made: {}; name another", path, failed.message());
+  return made;
+}
+
 int run_comparison(CompareRequest& given) {
   const tasks::Task& task = tasks::task_named(given.task);
   const auto models = models_of(given, task);
-  if (std::filesystem::exists(given.out) && !std::filesystem::is_empty(given.out))
-    throw UsageError(fmt::format("--out: '{}' is not empty; name another folder", given.out));
-  std::filesystem::create_directories(given.out);
+  const bool made = make_folder(given.out);
   const std::string page = given.out + "/compare.html";
   io::check_writable(page);
   const train::SignalScope signals;
@@ -341,9 +362,14 @@ int run_comparison(CompareRequest& given) {
   }
   const auto in_order = ranked(all);
   if (!given.json) print_comparison(all, in_order);
+  if (in_order.empty()) {  // the folder is free for the next try where no training left anything
+    std::error_code ignored;
+    if (made) std::filesystem::remove(given.out, ignored);
+    return kFailed;
+  }
   write_comparison(page, given, task, all, in_order);
-  if (!given.json) fmt::print("open {} in a browser\n", page);
-  return in_order.empty() ? kFailed : kDone;
+  if (!given.json) fmt::print("open {} in a browser\n", io::printable(page));
+  return kDone;
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // cairn explain: an experiment that shows why something works, as a page.
+#include <filesystem>
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/io/utf8.h"
 #include "cairn/tasks/explain/topics.h"
 #include "cairn/train/run_folder.h"
 
@@ -18,6 +20,9 @@ int explain(const ExplainRequest& given) {
     if (given.input.empty())
       throw UsageError(
           "--input: say what the run is to decide about: cairn explain RUN --input FILE");
+    if (given.part != 1) throw UsageError("--part: is of topics; a run's decision trains nothing");
+    check(std::filesystem::exists(given.input), "no such file: '{}'; check the name (--input)",
+          given.input);
     tasks::explain::write_decision(*tasks::open_model(given.topic), given.input, given.out);
   } else {
     if (!given.input.empty())
@@ -25,7 +30,7 @@ int explain(const ExplainRequest& given) {
           fmt::format("--input: '{}' is no run folder, and topics need none", given.topic));
     tasks::explain::write_topic(tasks::explain::topic_named(given.topic), given.out, given.part);
   }
-  fmt::print("open {} in a browser\n", given.out);
+  fmt::print("open {} in a browser\n", io::printable(given.out));
   return kDone;
 }
 

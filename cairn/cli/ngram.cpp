@@ -6,6 +6,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/file.h"
+#include "cairn/io/utf8.h"
 #include "cairn/text/ngram.h"
 #include "cairn/text/tokenizer.h"
 #include "cairn/text/unicode.h"
@@ -31,10 +32,11 @@ std::unique_ptr<text::Tokenizer> words_of(const std::string& run) {
 }
 
 // Perplexity of words and line ends, as language models of words count them.
-void judge(const text::NgramModel& model, const text::Tokenizer* words, const std::string& file) {
+void judge(const text::NgramModel& model, const text::Tokenizer* words, const std::string& file,
+           const std::vector<std::string>& lines) {
   double sum = 0;
   int64_t tokens = 0, unknown = 0;
-  for (const std::string& line : data::read_lines(file)) {
+  for (const std::string& line : lines) {
     text::NgramModel::Words context{text::NgramModel::kBegin};
     const std::string known = words ? words->decode(words->encode(line, file)) : line;
     for (const std::string_view part : text::split_at_spaces(known)) {
@@ -44,36 +46,49 @@ void judge(const text::NgramModel& model, const text::Tokenizer* words, const st
     }
     sum += model.log_probability(context, text::NgramModel::kEnd), ++tokens;
   }
-  check(tokens > 0, "'{}' is empty", file);
   const auto all = static_cast<double>(tokens);
-  fmt::print("{}: {} words and line ends, perplexity {:.2f}, {:.1f} % of them unknown\n", file,
-             tokens, std::exp(-sum / all), 100 * static_cast<double>(unknown) / all);
+  fmt::print("{}: {} words and line ends, perplexity {:.2f}, {:.1f} % of them unknown\n",
+             io::printable(file), tokens, std::exp(-sum / all),
+             100 * static_cast<double>(unknown) / all);
 }
 
 int make_ngrams(const NgramRequest& given) {
-  check(
-      !given.out.empty() || !given.test.empty(),
-      "there is nothing to do: give --out FILE for the model, --test FILE to measure it, or both");
+  if (given.out.empty() && given.test.empty())
+    throw UsageError(
+        "there is nothing to do: give --out FILE for the model, --test FILE to measure it, or "
+        "both");
   if (!given.out.empty()) io::check_writable(given.out);
   const auto words = words_of(given.words);
+  std::vector<std::string> tested;  // before anything is written
+  if (!given.test.empty()) {
+    tested = data::read_lines(given.test);
+    check(!tested.empty(), "'{}' is empty; there is nothing to measure", given.test);
+  }
   std::vector<std::string> lines;
   for (const std::string& file : given.files)
     for (std::string& line : data::read_lines(file)) lines.push_back(std::move(line));
   size_t at = 0;
   const auto next = [&](std::string& line) {
-    if (given.files.empty() && !std::getline(std::cin, line)) return false;
-    if (!given.files.empty() && at == lines.size()) return false;
-    if (!given.files.empty()) line = std::move(lines[at++]);
+    if (given.files.empty()) {
+      if (!std::getline(std::cin, line)) return false;
+      ++at;
+      const size_t bad = io::find_invalid_utf8(line);
+      check(bad == std::string::npos,
+            "standard input, line {}, byte {}: not UTF-8; convert it (iconv -t UTF-8)", at, bad);
+    } else {
+      if (at == lines.size()) return false;
+      line = std::move(lines[at++]);
+    }
     if (words) line = words->decode(words->encode(line, "a text"));
     return true;
   };
   const text::NgramModel model = text::estimate_ngrams(next, given.order);
   if (!given.out.empty()) {
     io::write_file_atomically(given.out, std::string_view(model.to_arpa()));
-    fmt::print("{}: {} words, {} grams of {}\n", given.out, model.words(),
+    fmt::print("{}: {} words, {} grams of {}\n", io::printable(given.out), model.words(),
                model.grams(model.order()), model.order());
   }
-  if (!given.test.empty()) judge(model, words.get(), given.test);
+  if (!given.test.empty()) judge(model, words.get(), given.test, tested);
   return kDone;
 }
 

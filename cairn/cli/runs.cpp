@@ -22,6 +22,13 @@ struct RunsRequest {
   bool json = false;
 };
 
+std::string short_text(const Json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : io::dump_json(value);
+  if (text.size() <= 24) return text;
+  const std::string cut = text.substr(0, 21);
+  return cut.substr(0, io::complete_utf8_prefix(cut)) + "...";
+}
+
 struct Seen {
   std::string path, task, model, split, metric;
   Json config;
@@ -52,6 +59,24 @@ void take_quality(Seen& run, const tasks::Task& task) {
     }
 }
 
+// The last of its steps and seconds. What others wrote into the log may be anything.
+void take_progress(Seen& run) {
+  const auto number = [&](const Json& line, const char* key) -> std::optional<double> {
+    const auto value = line.find(key);
+    if (value == line.end()) return {};
+    check(value->is_number(), "'{}/metrics.jsonl': \"{}\" is {}, no number; it is damaged",
+          run.path, key, short_text(*value));
+    return value->get<double>();
+  };
+  for (const auto& line : run.log) {
+    const double step = number(line, "step").value_or(0);
+    check(step >= 0 && step <= static_cast<double>(train::kMostSteps),
+          "'{}/metrics.jsonl': \"step\" is {:g}; it is damaged", run.path, step);
+    run.step = std::max(run.step, static_cast<int64_t>(step));
+    run.seconds = number(line, "seconds").value_or(run.seconds);
+  }
+}
+
 Seen look_at(const std::string& path) {
   Seen run;
   run.path = path;
@@ -65,10 +90,7 @@ Seen look_at(const std::string& path) {
                     ? run.config["steps"].get<int64_t>()
                     : 0;
     run.log = train::report::lines_of(path);
-    for (const auto& line : run.log) {
-      run.step = std::max(run.step, line.value("step", int64_t{0}));
-      run.seconds = line.value("seconds", run.seconds);
-    }
+    take_progress(run);
     take_quality(run, tasks::task_named(run.task));
   } catch (const std::exception& e) { run.why = e.what(); }
   return run;
@@ -85,11 +107,6 @@ void find_runs(const fs::path& folder, int depth, std::vector<std::string>& foun
     if (entry.is_directory(ignored) && !entry.is_symlink(ignored) &&
         !entry.path().filename().string().starts_with("."))
       find_runs(entry.path(), depth + 1, found);
-}
-
-std::string short_text(const Json& value) {
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  return text.size() > 24 ? text.substr(0, 21) + "..." : text;
 }
 
 // Of the options that the command line knows, those whose values are not the same in all.

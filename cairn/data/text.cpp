@@ -108,9 +108,14 @@ std::shared_ptr<const text::Tokenizer> learned(std::string_view text, const std:
     line = text.substr(at, end - at), at = end;
     return true;
   };
-  const auto trained =
-      text::train_tokenizer(next, {.kind = tokens == "bpe" ? "byte-bpe" : tokens, .vocab = vocab});
-  return std::make_shared<text::SubwordTokenizer>(trained.to_json(), name);
+  try {
+    const auto trained = text::train_tokenizer(
+        next, {.kind = tokens == "bpe" ? "byte-bpe" : tokens, .vocab = vocab});
+    return std::make_shared<text::SubwordTokenizer>(trained.to_json(), name);
+  } catch (const InvalidOption& e) {  // as a language model calls it
+    if (e.option() != "vocab") throw;
+    throw InvalidOption("vocab_size", e.reason());
+  }
 }
 
 }  // namespace

@@ -81,6 +81,22 @@ TEST(Compare, WrongUsageIsExplained) {
                               folder / "none.csv", "--out", folder / "out"});
   EXPECT_EQ(none.status, 1);
   EXPECT_NE(none.out.find("none.csv"), std::string::npos) << none.out;
+  // A slip in --data does not take the folder from the next try.
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+  write(folder / "file", "");
+  refused({"forecast", "--models", "gru", "--out", folder / "file"}, {"--out", "no folder"});
+  refused({"forecast", "--models", "gru", "--out", ""}, {"--out", "name"});
+  expect_failure(cairn({"compare", "forecast", "--models", "gru", "--out", folder / "file/x"}), 1,
+                 {"--out", "file/x", "cannot be made"});
+}
+
+TEST(Compare, ATimeTooShortForAStepSaysSo) {
+  const TemporaryFolder folder;
+  const Outcome o = cairn({"compare", "image-classification", "--models", "lenet", "--minutes",
+                           "1e-7", "--out", folder / "out", "--json", "--threads", "1"});
+  EXPECT_EQ(o.status, 1);
+  const Json row = rows_of(o).at(0);
+  EXPECT_NE(row["why"].get<std::string>().find("--minutes"), std::string::npos) << row;
 }
 
 }  // namespace

@@ -24,7 +24,10 @@ TEST(Explain, WrongUsageIsExplained) {
   expect_failure(cairn({"explain", "attention", "--input", "x.png", "--out", out}), 2,
                  {"--input", "no run folder"});
   expect_failure(cairn({"explain", trained.run(), "--input", folder / "none.png", "--out", out}), 1,
-                 {"none.png"});
+                 {"none.png", "--input"});
+  expect_failure(
+      cairn({"explain", trained.run(), "--input", trained.picture(), "--part", "2", "--out", out}),
+      2, {"--part"});
   EXPECT_FALSE(std::filesystem::exists(out));
   write(folder / "table.csv", "a,b,kind\n1,2,x\n2,1,y\n1,3,x\n3,1,y\n");
   ASSERT_EQ(

@@ -86,6 +86,7 @@ TEST(ImageGan, WrongUsage) {
                  {"--label", "'ten'", "there are 0"});
   expect_failure(generate({"--count", "0", "--out", png}), 2, {"--count", "0"});
   expect_failure(generate({"--prompt", "x", "--out", png}), 2, {"--prompt", "image-gan"});
+  expect_failure(generate({"--out", folder / "x.jpg"}), 2, {"--out", "PNG", ".png"});
   expect_failure(generate({"--out", folder / "no/x.png"}), 1, {"no/x.png"});
   expect_failure(cairn({"generate", Trained::get().run(), "--out", png}), 1,
                  {"image-classification", "cairn generate"});

@@ -60,8 +60,16 @@ TEST(Ngram, TakesTheWordsOfALanguageModel) {
   const Outcome same = cairn({"ngram", train, "--order", "2", "--words", run, "--test", test});
   EXPECT_NE(same.out.find("8 words and line ends"), std::string::npos) << same.out << same.err;
   EXPECT_NE(same.out.find("50.0 % of them"), std::string::npos) << same.out;
-  expect_failure(cairn({"ngram", train}), 1, {"--out", "--test"});
-  expect_failure(cairn({"ngram", train, "--test", "nowhere.txt"}), 1, {"nowhere.txt"});
+  expect_failure(cairn({"ngram", train}), 2, {"--out", "--test"});
+  const std::string arpa = folder / "m.arpa";
+  expect_failure(cairn({"ngram", train, "--out", arpa, "--test", "nowhere.txt"}), 1,
+                 {"nowhere.txt"});
+  const std::string latin = folder / "latin.txt";
+  write(latin, "a b\n\xff\n");
+  const auto from_latin = [&] { dup2(open(latin.c_str(), O_RDONLY), STDIN_FILENO); };
+  expect_failure(cairn({"ngram", "--out", arpa}, {from_latin, ""}), 1,
+                 {"standard input, line 2", "UTF-8"});
+  EXPECT_FALSE(std::filesystem::exists(arpa));
   expect_failure(cairn({"ngram", train, "--test", test, "--words", Trained::get().run()}), 1,
                  {"has no words of its own"});
 }

@@ -60,6 +60,34 @@ TEST_F(Runs, ADamagedOneIsNamedAndTheOthersAreListed) {
   EXPECT_NE(found.at("b")["why"].get<std::string>().find("config.json"), std::string::npos);
 }
 
+// What other programs wrote into a log or a configuration is said in our words, and stays UTF-8.
+TEST_F(Runs, AStrangeLogIsDamagedAndLongTextsEndBetweenLetters) {
+  train(folder_ / "a", {"--steps", "4"});
+  const auto copy = [&](const std::string& name) {
+    std::filesystem::copy(folder_ / "a", folder_ / name, std::filesystem::copy_options::recursive);
+    return folder_ / name;
+  };
+  write(copy("text") + "/metrics.jsonl", R"({"step": "five", "seconds": 1})"
+                                         "\n");
+  write(copy("huge") + "/metrics.jsonl", R"({"step": 1e300, "seconds": 1})"
+                                         "\n");
+  const std::string other = copy("other") + "/config.json";
+  Json config = Json::parse(content_of(other));
+  std::string data;
+  for (int i = 0; i < 20; ++i) data += "\u00e4";
+  config["data"] = data;
+  write(other, config.dump());
+  const auto found = rows();
+  for (const char* name : {"text", "huge"}) {
+    EXPECT_EQ(found.at(name)["state"], "damaged");
+    const std::string why = found.at(name)["why"];
+    EXPECT_NE(why.find("metrics.jsonl': \"step\""), std::string::npos) << why;
+  }
+  const std::string differs = found.at("other")["differs"];
+  EXPECT_EQ(differs.find("\\x"), std::string::npos) << differs;
+  EXPECT_NE(differs.find("\u00e4..."), std::string::npos) << differs;
+}
+
 TEST_F(Runs, WrongUsageIsExplained) {
   EXPECT_NE(cairn({"runs", folder_.path()}).out.find("no runs in"), std::string::npos);
   expect_failure(cairn({"runs", folder_ / "none"}), 1, {"no such folder", "none"});

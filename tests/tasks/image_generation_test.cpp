@@ -119,6 +119,15 @@ TEST_F(ImageGeneration, LabelsAreAskedForByName) {
   Artist without(plain.out);
   draw.label = "3";
   expect_says(error_of([&] { draw_grid(without, draw); }), "conditional");
+  // What only a diffusion takes is no option of another.
+  const Verb& generate = *find_verb(task_named(kTask), "generate");
+  for (const char* name : {"guidance", "draw_steps"}) {
+    const auto options = generate.options();
+    options->find("out")->parse(at("never.png")), options->find(name)->parse("3");
+    const std::string error = error_of([&] { generate.run(without, *options); });
+    expect_says(error, name), expect_says(error, "of runs of diffusion");
+  }
+  EXPECT_FALSE(fs::exists(at("never.png")));
 }
 
 TEST_F(ImageGeneration, WhatCannotBeTrained) {

@@ -287,6 +287,11 @@ TEST_F(Text, IsLearnedInPiecesAndWords) {
   Options o = options("gru", "never");
   o.vocab_size = 300;
   EXPECT_THROW(train(o), InvalidOption);
+  o.tokens = "bpe", o.vocab_size = 20;
+  try {
+    train(o);
+    FAIL() << "20 tokens for 256 bytes";
+  } catch (const InvalidOption& e) { EXPECT_EQ(e.option(), "vocab_size"); }
 }
 
 // A GPT-2 of random weights with a tokenizer of the text, as Hugging Face's transformers writes it.

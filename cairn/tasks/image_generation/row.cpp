@@ -34,6 +34,11 @@ struct DrawArtistOptions : DrawOptions {
                           "Of diffusion with labels: how much more than the label says; 1: not"};
 };
 int generate(Artist& artist, const DrawArtistOptions& o) {
+  for (const train::AnyOption* only : {static_cast<const train::AnyOption*>(&o.draw_steps),
+                                       static_cast<const train::AnyOption*>(&o.guidance)})
+    only->require(only->is_open() || *artist.options().model == "diffusion",
+                  "is of runs of diffusion; '{}' is one of {}", artist.path(),
+                  *artist.options().model);
   models::DrawHow how = artist.options().how_to_draw();
   if (!o.draw_steps.is_open()) how.steps = o.draw_steps;
   if (!o.guidance.is_open()) how.guidance = o.guidance;

@@ -67,10 +67,13 @@ pid_t start(const std::vector<std::string>& arguments, Pipe& out, Pipe& said) {
   return child;
 }
 
+// The last line that says something: not the hint at a --help below an error.
 std::string last_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   const size_t begin = text.find_last_of("\n\r");
-  return begin == std::string::npos ? text : text.substr(begin + 1);
+  if (begin == std::string::npos) return text;
+  const std::string last = text.substr(begin + 1);
+  return last.starts_with("Try: ") ? last_line(text.substr(0, begin)) : last;
 }
 
 // What it writes until it ends, or `seconds` are over and it was told to stop.

@@ -174,7 +174,10 @@ class Comparison {
 
   void check_signal() const {
     if (const int signal = train::SignalScope::caught())
-      throw train::Stopped(signal, fmt::format("stopped; what was trained lies in {}", given_.out));
+      throw train::Stopped(signal,
+                           fmt::format("stopped; what was trained lies in {}, to be measured "
+                                       "(cairn eval) or gone on with (cairn train --resume)",
+                                       io::printable(given_.out)));
   }
 
   const CompareRequest& given_;
@@ -330,6 +333,18 @@ void write_comparison(const std::string& path, const CompareRequest& given, cons
   page.write(path);
 }
 
+// Before anything is trained that it could not measure.
+void check_split(const std::string& split, const tasks::Task& task) {
+  const tasks::Verb* eval = tasks::find_verb(task, "eval");
+  const auto options = eval ? eval->options() : nullptr;
+  train::AnyOption* option = options ? options->find("split") : nullptr;
+  if (!option)
+    throw UsageError(fmt::format("--split: '{}' is measured on its data as a whole", task.name));
+  try {
+    option->parse(split), option->check();
+  } catch (const InvalidOption& e) { throw UsageError("--split: " + e.reason()); }
+}
+
 // True: it was not there.
 bool make_folder(const std::string& path) {
   namespace fs = std::filesystem;
@@ -348,6 +363,7 @@ bool make_folder(const std::string& path) {
 int run_comparison(CompareRequest& given) {
   const tasks::Task& task = tasks::task_named(given.task);
   const auto models = models_of(given, task);
+  if (!given.split.empty()) check_split(given.split, task);
   const bool made = make_folder(given.out);
   const std::string page = given.out + "/compare.html";
   io::check_writable(page);

@@ -76,6 +76,7 @@ TEST(Compare, WrongUsageIsExplained) {
   refused({"forecast", "--models", "gru,gruu"}, {"--models", "gruu"});
   refused({"forecast", "--models", "gru,gru"}, {"--models", "twice"});
   refused({"forecast", "--minutes", "0"}, {"--minutes"});
+  refused({"forecast", "--models", "gru", "--split", "tets"}, {"--split", "tets", "test"});
   refused({"forecast", "--models", "gru", "--out", folder / "full"}, {"--out", "not empty"});
   const Outcome none = cairn({"compare", "forecast", "--models", "gru", "--data",
                               folder / "none.csv", "--out", folder / "out"});

@@ -81,6 +81,7 @@ Seen look_at(const std::string& path) {
   Seen run;
   run.path = path;
   try {
+    check(fs::is_regular_file(path + "/config.json"), "'{}/config.json' is no file", path);
     run.config = train::RunFolder::open(path, "").config();
     run.task = run.config.value("task", "");
     run.model = run.config.contains("model") && run.config["model"].is_string()
@@ -157,13 +158,17 @@ Json row_of_run(const Seen& run) {
   return row;
 }
 
-// A mark at the best of its task, by the same measure on the same part.
+// A mark at the best of its task, by the same measure on the same part of the same data in the same
+// tokens.
 bool is_best(const Seen& run, const std::vector<Seen>& all) {
   if (!run.value) return false;
   int others = 0;
   for (const Seen& other : all) {
+    const auto same = [&](const char* option) {
+      return run.config.value(option, Json()) == other.config.value(option, Json());
+    };
     if (&other == &run || other.task != run.task || !other.value || other.metric != run.metric ||
-        other.split != run.split)
+        other.split != run.split || !same("data") || !same("tokens"))
       continue;
     ++others;
     if (run.higher_is_better ? *other.value > *run.value : *other.value < *run.value) return false;

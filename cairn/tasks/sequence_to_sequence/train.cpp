@@ -97,7 +97,7 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
   models::EncoderDecoder net(network_options(o, coder.tokenizer().size()));
   train::Supervised session(
       {.task = task,
-       .label = "transformer",
+       .label = o.chosen_model().empty() ? "transformer" : o.chosen_model(),
        .network = net,
        .options = o,
        .schedule = schedule_of(o),

@@ -37,6 +37,7 @@ MODELS = {  # what `cairn train` is given
     "translation": ["machine-translation", *PAIRS],
     "pointer-generator": ["summarization", *PAIRS],
     "summaries without copying": ["summarization", "--model", "transformer", *PAIRS],
+    "text-gan": ["text-gan", "--width", "16", "--looks", "2", "--steps", "4"],
     "mlp": ["tabular", "--steps", "20"],
     "mlp of numbers": ["tabular", "--steps", "20", "--target", "NUMBER"],
 }

@@ -13,6 +13,8 @@ declare -A options=(
   [image-classification]="--data digits --epochs 1 --batch 500 --lr 0.002 --save-every 5"
   [image-gan]="--data digits --conditional --width 8 --steps 60 --sample-every 12 --save-every 5"
   [image-to-image]="--width 8 --batch 8 --steps 60 --sample-every 12 --save-every 5"
+  [text-gan]="--width 16 --embedding 8 --looks 2 --batch 8 --longest 12 --steps 200 --likelihood-steps 100
+              --sample-every 60 --save-every 17"
   [language-model]="--model lstm --layers 1 --width 64 --context 32 --steps 400 --eval-every 80 --save-every 25"
   [tabular]="--epochs 40 --save-every 25"
   [object-detection]="--image-size 64 --width 4 --batch 4 --steps 60 --eval-every 25 --save-every 7"

@@ -15,14 +15,18 @@ namespace cairn::nn {
 //   least_squares  D ((r - 1)^2 + f^2) / 2               G (f - 1)^2 / 2     Mao et al. 2017
 //   hinge          D relu(1 - r) + relu(1 + f)           G -f                Lim & Ye 2017
 //   wasserstein    D f - r                               G -f                Arjovsky et al. 2017
+//   relativistic   D softplus(f - r), of pairs           G softplus(r - f)   Jolicoeur-Martineau
+//   2018
 // Minimax gives a generator almost no gradient where the discriminator is sure; the others do.
-enum class GanLoss { minimax, non_saturating, least_squares, hinge, wasserstein };
+enum class GanLoss { minimax, non_saturating, least_squares, hinge, wasserstein, relativistic };
 const std::vector<std::string>& gan_loss_names();     // "minimax", "non-saturating", ...
 GanLoss gan_loss_from_name(const std::string& name);  // throws InvalidOption, naming the nearest
 const std::string& name_of(GanLoss loss);
+bool scores_tell(GanLoss loss);  // a score above the middle means "real", whatever the others are
 
 Tensor discriminator_loss(GanLoss loss, const Tensor& real, const Tensor& fake);  // []
-Tensor generator_loss(GanLoss loss, const Tensor& fake);                          // []
+// []. `real`: scores of as many real images, which the relativistic loss alone looks at.
+Tensor generator_loss(GanLoss loss, const Tensor& fake, const Tensor& real = {});
 
 // Images [N, ...] -> scores [N].
 using Critic = std::function<Tensor(const Tensor& images)>;

@@ -6,7 +6,7 @@
   one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast) \
       one(anomaly_detection) one(object_detection) one(machine_translation)               \
           one(question_answering) one(text_classification) one(image_to_image)            \
-              one(speech_recognition) one(summarization) one(image_generation)
+              one(speech_recognition) one(summarization) one(image_generation) one(text_gan)
 
 namespace cairn::tasks {
 struct Opener;

@@ -306,11 +306,14 @@ void Trainer::take_step(const TrainerHooks& hooks) {
              : "No checkpoint was written yet; try a lower learning rate (lr)");
   }
   ++step_;
-  ++running_.count;
-  if (running_.sums.empty())
+  // Steps of another kind, which say other things, begin means of their own.
+  const auto same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
+  if (!std::equal(values.begin(), values.end(), running_.sums.begin(), running_.sums.end(),
+                  same_name)) {
+    running_ = {};
     for (const auto& [name, value] : values) running_.sums.emplace_back(name, 0.0);
-  check(running_.sums.size() == values.size(), "step {}: gave {} values, the steps before {}",
-        step_, values.size(), running_.sums.size());
+  }
+  ++running_.count;
   for (size_t i = 0; i < values.size(); ++i) running_.sums[i].second += values[i].second;
 }
 

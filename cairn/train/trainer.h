@@ -56,7 +56,8 @@ struct TrainerHooks {
   std::function<void()> load;  // fetches what the step wants; its errors pass as they are
   std::function<Scalars()>
       step;  // one step; its errors (NaN) get the step and the last checkpoint.
-             // The values are averaged over the steps between two log lines
+             // The values are averaged over the steps between two log lines (from where they
+             // began, when steps give others than those before)
   std::function<Json()> note = {};            // more for each line: {{"epoch", 3}}
   std::function<Evaluation()> evaluate = {};  // every evaluate_every steps, and after the last
   // The weights to use, after each checkpoint.

@@ -66,7 +66,8 @@ const Expected kExpected[] = {
 }  // namespace
 
 TEST(GanLoss, ValuesAndGradients) {
-  ASSERT_EQ(std::size(kExpected), gan_loss_names().size());
+  // The relativistic one, of pairs, has a test of its own.
+  ASSERT_EQ(std::size(kExpected) + 1, gan_loss_names().size());
   for (const Expected& e : kExpected) {
     SCOPED_TRACE(name_of(e.loss));
     EXPECT_EQ(gan_loss_from_name(name_of(e.loss)), e.loss);
@@ -84,6 +85,30 @@ TEST(GanLoss, ValuesAndGradients) {
     expect_near(grad({generator_loss(e.loss, fake)}, {fake})[0].to_vector<double>(),
                 slope_of([&](const auto& x) { return mean_of(x, e.generator); }, kFake), 1e-7);
   }
+}
+
+TEST(GanLoss, TheRelativisticOneIsOfPairs) {
+  const GanLoss loss = gan_loss_from_name("relativistic");
+  EXPECT_FALSE(scores_tell(loss));
+  double of_reader = 0, of_writer = 0;
+  for (size_t i = 0; i < kReal.size(); ++i) {
+    of_reader += softplus_of(kFake[i] - kReal[i]) / static_cast<double>(kReal.size());
+    of_writer += softplus_of(kReal[i] - kFake[i]) / static_cast<double>(kReal.size());
+  }
+  Tensor real = scores(kReal), fake = scores(kFake);
+  real.set_requires_grad(), fake.set_requires_grad();
+  EXPECT_NEAR(discriminator_loss(loss, real, fake).item(), of_reader, 1e-12);
+  const Tensor generator = generator_loss(loss, fake, real);
+  EXPECT_NEAR(generator.item(), of_writer, 1e-12);
+  const auto wanted = slope_of(
+      [&](const std::vector<double>& x) {
+        double sum = 0;
+        for (size_t i = 0; i < x.size(); ++i) sum += softplus_of(kReal[i] - x[i]);
+        return sum / static_cast<double>(x.size());
+      },
+      kFake);
+  expect_near(grad({generator}, {fake})[0].to_vector<double>(), wanted, 1e-7);
+  EXPECT_THROW(generator_loss(loss, fake), Error);
 }
 
 TEST(GanLoss, MinimaxVanishesWhereTheDiscriminatorIsSure) {

@@ -193,6 +193,7 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"image-gan", {write_classes, add_picture}},
       {"object-detection", {write_boxes, add_box}},
       {"language-model", {write_text, add_line}},
+      {"text-gan", {write_text, add_line}},
       {"forecast", {write_series, add_row}},
       {"anomaly-detection", {write_series, add_row}},
       {"tabular", {write_table, add_table_row}},

@@ -56,7 +56,7 @@ struct Options : train::RunOptions {
                             "Decay of the generator's averaged weights"};
 
   // Whether the sign of a score means real or generated.
-  bool scores_tell() const { return !(loss == "wasserstein"); }
+  bool scores_tell() const { return nn::scores_tell(nn::gan_loss_from_name(loss)); }
   TrainingOptions training() const;
 };
 

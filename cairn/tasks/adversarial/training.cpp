@@ -89,7 +89,9 @@ AdversarialTraining::Scored AdversarialTraining::update_discriminator(const Tens
 Tensors AdversarialTraining::update_both(const Tensor& x, const Tensor& labels) {
   const Scored d = update_discriminator(x, labels);
   const ErrorPath path("generator_step");
-  Tensor loss = nn::generator_loss(options_.loss, score(d.fake, labels));
+  const bool compares = options_.loss == nn::GanLoss::relativistic;
+  Tensor loss = nn::generator_loss(options_.loss, score(d.fake, labels),
+                                   compares ? score(x, labels) : Tensor());
   if (options_.adversarial != 1) loss = loss * options_.adversarial;
   if (networks_.also) loss += networks_.also(d.fake, x, labels);
   const Tensor gradient = descend(generator_steps_, loss);

@@ -80,8 +80,8 @@ class Session {
                                .betas = {(*options.betas)[0], (*options.betas)[1]},
                                .ema = options.ema,
                                .adversarial = options.adversarial}),
-        monitor_([this](int64_t) { return diversity(); }, options.loss != "wasserstein",
-                 options.quiet),
+        monitor_([this](int64_t) { return diversity(); },
+                 nn::scores_tell(nn::gan_loss_from_name(options.loss)), options.quiet),
         trainer_(std::move(run), trainer_options(), parts()) {}
 
   Json run() {

@@ -1,0 +1,112 @@
+// Adversarial text: how it is judged, and that what is written ends and is drawn as the network
+// says.
+#include "cairn/tasks/text_gan/task.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cairn/autograd/autograd.h"
+#include "cairn/base/parallel.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn::tasks::text_gan {
+namespace {
+
+constexpr int64_t kEnd = 1;
+
+models::SentenceWriter small_writer() {
+  manual_seed(3);
+  models::SentenceWriter writer(
+      {.vocab = 9, .longest = 5, .end = kEnd, .embedding = 4, .width = 8, .dropout = 0.5});
+  writer.eval();
+  return writer;
+}
+
+TEST(TextGan, WordsAreDrawnWithTheirProbabilities) {
+  set_num_threads(1);
+  const NoGrad no_grad;
+  const auto writer = small_writer();
+  const Tensor begin = full({1, 1}, static_cast<double>(kEnd), DType::i64);
+  const auto p = softmax(writer(begin) * 2.0, -1).to_vector<float>();
+  const int64_t n = 20000;
+  std::vector<float> uniform(n * 5, 0.5f);
+  for (int64_t i = 0; i < n; ++i) uniform[i * 5] = (static_cast<float>(i) + 0.5f) / n;
+  const auto drawn = writer.write(tensor(uniform, {n, 5}), full({}, 2)).to_vector<int64_t>();
+  std::vector<double> part(9);
+  for (int64_t i = 0; i < n; ++i) part[static_cast<size_t>(drawn[i * 5])] += 1.0 / n;
+  for (size_t v = 0; v < 9; ++v) EXPECT_NEAR(part[v], p[v], 1e-3) << v;
+}
+
+TEST(TextGan, AfterAnEndNothingFollows) {
+  set_num_threads(1);
+  const NoGrad no_grad;
+  const auto writer = small_writer();
+  manual_seed(5);
+  const auto words = writer.write(rand({200, 5}), full({}, 1)).to_vector<int64_t>();
+  for (size_t i = 0; i < 200; ++i)
+    for (size_t t = 1; t < 5; ++t) {
+      if (words[i * 5 + t - 1] != kEnd) continue;
+      EXPECT_EQ(words[i * 5 + t], kEnd);
+    }
+}
+
+TEST(TextGan, SoftWordsSumToOneSharpenAndHaveGradients) {
+  set_num_threads(1);
+  const auto writer = small_writer();
+  manual_seed(5);
+  const Tensor soft = writer.write_softly(6, full({}, 1));
+  EXPECT_EQ(soft.shape(), (Shape{6, 5, 9}));
+  for (const float s : sum(soft, {2}).to_vector<float>()) EXPECT_NEAR(s, 1, 1e-5);
+  models::SentenceReader reader(9, 2, 4, 6);
+  for (const Tensor& g : grad({mean(reader(soft))}, writer.parameters()))
+    EXPECT_GT(sum(abs(g)).item(), 0);
+  const Tensor sharp = writer.write_softly(6, full({}, 1e4));
+  for (const float m : amax(sharp, {2}).to_vector<float>()) EXPECT_GT(m, 0.99f);
+}
+
+TEST(TextGan, WordsAndTheirMixturesAreReadAlike) {
+  set_num_threads(1);
+  const NoGrad no_grad;
+  models::SentenceReader reader(9, 3, 4, 6);
+  const Tensor words = tensor(std::vector<int64_t>{3, 4, 1, 1, 1, 2, 2, 8, 5, 1}, {2, 5});
+  const auto a = reader(words).to_vector<float>(), b = reader(one_hot(words, 9)).to_vector<float>();
+  ASSERT_EQ(a.size(), 6u);
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+}
+
+TEST(TextGan, WhatFollowsAnEndIsNothingToLearn) {
+  const Tensor words = tensor(std::vector<int64_t>{3, 4, 1, 1, 5, 6, 7, 8}, {2, 4});
+  const Tensors s = shifted(words);
+  EXPECT_EQ(s[0].to_vector<int64_t>(), (std::vector<int64_t>{1, 3, 4, 1, 1, 5, 6, 7}));
+  EXPECT_EQ(s[1].to_vector<int64_t>(), (std::vector<int64_t>{3, 4, 1, -100, 5, 6, 7, 8}));
+}
+
+TEST(TextGan, TheJudgeCountsCopiesAndComparesWhereBothRepeatThemselves) {
+  const std::vector<std::string> real = {"a dog runs .", "a cat sits on a bench .", "birds fly ."};
+  const Judge judge(real, {"a cow eats .", "the sun is up ."});
+  const Json r = judge.judge({{"a", "cow", "eats", "."}, {"a", "dog", "runs", "."}});
+  EXPECT_DOUBLE_EQ(r["copied"].get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(r["distinct"].get<double>(), 1);
+  EXPECT_GT(r["reverse_perplexity"].get<double>(), 1);
+  const Json curve = Json::parse(R"([{"bleu3": 0.2, "self_bleu3": 0.1},
+                                     {"bleu3": 0.4, "self_bleu3": 0.3}])");
+  const auto said = [&](double bleu, double repeats) {
+    return verdict({{"bleu3", bleu}, {"self_bleu3", repeats}}, curve);
+  };
+  EXPECT_NE(said(0.35, 0.2).find("better"), std::string::npos);
+  EXPECT_NE(said(0.25, 0.2).find("worse"), std::string::npos);
+  EXPECT_NE(said(0.301, 0.2).find("little"), std::string::npos);
+  EXPECT_NE(said(0.9, 0.8).find("cannot be compared"), std::string::npos);
+}
+
+TEST(TextGan, ScenesAreAlwaysTheSame) {
+  const auto s = data::open_sentences("scenes");
+  EXPECT_EQ(s.train.size(), 4000u);
+  EXPECT_EQ(s.test.size(), 1000u);
+  EXPECT_EQ(s.train, data::open_sentences("scenes").train);
+}
+
+}  // namespace
+}  // namespace cairn::tasks::text_gan

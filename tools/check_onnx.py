@@ -35,6 +35,7 @@ MODELS = {  # what `cairn train` is given
     "diffusion, labels": ["image-generation", "--model", "diffusion", "--conditional", "--width", "8", "--batch", "8", *TINY],
     "pix2pix": ["image-to-image", "--width", "8", "--batch", "4", "--steps", "4"],
     "translation": ["machine-translation", *PAIRS],
+    "translation by lstm": ["machine-translation", "--model", "lstm", *PAIRS],
     "pointer-generator": ["summarization", *PAIRS],
     "summaries without copying": ["summarization", "--model", "transformer", *PAIRS],
     "text-gan": ["text-gan", "--width", "16", "--looks", "2", "--steps", "4"],

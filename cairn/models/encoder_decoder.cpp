@@ -95,6 +95,25 @@ Tensor EncoderDecoder::next(const Tensor& tokens, int64_t position, std::vector<
   return select(scores(nd(x), copied), 1, 0);
 }
 
+std::unique_ptr<text::Reader> EncoderDecoder::reader(const Tensor& source,
+                                                     const Tensor& lengths) const {
+  return std::make_unique<EncoderDecoderReader>(*this, source, lengths);
+}
+
+Tensor EncoderDecoder::looks(const Tensor& source, const Tensor& lengths, const Tensor& target) {
+  const Attention& layer = *dec[dec.size() - 1].ax;
+  Tensor x;  // what the last layer asks with
+  const int hook = layer.on_forward([&](const Tensors& inputs, const Tensor&) {
+    x = inputs[0];
+    return Tensor();
+  });
+  (*this)(source, lengths, target);
+  layer.remove_hook(hook);
+  const Tensor query = nn::split_heads(layer.q(x), layer.heads);
+  const Tensor key = layer.keys_and_values(encode(source, lengths)).k;
+  return mean(attention_weights(query, key, {.lengths = lengths}), {1});
+}
+
 EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source,
                                            const Tensor& lengths)
     : net_(std::make_shared<EncoderDecoder>(net)), lengths_(lengths), own_(net_->dec.size()) {

@@ -3,8 +3,8 @@
 #pragma once
 #include <memory>
 
+#include "cairn/models/sequence_network.h"
 #include "cairn/models/transformer.h"
-#include "cairn/text/reader.h"
 
 namespace cairn::models {
 
@@ -21,14 +21,20 @@ struct CopySource {
   Tensor keys, tokens, lengths;
 };
 
-struct EncoderDecoder : nn::Module {
+struct EncoderDecoder : nn::Module, SequenceNetwork {
   explicit EncoderDecoder(const EncoderDecoderOptions& options);
   using Module::operator();
-  // Source [N, S] and target [N, T] token ids, lengths [N] i64 of the sources (what is behind them
-  // is not seen) -> logits [N, T, vocab], each of the token after a target's. With copies they are
-  // log p of gate * softmax(logits) + (1 - gate) * (how much it looks at each of the source's
-  // tokens): the pointer-generator (See et al. 2017).
+  // As logits(), which are with copies log p of gate * softmax(logits) + (1 - gate) * (how much it
+  // looks at each of the source's tokens): the pointer-generator (See et al. 2017).
   Tensor forward(Tensor source, Tensor lengths, Tensor target) override;
+
+  nn::Module& module() override { return *this; }
+  Tensor logits(const Tensor& source, const Tensor& lengths, const Tensor& target) override {
+    return (*this)(source, lengths, target);
+  }
+  std::unique_ptr<text::Reader> reader(const Tensor& source, const Tensor& lengths) const override;
+  // The mean of the last layer's heads.
+  Tensor looks(const Tensor& source, const Tensor& lengths, const Tensor& target) override;
 
   Tensor encode(const Tensor& source, const Tensor& lengths);  // [N, S, width]
   CopySource copy_source(const Tensor& encoded, const Tensor& source, const Tensor& lengths);

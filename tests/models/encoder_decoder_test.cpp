@@ -52,6 +52,18 @@ TEST(EncoderDecoder, ReadsTokenByTokenWhatItReadsAtOnce) {
   }
 }
 
+TEST(EncoderDecoder, LooksAtTheSourceAlone) {
+  const NoGrad no_grad;
+  EncoderDecoder net = small();
+  const Tensor looks = net.looks(ids({4, 3, 9}, {1, 3}), ids({2}, {1}), ids({1, 5}, {1, 2}));
+  const auto w = looks.to_vector<float>();
+  ASSERT_EQ(looks.shape(), (Shape{1, 2, 3}));
+  for (size_t t = 0; t < 2; ++t) {
+    EXPECT_NEAR(w[3 * t] + w[3 * t + 1], 1, 1e-5);
+    EXPECT_EQ(w[3 * t + 2], 0);
+  }
+}
+
 // The score of the search is the log-probability of the text, the end token included.
 TEST(EncoderDecoder, BeamSearchScoresAreLogProbabilities) {
   const NoGrad no_grad;

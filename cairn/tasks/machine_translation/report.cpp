@@ -37,28 +37,15 @@ std::vector<std::string> names_of(const Coder& coder, const std::vector<int64_t>
   return names;
 }
 
-// What the last layer's heads take, on average, from the source for each token written.
+// How much it takes from each token of the source for each token written.
 std::vector<double> attention_of(Translator& t, const std::vector<int64_t>& source,
                                  const std::vector<int64_t>& target) {
-  models::EncoderDecoder& net = t.net();
   const Example example{source, target};
   const Tensors in = batch_of({&example});
-  const models::Attention& layer = *net.dec[net.dec.size() - 1].ax;
-  Tensor x;
-  const int hook = layer.on_forward([&](const Tensors& inputs, const Tensor&) {
-    x = inputs[0];
-    return Tensor();
-  });
-  net(in[0], in[1], in[2]);
-  layer.remove_hook(hook);
-  const Tensor query = nn::split_heads(layer.q(x), layer.heads);
-  const Tensor key = layer.keys_and_values(net.encode(in[0], in[1])).k;
-  const double scale = 1 / std::sqrt(static_cast<double>(query.size(3)));
-  const Tensor scores = slice(matmul(query, transpose(key, -1, -2)) * scale, 3, 0,
-                              static_cast<int64_t>(source.size()));
-  const auto weights = contiguous(slice(mean(select(softmax(scores, -1), 0, 0), {0}), 0, 0,
-                                        static_cast<int64_t>(target.size())))
-                           .to_vector<float>();
+  const Tensor looks = select(t.net().looks(in[0], in[1], in[2]), 0, 0);
+  const auto weights =
+      contiguous(slice(slice(looks, 0, 0, std::ssize(target)), 1, 0, std::ssize(source)))
+          .to_vector<float>();
   return {weights.begin(), weights.end()};
 }
 
@@ -82,7 +69,8 @@ void maps(Page& page, Translator& t, const Judged& all) {
   page.heading("Where it looks while it writes");
   page.paragraph(
       "Each row is a token that was written, each column one of the source; the darker a cell, the "
-      "more the last layer took from there (the mean of its heads). Nobody told it which word "
+      "more the last layer took from there (of a Transformer the mean of its heads). Nobody told "
+      "it which word "
       "belongs to which.");
   page.figures(figures);
 }

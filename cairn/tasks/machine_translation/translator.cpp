@@ -3,7 +3,8 @@
 namespace cairn::tasks::machine_translation {
 
 Translator::Translator(const train::SavedModel& saved)
-    : SequenceModel(saved, options_of<Options>(saved, &Options::tokenizer)),
+    : SequenceModel(saved, options_of<Options>(saved, &Options::tokenizer, &Options::layers,
+                                               &Options::width)),
       options_(options_of<Options>(saved)) {}
 
 std::vector<TextPair> Translator::pairs(const std::string& data, const std::string& split) const {

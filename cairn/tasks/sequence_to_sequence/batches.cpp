@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cairn/data/order.h"
+#include "cairn/models/attentive_lstm.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/sequence_to_sequence/sequences.h"
@@ -14,21 +15,25 @@ int64_t rounded_up(size_t n) { return (static_cast<int64_t>(n) + kGrain - 1) / k
 
 }  // namespace
 
-models::EncoderDecoderOptions network_options(const SequenceOptions& o, int64_t vocab) {
+std::shared_ptr<models::SequenceNetwork> make_network(const SequenceOptions& o, int64_t vocab) {
+  if (o.is_recurrent())
+    return std::make_shared<models::AttentiveLstm>(models::AttentiveLstmOptions{
+        .vocab = vocab, .width = o.width, .layers = o.layers, .dropout = o.dropout});
   if (o.width % o.heads != 0)
     throw InvalidOption(
         "heads",
         fmt::format("{} heads do not divide a width of {}; choose a divisor", *o.heads, *o.width));
   if (o.width % 2 != 0)
     throw InvalidOption("width", fmt::format("{} is odd; positions need an even one", *o.width));
-  return {.vocab = vocab,
-          .width = o.width,
-          .heads = o.heads,
-          .feed_forward = o.feed_forward,
-          .layers = o.layers,
-          .longest = rounded_up(static_cast<size_t>(*o.longest + 1)),
-          .dropout = o.dropout,
-          .copies = o.copies()};
+  return std::make_shared<models::EncoderDecoder>(
+      models::EncoderDecoderOptions{.vocab = vocab,
+                                    .width = o.width,
+                                    .heads = o.heads,
+                                    .feed_forward = o.feed_forward,
+                                    .layers = o.layers,
+                                    .longest = rounded_up(static_cast<size_t>(*o.longest + 1)),
+                                    .dropout = o.dropout,
+                                    .copies = o.copies()});
 }
 
 Tensors batch_of(const std::vector<const Example*>& examples) {
@@ -75,10 +80,10 @@ std::string Coder::decode(const std::vector<int64_t>& tokens) const {
   return tokenizer_->decode(tokens);
 }
 
-Meter::Meter(const models::EncoderDecoder& net)
-    : sum_([net](std::span<const Tensor> in) mutable -> Tensors {
+Meter::Meter(std::shared_ptr<models::SequenceNetwork> net)
+    : sum_([net](std::span<const Tensor> in) -> Tensors {
         const NoGrad no_grad;
-        const Tensor logits = net(in[0], in[1], in[2]);
+        const Tensor logits = net->logits(in[0], in[1], in[2]);
         return {
             cross_entropy(flatten(logits, 0, 1), flatten(in[3]), {.reduction = Reduction::sum})};
       }) {}

@@ -11,10 +11,10 @@ SequenceModel::SequenceModel(const train::SavedModel& saved, const SequenceOptio
     : Model(saved),
       coder_(std::make_shared<text::SubwordTokenizer>(*o.tokenizer, saved.config_file()),
              o.longest),
-      net_(network_options(o, coder_.tokenizer().size())),
+      net_(make_network(o, coder_.tokenizer().size())),
       meter_(net_) {
-  train::load_weights(saved, net_);
-  net_.eval();
+  train::load_weights(saved, network());
+  network().eval();
 }
 
 std::vector<Tensor> SequenceModel::inputs(int64_t examples) {
@@ -65,12 +65,12 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
     std::vector<const Example*> some;
     for (size_t i = 0; i < count; ++i) some.push_back(&examples[order[at + i]]);
     const Tensors in = batch_of(some);
-    models::EncoderDecoderReader reader(net_, in[0], in[1]);
+    const auto reader = net_->reader(in[0], in[1]);
     text::BeamOptions options = how;
     options.end_token = kEnd;
     options.max_tokens = std::min({how.max_tokens, coder_.longest(), 2 * in[0].size(1) + 10});
     const std::vector<int64_t> begin(count, kBegin);
-    auto found = text::beam_search(reader, begin, options);
+    auto found = text::beam_search(*reader, begin, options);
     for (size_t i = 0; i < count; ++i) {
       text::Continuation& best = found[i].at(0);
       all[order[at + i]] = {coder_.decode(best.tokens), best.tokens, best.log_probability};

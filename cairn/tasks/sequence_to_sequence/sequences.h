@@ -44,10 +44,11 @@ struct SequenceOptions : train::SupervisedOptions {
   Option<int64_t> longest{this, "longest", 128, whole(2, 1 << 16), "Tokens of a text at most"};
   Option<std::string> tokenizer{this, "tokenizer"};  // a fact: the tokenizer.json
   virtual bool copies() const { return false; }      // the network may copy from the source
+  virtual bool is_recurrent() const { return false; }
 };
 
 // Throws InvalidOption for sizes that do not belong together.
-models::EncoderDecoderOptions network_options(const SequenceOptions& o, int64_t vocab);
+std::shared_ptr<models::SequenceNetwork> make_network(const SequenceOptions& o, int64_t vocab);
 
 // Token numbers of a pair, each with the end token, cut at `longest`.
 struct Example {
@@ -77,7 +78,7 @@ class Coder {
 // The mean loss of a token, nats, without smoothing; compiled for each shape, used again.
 class Meter {
  public:
-  explicit Meter(const models::EncoderDecoder& net);
+  explicit Meter(std::shared_ptr<models::SequenceNetwork> net);
   double loss(const std::vector<Example>& examples);  // in evaluation mode
 
  private:
@@ -142,14 +143,16 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
 // A trained network with its tokens.
 class SequenceModel : public Model {
  public:
-  nn::Module& network() override { return net_; }
+  nn::Module& network() override { return net_->module(); }
   std::vector<Tensor> inputs(int64_t examples) override;  // sources [N, S]
   std::vector<Port> takes() override;
   std::vector<std::string> gives() const override { return {"logits"}; }
-  Tensors forward(std::span<const Tensor> in) override { return {net_(in[0], in[1], in[2])}; }
+  Tensors forward(std::span<const Tensor> in) override {
+    return {net_->logits(in[0], in[1], in[2])};
+  }
   Tensors read(const std::string& file) override;
   const Coder& coder() const { return coder_; }
-  models::EncoderDecoder& net() { return net_; }
+  models::SequenceNetwork& net() { return *net_; }
   // The best text for each source that the search finds; of an empty one nothing. At most twice as
   // many tokens as the source has, and ten.
   std::vector<Written> write(const std::vector<std::string>& sources, text::BeamOptions how,
@@ -162,7 +165,7 @@ class SequenceModel : public Model {
 
  private:
   Coder coder_;
-  models::EncoderDecoder net_;
+  std::shared_ptr<models::SequenceNetwork> net_;
   Meter meter_;
 };
 

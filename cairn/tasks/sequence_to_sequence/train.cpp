@@ -94,11 +94,11 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
   o.warmup.fill(std::clamp<int64_t>(o.steps / 10, 1, 800));
   o.eval_every.fill(std::max<int64_t>(std::min(order.steps_per_epoch(), *o.steps / 10), 1));
   manual_seed(o.seed);
-  models::EncoderDecoder net(network_options(o, coder.tokenizer().size()));
+  const auto net = make_network(o, coder.tokenizer().size());
   train::Supervised session(
       {.task = task,
-       .label = o.chosen_model().empty() ? "transformer" : o.chosen_model(),
-       .network = net,
+       .label = o.chosen_model(),
+       .network = net->module(),
        .options = o,
        .schedule = schedule_of(o),
        .validates = true,
@@ -117,7 +117,7 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
                    },
                .loss =
                    [&](std::span<const Tensor> in) {
-                     const Tensor logits = net(in[0], in[1], in[2]);
+                     const Tensor logits = net->logits(in[0], in[1], in[2]);
                      return cross_entropy(flatten(logits, 0, 1), flatten(in[3]),
                                           {.label_smoothing = o.label_smoothing});
                    },

@@ -18,9 +18,9 @@ constexpr size_t kJudged = 100, kShown = 3;  // texts
 void show_copied(Page& page, Summarizer& s, const std::string& text, const Written& said) {
   const Example example{s.coder().encode(text), said.tokens};
   const Tensors in = batch_of({&example});
-  const auto c = s.net().copying(in[0], in[1], in[2]);
+  const auto c = static_cast<models::EncoderDecoder&>(s.net()).copying(in[0], in[1], in[2]);
   const auto gates = c.gate.to_vector<float>(), weights = contiguous(c.weights).to_vector<float>();
-  const auto chosen = s.net()(in[0], in[1], in[2]).to_vector<float>();  // log p
+  const auto chosen = s.net().logits(in[0], in[1], in[2]).to_vector<float>();  // log p
   const auto places = static_cast<size_t>(in[0].size(1));
   const auto vocab = static_cast<size_t>(s.coder().tokenizer().size());
   std::vector<std::pair<std::string, double>> pieces;

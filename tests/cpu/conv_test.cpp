@@ -1,4 +1,5 @@
 #include "compare.h"
+#include "tests/targets.h"
 
 namespace cairn::test {
 namespace {
@@ -129,6 +130,43 @@ TEST(Conv, FewChannels) {
   compare_all(
       {{1, 1, 2, 2}, {8, 1, 2, 2}, {1, 1}, {7, 0, 0, 7}, {1, 1}});  // more padding than picture
   compare_all({{2, 3, 8, 8}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
+}
+
+// Cairn's own kernels in place of the library's, over generated convolutions of one to three
+// dimensions.
+TEST(Conv, OwnKernels) {
+  setenv("CAIRN_CONV", "gemm", 1);
+  for_each_target([] {
+    std::mt19937 random(11);
+    const auto draw = [&](int64_t low, int64_t high) {
+      return std::uniform_int_distribution<int64_t>(low, high)(random);
+    };
+    for (int i = 0; i < 40; ++i) {
+      Conv c;
+      const bool depthwise = i % 5 == 4;
+      if (i % 5 >= 3) c.groups = draw(2, depthwise ? 40 : 6);
+      const int64_t ins = depthwise ? 1 : draw(1, 20), outs = depthwise ? 1 : draw(1, 40);
+      c.x = {draw(1, 3), c.groups * ins}, c.w = {c.groups * outs, ins};
+      for (int64_t d = draw(1, 3); d > 0; --d) {
+        const int64_t kernel = draw(1, 4), dilation = draw(1, 3), span = (kernel - 1) * dilation;
+        const int64_t before = draw(0, span), after = draw(0, span);
+        c.x.push_back(draw(std::max<int64_t>(1, span + 1 - before - after), 9));
+        c.w.push_back(kernel), c.dilation.push_back(dilation), c.stride.push_back(draw(1, 3));
+        c.pads.push_back(before), c.pads.push_back(after);
+      }
+      compare_all(c, 2e-5);
+    }
+    compare_all({{2, 40, 9, 7}, {70, 40, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});
+    compare_all({{2, 33, 11, 12}, {34, 33, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}});
+    compare_all({{1, 600, 3, 3}, {20, 600, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}});
+    compare_all({{1, 20, 3, 3}, {300, 20, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}});
+    compare_all({{1, 24, 20, 19}, {24, 1, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 24});
+    compare_all({{20, 9, 2, 2}, {9, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 9});
+    compare_all({{2, 8, 700}, {5, 8, 12}, {4}, {4, 4}, {1}});
+    compare_all({{2, 12, 7, 7}, {24, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 12});
+    compare_all({{2, 16, 5, 5}, {24, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
+  });
+  unsetenv("CAIRN_CONV");
 }
 
 TEST(Reorder, BetweenAllLayouts) {

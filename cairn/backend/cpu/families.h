@@ -18,8 +18,8 @@ struct Family {
 };
 std::span<const Family> families();
 
-Family reorder_family();  // onednn/reorder.cpp: between layouts
-Family conv_family();     // onednn/conv.cpp: and its gradients
+Family reorder_family();  // between layouts
+Family conv_family();     // conv/: and its gradients
 Family pool_family();     // pool/
 Family moves_family();    // loops/: copies, cat, flip, full, ...
 Family whole_family();    // integers and f64, elementwise
@@ -31,7 +31,7 @@ Family fft_family();       // loops/fft.cpp
 Family linalg_family();    // linalg/: matrix decompositions, by LAPACK
 Family resample_family();  // resample, resample_back
 Family random_family();
-Family matmul_family();         // onednn/matmul.cpp
+Family matmul_family();         // products: gemm/, gemv/
 Family region_family();         // fused regions
 Family attention_family();      // attention_family.cpp
 Family ctc_family();            // ctc_family.cpp

@@ -1,28 +1,11 @@
 #include "cairn/backend/cpu/machine.h"
 
-#include <dnnl.hpp>
-
 #include "cairn/backend/cpu/gemm/gemm_bf16.h"
-#include "cairn/backend/cpu/onednn/compat.h"
-#include "cairn/base/error.h"
+#include "cairn/backend/cpu/onednn/library.h"
 
 namespace cairn::cpu {
-namespace {
-
-const char* name_of(dnnl::cpu_isa isa) {
-  switch (isa) {
-    case dnnl::cpu_isa::sse41: return "SSE4.1";
-    case dnnl::cpu_isa::avx: return "AVX";
-    case dnnl::cpu_isa::avx2: return "AVX2";
-    case dnnl::cpu_isa::avx512_core: return "AVX-512";
-    case dnnl::cpu_isa::avx512_core_bf16: return "AVX-512 BF16";
-    default: return "more than AVX-512";
-  }
-}
-
-}  // namespace
-
-bool multiplies_bf16() { return onednn::has_bf16_products(); }
+bool multiplies_bf16() { return onednn::multiplies_bf16(); }
+bool has_wide_vectors() { return onednn::has_wide_vectors(); }
 
 Machine describe_machine() {
   Machine m;
@@ -45,9 +28,7 @@ Machine describe_machine() {
     m.bf16_kernels = has_gemm_bf16() ? "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
                                        "(Winograd), oneDNN for the rest"
                                      : "oneDNN";
-  const dnnl_version_t* v = dnnl_version();
-  m.onednn = fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch,
-                         name_of(dnnl::get_effective_cpu_isa()));
+  m.onednn = onednn::version();
   return m;
 }
 

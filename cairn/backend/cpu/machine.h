@@ -13,6 +13,7 @@ struct Machine {
   bool usable = false;       // AVX2 and FMA at least
 };
 Machine describe_machine();
-bool multiplies_bf16();  // Machine::bf16 alone: whether the kernels of matmul and convolution do
+bool multiplies_bf16();   // Machine::bf16 alone: whether the kernels of matmul and convolution do
+bool has_wide_vectors();  // convolutions take channels in blocks of 16 (AVX-512), else of 8
 
 }  // namespace cairn::cpu

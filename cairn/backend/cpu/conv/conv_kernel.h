@@ -5,7 +5,6 @@
 #include <memory>
 #include <string_view>
 
-#include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/ops/op.h"
 
 namespace cairn::cpu {
@@ -35,14 +34,10 @@ class ConvKernel {
   virtual void run(const void* x, const void* w, const void* y, const ConvExtras& extras,
                    void* scratch) = 0;
   const char* name = "direct";  // as CAIRN_CONV names it
-  onednn::MemoryDesc x, w, y;
-  Layout packed_w;  // where it is packed, the weight lies so and w is empty
+  Layout x, w, y;               // how its operands lie; w: packed, too
   size_t scratch_bytes = 0;
 };
 
-// The library's kernel, for operands that are blocked in the layouts that they have where it can;
-// nullptr: none.
-std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& roles);
 // Winograd's kernel where it fits and pays, else nullptr. A fixed weight it wants packed, and a
 // packed one it takes.
 std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles& roles);
@@ -58,6 +53,9 @@ std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call, cons
 std::unique_ptr<Plan> make_few_channels_pack(const OpCall& call);
 std::unique_ptr<ConvKernel> few_channels_kernel(const OpCall& call, const ConvRoles& roles);
 
+// For all that no other does.
+std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& roles);
+
 // The copy of a plain weight into the packed layout of `call`'s output.
 std::unique_ptr<Plan> make_conv_pack(const OpCall& call);
 
@@ -67,7 +65,7 @@ constexpr int64_t kImplicitGemmForm = 1, kFewChannelsForm = 3;
 inline int64_t packed_form(const Layout& packed) { return packed.strides[1]; }
 // The name of the kernel that runs the call, whose operands may still lie in any way.
 std::string_view conv_kernel_name(const OpCall& call);
-// CAIRN_CONV: auto, direct (the library's), gemm, f2 or f4.
+// CAIRN_CONV: auto, direct (the library's where there is one), gemm, f2 or f4.
 std::string_view conv_choice();
 
 // CAIRN_TUNE=1: while a TunedConv lives, conv_choice() says its word to this thread.

@@ -9,10 +9,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/families.h"
+#include "cairn/backend/cpu/machine.h"
+#include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/reorder.h"
 #include "cairn/backend/cpu/tuning.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/error.h"
@@ -20,8 +24,6 @@
 
 namespace cairn::cpu {
 namespace {
-
-using onednn::MemoryDesc;
 
 ConvRoles roles_of(const OpCall& c) {
   if (is_op(c, "conv"))
@@ -52,63 +54,53 @@ bool supports(const OpCall& call) {
 
 class ConvPlan : public Plan {
  public:
-  ConvPlan(const OpCall& call, const ConvRoles& r, std::unique_ptr<ConvKernel> kernel)
-      : threads_(num_threads()), kernel_(std::move(kernel)) {
-    const int64_t groups = call.attrs->integer("groups");
+  ConvPlan(const ConvRoles& r, std::unique_ptr<ConvKernel> kernel) : kernel_(std::move(kernel)) {
     workspace_bytes = whole_lines(kernel_->scratch_bytes);
-    place(0, r.x_at, onednn::describe(*r.x), kernel_->x);
-    if (r.w->layout.packed()) operands_[1].at = r.w_at;
-    else place(1, r.w_at, onednn::describe(*r.w, groups), kernel_->w);
-    place(2, r.y_at, onednn::describe(*r.y), kernel_->y);
+    place(0, r.x_at, *r.x, kernel_->x);
+    place(1, r.w_at, *r.w, kernel_->w);
+    place(2, r.y_at, *r.y, kernel_->y);
     fused_ = r.bias != nullptr;
-    if (r.residual)
-      place(3, kResidualAt, onednn::describe(*r.residual), kernel_->y), operand_count_ = 4;
+    if (r.residual) place(3, kResidualAt, *r.residual, kernel_->y), operand_count_ = 4;
   }
 
   void launch(const Launch& args) const override {
-    onednn::ThreadScope scope(threads_);
     const void* data[4] = {};
     for (int i = 0; i < operand_count_; ++i) {
-      Operand& o = operands_[i];
+      const Operand& o = operands_[i];
       const void* given = o.at < 0 ? args.outputs[0] : args.inputs[o.at];
       data[i] = o.reorder ? at(args, o.offset) : given;
-      if (o.reorder && o.at >= 0) o.copy(given, data[i], at(args, o.scratch));
+      if (o.reorder && o.at >= 0) o.reorder->run(given, at(args, o.offset));
     }
     const ConvExtras extras{fused_ ? static_cast<const float*>(args.inputs[kBiasAt]) : nullptr,
                             data[3]};
     kernel_->run(data[0], data[1], data[2], extras, args.workspace);
     for (int i = 0; i < 3; ++i)
       if (operands_[i].at < 0 && operands_[i].reorder)
-        operands_[i].copy(data[i], args.outputs[0], at(args, operands_[i].scratch));
+        operands_[i].reorder->run(data[i], args.outputs[0]);
   }
 
  private:
   struct Operand {
     int at = 0;
-    onednn::Primitive reorder;  // where the kernel wants another layout
-    size_t offset = 0, scratch = 0;
-    void copy(const void* from, const void* to, void* scratch_data) {
-      reorder.bind(DNNL_ARG_FROM, from), reorder.bind(DNNL_ARG_TO, to);
-      reorder.bind(DNNL_ARG_SCRATCHPAD, scratch_data);
-      reorder.run();
-    }
+    std::optional<Reorder> reorder;  // where the kernel wants another layout
+    size_t offset = 0;
   };
-  void place(int i, int where, const MemoryDesc& own, const MemoryDesc& wanted) {
+  void place(int i, int where, const TensorDesc& own, const Layout& layout) {
     Operand& o = operands_[i];
     o.at = where;
-    if (own == wanted) return;
-    o.reorder = where < 0 ? onednn::make_reorder(wanted, own) : onednn::make_reorder(own, wanted);
+    if (own.layout == layout || (!layout.blocked() && own.contiguous())) return;
+    TensorDesc wanted = own;
+    wanted.layout = layout;
+    o.reorder.emplace(where < 0 ? wanted : own, where < 0 ? own : wanted);
     o.offset = workspace_bytes;
-    o.scratch = o.offset + whole_lines(wanted.get_size());
-    workspace_bytes = o.scratch + whole_lines(o.reorder.scratch_bytes());
+    workspace_bytes += whole_lines(wanted.bytes());
   }
 
-  int threads_;
   std::unique_ptr<ConvKernel> kernel_;
   static constexpr int kBiasAt = 2, kResidualAt = 3;
   bool fused_ = false;
   int operand_count_ = 3;
-  mutable Operand operands_[4];  // x, w, y, residual
+  Operand operands_[4];  // x, w, y, residual
 };
 
 class ZeroPlan : public Plan {  // a sum over nothing
@@ -127,6 +119,8 @@ std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles
   if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
+  if (conv_choice() != "gemm")
+    if (auto kernel = onednn::conv_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
 }
 
@@ -138,35 +132,22 @@ std::unique_ptr<ConvKernel> kernel_for(const OpCall& call, const ConvRoles& role
   return make();
 }
 
-// A blocked weight of several groups is the library's only where blocks do not straddle groups.
-bool describable(const TensorDesc& w, int64_t groups) {
-  if (!w.layout.blocked() || w.layout.packed() || groups == 1) return true;
-  return (w.shape[0] / groups) % w.layout.block == 0 && w.shape[1] % w.layout.block == 0;
+// The operands can be copied into the layouts that the kernel wants.
+bool reachable(const ConvRoles& r, const ConvKernel& kernel) {
+  const auto works = [](const TensorDesc& own, const Layout& layout) {
+    TensorDesc wanted = own;
+    wanted.layout = layout;
+    return own.layout == layout || Reorder::works(own, wanted);
+  };
+  return works(*r.x, kernel.x) && works(*r.w, kernel.w) && works(*r.y, kernel.y) &&
+         (!r.residual || works(*r.residual, kernel.y));
 }
 
-// Some row of the kernel, in some dimension, lies on padding wherever it is put: a 3x3 kernel over
-// 1x1 pixels.
-bool taps_miss(const OpCall& call, const ConvRoles& r) {
-  const Ints &stride = call.attrs->ints("stride"), &dilation = call.attrs->ints("dilation"),
-             &pads = call.attrs->ints("pads");
-  for (int d = 0; d < stride.ssize(); ++d)
-    for (int64_t tap = 0; tap < r.w->shape[d + 2]; ++tap) {
-      bool meets = false;
-      for (int64_t o = 0; o < r.y->shape[d + 2] && !meets; ++o) {
-        const int64_t i = o * stride[d] + tap * dilation[d] - pads[2 * d];
-        meets = i >= 0 && i < r.x->shape[d + 2];
-      }
-      if (!meets) return true;
-    }
-  return false;
-}
-
-// Whether the call's type is multiplied as it is. oneDNN 2.6 leaves in its gradient of a bf16
-// weight, where taps miss the image, what was in memory before.
-bool multiplied_as_is(const OpCall& call, const ConvRoles& r) {
-  if (call.dtype() == DType::f32) return true;
-  if (call.dtype() != DType::bf16 || !onednn::has_bf16_products()) return false;
-  return r.direction != ConvDirection::weight || !taps_miss(call, r);
+// The kernel for the call's own type; nullptr: none, or it has to be widened.
+std::unique_ptr<ConvKernel> own_kernel(const OpCall& call, const ConvRoles& r) {
+  const bool multiplied =
+      call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && multiplies_bf16());
+  return multiplied ? kernel_for(call, r) : nullptr;
 }
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {
@@ -176,31 +157,10 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
     if (numel(d->shape) == 0) return std::make_unique<ZeroPlan>(call);
   for (const TensorDesc* d : {roles.x, roles.w, roles.y, roles.bias, roles.residual})
     if (d && !d->layout.blocked() && !d->contiguous()) return nullptr;
-  if (!describable(*roles.w, call.attrs->integer("groups"))) return nullptr;
-  if (!multiplied_as_is(call, roles)) return widened(call, prepare);
-  onednn::ThreadScope scope(num_threads());
-  try {
-    auto kernel = kernel_for(call, roles);
-    if (!kernel) return nullptr;
-    return std::make_unique<ConvPlan>(call, roles, std::move(kernel));
-  } catch (const dnnl::error&) {  // no reorder between these layouts
-    return nullptr;
-  }
-}
-
-// Gives `desc` the layout kind that is the library's `wanted`, if one of ours is.
-void adopt(TensorDesc& desc, const MemoryDesc& wanted, int64_t groups,
-           std::initializer_list<LayoutKind> kinds) {
-  for (LayoutKind kind : kinds)
-    for (int block : {8, 16}) {
-      TensorDesc candidate = desc;
-      candidate.layout = Layout{kind, block, {}, 0};
-      if (describable(candidate, groups) && onednn::describe(candidate, groups) == wanted) {
-        desc.layout = candidate.layout;
-        return;
-      }
-    }
-  desc.layout = Layout::contiguous(desc.shape);
+  auto kernel = own_kernel(call, roles);
+  if (!kernel && is_narrow(call.dtype())) return widened(call, prepare);
+  if (!kernel || !reachable(roles, *kernel)) return nullptr;
+  return std::make_unique<ConvPlan>(roles, std::move(kernel));
 }
 
 bool layouts(OpCall& call) {
@@ -209,27 +169,20 @@ bool layouts(OpCall& call) {
     if (numel(d->shape) == 0) return false;
     d->layout = Layout::contiguous(d->shape);
   }
-  const int64_t groups = call.attrs->integer("groups");
   SmallVector<DType, 3> types;
   for (TensorDesc* d : {r.x, r.w, r.y}) types.push_back(d->dtype);
-  if (!multiplied_as_is(call, r)) {
+  auto kernel = own_kernel(call, r);
+  if (!kernel && is_narrow(call.dtype())) {
     for (TensorDesc* d : {r.x, r.w, r.y}) d->dtype = DType::f32;
     call.fixed = 0;  // weights are widened in every run, so they cannot be packed
+    kernel = kernel_for(call, r);
   }
-  bool found = false;
-  onednn::ThreadScope scope(num_threads());
-  try {
-    if (const auto kernel = kernel_for(call, r)) {
-      adopt(*r.x, kernel->x, 1, {LayoutKind::channel_block});
-      adopt(*r.y, kernel->y, 1, {LayoutKind::channel_block});
-      if (r.residual) r.residual->layout = r.y->layout;
-      if (kernel->packed_w.packed()) r.w->layout = kernel->packed_w;
-      else adopt(*r.w, kernel->w, groups, {LayoutKind::weight_io, LayoutKind::weight_oi});
-      found = true;
-    }
-  } catch (const dnnl::error&) {}
+  if (kernel) {
+    r.x->layout = kernel->x, r.w->layout = kernel->w, r.y->layout = kernel->y;
+    if (r.residual) r.residual->layout = r.y->layout;
+  }
   r.x->dtype = types[0], r.w->dtype = types[1], r.y->dtype = types[2];
-  return found;
+  return kernel != nullptr;
 }
 
 }  // namespace
@@ -262,7 +215,7 @@ int block_of(const ConvRoles& r) {
                                  : preferred_block();
 }
 
-int preferred_block() { return onednn::has_isa(dnnl::cpu_isa::avx512_core) ? 16 : 8; }
+int preferred_block() { return has_wide_vectors() ? 16 : 8; }
 
 WholeBias::WholeBias(const ConvRoles& r, int block, size_t& scratch_bytes) {
   if (!r.bias || r.bias->shape[0] % block == 0) return;

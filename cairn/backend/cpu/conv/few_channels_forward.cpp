@@ -6,7 +6,6 @@
 #include "cairn/backend/cpu/conv/product_tile.h"
 #include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
-#include "cairn/base/caches.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/few_channels_forward.cpp"
@@ -44,6 +43,11 @@ template <int kHeight, int kStep>
 HWY_NOINLINE void line_tile(const ProductTile& t, const Lines& lines) {
   p::Sums<kHeight> sum;
   p::begin(t, sum);
+#pragma GCC unroll 1
+  for (int r = 0; r < kHeight; ++r) {  // outputs are fetched meanwhile
+    __builtin_prefetch(t.y[r], 1, 3);
+    if (t.second) __builtin_prefetch(t.y[r] + t.block_stride, 1, 3);
+  }
   const float *line = lines.x, *b = t.b;
 #pragma GCC unroll 1
   for (int64_t i = 0; i < lines.lines; ++i, line += lines.line_floats) {
@@ -125,7 +129,6 @@ struct Job {
   const float *x, *packed;
   float* y;
   const ConvEpilogue& epilogue;
-  bool stream;
 };
 
 // One row of outputs: line `row` of all images' depths and heights.
@@ -142,7 +145,7 @@ void run_row(const Job& job, int64_t row, float* copied) {
                 tiles = ceil_div(s.out[2], product_kernels().rows);
   ProductTile t{};
   t.block_stride = s.pixels() * lanes;
-  t.first = t.last = true, t.relu = job.epilogue.relu, t.stream = job.stream;
+  t.first = t.last = true, t.relu = job.epilogue.relu;
   t.has_residual = job.epilogue.residual != nullptr;
   if (t.has_residual) t.residual = job.epilogue.residual - job.y;
   for (int64_t block = 0; block < blocks; block += 2) {
@@ -195,9 +198,7 @@ void FewChannelsForward::run(const float* x, const float* packed, float* y,
                              const ConvEpilogue& epilogue, void* workspace) const {
   const LineShape lines(shape_);
   const int64_t rows = shape_.batch * shape_.out[0] * shape_.out[1];
-  const int64_t output_bytes =
-      shape_.batch * shape_.pixels() * shape_.out_channels * static_cast<int64_t>(sizeof(float));
-  const Job job{shape_, lines, x, packed, y, epilogue, output_bytes > caches().l3 / 3};
+  const Job job{shape_, lines, x, packed, y, epilogue};
   Shares shares;
   run_as_team(threads_, [&](Team&, int thread, int threads) {
     constexpr int64_t kItems = 16;  // for a thread: what slows one down is shared by all
@@ -207,7 +208,6 @@ void FewChannelsForward::run(const float* x, const float* packed, float* y,
     for (int64_t i; (i = shares.take(thread, threads, items)) >= 0;)
       for (int64_t row = rows * i / items; row < rows * (i + 1) / items; ++row)
         run_row(job, row, copied);
-    if (job.stream) product_kernels().flush();
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/conv/few_channels_forward.h"
+#include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/base/parallel.h"
 
@@ -28,14 +29,9 @@ class FewChannelsForwardKernel : public ConvKernel {
         forward_(geometry_of(call, r), num_threads()) {
     name = "few channels";
     const int block = FewChannelsForward::block();
-    const auto lying = [](TensorDesc d, const Layout& layout) {
-      d.layout = layout;
-      return onednn::describe(d);
-    };
-    x = lying(*r.x, Layout::contiguous(r.x->shape));
-    y = lying(*r.y, Layout::channel_blocked(block));
-    if (packed_) packed_w = Layout::packed_in(forward_.weight_bytes(), {kFewChannelsForm, block});
-    else w = lying(*r.w, Layout::contiguous(r.w->shape));
+    x = Layout::contiguous(r.x->shape), y = Layout::channel_blocked(block);
+    w = packed_ ? Layout::packed_in(forward_.weight_bytes(), {kFewChannelsForm, block})
+                : Layout::contiguous(r.w->shape);
     weight_at_ = whole_lines(forward_.workspace_bytes());
     scratch_bytes = weight_at_ + (packed_ ? 0 : whole_lines(forward_.weight_bytes()));
     bias_.emplace(r, block, scratch_bytes);
@@ -78,9 +74,10 @@ class FewChannelsPack : public Plan {
 std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call,
                                                         const ConvRoles& roles) {
   const std::string_view choice = conv_choice();
-  // Not of its own accord: the library's kernel is quicker (bench_conv).
-  const bool use = roles.w->layout.packed() ? packed_form(roles.w->layout) == kFewChannelsForm
-                                            : choice == "gemm" && fits(call, roles);
+  // Not beside the library's kernel, which is quicker (bench_conv).
+  const bool use = roles.w->layout.packed()
+                       ? packed_form(roles.w->layout) == kFewChannelsForm
+                       : (choice == "gemm" || !onednn::present()) && fits(call, roles);
   return use ? std::make_unique<FewChannelsForwardKernel>(call, roles) : nullptr;
 }
 

@@ -20,13 +20,8 @@ class FewChannelsKernel : public ConvKernel {
   FewChannelsKernel(const OpCall& call, const ConvRoles& r)
       : gradient_(geometry_of(call, r), num_threads()) {
     name = "few channels";
-    const auto lying = [](TensorDesc d, const Layout& layout) {
-      d.layout = layout;
-      return onednn::describe(d);
-    };
-    x = lying(*r.x, Layout::contiguous(r.x->shape)),
-    w = lying(*r.w, Layout::contiguous(r.w->shape));
-    y = lying(*r.y, Layout::channel_blocked(FewChannelsGradient::block()));
+    x = Layout::contiguous(r.x->shape), w = Layout::contiguous(r.w->shape);
+    y = Layout::channel_blocked(FewChannelsGradient::block());
     scratch_bytes = gradient_.workspace_bytes();
   }
   void run(const void* x_data, const void* w_data, const void* y_data, const ConvExtras&,

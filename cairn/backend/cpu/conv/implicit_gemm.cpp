@@ -64,7 +64,7 @@ void gather_tiles(const Job& job, int64_t begin, int64_t end, int64_t piece, flo
   const int64_t in_blocks = job.cut.in_blocks;
   const int64_t first = job.cut.group(piece), last = job.cut.group(piece + 1);
   const Tiles tiles{job};
-  Window window{job.s, job.x, in_blocks * plane};
+  Window window{job.s, job.x, job.in_image};
   const float* pixels[kMostRows];
   for (int64_t tile = begin; tile < end; ++tile) {
     const int height = tiles.height(tile);
@@ -85,8 +85,8 @@ void multiply_tiles(const Job& job, int64_t begin, int64_t end, Panels panels, i
   const Tiles tiles{job};
   ProductTile t = job.tile(piece);
   t.a_step = 1;
-  t.lines_ahead =
-      static_cast<int>(ceil_div(cut.panel_floats(piece) / 16, t.groups * (end - begin)));
+  t.lines_ahead = static_cast<int>(
+      ceil_div(cut.panel_floats(piece) / 16, std::max<int64_t>(1, t.groups * (end - begin))));
   int64_t outputs[kSharedRows];
   const int64_t row = tiles.row(begin), rows = tiles.row(end) - row;
   for (int64_t r = 0; r < rows; ++r) outputs[r] = job.output(row + r);
@@ -181,6 +181,8 @@ size_t ImplicitGemm::weight_bytes() const {
 
 size_t ImplicitGemm::workspace_bytes() const {
   if (reads_in_place(shape_)) return 0;
+  if (const LineCut lines(shape_, threads_); lines.lines > 0 && !by_panels())
+    return sizeof(float) * static_cast<size_t>(lines.floats(shape_) * threads_);
   const int64_t shared = std::min(kSharedRows, shape_.batch * shape_.pixels()) *
                          Cut(shape_).groups * product_kernels().lanes;
   return sizeof(float) *
@@ -192,23 +194,72 @@ bool ImplicitGemm::by_panels() const {
          shape_.out_channels >= shape_.batch * shape_.pixels();
 }
 
-void ImplicitGemm::pack_weights(const float* w, float* packed) const {
-  const int64_t lanes = product_kernels().lanes, taps = shape_.taps(), in = shape_.in_channels;
-  const Cut cut(shape_);
-  parallel_for(cut.panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel)
-      for (int64_t piece = 0; piece < cut.pieces; ++piece) {
-        float* to = packed + cut.packed_at(piece, panel);
-        for (int64_t group = cut.group(piece); group < cut.group(piece + 1); ++group)
-          for (int64_t lane = 0; lane < lanes; ++lane)
-            for (int64_t column = 0; column < 2 * lanes; ++column, ++to) {
-              const int64_t o = panel * 2 * lanes + column,
-                            i = group % cut.in_blocks * lanes + lane;
-              *to = o < shape_.out_channels && i < in
-                        ? w[(o * in + i) * taps + group / cut.in_blocks]
-                        : 0;
-            }
+namespace implicit_gemm {
+namespace {
+
+// A block of input channels by a panel, at some taps.
+struct PackTile {
+  const float* weights;
+  const WeightView& w;
+  int64_t in_channels, out_channels, ins, outs;  // the first of the tile; how many there are
+
+  // The weights' order decides which of the loops is inside: it reads neighbours.
+  void run(const int64_t* from, float* const* to, int64_t taps) const {
+    const int64_t lanes = product_kernels().lanes, panel = 2 * lanes;
+    const bool lanes_inside = w.in <= w.out;
+    for (int64_t a = 0; a < (lanes_inside ? panel : lanes); ++a)
+      for (int64_t b = 0; b < (lanes_inside ? lanes : panel); ++b) {
+        const int64_t lane = lanes_inside ? b : a, column = lanes_inside ? a : b;
+        const int64_t i = in_channels + lane, o = out_channels + column;
+        const int64_t at = lane * panel + column;
+        if (i >= ins || o >= outs || i / w.ins != o / w.outs) {
+          for (int64_t tap = 0; tap < taps; ++tap) to[tap][at] = 0;
+          continue;
+        }
+        const float* data = weights + o / w.outs * w.group + o % w.outs * w.out + i % w.ins * w.in;
+        for (int64_t tap = 0; tap < taps; ++tap) to[tap][at] = data[from[tap]];
       }
+  }
+};
+
+}  // namespace
+}  // namespace implicit_gemm
+
+void ImplicitGemm::pack_weights(const float* w, float* packed) const {
+  const int64_t taps = shape_.taps();
+  pack_weights(w,
+               WeightView{shape_.out_channels,
+                          shape_.in_channels,
+                          shape_.in_channels * taps,
+                          taps,
+                          0,
+                          {shape_.kernel}},
+               packed);
+}
+
+void ImplicitGemm::pack_weights(const float* w, const WeightView& view, float* packed) const {
+  constexpr int64_t kTaps = 32;  // at a time
+  const int64_t lanes = product_kernels().lanes, taps = shape_.taps();
+  const Cut cut(shape_);
+  parallel_for(cut.panels * cut.in_blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t panel = item / cut.in_blocks, block = item % cut.in_blocks;
+      const PackTile tile{
+          w, view, block * lanes, panel * 2 * lanes, shape_.in_channels, shape_.out_channels};
+      int64_t from[kTaps], piece = 0;
+      float* to[kTaps];
+      for (int64_t first = 0; first < taps; first += kTaps) {
+        const int64_t count = std::min(kTaps, taps - first);
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t group = (first + i) * cut.in_blocks + block;
+          while (group >= cut.group(piece + 1)) ++piece;
+          from[i] = view.taps.place(first + i, shape_.kernel);
+          to[i] =
+              packed + cut.packed_at(piece, panel) + (group - cut.group(piece)) * lanes * 2 * lanes;
+        }
+        tile.run(from, to, count);
+      }
+    }
   });
 }
 
@@ -217,9 +268,12 @@ void ImplicitGemm::run(const float* x, const float* packed, float* y, const Conv
   const Job job{shape_, Cut(shape_), x, packed, y, epilogue};
   const bool in_place = reads_in_place(shape_), panels = by_panels();
   auto* floats = static_cast<float*>(workspace);
+  const LineCut lines(shape_, threads_);
   Shares shares;
   run_as_team(threads_, [&](Team& team, int thread, int threads) {
     if (in_place) run_in_place(job, panels, shares, thread, threads);
+    else if (!panels && lines.lines > 0)
+      run_by_lines(job, lines, shares, thread, threads, floats + lines.floats(shape_) * thread);
     else if (panels) run_by_panels(job, team, thread, threads, floats);
     else run_by_pixels(job, shares, thread, threads, floats);
   });

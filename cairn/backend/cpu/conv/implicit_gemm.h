@@ -1,5 +1,5 @@
-// Convolution as a matrix product, for weights that stay fixed (inference): rows are output pixels,
-// columns output channels, and the depth runs over the kernel's taps and the input's channels. The
+// Convolution as a matrix product: rows are output pixels, columns output channels, and the depth
+// runs over the kernel's taps and the input's channels. The
 // input is gathered a block at a time into a buffer that stays in the L2 cache ("implicit GEMM":
 // Chetlur et al. (2014), "cuDNN: Efficient Primitives for Deep Learning"), so any size, stride,
 // dilation and padding runs at the speed of a product. 1x1 kernels read it where it lies.
@@ -16,6 +16,14 @@
 
 namespace cairn::cpu {
 
+// Where the weight of a product lies that takes channel i to channel o at a tap (z, y, x): at
+// (o / outs) * group + o % outs * out + i % ins * in + the tap's place in the kernel, if i and o
+// are of one group.
+struct WeightView {
+  int64_t outs = 1, ins = 1, out = 0, in = 0, group = 0;
+  TapView taps;
+};
+
 class ImplicitGemm {
  public:
   ImplicitGemm(const ConvGeometry& shape, int threads);
@@ -25,6 +33,7 @@ class ImplicitGemm {
   size_t weight_bytes() const;
   // w [O][I][taps], PyTorch's order.
   void pack_weights(const float* w, float* packed) const;
+  void pack_weights(const float* w, const WeightView& view, float* packed) const;
   size_t workspace_bytes() const;
   // y = relu(convolution + bias + residual), see ConvEpilogue.
   void run(const float* x, const float* packed, float* y, const ConvEpilogue& epilogue,

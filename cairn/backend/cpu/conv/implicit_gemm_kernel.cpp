@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/conv/geometry.h"
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
+#include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/base/parallel.h"
 
@@ -24,6 +25,7 @@ bool fits(const OpCall& call, const ConvRoles& r) {
 // kernel steps over pixels, where rows are shorter than their tiles, and 1x1 kernels over small
 // images.
 bool pays(const OpCall& call, const ConvRoles& r) {
+  if (!onednn::present()) return true;
   constexpr int64_t kShortRow = 7, kSmallImage = 64;
   const Ints& stride = call.attrs->ints("stride");
   const bool steps = std::any_of(stride.begin(), stride.end(), [](int64_t s) { return s > 1; });
@@ -39,12 +41,8 @@ class ImplicitGemmKernel : public ConvKernel {
       : relu_(r.relu), gemm_(geometry_of(call, r), num_threads()) {
     name = "gemm";
     const int block = block_of(r);
-    auto blocked = [&](TensorDesc d) {
-      d.layout = Layout::channel_blocked(block);
-      return onednn::describe(d);
-    };
-    x = blocked(*r.x), y = blocked(*r.y);
-    packed_w = Layout::packed_in(gemm_.weight_bytes(), {kImplicitGemmForm, block});
+    x = y = Layout::channel_blocked(block);
+    w = Layout::packed_in(gemm_.weight_bytes(), {kImplicitGemmForm, block});
     scratch_bytes = gemm_.workspace_bytes();
     bias_.emplace(r, block, scratch_bytes);
   }

@@ -20,7 +20,8 @@ struct Runs {
   int64_t length, tiles_a_run, tiles;  // pixels and tiles of a run; tiles in all
 
   explicit Runs(const ConvGeometry& s)
-      : length(s.stride == ConvGeometry::Sizes{1, 1, 1} && s.out == s.in ? s.pixels() : s.out[2]),
+      : length(s.whole() && s.stride == ConvGeometry::Sizes{1, 1, 1} && s.out == s.in ? s.pixels()
+                                                                                      : s.out[2]),
         tiles_a_run(ceil_div(length, product_kernels().rows)),
         tiles(s.batch * (s.pixels() / length) * tiles_a_run) {}
 
@@ -32,7 +33,7 @@ struct Runs {
     const int64_t column = pixel % s.out[2], line = pixel / s.out[2];
     const int64_t depth = line / s.out[1] * s.stride[0], height = line % s.out[1] * s.stride[1];
     const int64_t from = (depth * s.in[1] + height) * s.in[2] + column * s.stride[2];
-    return {job.x + (image * job.cut.in_blocks * s.plane() + from) * lanes, job.y + job.output(row),
+    return {job.x + image * job.in_image + from * lanes, job.y + job.output(row),
             static_cast<int>(end - begin)};
   }
 };
@@ -59,8 +60,8 @@ class Worker {
         by_panels ? 1 : std::min(kItems * threads, ceil_div(runs_.tiles, kFewTiles));
     blocks_ = std::clamp(ceil_div(runs_.tiles, std::clamp<int64_t>(fit, 2, kMostTiles)), least,
                          runs_.tiles);
-    const int64_t output_bytes = job.rows() * job.cut.out_blocks * product_kernels().lanes *
-                                 static_cast<int64_t>(sizeof(float));
+    const int64_t output_bytes = job.s.batch * job.s.out_plane() * job.cut.out_blocks *
+                                 product_kernels().lanes * static_cast<int64_t>(sizeof(float));
     stream_ = job.cut.pieces == 1 && output_bytes > caches().l3 / 3;
   }
 
@@ -121,7 +122,7 @@ class Worker {
       }
       t.rows = place.rows, t.a = place.x + from;
       float* y = place.y + 2 * panel * t.block_stride;
-      for (int r = 0; r < t.rows; ++r) t.y[r] = y + r * kernels.lanes;
+      for (int r = 0; r < t.rows; ++r) t.y[r] = y + r * job_.s.out_step[2] * kernels.lanes;
       t.ahead = ahead + i * t.lines_ahead * t.groups * 16;
       kernels.multiply(t);
     }

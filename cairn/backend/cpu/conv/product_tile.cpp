@@ -27,7 +27,8 @@ class Fetcher {
       : t_(t),
         ahead_(t.ahead),
         outputs_(t.first ? 0 : kHeight),
-        outputs_a_group_(static_cast<int>((kHeight + t.groups - 1) / t.groups)) {}
+        outputs_a_group_(
+            static_cast<int>((kHeight + t.groups - 1) / std::max<int64_t>(1, t.groups))) {}
   HWY_INLINE void operator()(int64_t group) {
 #pragma GCC unroll 1
     for (int i = t_.lines_ahead; i > 0; --i, ahead_ += 16) __builtin_prefetch(ahead_, 0, 2);
@@ -55,16 +56,20 @@ class Fetcher {
 
 template <int kHeight, int kStep>
 HWY_NOINLINE void tile(const ProductTile& t) {
-  const float *a = t.a, *b = t.b;
+  const float* b = t.b;
   Sums<kHeight> sum;
   begin(t, sum);
   Fetcher<kHeight> fetch(t);
+  const ProductTile::Run all{0, t.groups}, *run = t.runs ? t.runs : &all;
+  for (int64_t done = 0; done < t.groups; ++run) {
+    const float* a = t.a + run->at;
 #pragma GCC unroll 1
-  for (int64_t group = 0; group < t.groups; ++group, a += t.a_group) {
-    fetch(group);
+    for (const int64_t end = done + run->groups; done < end; ++done, a += t.a_group) {
+      fetch(done);
 #pragma GCC unroll 4
-    for (int64_t k = 0; k < kLanes; ++k, b += 2 * kLanes)
-      add_products(sum, b, [=](int r) HWY_ATTR { return a[r * kStep * kLanes + k]; });
+      for (int64_t k = 0; k < kLanes; ++k, b += 2 * kLanes)
+        add_products(sum, b, [=](int r) HWY_ATTR { return a[r * kStep * kLanes + k]; });
+    }
   }
   finish(t, sum);
 }

@@ -9,8 +9,13 @@ namespace cairn::cpu {
 struct ProductTile {
   static constexpr int kMostRows = 12;  // on any instruction set
 
+  struct Run {           // groups that follow each other
+    int64_t at, groups;  // of the first: floats from a
+  };
+
   int rows;            // pixels
   int64_t groups;      // of the depth: each a block of input channels at one tap
+  const Run* runs;     // where they are not one run, or null
   const float* a;      // the first pixel's first group; the next pixel's lies a_step blocks on,
   int a_step;          // 1 or 2,
   int64_t a_group;     // and the next group so many floats

@@ -42,13 +42,9 @@ bool pays(const WinogradBf16Shape& shape, const ConvRoles& r) {
 class WinogradBf16Kernel : public ConvKernel {
  public:
   WinogradBf16Kernel(const ConvRoles& r, const WinogradBf16Shape& s) : direction_(r.direction) {
-    const auto wanted = [](TensorDesc d, const Layout& layout) {
-      d.layout = layout;
-      return onednn::describe(d);
-    };
-    x = wanted(*r.x, Layout::channel_blocked(16)), y = wanted(*r.y, Layout::channel_blocked(16));
+    x = y = Layout::channel_blocked(16);
     const bool backward = direction_ == ConvDirection::input;
-    w = wanted(*r.w, Layout{backward ? LayoutKind::weight_oi : LayoutKind::weight_io, 16, {}, 0});
+    w = Layout{backward ? LayoutKind::weight_oi : LayoutKind::weight_io, 16, {}, 0};
     if (direction_ == ConvDirection::weight) {
       weights_ = std::make_unique<WinogradBf16Weights>(s, num_threads());
       scratch_bytes = weights_->workspace_bytes();

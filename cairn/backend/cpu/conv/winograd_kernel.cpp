@@ -108,15 +108,10 @@ class WinogradKernel : public ConvKernel {
     const bool blocked = r.w->layout.kind == LayoutKind::weight_io && r.w->layout.block == s.block;
     const WinogradOptions options{tile, blocked ? FilterLayout::blocked : FilterLayout::plain,
                                   num_threads(), packed_};
-    auto wanted = [&](TensorDesc d, const Layout& layout) {
-      d.layout = layout;
-      return onednn::describe(d);
-    };
-    x = wanted(*r.x, Layout::channel_blocked(s.block)),
-    y = wanted(*r.y, Layout::channel_blocked(s.block));
+    x = y = Layout::channel_blocked(s.block);
     const bool backward = direction_ == ConvDirection::input;
-    if (packed_) packed_w = PackedForm(tile, s.block, s.stride, backward).layout(r.w->shape);
-    else w = wanted(*r.w, blocked ? r.w->layout : Layout::contiguous(r.w->shape));
+    if (packed_) w = PackedForm(tile, s.block, s.stride, backward).layout(r.w->shape);
+    else w = blocked ? r.w->layout : Layout::contiguous(r.w->shape);
     switch (direction_) {
       case ConvDirection::forward:
         scratch_bytes =

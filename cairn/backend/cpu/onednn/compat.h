@@ -26,8 +26,6 @@ inline bool has_isa(dnnl::cpu_isa wanted) {
   const int have = static_cast<int>(dnnl::get_effective_cpu_isa()), bits = static_cast<int>(wanted);
   return (have & bits) == bits;
 }
-// The processor multiplies bf16 itself (AVX-512 BF16 or AMX).
-inline bool has_bf16_products() { return has_isa(dnnl::cpu_isa::avx512_core_bf16); }
 
 #if DNNL_VERSION_MAJOR >= 3
 

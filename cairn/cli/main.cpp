@@ -15,8 +15,13 @@
 #include <system_error>
 
 #include "cairn/base/invalid_option.h"
+#include "cairn/base/parallel.h"
 #include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
+#include "cairn/dist/binding.h"
+#ifdef CAIRN_MPI
+#include "cairn/dist/mpi.h"
+#endif
 #include "cairn/io/utf8.h"
 #include "cairn/train/signals.h"
 
@@ -60,8 +65,26 @@ std::string in_words(const std::filesystem::filesystem_error& e) {
   return fmt::format("'{}': {}", path.empty() ? "the current folder" : path, e.code().message());
 }
 
-int run(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
+// With the ranks that a launcher started beside this one; nothing where it was started alone.
+void join_others(const std::vector<std::string>& arguments, std::unique_ptr<dist::World>& world) {
+  if (arguments.empty() || arguments[0] != "train") return;
+#ifdef CAIRN_MPI
+  if (!dist::launched_by_mpi()) return;
+  world = dist::join_mpi();
+  check(
+      world->place().ranks > 1,
+      "several ranks were started, but MPI sees one: the launcher speaks to another MPI than this "
+      "program was built with; with Slurm: srun --mpi=pmix");
+  dist::set_world(world.get());
+  set_num_threads(dist::threads_for_rank());
+#else
+  const std::string alone = dist::refusal_of_launcher();
+  check(alone.empty(), "{}", alone);
+#endif
+}
+
+int run(const std::vector<std::string>& given) {
+  std::vector<std::string> arguments = given;
   if (!arguments.empty() && arguments[0] == "help") {  // cairn help train -> cairn train --help
     arguments.erase(arguments.begin());
     arguments.emplace_back("--help");
@@ -86,17 +109,30 @@ int main(int argc, char** argv) {
   cli::share_little_memory();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file too large is an error of its write, not the end of the program
-  const auto say = [](const std::string& message) {
-    fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(cli::in_flags(message)));
+  std::unique_ptr<dist::World> world;
+  const auto say = [&](const std::string& message) {
+    const std::string who = dist::world() ? dist::world()->name(dist::rank()) + ": " : "";
+    const std::string shown = who + io::with_control_pictures(cli::in_flags(message));
+    fmt::print(stderr, "cairn: {}\n", shown);
+    if (world) world->give_up(shown), dist::set_world(nullptr);  // the others end, too
   };
   try {
-    return cli::run(argc, argv);
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    cli::join_others(arguments, world);
+    const int status = cli::run(arguments);
+    if (world && status == cli::kDone) world->leave();
+    else if (world) world->give_up(world->name(dist::rank()) + " was told something else");
+    dist::set_world(nullptr);
+    return status;
   } catch (const InvalidOption& e) {
     return say(cli::in_flags(e)), cli::kWrongUsage;
   } catch (const UsageError& e) {
     return say(e.what()), cli::kWrongUsage;
   } catch (const train::Stopped& e) {
-    return say(e.what()), e.signal ? 128 + e.signal : cli::kDone;
+    if (dist::leads()) fmt::print(stderr, "cairn: {}\n", cli::in_flags(e.what()));
+    if (world) world->leave();
+    dist::set_world(nullptr);
+    return e.signal ? 128 + e.signal : cli::kDone;
   } catch (const std::bad_alloc&) {
     say("out of memory; use a smaller --batch or model");
   } catch (const std::filesystem::filesystem_error& e) {

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cairn/cli/commands.h"
+#include "cairn/dist/world.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
@@ -35,6 +36,7 @@ int run(const tasks::Task& task, Chosen& chosen) {
   ProfileScope profile(chosen.profile);
   const train::Json result = task.train(*chosen.options);
   profile.write();
+  if (!dist::leads()) return kDone;
   if (chosen.json) fmt::print("{}\n", io::dump_json(result));
   else fmt::print("{}\n", io::printable(task.summary(result)));
   return kDone;

@@ -10,7 +10,8 @@ namespace {
 // Kahn's algorithm, the earliest node of the given order first, with two changes. Updates of States
 // run as soon as their gradient is there, so that it dies early; and they wait for the last node
 // that may stop the step and for every reader of the State's old value, so that they can write over
-// it.
+// it. Sums over ranks start as soon as there is what they sum, to be under way while the rest is
+// computed.
 class Scheduler {
  public:
   explicit Scheduler(const Graph& graph)
@@ -87,7 +88,10 @@ class Scheduler {
     for (const auto& [from, to] : edges_) next[from].push_back(to), ++waiting[to];
     using Entry = std::pair<int, int>;
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
-    auto push = [&](int i) { ready.push({update_[i] ? -1 : i, i}); };
+    auto push = [&](int i) {
+      const bool starts = std::strcmp(graph_.nodes[i].op->name, "all_reduce_start") == 0;
+      ready.push({update_[i] || starts ? -1 : i, i});
+    };
     for (int i = 0; i < count_; ++i)
       if (waiting[i] == 0) push(i);
     while (!ready.empty()) {

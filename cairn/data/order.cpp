@@ -6,6 +6,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/dist/world.h"
 
 namespace cairn::data {
 namespace {
@@ -57,6 +58,11 @@ TwoParts split_off(int64_t count, double part, uint64_t seed) {
   return parts;
 }
 
+OrderOptions for_rank(OrderOptions options) {
+  options.shard = dist::rank(), options.shards = dist::ranks();
+  return options;
+}
+
 Order::Order(int64_t count, OrderOptions options, std::vector<int64_t> lengths)
     : count_(count), options_(options), lengths_(std::move(lengths)) {
   const OrderOptions& o = options_;
@@ -64,6 +70,9 @@ Order::Order(int64_t count, OrderOptions options, std::vector<int64_t> lengths)
   check(o.batch > 0, "loader: a batch of {}; it must be at least 1", o.batch);
   check(o.shards > 0 && o.shard >= 0 && o.shard < o.shards, "order: shard {} of {}", o.shard,
         o.shards);
+  check(o.shards <= std::min(o.batch, count),
+        "{} ranks are more than the {} samples of a step; start fewer, or choose a larger batch",
+        o.shards, std::min(o.batch, count));
   check(lengths_.empty() || static_cast<int64_t>(lengths_.size()) == count,
         "order: {} lengths for {} samples", lengths_.size(), count);
   steps_ = o.drop_last ? count / o.batch : (count + o.batch - 1) / o.batch;
@@ -96,7 +105,8 @@ std::vector<int64_t> Order::samples(int64_t step) const {
   const int64_t begin = at.index * options_.batch, end = std::min(begin + options_.batch, count_);
   std::vector<int64_t> chosen;
   chosen.reserve(static_cast<size_t>((end - begin) / options_.shards + 1));
-  for (int64_t i = begin + options_.shard; i < end; i += options_.shards)
+  const bool all = end - begin < options_.shards;
+  for (int64_t i = begin + (all ? 0 : options_.shard); i < end; i += all ? 1 : options_.shards)
     chosen.push_back(order ? (*order)[static_cast<size_t>(i)] : i);
   return chosen;
 }

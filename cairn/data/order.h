@@ -14,9 +14,12 @@ struct OrderOptions {
   bool shuffle = true;     // a permutation of its own for each epoch
   bool drop_last = false;  // leave out an epoch's last batch when it is short
   uint64_t seed = 0;
-  int64_t shard = 0,
-          shards = 1;  // this process takes samples shard, shard + shards, ... of a batch
+  // This process takes samples shard, shard + shards, ... of a batch; of one with fewer samples
+  // than shards each takes all, whose mean is the same.
+  int64_t shard = 0, shards = 1;
 };
+// This rank's part of a training over several processes.
+OrderOptions for_rank(OrderOptions options);
 
 class Order {
  public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cairn/ops/collective.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/families.h"
 #include "cairn/ops/functions.h"
@@ -134,6 +135,20 @@ void move_toward(const Tensor& running, const Tensor& now, const Tensor& momentu
   assign(running,
          running + (cast(reshape(now, running.shape()), running.dtype()) - running) * momentum);
 }
+// Over the rows of all ranks: the mean first, so that squares are of what is left without it.
+Normalized normalized_over_ranks(const In& x, const Ints& axes, double n, double eps,
+                                 Tensor& count) {
+  const Tensor values = cast(x.t, DType::f32);
+  const Tensor own = sum(values, axes, true);
+  const Tensor all = all_reduce(cat({flatten(own), full({1}, n)}, 0));
+  const int64_t channels = own.numel();
+  count = slice(all, 0, channels, 1);
+  const Tensor mean = reshape(slice(all, 0, 0, channels), own.shape()) / count;
+  const Tensor centred = values - mean;
+  const Tensor rstd = rsqrt(all_reduce(sum(square(centred), axes, true)) / count + eps);
+  return {cast(centred * rstd, x.t.dtype()), mean, rstd};
+}
+
 // The batch's statistics; the running ones (may be undefined) follow them.
 template <class Momentum>
 Tensor batch_normalized(const In& x, const Ints& axes, const Tensor& running_mean,
@@ -143,12 +158,16 @@ Tensor batch_normalized(const In& x, const Ints& axes, const Tensor& running_mea
         "batch_norm: training needs more than one value per channel, got input {}; use a larger "
         "batch or eval mode{}",
         to_string(x.t.shape()), where(x.loc));
-  const Normalized normal = normalized(x, axes, eps);
+  Tensor count;
+  const bool together = dist::synchronises_statistics();
+  const Normalized normal =
+      together ? normalized_over_ranks(x, axes, n, eps, count) : normalized(x, axes, eps);
   if (running_mean.defined()) {
     NoGrad no_grad;
     move_toward(running_mean, normal.mean, momentum);
     const Tensor variance = reciprocal(square(normal.rstd)) + (-eps);
-    move_toward(running_var, variance * (n / (n - 1)), momentum);
+    move_toward(running_var,
+                together ? variance * (count / (count - 1.0)) : variance * (n / (n - 1)), momentum);
   }
   return normal.y;
 }

@@ -89,7 +89,9 @@ const Tensor& Optimizer::slot(const char* name, size_t parameter) const {
   fail("{}: has no slot '{}'", name_, name);
 }
 
-void Optimizer::step(const Tensor& loss, Loc loc) {
+void Optimizer::step(const Tensor& loss, Loc loc) { step(gradients(loss, loc)); }
+
+Tensors Optimizer::gradients(const Tensor& loss, Loc loc) const {
   Tensors wanted;
   std::vector<size_t> index;
   for (size_t i = 0; i < parameters_.size(); ++i)
@@ -103,9 +105,9 @@ void Optimizer::step(const Tensor& loss, Loc loc) {
         "the parameters of the network "
         "that the loss comes from, outside NoGrad{}",
         name_, wanted.size(), where(loc));
-  Tensors gradients(parameters_.size());
-  for (size_t i = 0; i < index.size(); ++i) gradients[index[i]] = found[i];
-  step(gradients);
+  Tensors all(parameters_.size());
+  for (size_t i = 0; i < index.size(); ++i) all[index[i]] = found[i];
+  return all;
 }
 
 void Optimizer::step() {

@@ -45,6 +45,8 @@ class Optimizer {
   // reach stay. Throws Error when it reaches none. Each throws one when a parameter belongs to a
   // layer that Module::replace() took out.
   void step(const Tensor& loss, Loc loc = Loc::current());
+  // The first half of that: one a parameter, undefined where it is frozen or not reached.
+  Tensors gradients(const Tensor& loss, Loc loc = Loc::current()) const;
   void step();  // from .grad; parameters without one stay
   // One gradient a parameter, in their order and of their shape; undefined: stays.
   void step(const Tensors& gradients);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -141,6 +142,33 @@ RunFolder RunFolder::begin(const std::string& path, const Json& config,
   }
   run.attempt_->writes_into(path);
   run.save_config();
+  return run;
+}
+
+class RunFolder::Scratch {
+ public:
+  Scratch() {
+    const char* place = std::getenv("TMPDIR");
+    path_ = std::string(place && *place ? place : "/tmp") + "/cairn-rank-XXXXXX";
+    check(mkdtemp(path_.data()) != nullptr, "cannot make the folder '{}': {}", path_,
+          std::strerror(errno));
+  }
+  Scratch(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+RunFolder RunFolder::scratch(const Json& config) {
+  RunFolder run;
+  run.scratch_ = std::make_shared<Scratch>();
+  run.path_ = run.scratch_->path();
+  run.config_ = config;
   return run;
 }
 

@@ -20,6 +20,9 @@ class RunFolder {
   static RunFolder create(const std::string& path, const Json& config);
   // The same in "runs/<task>-<number>": the first that is free; no two processes get the same.
   static RunFolder create_numbered(const std::string& task, const Json& config);
+  // A rank's other than 0, which writes no run: a folder that is gone with the last copy. Its path
+  // is not that of the run.
+  static RunFolder scratch(const Json& config);
   // An existing run; `task` must be the one that it was made for ("": any).
   static RunFolder open(const std::string& path, const std::string& task);
   static bool holds_run(const std::string& path);
@@ -53,6 +56,7 @@ class RunFolder {
 
  private:
   class Attempt;  // a new run until it is kept
+  class Scratch;
   static RunFolder begin(const std::string& path, const Json& config,
                          std::shared_ptr<Attempt> attempt);
 
@@ -60,6 +64,7 @@ class RunFolder {
   Json config_;
   std::shared_ptr<RunLock> lock_;
   std::shared_ptr<Attempt> attempt_;
+  std::shared_ptr<Scratch> scratch_;
 };
 
 }  // namespace cairn::train

@@ -9,6 +9,7 @@
 #include "cairn/data/inventory.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
+#include "cairn/train/ranks.h"
 
 namespace cairn::train {
 namespace {
@@ -59,20 +60,33 @@ std::string changed_files(const Json& config) {
   return difference(source, then, numbers_of(*data::inventory_of(source)));
 }
 
+namespace {
+
+// The run that is to go on, which rank 0 holds.
+RunFolder opened(const std::string& task, const std::string& path) {
+  if (!dist::leads()) return RunFolder::scratch(of_leader(Json()));
+  RunFolder run = RunFolder::open(path, task);
+  run.wants_training("resume");
+  run.lock();
+  of_leader(run.config());
+  return run;
+}
+
+}  // namespace
+
 void choose_run(const std::string& task, RunOptions& o) {
   o.validate();
+  if (!dist::leads()) o.quiet = true;
   if (o.resume) {
     if (o.out->empty())
       throw InvalidOption("resume", "say which run: cairn train --resume DIR, or out = DIR");
-    RunFolder run = RunFolder::open(o.out, task);
-    run.wants_training("resume");
-    run.lock();
+    const RunFolder run = opened(task, o.out);
     o.changed = o.continue_from(run.config(), run.file("config.json"));
     o.resumed = run;
     if (!o.data_files.is_open()) check_there(data_of(o.to_json()));
     return;
   }
-  if (!o.out->empty()) RunFolder::refuse_held(o.out);
+  if (!o.out->empty() && dist::leads()) RunFolder::refuse_held(o.out);
 }
 
 namespace {
@@ -88,6 +102,12 @@ void keep_files(const RunOptions& o, Json& config) {
   if (!other.empty()) fmt::print(stderr, "cairn: {}\n", other);
 }
 
+RunFolder made(const std::string& task, const RunOptions& o, const Json& config) {
+  if (!dist::leads()) return RunFolder::scratch(config);
+  return o.out->empty() ? RunFolder::create_numbered(task, config)
+                        : RunFolder::create(o.out, config);
+}
+
 }  // namespace
 
 RunFolder begin_run(const std::string& task, const RunOptions& o) {
@@ -99,9 +119,9 @@ RunFolder begin_run(const std::string& task, const RunOptions& o) {
   const auto folder = std::filesystem::current_path(gone).string();
   if (!gone) config["folder"] = folder;  // where its relative paths hold
   keep_files(o, config);
-  if (!o.resume)
-    return o.out->empty() ? RunFolder::create_numbered(task, config)
-                          : RunFolder::create(o.out, config);
+  compare_ranks(config);
+  dist::synchronise_statistics(o.batch_norm == "synchronised");
+  if (!o.resume) return made(task, o, config);
   check(o.resumed.has_value(), "{}: begin_run without choose_run", *o.out);
   RunFolder run = *o.resumed;
   run.set_config(config);

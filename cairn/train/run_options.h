@@ -38,6 +38,15 @@ struct RunOptions : OptionSet {
   Option<std::string> out{this, "out", Open{"runs/TASK-N"}, {}, "Folder of the run", Use::here};
   Option<bool> resume{this, "resume", false, {}, "Go on with the run in --out", Use::here};
   Option<bool> quiet{this, "quiet", false, {}, "No progress on standard error", Use::here};
+  Option<std::string> gradients{this,
+                                "gradients",
+                                "f32",
+                                one_of({"f32", "bf16", "topk"}),
+                                "How they travel between ranks (mpirun): topk: the hundredth part "
+                                "that is largest, the rest later",
+                                Use::changeable};
+  Option<std::string> batch_norm{this, "batch_norm", "local", one_of({"local", "synchronised"}),
+                                 "Over each rank's examples, or those of all ranks (mpirun)"};
   // Facts: of the files of `data` how many, their bytes and fingerprint (data/inventory.h); and
   // what the task found in them: "12 boxes of 'cat'".
   Option<std::vector<int64_t>> data_files{this, "data_files"};

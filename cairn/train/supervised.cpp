@@ -108,6 +108,14 @@ Tensors part_of(std::span<const Tensor> batch, int64_t k, int64_t parts) {
   return some;
 }
 
+// The running statistics of normalisations, which each rank has of its own examples.
+Tensors running_statistics(const nn::Module& network) {
+  Tensors some;
+  for (const auto& [name, buffer] : network.named_buffers())
+    if (name.ends_with("running_mean") || name.ends_with("running_var")) some.push_back(buffer);
+  return some;
+}
+
 // Of a run, a file, or a folder of Hugging Face's transformers, whose names become `own`.
 NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
   if (pretrained::is_folder(path)) return pretrained::Folder(path).tensors(own);
@@ -143,6 +151,7 @@ Supervised::Supervised(const Setup& setup)
                ? std::optional<optim::Ema>(std::in_place, setup_.network.parameters(),
                                            *setup_.options.ema)
                : std::nullopt),
+      averager_(dist::packing_named(*setup_.options.gradients)),
       best_(one_number(std::numeric_limits<double>::infinity())),
       without_(one_number(0)),
       trainer_(begin_run(setup_.task, setup_.options), trainer_options(setup_), parts()) {
@@ -183,33 +192,59 @@ void Supervised::begin_with(const std::string& path) {
     fmt::print(stderr, "begins with {} of {} tensors of {}\n", fitting.size(), own.size(), path);
 }
 
-Tensor Supervised::update(const Hooks& hooks, std::span<const Tensor> batch) {
+Tensor Supervised::loss_of(const Hooks& hooks, std::span<const Tensor> batch) const {
   const bool low = setup_.options.precision == "bf16";
-  const auto loss_of = [&](std::span<const Tensor> in) {
-    const AutocastScope cast(low ? product_dtype(DType::bf16) : DType::f32);
-    return check_finite(hooks.loss(in));
-  };
+  const AutocastScope cast(low ? product_dtype(DType::bf16) : DType::f32);
+  return check_finite(hooks.loss(batch));
+}
+
+// Of a batch in parts, whose gradients are added.
+Tensors Supervised::accumulated(const Hooks& hooks, std::span<const Tensor> batch, Tensor& loss) {
   const int64_t parts = std::min<int64_t>(setup_.options.accumulate, batch[0].size(0));
-  Tensor loss;
-  if (parts <= 1) {
-    loss = loss_of(batch);
-    optimizer_->step(loss);
-  } else {
-    Tensors gradients;
-    for (int64_t k = 0; k < parts; ++k) {
-      const Tensors some = part_of(batch, k, parts);
-      const double share =
-          static_cast<double>(some[0].size(0)) / static_cast<double>(batch[0].size(0));
-      const Tensor one = loss_of(some) * share;
-      const Tensors slopes = grad({one}, optimizer_->parameters());
-      loss = k == 0 ? one : loss + one;
-      for (size_t i = 0; i < slopes.size(); ++i) {
-        if (k == 0) gradients.push_back(slopes[i]);
-        else gradients[i] = gradients[i] + slopes[i];
-      }
+  Tensors gradients;
+  for (int64_t k = 0; k < parts; ++k) {
+    const Tensors some = part_of(batch, k, parts);
+    const double share =
+        static_cast<double>(some[0].size(0)) / static_cast<double>(batch[0].size(0));
+    const Tensor one = loss_of(hooks, some) * share;
+    const Tensors slopes = grad({one}, optimizer_->parameters());
+    loss = k == 0 ? one : loss + one;
+    for (size_t i = 0; i < slopes.size(); ++i) {
+      if (k == 0) gradients.push_back(slopes[i]);
+      else gradients[i] = gradients[i] + slopes[i];
     }
-    optimizer_->step(gradients);
   }
+  return gradients;
+}
+
+Tensor Supervised::update_over_ranks(const Hooks& hooks, std::span<const Tensor> batch) {
+  const CollectiveScope scope;
+  const Tensor weight =
+      hooks.weight ? hooks.weight(batch) : full({1}, static_cast<double>(batch[0].size(0)));
+  const bool in_parts = setup_.options.accumulate > 1;
+  Tensor loss;
+  Tensors gradients;
+  if (in_parts) gradients = accumulated(hooks, batch, loss);
+  else loss = loss_of(hooks, batch);
+  const Tensors statistics =
+      dist::synchronises_statistics() ? Tensors() : running_statistics(setup_.network);
+  Tensors values = {loss};
+  values.insert(values.end(), statistics.begin(), statistics.end());
+  averager_.begin(weight, values);
+  if (in_parts)
+    for (Tensor& g : gradients) g = g * weight;
+  else gradients = optimizer_->gradients(loss * reshape(weight, {}));
+  optimizer_->step(averager_.mean(gradients));
+  for (size_t i = 0; i < statistics.size(); ++i) assign(statistics[i], averager_.means()[i + 1]);
+  return averager_.means()[0];
+}
+
+Tensor Supervised::update(const Hooks& hooks, std::span<const Tensor> batch) {
+  Tensor loss;
+  if (dist::world()) loss = update_over_ranks(hooks, batch);
+  else if (std::min<int64_t>(setup_.options.accumulate, batch[0].size(0)) > 1)
+    optimizer_->step(accumulated(hooks, batch, loss));
+  else optimizer_->step(loss = loss_of(hooks, batch));
   if (ema_) ema_->update();
   return loss;
 }
@@ -258,8 +293,10 @@ Supervised::Use::~Use() {
 
 Evaluation Supervised::evaluate(const Hooks& hooks) {
   const Use use(*this);
-  const Json measured = hooks.measure();
-  if (setup_.validates) take_best(measured.at("loss"));
+  // Rank 0's numbers decide, lest ranks with other processors decide otherwise.
+  const Json measured = of_leader(hooks.measure());
+  const Json loss = measured.value("loss", Json());  // null: not a number, told by rank 0
+  if (setup_.validates) take_best(loss.is_number() ? loss.get<double>() : NAN);
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);
   Evaluation evaluation{
@@ -309,7 +346,9 @@ void Supervised::save_weights() {
 }
 
 void Supervised::use_kept() const {
-  load_weights({folder().path(), folder().weights(), folder().config()}, setup_.network);
+  if (dist::leads())
+    load_weights({folder().path(), folder().weights(), folder().config()}, setup_.network);
+  if (dist::world()) setup_.network.load_state_dict(of_leader(setup_.network.state_dict()));
   setup_.network.eval();
 }
 

@@ -14,6 +14,7 @@
 
 #include "cairn/data/order.h"
 #include "cairn/optim/optim.h"
+#include "cairn/train/ranks.h"
 #include "cairn/train/run_options.h"
 #include "cairn/train/trainer.h"
 
@@ -98,6 +99,9 @@ class Supervised {
     std::function<Json()> measure;
     std::function<std::string(const Json& measured)> words;  // the same for people
     std::function<Json()> note = {};                         // more for each line of the log
+    // How much a batch counts beside those of other ranks, f32 [1]: what the loss is a mean over.
+    // None: its rows.
+    std::function<Tensor(std::span<const Tensor>)> weight = {};
     // What TensorBoard shows of an evaluation, by tag.
     std::function<std::vector<std::pair<std::string, io::Image>>()> pictures = {};
   };
@@ -132,13 +136,17 @@ class Supervised {
   void save_weights();
   void begin_with(const std::string& weights);
   Tensor update(const Hooks& hooks, std::span<const Tensor> batch);
+  Tensors accumulated(const Hooks& hooks, std::span<const Tensor> batch, Tensor& loss);
+  Tensor update_over_ranks(const Hooks& hooks, std::span<const Tensor> batch);
+  Tensor loss_of(const Hooks& hooks, std::span<const Tensor> batch) const;
   std::vector<Part> parts();
 
   Setup setup_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::optional<optim::Ema> ema_;
-  Tensor best_;     // State [1] f64: the lowest validation loss so far
-  Tensor without_;  // State [1] f64: evaluations since then
+  Averager averager_;  // over ranks
+  Tensor best_;        // State [1] f64: the lowest validation loss so far
+  Tensor without_;     // State [1] f64: evaluations since then
   Trainer trainer_;
   bool was_finished_ = false;
   bool has_batch_ = false;  // none yet where an evaluation is made up for

@@ -5,12 +5,14 @@
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/philox.h"
 #include "cairn/base/quote.h"
 #include "cairn/io/json.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/io/utf8.h"
 #include "cairn/ops/functions.h"
 #include "cairn/train/progress.h"
+#include "cairn/train/ranks.h"
 #include "cairn/train/signals.h"
 
 namespace cairn::train {
@@ -33,7 +35,11 @@ Part generator_part() {
   const auto load = [](const NamedTensors& saved) {
     check(saved.size() == 1 && saved[0].second.shape() == Shape{2},
           "no checkpoint of a training: no random state");
-    assign(generator(), saved[0].second);
+    auto words = saved[0].second.to_vector<int64_t>();
+    if (dist::rank() > 0)  // ranks draw numbers of their own
+      words[0] = static_cast<int64_t>(
+          philox_derive(static_cast<uint64_t>(words[0]), static_cast<uint64_t>(dist::rank())));
+    assign(generator(), from_host(words.data(), {2}, DType::i64));
   };
   return {"random", [] { return NamedTensors{{"generator", generator()}}; }, load};
 }
@@ -105,6 +111,20 @@ Part part(const std::string& prefix, NamedTensors states) {
   return {prefix, [states] { return states; }, load};
 }
 
+Part part_of_rows(const std::string& prefix, NamedTensors states, int axis) {
+  const auto whole = [states, axis] { return of_all_ranks(states, axis); };
+  const Part all = part(prefix, states);
+  return {prefix, whole, [all, states, axis](const NamedTensors& saved) {
+            NamedTensors own = saved;
+            for (auto& [name, value] : own) {
+              check(value.rank() > axis, "the checkpoint's '{}' is of another shape", name);
+              const auto [first, count] = dist::share_of(value.size(axis));
+              value = slice(value, axis, first, count);
+            }
+            all.load(own);
+          }};
+}
+
 Part part(const std::string& prefix, optim::Ema& averages) {
   NamedTensors states;
   for (size_t i = 0; i < averages.averages().size(); ++i)
@@ -119,7 +139,7 @@ class Trainer::Output {
       : metrics_(trainer.run_.metrics(), known_until(trainer)),
         events_(trainer.run_.path(), trainer.step_ > 0 ? known_until(trainer) + 1 : 0),
         progress_(trainer.options_.label, trainer.options_.total, trainer.step_,
-                  trainer.options_.quiet) {}
+                  trainer.options_.quiet || !dist::leads()) {}
 
   // A line of metrics.jsonl, and each value as a scalar for TensorBoard.
   void write(int64_t step, const Json& note, const Scalars& values, const std::string& folder) {
@@ -137,6 +157,7 @@ class Trainer::Output {
     metrics_.write(line);
   }
   void show(int64_t step, const Evaluation& e, const TrainerOptions& o) {
+    if (!dist::leads()) return;
     for (const auto& [tag, image] : e.images) events_.add_image(tag, step, image);
     for (const auto& [tag, text] : e.texts) events_.add_text(tag, step, text);
     constexpr int64_t kMostHistograms = 16;  // of a training, each weight's
@@ -171,7 +192,7 @@ double Trainer::seconds() const { return seconds_before_ + since(began_); }
 
 void Trainer::restore() {
   const std::string path = run_.checkpoint();
-  if (!run_.has_checkpoint()) {
+  if (dist::largest(dist::leads() && run_.has_checkpoint()) == 0) {
     check(!run_.has_weights(),
           "'{}' has weights but no checkpoint to go on from; begin a new run with them: --init {}",
           run_.path(), shell_quoted(run_.path()));
@@ -180,12 +201,18 @@ void Trainer::restore() {
     return run_.start_over();
   }
   try {
-    restore_from(load_checkpoint(path));
-  } catch (const Error& e) {
+    restore_from(of_leader(dist::leads() ? load_checkpoint(path) : Loaded()));
+    restored_ = true;
+  } catch (const dist::RankLost&) { throw; } catch (const Error& e) {
     const std::string reason = e.what();
     if (reason.find(path) != reason.npos) throw;
     fail("'{}': {}", path, reason);
   }
+}
+
+// Whatever a rank began with, rank 0's is what all have.
+void Trainer::share() {
+  if (dist::world() && !restored_) restore_from(of_leader(snapshot()));
 }
 
 void Trainer::restore_from(const Loaded& loaded) {
@@ -205,7 +232,14 @@ void Trainer::restore_from(const Loaded& loaded) {
       if (name == "count") running_.count = value.get<int64_t>();
       else running_.sums.emplace_back(name, number_in(value));
     }
-  const std::string threads = notes.text("threads");
+  const std::string threads = notes.text("threads"),
+                    ranks = loaded.metadata.contains("ranks") ? notes.text("ranks") : "1";
+  if (!dist::leads()) return;
+  if (ranks != std::to_string(dist::ranks()))
+    fmt::print(stderr,
+               "cairn: the run was made with {} rank(s) and goes on with {}: results agree within "
+               "rounding, not to the bit\n",
+               ranks, dist::ranks());
   if (threads != std::to_string(num_threads()))
     fmt::print(stderr,
                "cairn: the run was made with {} threads and goes on with {}: results agree "
@@ -214,6 +248,7 @@ void Trainer::restore_from(const Loaded& loaded) {
 }
 
 void Trainer::run(const TrainerHooks& hooks) {
+  share();
   if (finished()) {
     announce();
     return mend_weights(hooks);
@@ -236,10 +271,24 @@ void Trainer::run(const TrainerHooks& hooks) {
     output.progress().update(step_, last_logged_);
     close_step(hooks, output, evaluates);
   }
+  say_traffic();
+}
+
+// What went between ranks in a step of this start, on average.
+void Trainer::say_traffic() const {
+  if (!dist::world() || options_.quiet || !dist::leads() || taken_ == 0) return;
+  const auto t = dist::world()->traffic();
+  const double steps = static_cast<double>(taken_);
+  fmt::print(stderr,
+             "{} ranks; each sent {:.3f} MB a step, for {:.2f} ms, of which {:.2f} ms were waited "
+             "for\n",
+             dist::ranks(), static_cast<double>(t.bytes) / 1e6 / steps, t.seconds * 1e3 / steps,
+             t.waited * 1e3 / steps);
 }
 
 // Weights of a finished run that were lost or damaged are those of its checkpoint.
 void Trainer::mend_weights(const TrainerHooks& hooks) const {
+  if (!dist::leads()) return;
   try {
     load_tensors(run_.weights());
   } catch (const Error& e) {
@@ -261,7 +310,8 @@ void Trainer::begin(const TrainerHooks& hooks, Output& output) {
 void Trainer::close_step(const TrainerHooks& hooks, Output& output, bool evaluates) {
   const bool again = unevaluated_;  // its checkpoint is there
   unevaluated_ = evaluates && hooks.evaluate;
-  if (evaluates || is_to_stop() || (options_.save_every && step_ % options_.save_every == 0)) {
+  const bool stops = is_to_stop();
+  if (evaluates || stops || (options_.save_every && step_ % options_.save_every == 0)) {
     if (!again) save(true);
     if (hooks.save_weights) hooks.save_weights();
   }
@@ -270,19 +320,22 @@ void Trainer::close_step(const TrainerHooks& hooks, Output& output, bool evaluat
     unevaluated_ = false;
     if (finished()) save(false);
   }
-  if (is_to_stop() && !finished())
+  if (stops && !finished())
     throw Stopped(
-        SignalScope::caught(),
+        stop_signal_,
         fmt::format("stopped at step {} of {}; saved. Go on with: cairn train --resume {}", step_,
                     options_.total, shell_quoted(run_.path())));
 }
 
-bool Trainer::is_to_stop() const {
+// All ranks stop after the same step.
+bool Trainer::is_to_stop() {
   const int64_t last = options_.stop_after_steps;
-  return SignalScope::caught() != 0 || (last && step_ >= last);
+  stop_signal_ = static_cast<int>(dist::largest(SignalScope::caught()));
+  return stop_signal_ != 0 || (last && step_ >= last);
 }
 
 void Trainer::announce() const {
+  if (!dist::leads()) return;
   if (finished())
     fmt::print(stderr, "cairn: {} is finished, after {} of {} steps{}\n", run_.path(), step_,
                options_.total,
@@ -297,6 +350,15 @@ void Trainer::take_step(const TrainerHooks& hooks) {
   Scalars values;
   try {
     values = hooks.step();
+  } catch (const dist::RankLost& e) {
+    throw dist::RankLost(fmt::format(
+        "{}. {}", e.what(),
+        !dist::leads() ? "This rank stops, too"
+        : run_.has_checkpoint()
+            ? fmt::format("The last good checkpoint is {}; go on from it with as many ranks as "
+                          "there are: cairn train --resume {}",
+                          run_.checkpoint(), shell_quoted(run_.path()))
+            : "No checkpoint was written yet"));
   } catch (const Error& e) {
     fail("step {}: {}. {}", step_ + 1, e.what(),
          std::filesystem::exists(run_.checkpoint())
@@ -305,7 +367,7 @@ void Trainer::take_step(const TrainerHooks& hooks) {
                            run_.checkpoint(), shell_quoted(run_.path()))
              : "No checkpoint was written yet; try a lower learning rate (lr)");
   }
-  ++step_;
+  ++step_, ++taken_;
   // Steps of another kind, which say other things, begin means of their own.
   const auto same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
   if (!std::equal(values.begin(), values.end(), running_.sums.begin(), running_.sums.end(),
@@ -321,7 +383,14 @@ void Trainer::log(const TrainerHooks& hooks, Output& output) {
   Json means = Json::object();
   const auto count = static_cast<double>(std::exchange(running_.count, 0));
   for (const auto& [name, sum] : std::exchange(running_.sums, {})) means[name] = sum / count;
-  last_line_ = {{"note", hooks.note ? hooks.note() : Json()}, {"means", means}};
+  Json note = hooks.note ? hooks.note() : Json();
+  if (dist::world()) {  // of a step, since the last line
+    const auto before = std::exchange(traffic_, dist::world()->traffic());
+    note["sent_mb"] = static_cast<double>(traffic_.bytes - before.bytes) / 1e6 / count;
+    note["sending_seconds"] = (traffic_.seconds - before.seconds) / count;
+    note["waited_seconds"] = (traffic_.waited - before.waited) / count;
+  }
+  last_line_ = {{"note", note}, {"means", means}};
   log_line(output);
 }
 
@@ -353,21 +422,27 @@ void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
 }
 
 void Trainer::save(bool keep_previous) {
+  const Loaded now = snapshot();
+  if (!dist::leads()) return;
   if (!RunFolder::holds_run(run_.path())) run_.save_config();  // somebody removed it meanwhile
+  save_tensors(run_.checkpoint(), now.tensors, now.metadata, keep_previous);
+}
+
+Loaded Trainer::snapshot() const {
   NamedTensors all;
   for (const Part& part : parts_)
     for (auto& named : with_prefix(part.prefix, part.save())) all.push_back(std::move(named));
   Json running = {{"count", running_.count}};
   for (const auto& [name, sum] : running_.sums) running[name] = sum;
-  save_tensors(run_.checkpoint(), all,
-               {{"step", std::to_string(step_)},
-                {"seconds", fmt::format("{}", seconds())},
-                {"threads", std::to_string(num_threads())},
-                {"ended", ended_ ? "true" : "false"},
-                {"unevaluated", unevaluated_ ? "true" : "false"},
-                {"line", io::dump_json(last_line_)},
-                {"running", running.dump()}},
-               keep_previous);
+  return {all,
+          {{"step", std::to_string(step_)},
+           {"seconds", fmt::format("{}", seconds())},
+           {"threads", std::to_string(num_threads())},
+           {"ranks", std::to_string(dist::ranks())},
+           {"ended", ended_ ? "true" : "false"},
+           {"unevaluated", unevaluated_ ? "true" : "false"},
+           {"line", io::dump_json(last_line_)},
+           {"running", running.dump()}}};
 }
 
 void Trainer::write_weights(const NamedTensors& weights) const {
@@ -375,6 +450,7 @@ void Trainer::write_weights(const NamedTensors& weights) const {
 }
 
 void Trainer::write_weights(const std::string& file, const NamedTensors& weights) const {
+  if (!dist::leads()) return;
   save_tensors(run_.file(file), weights, {{"cairn.config", io::dump_json(run_.config())}});
 }
 

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "cairn/dist/world.h"
 #include "cairn/io/tensorboard.h"
 #include "cairn/nn/module.h"
 #include "cairn/optim/optim.h"
@@ -40,6 +41,9 @@ Part part(const std::string& prefix, const nn::Module& module);
 Part part(const std::string& prefix, optim::Optimizer& optimizer);
 Part part(const std::string& prefix, optim::Ema& averages);
 Part part(const std::string& prefix, NamedTensors states);  // e.g. a recurrent network's memory
+
+// States of a rank's part of the batch, along `axis`: saved as those of all ranks.
+Part part_of_rows(const std::string& prefix, NamedTensors states, int axis);
 
 using Scalars = std::vector<std::pair<std::string, double>>;
 
@@ -113,7 +117,9 @@ class Trainer {
   };
   class Output;  // metrics.jsonl, events, progress
 
+  void share();
   void restore_from(const Loaded& loaded);
+  Loaded snapshot() const;
   void begin(const TrainerHooks& hooks, Output& output);
   void take_step(const TrainerHooks& hooks);
   void log(const TrainerHooks& hooks, Output& output);
@@ -123,19 +129,24 @@ class Trainer {
   void announce() const;
   void mend_weights(const TrainerHooks& hooks) const;
   void save(bool keep_previous);
-  bool is_to_stop() const;
+  bool is_to_stop();
+  void say_traffic() const;
 
   RunFolder run_;
   TrainerOptions options_;
   std::vector<Part> parts_;
   int64_t step_ = 0;
+  int64_t taken_ = 0;  // of them since this start
+  bool restored_ = false;
   bool ended_ = false;        // before the last step, by an evaluation
+  int stop_signal_ = 0;       // of any rank
   bool unevaluated_ = false;  // an evaluation of this step is still to come
   Json last_line_;            // of the log
   double seconds_before_ = 0;
   Running running_;
   Scalars last_means_;
   std::string last_logged_;
+  dist::World::Traffic traffic_;  // until the last line
   Clock::time_point began_ = Clock::now();
 };
 

@@ -53,6 +53,12 @@ TEST(Order, ShardsTogetherAreTheWhole) {
   }
 }
 
+TEST(Order, ABatchOfFewerThanTheShardsIsOfAll) {
+  for (int64_t r = 0; r < 3; ++r)
+    EXPECT_EQ(Order(50, {.batch = 7, .seed = 1, .shard = r, .shards = 3}).samples(7),
+              Order(50, {.batch = 7, .seed = 1}).samples(7));
+}
+
 TEST(Order, BucketsHoldLikeLengths) {
   std::vector<int64_t> lengths;
   for (int64_t i = 0; i < 1000; ++i) lengths.push_back(i * 7919 % 100);
@@ -96,6 +102,8 @@ TEST(Order, NonsenseIsRefused) {
   EXPECT_ERROR(Order(5, {.batch = 0}), "a batch of 0");
   EXPECT_ERROR(Order(5, {.batch = 6, .drop_last = true}), "fewer than one batch");
   EXPECT_ERROR(Order(5, {.shard = 1, .shards = 1}), "shard 1 of 1");
+  EXPECT_ERROR(Order(5, {.batch = 2, .shard = 0, .shards = 3}), "3 ranks are more than");
+  EXPECT_ERROR(Order(2, {.batch = 9, .shard = 0, .shards = 3}), "3 ranks are more than");
   EXPECT_ERROR(Order(5, {}, {1, 2}), "2 lengths for 5 samples");
 }
 

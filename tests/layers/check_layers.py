@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 # A layer's folders share a line and may include each other.
-# dist, onnx and serve are places for what is to come.
+# serve is a place for what is to come.
 LAYERS = ["base", "device", "dist", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io", "audio",
           "onnx", "text", "data", "metrics", "music", "pretrained", "train", "models", "tasks bench", "infer", "serve cli"]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}

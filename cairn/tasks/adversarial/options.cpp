@@ -29,7 +29,8 @@ TrainingOptions Options::training() const {
           .betas = {(*betas)[0], (*betas)[1]},
           .r1 = r1,
           .gradient_penalty = gradient_penalty,
-          .ema = ema};
+          .ema = ema,
+          .gradients = dist::packing_named(*gradients)};
 }
 
 void fill_usual(Options& o, int64_t examples, int64_t classes) {

@@ -27,10 +27,22 @@ Tensors averaged_states(const nn::Module& module) {
   return all;
 }
 
-// Updates the parameters by the loss; returns the norm of its gradient. Both must be finite: else a
-// step whose loss still is would leave weights that are not.
-Tensor descend(optim::Optimizer& optimizer, const Tensor& loss) {
-  const Tensors gradients = grad({check_finite(loss)}, optimizer.parameters());
+// Gradients of a loss over the samples of all ranks, and what that loss is.
+Tensors gradients_over_ranks(optim::Optimizer& optimizer, Tensor& loss, int64_t rows,
+                             train::Averager& averager) {
+  const double weight = static_cast<double>(rows);
+  averager.begin(full({1}, weight), {loss});
+  const Tensors gradients = averager.mean(grad({loss * weight}, optimizer.parameters()));
+  loss = averager.means()[0];
+  return gradients;
+}
+
+// Updates the parameters by the loss, of so many rows; returns the norm of its gradient. Both must
+// be finite: else a step whose loss still is would leave weights that are not.
+Tensor descend(optim::Optimizer& optimizer, Tensor& loss, int64_t rows, train::Averager& averager) {
+  loss = check_finite(loss);
+  const Tensors gradients = dist::world() ? gradients_over_ranks(optimizer, loss, rows, averager)
+                                          : grad({loss}, optimizer.parameters());
   const Tensor norm = check_finite(optim::total_norm(gradients));
   optimizer.step(gradients);
   return norm;
@@ -53,10 +65,16 @@ AdversarialTraining::AdversarialTraining(Networks networks, const TrainingOption
       discriminator_steps_(networks_.discriminator.parameters(),
                            {.lr = options.lr_discriminator, .betas = options.betas}),
       ema_(averaged_states(networks_.generator), options.ema),
+      generator_means_(options.gradients),
+      discriminator_means_(options.gradients),
       discriminator_step_([this](std::span<const Tensor> in) -> Tensors {
+        const CollectiveScope scope;
         return {update_discriminator(in[0], in[1]).loss};
       }),
-      step_([this](std::span<const Tensor> in) { return update_both(in[0], in[1]); }) {}
+      step_([this](std::span<const Tensor> in) {
+        const CollectiveScope scope;
+        return update_both(in[0], in[1]);
+      }) {}
 
 Tensor AdversarialTraining::draw(const Tensor& labels) const {
   const ErrorPath path("generator");
@@ -82,7 +100,7 @@ AdversarialTraining::Scored AdversarialTraining::update_discriminator(const Tens
   const double middle = o.loss == nn::GanLoss::least_squares ? 0.5 : 0;
   const Tensor right =
       mean(cast(gt(on_real, middle), DType::f32)) + mean(cast(le(on_fake, middle), DType::f32));
-  const Tensor gradient = descend(discriminator_steps_, loss);
+  const Tensor gradient = descend(discriminator_steps_, loss, x.size(0), discriminator_means_);
   return {fake, loss, right * 0.5, gradient};
 }
 
@@ -94,7 +112,7 @@ Tensors AdversarialTraining::update_both(const Tensor& x, const Tensor& labels) 
                                    compares ? score(x, labels) : Tensor());
   if (options_.adversarial != 1) loss = loss * options_.adversarial;
   if (networks_.also) loss += networks_.also(d.fake, x, labels);
-  const Tensor gradient = descend(generator_steps_, loss);
+  const Tensor gradient = descend(generator_steps_, loss, x.size(0), generator_means_);
   ema_.update();
   return {stack({d.loss, loss, d.discriminator_accuracy, d.gradient, gradient}, 0)};
 }

@@ -8,6 +8,7 @@
 #include "cairn/nn/adversarial.h"
 #include "cairn/nn/module.h"
 #include "cairn/optim/optim.h"
+#include "cairn/train/ranks.h"
 #include "cairn/train/trainer.h"
 
 namespace cairn::tasks::adversarial {
@@ -28,7 +29,8 @@ struct TrainingOptions {
   optim::Betas betas = {0.5, 0.999};
   double r1 = 0, gradient_penalty = 0;  // weights of penalties on the discriminator's slope
   double ema = 0.999;                   // decay of the generator's averaged weights
-  double adversarial = 1;               // weight of what the discriminator says, beside `also`
+  dist::Packing gradients = dist::Packing::f32;  // how they travel between ranks
+  double adversarial = 1;  // weight of what the discriminator says, beside `also`
 };
 
 // What the last step of both saw.
@@ -83,6 +85,7 @@ class AdversarialTraining {
   const TrainingOptions options_;
   optim::Adam generator_steps_, discriminator_steps_;
   optim::Ema ema_;
+  train::Averager generator_means_, discriminator_means_;  // over ranks
   CompiledFunction discriminator_step_, step_;
 };
 

@@ -114,7 +114,8 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
   o.fill_usual();
   if (*o.val_split > 0)
     throw InvalidOption("val_split", "rows come in order here; split_rows says which validate");
-  const data::Order order(static_cast<int64_t>(windows.size()), {.batch = o.batch, .seed = o.seed});
+  const data::Order order(static_cast<int64_t>(windows.size()),
+                          data::for_rank({.batch = o.batch, .seed = o.seed}));
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(std::min(order.steps_per_epoch(), std::max<int64_t>(1, *o.steps / 4)));
   manual_seed(o.seed);

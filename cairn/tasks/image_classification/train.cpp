@@ -2,6 +2,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/loader.h"
+#include "cairn/dist/world.h"
 #include "cairn/data/splits.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_classification/task.h"
@@ -63,7 +64,9 @@ Json train(Options o) {
                                      .mixing = o.mixing(),
                                      .normalization = o.normalization(),
                                      .threads = std::max(1, num_threads() - 1),
-                                     .start_step = session.step()});
+                                     .start_step = session.step(),
+                                     .shard = dist::rank(),
+                                     .shards = dist::ranks()});
   Meter meter(network, o);
   data::Batch batch;
   Json last;

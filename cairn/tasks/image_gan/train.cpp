@@ -3,6 +3,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/loader.h"
+#include "cairn/dist/world.h"
 #include "cairn/data/picture.h"
 #include "cairn/metrics/diversity.h"
 #include "cairn/ops/functions.h"
@@ -59,7 +60,9 @@ data::LoaderOptions loader_options(const Options& o, int64_t images, int64_t ste
           .seed = o.seed,
           .normalization = {middle, middle},
           .threads = std::max(1, num_threads() - 1),
-          .start_step = step * o.critic_steps};
+          .start_step = step * o.critic_steps,
+          .shard = dist::rank(),
+          .shards = dist::ranks()};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/loader.h"
+#include "cairn/dist/world.h"
 #include "cairn/data/picture.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_generation/task.h"
@@ -40,7 +41,9 @@ data::LoaderOptions loader_options(const Options& o, int64_t pictures, int64_t s
           .seed = o.seed,
           .normalization = {middle, middle},
           .threads = std::max(1, num_threads() - 1),
-          .start_step = step};
+          .start_step = step,
+          .shard = dist::rank(),
+          .shards = dist::ranks()};
 }
 
 }  // namespace

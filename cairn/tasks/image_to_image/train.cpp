@@ -79,6 +79,7 @@ class Session {
                                .lr_discriminator = options.lr,
                                .betas = {(*options.betas)[0], (*options.betas)[1]},
                                .ema = options.ema,
+                               .gradients = dist::packing_named(*options.gradients),
                                .adversarial = options.adversarial}),
         monitor_([this](int64_t) { return diversity(); },
                  nn::scores_tell(nn::gan_loss_from_name(options.loss)), options.quiet),
@@ -88,7 +89,7 @@ class Session {
     if (options_.resume) trainer_.restore();
     const Options& o = options_;
     data::BatchLoader<Batch> loader(
-        data::Order(splits_.train->size(), {.batch = o.batch, .seed = o.seed}),
+        data::Order(splits_.train->size(), data::for_rank({.batch = o.batch, .seed = o.seed})),
         {.start_step = trainer_.step(),
          .end_step = o.steps,
          .threads = std::max(1, num_threads() - 1)},

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "cairn/base/parallel.h"
+#include "cairn/dist/world.h"
 #include "cairn/io/file.h"
 #include "cairn/models/gpt_folder.h"
 #include "cairn/ops/functions.h"
@@ -49,9 +50,11 @@ class Windows {
     const text::Windows w = streams_ ? streams_->window(step)
                                      : text::random_windows(text_.train, options_.batch,
                                                             options_.context, options_.seed, step);
-    const Shape shape{options_.batch, options_.context};
-    return {from_host(w.inputs.data(), shape, DType::i64),
-            from_host(w.targets.data(), shape, DType::i64)};
+    const auto [first, count] = dist::share_of(options_.batch);
+    const Shape shape{count, options_.context};
+    const int64_t from = first * options_.context;
+    return {from_host(w.inputs.data() + from, shape, DType::i64),
+            from_host(w.targets.data() + from, shape, DType::i64)};
   }
 
  private:
@@ -105,6 +108,8 @@ NamedTensors take_folder(Options& o) {
 }
 
 void check_text(const Options& o, const data::TextTokens& text) {
+  o.batch.require(*o.batch >= dist::ranks(), "a step of fewer rows than the {} ranks",
+                  dist::ranks());
   if (o.is_recurrent() && o.accumulate > 1)
     throw InvalidOption("accumulate", "a memory belongs to whole batches; it is for gpt");
   check(text.validation.size() >= 2, "'{}': the validation part has {} tokens; use more text",
@@ -122,7 +127,7 @@ Json train(Options o) {
   fill_recipe(o, static_cast<int64_t>(text.train.size()));
   manual_seed(o.seed);
   models::LanguageModel network(o.size());
-  const Tensors memory = network.make_memory(o.batch);
+  const Tensors memory = network.make_memory(dist::share_of(o.batch).count);
   const Windows windows(o, text, memory);
   check_text(o, text);
   train::Supervised session(
@@ -133,7 +138,7 @@ Json train(Options o) {
        .schedule = schedule_of(o.steps),
        .validates = true,
        .decays_matrices_only = true,
-       .parts = {train::part("memory", named(memory))},
+       .parts = {train::part_of_rows("memory", named(memory), 1)},
        .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different",
                             o.data_name(), text.train.size(), text.validation.size(), *o.vocab),
        .initial = begun});

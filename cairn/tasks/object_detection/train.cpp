@@ -137,7 +137,8 @@ Json train(Options o) {
   const auto classes = static_cast<int64_t>(o.classes->size());
   o.fill_usual();
   const data::Order order(
-      s.train->size(), {.batch = o.batch, .drop_last = s.train->size() > o.batch, .seed = o.seed});
+      s.train->size(),
+      data::for_rank({.batch = o.batch, .drop_last = s.train->size() > o.batch, .seed = o.seed}));
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(std::max<int64_t>(order.steps_per_epoch(), o.steps / 25));
   manual_seed(o.seed);

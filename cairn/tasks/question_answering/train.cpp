@@ -77,7 +77,8 @@ Json train(Options o) {
   const auto rows = rows_of(split.train, *notation);
   std::vector<int64_t> lengths;
   for (const Row& r : rows) lengths.push_back(static_cast<int64_t>(r.count));
-  const data::Order order(std::ssize(rows), {.batch = o.batch, .seed = o.seed}, lengths);
+  const data::Order order(std::ssize(rows), data::for_rank({.batch = o.batch, .seed = o.seed}),
+                          lengths);
   train::fill_length(o, order.steps_per_epoch());
   const bool encoder = o.model == "encoder";
   o.eval_every.fill(std::clamp<int64_t>(order.steps_per_epoch() / (encoder ? 2 : 1), 1, *o.steps));

@@ -88,7 +88,7 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
   if (o.tokenizer.is_open()) o.tokenizer.fill(learn_tokenizer(pairs.train, o));
   const Coder coder(std::make_shared<text::SubwordTokenizer>(*o.tokenizer, *o.out), o.longest);
   const auto examples = coder.examples(pairs.train), held_back = coder.examples(pairs.validation);
-  const data::Order order(std::ssize(examples), {.batch = o.batch, .seed = o.seed},
+  const data::Order order(std::ssize(examples), data::for_rank({.batch = o.batch, .seed = o.seed}),
                           lengths_of(examples));
   train::fill_length(o, order.steps_per_epoch());
   o.warmup.fill(std::clamp<int64_t>(o.steps / 10, 1, 800));

@@ -104,7 +104,8 @@ Json train(Options o) {
   for (const Utterance& u : parts.train.utterances)
     targets.push_back(o.whole_clip ? std::vector<int64_t>{letters.class_of(u.text)}
                                    : letters.encode(u.text));
-  const data::Order order(std::ssize(targets), {.batch = o.batch, .seed = o.seed}, lengths);
+  const data::Order order(std::ssize(targets), data::for_rank({.batch = o.batch, .seed = o.seed}),
+                          lengths);
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(std::max<int64_t>({order.steps_per_epoch(), *o.steps / 20, 1}));
   manual_seed(o.seed);

@@ -65,7 +65,7 @@ Json train(Options o) {
   const data::TwoParts parts = train::hold_back(o, table.size());
   const Tensors rows = data::rows_of(all, parts.first);
   const Tensors held_back = data::rows_of(all, parts.second);
-  const data::Order order(rows[0].size(0), {.batch = o.batch, .seed = o.seed});
+  const data::Order order(rows[0].size(0), data::for_rank({.batch = o.batch, .seed = o.seed}));
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(order.steps_per_epoch());
   manual_seed(o.seed);

@@ -108,7 +108,8 @@ Json train(Options o) {
   const std::vector<Tokens> texts = coder.encode(seen.texts, seen.source);
   std::vector<int64_t> lengths;
   for (const Tokens& t : texts) lengths.push_back(std::ssize(t));
-  const data::Order order(std::ssize(lengths), {.batch = o.batch, .seed = o.seed}, lengths);
+  const data::Order order(std::ssize(lengths), data::for_rank({.batch = o.batch, .seed = o.seed}),
+                          lengths);
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(order.steps_per_epoch());
   manual_seed(o.seed);

@@ -1,0 +1,175 @@
+#include "cairn/train/ranks.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "cairn/base/parallel.h"
+#include "cairn/base/version.h"
+#include "cairn/dist/binding.h"
+#include "cairn/io/file.h"
+#include "cairn/io/json.h"
+#include "cairn/io/utf8.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn::train {
+namespace {
+
+constexpr int64_t kBucketElements = int64_t{1} << 20;
+// What may differ from rank to rank without a change to what is learned.
+constexpr const char* kOwnOptions[] = {"data", "threads", "folder"};
+
+// Text of the first line of /proc/cpuinfo that names the processor.
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+// Which program this is: version, and a number of its content.
+std::string build() {
+  const io::MappedFile program("/proc/self/exe");
+  const auto bytes = program.bytes();
+  uint64_t hash = 14695981039346656037ull ^ bytes.size();  // FNV-1a, over words
+  for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, sizeof word);
+    hash = (hash ^ word) * 1099511628211ull;
+  }
+  return fmt::format("{} ({:016x})", kVersion, hash);
+}
+
+void say_different(const std::vector<std::string>& all, const char* what, const char* meaning) {
+  if (!dist::leads()) return;
+  for (size_t r = 1; r < all.size(); ++r)
+    if (all[r] != all[0])
+      return fmt::print(stderr, "cairn: {} has {}{}, rank 0 {}: {}\n",
+                        dist::world()->name(static_cast<int>(r)), what, io::printable(all[r]),
+                        io::printable(all[0]), meaning);
+}
+
+}  // namespace
+
+Json of_leader(const Json& own) {
+  if (!dist::world()) return own;
+  return Json::parse(dist::broadcast(dist::leads() ? io::dump_json(own) : std::string()));
+}
+
+Loaded of_leader(const Loaded& own) {
+  if (!dist::world()) return own;
+  Json outline = {{"metadata", own.metadata}, {"tensors", Json::array()}};
+  for (const auto& [name, t] : own.tensors)
+    outline["tensors"].push_back({name, static_cast<int>(t.dtype()),
+                                  Json(std::vector<int64_t>(t.shape().begin(), t.shape().end()))});
+  outline = of_leader(outline);
+  Loaded all;
+  all.metadata = outline["metadata"].get<io::Metadata>();
+  size_t i = 0;
+  for (const Json& entry : outline["tensors"]) {
+    Shape shape;
+    for (const Json& n : entry[2]) shape.push_back(n.get<int64_t>());
+    const auto dtype = static_cast<DType>(entry[1].get<int>());
+    std::vector<char> bytes(TensorDesc(dtype, shape).bytes());
+    if (dist::leads()) copy_to_host(own.tensors[i].second, bytes.data());
+    dist::broadcast(bytes.data(), std::ssize(bytes));
+    all.tensors.emplace_back(entry[0].get<std::string>(), from_host(bytes.data(), shape, dtype));
+    ++i;
+  }
+  return all;
+}
+
+NamedTensors of_leader(const NamedTensors& own) { return of_leader(Loaded{own, {}}).tensors; }
+
+NamedTensors of_all_ranks(const NamedTensors& parts, int axis) {
+  if (!dist::world()) return parts;
+  NamedTensors whole;
+  for (const auto& [name, t] : parts) {
+    std::string bytes(t.desc().bytes(), 0);
+    copy_to_host(t, bytes.data());
+    const auto sizes = dist::gather(std::to_string(t.size(axis)));
+    const auto all = dist::gather(bytes);
+    Tensors pieces;
+    for (size_t r = 0; r < all.size(); ++r) {
+      Shape shape = t.shape();
+      shape[axis] = std::stoll(sizes[r]);
+      pieces.push_back(from_host(all[r].data(), shape, t.dtype()));
+    }
+    whole.emplace_back(name, cat(pieces, axis));
+  }
+  return whole;
+}
+
+void compare_ranks(const Json& config) {
+  if (!dist::world()) return;
+  const std::string mended = dist::mend_binding(num_threads());
+  if (!mended.empty()) fmt::print(stderr, "cairn: rank {}: {}\n", dist::rank(), mended);
+  const Json leaders = of_leader(config);
+  for (const auto& [key, value] : leaders.items()) {
+    const bool own =
+        std::find(std::begin(kOwnOptions), std::end(kOwnOptions), key) != std::end(kOwnOptions);
+    const Json here = config.value(key, Json());
+    check(own || here == value, "{} is {} here and {} at rank 0; {}", key,
+          io::printable(io::dump_json(here)).substr(0, 80),
+          io::printable(io::dump_json(value)).substr(0, 80),
+          key == "data_files" || key == "data_counts" ? "all ranks read the same data"
+                                                      : "start all ranks with the same options");
+  }
+  const char* bits = "results agree within rounding, and will not be the same bits elsewhere";
+  say_different(dist::gather(build()), "the build ", bits);
+  say_different(dist::gather(processor()), "the processor ", bits);
+  say_different(dist::gather(fmt::format("{} thread(s)", num_threads())), "",
+                "who has more waits for the others");
+}
+
+void Averager::begin(const Tensor& weight, const Tensors& values) {
+  used_ = 0;
+  sent_ = {weight};
+  for (const Tensor& v : values) sent_.push_back((v * reshape(weight, {})).detach());
+  first_ = bucket_of(sent_, dist::Packing::f32);
+  started_ = start_sums(first_, sent_);
+}
+
+Tensors Averager::mean(const Tensors& gradients) {
+  struct Group {
+    std::vector<size_t> places;
+    Tensors tensors;
+    int64_t bucket;
+    Tensor started;
+  };
+  std::vector<Group> groups;
+  int64_t room = 0;
+  for (size_t i = gradients.size(); i-- > 0;) {
+    if (!gradients[i].defined()) continue;
+    if (room <= 0) groups.emplace_back(), room = kBucketElements;
+    groups.back().places.push_back(i);
+    groups.back().tensors.push_back(gradients[i]);
+    room -= gradients[i].numel();
+  }
+  for (Group& g : groups) {
+    g.bucket = bucket_of(g.tensors, packing_);
+    g.started = start_sums(g.bucket, g.tensors);
+  }
+  const Tensors sums = finish_sums(first_, started_, ones({1}), sent_);
+  means_.clear();
+  for (size_t i = 1; i < sums.size(); ++i) means_.push_back(sums[i] / reshape(sums[0], {}));
+  Tensors averaged(gradients.size());
+  for (const Group& g : groups) {
+    const Tensors some = finish_sums(g.bucket, g.started, sums[0], g.tensors);
+    for (size_t i = 0; i < some.size(); ++i) averaged[g.places[i]] = some[i];
+  }
+  return averaged;
+}
+
+// A step that is traced anew (for a shorter batch) uses the same ones again.
+int64_t Averager::bucket_of(const Tensors& tensors, dist::Packing packing) {
+  std::vector<int64_t> sizes;
+  for (const Tensor& t : tensors) sizes.push_back(t.numel());
+  if (used_ == buckets_.size() || buckets_[used_].first != sizes) {
+    buckets_.resize(used_);
+    buckets_.emplace_back(sizes, dist::add_bucket(sizes, packing));
+  }
+  return buckets_[used_++].second;
+}
+
+}  // namespace cairn::train

@@ -55,9 +55,12 @@ void describe(const Command& command, const std::string& name,
               const std::vector<std::string>& arguments) {
   const auto able = tasks_with(name);
   const auto chosen = std::make_shared<Called>();
-  command.option("run", chosen->run, "Run folder, or the model.safetensors of one").required();
+  command
+      .option("run", chosen->run,
+              "Run folder, the model.safetensors of one, or a folder of Hugging Face's")
+      .required();
   const std::string path = find_run(arguments);
-  const std::string task = path.empty() ? "" : train::open_saved_model(path).task();
+  const std::string task = path.empty() ? "" : tasks::task_of(path);
   const tasks::Verb* verb = nullptr;
   std::string examples;
   for (const tasks::Task* t : able) {

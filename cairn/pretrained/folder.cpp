@@ -191,6 +191,13 @@ std::vector<std::string> Folder::unused(const NamedTensors& own) const {
   return names;
 }
 
+NamedTensors weights_of(const Folder& folder) {
+  const NoGrad no_grad;
+  const Transformer net(folder.spec());
+  folder.load(net);
+  return net.state_dict();
+}
+
 FolderContent content_of(const Transformer& net, Json config, std::string tokenizer,
                          const std::vector<std::string>& labels) {
   const Spec& spec = net.spec();

@@ -60,6 +60,8 @@ struct FolderContent {
   NamedTensors tensors;   // under transformers' names
   std::string tokenizer;  // tokenizer.json; "": none
 };
+// What load() gives a network as the folder's own config has it, by this room's names.
+NamedTensors weights_of(const Folder& folder);
 // Of a network that spec_of(config) describes but for its head; `labels`: names of its classes.
 FolderContent content_of(const Transformer& net, Json config, std::string tokenizer,
                          const std::vector<std::string>& labels = {});

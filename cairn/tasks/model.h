@@ -14,8 +14,10 @@
 #include "cairn/train/saved_model.h"
 
 namespace cairn::pretrained {
+class Folder;
 struct FolderContent;
-}
+struct Spec;
+}  // namespace cairn::pretrained
 
 namespace cairn::tasks {
 
@@ -76,14 +78,21 @@ class Model {
 struct Opener {
   const char* task;
   std::unique_ptr<Model> (*open)(const train::SavedModel& saved);
+  // Folders of Hugging Face's transformers that are models of the task too: which networks, the
+  // options of a run that one is like, and its weights under the run's names.
+  bool (*knows)(const pretrained::Spec& spec) = nullptr;
+  Json (*options_of)(const pretrained::Folder& folder) = nullptr;
+  NamedTensors (*weights_of)(const pretrained::Folder& folder) = nullptr;
 };
 template <class M>
 std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
   return std::make_unique<M>(saved);
 }
 
-// `path`: a run folder, or the model.safetensors of one; `data`: where its data lie now, when they
-// moved. Throws Error naming what is missing or damaged.
+// `path`: a run folder, or the model.safetensors of one, or a folder of Hugging Face's whose
+// network a task knows; `data`: where its data lie now, when they moved. Throws Error naming what
+// is missing or damaged.
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data = "");
+std::string task_of(const std::string& path);  // the same, of which only the task is wanted
 
 }  // namespace cairn::tasks

@@ -6,12 +6,41 @@
 #include "cairn/tasks/model.h"
 
 namespace cairn::tasks {
+namespace {
+
+#define CAIRN_OPENER(task) &task::kOpener,
+constexpr const Opener* kAll[] = {CAIRN_TASKS(CAIRN_OPENER)};
+#undef CAIRN_OPENER
+
+const Opener& opener_of(const pretrained::Folder& folder) {
+  for (const Opener* opener : kAll)
+    if (opener->knows && opener->knows(folder.spec())) return *opener;
+  fail(
+      "'{}': a {} without a head that answers, tells classes or writes; cairn embed compares "
+      "texts by it, cairn train --init begins with it",
+      folder.path(), folder.spec().family);
+}
+
+// As a run that ended with these weights.
+train::SavedModel saved_of(const pretrained::Folder& folder) {
+  const Opener& opener = opener_of(folder);
+  train::SavedModel saved{folder.path(), folder.path() + "/model.safetensors",
+                          Json{{"task", opener.task}, {"format", train::kConfigFormat}}};
+  saved.config.update(opener.options_of(folder));
+  saved.given = std::make_shared<NamedTensors>(opener.weights_of(folder));
+  return saved;
+}
+
+}  // namespace
+
+std::string task_of(const std::string& path) {
+  if (!pretrained::is_folder(path)) return train::open_saved_model(path).task();
+  return opener_of(pretrained::Folder(path)).task;
+}
 
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data) {
-#define CAIRN_OPENER(task) &task::kOpener,
-  static constexpr const Opener* kAll[] = {CAIRN_TASKS(CAIRN_OPENER)};
-#undef CAIRN_OPENER
-  auto saved = train::open_saved_model(path);
+  auto saved = pretrained::is_folder(path) ? saved_of(pretrained::Folder(path))
+                                           : train::open_saved_model(path);
   std::error_code ignored;
   if (!data.empty())
     saved.config["data"] = std::filesystem::exists(data, ignored)
@@ -19,7 +48,7 @@ std::unique_ptr<Model> open_model(const std::string& path, const std::string& da
                                : data;
   for (const Opener* opener : kAll) {
     if (saved.task() != opener->task) continue;
-    check(std::filesystem::exists(saved.weights),
+    check(saved.given || std::filesystem::exists(saved.weights),
           "'{}': holds no trained weights (model.safetensors); train until the first evaluation "
           "has written them",
           path);

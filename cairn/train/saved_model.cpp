@@ -1,5 +1,7 @@
 #include "cairn/train/saved_model.h"
 
+#include <utility>
+
 #include "cairn/io/weight_files.h"
 #include "cairn/ops/functions.h"
 
@@ -27,21 +29,31 @@ std::string SavedModel::config_file() const {
   return path == weights ? path : path + "/config.json";
 }
 
-NamedTensors read_weights(const std::string& path) {
-  const io::WeightFiles files(path);
-  NamedTensors tensors;
-  for (const io::NamedTensor* t : files.tensors())
-    tensors.emplace_back(t->name, from_host(t->data.data(), t->shape, t->dtype));
+namespace {
+
+void check_finite_weights(const NamedTensors& tensors, const std::string& path) {
   for (const auto& [name, tensor] : tensors)
     if (is_float(tensor.dtype()) && all(isfinite(tensor)).item() == 0)
       fail(
           "'{}': the weights are not finite: '{}' holds NaN or infinity; use an earlier checkpoint",
           path, name);
+}
+
+}  // namespace
+
+NamedTensors read_weights(const std::string& path) {
+  const io::WeightFiles files(path);
+  NamedTensors tensors;
+  for (const io::NamedTensor* t : files.tensors())
+    tensors.emplace_back(t->name, from_host(t->data.data(), t->shape, t->dtype));
+  check_finite_weights(tensors, path);
   return tensors;
 }
 
 void load_weights(const SavedModel& saved, const nn::Module& network) {
-  const NamedTensors weights = read_weights(saved.weights);
+  const NamedTensors weights =
+      saved.given ? std::exchange(*saved.given, {}) : read_weights(saved.weights);
+  if (saved.given) check_finite_weights(weights, saved.weights);
   try {
     network.load_state_dict(weights);
   } catch (const Error& e) { fail("'{}': {}", saved.weights, e.what()); }

@@ -1,5 +1,6 @@
 // Trained weights with the configuration that says what they are of.
 #pragma once
+#include <memory>
 #include <string>
 
 #include "cairn/nn/module.h"
@@ -12,6 +13,8 @@ struct SavedModel {
   std::string path;     // as it was given: a run folder, or a weights file
   std::string weights;  // path of the safetensors file
   Json config;
+  // The weights, where they come from another kind of file: load_weights() takes them out.
+  std::shared_ptr<NamedTensors> given = {};
   std::string task() const { return config.value("task", ""); }
   std::string config_file() const;  // for messages: where the configuration stands
 };

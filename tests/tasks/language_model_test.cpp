@@ -337,6 +337,23 @@ TEST_F(Text, BeginsWithAFolder) {
   close(folder_ / "gpt2");
   pretrained::write_folder(folder_ / "again", writer.folder());
   close(folder_ / "again");
+  // A folder is opened as the run that it would be, where its head writes.
+  EXPECT_EQ(task_of(folder_ / "again"), kTask);
+  const auto opened = open_model(folder_ / "again");
+  const Json by_folder =
+      dynamic_cast<Writer&>(*opened).evaluate(folder_ / "text.txt", "validation");
+  EXPECT_NEAR(by_folder["loss"].get<double>(),
+              writer.evaluate(folder_ / "text.txt", "validation")["loss"].get<double>(), 1e-5);
+  // One without a head is none, and says what it is good for.
+  Json config = Json::parse(io::read_text_file(folder_ / "again/config.json"));
+  config.erase("architectures");
+  std::ofstream(folder_ / "again/config.json") << config;
+  try {
+    open_model(folder_ / "again");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("without a head"), std::string::npos) << e.what();
+  }
   GenerateOptions g;
   g.prompt = "2 green", g.max_tokens = 30;  // beyond the context
   EXPECT_FALSE(written("run", g).empty());

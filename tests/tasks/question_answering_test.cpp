@@ -185,6 +185,12 @@ TEST(QuestionAnswering, GoesOnFromAFolderOfHuggingFaces) {
   EXPECT_EQ(first.begin, text.find("Oslo"));
   pretrained::write_folder(folder / "again", model->folder());
   EXPECT_EQ(pretrained::Folder(folder / "again").spec().head, pretrained::Head::span);
+  const auto opened = open_model(folder / "again");
+  const Answer same =
+      dynamic_cast<Answerer&>(*opened).finder().answer({text, "Where was Ada Ek born?"});
+  EXPECT_EQ(same.begin, answer.begin);
+  EXPECT_EQ(same.end, answer.end);
+  EXPECT_NEAR(same.confidence, answer.confidence, 1e-6);
   Options without = options("never");
   without.model = "encoder";
   EXPECT_THROW(train(without), InvalidOption);

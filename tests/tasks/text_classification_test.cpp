@@ -46,6 +46,15 @@ TEST_F(TextClassification, TellsRequestsApart) {
     EXPECT_EQ(model->forward(in)[0].to_vector<float>(),
               softmax(net({in[0], in[1], {}}), 1).to_vector<float>());
   }
+  // The folder is a model as the run is: opened by what its head is for.
+  EXPECT_EQ(task_of(folder_ / "hf"), "text-classification");
+  const auto opened = open_model(folder_ / "hf");
+  EXPECT_EQ(opened->labels(), model->labels());
+  {
+    const NoGrad no_grad;
+    EXPECT_EQ(opened->forward(opened->read(folder_ / "texts"))[0].to_vector<float>(),
+              model->forward(in)[0].to_vector<float>());
+  }
   EXPECT_THROW(pretrained::write_folder(folder_.path(), model->folder()), Error);
   // And a training begins with it, tokenizer and sizes included.
   const Json more = train("more", {{"init", folder_ / "hf"}, {"steps", 2}, {"lr", 1e-6}});

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "cairn/models/gpt_folder.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
@@ -34,7 +37,31 @@ int write(Writer& writer, const GenerateOptions& o) {
 
 }  // namespace
 
-const Opener kOpener{kTask, open_as<Writer>};
+namespace {
+// The windows that a folder's network is measured with.
+int64_t context_of(const pretrained::Folder& folder) {
+  return std::min<int64_t>(models::gpt_size(folder).context, 1024);
+}
+}  // namespace
+
+const Opener kOpener{kTask, open_as<Writer>,
+                     [](const pretrained::Spec& s) {
+                       return s.encoder_layers == 0 && s.head == pretrained::Head::tokens;
+                     },
+                     [](const pretrained::Folder& folder) {
+                       const models::LanguageModelSize size = models::gpt_size(folder);
+                       Options o;
+                       o.model = "gpt";
+                       o.layers = size.layers, o.width = size.width, o.heads = size.heads;
+                       o.vocab = size.vocab, o.context = context_of(folder);
+                       o.positions = size.learned_positions ? "learned" : "rotary";
+                       o.tokenizer = Json::parse(folder.tokenizer()->to_json());
+                       o.fill_usual();
+                       return o.to_json();
+                     },
+                     [](const pretrained::Folder& folder) {
+                       return models::gpt_weights(folder, context_of(folder));
+                     }};
 const Task kRow{
     .name = kTask,
     .title = "Language model",

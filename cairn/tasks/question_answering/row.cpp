@@ -3,6 +3,7 @@
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/tasks/question_answering/task.h"
 #include "cairn/text/unicode.h"
 
@@ -85,7 +86,20 @@ std::vector<std::string> write_inputs(const std::string& folder) {
 
 }  // namespace
 
-const Opener kOpener{kTask, open_as<Answerer>};
+const Opener kOpener{kTask, open_as<Answerer>,
+                     [](const pretrained::Spec& s) {
+                       return s.head == pretrained::Head::span && s.family == "bert";
+                     },
+                     [](const pretrained::Folder& folder) {
+                       Options o;
+                       o.model.fill("encoder");
+                       o.encoder.fill(folder.config());
+                       o.tokenizer.fill(folder.tokenizer()->to_json());
+                       o.fill_usual();
+                       o.longest = std::min<int64_t>(o.longest, folder.spec().positions);
+                       return o.to_json();
+                     },
+                     pretrained::weights_of};
 const Task kRow{
     .name = kTask,
     .title = "Question answering",

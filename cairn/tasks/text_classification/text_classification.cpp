@@ -227,7 +227,30 @@ void report(train::report::Page& page, Classifier& c, const train::report::Lines
 
 }  // namespace
 
-const Opener kOpener{kTask, open_as<Classifier>};
+namespace {
+Json options_of_folder(const pretrained::Folder& folder) {
+  Options o;
+  o.network.fill(folder.config());
+  o.tokenizer.fill(folder.tokenizer()->to_json());
+  std::vector<std::string> classes;
+  const Json names = folder.config().value("id2label", Json::object());
+  for (int64_t i = 0; i < folder.spec().labels; ++i) {
+    const auto name = names.find(std::to_string(i));
+    classes.push_back(name != names.end() && name->is_string() ? name->get<std::string>()
+                                                               : fmt::format("LABEL_{}", i));
+  }
+  o.classes.fill(classes);
+  o.fill_usual();
+  o.longest = std::min<int64_t>(o.longest, folder.spec().positions);
+  return o.to_json();
+}
+}  // namespace
+
+const Opener kOpener{kTask, open_as<Classifier>,
+                     [](const pretrained::Spec& s) {
+                       return s.head == pretrained::Head::classes && s.family == "bert";
+                     },
+                     options_of_folder, pretrained::weights_of};
 const Task kRow{
     .name = kTask,
     .title = "Texts",

@@ -9,6 +9,7 @@
 #include "cairn/optim/schedule.h"
 #include "cairn/tasks/adversarial/monitor.h"
 #include "cairn/tasks/text_gan/task.h"
+#include "cairn/train/ranks.h"
 #include "cairn/train/samples.h"
 #include "cairn/train/step_graph.h"
 
@@ -38,7 +39,7 @@ class Session {
         tokenizer_(tokenizer),
         train_(train),
         validation_(numbers_of(splits.validation, tokenizer, o.longest)),
-        order_(train.count, {.batch = o.batch, .drop_last = true, .seed = o.seed}),
+        order_(train.count, data::for_rank({.batch = o.batch, .drop_last = true, .seed = o.seed})),
         writer_((manual_seed(o.seed), models::SentenceWriter(o.size()))),
         reader_(o.vocab, o.looks),
         sharpness_(state(full({}, 1))),
@@ -46,16 +47,15 @@ class Session {
                                .lr = o.lr,
                                .lr_discriminator = o.lr,
                                .betas = {0.9, 0.999},
-                               .ema = 0}),
+                               .ema = 0,
+                               .gradients = dist::packing_named(*o.gradients)}),
         fall_(optim::cosine(o.likelihood_steps, 0.05)),
         by_likelihood_(writer_.parameters(), {.lr = o.likelihood_lr, .clip = {.norm = 5}}),
         likelihood_step_([this](std::span<const Tensor> in) -> Tensors {
-          const Tensors words = shifted(in[0]);
-          const Tensor logits = writer_(words[0]);
-          const Tensor loss = cross_entropy(flatten(logits, 0, 1), flatten(words[1]));
-          by_likelihood_.step(loss);
-          return {loss};
+          const CollectiveScope scope;
+          return {step_by_likelihood(shifted(in[0]))};
         }),
+        means_(dist::packing_named(*o.gradients)),
         author_(writer_, o.longest),
         monitor_([this](int64_t) { return diversity(); },
                  nn::scores_tell(nn::gan_loss_from_name(o.loss)), o.quiet),
@@ -130,6 +130,19 @@ class Session {
     return all;
   }
 
+  // Of all ranks' words alike.
+  Tensor step_by_likelihood(const Tensors& words) {
+    Tensor loss = check_finite(cross_entropy(flatten(writer_(words[0]), 0, 1), flatten(words[1])));
+    if (!dist::world()) {
+      by_likelihood_.step(loss);
+      return loss;
+    }
+    const Tensor count = sum(cast(ge(words[1], 0), DType::f32));
+    means_.begin(reshape(count, {1}), {loss});
+    by_likelihood_.step(means_.mean(by_likelihood_.gradients(loss * count)));
+    return means_.means()[0];
+  }
+
   bool by_likelihood() const { return trainer_.step() < options_.likelihood_steps; }
 
   // Batches are those of the step, whenever it is taken.
@@ -143,7 +156,8 @@ class Session {
         const auto sentence = train_.sentence(sample);
         words.insert(words.end(), sentence.begin(), sentence.end());
       }
-      batches_.push_back(from_host(words.data(), {options_.batch, options_.longest}, DType::i64));
+      const int64_t count = std::ssize(words) / options_.longest;
+      batches_.push_back(from_host(words.data(), {count, options_.longest}, DType::i64));
     }
   }
 
@@ -237,6 +251,7 @@ class Session {
   optim::Schedule fall_;  // of the rate by likelihood
   optim::Adam by_likelihood_;
   CompiledFunction likelihood_step_;
+  train::Averager means_;  // over ranks, by likelihood
   Author author_;
   adversarial::Monitor monitor_;
   train::Trainer trainer_;

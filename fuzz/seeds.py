@@ -52,6 +52,12 @@ def pictures():
         return [bytes.fromhex(row["file"]) for row in json.load(rows)]
 
 
+# And of video.
+def videos():
+    with open(os.path.join(ROOT, "tests/io/data/videos.json"), encoding="utf-8") as rows:
+        return [bytes.fromhex(row["file"]) for row in json.load(rows)]
+
+
 SEEDS = {
     "safetensors": [safetensors([]), safetensors([("w", "F32", [2, 1], b"\0" * 8), ("b", "BF16", [], b"ab")], {"format": "pt"}),
                     open(os.path.join(ROOT, "tests/io/golden/python.safetensors"), "rb").read()],
@@ -71,6 +77,7 @@ SEEDS = {
     "voc": [b"<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object><name>cat</name>"
             b"<difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40.5</ymax></bndbox></object></annotation>",
             b"<?xml version='1.0'?><!-- c --><annotation><object><name>&lt;a&#65;</name></object></annotation>"],
+    "video": videos(),
     "coco": [b'{"images":[{"id":1,"file_name":"a.jpg","width":64,"height":48}],"categories":[{"id":2,"name":"cat"}],'
              b'"annotations":[{"image_id":1,"category_id":2,"bbox":[1,2,3.5,4],"iscrowd":1,"area":9}]}'],
     "squad": ['{"version":"1.1","data":[{"title":"t","paragraphs":[{"context":"a Öl😀 b","qas":[{"id":"1","question":"q",'

@@ -115,9 +115,11 @@ void for_each_record(std::string_view text, const std::string& name, char delimi
   for (std::vector<std::string> cells; scanner.next(cells);) take(scanner.begun(), cells);
 }
 
-Csv parse_csv(std::string_view text, const std::string& name) {
+namespace {
+
+Csv parse_table(std::string_view text, const std::string& name, char delimiter) {
   Csv table;
-  for_each_record(text, name, ',', [&](int64_t line, std::vector<std::string>& cells) {
+  for_each_record(text, name, delimiter, [&](int64_t line, std::vector<std::string>& cells) {
     if (table.names.empty()) {
       table.names = std::move(cells);
       std::set<std::string> seen;
@@ -135,9 +137,16 @@ Csv parse_csv(std::string_view text, const std::string& name) {
   return table;
 }
 
+}  // namespace
+
+Csv parse_csv(std::string_view text, const std::string& name) {
+  return parse_table(text, name, ',');
+}
+
 Csv read_csv(const std::string& path) {
   const ByteVector bytes = read_maybe_gzip(path, kLimit);
-  return parse_csv(text_of(bytes), path);
+  const bool tabs = path.ends_with(".tsv") || path.ends_with(".tsv.gz");
+  return parse_table(text_of(bytes), path, tabs ? '\t' : ',');
 }
 
 bool is_csv_name(const std::string& path) {

@@ -39,5 +39,16 @@ TEST(Csv, FilesMayBePacked) {
   EXPECT_ERROR(read_csv(folder / "none.csv"), "no such file");
 }
 
+TEST(Csv, FilesOfTabsAreToldByTheirName) {
+  const TemporaryFolder folder;
+  for (const auto& [name, text] :
+       {std::pair{"a.tsv", "x\ty\n1,5\t2\n"}, {"a.csv", "x,y\n\"1,5\",2\n"}}) {
+    write_file_atomically(folder / name, std::string_view(text));
+    const Csv table = read_csv(folder / name);
+    EXPECT_EQ(table.names, (std::vector<std::string>{"x", "y"})) << name;
+    EXPECT_EQ(table.rows, (std::vector<std::vector<std::string>>{{"1,5", "2"}})) << name;
+  }
+}
+
 }  // namespace
 }  // namespace cairn::io

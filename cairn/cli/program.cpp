@@ -16,7 +16,8 @@ constexpr Row kRows[] = {
     {"report", add_report}, {"tour", add_tour},       {"explain", add_explain},
     {"sample", add_sample}, {"export", add_export},   {"compare", add_compare},
     {"runs", add_runs},     {"convert", add_convert}, {"tokenizer", add_tokenizer},
-    {"embed", add_embed},   {"ngram", add_ngram},     {"man", add_shell}};
+    {"embed", add_embed},   {"ngram", add_ngram},     {"stylize", add_stylize},
+    {"man", add_shell}};
 
 bool is_verb(const std::string& name) {
   return std::ranges::any_of(tasks::all_tasks(), [&](const tasks::Task& task) {

@@ -6,7 +6,8 @@ namespace cairn::models {
 
 // Of x [1, C, H, W] for a network that gives logits [1, classes]: the maps that its last layer over
 // places gives (what is pooled or flattened afterwards), weighted by the mean gradient of the
-// class's logit, what speaks against it cut off. f32 [h, w] from 0 to 1; undefined for a network
+// class's logit, what speaks against it cut off. f32 [h, w] from 0 to 1 (of a video, x [1, C, T, H,
+// W]: [t, h, w]); undefined for a network
 // without such maps (of one place, of tokens, or in 8 bits).
 Tensor grad_cam(const nn::Module& network, const Tensor& x, int64_t label);
 

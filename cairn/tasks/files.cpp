@@ -20,6 +20,10 @@ struct Files {
 
 // Of a folder all files of the kind below it, in the order of their names.
 void add_below(const fs::path& folder, const FileKind& kind, Files& files) {
+  if (kind.is_whole && kind.is_whole(folder.string())) {
+    files.paths.push_back(folder.string());
+    return;
+  }
   for (const fs::path& entry : data::entries_of(folder)) {
     if (fs::is_symlink(entry) && data::is_folder(entry))
       files.left_out.add("links to folders", entry);

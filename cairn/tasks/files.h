@@ -26,6 +26,8 @@ struct FileKind {
   bool (*is_one)(const std::string& path);  // which files of a folder are meant
   std::vector<std::string> columns;         // of the table, behind "file"
   const char* done = "named";               // what the last line says of them
+  // Folders that are one of them: of frames; none: no folder is.
+  bool (*is_whole)(const std::string& folder) = nullptr;
 };
 // Calls `use` with every file; of a folder with all below it that are meant, in the order of their
 // names. Goes on after an Error, which is printed; the last line counts, where there are several.

@@ -2,11 +2,12 @@
 // namespace, and name it here (docs/adding-a-task.md).
 #pragma once
 
-#define CAIRN_TASKS(one)                                                                  \
-  one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast) \
-      one(anomaly_detection) one(object_detection) one(machine_translation)               \
-          one(question_answering) one(text_classification) one(image_to_image)            \
-              one(speech_recognition) one(summarization) one(image_generation) one(text_gan)
+#define CAIRN_TASKS(one)                                                                     \
+  one(image_classification) one(language_model) one(image_gan) one(tabular) one(forecast)    \
+      one(anomaly_detection) one(object_detection) one(machine_translation)                  \
+          one(question_answering) one(text_classification) one(image_to_image)               \
+              one(speech_recognition) one(summarization) one(image_generation) one(text_gan) \
+                  one(video_classification) one(style_transfer)
 
 namespace cairn::tasks {
 struct Opener;

@@ -186,6 +186,18 @@ std::string write_sounds(const std::string& folder) {
 }
 void add_sound(const std::string& data) { sound(data, "more", 3); }
 
+// A folder of frames for each video.
+void video(const std::string& folder, int kind, int number) {
+  std::filesystem::create_directories(folder);
+  for (int i = 0; i < 6; ++i) picture(fmt::format("{}/{:02}.pgm", folder, i), kind, number + i);
+}
+std::string write_videos(const std::string& folder) {
+  for (int i = 0; i < 12; ++i)
+    video(fmt::format("{}/videos/{}/{}", folder, i % 2 ? "cat" : "dog", i), i % 2, i);
+  return folder + "/videos";
+}
+void add_video(const std::string& data) { video(data + "/cat/more", 0, 5); }
+
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
@@ -203,6 +215,8 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"speech-recognition", {write_sounds, add_sound}},
       {"speech-recognition, a list", {write_recordings, add_recording}},
       {"machine-translation", {write_pairs, add_pair, R"({"val_split": 0.1})"}},
+      {"style-transfer", {write_classes, add_picture}},
+      {"video-classification", {write_videos, add_video}},
       {"summarization", {write_summaries, add_summary, R"({"val_split": 0.1})"}},
   };
   return all;

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "cairn/data/clips.h"
+#include "cairn/data/detection_set.h"
+#include "cairn/data/files.h"
+#include "cairn/data/folder.h"
+#include "cairn/data/picture.h"
+#include "cairn/io/video.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
+#include "cairn/tasks/files.h"
+#include "cairn/tasks/style_transfer/task.h"
+#include "cairn/train/report/curves.h"
+
+namespace cairn::tasks::style_transfer {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json evaluate(Painter& p, const EvalOptions& o) {
+  const Options& of_run = p.options();
+  const Pictures pictures = open_pictures(of_run, o.or_own(of_run.data));
+  return p.result("validation", Judge(of_run).measure(of_run, p.network(), pictures.held_back));
+}
+
+struct PredictOptions : FileOptions {
+  Option<std::string> out{this, "out", "",
+                          "PNG file for one picture; else a folder (videos: a folder of frames)"};
+  Option<bool> colours{this, "colours", false, "Keep the picture's own colours"};
+};
+
+io::Image painted(const Painter& p, const io::Image& given, bool colours) {
+  constexpr int kLeast = 16;
+  check(std::min(given.width, given.height) >= kLeast, "{} x {} pixels; at least {} each way",
+        given.width, given.height, kLeast);
+  const io::Image made = models::styled(p.styler(), given);
+  return colours ? models::with_colours_of(made, given) : made;
+}
+
+// Every frame, into a folder.
+int64_t paint_video(const Painter& p, const std::string& file, const std::string& folder,
+                    bool colours) {
+  io::VideoReader video(file);
+  int64_t frame = 0;
+  for (; video.advance(); ++frame) {
+    const io::Image made = painted(p, video.image(), colours);
+    fs::create_directories(folder);
+    io::write_png(fmt::format("{}/{:05}.png", folder, frame), made);
+  }
+  return frame;
+}
+
+int predict(Painter& p, const PredictOptions& o) {
+  if (o.out->empty()) throw InvalidOption("out", "say where to write what is painted");
+  const auto is_picture_or_video = [](const std::string& path) {
+    return data::is_image_file(path) || data::is_clip_file(path);
+  };
+  const FileKind kind{"pictures", is_picture_or_video, {"painted"}, "painted"};
+  const bool alone = o.files->size() == 1 && !data::is_folder((*o.files)[0]) &&
+                     data::ends_with(*o.out, ".png") && !data::is_clip_file((*o.files)[0]);
+  if (alone) io::check_writable(*o.out);
+  std::set<std::string> used;
+  return say_of_files(o, kind, [&](const std::string& file) {
+    const std::string stem = fs::path(file).stem().string();
+    std::string name = stem;
+    for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
+    if (data::is_clip_file(file)) {
+      const std::string to = *o.out + "/" + name;
+      const int64_t frames = paint_video(p, file, to, o.colours);
+      return Said{
+          fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
+    }
+    const io::Image made = [&] {
+      const io::Image given = io::read_image(file);
+      try {
+        return painted(p, given, o.colours);
+      } catch (const Error& e) { fail("'{}': {}", file, e.what()); }
+    }();
+    const std::string to = alone ? *o.out : *o.out + "/" + name + ".png";
+    if (!alone) fs::create_directories(*o.out);
+    io::write_png(to, made);
+    return Said{" " + to, {{"painted", to}}, {to}};
+  });
+}
+
+std::vector<std::string> write_inputs(const std::string& folder) {
+  constexpr uint64_t kSeed = 12;  // of none that were learned from
+  std::vector<std::string> files;
+  for (int64_t i = 0; i < 3; ++i) {
+    files.push_back(fmt::format("{}/shapes-{}.png", folder, i));
+    io::write_png(files.back(), data::draw_shapes(kSeed, i).image);
+  }
+  return files;
+}
+
+}  // namespace
+
+Painter::Painter(const train::SavedModel& saved)
+    : Model(saved), options_(options_of<Options>(saved)), net_(options_.width, options_.blocks) {
+  train::load_weights(saved, net_);
+  net_.eval();
+}
+
+std::vector<Port> Painter::takes() {
+  return {{"pictures", DType::f32, {kAnyBatch, 3, *options_.image_size, *options_.image_size}}};
+}
+
+std::vector<Tensor> Painter::inputs(int64_t examples) {
+  const auto set = open_pictures(options_, options_.data).train;
+  const auto side = static_cast<int>(*options_.image_size);
+  Tensors each;
+  for (int64_t i = 0; i < std::min(examples, set->size()); ++i)
+    each.push_back(
+        models::tensor_of_picture(data::fit_picture(data::picture_of(*set, i), {3, side, side})));
+  return {cat(each, 0)};
+}
+
+Tensors Painter::read(const std::string& file) {
+  const auto side = static_cast<int>(*options_.image_size);
+  return {models::tensor_of_picture(data::fit_picture(io::read_image(file), {3, side, side}))};
+}
+
+void report(train::report::Page& page, Painter& p, const train::report::Lines& log) {
+  using namespace train::report;
+  constexpr int64_t kShown = 6;
+  const Options& o = p.options();
+  const auto set = open_pictures(o, o.data).held_back;
+  page.headline(fmt::format("Pictures in the style of {}: {}", short_name(o.style),
+                            in_words(Judge(o).measure(o, p.network(), set))));
+  page.figures({figure(style_picture(o), "The style")});
+  page.heading("Pictures that it never saw, and what it makes of them");
+  std::vector<Figure> figures;
+  for (int64_t i = 0; i < std::min(kShown, set->size()); ++i) {
+    const io::Image given = data::picture_of(*set, i), made = models::styled(p.styler(), given);
+    figures.push_back(figure(io::grid({given, made, models::with_colours_of(made, given)}, 3),
+                             i == 0 ? "The picture, painted, and with its own colours" : ""));
+  }
+  page.figures(figures);
+  write_facts(page, p, log,
+              {{"pictures of", short_name(o.data)},
+               {"features", o.features->empty() ? "random weights" : short_name(o.features)}});
+  page.figures(loss_charts(log, "loss", "validation"));
+}
+
+extern const Opener kOpener;
+const Opener kOpener{kTask, open_as<Painter>};
+const Task kRow{
+    .name = kTask,
+    .title = "Style transfer",
+    .what = "Draw pictures in the style of one",
+    .examples =
+        "  cairn train style-transfer --style wave.jpg --data photos/ --features squeezenet.pt\n"
+        "  cairn train --resume runs/wave\n",
+    .options = options_as<Options>,
+    .train = train_as<Options, train>,
+    .summary = summary_of<in_words>,
+    .qualities = {{"loss", false}},
+    .verbs = {eval_verb<Painter, EvalOptions, evaluate, in_words>(
+                  "Measure how much of content and style is missed",
+                  "  cairn eval runs/wave --json\n"),
+              verb<Painter, PredictOptions, predict>(
+                  "predict", "Paint pictures and videos",
+                  "  cairn predict runs/wave photo.jpg --out painted.png\n"
+                  "  cairn predict runs/wave clip.mp4 --out frames --colours\n")},
+    .report = report_as<Painter, report>,
+    .smallest = R"({"data": "shapes", "steps": 6, "batch": 2, "width": 2, "blocks": 1,
+                    "image_size": 32, "style_size": 32, "eval_every": 3})",
+    .write_inputs = write_inputs,
+    .inputs = "pictures"};
+
+}  // namespace cairn::tasks::style_transfer

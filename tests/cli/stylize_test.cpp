@@ -1,0 +1,43 @@
+// cairn stylize: one picture in the style of another.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cairn/io/image.h"
+#include "tests/cli/program.h"
+#include "tests/io/temporary_folder.h"
+
+namespace cairn::cli_test {
+namespace {
+
+TEST(Stylize, PaintsAndRefusesWhatIsTooSmall) {
+  const TemporaryFolder folder;
+  io::Image content(60, 44, 3), style(40, 40, 3);
+  for (size_t i = 0; i < content.pixels.size(); ++i)
+    content.pixels[i] = static_cast<uint8_t>(i / 9 % 250);
+  for (size_t i = 0; i < style.pixels.size(); ++i)
+    style.pixels[i] = static_cast<uint8_t>(i * 31 % 240);
+  const std::string a = folder / "a.png", b = folder / "b.png", out = folder / "out.png",
+                    dot = folder / "dot.png";
+  io::write_png(a, content), io::write_png(b, style), io::write_png(dot, io::Image(1, 1, 3));
+  const auto run = [&](const std::string& shown, const std::string& in_style,
+                       std::vector<std::string> more) {
+    std::vector<std::string> all = {"stylize", "--content", shown,     "--style", in_style,
+                                    "--out",   out,         "--steps", "6"};
+    all.insert(all.end(), more.begin(), more.end());
+    return cairn(all);
+  };
+  const Outcome made = run(a, b, {"--size", "48", "--colours"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_NE(made.out.find("48 x 35 pixels"), std::string::npos) << made.out;
+  EXPECT_NE(made.err.find("--features"), std::string::npos) << made.err;
+  EXPECT_EQ(io::read_image(out).width, 48);
+  std::filesystem::remove(out);
+  expect_failure(run(a, dot, {}), 1, {"dot.png", "1 x 1"});
+  expect_failure(run(folder / "nowhere.png", b, {}), 1, {"nowhere.png"});
+  expect_failure(run(a, b, {"--features", b}), 1, {"b.png", "SqueezeNet"});
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace cairn::cli_test

@@ -136,7 +136,8 @@ Json train(Options o) {
   const Pictures pictures = open_pictures(o, o.data);
   train::say_left_out(o.data, pictures.train->left_out());
   train::note_counts(o, {{"pictures to learn from", pictures.train->size()}});
-  const data::Order order(pictures.train->size(), {.batch = o.batch, .seed = o.seed});
+  const data::Order order(pictures.train->size(),
+                          data::for_rank({.batch = o.batch, .seed = o.seed}));
   train::fill_length(o, order.steps_per_epoch());
   manual_seed(o.seed);
   const models::Styler net(o.width, o.blocks);

@@ -101,11 +101,11 @@ class Training {
         set_(set),
         parts_(std::move(parts)),
         shape_(o.clip_shape()),
-        order_(
-            std::ssize(parts_.first),
-            {.batch = o.batch,
-             .drop_last = std::ssize(parts_.first) >= o.batch,  // a short one's statistics are poor
-             .seed = o.seed}) {
+        order_(std::ssize(parts_.first),
+               data::for_rank({.batch = o.batch,
+                               .drop_last = std::ssize(parts_.first) >=
+                                            o.batch,  // a short one's means are poor
+                               .seed = o.seed})) {
     train::fill_length(o, order_.steps_per_epoch());
     o.eval_every.fill(std::max<int64_t>(order_.steps_per_epoch(), *o.steps / 20));
     manual_seed(o.seed);

@@ -70,6 +70,11 @@ std::vector<Problem> problems() {
                                                            {op, 4, 32, 32, 64, 3, 1},
                                                            {op, 8, 16, 32, 16, 3, 1, 16}})
       list.push_back(p);
+  for (const char* op : {"forward", "input", "weight"})
+    for (const Problem& p : std::initializer_list<Problem>{
+             {op, 64, 3, 64, 32, 4, 2}, {op, 64, 256, 512, 4, 4, 4}, {op, 64, 64, 128, 16, 5, 1}})
+      list.push_back(p);
+  list.push_back({"infer", 1, 1, 32, 28, 3, 1}), list.push_back({"infer", 1, 32, 64, 14, 3, 1});
   for (const char* op : {"forward", "weight"}) list.push_back({op, 128, 3, 64, 32, 3, 1});
   for (const char* op : {"forward", "weight"}) list.push_back({op, 256, 1, 32, 28, 3, 1});
   return list;
@@ -84,7 +89,7 @@ class Candidate {
     const bool infer = p.op == std::string_view("infer"),
                gradient_of_input = *p.op == 'i' && !infer, gradient_of_weight = *p.op == 'w';
     const int spatial = p.depth ? 3 : 2;
-    const int64_t pad = (p.kernel - 1) / 2;
+    const int64_t pad = p.kernel == p.size ? 0 : (p.kernel - 1) / 2;
     Shape x{p.batch, p.in}, w{p.out, p.in}, y{p.batch, p.out};
     Ints stride, pads, dilation;
     for (int d = 0; d < spatial; ++d) {

@@ -25,9 +25,12 @@ Machine describe_machine() {
 #endif
   m.bf16 = multiplies_bf16();
   if (m.bf16)
-    m.bf16_kernels = has_gemm_bf16() ? "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
-                                       "(Winograd), oneDNN for the rest"
-                                     : "oneDNN";
+    m.bf16_kernels = !has_gemm_bf16()
+                         ? "oneDNN"
+                         : std::string(
+                               "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
+                               "(Winograd), ") +
+                               (onednn::present() ? "oneDNN" : "f32") + " for the rest";
   m.onednn = onednn::version();
   return m;
 }

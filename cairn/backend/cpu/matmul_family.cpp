@@ -40,6 +40,16 @@ bool readable(const TensorDesc& d) { return !d.layout.blocked() && read_of(d).or
 struct Batch {
   Ints sizes, a, b;
   int64_t count() const { return numel(sizes); }
+  // Where the operands of product number `index` begin.
+  std::pair<int64_t, int64_t> places(int64_t index) const {
+    int64_t pa = 0, pb = 0;
+    for (int d = sizes.ssize() - 1; d >= 0; --d) {
+      const int64_t i = index % sizes[d];
+      index /= sizes[d];
+      pa += i * a[d], pb += i * b[d];
+    }
+    return {pa, pb};
+  }
 };
 Batch batch_of(const OpCall& call) {
   Batch batch;
@@ -117,21 +127,12 @@ class MatmulPlan : public Plan {
     workspace_bytes = threads_ * thread_bytes_;
   }
   void multiply(const Launch& args, int64_t index, void* workspace) const {
-    const auto [pa, pb] = places(index);
+    const auto [pa, pb] = batch_.places(index);
     const float *a = static_cast<const float*>(args.inputs[0]) + a_offset_ + pa,
                 *b = static_cast<const float*>(args.inputs[1]) + b_offset_ + pb;
     float* y = static_cast<float*>(args.outputs[0]) + index * shape_.m * shape_.n;
     product(kernel_, shape_, operand(a, a_), operand(b, b_),
             {added(args, matrix_), shape_.n, added(args, row_)}, y, shape_.n, workspace);
-  }
-  std::pair<int64_t, int64_t> places(int64_t index) const {
-    int64_t pa = 0, pb = 0;
-    for (int d = batch_.sizes.ssize() - 1; d >= 0; --d) {
-      const int64_t i = index % batch_.sizes[d];
-      index /= batch_.sizes[d];
-      pa += i * batch_.a[d], pb += i * batch_.b[d];
-    }
-    return {pa, pb};
   }
 
   int threads_;
@@ -145,7 +146,8 @@ class MatmulPlan : public Plan {
   size_t thread_bytes_ = 0;
 };
 
-// bf16 by Cairn's own kernel: one product that is not tiny.
+// bf16 by Cairn's own kernel: a product that is not tiny, and where oneDNN is not there, a batch of
+// them, one after another.
 class MatmulBf16Plan : public Plan {
  public:
   explicit MatmulBf16Plan(const OpCall& call)
@@ -153,13 +155,13 @@ class MatmulBf16Plan : public Plan {
     const int rank = call.rank();
     shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
     const MatrixRead a = read_of(call.in(0)), b = read_of(call.in(1));
-    const Batch batch = batch_of(call);
+    batch_ = batch_of(call);
     a_ = operand(nullptr, a), b_ = operand(nullptr, b);
     // A matrix on the right that all of the batch shares: one tall product.
-    const bool tall = batch.sizes.size() == 1 && batch.b[0] == 0 && a.order == 'N' &&
-                      batch.a[0] == shape_.m * a.leading;
-    if (tall) shape_.m *= batch.sizes[0];
-    fits_ = (tall || batch.count() == 1) && has_gemm_bf16() && gemm_pays(shape_);
+    const bool tall = batch_.sizes.size() == 1 && batch_.b[0] == 0 && a.order == 'N' &&
+                      batch_.a[0] == shape_.m * a.leading;
+    if (tall) shape_.m *= batch_.sizes[0], batch_ = {};
+    fits_ = (batch_.count() == 1 || !onednn::present()) && has_gemm_bf16() && gemm_pays(shape_);
     wide_ = call.out().dtype == DType::f32;
     if (fits_) workspace_bytes = gemm_bf16_workspace(shape_, a_, b_, wide_);
     for (size_t i = 2; i < call.inputs.size(); ++i)
@@ -167,14 +169,19 @@ class MatmulBf16Plan : public Plan {
   }
   bool fits() const { return fits_; }
   void launch(const Launch& args) const override {
-    Bf16Operand a = a_, b = b_;
-    a.data = static_cast<const uint16_t*>(args.inputs[0]) + a_offset_;
-    b.data = static_cast<const uint16_t*>(args.inputs[1]) + b_offset_;
     const auto added = [&](int input) {
       return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
     };
-    gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)}, args.outputs[0], wide_,
-              shape_.n, args.workspace);
+    const size_t bytes = static_cast<size_t>(shape_.m * shape_.n) * (wide_ ? 4 : 2);
+    for (int64_t i = 0; i < batch_.count(); ++i) {
+      const auto [pa, pb] = batch_.places(i);
+      Bf16Operand a = a_, b = b_;
+      a.data = static_cast<const uint16_t*>(args.inputs[0]) + a_offset_ + pa;
+      b.data = static_cast<const uint16_t*>(args.inputs[1]) + b_offset_ + pb;
+      gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)},
+                static_cast<char*>(args.outputs[0]) + static_cast<size_t>(i) * bytes, wide_,
+                shape_.n, args.workspace);
+    }
   }
 
  private:
@@ -185,6 +192,7 @@ class MatmulBf16Plan : public Plan {
   int64_t a_offset_, b_offset_;
   GemmShape shape_;
   Bf16Operand a_, b_;
+  Batch batch_;
   bool fits_, wide_;
   int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
 };

@@ -53,6 +53,8 @@ std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call, cons
 std::unique_ptr<Plan> make_few_channels_pack(const OpCall& call);
 std::unique_ptr<ConvKernel> few_channels_kernel(const OpCall& call, const ConvRoles& roles);
 
+// A kernel as large as the image: a product of plain matrices; nullptr: it does not fit.
+std::unique_ptr<ConvKernel> whole_image_kernel(const OpCall& call, const ConvRoles& roles);
 // For all that no other does.
 std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& roles);
 

@@ -121,6 +121,7 @@ std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   if (conv_choice() != "gemm")
     if (auto kernel = onednn::conv_kernel(call, roles)) return kernel;
+  if (auto kernel = whole_image_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
 }
 

@@ -56,7 +56,7 @@ HWY_NOINLINE void line_tile(const ProductTile& t, const Lines& lines) {
     for (int64_t tap = 0; tap < lines.taps; ++tap, x += lines.dilation, b += 2 * p::kLanes)
       p::add_products(sum, b, [x](int r) HWY_ATTR { return x[r * kStep]; });
   }
-  p::finish(t, sum);
+  p::finish<kHeight, false>(t, sum);
 }
 
 template <int kHeight>

@@ -92,6 +92,7 @@ void run_in_place(const Job& job, bool by_panels, Shares& shares, int thread, in
 // implicit_gemm_lines.cpp.
 struct LineCut {
   int64_t lines = 0;                      // of outputs at a time; 0: gathering pixels is better
+  int64_t shares = 1;                     // of the panels, where weights are most of what is read
   ConvGeometry::Sizes window{}, first{};  // what lies under them; its first place, from line 0
 
   LineCut(const ConvGeometry& s, int threads);

@@ -60,7 +60,8 @@ void copy_window(const Job& job, const LineCut& cut, const Item& item, float* to
       }
 }
 
-void multiply_lines(const Job& job, const LineCut& cut, const Item& item, const float* copied) {
+void multiply_lines(const Job& job, const LineCut& cut, const Item& item, Panels panels,
+                    const float* copied) {
   const ConvGeometry& s = job.s;
   const int64_t lanes = product_kernels().lanes;
   const int64_t tiles = ceil_div(s.out[2], product_kernels().rows);
@@ -71,10 +72,11 @@ void multiply_lines(const Job& job, const LineCut& cut, const Item& item, const 
     t.a_group = cut.window[0] * cut.window[1] * cut.window[2] * lanes;
     t.lines_ahead = static_cast<int>(ceil_div(job.cut.panel_floats(piece) / 16,
                                               std::max<int64_t>(1, t.groups * item.lines * tiles)));
-    for (int64_t panel = 0; panel < job.cut.panels; ++panel) {
+    for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
       job.take_panel(t, piece, panel);
-      t.ahead = panel + 1 < job.cut.panels || t.last ? t.b + job.cut.panel_floats(piece)
-                                                     : job.packed + job.cut.packed_at(piece + 1, 0);
+      t.ahead = panel + 1 < panels.end || t.last
+                    ? t.b + job.cut.panel_floats(piece)
+                    : job.packed + job.cut.packed_at(piece + 1, panels.begin);
       for (int64_t line = 0; line < item.lines; ++line) {
         const int64_t row = (item.image * s.out[0] + item.depth) * s.out[1] + item.line + line;
         float* y = job.y + 2 * panel * t.block_stride + job.output(row * s.out[2]);
@@ -101,7 +103,9 @@ LineCut::LineCut(const ConvGeometry& s, int threads) {
   if (ceil_div(ceil_div(cut.groups, cut.pieces), cut.in_blocks) + 1 >= kMostRuns) return;
   lines = std::clamp<int64_t>(ceil_div(kPixels, s.out[2]), 1, s.out[1]);
   const int64_t all = s.batch * s.out[0] * s.out[1];
-  if (threads > 1) lines = std::clamp<int64_t>(all / (kItems * threads), 1, lines);
+  const bool weights_are_most = s.taps() * s.out_channels > s.plane() * s.batch;
+  if (weights_are_most && cut.panels % threads == 0) shares = threads;
+  if (threads > 1) lines = std::clamp<int64_t>(all * shares / (kItems * threads), 1, lines);
   const int64_t most = caches().l2 * 2 / 5 / static_cast<int64_t>(sizeof(float));
   for (;; --lines) {
     for (int d = 0; d < 3; ++d) {
@@ -121,13 +125,16 @@ int64_t LineCut::floats(const ConvGeometry& s) const {
 void run_by_lines(const Job& job, const LineCut& cut, Shares& shares, int thread, int threads,
                   float* copied) {
   const ConvGeometry& s = job.s;
-  const int64_t parts = ceil_div(s.out[1], cut.lines), items = s.batch * s.out[0] * parts;
+  const int64_t parts = ceil_div(s.out[1], cut.lines), planes = s.batch * s.out[0],
+                items = planes * parts * cut.shares;
   for (int64_t i; (i = shares.take(thread, threads, items)) >= 0;) {
-    const int64_t part = i % parts, plane = i / parts;
+    const int64_t part = i % parts, plane = i / parts % planes, share = i / parts / planes;
     const int64_t line = s.out[1] * part / parts;
     const Item item{plane / s.out[0], plane % s.out[0], line, s.out[1] * (part + 1) / parts - line};
     copy_window(job, cut, item, copied);
-    multiply_lines(job, cut, item, copied);
+    multiply_lines(job, cut, item,
+                   {job.cut.panels * share / cut.shares, job.cut.panels * (share + 1) / cut.shares},
+                   copied);
   }
 }
 

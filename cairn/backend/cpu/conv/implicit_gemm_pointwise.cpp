@@ -62,7 +62,8 @@ class Worker {
                          runs_.tiles);
     const int64_t output_bytes = job.s.batch * job.s.out_plane() * job.cut.out_blocks *
                                  product_kernels().lanes * static_cast<int64_t>(sizeof(float));
-    stream_ = job.cut.pieces == 1 && output_bytes > caches().l3 / 3;
+    const bool lines = job.s.whole() || product_kernels().lanes >= 16;  // are written whole
+    stream_ = job.cut.pieces == 1 && lines && output_bytes > caches().l3 / 3;
   }
 
   void run(Shares& shares, int thread, int threads) {

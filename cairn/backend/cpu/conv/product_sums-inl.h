@@ -60,6 +60,25 @@ HWY_INLINE void add_products(Sums<kHeight>& sum, const float* b, const Factor& f
   }
 }
 
+// Two steps of the depth for the first block alone: the sums of the other one take every second
+// step, so that each sum waits less for itself; join() adds them up.
+template <int kHeight, class Factor>
+HWY_INLINE void add_two_products(Sums<kHeight>& sum, const float* b, const Factor& factor) {
+  const D d;
+  V even = hn::LoadU(d, b), odd = hn::LoadU(d, b + 2 * kLanes);
+  keep_in_register(even), keep_in_register(odd);
+#pragma GCC unroll 16
+  for (int r = 0; r < kHeight; ++r) {
+    sum.first[r] = hn::MulAdd(hn::Set(d, factor(r, 0)), even, sum.first[r]);
+    sum.second[r] = hn::MulAdd(hn::Set(d, factor(r, 1)), odd, sum.second[r]);
+  }
+}
+template <int kHeight>
+HWY_INLINE void join(Sums<kHeight>& sum) {
+#pragma GCC unroll 16
+  for (int r = 0; r < kHeight; ++r) sum.first[r] = hn::Add(sum.first[r], sum.second[r]);
+}
+
 template <bool kStream>
 HWY_INLINE void put(V value, V floor, float* y) {
   const D d;

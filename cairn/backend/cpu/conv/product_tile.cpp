@@ -66,11 +66,19 @@ HWY_NOINLINE void tile(const ProductTile& t) {
 #pragma GCC unroll 1
     for (const int64_t end = done + run->groups; done < end; ++done, a += t.a_group) {
       fetch(done);
+      if (!t.second) {
+#pragma GCC unroll 2
+        for (int64_t k = 0; k < kLanes; k += 2, b += 4 * kLanes)
+          add_two_products(sum, b,
+                           [=](int r, int i) HWY_ATTR { return a[r * kStep * kLanes + k + i]; });
+        continue;
+      }
 #pragma GCC unroll 4
       for (int64_t k = 0; k < kLanes; ++k, b += 2 * kLanes)
         add_products(sum, b, [=](int r) HWY_ATTR { return a[r * kStep * kLanes + k]; });
     }
   }
+  if (!t.second) join(sum);
   finish(t, sum);
 }
 

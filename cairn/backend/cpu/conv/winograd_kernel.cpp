@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cairn/backend/cpu/conv/conv_kernel.h"
+#include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/winograd/winograd.h"
 #include "cairn/base/error.h"
@@ -94,8 +95,8 @@ std::optional<WinogradTile> winograd_tile(const OpCall& call, const ConvRoles& r
     return share * winograd_gain(shape, {.tile = tile, .transformed = takes_packed(call, r)});
   };
   const double f2 = gain(WinogradTile::f2), f4 = gain(WinogradTile::f4);
-  constexpr double kWorthIt = 1.1;
-  if (std::max(f2, f4) < kWorthIt) return {};
+  const double worth_it = onednn::present() ? 1.1 : 1;  // which is quicker than our own direct sums
+  if (std::max(f2, f4) < worth_it) return {};
   return f4 >= f2 ? WinogradTile::f4 : WinogradTile::f2;
 }
 

@@ -30,6 +30,11 @@ def idx(sizes, raw):
     return bytes([0, 0, 8, len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes) + raw
 
 
+def midi(kind, division, *tracks):
+    tracks = [t + b"\0\xff\x2f\0" for t in tracks]
+    return b"MThd" + struct.pack(">IHHH", 6, kind, len(tracks), division) + b"".join(b"MTrk" + struct.pack(">I", len(t)) + t for t in tracks)
+
+
 def png(width, height, colour):
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -84,6 +89,10 @@ SEEDS = {
               '"answers":[{"text":"b","answer_start":5},{"text":"a","answer_start":9}]},{"question":"n","is_impossible":true,"answers":[]}]}]}]}'.encode()],
     "summaries": ['{"fname":"a","dialogue":"A: a Öl.\\nB: 😀?\\nC: c","summary1":"a","summary2":["b","c"],"topic1":"t"}'.encode(),
                   b'{"text":["A b.","C! D? E"],"target":"s"}'],
+    "midi": [midi(0, 96, b"\0\x90\x3c\x40\x60\x3c\0"),
+             midi(1, 480, b"\0\xff\x51\3\x07\xa1\x20", b"\0\xc0\x05\0\x90\x3c\x40\x0a\x3c\x40\x0a\x3c\0\x0a\x80\x3c\x40\0\xf0\2\1\xf7"),
+             midi(2, 96, b"\0\x90\x3c\x40\x60\x3c\0", b"\0\x99\x24\x40\x81\x00\x89\x24\0")],
+    "abc": [b"X:1\nT:a\nM:6/8\nL:1/8\nQ:1/4=120\nK:Ador\n|:\"Am\"A>B^c (3def|1[Ace]2 z4:|2_B,,3/2-B,,'/2 {g}a|]\n\nX:2\nK:Bb ^f\nV:1\nC-|C::D:|\nV:2\n[K:C]Z2 c<<d\n"],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

@@ -72,7 +72,8 @@ Tensor LanguageModel::logits(const Tensor& x, const Tensors& memory) {
 
 Tensors LanguageModel::run(std::span<const Tensor> in) {
   if (gpt_) return {(*gpt_)(in[0])};
-  const auto result = (*recurrent_)(in[0], Tensors(in.begin() + 1, in.end()));
+  const auto result = (*recurrent_)(in[0], in.size() > 1 ? Tensors(in.begin() + 1, in.end())
+                                                         : recurrent_->zero_states(in[0].size(0)));
   Tensors all = {result.output};
   all.insert(all.end(), result.states.begin(), result.states.end());
   return all;

@@ -33,7 +33,7 @@ class LanguageModel {
   nn::Module& module();
   // A recurrent network goes on from its memory, and leaves the new one there.
   Tensor logits(const Tensor& x, const Tensors& memory);
-  // Logits and the memory afterwards, of tokens [N, T] and the memory before.
+  // Logits and the memory afterwards, of tokens [N, T] and the memory before; without it, of none.
   Tensors run(std::span<const Tensor> tokens_and_memory);
   Tensors make_memory(int64_t batch) const;      // zeros; none for a GPT
   std::unique_ptr<text::Reader> reader() const;  // of one text

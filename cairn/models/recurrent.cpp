@@ -53,10 +53,13 @@ RecurrentLm::Result RecurrentLm::operator()(const Tensor& x, const Tensors& stat
   });
 }
 
+Tensors RecurrentLm::zero_states(int64_t batch) const {
+  return Tensors(lstm_ ? 2 : 1, zeros({options_.layers, batch, options_.width}));
+}
+
 Tensors RecurrentLm::make_states(int64_t batch) const {
-  Tensors states;
-  for (int i = 0; i < (lstm_ ? 2 : 1); ++i)
-    states.push_back(state(zeros({options_.layers, batch, options_.width})));
+  Tensors states = zero_states(batch);
+  for (Tensor& s : states) s = state(s);
   return states;
 }
 

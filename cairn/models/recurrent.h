@@ -31,6 +31,7 @@ class RecurrentLm : public nn::Module {
   RecurrentLm(nn::Cell cell, int64_t vocab, const RecurrentLmOptions& options = {});
   using Module::operator();
   Result operator()(const Tensor& x, const Tensors& states, Loc loc = Loc::current()) const;
+  Tensors zero_states(int64_t batch) const;  // for a memory that nobody carries on
   Tensors make_states(int64_t batch) const;  // zero States
 
  private:

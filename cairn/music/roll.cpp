@@ -68,6 +68,17 @@ Roll in_voices(const Roll& roll, int voices) {
   return out;
 }
 
+Roll in_chords(const Roll& roll) {
+  Roll out = roll;
+  out.voices = 0;
+  for (Chord& c : out.steps) {
+    std::erase(c, kSilent);
+    std::sort(c.begin(), c.end(), std::greater<>());
+    c.erase(std::unique(c.begin(), c.end()), c.end());
+  }
+  return out;
+}
+
 std::vector<Chord> transposed(const std::vector<Chord>& steps, int semitones) {
   std::vector<Chord> moved = steps;
   for (Chord& chord : moved)

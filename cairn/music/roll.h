@@ -29,6 +29,8 @@ Score to_score(const Roll& roll, int64_t grid, double quarters_a_minute = 100);
 // The roll in voices from the highest down: of a chord with more notes than voices the lowest one
 // and the highest others.
 Roll in_voices(const Roll& roll, int voices);
+// The roll in chords: what sounds, once each, from the highest down.
+Roll in_chords(const Roll& roll);
 // Moved by semitones; nothing where a key would leave the piano.
 std::vector<Chord> transposed(const std::vector<Chord>& steps, int semitones);
 

@@ -1,5 +1,6 @@
 #include "cairn/music/rolls.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/error.h"
@@ -24,9 +25,9 @@ Chord parse_chord(const Json& step, const std::string& where) {
   check(step.is_array() && step.size() <= 128, "{}: a step is a list of MIDI numbers", where);
   Chord chord;
   for (const Json& key : step) {
-    const int64_t value = key.is_number_integer() ? key.get<int64_t>() : -2;
-    check(value >= -1 && value <= 127, "{}: {} is no MIDI number (0 to 127; -1: silent)", where,
-          key.dump());
+    const double value = key.is_number() ? key.get<double>() : -2;  // some write 67.0
+    check(value >= -1 && value <= 127 && value == std::floor(value),
+          "{}: {} is no MIDI number (0 to 127; -1: silent)", where, key.dump());
     chord.push_back(static_cast<int>(value));
   }
   return chord;
@@ -49,11 +50,8 @@ void settle(RollSet& set) {
       for (int& key : c)
         if (key != kSilent && (key < kLowest || key >= kLowest + kKeys))
           ++roll.outside, key = kSilent;
-      if (voices > 0) continue;
-      std::erase(c, kSilent);
-      std::sort(c.begin(), c.end(), std::greater<>());
-      c.erase(std::unique(c.begin(), c.end()), c.end());
     }
+    if (voices == 0) roll = in_chords(roll);
   });
 }
 

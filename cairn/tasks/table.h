@@ -7,7 +7,7 @@
       one(anomaly_detection) one(object_detection) one(machine_translation)                  \
           one(question_answering) one(text_classification) one(image_to_image)               \
               one(speech_recognition) one(summarization) one(image_generation) one(text_gan) \
-                  one(video_classification) one(style_transfer)
+                  one(video_classification) one(style_transfer) one(music_gan)
 
 namespace cairn::tasks {
 struct Opener;

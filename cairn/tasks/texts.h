@@ -8,13 +8,18 @@ namespace cairn::tasks {
 
 struct TextOptions : train::SupervisedOptions {
   TextOptions() { val_split.usual(0.1); }
-  train::DataOption data{this, "",
-                         "A text file (also .gz) or a folder of .txt files (nothing: plays by "
-                         "Shakespeare that come with the program)"};
+  train::DataOption data{
+      this, "",
+      "A text file (also .gz) or a folder of .txt files (nothing: plays by "
+      "Shakespeare that come with the program); with --tokens notes or pianoroll "
+      "MIDI, ABC or JSON rolls, or a folder of them (nothing: chorales that the "
+      "program draws)"};
   train::Option<std::string> tokens{
-      this, "tokens", "char", train::one_of({"char", "byte", "bpe", "wordpiece", "word"}),
+      this, "tokens", "char",
+      train::one_of({"char", "byte", "bpe", "wordpiece", "word", "notes", "pianoroll"}),
       "Unit of text (wordpiece: without its white space; with --init of a "
-      "folder its own)"};
+      "folder its own); of music: the notes of a chord one after another, or the keys of a step "
+      "each for itself"};
   train::Option<int64_t> vocab_size{
       this, "vocab_size", train::Open{"bpe and wordpiece 8000, word 10000"},
       train::whole(2, 1 << 24), "Tokens at most, where they are learned"};

@@ -233,17 +233,20 @@ TEST(Rolls, VoicesGoFromTheHighestDown) {
   const Roll chords{"c", 0, {{70, 65, 60, 55, 50}, {70}, {}}};
   EXPECT_EQ(in_voices(chords, 3).steps,
             (std::vector<Chord>{{70, 65, 50}, {70, -1, -1}, {-1, -1, -1}}));
+  const Roll voices{"v", 3, {{60, 72, 60}, {kSilent, 50, kSilent}}, 0};
+  EXPECT_EQ(in_chords(voices).steps, (std::vector<Chord>{{72, 60}, {50}}));
   EXPECT_TRUE(transposed(chords.steps, 60).empty());
   EXPECT_EQ(transposed(chords.steps, -2)[1], Chord{68});
 }
 TEST(Rolls, JsonIsReadAsVoicesOrChords) {
   const RollSet voices = parse_json_rolls(R"({"train": [[[60, -1], [62, 50]]], "test": []})", "v");
   EXPECT_EQ(voices.train.at(0).voices, 2);
-  const RollSet chords = parse_json_rolls(R"({"train": [[[60, 72], [50], []], []]})", "c");
+  const RollSet chords = parse_json_rolls(R"({"train": [[[60.0, 72], [50], []], []]})", "c");
   ASSERT_EQ(chords.train.size(), 1u);
   EXPECT_EQ(chords.train[0].steps, (std::vector<Chord>{{72, 60}, {50}, {}}));
-  for (const char* bad : {"[]", "{}", R"({"train": 3})", R"({"train": [[[128]]]})",
-                          R"({"train": [[["a"]]]})", R"({"train": [[60]]})", "{"})
+  for (const char* bad :
+       {"[]", "{}", R"({"train": 3})", R"({"train": [[[128]]]})", R"({"train": [[[60.5]]]})",
+        R"({"train": [[["a"]]]})", R"({"train": [[60]]})", "{"})
     EXPECT_NE(error_of([&] { parse_json_rolls(bad, "bad.json"); }).find("bad.json"),
               std::string::npos)
         << bad;

@@ -198,6 +198,21 @@ std::string write_videos(const std::string& folder) {
 }
 void add_video(const std::string& data) { video(data + "/cat/more", 0, 5); }
 
+// Four bars of four quarters.
+void tune(const std::string& folder, const std::string& name, int number) {
+  std::string text = "X:1\nT:t\nL:1/4\nK:C\n";
+  for (int i = 0; i < 16; ++i)
+    text +=
+        fmt::format("{}{}", "CDEFGAB"[(number + i * (1 + number % 3)) % 7], i % 4 == 3 ? "|" : " ");
+  std::ofstream(folder + "/" + name + ".abc") << text << "\n";
+}
+std::string write_tunes(const std::string& folder) {
+  fs::create_directory(folder + "/tunes");
+  for (int i = 0; i < 20; ++i) tune(folder + "/tunes", fmt::format("{:02}", i), i);
+  return folder + "/tunes";
+}
+void add_tune(const std::string& data) { tune(data, "more", 3); }
+
 const std::map<std::string, Data>& kinds_of_data() {
   static const std::map<std::string, Data> all = {
       {"image-classification", {write_classes, add_picture}},
@@ -206,6 +221,8 @@ const std::map<std::string, Data>& kinds_of_data() {
       {"object-detection", {write_boxes, add_box}},
       {"language-model", {write_text, add_line}},
       {"text-gan", {write_text, add_line}},
+      {"language-model, music", {write_tunes, add_tune, R"({"tokens": "notes"})"}},
+      {"music-gan", {write_tunes, add_tune}},
       {"forecast", {write_series, add_row}},
       {"anomaly-detection", {write_series, add_row}},
       {"tabular", {write_table, add_table_row}},

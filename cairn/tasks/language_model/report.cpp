@@ -116,8 +116,9 @@ void curves(Page& page, const Lines& lines, double of_frequencies) {
 
 }  // namespace
 
-void report(Page& page, Writer& writer, const Lines& log) {
+void Writer::explain(Page& page, const Lines& log) {
   const NoGrad no_grad;
+  Writer& writer = *this;
   const Json result = writer.evaluate("", "validation");
   const auto text = writer.open_own();
   const std::span<const int64_t> validation = text.validation;

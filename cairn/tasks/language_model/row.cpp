@@ -1,19 +1,16 @@
 #include <algorithm>
 
+#include "cairn/io/file.h"
 #include "cairn/models/gpt_folder.h"
 #include "cairn/tasks/language_model/task.h"
 
 namespace cairn::tasks::language_model {
 namespace {
 
-struct TextEvalOptions : EvalOptions {
-  Option<std::string> split{this, "split", "validation", one_of({"train", "validation", "all"}),
-                            "Part of the text"};
-};
-
-Json evaluate(Writer& writer, const TextEvalOptions& o) { return writer.evaluate(o.data, o.split); }
+Json evaluate(Learned& model, const TextEvalOptions& o) { return model.measured(o); }
 
 std::string in_words(const Json& result) {
+  if (result.contains("nats_per_step")) return music_in_words(result);
   std::string words =
       fmt::format("loss {:.4f} nats a token, perplexity {:.2f}, {:.3f} bits a character",
                   result["loss"].get<double>(), result["perplexity"].get<double>(),
@@ -28,14 +25,43 @@ std::string in_words(const Json& result) {
   return words;
 }
 
-// Each piece is on the screen before the next is computed.
-int write(Writer& writer, const GenerateOptions& o) {
-  writer.generate(o, show_at_once);
-  show_at_once("\n");
-  return 0;
+int write(Learned& model, const GenerateOptions& o) { return model.write(o); }
+
+void report(train::report::Page& page, Learned& model, const train::report::Lines& log) {
+  model.explain(page, log);
+}
+
+std::unique_ptr<Model> open(const train::SavedModel& saved) {
+  const auto tokens = saved.config.find("tokens");
+  if (tokens != saved.config.end() && (*tokens == "notes" || *tokens == "pianoroll"))
+    return std::make_unique<Composer>(saved);
+  return std::make_unique<Writer>(saved);
 }
 
 }  // namespace
+
+Json Writer::measured(const TextEvalOptions& o) {
+  o.split.require(o.split.is_open() || !(o.split == "test"),
+                  "a text has no test part; --data names another text");
+  return evaluate(o.data, o.split.is_open() ? "validation" : *o.split);
+}
+
+// Each piece is on the screen before the next is computed.
+int Writer::write(const GenerateOptions& o) {
+  for (const train::AnyOption* music :
+       std::initializer_list<const train::AnyOption*>{&o.wav, &o.steps})
+    music->require(music->is_open(), "is of music; '{}' writes text", path());
+  if (o.out.is_open()) {
+    generate(o, show_at_once);
+    show_at_once("\n");
+    return 0;
+  }
+  io::check_writable(o.out);
+  std::string all;
+  generate(o, [&](std::string_view piece) { all += piece; });
+  io::write_file_atomically(o.out, all + "\n");
+  return 0;
+}
 
 namespace {
 // The windows that a folder's network is measured with.
@@ -44,7 +70,7 @@ int64_t context_of(const pretrained::Folder& folder) {
 }
 }  // namespace
 
-const Opener kOpener{kTask, open_as<Writer>,
+const Opener kOpener{kTask, open,
                      [](const pretrained::Spec& s) {
                        return s.encoder_layers == 0 && s.head == pretrained::Head::tokens;
                      },
@@ -65,26 +91,28 @@ const Opener kOpener{kTask, open_as<Writer>,
 const Task kRow{
     .name = kTask,
     .title = "Language model",
-    .what = "Learn a text, to write on in its manner",
+    .what = "Learn a text, or music, to write on in its manner",
     .examples =
         "  cairn train language-model --model lstm --out runs/lstm\n"
         "  cairn train language-model --model gpt --data book.txt --out runs/book\n"
         "  cairn train language-model --model gpt --tokens bpe --data book.txt --out runs/pieces\n"
         "  cairn train language-model --init gpt2/ --data book.txt --out runs/gpt2\n"
+        "  cairn train language-model --model lstm --tokens notes --data songs/ --out runs/songs\n"
         "  cairn generate runs/book --prompt \"It was \" --max-tokens 300\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,
     .summary = summary_of<in_words>,
-    .qualities = {{"perplexity", false}, {"loss", false}},
-    .verbs = {eval_verb<Writer, TextEvalOptions, evaluate, in_words>(
+    .qualities = {{"perplexity", false}, {"nats_per_step", false}, {"loss", false}},
+    .verbs = {eval_verb<Learned, TextEvalOptions, evaluate, in_words>(
                   "Measure how well it predicts a text",
                   "  cairn eval runs/gpt --split train --json\n"),
-              verb<Writer, GenerateOptions, write>(
+              verb<Learned, GenerateOptions, write>(
                   "generate", "Write on from a prompt",
                   "  cairn generate runs/lstm --prompt \"ROMEO:\" --temperature 0.8\n"
                   "  cairn generate runs/gpt --top-p 0.9 --seed 7\n"
-                  "  cairn generate runs/gpt --prompt \"ROMEO:\" --beams 4 --max-tokens 100\n")},
-    .report = report_as<Writer, report>,
+                  "  cairn generate runs/gpt --prompt \"ROMEO:\" --beams 4 --max-tokens 100\n"
+                  "  cairn generate runs/songs --out song.mid --wav song.wav\n")},
+    .report = report_as<Learned, report>,
     .smallest = R"({"model": "lstm", "layers": 1, "width": 16, "context": 16, "batch": 4,
                     "steps": 6, "eval_every": 3})",
     .stops = {

@@ -120,6 +120,10 @@ void check_text(const Options& o, const data::TextTokens& text) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  if (o.is_music()) return train_music(o);
+  for (const train::AnyOption* music :
+       std::initializer_list<const train::AnyOption*>{&o.grid, &o.transpose})
+    music->require(o.resume || !music->given(), "is of music (--tokens notes or pianoroll)");
   const NamedTensors begun = take_folder(o);
   o.fill_usual();
   check_sizes(o);  // before the text is read

@@ -24,7 +24,7 @@ void check_sizes(const Options& o) {
 }
 
 Writer::Writer(const train::SavedModel& saved)
-    : Model(saved),
+    : Learned(saved),
       options_(with_checked_sizes(options_of<Options>(saved, &Options::vocab, &Options::tokenizer,
                                                       &Options::width, &Options::layers,
                                                       &Options::heads, &Options::context))),

@@ -30,10 +30,9 @@ io::Image spectrogram(const std::vector<float>& samples, int rate) {
   return image;
 }
 
-Figure player(const std::vector<float>& samples, int rate) {
+Figure player_of(const std::vector<float>& samples, int rate) {
   const auto count = std::min(samples.size(), static_cast<size_t>(kLongestPlayed * rate));
-  const auto wav = audio::to_wav(std::span(samples).first(count), rate);
-  return {"<audio controls src=\"data:audio/wav;base64," + base64(wav) + "\"></audio>", ""};
+  return player(audio::to_wav(std::span(samples).first(count), rate));
 }
 
 // How probable each letter of what was said is over time.
@@ -78,7 +77,7 @@ void show(Page& page, Recogniser& r, const Utterance& u, const Recognised& heard
   const auto samples = r.ear().samples_of(u);
   if (!samples.empty()) {
     figures.push_back(figure(spectrogram(samples, r.ear().rate()), "what was heard", 2));
-    figures.push_back(player(samples, r.ear().rate()));
+    figures.push_back(player_of(samples, r.ear().rate()));
   }
   if (!figures.empty()) page.figures(figures);
 }

@@ -109,6 +109,11 @@ Figure figure(const io::Image& image, std::string caption, int scale) {
           std::move(caption)};
 }
 
+Figure player(io::Bytes wav, std::string caption) {
+  return {"<audio controls src=\"data:audio/wav;base64," + base64(wav) + "\"></audio>",
+          std::move(caption)};
+}
+
 Page::Page(std::string title, std::string lead)
     : title_(std::move(title)), lead_(std::move(lead)) {}
 

@@ -17,6 +17,7 @@ Figure figure(const LineChart& chart, std::string caption = "");
 Figure figure(const HeatMap& map, std::string caption = "");
 // `scale`: screen pixels for one of the image's, kept sharp.
 Figure figure(const io::Image& image, std::string caption = "", int scale = 1);
+Figure player(io::Bytes wav, std::string caption = "");  // of a sound, which is inside the page
 
 // Texts are escaped; they may hold any UTF-8.
 class Page {

@@ -1,0 +1,33 @@
+#include "cairn/tasks/music.h"
+
+#include "cairn/audio/sound.h"
+#include "cairn/io/file.h"
+#include "cairn/music/midi.h"
+
+namespace cairn::tasks {
+
+namespace {
+constexpr int kRate = 22050, kPageRate = 8000;
+constexpr size_t kPageSteps = 256;
+}  // namespace
+
+void check_music_files(const std::string& out, const std::string& wav) {
+  io::check_writable(out);
+  if (!wav.empty()) io::check_writable(wav);
+}
+
+void write_music(const music::Score& score, const std::string& out, const std::string& wav) {
+  io::write_file_atomically(out, music::to_midi(score));
+  if (!wav.empty()) audio::write_wav(wav, music::synthesize(score, kRate), kRate);
+}
+
+void show_music(train::report::Page& page, const music::Roll& roll, int64_t grid,
+                const std::string& caption) {
+  music::Roll shown = roll;
+  if (shown.steps.size() > kPageSteps) shown.steps.resize(kPageSteps);
+  const auto sound = music::synthesize(music::to_score(shown, grid), kPageRate);
+  page.figures({train::report::figure(music::picture_of(shown, 4 * grid), caption)});
+  page.figures({train::report::player(audio::to_wav(sound, kPageRate))});
+}
+
+}  // namespace cairn::tasks

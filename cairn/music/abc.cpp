@@ -230,9 +230,11 @@ class TuneReader {
     ++at_;
     std::vector<int> pitches;
     double units = 1;
+    bool tied = false;
     while (here() != ']') {
       check(here() != '\0', "{}: '[' has no end", where());
       if (!is_note(here())) {
+        tied |= here() == '-';
         ++at_;
         continue;
       }
@@ -243,6 +245,7 @@ class TuneReader {
     ++at_;
     units *= factor();
     if (!pitches.empty()) add(pitches, units);
+    if (tied) tie();
   }
   // (p:q:r - p notes in the time of q, for the next r.
   void tuplet() {
@@ -339,11 +342,22 @@ bool is_field(std::string_view line) {
 
 }  // namespace
 
-std::vector<Score> parse_abc(std::string_view text, const std::string& name) {
+std::vector<Score> parse_abc(std::string_view text, const std::string& name,
+                             std::vector<std::string>* damaged) {
   std::vector<Score> tunes;
   std::unique_ptr<TuneReader> reader;
+  const size_t before = damaged ? damaged->size() : 0;
+  const auto attempt = [&](const auto& step) {
+    try {
+      step();
+    } catch (const Error& e) {
+      if (!damaged) throw;
+      damaged->push_back(e.what());
+      reader.reset(), tunes.pop_back();  // what follows until the next tune is passed over
+    }
+  };
   const auto finish = [&] {
-    if (reader) reader->finish();
+    if (reader) attempt([&] { reader->finish(); });
     reader.reset();
   };
   int64_t number = 0;
@@ -355,23 +369,26 @@ std::vector<Score> parse_abc(std::string_view text, const std::string& name) {
       finish();  // an empty line ends a tune
     } else if (line.starts_with("X:")) {
       finish();
+      check(tunes.size() < 1'000'000, "'{}': more than a million tunes", name);
       tunes.emplace_back();
       reader = std::make_unique<TuneReader>(name, tunes.back());
-    } else if (reader && line[0] != '%' && is_field(line)) {
-      reader->field(line[0], std::string(line.substr(2, line.substr(2).find('%'))), number);
-    } else if (reader && line[0] != '%') {
-      reader->music(line, number);
-    }  // else: text between tunes
-    if (!reader) continue;
-    check(tunes.size() <= 1'000'000, "'{}': more than a million tunes", name);
+    } else if (reader && line[0] != '%') {  // else: text between tunes, or a remark
+      attempt([&] {
+        if (!is_field(line)) reader->music(line, number);
+        else reader->field(line[0], std::string(line.substr(2, line.substr(2).find('%'))), number);
+      });
+    }
   }
   finish();
-  check(!tunes.empty(), "'{}': is no ABC: no tune begins in it (a line 'X: 1')", name);
+  check(!tunes.empty(), "{}",
+        damaged && damaged->size() > before
+            ? (*damaged)[before]
+            : fmt::format("'{}': is no ABC: no tune begins in it (a line 'X: 1')", name));
   return tunes;
 }
 
-std::vector<Score> read_abc(const std::string& path) {
-  return parse_abc(io::read_text_file(path, uint64_t{64} << 20), path);
+std::vector<Score> read_abc(const std::string& path, std::vector<std::string>* damaged) {
+  return parse_abc(io::read_text_file(path, uint64_t{64} << 20), path, damaged);
 }
 
 bool is_abc_name(const std::string& path) { return data::ends_with(path, ".abc"); }

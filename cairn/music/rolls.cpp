@@ -90,8 +90,8 @@ int64_t steps_of(const RollSet& set) {
   return steps;
 }
 
-std::vector<Score> scores_of(const std::string& path) {
-  return is_midi_name(path) ? read_midi(path).scores : read_abc(path);
+std::vector<Score> scores_of(const std::string& path, std::vector<std::string>* damaged = nullptr) {
+  return is_midi_name(path) ? read_midi(path).scores : read_abc(path, damaged);
 }
 
 // The pieces of files, damaged ones and silent ones left out; what the readers left out, counted.
@@ -99,9 +99,10 @@ std::vector<Roll> read_all(const std::vector<std::string>& files, int64_t grid,
                            data::LeftOut& left_out, int64_t& notes) {
   std::vector<Roll> pieces;
   for (const std::string& file : files) {
-    std::vector<Score> scores;
     try {
-      scores = scores_of(file);
+      std::vector<std::string> damaged;
+      const std::vector<Score> scores = scores_of(file, &damaged);
+      for (const std::string& tune : damaged) left_out.add("damaged tunes", tune);
       for (const Score& score : scores) {
         notes += score.unended + score.empty;
         Roll roll = to_roll(score, grid);

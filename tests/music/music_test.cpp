@@ -199,6 +199,19 @@ TEST(Abc, VoicesAndSeveralTunes) {
   EXPECT_EQ(tunes[1].notes[0].pitch, 66);
   EXPECT_EQ(tunes[1].notes[0].end, kAbcTicks / 2);
 }
+TEST(Abc, ADamagedTuneIsLeftOutWhereThatIsAskedFor) {
+  std::vector<std::string> damaged;
+  const std::string text = "X:1\nK:C\nC\n\nX:2\nK:C\nC [E\nD\n\nX:3\nK:C\nE\n";
+  const auto tunes = parse_abc(text, "t.abc", &damaged);
+  ASSERT_EQ(tunes.size(), 2u);
+  EXPECT_EQ(tunes[1].notes.at(0).pitch, 64);
+  ASSERT_EQ(damaged.size(), 1u);
+  EXPECT_NE(damaged[0].find("line 7"), std::string::npos);
+  EXPECT_NE(error_of([&] { parse_abc(text, "t.abc"); }).find("line 7"), std::string::npos);
+  EXPECT_NE(error_of([&] { parse_abc("X:1\nK:Q\n", "t.abc", &damaged); }).find("'Q' is no key"),
+            std::string::npos);
+  EXPECT_EQ(abc("[C-E-]|[CE]"), "60:0-2 64:0-2");
+}
 TEST(Abc, WhatCannotBeReadIsSaidWithItsLine) {
   const auto expect = [](const std::string& text, const std::string& part) {
     const std::string said = error_of([&] { parse_abc(text, "t.abc"); });

@@ -192,7 +192,8 @@ TEST_F(Text, WrongSizes) {
   expect_error(o, {"dropout: ", "1"});
   expect_error(options("lsmt", "run"), {"lsmt", "did you mean lstm?"});
   o = options("lstm", "run"), o.tokens = "syllable";
-  expect_error(o, {"tokens: ", "syllable", "char, byte, bpe, wordpiece and word"});
+  expect_error(o,
+               {"tokens: ", "syllable", "char, byte, bpe, wordpiece, word, notes and pianoroll"});
 }
 
 TEST_F(Text, WrongTexts) {

@@ -89,7 +89,8 @@ Json train_music(Options& o) {
   std::vector<int64_t> lengths;
   for (const music::Roll& r : set.train)
     lengths.push_back(std::min(notation.length_of(r.steps), *o.context));
-  const data::Order order(std::ssize(set.train), {.batch = o.batch, .seed = o.seed}, lengths);
+  const data::Order order(std::ssize(set.train), data::for_rank({.batch = o.batch, .seed = o.seed}),
+                          lengths);
   train::fill_length(o, order.steps_per_epoch(), {}, kMusicSteps);
   manual_seed(o.seed);
   models::MusicModel network(o.size(), o.is_rolls());

@@ -104,7 +104,7 @@ Json train(Options o) {
     return player.play(o, philox_derive(o.seed, kProbe + static_cast<uint64_t>(s.step())), kProbed);
   };
   const data::Order order(std::ssize(phrases),
-                          {.batch = o.batch, .drop_last = true, .seed = o.seed});
+                          data::for_rank({.batch = o.batch, .drop_last = true, .seed = o.seed}));
   std::vector<music::Roll> some;
   for (const int64_t i : data::shuffled_order(std::ssize(phrases), 0, 0))
     if (std::ssize(some) < kProbed) some.push_back(phrases[static_cast<size_t>(i)]);

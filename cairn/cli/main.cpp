@@ -19,6 +19,7 @@
 #include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
 #include "cairn/dist/binding.h"
+#include "cairn/dist/world.h"
 #ifdef CAIRN_MPI
 #include "cairn/dist/mpi.h"
 #endif

@@ -147,10 +147,10 @@ class ReferenceBackend : public Backend {
   void* allocate(size_t bytes) override { return pool_allocate(bytes); }
   void deallocate(void* memory, size_t bytes) override { pool_deallocate(memory, bytes); }
   void copy_from_host(void* target, const void* source, size_t bytes) override {
-    std::memcpy(target, source, bytes);
+    if (bytes > 0) std::memcpy(target, source, bytes);
   }
   void copy_within(void* target, const void* source, size_t bytes) override {
-    std::memmove(target, source, bytes);
+    if (bytes > 0) std::memmove(target, source, bytes);
   }
   void copy_to_host(void* target, const void* source, size_t bytes) override {
     if (bytes > 0) std::memcpy(target, source, bytes);  // of no bytes, the target may be null

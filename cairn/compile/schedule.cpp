@@ -3,6 +3,7 @@
 #include <set>
 
 #include "cairn/compile/passes.h"
+#include "cairn/ops/collective.h"
 
 namespace cairn {
 namespace {
@@ -89,7 +90,7 @@ class Scheduler {
     using Entry = std::pair<int, int>;
     std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
     auto push = [&](int i) {
-      const bool starts = std::strcmp(graph_.nodes[i].op->name, "all_reduce_start") == 0;
+      const bool starts = starts_sums(*graph_.nodes[i].op);
       ready.push({update_[i] || starts ? -1 : i, i});
     };
     for (int i = 0; i < count_; ++i)

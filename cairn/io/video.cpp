@@ -92,7 +92,7 @@ int64_t size_that_ebml_states(Bytes head) {
       unknown = unknown && head[at] == 0xff;
       value = value << 8 | head[at];
     }
-    return unknown ? -1 : value & (int64_t{1} << 56) - 1;
+    return unknown ? -1 : value & ((int64_t{1} << 56) - 1);
   };
   if (number(true) != 0x1A45DFA3) return 0;
   const int64_t header = number(false);

@@ -72,6 +72,8 @@ const OpDef& reduce_op() {
 
 }  // namespace
 
+bool starts_sums(const OpDef& op) { return &op == &start_op(); }
+
 CollectiveScope::CollectiveScope() : outer_(current) { current = this; }
 CollectiveScope::~CollectiveScope() { current = outer_; }
 

@@ -27,6 +27,7 @@ Tensor all_reduce(In x);
 // Starts the sums of tensors (f32), which go on while what follows is computed. The tensors are
 // those of dist::add_bucket(). The result is wanted by finish_sums.
 Tensor start_sums(int64_t bucket, const Tensors& tensors);
+bool starts_sums(const OpDef& op);  // it is that one
 // The sums over `divisor` (f32 [1]), of the shapes of `like`.
 Tensors finish_sums(int64_t bucket, const Tensor& started, const Tensor& divisor,
                     const Tensors& like);

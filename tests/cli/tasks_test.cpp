@@ -34,8 +34,9 @@ TEST_P(EveryTask, HelpShowsEveryOptionAndItsDefault) {
   for (const train::AnyOption* option : std::as_const(*options).all()) {
     if (option->use() == train::Use::fact) continue;
     EXPECT_NE(text.find(option->flag()), text.npos) << option->flag();
-    if (!option->is_switch() && !option->standard().empty())
+    if (!option->is_switch() && !option->standard().empty()) {
       EXPECT_NE(text.find(bare(option->standard())), text.npos) << option->flag();
+    }
   }
   EXPECT_NE(o.out.find("Usage: "), o.out.npos);
   EXPECT_NE(o.out.find("\n  cairn "), o.out.npos) << "no example";

@@ -78,9 +78,10 @@ static Course accumulate(bool micro_compiled, bool update_compiled, bool clear_b
   }
   for (const Tensor& p : net.parameters())
     for (float v : values(p)) run.weights.push_back(v);
-  if (micro_compiled)
-    EXPECT_EQ(compiled_micro.function().executables(), 2u);  // the first of four, and the others
-  if (update_compiled) EXPECT_EQ(compiled_update.function().executables(), 1u);
+  if (micro_compiled) {  // the first of four, and the others
+    EXPECT_EQ(compiled_micro.function().executables(), 2u);
+  }
+  if (update_compiled) { EXPECT_EQ(compiled_update.function().executables(), 1u); }
   return run;
 }
 

@@ -219,7 +219,7 @@ TEST(View, BoxesAreCutAtTheRoomOrLeftOut) {
   const auto laid = [&](double x, const Box& room) {
     LabelledPicture canvas{"", io::Image(64, 64, 3, 100), {}};
     lay(p, 1, x, 0, room, canvas);
-    if (!canvas.objects.empty()) EXPECT_EQ(bright_part(canvas.image), canvas.objects[0].box);
+    if (!canvas.objects.empty()) { EXPECT_EQ(bright_part(canvas.image), canvas.objects[0].box); }
     return canvas.objects;
   };
   EXPECT_EQ(laid(0, {0, 0, 64, 64})[0].box, (Box{10, 10, 30, 30}));

@@ -224,7 +224,8 @@ TEST(LinearMap, ARandomWalkKeepsItsLastValue) {
   EncodedSeries walk{1200, 1, 1, {}, {}};
   float at = 0;
   for (int i = 0; i < 1200; ++i) {
-    at += static_cast<float>((i * 7919 + i * i * 104729 % 1000) % 1000) / 500 - 0.999f;
+    const int64_t k = i;  // or its square would overflow
+    at += static_cast<float>((k * 7919 + k * k * 104729 % 1000) % 1000) / 500 - 0.999f;
     walk.inputs.push_back(at), walk.truth.push_back(at);
   }
   const LinearMap map = fit_linear_map(walk, {700, 300, 200}, 32, 40);

@@ -75,8 +75,9 @@ TEST(Undefined, EveryFunctionWithACaseSaysSo) {
         if (missing == 0 && text.empty())
           ADD_FAILURE() << row.op << " / " << c.name << " does without its first input";
       }
-      if (!in.empty())
+      if (!in.empty()) {
         EXPECT_NE(error_of([&] { c.run(Tensors(in.size())); }), "") << row.op << " / " << c.name;
+      }
     }
 }
 

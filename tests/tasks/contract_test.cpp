@@ -153,7 +153,7 @@ TEST_P(EveryTask, StoppedAndResumedEndsWithTheSameBits) {
   const auto again = resumed("part");
   const auto total = Trained::get().result(GetParam())["steps"].get<int64_t>();
   again->stop_after_steps = total - 1;
-  if (total > 3) EXPECT_THROW(task().train(*again), train::Stopped);
+  if (total > 3) { EXPECT_THROW(task().train(*again), train::Stopped); }
   task().train(*resumed("part"));
   EXPECT_TRUE(weights(part) == weights(run())) << "other weights";
   EXPECT_EQ(config(part), config(run()));
@@ -202,7 +202,7 @@ TEST_P(EveryTask, AFinishedRunStaysAsItIs) {
 }
 
 TEST_P(EveryTask, IsOpenedFromARunAndFromItsWeights) {
-  for (const std::string path : {run(), run() + "/model.safetensors"}) {
+  for (const std::string& path : {run(), run() + "/model.safetensors"}) {
     const auto model = open_model(path);
     EXPECT_EQ(model->task(), GetParam());
     EXPECT_FALSE(model->network().training());
@@ -299,8 +299,9 @@ TEST_P(EveryTask, IsMeasuredAsJsonAndInWords) {
   EXPECT_EQ(of_run["task"], GetParam());
   EXPECT_GT(of_run["examples"].get<int64_t>(), 0);
   EXPECT_TRUE(of_run.contains("split"));
-  if (!task().verbs.empty() && !find_verb(task(), "eval")->options()->find("features"))
+  if (!task().verbs.empty() && !find_verb(task(), "eval")->options()->find("features")) {
     EXPECT_EQ(Json::parse(measured(run() + "/model.safetensors", true)), of_run);
+  }
   // Its own data under their name are data like any other.
   const auto named = eval.options();
   supply(*named, {}, "");

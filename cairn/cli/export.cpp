@@ -50,7 +50,10 @@ void add_export(const Command& app) {
       "  cairn export runs/mnist --format onnx --out mnist.onnx\n"
       "  cairn export runs/writer --format hf --out writer-hf\n");
   const auto chosen = std::make_shared<Export>();
-  command.option("run", chosen->run, "Run folder, or the model.safetensors of one").required();
+  command
+      .option("run", chosen->run,
+              "Run folder, the model.safetensors of one, or a folder of Hugging Face's")
+      .required();
   command
       .option("--format", chosen->format,
               "onnx: one file; hf: a folder for Hugging Face's transformers")

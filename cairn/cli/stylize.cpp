@@ -82,11 +82,13 @@ void add_stylize(const Command& app) {
   c.option("--features", given->features,
            "SqueezeNet's weights (.pt, .safetensors, f32 numbers), or a run of "
            "image-classification --model squeezenet; none: random weights");
-  c.option("--size", given->size, "Pixels of the longer side at most")
+  c.option("--size", given->size, "Pixels of the longer side at most, 32 to 8192")
       .whole(32, 8192)
       .shows_default();
   c.option("--style-size", given->style_size, "The same of the style; 0: as --size").whole(0, 8192);
-  c.option("--steps", given->how.steps, "Steps of Adam").whole(3, 1'000'000).shows_default();
+  c.option("--steps", given->how.steps, "Steps of Adam, 3 at least")
+      .whole(3, 1'000'000)
+      .shows_default();
   c.option("--content-weight", given->how.content, "How much the content counts")
       .between(0, 1e9)
       .shows_default();
@@ -99,6 +101,7 @@ void add_stylize(const Command& app) {
   c.option("--lr", given->how.lr, "Step of a pixel, of 1").positive().shows_default();
   c.flag("--colours", given->colours, "Keep the content's colours");
   c.flag("--quiet", given->quiet, "No progress on standard error");
+  add_threads(c);
   c.runs([given] { return stylize(*given); });
 }
 

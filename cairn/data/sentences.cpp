@@ -6,6 +6,7 @@
 #include "cairn/base/philox.h"
 #include "cairn/data/files.h"
 #include "cairn/data/text.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kScenes = 4000, kTestScenes = 1000;
 
-const char* const kSizes[] = {"small", "large", "young", "old", "brown", "white", "black", "wet"};
+const char* const kSizes[] = {"small", "large", "young", "tall", "brown", "white", "black", "wet"};
 const char* const kWho[] = {"dog",   "cat",  "horse", "man", "woman",
                             "child", "bird", "sheep", "bear"};
 const char* const kDoing[] = {"sits on",       "stands near",  "runs past",   "looks at",
@@ -81,6 +82,8 @@ std::string cut_into_words(std::string_view line) {
 
 void add_lines(const std::string& file, std::vector<std::string>& to) {
   const std::string text = read_text(file);
+  const size_t bad = io::find_invalid_utf8(text);
+  check(bad == std::string_view::npos, "'{}', byte {}: not UTF-8; convert the file", file, bad + 1);
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     std::string words = cut_into_words(std::string_view(text).substr(at, end - at));
@@ -109,6 +112,7 @@ Sentences of_folder(const std::string& folder) {
 
 Sentences open_sentences(const std::string& data) {
   if (data == "scenes") return {make_scenes(0, kScenes), make_scenes(1, kTestScenes), ""};
+  check(!data.empty(), "no data: name a file of sentences, or 'scenes'");
   Sentences all;
   if (is_folder(data)) all = of_folder(data);
   else add_lines(data, all.train);

@@ -1,6 +1,9 @@
 #include "cairn/tasks/music.h"
 
+#include <filesystem>
+
 #include "cairn/audio/sound.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/io/file.h"
 #include "cairn/music/midi.h"
 
@@ -13,7 +16,11 @@ constexpr size_t kPageSteps = 256;
 
 void check_music_files(const std::string& out, const std::string& wav) {
   io::check_writable(out);
-  if (!wav.empty()) io::check_writable(wav);
+  if (wav.empty()) return;
+  io::check_writable(wav);
+  std::error_code ignored;
+  if (wav == out || std::filesystem::equivalent(wav, out, ignored))
+    throw InvalidOption("wav", fmt::format("'{}' is where the notes go; name another file", wav));
 }
 
 void write_music(const music::Score& score, const std::string& out, const std::string& wav) {

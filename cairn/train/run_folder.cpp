@@ -187,6 +187,11 @@ RunFolder RunFolder::open(const std::string& path, const std::string& task) {
   const std::string file = run.file("config.json");
   run.config_ = io::parse_json(io::read_text_file(file), "'" + file + "'");
   const auto name = run.config_.is_object() ? run.config_.find("task") : run.config_.end();
+  check(
+      !run.config_.is_object() || !run.config_.contains("model_type"),
+      "'{}' is a folder of Hugging Face's, and no training that was run here: it can be evaluated, "
+      "used and exported; a training begins with it by the option init",
+      path);
   check(name != run.config_.end() && name->is_string(),
         "'{}' does not say which task the run is of: it is damaged", file);
   const std::string found = *name;

@@ -41,6 +41,9 @@ TEST(Sentences, WithoutAnyIsAnError) {
   EXPECT_THROW(open_sentences(folder.path() + "/none.txt"), Error);
   std::ofstream(folder.path() + "/blank.txt") << " \n\n";
   EXPECT_THROW(open_sentences(folder.path() + "/blank.txt"), Error);
+  EXPECT_THROW(open_sentences(""), Error);
+  std::ofstream(folder.path() + "/bytes.txt") << "a dog\n\xff\xfe\n";
+  EXPECT_THROW(open_sentences(folder.path() + "/bytes.txt"), Error);
 }
 
 }  // namespace

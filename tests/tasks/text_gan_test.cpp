@@ -10,6 +10,8 @@
 #include "cairn/base/parallel.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/train/signals.h"
+#include "tests/io/temporary_folder.h"
 
 namespace cairn::tasks::text_gan {
 namespace {
@@ -99,6 +101,39 @@ TEST(TextGan, TheJudgeCountsCopiesAndComparesWhereBothRepeatThemselves) {
   EXPECT_NE(said(0.25, 0.2).find("worse"), std::string::npos);
   EXPECT_NE(said(0.301, 0.2).find("little"), std::string::npos);
   EXPECT_NE(said(0.9, 0.8).find("cannot be compared"), std::string::npos);
+}
+
+// Whenever it is looked at, saved or stopped.
+TEST(TextGan, TheWriterByLikelihoodIsOfTheStepWhereTheTwoMeet) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  const auto weights = [&](const std::string& name, int64_t sample_every, int64_t stop) {
+    const auto options = [&] {
+      Options o;
+      o.read_file({{"batch", 8}, {"width", 8}, {"embedding", 4}, {"looks", 2}, {"longest", 8}},
+                  "options");
+      o.steps = 9, o.likelihood_steps = 5, o.sample_every = sample_every;
+      o.out = folder / name, o.quiet = true;
+      return o;
+    };
+    Options o = options();
+    o.stop_after_steps = stop;
+    if (stop > 0) {
+      EXPECT_THROW(train(o), train::Stopped);
+      Options again;
+      again.out = folder / name, again.quiet = true, again.resume = true;
+      train(again);
+    } else {
+      train(o);
+    }
+    return train::read_weights(folder / name + "/" + kLikelihood)[0].second.to_vector<float>();
+  };
+  const auto wanted = weights("a", 9, 0);
+  EXPECT_EQ(weights("b", 3, 0), wanted);
+  EXPECT_EQ(weights("c", 9, 3), wanted);
+  EXPECT_EQ(weights("d", 9, 7), wanted);
+  const auto model = open_model(folder / "a");
+  EXPECT_TRUE(dynamic_cast<TextWriter&>(*model).met());
 }
 
 TEST(TextGan, ScenesAreAlwaysTheSame) {

@@ -48,6 +48,7 @@ void find_range(Options& o, const music::RollSet& set) {
 }  // namespace
 
 music::RollSet open_voices(Options& o, const std::string& source) {
+  check(!source.empty(), "no data: name files of music, or 'chorales'");
   music::RollSet set =
       music::open_rolls(source, {.grid = o.grid.is_open() ? 4 : *o.grid, .voices = true});
   o.grid.require(o.grid.is_open() || o.grid == set.grid, "'{}' has {} steps a quarter", source,

@@ -131,6 +131,8 @@ std::string in_words(const Json& r) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   o.fill_usual();
+  o.style_weight.require(o.style_weight > 0 || o.content_weight > 0,
+                         "0, and the option content_weight too: nothing would be learned");
   o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
   const Judge judge(o);
   const Pictures pictures = open_pictures(o, o.data);

@@ -52,7 +52,8 @@ void report(Page& page, TextWriter& w, const Lines& log) {
   page.writing("the same at temperature 0.7", "", lines_by(w.by_likelihood(), tokenizer, 0.7));
   write_facts(page, w, log, {{"words", with_thousands(*w.options().vocab)}});
   page.heading("Which writer is better");
-  page.paragraph("Here " + verdict(adversarial, curve) + ".");
+  page.paragraph(w.met() ? "Here " + verdict(adversarial, curve) + "."
+                         : "The two networks have not met yet.");
   page.figures({plane(adversarial, curve, judge.judge(some))});
   page.heading("How they learned");
   std::vector<Figure> learned = loss_charts(log, "nats a word", "validation");

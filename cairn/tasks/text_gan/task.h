@@ -151,6 +151,8 @@ class TextWriter : public Model {
   Author& author() { return author_; }
   Author& by_likelihood();  // throws Error naming the file that is missing or damaged
   Splits splits(const std::string& source) const;
+  // A step was taken by the two networks: their weights differ.
+  bool met();
 
  private:
   Options options_;

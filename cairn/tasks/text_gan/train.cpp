@@ -77,7 +77,7 @@ class Session {
                   .save_weights =
                       [&] {
                         trainer_.write_weights(writer_.state_dict());
-                        if (trainer_.step() <= options_.likelihood_steps)
+                        if (trainer_.step() <= options_.likelihood_steps)  // or the run ends here
                           trainer_.write_weights(kLikelihood, writer_.state_dict());
                       },
                   .graph = [&] { return graph(); }});
@@ -167,6 +167,8 @@ class Session {
       schedule.step();
       return {{"loss", loss}};
     }
+    if (trainer_.step() == options_.likelihood_steps)  // as it was before the two met
+      trainer_.write_weights(kLikelihood, writer_.state_dict());
     // The rate's last part has the sharpness of the end: all of it, were it one of many steps.
     const double done = static_cast<double>(trainer_.step() - options_.likelihood_steps) /
                         static_cast<double>(options_.steps - options_.likelihood_steps);

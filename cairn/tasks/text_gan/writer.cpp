@@ -36,6 +36,14 @@ Author& TextWriter::by_likelihood() {
   return by_likelihood_.emplace(likelihood_, options_.longest);
 }
 
+bool TextWriter::met() {
+  by_likelihood();
+  const NamedTensors own = network_.state_dict(), before = likelihood_.state_dict();
+  for (size_t i = 0; i < own.size(); ++i)
+    if (own[i].second.to_vector<float>() != before[i].second.to_vector<float>()) return true;
+  return false;
+}
+
 Splits TextWriter::splits(const std::string& source) const {
   Splits s = open_splits(options_, source.empty() ? *options_.data : source);
   return s;

@@ -122,10 +122,11 @@ class Training {
         .split = split,
         .smooths_targets = o.label_smoothing > 0,
         .decays_matrices_only = true,
-        .about = fmt::format("{}: {} videos to learn from, {} held back, {} frames of {} x {}, {} "
-                             "classes",
-                             *o.data, parts_.first.size(), parts_.second.size(), shape_.frames,
-                             shape_.height, shape_.width, o.classes->size())});
+        .about = fmt::format(
+            "{}: {} videos to learn from, {}, {} frames of {} x {}, {} classes", *o.data,
+            parts_.first.size(),
+            split == "train" ? "none held back" : fmt::format("{} held back", parts_.second.size()),
+            shape_.frames, shape_.height, shape_.width, o.classes->size())});
   }
 
   train::Supervised& session() { return *session_; }

@@ -282,8 +282,13 @@ std::string in_flags(const std::string& message) {
   for (size_t at = 0; at < message.size();) {
     const size_t next = std::min(message.find(kSpoken, at), message.size());
     out += message.substr(at, next - at);
-    if (next < message.size()) out += "--";
-    at = next < message.size() ? next + kSpoken.size() : next;
+    if (next == message.size()) break;
+    out += "--";
+    for (at = next + kSpoken.size(); at < message.size(); ++at) {
+      const char c = message[at];
+      if (c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9')) break;
+      out += c == '_' ? '-' : c;
+    }
   }
   return out;
 }

@@ -39,5 +39,13 @@ TEST(Stylize, PaintsAndRefusesWhatIsTooSmall) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+// What a message of the library calls an option is a flag here, as it is typed.
+TEST(Stylize, OptionsAreSpokenOfAsFlags) {
+  const TemporaryFolder folder;
+  expect_failure(cairn({"train", "style-transfer", "--content-weight", "0", "--style-weight", "0",
+                        "--steps", "1", "--out", folder / "run"}),
+                 2, {"--style-weight: 0, and --content-weight too"});
+}
+
 }  // namespace
 }  // namespace cairn::cli_test

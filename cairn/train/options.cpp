@@ -257,11 +257,31 @@ std::string AnyOption::standard() const {
   return text;
 }
 
+namespace {
+std::string listed(const std::vector<std::string>& names, const char* last) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : last) + names[i];
+  return text;
+}
+}  // namespace
+
 std::string AnyOption::explained() const {
   std::string text = help_;
-  for (size_t i = 0; range_.names.size() > 1 && i < range_.names.size(); ++i)
-    text += (i == 0 ? ": " : i + 1 < range_.names.size() ? ", " : " or ") + range_.names[i];
+  if (range_.names.size() > 1) text += ": " + listed(range_.names, " or ");
+  if (!models_.empty()) text += fmt::format(" ({} only)", listed(models_, " and "));
   return text;
+}
+
+void AnyOption::only_with(std::initializer_list<const char*> models) {
+  models_.assign(models.begin(), models.end());
+}
+
+void AnyOption::expect_to_count(const std::string& model) const {
+  const bool counts = models_.empty() || model.empty() ||
+                      std::find(models_.begin(), models_.end(), model) != models_.end();
+  require(counts || state_ != State::typed, "means nothing with model {}, only with {}", model,
+          listed(models_, " or "));
 }
 
 void AnyOption::refuse(const std::string& reason) const { throw InvalidOption(name_, reason); }
@@ -293,11 +313,11 @@ void Option<T>::parse(const std::string& text) {
     if constexpr (std::is_void_v<typename ListOf<T>::Entry>) {
       value_ = text_to<T>(text, range_);
     } else {
-      if (state_ != State::given) value_.clear();
+      if (state_ != State::typed) value_.clear();
       value_.push_back(text_to<typename ListOf<T>::Entry>(text, range_));
     }
   } catch (const std::invalid_argument& e) { refuse(e.what()); }
-  state_ = State::given;
+  state_ = State::typed;
   check_range();
 }
 
@@ -397,6 +417,11 @@ std::string OptionSet::chosen_model() const {
 
 void OptionSet::validate() const {
   for (const AnyOption* o : all()) o->check();
+}
+
+void OptionSet::expect_all_to_count() const {
+  const std::string model = chosen_model();
+  for (const AnyOption* o : all()) o->expect_to_count(model);
 }
 
 Json OptionSet::to_json() const {

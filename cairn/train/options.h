@@ -9,6 +9,7 @@
 //     Option<double> lr{this, "lr", ByModel<double>{{"gpt", 3e-3}, {"", 2e-3}}, positive(), "..."};
 //     Option<int64_t> heads{this, "heads", Open{"one for 64 features"}, whole(1, 64), "Heads"};
 //   };
+//   Options() { heads.only_with({"gpt"}); }  // typed beside another model it is refused
 //   Options o;
 //   o.width = 64;              // as a number: o.width * 2; as text: fmt::format("{}", *o.width)
 //   o.heads.fill(o.width / 64);  // only while it is open
@@ -84,14 +85,19 @@ class AnyOption {
   const char* name() const { return name_; }
   std::string flag() const;  // "--lr-discriminator"
   const char* help() const { return help_; }
-  std::string explained()
-      const;  // the help, with the names that it may be, where there are several
+  // The help, with the names that it may be, where there are several, and the models that it is of.
+  std::string explained() const;
   const std::vector<std::string>& choices() const { return range_.names; }  // of one_of()
   Use use() const { return use_; }
   bool stored() const { return use_ <= Use::fact; }
   bool is_open() const { return state_ == State::open; }
-  bool given() const { return state_ == State::given; }  // not the standard, not filled by a recipe
+  bool given() const { return state_ >= State::given; }  // not the standard, not filled by a recipe
   std::string standard() const;                          // for the help: "32", "gpt 4, others 2"
+
+  // That it means something with these of the option `model` alone.
+  void only_with(std::initializer_list<const char*> models);
+  // Throws InvalidOption where it was typed beside another one.
+  void expect_to_count(const std::string& model) const;
 
   // Throw InvalidOption for what cannot be read as the type, or is out of range.
   virtual void parse(const std::string& text) = 0;  // of a list: one more entry
@@ -116,8 +122,9 @@ class AnyOption {
   AnyOption& operator=(const AnyOption&) = default;
   virtual void check_range() const = 0;
 
-  enum class State : uint8_t { open, standard, filled, given };
+  enum class State : uint8_t { open, standard, filled, given, typed };
   const char *name_, *help_;
+  std::vector<std::string> models_;
   std::string open_;
   Range range_;
   Use use_;
@@ -207,6 +214,8 @@ class OptionSet {
   AnyOption* find(const std::string& name);
 
   void validate() const;  // throws InvalidOption for the first value out of range
+  // Throws InvalidOption for the first that was typed and means nothing with the option `model`.
+  void expect_all_to_count() const;
   // Fills what is open and has a usual value, by the option `model` where there is one; passes over
   // some.
   void fill_usual(std::initializer_list<const AnyOption*> but = {});

@@ -86,6 +86,7 @@ void choose_run(const std::string& task, RunOptions& o) {
     if (!o.data_files.is_open()) check_there(data_of(o.to_json()));
     return;
   }
+  o.expect_all_to_count();
   if (!o.out->empty() && dist::leads()) RunFolder::refuse_held(o.out);
 }
 
@@ -112,6 +113,7 @@ RunFolder made(const std::string& task, const RunOptions& o, const Json& config)
 
 RunFolder begin_run(const std::string& task, const RunOptions& o) {
   o.validate();
+  if (!o.resume) o.expect_all_to_count();  // where the data chose the model
   Json config = {{"task", task}, {"format", kConfigFormat}};
   config.update(o.to_json());
   config["threads"] = num_threads();

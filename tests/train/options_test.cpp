@@ -39,6 +39,26 @@ TEST(Options, AreNumbersAndTexts) {
   EXPECT_EQ(o.width, 32);
 }
 
+TEST(Options, OfAnotherModelAreRefusedWhereTheyAreTyped) {
+  struct Networks : RunOptions {
+    Networks() { heads.only_with({"attention", "both"}); }
+    Option<std::string> model{this, "model", "plain", one_of({"plain", "attention", "both"}),
+                              "Network"};
+    Option<int64_t> heads{this, "heads", 4, whole(1, 64), "Heads"};
+  };
+  Networks o;
+  EXPECT_EQ(o.heads.explained(), "Heads (attention and both only)");
+  o.expect_all_to_count();
+  o.find("heads")->parse("8");
+  EXPECT_EQ(refused([&] { o.expect_all_to_count(); }),
+            "heads|means nothing with model plain, only with attention or both");
+  o.model = "both";
+  o.expect_all_to_count();
+  Networks of_file;  // a configuration says all options, also those of other models
+  of_file.read_file(Networks().to_json(), "config.json");
+  of_file.expect_all_to_count();
+}
+
 TEST(Options, SayWhatIsWrong) {
   Small o;
   const auto parse = [&](const char* name, const char* text) {

@@ -21,6 +21,10 @@ struct Options : train::SupervisedOptions {
     weight_decay.usual({{"linear", 0.0}, {"", 0.01}}), clip.usual({{"linear", 0.0}, {"", 1.0}});
     steps.usual({{"linear", 200}}), eval_every.says("each epoch, or a quarter of the steps");
     epochs.usual({{"rnn", 6}, {"lstm", 6}, {"gru", 6}, {"patch", 6}});
+    for (train::AnyOption* o :
+         std::initializer_list<train::AnyOption*>{&width, &layers, &patch, &dropout})
+      o->only_with({"rnn", "lstm", "gru", "patch"});
+    heads.only_with({"patch"});
   }
   train::DataOption data{this, "waves",
                          "Columns of numbers, a row for each time: a CSV file (also .gz), or cells "
@@ -36,8 +40,8 @@ struct Options : train::SupervisedOptions {
                             one_of({"linear", "rnn", "lstm", "gru", "patch"}),
                             "What corrects the linear map; patch: a Transformer over patches"};
   Option<int64_t> width{this, "width", 64, whole(1, 65536), "Features of a patch"};
-  Option<int64_t> layers{this, "layers", 2, whole(1, 1000), "Layers of rnn, lstm, gru or patch"};
-  Option<int64_t> heads{this, "heads", 4, whole(1, 1000), "Heads of patch"};
+  Option<int64_t> layers{this, "layers", 2, whole(1, 1000), "Layers"};
+  Option<int64_t> heads{this, "heads", 4, whole(1, 1000), "Attention heads"};
   Option<int64_t> patch{this, "patch", Open{"16, or what the context allows"}, whole(1, 4096),
                         "Rows that are read at once"};
   Option<double> dropout{this, "dropout", 0.2, between(0, 0.9), "Part of the features dropped"};

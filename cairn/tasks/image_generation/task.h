@@ -15,28 +15,27 @@ struct Options : PictureOptions<train::SupervisedOptions> {
     epochs.usual({{"vae", 100}, {"pixelcnn", 25}, {"", 20}}), eval_every.says("each epoch");
     batch.usual({{"pixelcnn", 64}, {"", 128}}), weight_decay.usual(0.);
     clip.usual({{"vae", 0.}, {"", 1.}}), ema.usual(0.999), val_split.usual(0.05);
+    blocks.only_with({"pixelcnn"}), z.only_with({"vae"}), importance.only_with({"vae"});
+    label_drop.only_with({"diffusion"}), draw_steps.only_with({"diffusion"});
+    guidance.only_with({"diffusion"});
   }
   Option<std::string> model{this, "model", "vae", one_of(models::density_names()), "Network"};
   Option<bool> conditional{this, "conditional", false, "Learn to draw what a label asks for"};
   Option<int64_t> width{this, "width", train::ByModel<int64_t>{{"vae", 400}, {"", 32}},
                         whole(1, 65536), "Features of vae's layers; channels"};
-  Option<int64_t> blocks{this, "blocks", 12, whole(1, 1000), "Of pixelcnn: gated layers"};
-  Option<int64_t> z{this, "z", 50, whole(1, 65536), "Of vae: numbers a picture is made of"};
+  Option<int64_t> blocks{this, "blocks", 12, whole(1, 1000), "Gated layers"};
+  Option<int64_t> z{this, "z", 50, whole(1, 65536), "Numbers a picture is made of"};
   Option<int64_t> importance{this, "importance", 5, whole(1, 10000),
-                             "Of vae: samples of the bound that is learned"};
+                             "Samples of the bound that is learned"};
   Option<double> label_drop{this, "label_drop", 0.1, between(0, 1),
-                            "Of diffusion: part of the labels that are left out, for guidance"};
-  Option<int64_t> draw_steps{this,
-                             "draw_steps",
-                             50,
-                             whole(1, 1000),
-                             "Of diffusion: steps from noise to a picture",
-                             Use::changeable};
+                            "Part of the labels that are left out, for guidance"};
+  Option<int64_t> draw_steps{
+      this, "draw_steps", 50, whole(1, 1000), "Steps from noise to a picture", Use::changeable};
   Option<double> guidance{this,
                           "guidance",
                           1.5,
                           between(0, 100),
-                          "Of diffusion with labels: how much more than the label says; 1: not",
+                          "With labels: how much more than the label says; 1: not",
                           Use::changeable};
 
   int64_t labels() const { return conditional ? num_classes() : 0; }

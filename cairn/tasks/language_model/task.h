@@ -20,6 +20,7 @@ struct Options : TextOptions {
   Options() {
     lr.usual({{"gpt", 3e-3}, {"", 2e-3}}), weight_decay.usual({{"gpt", 0.1}, {"", 0.01}});
     betas.usual({{0.9, 0.99}}), clip.usual(1);
+    heads.only_with({"gpt"});
     batch.says("gpt 8, others 32; fewer for a short text; of music 16 pieces");
     steps.says("gpt 12 passes over the text, others 10; at most 50000; of music 3000");
   }
@@ -31,7 +32,7 @@ struct Options : TextOptions {
   Option<int64_t> width{this, "width", ByModel<int64_t>{{"gpt", 192}, {"", 512}}, whole(1, 1 << 20),
                         "Features of a token"};
   Option<int64_t> heads{this, "heads", Open{"one for 64 features"}, whole(1, 1 << 20),
-                        "Attention heads, gpt only"};
+                        "Attention heads"};
   Option<int64_t> context{this, "context", ByModel<int64_t>{{"gpt", 256}, {"", 64}},
                           whole(1, 1 << 20),
                           "Tokens of a window: what a gpt sees, how far back the others learn (of "

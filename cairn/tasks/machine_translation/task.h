@@ -16,10 +16,10 @@ struct Options : SequenceOptions {
     batch.usual(128), lr.usual(2e-3), ema.usual(0.995), val_split.usual(0.05), epochs.usual(40);
     layers.usual({{"lstm", 2}, {"", 4}}), width.usual({{"lstm", 384}, {"", 128}});
     lr.usual({{"lstm", 1e-3}, {"", 2e-3}});
+    heads.only_with({"transformer"}), feed_forward.only_with({"transformer"});
   }
   Option<std::string> model{this, "model", "transformer", one_of({"transformer", "lstm"}),
-                            "Network: attention alone, or LSTMs that look at the source "
-                            "(heads and feed-forward are the transformer's)"};
+                            "Network: attention alone, or LSTMs that look at the source"};
   bool is_recurrent() const override { return model == "lstm"; }
   Option<std::string> source{this, "source", "", "Language to translate from: en"};
   Option<std::string> target{this, "target", "", "Language to translate into: de"};

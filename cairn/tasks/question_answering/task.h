@@ -19,6 +19,8 @@ struct Options : train::SupervisedOptions {
     clip.usual({{"encoder", 1}, {"", 5}}), ema.usual({{"encoder", 0}, {"", 0.998}});
     val_split.usual(0.1667), epochs.usual({{"encoder", 2}, {"", 8}});
     eval_every.says("each epoch, with an encoder half of one");
+    vocab.only_with({"reader"}), embedding.only_with({"reader"}), width.only_with({"reader"});
+    dropout.only_with({"reader"});
   }
   train::DataOption data{this, "people",
                          "SQuAD's JSON: a file or a folder of them (also .gz); 'people' are made "

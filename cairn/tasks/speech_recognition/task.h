@@ -22,6 +22,7 @@ struct Options : train::SupervisedOptions {
     weight_decay.usual(1e-2), clip.usual(5), ema.usual(0.995), val_split.usual(0.1);
     epochs.usual({{"cnn", 80}, {"", 60}}), eval_every.says("each epoch, or a 20th of all");
     keep.says("last; with patience the best");
+    layers.only_with({"bilstm", "conv-bilstm", "transformer"}), heads.only_with({"transformer"});
   }
   train::DataOption data{this, "tones",
                          "A folder (AN4, LibriSpeech, Common Voice, FSDD, texts beside sounds, a "
@@ -32,8 +33,8 @@ struct Options : train::SupervisedOptions {
                             one_of({"bilstm", "conv-bilstm", "transformer", "cnn"}), "Network"};
   Option<int64_t> width{this, "width", train::ByModel<int64_t>{{"cnn", 32}, {"", 192}},
                         whole(2, 65536), "Features of a layer"};
-  Option<int64_t> layers{this, "layers", 3, whole(1, 100), "Layers (not of cnn)"};
-  Option<int64_t> heads{this, "heads", 4, whole(1, 1024), "Attention heads of a transformer"};
+  Option<int64_t> layers{this, "layers", 3, whole(1, 100), "Layers"};
+  Option<int64_t> heads{this, "heads", 4, whole(1, 1024), "Attention heads"};
   Option<double> dropout{this, "dropout", train::ByModel<double>{{"cnn", 0.2}, {"", 0.3}},
                          between(0, 0.9), "Part of the features dropped"};
   Option<std::string> features{this, "features", Open{"log-mel; ready-made ones as they are"},

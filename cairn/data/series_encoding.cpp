@@ -143,6 +143,14 @@ int64_t SeriesEncoding::features() const {
   return static_cast<int64_t>(targets_.size() + covariates_.size() + 2 * calendar_.size());
 }
 
+std::vector<std::string> SeriesEncoding::feature_names() const {
+  std::vector<std::string> names;
+  for (const Column& c : targets_) names.push_back(c.name);
+  for (const Column& c : covariates_) names.push_back(c.name);
+  for (const std::string& kind : calendar_) names.insert(names.end(), 2, kind);
+  return names;
+}
+
 EncodedSeries SeriesEncoding::encode(const Series& s) const {
   EncodedSeries e{s.rows(), target_count(), features(), {}, {}};
   std::vector<Column> columns = targets_;

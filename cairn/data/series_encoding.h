@@ -47,6 +47,7 @@ class SeriesEncoding {
   const std::vector<std::string>& left_out() const { return left_out_; }
   int64_t target_count() const { return static_cast<int64_t>(targets_.size()); }
   int64_t features() const;
+  std::vector<std::string> feature_names() const;  // the column, or kind of calendar, of each
   // Columns are found by name. Throws Error for one that is not there.
   EncodedSeries encode(const Series& series) const;
   double in_units(size_t target, double value) const {

@@ -163,6 +163,13 @@ int64_t TableEncoding::inputs() const {
   return static_cast<int64_t>(count);
 }
 
+std::vector<std::string> TableEncoding::input_names() const {
+  std::vector<std::string> names;
+  for (const Column& c : columns_)
+    names.insert(names.end(), c.words.empty() ? 1 : c.words.size(), c.name);
+  return names;
+}
+
 std::vector<float> TableEncoding::encode(const Table& table) const {
   std::vector<size_t> places;
   for (const Column& c : columns_) places.push_back(column_of(table, c.name));

@@ -30,7 +30,8 @@ class TableEncoding {
   static TableEncoding from_json(const nlohmann::ordered_json& json, const std::string& file);
   nlohmann::ordered_json to_json() const;
 
-  int64_t inputs() const;  // numbers that a row becomes
+  int64_t inputs() const;                        // numbers that a row becomes
+  std::vector<std::string> input_names() const;  // the column of each of them
   const std::string& target() const { return target_.name; }
   bool classifies() const { return !target_.words.empty(); }
   const std::vector<std::string>& classes() const { return target_.words; }

@@ -49,6 +49,10 @@ class Model {
   virtual Tensors read(const std::string& file);
   // Names of what the first output's last axis counts; none: it counts no classes.
   virtual std::vector<std::string> labels() const { return {}; }
+  // What people call the entries of the first input, as read() gave it: the columns of a table or a
+  // series (one for each number; those of one column have one name), the tokens of a text; none:
+  // they have no names.
+  virtual std::vector<std::string> names(const Tensors&) const { return {}; }
   // The model as a folder of Hugging Face's transformers (pretrained/folder.h). Throws Error where
   // that has no such network.
   virtual pretrained::FolderContent folder();

@@ -94,6 +94,8 @@ class AnyOption {
   bool given() const { return state_ >= State::given; }  // not the standard, not filled by a recipe
   std::string standard() const;                          // for the help: "32", "gpt 4, others 2"
 
+  // Of a task that has no use for it: it is neither shown nor typed, only read where a run says it.
+  void hide() { use_ = Use::fact; }
   // That it means something with these of the option `model` alone.
   void only_with(std::initializer_list<const char*> models);
   // Throws InvalidOption where it was typed beside another one.

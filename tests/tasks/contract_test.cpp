@@ -11,6 +11,7 @@
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/explain/topics.h"
 #include "cairn/tasks/task.h"
 #include "cairn/train/signals.h"
 #include "tests/io/events.h"
@@ -284,6 +285,32 @@ TEST_P(EveryTask, EveryVerbWorks) {
     EXPECT_EQ(p.status, 0) << verb.name;
     EXPECT_TRUE(!p.text.empty() || fs::exists(out)) << verb.name << " was silent";
   }
+}
+
+// What moved a decision is a page, or it is said why there is none.
+TEST_P(EveryTask, DecisionsAreExplained) {
+  const std::set<std::string> decide = {"image-classification",
+                                        "object-detection",
+                                        "tabular",
+                                        "text-classification",
+                                        "forecast",
+                                        "anomaly-detection",
+                                        "speech-recognition",
+                                        "video-classification"};
+  if (!task().write_inputs) return;
+  const auto model = open_model(run());
+  const std::string input = task().write_inputs(folder_.path())[0], page = folder_ / "page.html";
+  if (!decide.contains(GetParam())) {
+    EXPECT_THROW(explain::write_decision(*model, input, page), Error);
+    EXPECT_FALSE(fs::exists(page));
+    return;
+  }
+  explain::write_decision(*model, input, page);
+  const std::string text = io::read_text_file(page);
+  EXPECT_NE(text.find("What moved the decision"), std::string::npos);
+  EXPECT_TRUE(text.find("<svg") != std::string::npos || text.find("<img") != std::string::npos ||
+              text.find("class=\"bars\"") != std::string::npos);
+  EXPECT_EQ(text.find("nan"), std::string::npos);
 }
 
 // The same from a run and from its weights, and as a person reads it.

@@ -55,6 +55,7 @@ struct Detector : Model {
   std::vector<Port> takes() override;
   std::vector<std::string> gives() const override { return {"expected"}; }  // standardised
   Tensors read(const std::string& file) override;
+  std::vector<std::string> names(const Tensors&) const override { return encoding.feature_names(); }
 
   Options options;
   data::SeriesEncoding encoding;

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/io/file.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/optim/optim.h"
-#include "cairn/tasks/pictures.h"
-#include "cairn/train/report/filters.h"
 
 namespace cairn::tasks::explain {
 
@@ -54,47 +51,6 @@ void write_topic(const Topic& topic, const std::string& path, double part) {
   topic.write(page, part);
   page.heading("The formula");
   page.writing(fmt::format("{}() in {}", topic.function, topic.file), "", topic.formula);
-  page.write(path);
-}
-
-void write_decision(Model& model, const std::string& input, const std::string& path) {
-  io::check_writable(path);
-  const Tensors read = model.read(input);
-  check(
-      !read.empty() && read[0].dtype() == DType::f32 && read[0].rank() == 4 && read[0].size(0) == 1,
-      "'{}': what a run of {} reads from it has no gradient; its report shows what it attends to "
-      "(cairn report {})",
-      input, model.task(), model.path());
-  Tensors in = read;
-  in[0] = parameter(read[0]);
-  const Tensor out = flatten(model.forward(in)[0]);
-  check(out.numel() > 1, "a run of {} decides nothing", model.task());
-  const NoGrad taped(true);
-  const int64_t best = static_cast<int64_t>(argmax(out, 0).item());
-  const Tensor slope = grad({slice(log(flatten(model.forward(in)[0])), 0, best, 1)}, {in[0]},
-                            {.grad_outputs = {full({1}, 1)}})[0];
-  const NoGrad off;
-  Tensor moved = sum(abs(slope * read[0]), {1}, true);
-  moved = avg_pool2d(moved, 3, 1, 1);
-  const double most = amax(moved).item();
-  if (most > 0) moved = moved * (1 / most);
-  const auto names = model.labels();
-  const std::string name = static_cast<size_t>(best) < names.size()
-                               ? names[static_cast<size_t>(best)]
-                               : std::to_string(best);
-  train::report::Page page("Decision", "");
-  page.section("What moved the decision");
-  page.headline(fmt::format("'{}' looks like {} ({:.1f} %)", train::report::short_name(input), name,
-                            100 * out.to_vector<float>()[static_cast<size_t>(best)]));
-  const io::Image seen = train::report::tiles(read[0], 1);
-  const int scale = std::max(1, 224 / std::max(1, seen.width));
-  page.figures({train::report::figure(seen, "as the network sees it", scale),
-                train::report::figure(train::report::highlighted(
-                                          seen, reshape(moved, {moved.size(2), moved.size(3)})),
-                                      "red: where a change would change the answer most", scale)});
-  page.paragraph(
-      "The gradient of the logarithm of its probability by each pixel, times the pixel, over all "
-      "channels, as a mean of three by three pixels (Shrikumar, Greenside and Kundaje 2017).");
   page.write(path);
 }
 

@@ -23,9 +23,9 @@ const Topic& topic_named(const std::string& name);  // throws UsageError, naming
 
 // One page of a topic. `part` of the usual number of steps: for a quick look, and for tests.
 void write_topic(const Topic& topic, const std::string& path, double part);
-// Which parts of a picture moved the decision of a trained run: the gradient of its highest output
-// by the input, times the input (Shrikumar et al. 2017). Throws Error for runs whose inputs have no
-// gradient.
+// What in a file moved the decision of a trained run: the columns of a table and the tokens of a
+// text by leaving each out, the rows of a series, the frames of sounds and videos and the parts of
+// pictures by the gradient times the input. Throws Error for runs that decide nothing of the kind.
 void write_decision(Model& model, const std::string& input, const std::string& path);
 
 // The experiments (one file a family).

@@ -142,6 +142,7 @@ struct Predictor : Model {
   std::vector<std::string> gives() const override { return {"forecast", "quantiles"}; }
   Tensors forward(std::span<const Tensor> in) override;  // in the units of the file
   Tensors read(const std::string& file) override;
+  std::vector<std::string> names(const Tensors&) const override { return encoding.feature_names(); }
   data::Series own_series() const;
   Forecast forecast(const data::EncodedSeries& series, int64_t origin);
   // Windows of the run's own data: split "train", "validation" or "test".

@@ -79,6 +79,13 @@ Tensors Writer::read(const std::string& file) {
   return in;
 }
 
+std::vector<std::string> Writer::names(const Tensors& in) const {
+  std::vector<std::string> pieces;
+  for (const int64_t token : in[0].to_vector<int64_t>())
+    pieces.push_back(tokenizer_->decode({token}));
+  return pieces;
+}
+
 Json Writer::evaluate(const std::string& source, const std::string& split) {
   const auto text = open(source, split == "all" ? 0 : *options_.val_split);
   const std::span<const int64_t> tokens = split == "validation" ? text.validation : text.train;

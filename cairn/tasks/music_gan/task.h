@@ -20,6 +20,7 @@ struct Options : adversarial::Options {
   Options() {
     steps.usual({{"wgan-gp", 2000}, {"", 4000}}), batch.usual(32);
     lr.usual({{"wgan-gp", 5e-4}, {"", 2e-4}});
+    conditional.hide();  // music has no labels
   }
   train::DataOption data{this, "chorales",
                          "MIDI, ABC or JSON rolls with voices, or a folder of them; 'chorales' are "

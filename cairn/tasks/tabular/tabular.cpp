@@ -63,8 +63,7 @@ Json train(Options o) {
   const auto e = TableEncoding::from_json(o.encoding, o.out);
   const Tensors all = e.tensors(table, true);
   const data::TwoParts parts = train::hold_back(o, table.size());
-  const Tensors rows = data::rows_of(all, parts.first);
-  const Tensors held_back = data::rows_of(all, parts.second);
+  const auto rows = data::rows_of(all, parts.first), held_back = data::rows_of(all, parts.second);
   const data::Order order(rows[0].size(0), data::for_rank({.batch = o.batch, .seed = o.seed}));
   train::fill_length(o, order.steps_per_epoch());
   o.eval_every.fill(order.steps_per_epoch());
@@ -113,6 +112,7 @@ struct Predictor : Model {
     return encoding.tensors(data::open_table(file), false);
   }
   std::vector<std::string> labels() const override { return encoding.classes(); }
+  std::vector<std::string> names(const Tensors&) const override { return encoding.input_names(); }
   Options options;
   TableEncoding encoding;
   models::Mlp net;

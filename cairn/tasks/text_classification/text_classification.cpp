@@ -166,6 +166,14 @@ struct Classifier : Model {
     return pretrained::batch_of(coder.encode(data::read_lines(file), file), options.longest);
   }
   std::vector<std::string> labels() const override { return options.classes; }
+  std::vector<std::string> names(const Tensors& in) const override {
+    std::vector<std::string> pieces;
+    for (const int64_t token : in[0].to_vector<int64_t>()) {
+      const std::string piece = coder.tokenizer().decode({token});
+      pieces.push_back(piece.starts_with("##") ? piece.substr(2) : piece + " ");
+    }
+    return pieces;
+  }
   pretrained::FolderContent folder() override {
     return content_of(net, *options.network, *options.tokenizer, *options.classes);
   }

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/parallel.h"
+#include "cairn/io/file.h"
 #include "cairn/tasks/files.h"
+#include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::tasks::style_transfer {
@@ -79,6 +81,76 @@ TEST(StyleTransfer, WhatIsTooSmallIsNamed) {
   io::write_png(folder / "dot.png", io::Image(1, 1, 3));
   EXPECT_EQ(predict(folder / "run", folder / "dot.png", folder / "made.png"), 1);
   EXPECT_FALSE(fs::exists(folder / "made.png"));
+}
+
+Options small_cycle(const std::string& out, int64_t steps) {
+  Options o;
+  o.model = kCycle, o.out = out, o.quiet = true, o.steps = steps, o.width = 4, o.blocks = 1;
+  o.image_size = 32, o.batch = 2, o.lr = 2e-3, o.ema = 0.9;
+  return o;
+}
+
+TEST(CycleGan, LearnsTheWayThereAndBackWithoutPairs) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  const Json little = train(small_cycle(folder / "little", 2)),
+             more = train(small_cycle(folder / "more", 50));
+  EXPECT_EQ(more["split"], "validation");
+  EXPECT_LT(more["cycle"].get<double>(), 0.9 * little["cycle"].get<double>());
+  EXPECT_LT(more["frechet"].get<double>(), 0.8 * little["frechet"].get<double>());
+  EXPECT_TRUE(fs::exists(folder / "more/samples/step-000050.png"));
+  io::write_png(folder / "a.png", io::Image(40, 36, 3, 30));
+  const auto model = open_model(folder / "more");
+  const Verb& verb = *find_verb(task_named(kTask), "predict");
+  for (const bool back : {false, true}) {
+    const auto options = verb.options();
+    options->find("files")->parse(folder / "a.png");
+    options->find("out")->parse(folder / (back ? "back.png" : "there.png"));
+    if (back) options->find("back")->parse("true");
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(verb.run(*model, *options), 0);
+    testing::internal::GetCapturedStdout();
+  }
+  EXPECT_NE(io::read_image(folder / "there.png").pixels,
+            io::read_image(folder / "back.png").pixels);
+  EXPECT_GT(fs::file_size(write_report(folder / "more")), 10000u);
+}
+
+TEST(CycleGan, StoppedAndResumedItEndsWithTheSameBits) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  train(small_cycle(folder / "whole", 6));
+  Options part = small_cycle(folder / "part", 6);
+  part.stop_after_steps = 3;
+  EXPECT_THROW(train(part), train::Stopped);
+  Options rest;
+  rest.out = folder / "part", rest.resume = true, rest.quiet = true;
+  train(rest);
+  EXPECT_EQ(io::read_file(folder / "whole/model.safetensors").size(),
+            io::read_file(folder / "part/model.safetensors").size());
+  const auto a = train::read_weights(folder / "whole/model.safetensors"),
+             b = train::read_weights(folder / "part/model.safetensors");
+  for (size_t i = 0; i < a.size(); ++i)
+    EXPECT_EQ(a[i].second.to_vector<float>(), b[i].second.to_vector<float>()) << a[i].first;
+}
+
+TEST(CycleGan, FoldersAndOptionsThatDoNotFitAreNamed) {
+  const TemporaryFolder folder;
+  Options o = small_cycle(folder / "run", 2);
+  o.target = folder / "none";
+  EXPECT_ERROR(train(o), "none");
+  Options one = small_cycle(folder / "run", 2);
+  fs::create_directories(folder / "one");
+  io::write_png(folder / "one/a.png", io::Image(64, 64, 3, 9));
+  one.target = folder / "one";
+  EXPECT_ERROR(train(one), "/one' has no images for the test split");
+  EXPECT_FALSE(fs::exists(folder / "run"));
+  train(small(folder / "styler"));
+  const auto model = open_model(folder / "styler");
+  const auto options = find_verb(task_named(kTask), "predict")->options();
+  options->find("files")->parse(folder / "one/a.png");
+  options->find("out")->parse(folder / "b.png"), options->find("back")->parse("true");
+  EXPECT_THROW(find_verb(task_named(kTask), "predict")->run(*model, *options), InvalidOption);
 }
 
 }  // namespace

@@ -55,8 +55,6 @@ struct Options : train::RunOptions {
   train::Option<double> ema{this, "ema", 0.999, train::between(0, 0.9999999),
                             "Decay of the generator's averaged weights"};
 
-  // Whether the sign of a score means real or generated.
-  bool scores_tell() const { return nn::scores_tell(nn::gan_loss_from_name(loss)); }
   TrainingOptions training() const;
 };
 

@@ -1,5 +1,7 @@
 #include "cairn/tasks/adversarial/session.h"
 
+#include <algorithm>
+
 namespace cairn::tasks::adversarial {
 namespace {
 
@@ -12,7 +14,7 @@ train::TrainerOptions trainer_options(const Session::Setup& s) {
       .label = s.label,
       .total = s.options.steps,
       .log_every = kLogEvery,
-      .evaluate_every = s.options.sample_every,
+      .evaluate_every = s.sample_every,
       .save_every = s.options.save_every,
       .quiet = s.options.quiet,
       .stop_after_steps = s.options.stop_after_steps,
@@ -23,11 +25,17 @@ train::TrainerOptions trainer_options(const Session::Setup& s) {
 
 }  // namespace
 
+std::function<double(int64_t)> falling_in_the_second_half(int64_t steps) {
+  return [steps](int64_t step) {
+    return std::min(1.0, 2 * (1 - static_cast<double>(step) / static_cast<double>(steps)));
+  };
+}
+
 Session::Session(const Setup& setup)
     : setup_(setup),
-      training_(setup.networks, setup.options.training()),
-      monitor_([this](int64_t) { return setup_.diversity(*this); }, setup.options.scores_tell(),
-               setup.options.quiet),
+      training_(setup.networks, setup.training),
+      monitor_([this](int64_t) { return setup_.diversity(*this); },
+               nn::scores_tell(setup.training.loss), setup.options.quiet),
       trainer_(train::begin_run(setup.task, setup.options), trainer_options(setup), parts()) {
   if (setup_.options.resume) trainer_.restore();
 }
@@ -39,9 +47,8 @@ std::vector<train::Part> Session::parts() {
 }
 
 train::Json Session::run(const Hooks& hooks) {
-  const Options& o = setup_.options;
   if (step() == 0) hooks.samples();
-  std::vector<Tensors> batches(static_cast<size_t>(*o.critic_steps));
+  std::vector<Tensors> batches(static_cast<size_t>(setup_.critic_steps));
   trainer_.run({.load =
                     [&] {
                       for (Tensors& b : batches) b = hooks.next();
@@ -67,6 +74,7 @@ train::Json Session::run(const Hooks& hooks) {
 }
 
 train::Scalars Session::take_step(const std::vector<Tensors>& batches) {
+  if (setup_.rate) training_.scale_rates(rate_at(step()));
   for (size_t i = 0; i + 1 < batches.size(); ++i)
     training_.discriminator_step(batches[i][0], batches[i][1]);
   last_ = training_.step(batches.back()[0], batches.back()[1]);
@@ -75,7 +83,7 @@ train::Scalars Session::take_step(const std::vector<Tensors>& batches) {
                            {"loss_generator", last_.loss_generator},
                            {"gradient_discriminator", last_.gradient_discriminator},
                            {"gradient_generator", last_.gradient_generator}};
-  if (setup_.options.scores_tell())
+  if (nn::scores_tell(setup_.training.loss))
     values.emplace_back("discriminator_accuracy", last_.discriminator_accuracy);
   return values;
 }
@@ -85,16 +93,18 @@ train::Json Session::note(const Hooks& hooks) {
   if (noted_ != step()) seen_ = monitor_.observe(step());
   noted_ = step();
   train::Json all = hooks.note ? hooks.note() : train::Json::object();
-  all["lr"] = *setup_.options.lr;
+  all["lr"] = setup_.training.lr * rate_at(std::max<int64_t>(0, step() - 1));
   all.update(seen_);
   return all;
 }
 
 train::Evaluation Session::evaluate(const Hooks& hooks) {
   train::Evaluation made = hooks.samples();
-  made.line = fmt::format("step {}  loss D {:.3f} G {:.3f}  diversity {:.0f} %", step(),
+  const std::string words =
+      made.line.empty() ? fmt::format("diversity {:.0f} %", monitor_.diversity() * 100) : made.line;
+  made.line = fmt::format("step {}  loss D {:.3f} G {:.3f}  {}", step(),
                           trainer_.last_mean("loss_discriminator"),
-                          trainer_.last_mean("loss_generator"), monitor_.diversity() * 100);
+                          trainer_.last_mean("loss_generator"), words);
   return made;
 }
 

@@ -89,8 +89,7 @@ std::vector<io::Image> make_all(Maker& maker, const data::PairDataset& set);
 // {examples, loss (mean absolute error, of 1), psnr, ssim}: means over the pictures; psnr is null
 // where a picture is the same to the bit.
 Json measured(const data::PairDataset& set, const std::vector<io::Image>& made);
-// Frechet distance of the two sets by features of a network with random weights, always the same
-// (Naeem et al. 2020 compare so): four quarters a picture, 64 numbers each.
+// Of what is made and what should be (picture_distance.h).
 double frechet(const data::PairDataset& set, const std::vector<io::Image>& made);
 std::string in_words(const Json& measured);
 

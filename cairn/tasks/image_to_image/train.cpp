@@ -8,14 +8,14 @@
 #include "cairn/models/gan.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/adversarial/monitor.h"
+#include "cairn/tasks/adversarial/session.h"
 #include "cairn/tasks/image_to_image/task.h"
 #include "cairn/train/samples.h"
 
 namespace cairn::tasks::image_to_image {
 namespace {
 
-constexpr int64_t kLogEvery = 50, kWatched = 32;
+constexpr int64_t kWatched = 32, kLargeSide = 192;
 constexpr size_t kShownRows = 6;
 constexpr uint64_t kTestPart = 0x74657374;  // a stream of the seed
 constexpr double kTest = 0.2;
@@ -62,184 +62,112 @@ Network initialized(Network network) {
   return network;
 }
 
-class Session {
- public:
-  Session(const Options& options, const Splits& splits, train::RunFolder run)
-      : options_(options),
-        splits_(splits),
-        watched_(watched_of(splits)),
-        generator_((manual_seed(options.seed),
-                    initialized(models::PictureUNet(options.inputs(), options.outputs(),
-                                                    options.side(), options.width)))),
-        discriminator_(initialized(models::PatchDiscriminator(
-            options.inputs() + options.outputs(), options.width, options.side() > 192 ? 3 : 2))),
-        maker_(generator_),
-        training_(networks(), {.loss = nn::gan_loss_from_name(options.loss),
-                               .lr = options.lr,
-                               .lr_discriminator = options.lr,
-                               .betas = {(*options.betas)[0], (*options.betas)[1]},
-                               .ema = options.ema,
-                               .gradients = dist::packing_named(*options.gradients),
-                               .adversarial = options.adversarial}),
-        monitor_([this](int64_t) { return diversity(); },
-                 nn::scores_tell(nn::gan_loss_from_name(options.loss)), options.quiet),
-        trainer_(std::move(run), trainer_options(), parts()) {}
+// Of what is held back, or else of what is learned from.
+data::PairDataset watched_of(const Splits& s) {
+  const auto& from = s.validation ? s.validation : s.train;
+  return data::taken(from, std::min(kWatched, from->size()));
+}
 
-  Json run() {
-    if (options_.resume) trainer_.restore();
-    const Options& o = options_;
-    data::BatchLoader<Batch> loader(
-        data::Order(splits_.train->size(), data::for_rank({.batch = o.batch, .seed = o.seed})),
-        {.start_step = trainer_.step(),
-         .end_step = o.steps,
-         .threads = std::max(1, num_threads() - 1)},
-        [this](const data::BatchPlan& plan, Batch& batch) { fill(plan, batch); });
-    Batch batch;
-    trainer_.run({.load = [&] { loader.next(batch); },
-                  .step = [&] { return take_step(batch); },
-                  .note = [&] { return note(batch.epoch); },
-                  .evaluate = [&] { return evaluation(); },
-                  .save_weights =
-                      [&] {
-                        const adversarial::AdversarialTraining::Use use(training_, true);
-                        trainer_.write_weights(generator_.state_dict());
-                      },
-                  .graph = [&] { return training_.graph(); }});
-    const adversarial::AdversarialTraining::Use use(training_, true);
-    Json result = {{"task", kTask},
-                   {"run", trainer_.folder().path()},
-                   {"steps", trainer_.step()},
-                   {"seconds", trainer_.seconds()},
-                   {"split", "test"},
-                   {"signals", monitor_.all()}};
-    result.update(measured(splits_.test, make_all(maker_, splits_.test)));
-    return result;
-  }
+adversarial::Networks networks_of(const models::PictureUNet& generator,
+                                  const models::PatchDiscriminator& discriminator, double l1) {
+  return {
+      generator, discriminator, [=](const Tensor& given) { return generator(given); },
+      [=](const Tensor& x, const Tensor& given) {
+        return flatten(discriminator(cat({given, x}, 1)));
+      },
+      [=](const Tensor& made, const Tensor& x, const Tensor&) { return l1_loss(made, x) * l1; }};
+}
 
- private:
-  // Of what is held back, or else of what is learned from.
-  static data::PairDataset watched_of(const Splits& s) {
-    const auto& from = s.validation ? s.validation : s.train;
-    return data::taken(from, std::min(kWatched, from->size()));
-  }
+Batch batch_of(const data::PairDataset& set, const Options& o, const data::BatchPlan& plan) {
+  Batch batch{{}, {}, static_cast<int64_t>(plan.samples.size()), plan.place.epoch};
+  for (const int64_t sample : plan.samples)
+    add_changed(set->get(sample), o, data::sample_stream(o.seed, plan.place.epoch, sample), batch);
+  return batch;
+}
 
-  adversarial::Networks networks() {
-    return {generator_, discriminator_, [this](const Tensor& given) { return generator_(given); },
-            [this](const Tensor& x, const Tensor& given) {
-              return flatten(discriminator_(cat({given, x}, 1)));
-            },
-            [this](const Tensor& made, const Tensor& x, const Tensor&) {
-              return l1_loss(made, x) * *options_.l1;
-            }};
-  }
-  train::TrainerOptions trainer_options() const {
-    const Options& o = options_;
-    return {.task = kTask,
-            .label = "pix2pix",
-            .total = o.steps,
-            .log_every = kLogEvery,
-            .evaluate_every = o.sample_every,
-            .save_every = o.save_every,
-            .quiet = o.quiet,
-            .stop_after_steps = o.stop_after_steps,
-            .about = fmt::format("{}: {} pairs to learn from, {} held back, {} to test, {} x {}; "
-                                 "{} + {} parameters",
-                                 *o.data, splits_.train->size(),
-                                 splits_.validation ? splits_.validation->size() : 0,
-                                 splits_.test->size(), o.side(), o.side(),
-                                 generator_.num_parameters(), discriminator_.num_parameters()),
-            .networks = {{"weights/generator.", generator_},
-                         {"weights/discriminator.", discriminator_}}};
-  }
-  std::vector<train::Part> parts() {
-    std::vector<train::Part> all = training_.parts();
-    all.push_back(monitor_.part());
-    return all;
-  }
+// How much what is made differs from picture to picture, beside the real ones.
+double diversity_of(const data::PairDataset& set, const std::vector<io::Image>& made,
+                    const Options& o) {
+  data::Pictures drawn = {{static_cast<int>(o.outputs()), o.side(), o.side()}, {}}, real = drawn;
+  const auto add = [](const io::Image& image, std::vector<uint8_t>& to) {
+    to.insert(to.end(), image.pixels.begin(), image.pixels.end());
+  };
+  for (int64_t i = 0; i < set->size(); ++i)
+    add(made[static_cast<size_t>(i)], drawn.pixels), add(set->get(i).target, real.pixels);
+  const double wanted = metrics::spread(real);
+  return wanted > 0 ? metrics::spread(drawn) / wanted : 1;
+}
 
-  void fill(const data::BatchPlan& plan, Batch& batch) const {
-    batch.inputs.clear(), batch.targets.clear();
-    batch.count = static_cast<int64_t>(plan.samples.size()), batch.epoch = plan.place.epoch;
-    for (const int64_t sample : plan.samples)
-      add_changed(splits_.train->get(sample), options_,
-                  data::sample_stream(options_.seed, plan.place.epoch, sample), batch);
-  }
+// What is made of pairs that are watched, and how near it is.
+train::Evaluation look(adversarial::Session& session, Maker& maker,
+                       const data::PairDataset& watched, bool held_back) {
+  const adversarial::AdversarialTraining::Use use(session.training(), true);
+  const std::vector<io::Image> made = make_all(maker, watched);
+  const Json seen = measured(watched, made);
+  io::Image rows = rows_of(watched, made, kShownRows);
+  io::write_png(train::sample_file(session.folder().path(), session.step(), "png"), rows);
+  const std::string split = held_back ? "validation" : "train";
+  train::Scalars values;
+  for (const char* name : {"loss", "psnr", "ssim"})
+    if (seen[name].is_number()) values.emplace_back(split + "/" + name, seen[name].get<double>());
+  return {.values = values, .line = split + " " + in_words(seen), .images = {{"samples", rows}}};
+}
 
-  // Of step number `step`: constant, then a line to 0 at the end.
-  double rate_at(int64_t step) const {
-    return std::min(1.0,
-                    2 * (1 - static_cast<double>(step) / static_cast<double>(*options_.steps)));
-  }
-
-  train::Scalars take_step(const Batch& b) {
-    const int64_t side = options_.side();
-    training_.scale_rates(rate_at(trainer_.step()));
-    last_ = training_.step(tensor(b.targets, {b.count, options_.outputs(), side, side}),
-                           tensor(b.inputs, {b.count, options_.inputs(), side, side}));
-    monitor_.add(last_);
-    return {{"loss_discriminator", last_.loss_discriminator},
-            {"loss_generator", last_.loss_generator},
-            {"gradient_discriminator", last_.gradient_discriminator},
-            {"gradient_generator", last_.gradient_generator}};
-  }
-
-  // Asked for each line of the log, and once more where an evaluation follows it.
-  Json note(int64_t epoch) {
-    if (noted_ != trainer_.step()) seen_ = monitor_.observe(trainer_.step());
-    noted_ = trainer_.step();
-    Json all = {{"epoch", epoch},
-                {"lr", *options_.lr * rate_at(std::max<int64_t>(0, trainer_.step() - 1))}};
-    all.update(seen_);
-    return all;
-  }
-
-  // How much what is made differs from picture to picture, beside the real ones.
-  double diversity() {
-    const adversarial::AdversarialTraining::Use use(training_, false);
-    const std::vector<io::Image> made = make_all(maker_, watched_);
-    data::Pictures drawn = {
-        {static_cast<int>(options_.outputs()), options_.side(), options_.side()}, {}};
-    data::Pictures real = drawn;
-    for (int64_t i = 0; i < watched_->size(); ++i) {
-      const auto add = [](const io::Image& image, std::vector<uint8_t>& to) {
-        to.insert(to.end(), image.pixels.begin(), image.pixels.end());
-      };
-      add(made[static_cast<size_t>(i)], drawn.pixels), add(watched_->get(i).target, real.pixels);
-    }
-    const double wanted = metrics::spread(real);
-    return wanted > 0 ? metrics::spread(drawn) / wanted : 1;
-  }
-
-  train::Evaluation evaluation() {
-    const adversarial::AdversarialTraining::Use use(training_, true);
-    const std::vector<io::Image> made = make_all(maker_, watched_);
-    const Json seen = measured(watched_, made);
-    io::Image rows = rows_of(watched_, made, kShownRows);
-    io::write_png(train::sample_file(trainer_.folder().path(), trainer_.step(), "png"), rows);
-    const std::string split = splits_.validation ? "validation" : "train";
-    train::Scalars values;
-    for (const char* name : {"loss", "psnr", "ssim"})
-      if (seen[name].is_number()) values.emplace_back(split + "/" + name, seen[name].get<double>());
-    return {.values = values,
-            .line = fmt::format("step {}  loss D {:.3f} G {:.3f}  {} {}", trainer_.step(),
-                                trainer_.last_mean("loss_discriminator"),
-                                trainer_.last_mean("loss_generator"), split, in_words(seen)),
-            .images = {{"samples", rows}}};
-  }
-
-  const Options& options_;
-  const Splits& splits_;
-  data::PairDataset watched_;
-  models::PictureUNet generator_;
-  models::PatchDiscriminator discriminator_;
-  Maker maker_;
-  adversarial::AdversarialTraining training_;
-  adversarial::Monitor monitor_;
-  train::Trainer trainer_;
-  adversarial::StepResult last_{};
-  int64_t noted_ = -1;
-  Json seen_;
-};
+Json learn(const Options& o, const Splits& splits) {
+  manual_seed(o.seed);
+  const auto generator =
+      initialized(models::PictureUNet(o.inputs(), o.outputs(), o.side(), o.width));
+  const auto discriminator = initialized(
+      models::PatchDiscriminator(o.inputs() + o.outputs(), o.width, o.side() > kLargeSide ? 3 : 2));
+  Maker maker(generator);
+  const data::PairDataset watched = watched_of(splits);
+  adversarial::Session session(
+      {.task = kTask,
+       .label = "pix2pix",
+       .options = o,
+       .training = {.loss = nn::gan_loss_from_name(o.loss),
+                    .lr = o.lr,
+                    .lr_discriminator = o.lr,
+                    .betas = {(*o.betas)[0], (*o.betas)[1]},
+                    .ema = o.ema,
+                    .gradients = dist::packing_named(*o.gradients),
+                    .adversarial = o.adversarial},
+       .sample_every = o.sample_every,
+       .networks = networks_of(generator, discriminator, o.l1),
+       .diversity =
+           [&](adversarial::Session& s) {
+             const adversarial::AdversarialTraining::Use use(s.training(), false);
+             return diversity_of(watched, make_all(maker, watched), o);
+           },
+       .about =
+           fmt::format("{}: {} pairs to learn from, {} held back, {} to test, {} x {}", *o.data,
+                       splits.train->size(), splits.validation ? splits.validation->size() : 0,
+                       splits.test->size(), o.side(), o.side()),
+       .rate = adversarial::falling_in_the_second_half(o.steps)});
+  data::BatchLoader<Batch> loader(
+      data::Order(splits.train->size(), data::for_rank({.batch = o.batch, .seed = o.seed})),
+      {.start_step = session.step(),
+       .end_step = o.steps,
+       .threads = std::max(1, num_threads() - 1)},
+      [&](const data::BatchPlan& plan, Batch& b) { b = batch_of(splits.train, o, plan); });
+  Batch b;
+  Json result = session.run(
+      {.next =
+           [&] {
+             loader.next(b);
+             return Tensors{tensor(b.targets, {b.count, o.outputs(), o.side(), o.side()}),
+                            tensor(b.inputs, {b.count, o.inputs(), o.side(), o.side()})};
+           },
+       .samples = [&] { return look(session, maker, watched, splits.validation != nullptr); },
+       .note =
+           [&] {
+             return Json{{"epoch", b.epoch}};
+           }});
+  const adversarial::AdversarialTraining::Use use(session.training(), true);
+  result["split"] = "test";
+  result.update(measured(splits.test, make_all(maker, splits.test)));
+  return result;
+}
 
 }  // namespace
 
@@ -286,7 +214,7 @@ Json train(Options o) {
   o.fill_usual();
   train::fill_length(o, (splits.train->size() + o.batch - 1) / o.batch);
   o.sample_every.fill(std::max<int64_t>(50, o.steps / 20));
-  return Session(o, splits, train::begin_run(kTask, o)).run();
+  return learn(o, splits);
 }
 
 }  // namespace cairn::tasks::image_to_image

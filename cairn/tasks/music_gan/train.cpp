@@ -113,6 +113,9 @@ Json train(Options o) {
       {.task = kTask,
        .label = o.model,
        .options = o,
+       .training = o.training(),
+       .critic_steps = o.critic_steps,
+       .sample_every = o.sample_every,
        .networks = {generator, discriminator,
                     [&](const Tensor& labels) {
                       return generator(randn({labels.size(0), *o.z}));

@@ -21,6 +21,10 @@ namespace fs = std::filesystem;
 
 Json evaluate(Painter& p, const EvalOptions& o) {
   const Options& of_run = p.options();
+  if (p.both())
+    return p.result(
+        "validation",
+        measure_cycle(of_run, *p.both(), open_kinds(of_run, o.or_own(of_run.data), of_run.target)));
   const Pictures pictures = open_pictures(of_run, o.or_own(of_run.data));
   return p.result("validation", Judge(of_run).measure(of_run, p.network(), pictures.held_back));
 }
@@ -29,23 +33,24 @@ struct PredictOptions : FileOptions {
   Option<std::string> out{this, "out", "",
                           "PNG file for one picture; else a folder (videos: a folder of frames)"};
   Option<bool> colours{this, "colours", false, "Keep the picture's own colours"};
+  Option<bool> back{this, "back", false, "Of a cyclegan: from the target's kind to the source's"};
 };
 
-io::Image painted(const Painter& p, const io::Image& given, bool colours) {
+io::Image painted(const Painter& p, const io::Image& given, const PredictOptions& o) {
   constexpr int kLeast = 16;
   check(std::min(given.width, given.height) >= kLeast, "{} x {} pixels; at least {} each way",
         given.width, given.height, kLeast);
-  const io::Image made = models::styled(p.styler(), given);
-  return colours ? models::with_colours_of(made, given) : made;
+  const io::Image made = models::styled(p.styler(o.back), given);
+  return o.colours ? models::with_colours_of(made, given) : made;
 }
 
 // Every frame, into a folder.
 int64_t paint_video(const Painter& p, const std::string& file, const std::string& folder,
-                    bool colours) {
+                    const PredictOptions& o) {
   io::VideoReader video(file);
   int64_t frame = 0;
   for (; video.advance(); ++frame) {
-    const io::Image made = painted(p, video.image(), colours);
+    const io::Image made = painted(p, video.image(), o);
     fs::create_directories(folder);
     io::write_png(fmt::format("{}/{:05}.png", folder, frame), made);
   }
@@ -54,6 +59,7 @@ int64_t paint_video(const Painter& p, const std::string& file, const std::string
 
 int predict(Painter& p, const PredictOptions& o) {
   if (o.out->empty()) throw InvalidOption("out", "say where to write what is painted");
+  o.back.require(!o.back || p.both(), "means nothing with this run: its network has one direction");
   const auto is_picture_or_video = [](const std::string& path) {
     return data::is_image_file(path) || data::is_clip_file(path);
   };
@@ -68,14 +74,14 @@ int predict(Painter& p, const PredictOptions& o) {
     for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
     if (data::is_clip_file(file)) {
       const std::string to = *o.out + "/" + name;
-      const int64_t frames = paint_video(p, file, to, o.colours);
+      const int64_t frames = paint_video(p, file, to, o);
       return Said{
           fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
     }
     const io::Image made = [&] {
       const io::Image given = io::read_image(file);
       try {
-        return painted(p, given, o.colours);
+        return painted(p, given, o);
       } catch (const Error& e) { fail("'{}': {}", file, e.what()); }
     }();
     const std::string to = alone ? *o.out : *o.out + "/" + name + ".png";
@@ -98,9 +104,14 @@ std::vector<std::string> write_inputs(const std::string& folder) {
 }  // namespace
 
 Painter::Painter(const train::SavedModel& saved)
-    : Model(saved), options_(options_of<Options>(saved)), net_(options_.width, options_.blocks) {
-  train::load_weights(saved, net_);
-  net_.eval();
+    : Model(saved),
+      options_(options_of<Options>(saved, &Options::width, &Options::blocks, &Options::image_size)),
+      both_(options_.model == kCycle
+                ? std::optional(models::CyclePainters(options_.width, options_.blocks))
+                : std::nullopt),
+      net_(both_ ? both_->to_target : models::Styler(options_.width, options_.blocks)) {
+  train::load_weights(saved, network());
+  network().eval();
 }
 
 std::vector<Port> Painter::takes() {
@@ -122,9 +133,53 @@ Tensors Painter::read(const std::string& file) {
   return {models::tensor_of_picture(data::fit_picture(io::read_image(file), {3, side, side}))};
 }
 
+namespace {
+
+void report_cycle(train::report::Page& page, Painter& p, const train::report::Lines& log) {
+  using namespace train::report;
+  constexpr int64_t kShown = 6;
+  const Options& o = p.options();
+  const TwoKinds kinds = open_kinds(o, o.data, o.target);
+  page.headline(fmt::format("{} become {} and back: {}", short_name(o.data), short_name(o.target),
+                            in_words(measure_cycle(o, *p.both(), kinds))));
+  const auto rows = cycle_rows(*p.both(), kinds, o, kShown);
+  const auto half = rows.begin() + std::ssize(rows) / 2;
+  page.heading("Pictures that it never saw, what they become, and what that becomes");
+  page.figures({figure(io::grid({rows.begin(), half}, 3), "there and back"),
+                figure(io::grid({half, rows.end()}, 3), "back and there")});
+  write_facts(page, p, log,
+              {{"pictures of", short_name(o.data)}, {"and of", short_name(o.target)}});
+  page.figures(charts({{LineChart{"The two losses",
+                                  "step",
+                                  "loss",
+                                  {curve_of(log, "loss_discriminator", "discriminators"),
+                                   curve_of(log, "loss_generator", "generators")},
+                                  0,
+                                  ""},
+                        "The generators' holds the ways there and back, too."},
+                       {LineChart{"There and back",
+                                  "step",
+                                  "mean absolute difference",
+                                  {curve_of(log, "validation_cycle", "held back")},
+                                  0,
+                                  ""},
+                        ""},
+                       {LineChart{"Frechet distance",
+                                  "step",
+                                  "made against real",
+                                  {curve_of(log, "validation_frechet", "of the target"),
+                                   curve_of(log, "validation_frechet_back", "of the source")},
+                                  0,
+                                  ""},
+                        "By features of random weights: less is nearer."}}));
+}
+
+}  // namespace
+
 void report(train::report::Page& page, Painter& p, const train::report::Lines& log) {
   using namespace train::report;
   constexpr int64_t kShown = 6;
+  if (p.both()) return report_cycle(page, p, log);
   const Options& o = p.options();
   const auto set = open_pictures(o, o.data).held_back;
   page.headline(fmt::format("Pictures in the style of {}: {}", short_name(o.style),
@@ -149,9 +204,10 @@ const Opener kOpener{kTask, open_as<Painter>};
 const Task kRow{
     .name = kTask,
     .title = "Style transfer",
-    .what = "Draw pictures in the style of one",
+    .what = "Draw pictures in the style of one, or of a folder",
     .examples =
         "  cairn train style-transfer --style wave.jpg --data photos/ --features squeezenet.pt\n"
+        "  cairn train style-transfer --model cyclegan --data horses/ --target zebras/\n"
         "  cairn train --resume runs/wave\n",
     .options = options_as<Options>,
     .train = train_as<Options, train>,
@@ -163,7 +219,8 @@ const Task kRow{
               verb<Painter, PredictOptions, predict>(
                   "predict", "Paint pictures and videos",
                   "  cairn predict runs/wave photo.jpg --out painted.png\n"
-                  "  cairn predict runs/wave clip.mp4 --out frames --colours\n")},
+                  "  cairn predict runs/wave clip.mp4 --out frames --colours\n"
+                  "  cairn predict runs/zebras zebra.jpg --back --out horse.png\n")},
     .report = report_as<Painter, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 2, "width": 2, "blocks": 1,
                     "image_size": 32, "style_size": 32, "eval_every": 3})",

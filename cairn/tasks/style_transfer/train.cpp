@@ -17,32 +17,49 @@ namespace {
 constexpr int kDrawn = 200;
 constexpr int64_t kMeasured = 24;
 
-// A square of `side` out of a picture, at a place and mirrored as drawn; values from 0 to 1.
-void add_square(const data::ImageDataset& set, int64_t index, int64_t side, int64_t top,
-                int64_t left, bool mirrored, std::vector<float>& out) {
+// Shapes on a ground; at `dusk` others, darker and bluer.
+data::ImageDatasetPtr drawn_shapes(const data::ImageShape& shape, bool dusk) {
+  const uint64_t seed = dusk ? 13 : 11;
+  std::vector<uint8_t> pixels(static_cast<size_t>(kDrawn * shape.size()));
+  for (int i = 0; i < kDrawn; ++i)
+    data::planes_of(data::fit_picture(data::draw_shapes(seed, i).image, shape),
+                    &pixels[static_cast<size_t>(i * shape.size())]);
+  constexpr double kDusk[] = {0.35, 0.45, 0.8}, kSky[] = {10, 15, 45};
+  const auto plane = static_cast<size_t>(shape.height) * static_cast<size_t>(shape.width);
+  for (size_t i = 0; dusk && i < pixels.size(); ++i) {
+    const size_t c = i / plane % 3;
+    pixels[i] = static_cast<uint8_t>(pixels[i] * kDusk[c] + kSky[c]);
+  }
+  return std::make_shared<data::MemoryImages>("shapes", shape, std::vector<std::string>{"shapes"},
+                                              std::move(pixels), std::vector<uint8_t>(kDrawn, 0));
+}
+
+}  // namespace
+
+void add_square(const data::ImageDataset& set, int64_t index, int64_t side, const Square& square,
+                std::vector<float>& out) {
   const data::ImageShape& s = set.shape();
   std::vector<uint8_t> chw(static_cast<size_t>(s.size()));
   set.image(index, chw.data());
   for (int64_t c = 0; c < s.channels; ++c)
     for (int64_t y = 0; y < side; ++y)
       for (int64_t x = 0; x < side; ++x) {
-        const int64_t from = left + (mirrored ? side - 1 - x : x);
-        const int64_t at = (c * s.height + top + y) * s.width + from;
+        const int64_t from = square.left + (square.mirrored ? side - 1 - x : x);
+        const int64_t at = (c * s.height + square.top + y) * s.width + from;
         out.push_back(static_cast<float>(chw[static_cast<size_t>(at)]) / 255);
       }
 }
 
-data::ImageDatasetPtr drawn_shapes(const data::ImageShape& shape) {
-  constexpr uint64_t kSeed = 11;
-  std::vector<uint8_t> pixels(static_cast<size_t>(kDrawn * shape.size()));
-  for (int i = 0; i < kDrawn; ++i)
-    data::planes_of(data::fit_picture(data::draw_shapes(kSeed, i).image, shape),
-                    &pixels[static_cast<size_t>(i * shape.size())]);
-  return std::make_shared<data::MemoryImages>("shapes", shape, std::vector<std::string>{"shapes"},
-                                              std::move(pixels), std::vector<uint8_t>(kDrawn, 0));
+Square any_square(const data::ImageDataset& set, int64_t side, PhiloxStream& random) {
+  const auto room = static_cast<uint32_t>(set.shape().height - side + 1);
+  const int64_t top = random.below(room), left = random.below(room);
+  return {top, left, random.chance(0.5f)};
 }
 
-}  // namespace
+Square middle_square(const data::ImageDataset& set, int64_t side) {
+  const int64_t border = (set.shape().height - side) / 2;
+  return {border, border, false};
+}
 
 io::Image style_picture(const Options& o) {
   constexpr int kLeast = 32, kSide = 128;
@@ -72,8 +89,8 @@ io::Image style_picture(const Options& o) {
 Pictures open_pictures(const Options& o, const std::string& source) {
   const int side = static_cast<int>(*o.image_size + *o.image_size / 8);
   const data::ImageShape shape{3, side, side};
-  if (source == "shapes") {
-    const auto all = drawn_shapes(shape);
+  if (source == "shapes" || source == "dusk") {
+    const auto all = drawn_shapes(shape, source == "dusk");
     const auto parts = train::hold_back(o, all->size());
     return {data::chosen(all, parts.first), data::chosen(all, parts.second)};
   }
@@ -111,8 +128,7 @@ Json Judge::measure(const Options& o, const nn::Module& net,
   });
   for (int64_t i = 0; i < count; ++i) {
     std::vector<float> values;
-    const int64_t border = (set->shape().height - side) / 2;
-    add_square(*set, i, side, border, border, false, values);
+    add_square(*set, i, side, middle_square(*set, side), values);
     const auto [content, style] = look(from_host(values.data(), {1, 3, side, side}, DType::f32));
     sums[0] += content.item(), sums[1] += style.item();
   }
@@ -124,6 +140,9 @@ Json Judge::measure(const Options& o, const nn::Module& net,
 }
 
 std::string in_words(const Json& r) {
+  if (r.contains("cycle"))
+    return fmt::format("there and back {:.4f}, frechet {:.4g}", r["cycle"].get<double>(),
+                       r["frechet"].get<double>());
   return fmt::format("content {:.4f}, style {:.4f}", r["content"].get<double>(),
                      r["style"].get<double>());
 }
@@ -131,9 +150,10 @@ std::string in_words(const Json& r) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   o.fill_usual();
+  o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
+  if (o.model == kCycle) return train_cycle(o);
   o.style_weight.require(o.style_weight > 0 || o.content_weight > 0,
                          "0, and the option content_weight too: nothing would be learned");
-  o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
   const Judge judge(o);
   const Pictures pictures = open_pictures(o, o.data);
   train::say_left_out(o.data, pictures.train->left_out());
@@ -163,9 +183,7 @@ Json train(Options o) {
         batch.clear();
         for (const int64_t i : plan.samples) {
           PhiloxStream random = data::sample_stream(o.seed, plan.place.epoch, i);
-          const auto room = static_cast<uint32_t>(pictures.train->shape().height - side + 1);
-          const int64_t top = random.below(room), left = random.below(room);
-          add_square(*pictures.train, i, side, top, left, random.chance(0.5f), batch);
+          add_square(*pictures.train, i, side, any_square(*pictures.train, side, random), batch);
         }
       });
   std::vector<float> batch;

@@ -9,28 +9,10 @@
 
 #include "cairn/io/image_codecs.h"
 #include "cairn/io/utf8.h"
-#include "cairn/io/video_library.h"
+#include "cairn/io/video_owned.h"
 
 namespace cairn::io {
 namespace video {  // with a name, since State has members of them
-
-void release(AVFormatContext* c) { av().format.avformat_close_input(&c); }
-void release(AVCodecContext* c) { av().codec.avcodec_free_context(&c); }
-void release(AVFrame* f) { av().util.av_frame_free(&f); }
-void release(AVPacket* p) { av().codec.av_packet_free(&p); }
-void release(SwsContext* s) { av().scale.sws_freeContext(s); }
-void release(AVIOContext* io) {
-  av().util.av_free(io->buffer);
-  av().format.avio_context_free(&io);
-}
-struct Free {
-  template <class T>
-  void operator()(T* thing) const {
-    release(thing);
-  }
-};
-template <class T>
-using Owned = std::unique_ptr<T, Free>;
 
 // What libav reads from: a file, or one in memory. No place behind the end can be sought, so that
 // a container whose index points there is known to be cut.
@@ -108,8 +90,6 @@ int open_nothing(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary
   return AVERROR(EPERM);
 }
 
-constexpr int kBuffer = 1 << 16;
-
 // As EXIF numbers orientations: where the matrix takes the axes of the picture as it is stored. 1
 // for turns by other than quarters.
 int orientation_of(const int32_t* m) {
@@ -130,7 +110,7 @@ struct VideoReader::State {
   VideoLimits limits;
   Source source;
   Owned<AVIOContext> io;
-  Owned<AVFormatContext> container;
+  std::unique_ptr<AVFormatContext, CloseInput> container;
   Owned<AVCodecContext> decoder;
   Owned<AVPacket> packet{av().codec.av_packet_alloc()};
   Owned<AVFrame> frame{av().util.av_frame_alloc()};

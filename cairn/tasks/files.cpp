@@ -70,12 +70,17 @@ int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
 
 int say_of_files(const FileOptions& o, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say) {
+  return tell_of_files(o, kind,
+                       [&](const std::string& file, const Tell& tell) { tell(say(file)); });
+}
+
+int tell_of_files(const FileOptions& o, const FileKind& kind,
+                  const std::function<void(const std::string& file, const Tell& tell)>& say) {
   if (!o.csv->empty()) io::check_writable(o.csv);
   io::Csv table{{"file"}, {}};
   table.names.insert(table.names.end(), kind.columns.begin(), kind.columns.end());
   int64_t warned = 0;
-  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
-    Said said = say(file);
+  const auto show = [&](const std::string& file, Said said) {
     Json line = {{"file", file}};
     line.update(said.json);
     if (!said.warning.empty()) line["warning"] = said.warning;
@@ -85,6 +90,9 @@ int say_of_files(const FileOptions& o, const FileKind& kind,
     table.rows.push_back(std::move(said.cells));
     if (!said.warning.empty() && warned++ == 0)
       fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
+  };
+  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
+    say(file, [&](Said said) { show(file, std::move(said)); });
   });
   if (warned > 1) fmt::print(stderr, "{} more are like the first that was warned of\n", warned - 1);
   if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));

@@ -34,7 +34,11 @@ struct FileKind {
 // Returns the exit status: 1 when any failed.
 int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
                   const std::function<void(const std::string& file)>& use);
-// The same, printing what `say` says of every file.
+// The same, printing what `say` tells of every file: a line each, as it comes.
+using Tell = std::function<void(Said said)>;
+int tell_of_files(const FileOptions& options, const FileKind& kind,
+                  const std::function<void(const std::string& file, const Tell& tell)>& say);
+// Of files of which one thing is said.
 int say_of_files(const FileOptions& options, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say);
 

@@ -2,10 +2,13 @@
 // (tools/dump_videos.py), and what is wrong with files that are none, or cut.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cairn/io/video.h"
+#include "cairn/io/video_writer.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::io {
@@ -172,6 +175,47 @@ TEST(Video, NamesOfVideosAreKnown) {
   for (const char* name : {"a.mp4", "b/c.MKV", "d.webm", "e.AVI"})
     EXPECT_TRUE(is_video_name(name)) << name;
   for (const char* name : {"mp4", "a.png", "a.mp4.txt", ""}) EXPECT_FALSE(is_video_name(name));
+}
+
+Image waves(int width, int height, int at) {
+  Image image(width, height, 3);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      image.at(x, y)[0] = static_cast<uint8_t>(128 + 100 * std::sin((x + 3 * at) * 0.2));
+      image.at(x, y)[1] = static_cast<uint8_t>(128 + 100 * std::sin((y - 2 * at) * 0.15));
+      image.at(x, y)[2] = static_cast<uint8_t>(20 * at);
+    }
+  return image;
+}
+
+TEST(VideoWriter, WhatIsWrittenIsReadBack) {
+  const TemporaryFolder folder;
+  const std::vector<double> times = {5, 5.04, 5.1, 5.5, 7.25};  // the first is the beginning
+  for (const char* name : {"a.mp4", "b.mkv", "c.mov", "d.m4v"}) {
+    VideoWriter video(folder / name);
+    for (size_t i = 0; i < times.size(); ++i)
+      video.add(waves(51, 38, static_cast<int>(i)), times[i]);
+    EXPECT_FALSE(std::filesystem::exists(folder / name));  // not before it is whole
+    video.finish();
+    VideoReader reader(folder / name);
+    for (size_t i = 0; i < times.size(); ++i) {
+      ASSERT_TRUE(reader.advance()) << name;
+      EXPECT_NEAR(reader.seconds(), times[i] - 5, 1e-3) << name;
+      EXPECT_LT(mean_difference(reader.image(), waves(51, 38, static_cast<int>(i))), 6) << name;
+    }
+    EXPECT_FALSE(reader.advance());
+  }
+}
+
+TEST(VideoWriter, WhatCannotBeWrittenIsNamed) {
+  const TemporaryFolder folder;
+  EXPECT_ERROR(VideoWriter(folder / "a.gif"), ".mp4");
+  EXPECT_ERROR(VideoWriter(folder / "none/a.mp4"), "no folder");
+  VideoWriter video(folder / "a.mp4");
+  EXPECT_ERROR(video.finish(), "without a picture");
+  video.add(waves(32, 32, 0), 0);
+  EXPECT_ERROR(video.add(waves(30, 32, 0), 1), "30 x 32");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
 #include "cairn/ops/functions.h"
+#include "cairn/io/video.h"
+#include "cairn/io/video_writer.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::tasks::object_detection {
@@ -209,6 +211,36 @@ TEST_F(Detection, FilesFromTrainingToBoxesInPictures) {
   EXPECT_EQ(count, 24);
   EXPECT_GT(boxes, 24);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "drawn"), {}), 24);
+}
+
+TEST_F(Detection, OfAVideoALineAFrameAndACopyWithBoxes) {
+  train("run", Json::object());
+  {
+    io::VideoWriter video(folder_ / "clip.mkv");
+    for (int i = 0; i < 5; ++i) {
+      const auto drawn = data::draw_shapes(5, i);
+      video.add(io::resize(drawn.image, 96, 64), 0.25 * i);
+    }
+    video.finish();
+  }
+  std::istringstream lines(say("run", "predict",
+                               {{"files", {folder_ / "clip.mkv"}},
+                                {"out", folder_ / "drawn"},
+                                {"score", 0.001},
+                                {"json", true}}));
+  int64_t frame = 0;
+  for (std::string line; std::getline(lines, line); ++frame) {
+    const Json p = Json::parse(line);
+    EXPECT_EQ(p["file"], folder_ / "clip.mkv");
+    EXPECT_EQ(p["frame"], frame);
+    EXPECT_NEAR(p["seconds"].get<double>(), 0.25 * static_cast<double>(frame), 1e-3);
+    EXPECT_TRUE(p["boxes"].is_array());
+  }
+  EXPECT_EQ(frame, 5);
+  io::VideoReader copy(folder_ / "drawn/clip.mp4");
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(copy.advance());
+  EXPECT_FALSE(copy.advance());
+  EXPECT_EQ(copy.seconds(), 1);
 }
 
 TEST_F(Detection, SaysWhatIsWrongBeforeTraining) {

@@ -8,6 +8,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
+#include "cairn/io/video.h"
 #include "cairn/tasks/files.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
@@ -72,6 +73,13 @@ TEST(StyleTransfer, PaintsPicturesAndVideos) {
   EXPECT_EQ(predict(folder / "run", folder / "clip.mp4", folder / "frames"), 0);
   EXPECT_EQ(io::read_image(folder / "frames/clip/00005.png").width, 32);
   EXPECT_FALSE(fs::exists(folder / "frames/clip/00006.png"));
+  EXPECT_EQ(predict(folder / "run", folder / "clip.mp4", folder / "painted.mp4"), 0);
+  io::VideoReader painted(folder / "painted.mp4"), given(folder / "clip.mp4");
+  while (given.advance()) {
+    ASSERT_TRUE(painted.advance());
+    EXPECT_NEAR(painted.seconds(), given.seconds(), 1e-3);
+  }
+  EXPECT_FALSE(painted.advance());
 }
 
 TEST(StyleTransfer, WhatIsTooSmallIsNamed) {

@@ -1,7 +1,10 @@
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "cairn/data/folder.h"
+#include "cairn/io/video.h"
+#include "cairn/io/video_writer.h"
 #include "cairn/tasks/files.h"
 #include "cairn/tasks/object_detection/task.h"
 
@@ -17,7 +20,8 @@ Json evaluate(ObjectDetector& detector, const SplitEvalOptions& o) {
 
 struct PredictOptions : FileOptions {
   Option<std::string> out{this, "out", "",
-                          "Folder for copies of the pictures (PNG) with the boxes drawn"};
+                          "Folder for copies of the pictures (PNG) and videos (mp4) with the "
+                          "boxes drawn"};
   Option<double> score{this, "score", 0.3, between(0, 1), "Least score of what is told"};
   Option<double> overlap{this, "overlap", 0.6, between(0, 1),
                          "IoU with a better box of the class above which a box is left out"};
@@ -40,24 +44,53 @@ Said said_of(std::span<const data::Detection> found, const std::vector<std::stri
 }
 
 // A name in the folder that no other picture of this call has.
-std::string name_in(const std::string& folder, const std::string& file,
+std::string name_in(const std::string& folder, const std::string& file, const char* ending,
                     std::set<std::string>& used) {
   const std::string stem = fs::path(file).stem().string();
   std::string name = stem;
   for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
   fs::create_directories(folder);
-  return folder + "/" + name + ".png";
+  return folder + "/" + name + ending;
+}
+
+bool is_picture_or_video(const std::string& path) {
+  return data::is_image_file(path) || io::is_video_name(path);
+}
+
+// Frame after frame: what was found in each, and all of them with their boxes.
+void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std::string& file,
+                   const std::string& copy, const Tell& tell) {
+  io::VideoReader video(file);
+  std::optional<io::VideoWriter> drawn;
+  if (!copy.empty()) drawn.emplace(copy);
+  for (int64_t frame = 0; video.advance(); ++frame) {
+    const io::Image image = video.image();
+    const auto found =
+        detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
+    if (drawn) drawn->add(with_boxes(image, found), video.seconds());
+    Said said = said_of(found, detector.classes());
+    Json line = {{"frame", frame}, {"seconds", video.seconds()}};
+    line.update(said.json);
+    said.json = line, said.words = fmt::format(" {:.2f} s{}", video.seconds(), said.words);
+    tell(std::move(said));
+  }
+  if (drawn) drawn->finish();
 }
 
 int predict(ObjectDetector& detector, const PredictOptions& o) {
-  const FileKind kind{"pictures", data::is_image_file, {"count", "boxes"}};
+  const FileKind kind{"files", is_picture_or_video, {"count", "boxes"}};
   std::set<std::string> used;
-  return say_of_files(o, kind, [&](const std::string& file) {
+  return tell_of_files(o, kind, [&](const std::string& file, const Tell& tell) {
+    if (io::is_video_name(file)) {
+      const std::string copy = o.out->empty() ? "" : name_in(o.out, file, ".mp4", used);
+      return find_in_video(detector, o, file, copy, tell);
+    }
     const io::Image image = io::read_image(file);
     const auto found =
         detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
-    if (!o.out->empty()) io::write_png(name_in(o.out, file, used), with_boxes(image, found));
-    return said_of(found, detector.classes());
+    if (!o.out->empty())
+      io::write_png(name_in(o.out, file, ".png", used), with_boxes(image, found));
+    tell(said_of(found, detector.classes()));
   });
 }
 
@@ -89,9 +122,10 @@ const Task kRow{
                   "Measure average precision by COCO's rules",
                   "  cairn eval runs/voc --split validation --json\n"),
               verb<ObjectDetector, PredictOptions, predict>(
-                  "predict", "Find objects in pictures and draw boxes around them",
+                  "predict", "Find objects in pictures and videos and draw boxes around them",
                   "  cairn predict runs/voc street.jpg --out found --json\n"
-                  "  cairn predict runs/voc photos/ --out found --score 0.5\n")},
+                  "  cairn predict runs/voc photos/ --out found --score 0.5\n"
+                  "  cairn predict runs/voc street.mp4 --out found --json\n")},
     .report = report_as<ObjectDetector, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 4, "width": 8, "image_size": 64,
                     "eval_every": 2})",

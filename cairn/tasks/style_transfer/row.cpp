@@ -8,6 +8,7 @@
 #include "cairn/data/folder.h"
 #include "cairn/data/picture.h"
 #include "cairn/io/video.h"
+#include "cairn/io/video_writer.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/files.h"
@@ -31,7 +32,8 @@ Json evaluate(Painter& p, const EvalOptions& o) {
 
 struct PredictOptions : FileOptions {
   Option<std::string> out{this, "out", "",
-                          "PNG file for one picture; else a folder (videos: a folder of frames)"};
+                          "PNG file for one picture, video (mp4, mkv, mov) for one video; else a "
+                          "folder (of a video: a folder of its frames)"};
   Option<bool> colours{this, "colours", false, "Keep the picture's own colours"};
   Option<bool> back{this, "back", false, "Of a cyclegan: from the target's kind to the source's"};
 };
@@ -42,6 +44,17 @@ io::Image painted(const Painter& p, const io::Image& given, const PredictOptions
         given.width, given.height, kLeast);
   const io::Image made = models::styled(p.styler(o.back), given);
   return o.colours ? models::with_colours_of(made, given) : made;
+}
+
+// Every frame, into a video that is shown as long.
+int64_t repaint_video(const Painter& p, const std::string& file, const std::string& to,
+                      const PredictOptions& o) {
+  io::VideoReader video(file);
+  io::VideoWriter made(to);
+  int64_t frames = 0;
+  for (; video.advance(); ++frames) made.add(painted(p, video.image(), o), video.seconds());
+  made.finish();
+  return frames;
 }
 
 // Every frame, into a folder.
@@ -64,8 +77,10 @@ int predict(Painter& p, const PredictOptions& o) {
     return data::is_image_file(path) || data::is_clip_file(path);
   };
   const FileKind kind{"pictures", is_picture_or_video, {"painted"}, "painted"};
-  const bool alone = o.files->size() == 1 && !data::is_folder((*o.files)[0]) &&
-                     data::ends_with(*o.out, ".png") && !data::is_clip_file((*o.files)[0]);
+  const bool one = o.files->size() == 1 && !data::is_folder((*o.files)[0]);
+  const bool is_clip = one && data::is_clip_file((*o.files)[0]);
+  const bool alone =
+      one && (is_clip ? io::is_writable_video_name(*o.out) : data::ends_with(*o.out, ".png"));
   if (alone) io::check_writable(*o.out);
   std::set<std::string> used;
   return say_of_files(o, kind, [&](const std::string& file) {
@@ -73,8 +88,8 @@ int predict(Painter& p, const PredictOptions& o) {
     std::string name = stem;
     for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
     if (data::is_clip_file(file)) {
-      const std::string to = *o.out + "/" + name;
-      const int64_t frames = paint_video(p, file, to, o);
+      const std::string to = alone ? *o.out : *o.out + "/" + name;
+      const int64_t frames = alone ? repaint_video(p, file, to, o) : paint_video(p, file, to, o);
       return Said{
           fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
     }
@@ -219,7 +234,7 @@ const Task kRow{
               verb<Painter, PredictOptions, predict>(
                   "predict", "Paint pictures and videos",
                   "  cairn predict runs/wave photo.jpg --out painted.png\n"
-                  "  cairn predict runs/wave clip.mp4 --out frames --colours\n"
+                  "  cairn predict runs/wave clip.mp4 --out painted.mp4 --colours\n"
                   "  cairn predict runs/zebras zebra.jpg --back --out horse.png\n")},
     .report = report_as<Painter, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 2, "width": 2, "blocks": 1,

@@ -7,7 +7,7 @@ packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev li
           libavformat-dev libswscale-dev libsndfile1-dev libsoxr-dev libkissfft-dev liblapack3)
 packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them
-[ "${1:-}" = tests ] && packages+=(libgtest-dev python3 libopenmpi-dev openmpi-bin) && optional+=(clang-format-14)
+[ "${1:-}" = tests ] && packages+=(libgtest-dev python3 libopenmpi-dev openmpi-bin pybind11-dev python3-dev python3-numpy) && optional+=(clang-format-14)
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 available() { apt-cache show "$1" > /dev/null 2>&1; }
 find_missing() {

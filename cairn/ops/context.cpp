@@ -66,8 +66,10 @@ std::string path_with_root() {
 
 std::string where(Loc loc) {
   const std::string path = path_with_root();
-  if (loc.line() == 0 && path.empty()) return "";
-  return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(user_line(loc)));
+  const Loc line = user_line(loc);
+  if (line.line() == 0)
+    return path.empty() ? "" : fmt::format(" (at {})", path);  // called by Python
+  return fmt::format(" (at {}{}{})", path, path.empty() ? "" : ", ", line_of(line));
 }
 
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc) {

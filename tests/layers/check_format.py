@@ -14,7 +14,7 @@ COLUMNS = 100
 
 
 def sources(root):
-    for folder in ("cairn", "tests", "apps", "examples"):
+    for folder in ("cairn", "python", "tests", "apps", "examples"):
         for file in sorted((root / folder).rglob("*")):
             if file.suffix in (".h", ".cpp"):
                 yield file

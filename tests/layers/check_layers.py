@@ -40,8 +40,8 @@ def wrong_includes(root):
     return wrong
 
 
-# Of no source folder: allocations, whole trainings, docs, other projects, this script.
-OTHER_TESTS = {"alloc", "docs", "foreign", "layers", "learning", "package"}
+# Of no source folder: allocations, whole trainings, docs, other projects, this script, the Python module.
+OTHER_TESTS = {"alloc", "docs", "foreign", "layers", "learning", "package", "python"}
 
 
 def tests_without_sources(root):

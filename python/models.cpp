@@ -1,0 +1,203 @@
+// load(): trained models, computed as cairn::infer does: one set of weights for all threads, and a
+// context in memory of its own for whoever is computing.
+#include <map>
+#include <mutex>
+
+#include "cairn/infer/context.h"
+#include "python/binding.h"
+
+namespace cairn::python {
+namespace {
+
+using infer::Context;
+using infer::Opened;
+
+// A context and the memory that it works in.
+struct Worker {
+  Worker(const std::shared_ptr<Opened>& opened, int64_t batch, int64_t length, int threads)
+      : context(opened, batch, length, threads),
+        memory(empty({static_cast<int64_t>(context.memory())}, DType::u8)) {
+    context.lend(memory.impl()->buffer->data(), context.memory());
+  }
+  Context context;
+  Tensor memory;
+};
+
+std::string text_of(const Port& port) {
+  std::string sizes;
+  for (const int64_t size : port.shape)
+    sizes += (sizes.empty() ? "" : ", ") + (size == kAnyBatch    ? "batch"
+                                            : size == kAnyLength ? "length"
+                                                                 : std::to_string(size));
+  return fmt::format("{}[{}]", name_of(port.dtype), sizes);
+}
+
+const char* conversion_to(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "x.astype('float32')";
+    case DType::i64: return "x.astype('int64')";
+    case DType::u8: return "x.astype('uint8')";
+    default: return "astype() of an array, to() of a tensor";
+  }
+}
+
+class LoadedModel {
+ public:
+  LoadedModel(const std::string& path, int threads) : threads_(threads) {
+    check(threads == 0 || threads == 1, "load: threads is 1 (the calling one) or 0 (all)");
+    opened_ = std::make_shared<Opened>(path);
+  }
+  const Opened& opened() const { return *opened_; }
+
+  Tensors read(const std::string& file) {
+    const std::lock_guard turn(opened_->turn);
+    return opened_->model->read(file);
+  }
+
+  // Throws TypeError and ValueError for inputs that are not what the model takes.
+  Tensors predict(Tensors in) {
+    const std::vector<Port>& ports = opened_->takes;
+    if (in.size() != ports.size())
+      throw py::type_error(
+          fmt::format("the model takes {} inputs ({}), not {}", ports.size(), names(), in.size()));
+    int64_t batch = 0, length = 0;
+    for (size_t i = 0; i < in.size(); ++i) match(ports[i], in[i], batch, length);
+    const Sizes sizes{batch ? batch : 1, length ? length : 1};
+    for (Tensor& t : in) t = plain_value(t);
+    const py::gil_scoped_release unlocked;
+    std::unique_ptr<Worker> worker = take(sizes);
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    Tensors out;
+    for (const Tensor& t : in) inputs.push_back(t.impl()->buffer->data());
+    for (size_t i = 0; i < opened_->gives.size(); ++i) {
+      const TensorDesc& desc = worker->context.output(i);
+      out.push_back(empty(desc.shape, desc.dtype));
+      outputs.push_back(out.back().impl()->buffer->data());
+    }
+    worker->context.run(inputs.data(), outputs.data());
+    give_back(sizes, std::move(worker));
+    return out;
+  }
+
+ private:
+  using Sizes = std::pair<int64_t, int64_t>;
+
+  std::string names() const {
+    std::string list;
+    for (const Port& p : opened_->takes)
+      list += (list.empty() ? "" : ", ") + fmt::format("{} {}", p.name, text_of(p));
+    return list;
+  }
+
+  static void match(const Port& port, const Tensor& t, int64_t& batch, int64_t& length) {
+    const std::string got =
+        fmt::format("{}{}", name_of(t.dtype()), to_string(static_cast<const Ints&>(t.shape())));
+    if (t.dtype() != port.dtype)
+      throw py::type_error(fmt::format("input '{}' is {}; got {}: convert it first ({})", port.name,
+                                       text_of(port), got, conversion_to(port.dtype)));
+    bool fits = t.rank() == port.shape.ssize();
+    for (int d = 0; fits && d < t.rank(); ++d) {
+      const int64_t size = t.size(d), wanted = port.shape[d];
+      int64_t* free = wanted == kAnyBatch ? &batch : wanted == kAnyLength ? &length : nullptr;
+      if (!free) fits = size == wanted;
+      else if (*free) fits = size == *free;  // the other inputs' size
+      else *free = size, fits = size > 0;
+    }
+    if (!fits)
+      throw py::value_error(fmt::format("input '{}' is {}; got {}", port.name, text_of(port), got));
+  }
+
+  std::unique_ptr<Worker> take(const Sizes& sizes) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto& idle = idle_[sizes];
+      if (!idle.empty()) {
+        std::unique_ptr<Worker> worker = std::move(idle.back());
+        idle.pop_back();
+        return worker;
+      }
+    }
+    return std::make_unique<Worker>(opened_, sizes.first, sizes.second, threads_);
+  }
+  // Contexts of sizes that were used long ago go, when there are many.
+  void give_back(const Sizes& sizes, std::unique_ptr<Worker> worker) {
+    constexpr size_t kSizesKept = 16;
+    const std::lock_guard lock(mutex_);
+    idle_[sizes].push_back(std::move(worker));
+    if (std::erase(recent_, sizes); true) recent_.push_back(sizes);
+    if (recent_.size() > kSizesKept) {
+      idle_.erase(recent_.front());
+      recent_.erase(recent_.begin());
+    }
+  }
+
+  std::shared_ptr<Opened> opened_;
+  int threads_;
+  std::mutex mutex_;
+  std::map<Sizes, std::vector<std::unique_ptr<Worker>>> idle_;
+  std::vector<Sizes> recent_;  // the last used last
+};
+
+// [(name, dtype, shape)], None where a size is free.
+py::list described(const std::vector<Port>& ports) {
+  py::list list;
+  for (const Port& p : ports) {
+    py::tuple shape(p.shape.size());
+    for (size_t i = 0; i < p.shape.size(); ++i)
+      shape[i] = p.shape[i] < 0 ? py::object(py::none()) : py::object(py::int_(p.shape[i]));
+    list.append(py::make_tuple(p.name, name_of(p.dtype), shape));
+  }
+  return list;
+}
+
+py::object predicted(LoadedModel& model, const py::args& arguments) {
+  Tensors in;
+  if (arguments.size() == 1 &&
+      (py::isinstance<py::str>(arguments[0]) || has(arguments[0], "__fspath__"))) {
+    const std::string file = py::str(arguments[0]);
+    const py::gil_scoped_release unlocked;
+    in = model.read(file);
+  } else {
+    for (size_t i = 0; i < arguments.size(); ++i)
+      in.push_back(argument(arguments[i], fmt::format("input {}", i)));
+  }
+  const Tensors out = model.predict(std::move(in));
+  if (out.size() == 1) return py::cast(out[0]);
+  py::tuple all(out.size());
+  for (size_t i = 0; i < out.size(); ++i) all[i] = out[i];
+  return all;
+}
+
+}  // namespace
+
+void add_models(py::module_& m) {
+  py::class_<LoadedModel> c(m, "Model");
+  c.doc() = "A trained model, shared by any number of threads.";
+  c.def_property_readonly("task", [](const LoadedModel& l) { return l.opened().task; });
+  c.def_property_readonly("inputs",
+                          [](const LoadedModel& l) { return described(l.opened().takes); });
+  c.def_property_readonly("outputs", [](const LoadedModel& l) { return l.opened().gives; });
+  c.def_property_readonly("labels", [](const LoadedModel& l) { return l.opened().labels; });
+  c.def(
+      "read",
+      [](LoadedModel& l, const py::object& file) {
+        const std::string path = py::str(file);
+        const py::gil_scoped_release unlocked;
+        return l.read(path);
+      },
+      py::arg("file"), "The inputs that a file becomes, prepared as in training.");
+  c.def("predict", &predicted, "The outputs for inputs (tensors or arrays), or for a file.");
+  c.def("__call__", &predicted);
+  m.def(
+      "load",
+      [](const py::object& path, int threads) {
+        const std::string text = py::str(path);
+        const py::gil_scoped_release unlocked;
+        return std::make_unique<LoadedModel>(text, threads);
+      },
+      py::arg("path"), py::arg("threads") = 1,
+      "Opens a run folder, the model.safetensors of one, or a folder of Hugging Face's.");
+}
+
+}  // namespace cairn::python

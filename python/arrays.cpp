@@ -8,7 +8,9 @@
 namespace cairn::python {
 
 Tensor tensor_of_strided(const char* from, DType dtype, const Shape& shape, const Ints& strides) {
-  const py::gil_scoped_release unlocked;
+  constexpr int64_t kLong = 1 << 16;  // others meanwhile get Python's lock
+  std::optional<py::gil_scoped_release> unlocked;
+  if (numel(shape) >= kLong) unlocked.emplace();
   Tensor t = empty(shape, dtype);
   if (t.numel() == 0) return t;
   char* to = static_cast<char*>(t.impl()->buffer->data());
@@ -226,10 +228,11 @@ Tensor tensor_of(py::handle object) {
   return {};
 }
 
-Tensor argument(py::handle object, const std::string& name) {
-  const Tensor t = tensor_of(object);
+Tensor argument(py::handle object, std::string_view name, size_t index) {
+  Tensor t = tensor_of(object);
   if (t.defined()) return t;
-  throw py::type_error(fmt::format("{} is a tensor or an array, not {}", name,
+  throw py::type_error(fmt::format("{}{} is a tensor or an array, not {}", name,
+                                   index == kNoIndex ? "" : fmt::format(" {}", index),
                                    py::repr(py::type::of(object)).cast<std::string>()));
 }
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cairn/base/error.h"
 #include "cairn/ops/functions.h"
@@ -28,8 +29,9 @@ bool has(py::handle object, const char* name);
 // A new tensor of the values of anything that has them: a tensor, an object with __dlpack__ or
 // Python's buffer protocol. Copies; undefined for what is none of these.
 Tensor tensor_of(py::handle object);
-// The same of an argument that must be one: throws TypeError that names it.
-Tensor argument(py::handle object, const std::string& name);
+// The same of an argument that must be one: throws TypeError that names it (and its index).
+inline constexpr size_t kNoIndex = SIZE_MAX;
+Tensor argument(py::handle object, std::string_view name, size_t index = kNoIndex);
 
 // Python's None is an undefined tensor.
 inline Tensor or_none(const std::optional<Tensor>& t) { return t ? *t : Tensor(); }

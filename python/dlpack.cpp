@@ -60,6 +60,7 @@ template <class Managed>
 struct Given {
   Managed managed{};
   Tensor plain;  // keeps the buffer: a State that is assigned meanwhile takes another
+  Shape shape;   // a copy: who takes it may write there
   Ints strides;
 };
 
@@ -67,14 +68,14 @@ template <class Managed>
 Managed* give(const Tensor& plain) {
   auto given = std::make_unique<Given<Managed>>();
   given->plain = plain;
-  given->strides = contiguous_strides(plain.shape());
+  given->shape = plain.shape(), given->strides = contiguous_strides(plain.shape());
   DLTensor& t = given->managed.tensor;
   t.data = plain.numel() ? plain.impl()->buffer->data() : nullptr;
   t.device = {kCpu, 0};
   t.ndim = plain.rank();
   for (const Code& c : kCodes)
     if (c.dtype == plain.dtype()) t.dtype = {c.code, c.bits, 1};
-  t.shape = given->plain.impl()->desc.shape.data();
+  t.shape = given->shape.data();
   t.strides = given->strides.data();
   given->managed.context = given.get();
   given->managed.deleter = [](Managed* self) {

@@ -91,21 +91,19 @@ class LoadedModel {
   }
 
   static void match(const Port& port, const Tensor& t, int64_t& batch, int64_t& length) {
-    const std::string got =
-        fmt::format("{}{}", name_of(t.dtype()), to_string(static_cast<const Ints&>(t.shape())));
-    if (t.dtype() != port.dtype)
-      throw py::type_error(fmt::format("input '{}' is {}; got {}: convert it first ({})", port.name,
-                                       text_of(port), got, conversion_to(port.dtype)));
     bool fits = t.rank() == port.shape.ssize();
     for (int d = 0; fits && d < t.rank(); ++d) {
-      const int64_t size = t.size(d), wanted = port.shape[d];
+      const int64_t size = t.shape()[d], wanted = port.shape[d];
       int64_t* free = wanted == kAnyBatch ? &batch : wanted == kAnyLength ? &length : nullptr;
       if (!free) fits = size == wanted;
       else if (*free) fits = size == *free;  // the other inputs' size
       else *free = size, fits = size > 0;
     }
-    if (!fits)
-      throw py::value_error(fmt::format("input '{}' is {}; got {}", port.name, text_of(port), got));
+    if (fits && t.dtype() == port.dtype) return;
+    std::string said = fmt::format("input '{}' is {}; got {}{}", port.name, text_of(port),
+                                   name_of(t.dtype()), to_string(t.shape()));
+    if (t.dtype() == port.dtype) throw py::value_error(said);
+    throw py::type_error(said + ": convert it first (" + conversion_to(port.dtype) + ")");
   }
 
   std::unique_ptr<Worker> take(const Sizes& sizes) {
@@ -125,7 +123,9 @@ class LoadedModel {
     constexpr size_t kSizesKept = 16;
     const std::lock_guard lock(mutex_);
     idle_[sizes].push_back(std::move(worker));
-    if (std::erase(recent_, sizes); true) recent_.push_back(sizes);
+    if (!recent_.empty() && recent_.back() == sizes) return;
+    std::erase(recent_, sizes);
+    recent_.push_back(sizes);
     if (recent_.size() > kSizesKept) {
       idle_.erase(recent_.front());
       recent_.erase(recent_.begin());
@@ -151,16 +151,19 @@ py::list described(const std::vector<Port>& ports) {
   return list;
 }
 
+bool is_path(py::handle argument) {
+  return py::isinstance<py::str>(argument) ||
+         (!PyObject_CheckBuffer(argument.ptr()) && has(argument, "__fspath__"));
+}
+
 py::object predicted(LoadedModel& model, const py::args& arguments) {
   Tensors in;
-  if (arguments.size() == 1 &&
-      (py::isinstance<py::str>(arguments[0]) || has(arguments[0], "__fspath__"))) {
+  if (arguments.size() == 1 && is_path(arguments[0])) {
     const std::string file = py::str(arguments[0]);
     const py::gil_scoped_release unlocked;
     in = model.read(file);
   } else {
-    for (size_t i = 0; i < arguments.size(); ++i)
-      in.push_back(argument(arguments[i], fmt::format("input {}", i)));
+    for (size_t i = 0; i < arguments.size(); ++i) in.push_back(argument(arguments[i], "input", i));
   }
   const Tensors out = model.predict(std::move(in));
   if (out.size() == 1) return py::cast(out[0]);

@@ -34,7 +34,7 @@ inline bool is_compact(const Shape& shape, const Ints& strides, size_t element) 
   return true;
 }
 
-// A new tensor of them, copied without Python's lock.
+// A new tensor of them, many of them without Python's lock.
 Tensor tensor_of_strided(const char* from, DType dtype, const Shape& shape, const Ints& strides);
 
 }  // namespace cairn::python

@@ -64,6 +64,7 @@ Tensor plain_value(const Tensor& t) {
   check(!t.traced(),
         "a value is read inside a compiled function, where there is none yet: return "
         "the tensor and read it outside");
+  if (!t.is_state() && !t.requires_grad() && t.desc().contiguous()) return t;
   const NoGrad no_grad;
   return contiguous(In(t.detach(Loc()), Loc()));
 }

@@ -72,13 +72,14 @@ class CompiledStep {
   py::object operator()(const py::args& arguments) {
     Tensors in;
     for (size_t i = 0; i < arguments.size(); ++i) {
-      const std::string name = fmt::format("argument {} of the compiled function", i);
-      if (PyNumber_Check(arguments[i].ptr()) && !py::isinstance<Tensor>(arguments[i]) &&
-          !PyObject_CheckBuffer(arguments[i].ptr()))
-        throw py::type_error(name +
-                             " is a number, which would be frozen at the first call: pass a "
-                             "tensor, or close over the number");
-      in.push_back(argument(arguments[i], name));
+      py::handle argument = arguments[i];
+      if (!py::isinstance<Tensor>(argument) && !PyObject_CheckBuffer(argument.ptr()) &&
+          PyNumber_Check(argument.ptr()))
+        throw py::type_error(fmt::format(
+            "argument {} of the compiled function is a number, which would be frozen at the first "
+            "call: pass a tensor, or close over the number",
+            i));
+      in.push_back(python::argument(argument, "the compiled function's argument", i));
     }
     Tensors out;
     {

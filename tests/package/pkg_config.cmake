@@ -8,5 +8,6 @@ run(${FOLDER}/program)
 message("${said}")
 run(bash -c "export PKG_CONFIG_PATH=$(dirname $(find ${PREFIX} -name cairn-infer.pc))
              cc ${INFER_SOURCE} -o ${FOLDER}/infer $(pkg-config --cflags --libs cairn-infer)
-             LD_LIBRARY_PATH=$(pkg-config --variable=libdir cairn-infer) ${FOLDER}/infer ${FOLDER}/none no.png; test $? = 1")
+             LD_LIBRARY_PATH=$(pkg-config --variable=libdir cairn-infer) ${FOLDER}/infer ${FOLDER}/none no.png
+             test $? = 1")
 expect("${said}" "none")

@@ -3,7 +3,7 @@
 set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
           nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev libtiff-dev libgif-dev
-          libicu-dev libpcre2-dev libpugixml-dev
+          libicu-dev libpcre2-dev libpugixml-dev libcpp-httplib-dev
           libavformat-dev libswscale-dev libsndfile1-dev libsoxr-dev libkissfft-dev liblapack3)
 packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them

@@ -28,6 +28,7 @@ void add_convert(const Command& app);
 void add_runs(const Command& app);
 void add_ngram(const Command& app);
 void add_stylize(const Command& app);
+void add_serve(const Command& app);
 
 void add_export(const Command& app);
 void add_explain(const Command& app);

@@ -17,7 +17,7 @@ constexpr Row kRows[] = {
     {"sample", add_sample}, {"export", add_export},   {"compare", add_compare},
     {"runs", add_runs},     {"convert", add_convert}, {"tokenizer", add_tokenizer},
     {"embed", add_embed},   {"ngram", add_ngram},     {"stylize", add_stylize},
-    {"man", add_shell}};
+    {"serve", add_serve},   {"man", add_shell}};
 
 bool is_verb(const std::string& name) {
   return std::ranges::any_of(tasks::all_tasks(), [&](const tasks::Task& task) {

@@ -29,9 +29,12 @@ Embedder::Embedder(const std::string& folder)
   folder_.load(net_);
   net_.eval();
   read_modules(folder);
-  function_ = std::make_unique<CompiledFunction>([this](std::span<const Tensor> in) -> Tensors {
-    return {pooled(net_.hidden({in[0], in[1], {}}), in[1])};
-  });
+  function_ = std::make_unique<CompiledFunction>(
+      [this](std::span<const Tensor> in) -> Tensors { return forward(in); });
+}
+
+Tensors Embedder::forward(std::span<const Tensor> in) const {
+  return {pooled(net_.hidden({in[0], in[1], {}}), in[1])};
 }
 
 int64_t Embedder::longest_of(const std::string& folder) const {

@@ -21,6 +21,8 @@ class Embedder {
   // [texts, width()] f32. Longer texts are cut, and counted.
   Tensor embed(const std::vector<std::string>& texts, int64_t batch = 32);
   const Coder& coder() const { return coder_; }
+  // The same as a function of tensors: tokens [N, T] and lengths [N] give [N, width()].
+  Tensors forward(std::span<const Tensor> in) const;
 
  private:
   enum class Pooling { mean, first, largest, mean_sqrt, last };

@@ -57,6 +57,7 @@ int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
     try {
       use(file);
     } catch (const Error& e) {
+      if (Printed::lives()) throw;
       fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
       ++failed;
     }
@@ -84,11 +85,11 @@ int tell_of_files(const FileOptions& o, const FileKind& kind,
     Json line = {{"file", file}};
     line.update(said.json);
     if (!said.warning.empty()) line["warning"] = said.warning;
-    if (o.json) fmt::print("{}\n", io::dump_json(line));
-    else fmt::print("{}:{}\n", io::printable(file), said.words);
+    if (o.json) fmt::print(printed(), "{}\n", io::dump_json(line));
+    else fmt::print(printed(), "{}:{}\n", io::printable(file), said.words);
     said.cells.insert(said.cells.begin(), io::valid_utf8(file));
     table.rows.push_back(std::move(said.cells));
-    if (!said.warning.empty() && warned++ == 0)
+    if (!said.warning.empty() && !Printed::lives() && warned++ == 0)
       fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
   };
   const int status = for_each_file(o.files, kind, [&](const std::string& file) {
@@ -108,7 +109,7 @@ void write_table(const TableOptions& o, const std::function<io::Csv()>& make) {
   if (!o.out.is_open()) io::check_writable(o.out);
   const io::Csv table = make();
   if (table.names.empty()) return;
-  if (o.out.is_open()) fmt::print("{}", io::to_csv(table));
+  if (o.out.is_open()) fmt::print(printed(), "{}", io::to_csv(table));
   else io::write_file_atomically(o.out, std::string_view(io::to_csv(table)));
 }
 

@@ -2,7 +2,9 @@
 // what turns files into its inputs and its outputs into words. Evaluation, the verbs (predict,
 // generate, ...), reports, quantisation and whatever serves models stand on it.
 #pragma once
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +12,8 @@
 #include "cairn/graph/trace.h"
 #include "cairn/nn/module.h"
 #include "cairn/tasks/table.h"
+#include "cairn/text/reader.h"
+#include "cairn/text/tokenizer.h"
 #include "cairn/train/options.h"
 #include "cairn/train/saved_model.h"
 
@@ -22,6 +26,14 @@ struct Spec;
 namespace cairn::tasks {
 
 using train::Json;
+
+// What writes a text token by token, for who steps several of them.
+struct Writes {
+  const text::Tokenizer& tokenizer;
+  std::function<std::unique_ptr<text::Reader>()> reader;  // a new one, of one text
+  int64_t context = 0;                                    // tokens of a prompt at most; 0: any
+  std::vector<int64_t> beginning;                         // what stands for an empty prompt
+};
 
 class Model {
  public:
@@ -44,6 +56,8 @@ class Model {
   virtual std::vector<Port> takes();
   virtual std::vector<std::string> gives() const { return {"output"}; }
   virtual Tensors forward(std::span<const Tensor> in) { return {network()(in[0])}; }
+  // Of sequences (kAnyLength): how long they may be.
+  virtual int64_t longest() const { return INT64_MAX; }
   // The inputs that a file becomes, as `cairn predict` reads it. Throws Error naming the file, and
   // for a task whose inputs are no files.
   virtual Tensors read(const std::string& file);
@@ -53,6 +67,8 @@ class Model {
   // series (one for each number; those of one column have one name), the tokens of a text; none:
   // they have no names.
   virtual std::vector<std::string> names(const Tensors&) const { return {}; }
+  // Of a model that writes texts on; none: it does not.
+  virtual std::optional<Writes> writes() { return {}; }
   // The model as a folder of Hugging Face's transformers (pretrained/folder.h). Throws Error where
   // that has no such network.
   virtual pretrained::FolderContent folder();

@@ -31,6 +31,26 @@ const Verb* find_verb(const Task& task, const std::string& name) {
   return it == task.verbs.end() ? nullptr : &*it;
 }
 
+namespace {
+thread_local FILE* collects = nullptr;
+}
+
+FILE* printed() { return collects ? collects : stdout; }
+Printed::Printed() : file_(open_memstream(&text_, &size_)) {
+  check(file_, "no memory for what is printed");
+  collects = file_;
+}
+Printed::~Printed() {
+  collects = nullptr;
+  std::fclose(file_);
+  std::free(text_);
+}
+std::string Printed::text() {
+  std::fflush(file_);
+  return {text_, size_};
+}
+bool Printed::lives() { return collects != nullptr; }
+
 void say_changed_files(const Model& model) {
   const std::string words = train::changed_files(model.saved().config);
   if (!words.empty()) fmt::print(stderr, "cairn: {}\n", words);

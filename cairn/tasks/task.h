@@ -2,6 +2,7 @@
 // what can then be done with it. The command line, the tour, the reports, the docs and a test that
 // tries every task walk the table and name none.
 #pragma once
+#include <cstdio>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -14,6 +15,13 @@
 
 namespace cairn::tasks {
 
+// One of several examples that a forward() computes side by side: a row of each input, and why what
+// is said of it may mean little, or "".
+struct Asked {
+  Tensors inputs;
+  std::string given, warning = "";
+};
+
 // What can be done with a trained model: eval, predict, generate, ... `run` prints and returns the
 // exit status.
 struct Verb {
@@ -21,6 +29,48 @@ struct Verb {
   const char* examples = nullptr;  // lines with their newlines
   std::unique_ptr<train::OptionSet> (*options)() = nullptr;
   int (*run)(Model& model, const train::OptionSet& options) = nullptr;
+  // Of files or lines given to it one by one, and printed in as many lines of JSON or one table:
+  // what they are ("picture", "sound", "text", ...).
+  const char* given = nullptr;
+  // Where forward() answers many at once: an example from a file's path (of texts, a text), and
+  // what `run` would print of it as JSON, from its row of the first output.
+  Asked (*ask)(Model& model, const train::OptionSet& options, const std::string& given) = nullptr;
+  Json (*say)(Model& model, const train::OptionSet& options, const Asked& asked,
+              std::span<const float> row) = nullptr;
+
+  constexpr Verb of(const char* kind) const {
+    Verb verb = *this;
+    verb.given = kind;
+    return verb;
+  }
+  template <class M, class Options, Asked (*ask_of)(M&, const Options&, const std::string&),
+            Json (*say_of)(M&, const Options&, const Asked&, std::span<const float>)>
+  constexpr Verb side_by_side() const {
+    Verb verb = *this;
+    verb.ask = [](Model& model, const train::OptionSet& options, const std::string& given) {
+      return ask_of(static_cast<M&>(model), static_cast<const Options&>(options), given);
+    };
+    verb.say = [](Model& model, const train::OptionSet& options, const Asked& asked,
+                  std::span<const float> row) {
+      return say_of(static_cast<M&>(model), static_cast<const Options&>(options), asked, row);
+    };
+    return verb;
+  }
+};
+// Where verbs print: standard output, or what the Printed that lives in this thread collects.
+FILE* printed();
+class Printed {
+ public:
+  Printed();
+  ~Printed();
+  Printed(const Printed&) = delete;
+  std::string text();   // so far
+  static bool lives();  // in this thread
+
+ private:
+  char* text_ = nullptr;
+  size_t size_ = 0;
+  FILE* file_;
 };
 // A row of functions that know their types.
 template <class M, class Options, int (*run)(M&, const Options&)>

@@ -11,35 +11,12 @@
 #include "cairn/base/philox.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
-#include "cairn/tasks/task.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::infer {
 namespace {
 
-// The smallest run of a task, trained once in a process.
-class Runs {
- public:
-  static Runs& get() {
-    static Runs runs;
-    return runs;
-  }
-  const std::string& of(const std::string& task) {
-    std::string& path = paths_[task];
-    if (!path.empty()) return path;
-    path = folder_ / task;
-    const tasks::Task& row = tasks::task_named(task);
-    auto options = row.options();
-    options->out = path, options->quiet = true;
-    options->read_file(train::Json::parse(row.smallest), "smallest");
-    row.train(*options);
-    return path;
-  }
-
- private:
-  TemporaryFolder folder_;
-  std::map<std::string, std::string> paths_;
-};
+using tasks::Runs;
 
 // Inputs that every network takes: small numbers; indices that are 0 or 1.
 Tensors inputs_for(const std::vector<Port>& ports, int64_t batch, int64_t length) {

@@ -11,9 +11,8 @@ import sys
 import tempfile
 
 # A layer's folders share a line and may include each other.
-# serve is a place for what is to come.
 LAYERS = ["base", "device", "dist", "tensor", "ops", "autograd", "graph", "compile", "backend", "nn optim quantize", "io", "audio",
-          "onnx", "text", "data", "metrics", "music", "pretrained", "train", "models", "tasks bench", "infer", "serve cli"]
+          "onnx", "text", "data", "metrics", "music", "pretrained", "train", "models", "tasks bench", "infer", "serve", "cli"]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line.split()}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"cairn/([^/"]+)/[^"]*"')

@@ -15,15 +15,27 @@ struct PredictOptions : FileOptions {
   Option<int64_t> top{this, "top", 5, whole(1, 1'000'000), "How many classes to print"};
   Option<bool> invert{this, "invert", false, "Swap light and dark first: ink on paper"};
 };
+Json json_of(const Seen& seen) {
+  Json json = {{"classes", Json::array()}};
+  for (const Prediction& p : seen.classes)
+    json["classes"].push_back({{"label", p.label}, {"probability", p.probability}});
+  return json;
+}
+Asked ask(Classifier& classifier, const PredictOptions& o, const std::string& file) {
+  auto [input, warning] = classifier.look_at(file, o.invert);
+  return {{input}, file, warning};
+}
+Json say(Classifier& classifier, const PredictOptions& o, const Asked& asked,
+         std::span<const float> p) {
+  return json_of(classifier.seen(p, o.top, asked.warning));
+}
 int predict(Classifier& classifier, const PredictOptions& o) {
   const FileKind kind{"pictures", data::is_meant_as_image, {"class", "probability"}};
   return say_of_files(o, kind, [&](const std::string& file) {
     const Seen seen = classifier.predict(file, o.top, o.invert);
-    Said said{"", {{"classes", Json::array()}}, {}, seen.warning};
-    for (const Prediction& p : seen.classes) {
+    Said said{"", json_of(seen), {}, seen.warning};
+    for (const Prediction& p : seen.classes)
       said.words += fmt::format("  {} {:.1f} %", p.label, p.probability * 100);
-      said.json["classes"].push_back({{"label", p.label}, {"probability", p.probability}});
-    }
     said.cells = {seen.classes[0].label, fmt::format("{:.6f}", seen.classes[0].probability)};
     return said;
   });
@@ -52,7 +64,9 @@ const Task kRow{
               verb<Classifier, PredictOptions, predict>(
                   "predict", "Say what pictures show",
                   "  cairn predict runs/mnist picture.png --top 3\n"
-                  "  cairn predict runs/mnist photos/ --csv names.csv\n"),
+                  "  cairn predict runs/mnist photos/ --csv names.csv\n")
+                  .of("picture")
+                  .side_by_side<Classifier, PredictOptions, ask, say>(),
               quantize_verb<Classifier, in_words>(
                   "  cairn quantize runs/mnist --out runs/mnist-int8\n"
                   "  cairn quantize runs/mnist --out runs/mnist-int8 --calibrate 1024 "

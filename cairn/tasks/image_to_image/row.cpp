@@ -79,7 +79,8 @@ const Task kRow{
               verb<Translator, PredictOptions, predict>(
                   "predict", "Make pictures from others",
                   "  cairn predict runs/facades map.png --out made\n"
-                  "  cairn predict runs/facades maps/ --out made --json\n")},
+                  "  cairn predict runs/facades maps/ --out made --json\n")
+                  .of("picture")},
     .report = report_as<Translator, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 4, "width": 4, "sample_every": 2})",
     .write_inputs = write_inputs,

@@ -136,6 +136,7 @@ class Writer : public Learned {
   Tensors forward(std::span<const Tensor> in) override { return network_.run(in); }
   Tensors read(const std::string& file) override;
   std::vector<std::string> names(const Tensors& in) const override;
+  std::optional<Writes> writes() override;
   pretrained::FolderContent folder() override;  // of a GPT
   const Options& options() const { return options_; }
   models::LanguageModel& net() { return network_; }

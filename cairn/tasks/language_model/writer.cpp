@@ -98,6 +98,11 @@ Json Writer::evaluate(const std::string& source, const std::string& split) {
   return result;
 }
 
+std::optional<Writes> Writer::writes() {
+  return Writes{*tokenizer_, [this] { return network_.reader(); },
+                options_.is_recurrent() ? 0 : *options_.context, beginning(*tokenizer_)};
+}
+
 pretrained::FolderContent Writer::folder() {
   const models::Gpt* gpt = network_.gpt();
   return gpt ? models::folder_of(*gpt, options_.size(), *tokenizer_) : Model::folder();

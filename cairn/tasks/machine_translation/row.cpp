@@ -59,7 +59,8 @@ const Task kRow{.name = kTask,
                               "  cairn eval runs/en-de --split test --json\n"),
                           verb<Translator, PredictOptions, predict>(
                               "predict", "Translate line by line",
-                              "  echo 'A dog runs.' | cairn predict runs/en-de\n")},
+                              "  echo 'A dog runs.' | cairn predict runs/en-de\n")
+                              .of("text")},
                 .report = report_as<Translator, report>,
                 .smallest = R"({"data": "dates", "vocab": 300, "layers": 1, "width": 16, "heads": 2,
                     "feed_forward": 32, "batch": 8, "longest": 40, "steps": 6, "eval_every": 3})",

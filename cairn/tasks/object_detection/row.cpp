@@ -125,7 +125,8 @@ const Task kRow{
                   "predict", "Find objects in pictures and videos and draw boxes around them",
                   "  cairn predict runs/voc street.jpg --out found --json\n"
                   "  cairn predict runs/voc photos/ --out found --score 0.5\n"
-                  "  cairn predict runs/voc street.mp4 --out found --json\n")},
+                  "  cairn predict runs/voc street.mp4 --out found --json\n")
+                  .of("picture")},
     .report = report_as<ObjectDetector, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 4, "width": 8, "image_size": 64,
                     "eval_every": 2})",

@@ -31,14 +31,15 @@ void print(Answerer& a, const PredictOptions& o, std::string_view context,
   const int64_t start = data::points_before(context, answer.begin);
   const int64_t end = data::points_before(context, answer.end);
   if (o.json)
-    fmt::print("{}\n", io::dump_json({{"answer", answer.text},
-                                      {"start", start},
-                                      {"end", end},
-                                      {"confidence", answer.confidence}}));
+    fmt::print(printed(), "{}\n",
+               io::dump_json({{"answer", answer.text},
+                              {"start", start},
+                              {"end", end},
+                              {"confidence", answer.confidence}}));
   else
-    fmt::print("{}  ({:.0f} %)\n", answer.text.empty() ? "(no answer)" : answer.text,
+    fmt::print(printed(), "{}  ({:.0f} %)\n", answer.text.empty() ? "(no answer)" : answer.text,
                answer.confidence * 100);
-  std::fflush(stdout);
+  std::fflush(printed());
 }
 
 // Texts from outside: any bytes become UTF-8.
@@ -117,7 +118,8 @@ const Task kRow{
               verb<Answerer, PredictOptions, predict>(
                   "predict", "Answer questions about a text",
                   "  cairn predict runs/squad --context text.txt --question 'Who wrote it?'\n"
-                  "  cairn predict runs/squad --context text.txt --json < questions.txt\n")},
+                  "  cairn predict runs/squad --context text.txt --json < questions.txt\n")
+                  .of("question")},
     .report = report_as<Answerer, report>,
     .smallest = R"({"data": "people", "embedding": 8, "width": 8, "batch": 8, "steps": 6,
         "eval_every": 3})",

@@ -35,8 +35,8 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   int64_t replaced = 0;
   const auto flush = [&] {
     for (const Written& written : model.write(waiting, how, batch))
-      fmt::print("{}\n", in_a_line(written.text));
-    std::fflush(stdout);
+      fmt::print(printed(), "{}\n", in_a_line(written.text));
+    std::fflush(printed());
     waiting.clear();
   };
   const auto add = [&](std::string line, const std::string& file, int64_t number) {
@@ -57,7 +57,7 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   flush();
   if (replaced > 0)
     fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);
-  if (model.coder().cut() > 0)
+  if (model.coder().cut() > 0 && !Printed::lives())
     fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n",
                model.coder().cut(), model.coder().longest());
   return 0;

@@ -102,8 +102,8 @@ Said say_speech(Recogniser& r, const std::string& file, const Search& how, bool 
                          {"end", piece.begin + seconds},
                          {"text", heard.text},
                          {"words", said}};
-      fmt::print("{}\n", io::dump_json(line));
-      std::fflush(stdout);
+      fmt::print(printed(), "{}\n", io::dump_json(line));
+      std::fflush(printed());
       continue;
     }
     if (!heard.text.empty()) text += (text.empty() ? "" : " ") + heard.text;
@@ -149,7 +149,8 @@ const Task kRow{
                   "Measure how much of it is right", "  cairn eval runs/an4 --split test --json\n"),
               verb<Recogniser, PredictOptions, predict>(
                   "predict", "Write down what is said in sound files, with times of words",
-                  "  cairn predict runs/an4 talk.flac --json\n")},
+                  "  cairn predict runs/an4 talk.flac --json\n")
+                  .of("sound")},
     .report = report_as<Recogniser, report>,
     .smallest =
         R"({"data": "tones", "steps": 6, "eval_every": 3, "width": 8, "layers": 1, "batch": 4})",

@@ -235,7 +235,8 @@ const Task kRow{
                   "predict", "Paint pictures and videos",
                   "  cairn predict runs/wave photo.jpg --out painted.png\n"
                   "  cairn predict runs/wave clip.mp4 --out painted.mp4 --colours\n"
-                  "  cairn predict runs/zebras zebra.jpg --back --out horse.png\n")},
+                  "  cairn predict runs/zebras zebra.jpg --back --out horse.png\n")
+                  .of("picture")},
     .report = report_as<Painter, report>,
     .smallest = R"({"data": "shapes", "steps": 6, "batch": 2, "width": 2, "blocks": 1,
                     "image_size": 32, "style_size": 32, "eval_every": 3})",

@@ -186,7 +186,8 @@ const Task kRow{
                   "  cairn eval runs/dialogues --split test --json\n"),
               verb<Summarizer, PredictOptions, predict>(
                   "predict", "Say each line's text in short",
-                  "  cairn predict runs/dialogues < texts.txt\n")},
+                  "  cairn predict runs/dialogues < texts.txt\n")
+                  .of("text")},
     .report = report_as<Summarizer, report>,
     .smallest = R"({"data": "errands", "vocab": 300, "layers": 1, "width": 16, "heads": 2,
         "feed_forward": 32, "batch": 8, "longest": 160, "steps": 6, "eval_every": 3})",

@@ -174,6 +174,7 @@ struct Classifier : Model {
     }
     return pieces;
   }
+  int64_t longest() const override { return options.longest; }
   pretrained::FolderContent folder() override {
     return content_of(net, *options.network, *options.tokenizer, *options.classes);
   }
@@ -202,17 +203,28 @@ struct PredictOptions : train::OptionSet {
                                          Use::positional};
   Option<bool> json{this, "json", false, "Print one JSON object a line"};
 };
+Asked ask(Classifier& c, const PredictOptions&, const std::string& line) {
+  int64_t replaced = 0;
+  const std::string text = text::with_replacements(line, &replaced);
+  return {pretrained::batch_of({c.coder.encode(text, "the text")}, c.options.longest), text};
+}
+Json say(Classifier& c, const PredictOptions&, const Asked& asked, std::span<const float> p) {
+  const auto best = std::ranges::max_element(p);
+  return {{"text", asked.given},
+          {"class", (*c.options.classes)[static_cast<size_t>(best - p.begin())]},
+          {"probabilities", std::vector<float>(p.begin(), p.end())}};
+}
 int predict(Classifier& c, const PredictOptions& o) {
   const auto say = [&](const std::string& line) {
-    int64_t replaced = 0;
-    const std::string text = text::with_replacements(line, &replaced);
-    const auto p =
-        pretrained::rows_of(c.scorer, {c.coder.encode(text, "the text")}, 1, c.options.longest)[0];
-    const auto best = std::ranges::max_element(p);
-    const std::string& name = (*c.options.classes)[static_cast<size_t>(best - p.begin())];
-    if (!o.json) fmt::print("{}\t{:.2f} %\n", name, *best * 100);
-    else fmt::print("{}\n", Json{{"text", text}, {"class", name}, {"probabilities", p}}.dump());
-    std::fflush(stdout);
+    const NoGrad no_grad;
+    const Asked asked = ask(c, o, line);
+    const auto p = c.scorer.call(asked.inputs)[0].to_vector<float>();
+    const Json said = text_classification::say(c, o, asked, p);
+    if (o.json) fmt::print(printed(), "{}\n", said.dump());
+    else
+      fmt::print(printed(), "{}\t{:.2f} %\n", said["class"].get<std::string>(),
+                 *std::ranges::max_element(p) * 100);
+    std::fflush(printed());
   };
   for (const std::string& file : *o.files)
     for (const std::string& line : data::read_lines(file)) say(line);
@@ -272,7 +284,9 @@ const Task kRow{
                   "Measure how often it is right", "  cairn eval runs/reviews --data more.tsv\n"),
               verb<Classifier, PredictOptions, predict>(
                   "predict", "Say which class each line is of",
-                  "  echo 'Well made, I liked it.' | cairn predict runs/reviews\n")},
+                  "  echo 'Well made, I liked it.' | cairn predict runs/reviews\n")
+                  .of("text")
+                  .side_by_side<Classifier, PredictOptions, ask, say>()},
     .report = report_as<Classifier, report>,
     .smallest = R"({"data": "requests", "steps": 6, "eval_every": 3, "width": 16, "heads": 2,
                     "layers": 1, "vocab": 300})",

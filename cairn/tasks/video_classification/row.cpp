@@ -74,7 +74,8 @@ const Task kRow{
               verb<Classifier, PredictOptions, predict>(
                   "predict", "Say what happens in videos",
                   "  cairn predict runs/sports clip.mp4 --top 3\n"
-                  "  cairn predict runs/sports clips/ --csv names.csv\n")},
+                  "  cairn predict runs/sports clips/ --csv names.csv\n")
+                  .of("video")},
     .report = report_as<Classifier, report>,
     .smallest = R"({"data": "moves", "steps": 6, "batch": 4, "width": 2, "window": 4,
                     "eval_every": 3})",

@@ -1,0 +1,397 @@
+#include "cairn/serve/front/http.h"
+
+#include <httplib.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+namespace cairn::serve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int milliseconds_to(Clock::time_point then) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(then - Clock::now());
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
+}
+Clock::time_point seconds_from_now(double seconds) {
+  return Clock::now() + std::chrono::microseconds(static_cast<int64_t>(seconds * 1e6));
+}
+
+// One client: what is read and written has to be done by a time, whatever the pace.
+class Connection : public httplib::Stream {
+ public:
+  Connection(int socket, int stops, const Limits& limits)
+      : socket_(socket), stops_(stops), limits_(limits) {}
+
+  // Until a request begins; false: none came, or the server stops.
+  bool waits_for_request() {
+    if (at_ == end_) {
+      pollfd both[] = {{socket_, POLLIN, 0}, {stops_, POLLIN, 0}};
+      if (::poll(both, 2, static_cast<int>(limits_.idle_seconds * 1000)) <= 0) return false;
+      if (both[1].revents || !fill()) return false;
+    }
+    began = Clock::now(), until_ = seconds_from_now(limits_.read_seconds);
+    head_bytes_ = 0, in_head_ = true, failed = 0, refused = false, status = 0;
+    return true;
+  }
+  void head_is_read() { in_head_ = false; }
+  bool in_head() const { return in_head_; }
+  void answers() { until_ = seconds_from_now(limits_.read_seconds + limits_.answer_seconds); }
+
+  bool is_readable() const override { return at_ < end_ || ready(POLLIN, until_); }
+  bool is_writable() const override { return !failed && ready(POLLOUT, Clock::now()); }
+  ssize_t read(char* to, size_t size) override {
+    if (failed) return -1;
+    if (at_ == end_ && !fill()) return failed ? -1 : 0;
+    const size_t count = std::min(size, end_ - at_);
+    std::memcpy(to, buffer_ + at_, count);
+    at_ += count;
+    if (in_head_ && (head_bytes_ += count) > limits_.header) return failed = 431, -1;
+    return static_cast<ssize_t>(count);
+  }
+  ssize_t write(const char* from, size_t size) override {
+    if (failed) return static_cast<ssize_t>(size);  // what is said then is said at the end
+    return send_all(from, size) ? static_cast<ssize_t>(size) : -1;
+  }
+  bool send_all(const char* from, size_t size) {
+    while (size > 0) {
+      const ssize_t sent = ::send(socket_, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent > 0) from += sent, size -= static_cast<size_t>(sent);
+      else if (errno == EAGAIN ? !ready(POLLOUT, until_) : errno != EINTR) return false;
+    }
+    return true;
+  }
+  // Lets the client read the answer before the rest of what it sends is thrown away: a reset would
+  // take it back.
+  void close() {
+    ::shutdown(socket_, SHUT_WR);
+    const auto until = seconds_from_now(1);
+    for (size_t total = 0; total < size_t{4} << 20 && ready(POLLIN, until);) {
+      const ssize_t got = ::recv(socket_, buffer_, sizeof buffer_, MSG_DONTWAIT);
+      if (got <= 0) break;
+      total += static_cast<size_t>(got);
+    }
+    ::close(socket_);
+  }
+
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return socket_; }
+
+  Clock::time_point began;
+  int failed = 0;        // why no more is read: 408, 431
+  bool refused = false;  // what follows cannot be read: the connection ends
+  int status = 0;        // of what was answered
+  HttpRequest request;
+  HttpAnswer answer;
+
+ private:
+  bool ready(short what, Clock::time_point until) const {
+    pollfd one{socket_, what, 0};
+    int got;
+    do got = ::poll(&one, 1, milliseconds_to(until));
+    while (got < 0 && errno == EINTR);
+    return got > 0;
+  }
+  bool fill() {
+    while (true) {
+      const ssize_t got = ::recv(socket_, buffer_, sizeof buffer_, MSG_DONTWAIT);
+      if (got > 0) return at_ = 0, end_ = static_cast<size_t>(got), true;
+      if (got == 0 || (errno != EAGAIN && errno != EINTR)) return false;
+      if (errno == EAGAIN && !ready(POLLIN, until_)) return failed = 408, false;
+    }
+  }
+
+  int socket_, stops_;
+  const Limits& limits_;
+  Clock::time_point until_;
+  char buffer_[16384];
+  size_t at_ = 0, end_ = 0, head_bytes_ = 0;
+  bool in_head_ = true;
+};
+
+thread_local Connection* current = nullptr;  // httplib's handlers get only the request
+
+// A thread for each connection, as many as are allowed; one more is told so at once.
+class Threads : public httplib::TaskQueue {
+ public:
+  explicit Threads(int most) : most_(most) {}
+  void enqueue(std::function<void()> serve) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (static_cast<int>(waiting_.size()) < idle_ || grow()) {
+        waiting_.push_back(std::move(serve));
+        wakes_.notify_one();
+        return;
+      }
+    }
+    full = true;
+    serve();
+    full = false;
+  }
+  void shutdown() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    wakes_.notify_all();
+    for (std::thread& t : threads_) t.join();
+  }
+  static thread_local bool full;
+
+ private:
+  bool grow() {
+    if (static_cast<int>(threads_.size()) >= most_) return false;
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) { return false; }
+    return true;
+  }
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      ++idle_;
+      wakes_.wait(lock, [&] { return ends_ || !waiting_.empty(); });
+      --idle_;
+      if (waiting_.empty()) return;
+      const auto serve = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      serve();
+      lock.lock();
+    }
+  }
+
+  const int most_;
+  std::mutex mutex_;
+  std::condition_variable wakes_;
+  std::deque<std::function<void()>> waiting_;
+  std::vector<std::thread> threads_;
+  int idle_ = 0;
+  bool ends_ = false;
+};
+thread_local bool Threads::full = false;
+
+class Server : public httplib::Server, public HttpServer {
+ public:
+  Server(HttpHandler& handler, const std::string& host, int port, const Limits& limits)
+      : handler_(handler), limits_(limits), stops_(eventfd(0, EFD_CLOEXEC)) {
+    new_task_queue = [this] { return new Threads(limits_.connections); };
+    set_tcp_nodelay(true);
+    set_keep_alive_max_count(1'000'000);  // as answers say; kept by serve_one
+    set_keep_alive_timeout(static_cast<time_t>(limits.idle_seconds));
+    set_socket_options([this](socket_t socket) {
+      listening_ = socket;
+      const int yes = 1;
+      ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    set_idle_interval(0, 100'000);
+    set_pre_routing_handler([this](const httplib::Request&, httplib::Response& r) {
+      if (!current->refused && current->request.method != "GET" &&
+          current->request.method != "HEAD")
+        return HandlerResponse::Unhandled;
+      if (!current->refused) answer_to(r);
+      else write(current->answer, r);
+      return HandlerResponse::Handled;
+    });
+    Post("/", [this](const httplib::Request& q, httplib::Response& r,
+                     const httplib::ContentReader& reader) { read_and_answer(q, r, reader); });
+    set_error_handler(Handler([this](const httplib::Request&, httplib::Response& r) {
+      if (current->in_head()) r.set_header("Connection", "close");  // where does the next begin?
+      if (r.body.empty() && !r.content_provider_)
+        write(handler_.error(r.status, "the request is no HTTP/1.1 that can be read"), r);
+    }));
+    errno = 0;
+    port_ = port == 0 ? bind_to_any_port(host) : bind_to_port(host, port) ? port : -1;
+    if (port_ > 0) ::listen(listening_, 1024);  // httplib's 5 would make many clients wait a second
+  }
+  ~Server() override { ::close(stops_); }
+
+  int port() const override { return port_; }
+  void run() override {
+    if (!stopping_) listen_after_bind();
+  }
+  void stop() override {
+    stopping_ = true;
+    const uint64_t one = 1;
+    (void)!::write(stops_, &one, sizeof one);
+    httplib::Server::stop();
+  }
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    Connection c(socket, stops_, limits_);
+    current = &c;
+    if (Threads::full) say(c, handler_.error(503, "too many connections; try again in a moment"));
+    else
+      while (!stopping_ && c.waits_for_request())
+        if (!serve_one(c)) break;
+    current = nullptr;
+    c.close();
+    return true;
+  }
+
+  bool serve_one(Connection& c) {
+    c.request = {}, c.answer = {};
+    bool closed = false;
+    const auto setup = [&](httplib::Request& q) { see_head(c, q); };
+    const bool good = process_request(c, stopping_, closed, setup);
+    if (c.failed) {
+      const std::string message =
+          c.failed == 431 ? fmt::format("the head is longer than {} bytes", limits_.header)
+                          : fmt::format("the request took longer than {} seconds to come",
+                                        limits_.read_seconds);
+      c.status = c.failed;
+      say(c, handler_.error(c.failed, message));
+    }
+    if (c.status) handler_.done(c.request.path, c.status, seconds_since(c.began));
+    return good && !closed && !c.failed && !c.refused && !c.in_head();
+  }
+
+  // Without httplib, where it is out of step with the client.
+  static void say(Connection& c, const HttpAnswer& a) {
+    std::string text = fmt::format(
+        "HTTP/1.1 {} Refused\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        a.status, a.body.size());
+    for (const auto& [name, value] : a.headers) text += name + ": " + value + "\r\n";
+    text += "\r\n" + a.body;
+    c.failed = 0;
+    c.answers();
+    c.send_all(text.data(), text.size());
+  }
+
+  static double seconds_since(Clock::time_point then) {
+    return std::chrono::duration<double>(Clock::now() - then).count();
+  }
+
+  // Before the body is read. httplib gets one path, so that its regular expressions see nothing
+  // from outside.
+  void see_head(Connection& c, httplib::Request& q) {
+    c.head_is_read();
+    HttpRequest& r = c.request;
+    r.method = q.method, r.path = std::exchange(q.path, "/");
+    r.type = q.get_header_value("Content-Type"), r.host = q.get_header_value("Host");
+    r.origin = q.get_header_value("Origin"), r.authorization = q.get_header_value("Authorization");
+    q.ranges.clear();
+    q.headers.erase("Accept-Encoding");  // small answers: packing them costs more than it saves
+    const std::string wrong = wrong_head(q);
+    if (!wrong.empty())
+      c.answer = handler_.error(c.failed ? std::exchange(c.failed, 0) : 400, wrong);
+    c.refused = !wrong.empty() || handler_.refuses(r, c.answer);
+    if (!c.refused) return;
+    q.headers.erase("Expect");  // no "100 Continue" before a refusal
+    q.headers.erase("Connection");
+    q.headers.emplace("Connection", "close");
+  }
+
+  // What would leave it unclear where a request ends, or is known to be too long.
+  std::string wrong_head(const httplib::Request& q) {
+    const size_t lengths = q.get_header_value_count("Content-Length");
+    const bool chunked = q.has_header("Transfer-Encoding");
+    const std::string length = q.get_header_value("Content-Length");
+    if (lengths > 1 || (lengths && chunked)) return "two lengths of one body";
+    if (q.get_header_value_count("Transfer-Encoding") > 1 ||
+        (chunked && q.get_header_value("Transfer-Encoding") != "chunked"))
+      return "Transfer-Encoding: only 'chunked' is taken";
+    if (length.find_first_not_of("0123456789") != length.npos) return "Content-Length: no number";
+    if (length.size() > 18 || (lengths && std::stoull("0" + length) > limits_.body)) {
+      current->failed = 413;
+      return too_large();
+    }
+    if (q.method != "POST" && (chunked || (lengths && length != "0")))
+      return q.method + " has no body here";
+    return "";
+  }
+  std::string too_large() const {
+    return fmt::format("the body is larger than {} bytes (--max-body)", limits_.body);
+  }
+
+  void read_and_answer(const httplib::Request& q, httplib::Response& r,
+                       const httplib::ContentReader& reader) {
+    Connection& c = *current;
+    size_t total = 0;
+    bool large = false, many = false;
+    const auto take = [&](std::string& to, const char* data, size_t size) {
+      total += size;
+      large = total > limits_.body;
+      if (!large) to.append(data, size);
+      return !large;
+    };
+    bool good;
+    if (q.is_multipart_form_data())
+      good = reader(
+          [&](const httplib::MultipartFormData& part) {
+            constexpr size_t kMostParts = 1024;
+            many = c.request.parts.size() >= kMostParts;
+            if (!many) c.request.parts.push_back({part.name, part.filename, ""});
+            return !many;
+          },
+          [&](const char* data, size_t size) {
+            return take(c.request.parts.back().content, data, size);
+          });
+    else
+      good =
+          reader([&](const char* data, size_t size) { return take(c.request.body, data, size); });
+    if (c.failed) return;  // too slow, said at the end
+    if (good && !large && !many) return answer_to(r);
+    c.refused = true;
+    r.set_header("Connection", "close");
+    write(large  ? handler_.error(413, too_large())
+          : many ? handler_.error(413, "more than 1024 parts")
+                 : handler_.error(400, "the body ends early, or is not what its head says"),
+          r);
+  }
+
+  void answer_to(httplib::Response& r) {
+    Connection& c = *current;
+    c.answers();
+    write(handler_.answer(c.request, seconds_from_now(limits_.answer_seconds)), r);
+  }
+
+  void write(HttpAnswer a, httplib::Response& r) {
+    current->status = r.status = a.status;
+    r.set_header("X-Content-Type-Options", "nosniff");
+    for (const auto& [name, value] : a.headers) r.set_header(name, value);
+    if (!a.stream) return r.set_content(a.body, a.type);
+    r.set_chunked_content_provider(
+        a.type, [stream = std::move(a.stream)](size_t, httplib::DataSink& sink) {
+          bool there = true;
+          stream([&](std::string_view piece) {
+            return there = there && sink.write(piece.data(), piece.size());
+          });
+          if (there) sink.done();
+          return there;
+        });
+  }
+
+  HttpHandler& handler_;
+  const Limits limits_;
+  std::atomic<bool> stopping_ = false;
+  int stops_, listening_ = -1, port_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpServer> make_http_server(HttpHandler& handler, const std::string& host,
+                                             int port, const Limits& limits) {
+  addrinfo wanted{}, *found = nullptr;
+  wanted.ai_socktype = SOCK_STREAM, wanted.ai_flags = AI_PASSIVE;
+  check(::getaddrinfo(host.c_str(), nullptr, &wanted, &found) == 0,
+        "'{}' is no address of this machine (--host)", host);
+  ::freeaddrinfo(found);
+  auto server = std::make_unique<Server>(handler, host, port, limits);
+  const int why = errno;
+  check(server->port() > 0, "cannot listen on {}, port {}: {}; --port 0 takes any that is free",
+        host, port, why ? std::strerror(why) : "the address is refused");
+  return server;
+}
+
+}  // namespace cairn::serve

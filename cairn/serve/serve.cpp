@@ -1,0 +1,90 @@
+#include "cairn/serve/serve.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "cairn/base/library.h"
+#include "cairn/base/version.h"
+#include "cairn/io/file.h"
+#include "cairn/serve/models.h"
+#include "cairn/train/signals.h"
+
+namespace cairn::serve {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside the program where it was built; where it is installed in the folder of libraries.
+std::string front_file() {
+  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
+  for (const fs::path& folder : {here, here / CAIRN_LIBRARIES})
+    if (fs::exists(folder / "libcairn_serve.so"))
+      return (folder / "libcairn_serve.so").lexically_normal().string();
+  fail(
+      "libcairn_serve.so, which speaks HTTP, is neither beside the program nor in {}: install "
+      "Cairn "
+      "anew, or build its target cairn_serve",
+      (here / CAIRN_LIBRARIES).lexically_normal().string());
+}
+
+struct FrontLibrary : Library {
+  explicit FrontLibrary(const std::string& file)
+      : Library(file.c_str(), "cairn serve", "libcpp-httplib0.11"),
+        make(reinterpret_cast<MakeFront*>(find(kMakeFront))) {
+    const auto* version = static_cast<const char* const*>(find(kFrontVersion));
+    check(std::string(*version) == kVersion, "'{}' is of version {}, the program of {}", file,
+          *version, kVersion);
+  }
+  MakeFront* make;
+};
+
+bool is_loopback(const std::string& host) {
+  in_addr v4{};
+  return host == "localhost" || host == "::1" ||
+         (inet_pton(AF_INET, host.c_str(), &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+std::string read_key(const std::string& file) {
+  constexpr uint64_t kLongest = 4096;
+  constexpr size_t kShortest = 16;
+  std::string key = io::read_text_file(file, kLongest);
+  while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back()))) key.pop_back();
+  const bool plain = std::ranges::all_of(key, [](char c) { return c > ' ' && c < 0x7f; });
+  check(plain && key.size() >= kShortest,
+        "'{}': a key of at least {} letters, digits and signs in one line is wanted", file,
+        kShortest);
+  return key;
+}
+
+}  // namespace
+
+void serve(const ServeOptions& given) {
+  FrontSettings front = given.front;
+  if (!given.key_file.empty()) front.key = read_key(given.key_file);
+  check(!front.key.empty() || is_loopback(front.host),
+        "--host {}: others could reach it; give a key that they must have (--api-key-file)",
+        front.host);
+  static const FrontLibrary library(front_file());
+  const auto models = open_models(given.runs, given.engine);
+  const std::unique_ptr<Front> server(library.make(*models, front));
+  const train::SignalScope signals;
+  for (const About& a : models->models()) fmt::print(stderr, "cairn: {} ({})\n", a.name, a.task);
+  const bool v6 = front.host.find(':') != front.host.npos;
+  fmt::print("http://{}{}{}:{}\n", v6 ? "[" : "", front.host, v6 ? "]" : "", server->port());
+  std::fflush(stdout);
+  std::atomic<bool> ended = false;
+  std::thread runs([&] { server->run(), ended = true; });
+  while (!train::SignalScope::caught() && !ended)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  server->stop();
+  runs.join();
+  check(train::SignalScope::caught(), "the server ended: it can accept no more connections");
+  throw train::Stopped(train::SignalScope::caught(),
+                       fmt::format("stopped; {} requests were answered", server->answered()));
+}
+
+}  // namespace cairn::serve

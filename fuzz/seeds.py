@@ -93,6 +93,13 @@ SEEDS = {
              midi(1, 480, b"\0\xff\x51\3\x07\xa1\x20", b"\0\xc0\x05\0\x90\x3c\x40\x0a\x3c\x40\x0a\x3c\0\x0a\x80\x3c\x40\0\xf0\2\1\xf7"),
              midi(2, 96, b"\0\x90\x3c\x40\x60\x3c\0", b"\0\x99\x24\x40\x81\x00\x89\x24\0")],
     "abc": [b"X:1\nT:a\nM:6/8\nL:1/8\nQ:1/4=120\nK:Ador\n|:\"Am\"A>B^c (3def|1[Ace]2 z4:|2_B,,3/2-B,,'/2 {g}a|]\n\nX:2\nK:Bb ^f\nV:1\nC-|C::D:|\nV:2\n[K:C]Z2 c<<d\n"],
+    "serve": [b'\0{"texts":["a","b"],"options":{"top":3}}', b'\0{"rows":[{"a":1.5,"b":"x"},{"a":null,"b":"y"}]}',
+              b'\0{"data":"data:image/png;base64,AAEC/w==","name":"a"}', b'\0{"question":"q","context":"c"}', b"\1a\nb",
+              b'\2f\na.png\nx\noptions\n\n{"top":1}\ntext\n\nhello\n',
+              b'\3{"model":"m","prompt":["a"],"max_tokens":5,"temperature":0.5,"top_p":0.9,"seed":-1,"stop":"x","stream":true,'
+              b'"stream_options":{"include_usage":true},"n":1,"logit_bias":{}}',
+              b'\4{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":"b"}],"stop":["c","d"]}',
+              b'\5{"input":["a","b"],"encoding_format":"base64"}', b"\6AAEC-_8=", b"\7\0\1\2"],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

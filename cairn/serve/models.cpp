@@ -37,13 +37,17 @@ std::string name_of(const std::string& path) {
   return p.filename().string();
 }
 
+// Of letters, digits and a few signs: no folder, and nothing that a shell or a page takes for more.
+bool is_plain(const std::string& name) {
+  return !name.empty() && name.size() <= 100 && name[0] != '.' && name != "page.html" &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return std::isalnum(c) || (c && std::strchr("-_.+:@", c)) || c >= 0x80;
+         });
+}
+
 void expect_name(const std::string& name) {
-  const bool good =
-      !name.empty() && name.size() <= 100 && std::ranges::all_of(name, [](unsigned char c) {
-        return std::isalnum(c) || std::strchr("-_.+:@", c) || c >= 0x80;
-      });
-  check(good, "'{}' cannot be a model's name (letters, digits, - _ . + : @); give one: NAME=RUN",
-        name);
+  check(is_plain(name),
+        "'{}' cannot be a model's name (letters, digits, - _ . + : @); give one: NAME=RUN", name);
 }
 
 // What it threw, for who asked; `path` was only here.
@@ -129,12 +133,13 @@ class Models : public Service {
 
   std::string explain(size_t model, const Item& item, Deadline deadline) override {
     Served& s = *served_[model];
-    const MemoryFile file(item.content);
     const TemporaryFolder folder;
     const std::string page = folder.path + "/page.html";
+    const std::string file = folder.path + "/" + (is_plain(item.name) ? item.name : "the file");
+    io::write_file_atomically(file, std::string_view(item.content));
     try {
-      engine_.run([&] { tasks::explain::write_decision(*s.model, file.path(), page); }, deadline);
-    } catch (const Error& e) { refuse(e, file.path(), item.name); }
+      engine_.run([&] { tasks::explain::write_decision(*s.model, file, page); }, deadline);
+    } catch (const Error& e) { refuse(e, file, item.name); }
     return io::read_text_file(page);
   }
 

@@ -44,6 +44,7 @@ int say_of_files(const FileOptions& options, const FileKind& kind,
 
 // Verbs that make one table of files.
 struct TableOptions : train::OptionSet {
+  static constexpr const char* kGiven = "table";
   explicit TableOptions(const char* help)
       : files(this, "files", std::vector<std::string>{}, help, train::Use::positional) {}
   train::Option<std::vector<std::string>> files;

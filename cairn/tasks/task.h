@@ -75,11 +75,13 @@ class Printed {
 // A row of functions that know their types.
 template <class M, class Options, int (*run)(M&, const Options&)>
 constexpr Verb verb(const char* name, const char* what, const char* examples) {
-  return {name, what, examples,
-          []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
-          [](Model& model, const train::OptionSet& options) {
-            return run(static_cast<M&>(model), static_cast<const Options&>(options));
-          }};
+  Verb verb{name, what, examples,
+            []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
+            [](Model& model, const train::OptionSet& options) {
+              return run(static_cast<M&>(model), static_cast<const Options&>(options));
+            }};
+  if constexpr (requires { Options::kGiven; }) verb.given = Options::kGiven;
+  return verb;
 }
 
 // What the options of "eval" begin with.

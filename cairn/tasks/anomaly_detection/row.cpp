@@ -253,8 +253,7 @@ const Task kRow{
                   "Measure what it finds", "  cairn eval runs/sensors --json\n"),
               verb<Detector, PredictOptions, predict>(
                   "predict", "Score the rows of a file, and mark the unexpected",
-                  "  cairn predict runs/sensors new.csv --out scores.csv\n")
-                  .of("table")},
+                  "  cairn predict runs/sensors new.csv --out scores.csv\n")},
     .report = report_as<Detector, report>,
     .smallest = R"({"data": "faults", "steps": 6, "eval_every": 3, "horizon": 6, "context": 48, )"
                 R"("model": "gru", "width": 8, "layers": 1, "patch": 8, )"

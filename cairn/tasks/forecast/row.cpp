@@ -154,8 +154,7 @@ const Task kRow{
                   "  cairn eval runs/ett --json\n  cairn eval runs/ett --split validation\n"),
               verb<Predictor, PredictOptions, predict>(
                   "predict", "Forecast what comes after a file's last row",
-                  "  cairn predict runs/sales sales.csv --out next.csv\n")
-                  .of("table")},
+                  "  cairn predict runs/sales sales.csv --out next.csv\n")},
     .report = report_as<Predictor, report>,
     .smallest = R"({"data": "waves", "steps": 6, "eval_every": 3, "horizon": 12, "context": 48, )"
                 R"("model": "gru", "width": 8, "layers": 1})",

@@ -171,8 +171,7 @@ const Task kRow{
     .verbs = {eval_verb<Predictor, EvalOptions, evaluate, in_words>(
                   "Measure how right it is", "  cairn eval runs/houses --data more.csv\n"),
               verb<Predictor, PredictOptions, predict>("predict", "Add what it says to CSV files",
-                                                       "  cairn predict runs/houses new.csv\n")
-                  .of("table")},
+                                                       "  cairn predict runs/houses new.csv\n")},
     .report = report_as<Predictor, report>,
     .smallest = R"({"data": "fruits", "steps": 6, "eval_every": 3, "hidden": [8]})",
     .write_inputs = data::write_fruits,

@@ -5,7 +5,8 @@
 #include <memory>
 
 #include "cairn/cli/commands.h"
-#include "cairn/tasks/task.h"
+#include "cairn/onnx/file.h"
+#include "cairn/tasks/imported/model.h"
 
 namespace cairn::cli {
 namespace {
@@ -19,7 +20,8 @@ struct Called {
 std::string find_run(const std::vector<std::string>& arguments) {
   for (size_t i = 1; i < arguments.size(); ++i)
     if (train::RunFolder::holds_run(arguments[i]) ||
-        (arguments[i].ends_with(".safetensors") && std::filesystem::exists(arguments[i])))
+        ((arguments[i].ends_with(".safetensors") || onnx::is_onnx_name(arguments[i])) &&
+         std::filesystem::exists(arguments[i])))
       return arguments[i];
   for (size_t i = 1; i < arguments.size(); ++i)
     if (!arguments[i].starts_with("-") && !arguments[i - 1].starts_with("--")) return arguments[i];
@@ -56,8 +58,9 @@ void describe(const Command& command, const std::string& name,
   const auto able = tasks_with(name);
   const auto chosen = std::make_shared<Called>();
   command
-      .option("run", chosen->run,
-              "Run folder, the model.safetensors of one, or a folder of Hugging Face's")
+      .option(
+          "run", chosen->run,
+          "Run folder, the model.safetensors of one, a folder of Hugging Face's, or an ONNX file")
       .required();
   const std::string path = find_run(arguments);
   const std::string task = path.empty() ? "" : tasks::task_of(path);
@@ -67,6 +70,11 @@ void describe(const Command& command, const std::string& name,
     const tasks::Verb* v = tasks::find_verb(*t, name);
     if (task == t->name) verb = v;
     examples += task.empty() || verb == v ? v->examples : "";
+  }
+  if (task == tasks::imported::kTask) {
+    verb = tasks::imported::find_verb(name);
+    check(verb, "{}: an ONNX file; 'cairn predict' runs it, and 'cairn {}' does not", path, name);
+    examples = verb->examples;
   }
   if (!path.empty() && !verb)
     fail("{}: is a run of task '{}', which 'cairn {}' cannot use; it takes runs of: {}", path, task,

@@ -224,14 +224,11 @@ NpyArray read_npy(const std::string& path, uint64_t limit) {
   return parse_npy(read_file(path, limit), path);
 }
 
-void write_npy(const std::string& path, DType dtype, const Shape& shape, Bytes data) {
-  check(checked_bytes(shape, dtype) == data.size(),
-        "cannot write '{}': shape {} of {} has {} bytes", path, to_string(shape), name_of(dtype),
-        data.size());
+ByteVector npy_header(DType dtype, const Shape& shape, const std::string& name) {
   const char* descr = nullptr;
   for (const Descr& known : kDescrs)
     if (known.dtype == dtype) descr = known.name;
-  check(descr, "cannot write '{}': NumPy has no {}; cast to f32 first", path, name_of(dtype));
+  check(descr, "cannot write '{}': NumPy has no {}; cast to f32 first", name, name_of(dtype));
 
   std::string header =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", descr,
@@ -239,9 +236,19 @@ void write_npy(const std::string& path, DType dtype, const Shape& shape, Bytes d
   header.resize((header.size() + 1 + 10 + 63) / 64 * 64 - 10 - 1,
                 ' ');  // data starts at 64 bytes' multiple
   header += '\n';
-  ByteVector version_and_length{1, 0};
-  append_little(version_and_length, static_cast<uint16_t>(header.size()));
-  const Bytes pieces[] = {bytes_of(kMagic), version_and_length, bytes_of(header), data};
+  ByteVector bytes(kMagic.begin(), kMagic.end());
+  bytes.push_back(1), bytes.push_back(0);  // version
+  append_little(bytes, static_cast<uint16_t>(header.size()));
+  bytes.insert(bytes.end(), header.begin(), header.end());
+  return bytes;
+}
+
+void write_npy(const std::string& path, DType dtype, const Shape& shape, Bytes data) {
+  check(checked_bytes(shape, dtype) == data.size(),
+        "cannot write '{}': shape {} of {} has {} bytes", path, to_string(shape), name_of(dtype),
+        data.size());
+  const ByteVector header = npy_header(dtype, shape, path);
+  const Bytes pieces[] = {header, data};
   write_file_atomically(path, pieces);
 }
 

@@ -30,7 +30,8 @@ NpyHeader parse_npy_header(Bytes bytes, const std::string& name);
 NpyArray parse_npy(Bytes bytes, const std::string& name);
 NpyArray read_npy(const std::string& path, uint64_t limit = kDefaultReadLimit);
 
-// bf16 and f8 have no name in NumPy: throws Error.
+// What stands before the data. bf16 and f8 have no name in NumPy: throws Error naming `name`.
+ByteVector npy_header(DType dtype, const Shape& shape, const std::string& name);
 void write_npy(const std::string& path, DType dtype, const Shape& shape, Bytes data);
 
 }  // namespace cairn::io

@@ -1,9 +1,10 @@
 // Opening a trained model, of whatever task. What is here needs no training.
 #include <filesystem>
 
+#include "cairn/onnx/file.h"
 #include "cairn/ops/functions.h"
 #include "cairn/pretrained/folder.h"
-#include "cairn/tasks/model.h"
+#include "cairn/tasks/imported/model.h"
 
 namespace cairn::tasks {
 namespace {
@@ -34,11 +35,13 @@ train::SavedModel saved_of(const pretrained::Folder& folder) {
 }  // namespace
 
 std::string task_of(const std::string& path) {
+  if (onnx::is_onnx_name(path)) return imported::open(path)->task();
   if (!pretrained::is_folder(path)) return train::open_saved_model(path).task();
   return opener_of(pretrained::Folder(path)).task;
 }
 
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data) {
+  if (onnx::is_onnx_name(path)) return imported::open(path);
   auto saved = pretrained::is_folder(path) ? saved_of(pretrained::Folder(path))
                                            : train::open_saved_model(path);
   std::error_code ignored;

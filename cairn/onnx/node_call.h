@@ -1,0 +1,115 @@
+// What a row of the ops that are read (import_ops.h) sees of a node: its inputs as tensors, its
+// attributes, and where its outputs go.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cairn/ops/functions.h"
+
+namespace cairn::onnx_proto {
+class AttributeProto;
+class GraphProto;
+class NodeProto;
+}  // namespace cairn::onnx_proto
+
+namespace cairn::onnx {
+
+// A node's result has a shape that depends on values which a trace does not know: such a file runs
+// op by op.
+class DependsOnValues : public Error {
+ public:
+  using Error::Error;
+};
+
+class Interpreter;
+
+class NodeCall {
+ public:
+  NodeCall(const onnx_proto::NodeProto& node, Tensors inputs, int64_t opset, Interpreter& inside);
+
+  int64_t opset() const { return opset_; }
+  const onnx_proto::NodeProto& node() const { return node_; }
+  Interpreter& inside() const { return inside_; }
+  const std::string& op() const;
+
+  size_t inputs() const { return in_.size(); }
+  bool has(size_t i) const { return i < in_.size() && in_[i].defined(); }
+  const Tensor& in(size_t i) const;  // throws Error where it is not given
+  Tensor maybe(size_t i) const { return has(i) ? in_[i] : Tensor(); }
+  const Tensors& all() const { return in_; }
+  // ONNX's element type of an input: where the file says it the file's own, of which Cairn may hold
+  // a wider one.
+  int32_t element(size_t i) const;
+
+  // Attributes; `otherwise` where there is none.
+  bool gives_attribute(const char* name) const { return find(name) != nullptr; }
+  int64_t integer(const char* name, int64_t otherwise) const;
+  double number(const char* name, double otherwise) const;
+  std::string text(const char* name, const std::string& otherwise) const;
+  Ints ints(const char* name, const Ints& otherwise = {}) const;
+  std::vector<double> numbers(const char* name) const;
+  std::vector<std::string> texts(const char* name) const;
+  Tensor tensor(const char* name) const;
+  const onnx_proto::GraphProto& graph(const char* name) const;
+
+  // Values that must be known while tracing. Throw DependsOnValues.
+  Ints host(size_t i) const;  // integers
+  double host_number(size_t i) const;
+  // Integers of input i where it is given, else of the attribute (as older opsets have it).
+  Ints host_or(size_t i, const char* attribute, const Ints& otherwise = {}) const;
+  int64_t axis(int64_t given, int rank) const;  // counted from the front; throws Error
+
+  size_t outputs() const;
+  bool wants(size_t i) const;  // whether output i is read
+  void give(Tensor value, size_t i = 0);
+  Tensors take() { return std::move(out_); }
+
+  template <class... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
+    fail(format, std::forward<Args>(args)...);
+  }
+
+ private:
+  const onnx_proto::AttributeProto* find(const char* name) const;
+
+  const onnx_proto::NodeProto& node_;
+  Tensors in_, out_;
+  int64_t opset_;
+  Interpreter& inside_;
+};
+
+// Whether its values are there, or a trace stands for them.
+inline bool is_known(const Tensor& t) { return !t.traced(); }
+// Values of one that is known, as integers or numbers. Throw DependsOnValues.
+std::vector<int64_t> integers_of(const Tensor& t);
+std::vector<double> numbers_of(const Tensor& t);
+Tensor integers(const std::vector<int64_t>& values, const Shape& shape, DType dtype = DType::i64);
+// Sizes as ints from a vector.
+inline Ints ints_of(const std::vector<int64_t>& v) { return {v.begin(), v.end()}; }
+
+// Convolution with the node's pads, strides, dilations and groups (import_window.cpp).
+Tensor convolved(const NodeCall& c, const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+struct OpRow {
+  const char* op;
+  void (*run)(NodeCall& call);
+};
+using OpRows = std::span<const OpRow>;
+OpRows elementwise_rows();
+OpRows shape_rows();
+OpRows index_rows();
+OpRows reduce_rows();
+OpRows product_rows();
+OpRows window_rows();
+OpRows norm_rows();
+OpRows recurrent_rows();
+OpRows attention_rows();
+OpRows quantized_rows();
+OpRows resize_rows();
+OpRows control_rows();
+OpRows detection_rows();
+const OpRow* find_op(const std::string& op);  // nullptr: not read
+std::vector<std::string> ops_read();
+
+}  // namespace cairn::onnx

@@ -110,9 +110,10 @@ std::unique_ptr<Model> open_as(const train::SavedModel& saved) {
 }
 
 // `path`: a run folder, or the model.safetensors of one, or a folder of Hugging Face's whose
-// network a task knows; `data`: where its data lie now, when they moved. Throws Error naming what
-// is missing or damaged.
+// network a task knows, or an ONNX file; `data`: where its data lie now, when they moved. Throws
+// Error naming what is missing or damaged.
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data = "");
+std::unique_ptr<Model> open_saved(const train::SavedModel& saved);  // of the task that it names
 std::string task_of(const std::string& path);  // the same, of which only the task is wanted
 
 }  // namespace cairn::tasks

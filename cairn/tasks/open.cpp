@@ -40,6 +40,12 @@ std::string task_of(const std::string& path) {
   return opener_of(pretrained::Folder(path)).task;
 }
 
+std::unique_ptr<Model> open_saved(const train::SavedModel& saved) {
+  for (const Opener* opener : kAll)
+    if (saved.task() == opener->task) return opener->open(saved);
+  fail("'{}': is a run of task '{}', which this program does not know", saved.path, saved.task());
+}
+
 std::unique_ptr<Model> open_model(const std::string& path, const std::string& data) {
   if (onnx::is_onnx_name(path)) return imported::open(path);
   auto saved = pretrained::is_folder(path) ? saved_of(pretrained::Folder(path))
@@ -49,15 +55,11 @@ std::unique_ptr<Model> open_model(const std::string& path, const std::string& da
     saved.config["data"] = std::filesystem::exists(data, ignored)
                                ? std::filesystem::absolute(data, ignored).string()
                                : data;
-  for (const Opener* opener : kAll) {
-    if (saved.task() != opener->task) continue;
-    check(saved.given || std::filesystem::exists(saved.weights),
-          "'{}': holds no trained weights (model.safetensors); train until the first evaluation "
-          "has written them",
-          path);
-    return opener->open(saved);
-  }
-  fail("'{}': is a run of task '{}', which this program does not know", path, saved.task());
+  check(saved.given || std::filesystem::exists(saved.weights),
+        "'{}': holds no trained weights (model.safetensors); train until the first evaluation "
+        "has written them",
+        path);
+  return open_saved(saved);
 }
 
 std::vector<Port> Model::takes() {

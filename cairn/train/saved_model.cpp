@@ -51,9 +51,10 @@ NamedTensors read_weights(const std::string& path) {
 }
 
 void load_weights(const SavedModel& saved, const nn::Module& network) {
-  const NamedTensors weights =
-      saved.given ? std::exchange(*saved.given, {}) : read_weights(saved.weights);
-  if (saved.given) check_finite_weights(weights, saved.weights);
+  const NamedTensors weights = saved.give    ? saved.give(network.state_dict())
+                               : saved.given ? std::exchange(*saved.given, {})
+                                             : read_weights(saved.weights);
+  if (saved.given || saved.give) check_finite_weights(weights, saved.weights);
   try {
     network.load_state_dict(weights);
   } catch (const Error& e) { fail("'{}': {}", saved.weights, e.what()); }

@@ -1,5 +1,6 @@
 // Trained weights with the configuration that says what they are of.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,8 @@ struct SavedModel {
   Json config;
   // The weights, where they come from another kind of file: load_weights() takes them out.
   std::shared_ptr<NamedTensors> given = {};
+  // The same, where which ones there are shows when the network's own are known.
+  std::function<NamedTensors(const NamedTensors& own)> give = {};
   std::string task() const { return config.value("task", ""); }
   std::string config_file() const;  // for messages: where the configuration stands
 };

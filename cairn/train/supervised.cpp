@@ -9,6 +9,7 @@
 #include "cairn/io/weight_files.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/onnx/weights.h"
 #include "cairn/pretrained/folder.h"
 #include "cairn/train/saved_model.h"
 #include "cairn/train/step_graph.h"
@@ -116,9 +117,12 @@ Tensors running_statistics(const nn::Module& network) {
   return some;
 }
 
-// Of a run, a file, or a folder of Hugging Face's transformers, whose names become `own`.
+// Of a run, a file, or a folder of Hugging Face's transformers or an ONNX file, whose names become
+// `own`.
 NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
   if (pretrained::is_folder(path)) return pretrained::Folder(path).tensors(own);
+  if (onnx::is_onnx_name(path))
+    return onnx::weights_for(onnx::Imported(onnx::read_model_file(path)), own);
   return read_weights(io::is_weights_name(path) ? path : open_saved_model(path).weights);
 }
 

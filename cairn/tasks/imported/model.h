@@ -22,7 +22,7 @@ struct Preparation {
 
 class Imported : public Model {
  public:
-  Imported(const train::SavedModel& saved, std::unique_ptr<onnx::Imported> file);
+  Imported(const train::SavedModel& saved, std::shared_ptr<onnx::Imported> file);
 
   nn::Module& network() override { return nothing_; }
   std::vector<Tensor> inputs(int64_t examples) override;
@@ -46,7 +46,7 @@ class Imported : public Model {
 
   struct Nothing : nn::Module {};
   Nothing nothing_;
-  std::unique_ptr<onnx::Imported> file_;
+  std::shared_ptr<onnx::Imported> file_;
   std::vector<std::string> labels_;
   CompiledFunction compiled_;
   bool op_by_op_ = false;

@@ -1,0 +1,109 @@
+#include "cairn/onnx/weights.h"
+
+#include <cmath>
+#include <set>
+
+#include "cairn/ops/functions.h"
+#include "onnx.pb.h"
+
+namespace cairn::onnx {
+namespace {
+
+class Sources {
+ public:
+  explicit Sources(const Imported& file) {
+    for (const auto& [name, value] : file.weights()) by_name_[name] = value;
+    for (const auto& n : file.file().model().graph().node())
+      if (n.op_type() == "MatMul" && n.input_size() == 2) multiplied_.insert(n.input(1));
+  }
+
+  Tensor of(const std::string& name, const Shape& shape) const {
+    if (Tensor t = plain(name, shape); t.defined()) return t;
+    if (Tensor t = of_recurrent(name); t.defined()) return t.shape() == shape ? t : Tensor();
+    return of_folded_norm(name, shape);
+  }
+
+ private:
+  Tensor find(const std::string& name) const {
+    const auto it = by_name_.find(name);
+    return it == by_name_.end() ? Tensor() : it->second;
+  }
+
+  Tensor plain(const std::string& name, const Shape& shape) const {
+    const Tensor t = find(name);
+    if (!t.defined() || t.numel() != numel(shape) || is_folded_shift(name)) return {};
+    // As the right side of a product: [in, out] of what is [out, in] here.
+    if (shape.size() == 2 && t.rank() == 2 && multiplied_.count(name) && t.size(0) == shape[1])
+      return contiguous(transpose(t, 0, 1));
+    return reshape(t, shape);
+  }
+
+  // What is left of a normalisation that was folded: its shift, under the name that it began with.
+  bool is_folded_shift(const std::string& name) const {
+    const std::string mean = ".running_mean";
+    return name.ends_with(mean) &&
+           !find(name.substr(0, name.size() - mean.size()) + ".running_var").defined();
+  }
+  Tensor of_folded_norm(const std::string& name, const Shape& shape) const {
+    constexpr double kEps = 1e-5;  // of all normalisations here
+    const size_t dot = name.rfind('.');
+    if (dot == name.npos) return {};
+    const std::string shift = name.substr(0, dot) + ".running_mean", what = name.substr(dot + 1);
+    if (what == "num_batches_tracked") return full(shape, 0, DType::i64);
+    const Tensor value = find(shift);
+    if (!value.defined() || !is_folded_shift(shift) || value.numel() != numel(shape)) return {};
+    if (what == "bias") return reshape(value, shape);
+    if (what == "weight") return full(shape, std::sqrt(1 + kEps));
+    if (what == "running_mean" || what == "running_var") return full(shape, what == "running_var");
+    return {};
+  }
+
+  // "rnn.weight_ih_l1_reverse": rows of "rnn.lstm.W_1", PyTorch's gates from ONNX's.
+  Tensor of_recurrent(const std::string& name) const {
+    struct Kind {
+      const char* node;
+      Ints order;
+    };
+    static const Kind kinds[] = {{"lstm", {0, 2, 3, 1}}, {"gru", {1, 0, 2}}, {"rnn_tanh", {0}}};
+    for (const auto& [part, letter] : {std::pair{"weight_ih_l", 'W'},
+                                       {"weight_hh_l", 'R'},
+                                       {"bias_ih_l", 'B'},
+                                       {"bias_hh_l", 'B'}}) {
+      const size_t at = name.rfind(part);
+      if (at == name.npos) continue;
+      const std::string stem = name.substr(0, at), rest = name.substr(at + strlen(part));
+      const bool reverse = rest.ends_with("_reverse");
+      const std::string layer = rest.substr(0, rest.find('_'));
+      for (const Kind& kind : kinds) {
+        const Tensor all = find(
+            fmt::format("{}{}.{}{}", stem, kind.node, letter, layer == "0" ? "" : "_" + layer));
+        if (!all.defined() || all.size(0) <= (reverse ? 1 : 0)) continue;
+        const auto gates = static_cast<int64_t>(kind.order.size());
+        Tensor rows = select(all, 0, reverse ? 1 : 0);
+        if (letter == 'B')
+          rows = slice(rows, 0, part[5] == 'i' ? 0 : rows.size(0) / 2, rows.size(0) / 2);
+        const int64_t hidden = rows.size(0) / gates;
+        Tensors ordered;
+        for (int64_t g : kind.order) ordered.push_back(slice(rows, 0, g * hidden, hidden));
+        return contiguous(cat(ordered, 0));
+      }
+    }
+    return {};
+  }
+
+  std::map<std::string, Tensor> by_name_;
+  std::set<std::string> multiplied_;
+};
+
+}  // namespace
+
+NamedTensors weights_for(const Imported& file, const NamedTensors& own) {
+  const Sources sources(file);
+  NamedTensors found;
+  for (const auto& [name, value] : own)
+    if (Tensor t = sources.of(name, value.shape()); t.defined())
+      found.emplace_back(name, std::move(t));
+  return found;
+}
+
+}  // namespace cairn::onnx

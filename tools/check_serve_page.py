@@ -125,8 +125,8 @@ def try_model(browser, name, sample, url, look):
         assert browser.value("document.querySelectorAll('.bar').length") == 5, said
         assert browser.value("document.querySelector('canvas').width") > 100, "the picture is not shown"
         browser.value("[...document.querySelectorAll('button')].find(b => b.innerText.startsWith('Show what')).click()")
-        wait_until(lambda: browser.value("!!document.querySelector('iframe')"), 20, f"{name}: nothing explains it")
-        time.sleep(0.5)
+        wait_until(lambda: browser.value("!!document.querySelector('iframe[data-shown]')"), 20, f"{name}: nothing explains it")
+        time.sleep(0.3)  # until it is painted
     wide = browser.value("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{name}, {look}: {wide} pixels wider than the window"
 

@@ -69,6 +69,7 @@ Plans::Plan& Plans::plan_for(int64_t batch, int64_t length) {
   for (ValueId v : graph.outputs)
     plan.outputs.emplace_back(graph.desc(v).dtype, graph.desc(v).shape);
   plan.executable = std::make_unique<Executable>(std::move(graph), current_backend(), arena_);
+  plan.executable->pack({});  // now, not while somebody waits
   make_room(plan);
   return plan;
 }

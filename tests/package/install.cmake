@@ -8,6 +8,11 @@ foreach(file bin/cairn include/cairn/cairn.h share/man/man1/cairn.1 share/bash-c
   endif()
 endforeach()
 
+file(GLOB_RECURSE front ${PREFIX}/lib*/cairn/libcairn_serve.so)
+if(NOT front)
+  message(FATAL_ERROR "libcairn_serve.so was not installed")
+endif()
+
 # Every command and option of the program is in the manual and is completed.
 file(READ ${PREFIX}/share/man/man1/cairn.1 manual)
 expect("${manual}" "\\.SS \"cairn train tabular\"")

@@ -1,5 +1,7 @@
 #include "cairn/serve/front/requests.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cairn/io/csv.h"

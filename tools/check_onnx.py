@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exports every model that the program trains and compares onnxruntime's outputs with Cairn's own.
+"""Exports every model that the program trains and compares onnxruntime's outputs with Cairn's own, of the run and of the file.
 
 check_onnx.py BUILD [FOLDER]: BUILD holds the program `cairn` and `libcairn_infer.so`; runs and files go to FOLDER (a
 temporary one). Prints a line a model: the largest difference over several batch sizes and lengths, relative to the
@@ -87,19 +87,35 @@ class Cairn:
         return made
 
     def run(self, model, batch, length, inputs):
-        context = ctypes.c_void_p()
-        self.must(self.lib.cairn_context_new(model, batch, length, 1, ctypes.byref(context)))
-        memory = ctypes.create_string_buffer(self.lib.cairn_context_memory(context))
-        self.must(self.lib.cairn_context_lend(context, memory, ctypes.c_size_t(len(memory))))
-        outputs = []
+        with Context(self, model, batch, length, 1) as context:
+            return context.run([a for _, a in inputs])
+
+
+class Context:
+    """Computes for one size. threads: 1, or 0 for all."""
+
+    def __init__(self, cairn, model, batch, length, threads):
+        self.lib, self.must = cairn.lib, cairn.must
+        self.context = ctypes.c_void_p()
+        self.must(self.lib.cairn_context_new(model, batch, length, threads, ctypes.byref(self.context)))
+        self.memory = ctypes.create_string_buffer(self.lib.cairn_context_memory(self.context))
+        self.must(self.lib.cairn_context_lend(self.context, self.memory, ctypes.c_size_t(len(self.memory))))
+        self.outputs = []
         for i in range(self.lib.cairn_model_outputs(model)):
             info = Info()
-            self.must(self.lib.cairn_context_output(context, ctypes.c_size_t(i), ctypes.byref(info)))
-            outputs.append(numpy.empty(info.shape[:info.rank], DTYPES[info.dtype]))
+            self.must(self.lib.cairn_context_output(self.context, ctypes.c_size_t(i), ctypes.byref(info)))
+            self.outputs.append(numpy.empty(info.shape[:info.rank], DTYPES[info.dtype]))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.lib.cairn_context_free(self.context)
+
+    def run(self, inputs):
         addresses = lambda arrays: (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
-        self.must(self.lib.cairn_context_run(context, addresses([a for _, a in inputs]), addresses(outputs)))
-        self.lib.cairn_context_free(context)
-        return outputs
+        self.must(self.lib.cairn_context_run(self.context, addresses(inputs), addresses(self.outputs)))
+        return self.outputs
 
 
 def column_of_numbers(program, folder):
@@ -113,15 +129,16 @@ def column_of_numbers(program, folder):
 
 
 def difference(cairn, run, file):
+    """The largest, of onnxruntime's outputs and of the ONNX file's in Cairn, from the run's."""
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    model = cairn.open(run)
+    model, back = cairn.open(run), cairn.open(file)
     random = numpy.random.default_rng(1)
     worst = 0
     for batch, length in ((1, 1), (2, 7), (5, 16), (3, 12)):
         inputs = cairn.inputs(model, batch, length, random)
         ours = cairn.run(model, batch, length, inputs)
         theirs = session.run(None, dict(inputs))
-        for a, b in zip(ours, theirs, strict=True):
+        for a, b in [*zip(ours, theirs, strict=True), *zip(ours, cairn.run(back, batch, length, inputs), strict=True)]:
             if a.shape != b.shape:
                 raise RuntimeError(f"shapes {a.shape} and {b.shape}")
             worst = max(worst, float(numpy.abs(a - b).max() / max(1.0, numpy.abs(a).max())))

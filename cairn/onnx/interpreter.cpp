@@ -166,16 +166,24 @@ Tensor integers(const std::vector<int64_t>& values, const Shape& shape, DType dt
 
 // ---- the table
 
+using Family = OpRows (*)();
+constexpr Family kFamilies[] = {elementwise_rows, shape_rows,     index_rows,  reduce_rows,
+                                product_rows,     window_rows,    norm_rows,   recurrent_rows,
+                                attention_rows,   quantized_rows, resize_rows, control_rows,
+                                detection_rows};
+
 const OpRow* find_op(const std::string& op) {
-  using Family = OpRows (*)();
-  constexpr Family kFamilies[] = {elementwise_rows, shape_rows,     index_rows,  reduce_rows,
-                                  product_rows,     window_rows,    norm_rows,   recurrent_rows,
-                                  attention_rows,   quantized_rows, resize_rows, control_rows,
-                                  detection_rows};
   for (const Family family : kFamilies)
     for (const OpRow& row : family())
       if (op == row.op) return &row;
   return nullptr;
+}
+
+std::vector<std::string> ops_read() {
+  std::vector<std::string> names;
+  for (const Family family : kFamilies)
+    for (const OpRow& row : family()) names.emplace_back(row.op);
+  return names;
 }
 
 // ---- Interpreter

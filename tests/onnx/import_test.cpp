@@ -288,6 +288,14 @@ TEST(Import, WholeNumbersOfAFewBits) {
   EXPECT_EQ(numbers(run(made, {full({4}, 0)})[0]), (std::vector<float>{-4, 3.5f, -0.5f, 1}));
 }
 
+TEST(Import, TheDocsListTheOpsThatAreRead) {
+  const std::string docs = io::read_text_file(CAIRN_SOURCE_DIR "/docs/onnx.md");
+  const std::string reading = docs.substr(docs.find("## Reading"));
+  for (const std::string& op : ops_read()) EXPECT_TRUE(reading.find(op) != docs.npos) << op;
+  EXPECT_NE(reading.find(fmt::format(" {} ops:", ops_read().size())), docs.npos)
+      << ops_read().size();
+}
+
 // ---- what is refused
 
 TEST(ImportErrors, OpsThatAreNotRead) {

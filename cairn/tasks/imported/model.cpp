@@ -48,28 +48,28 @@ std::vector<Tensor> Imported::inputs(int64_t) {
   fail("'{}': an ONNX file names no data that it was trained on", path());
 }
 
-// The first free size is the batch, where it comes first in its input; the other is the length.
+// Free sizes that lead an input are the batch (exporters call them differently in each input), the
+// others the length.
 std::vector<Port> Imported::takes() {
   std::vector<Port> ports;
-  std::string batch, length;
+  std::string batch;
   for (const onnx::ImportedInput& input : file_->inputs()) {
     check(input.has_rank,
           "'{}': does not say which shape its input '{}' has; export it with shapes", path(),
           input.name);
     Port port{input.name, input.dtype, {}};
+    std::string length;
     for (size_t d = 0; d < input.dims.size(); ++d) {
       const onnx::ImportedDim& dim = input.dims[d];
-      const std::string name = dim.name.empty() ? fmt::format("?{}", d) : dim.name;
+      const std::string name = dim.name.empty() ? fmt::format("size {}", d) : dim.name;
       if (dim.size < 0 && d == 0 && batch.empty()) batch = name;
-      else if (dim.size < 0 && name != batch && length.empty()) length = name;
-      if (dim.size >= 0) port.shape.push_back(dim.size);
-      else if (name == batch) port.shape.push_back(kAnyBatch);
-      else if (name == length) port.shape.push_back(kAnyLength);
-      else
-        fail(
-            "'{}': its inputs have more than two free sizes ('{}', '{}', '{}'), and a program "
-            "chooses two, batch and length; export it with the others fixed",
-            path(), batch, length, name);
+      const bool is_batch = d == 0 || name == batch;
+      if (dim.size < 0 && !is_batch && length.empty()) length = name;
+      check(dim.size >= 0 || is_batch || name == length,
+            "'{}': input '{}' has two free sizes beside the batch ('{}', '{}'), and a program "
+            "chooses one; export it with one of them fixed, or use cairn predict",
+            path(), input.name, length, name);
+      port.shape.push_back(dim.size >= 0 ? dim.size : is_batch ? kAnyBatch : kAnyLength);
     }
     ports.push_back(std::move(port));
   }

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Times ONNX files in Cairn (cairn::infer) and in onnxruntime, in one run, by turns.
+
+onnx_speed.py BUILD FILE[:BATCH[:LENGTH]]...: BUILD holds `libcairn_infer.so`. For each file both run with one thread and with all
+processors; the better of each counts. Prints a line a file: milliseconds (median of rounds that alternate) and their ratio, then the
+geometric mean. Both get the same inputs; their outputs must agree within 1e-3. Needs numpy, onnx and onnxruntime.
+"""
+import math
+import pathlib
+import statistics
+import sys
+import time
+
+import numpy
+import onnxruntime
+
+from check_onnx import Cairn, Context
+
+ROUNDS, SECONDS = 7, 0.25
+
+
+def timed(run):
+    """Seconds a run, of as many as fit."""
+    begin, count = time.perf_counter(), 0
+    while True:
+        run()
+        count += 1
+        taken = time.perf_counter() - begin
+        if taken > SECONDS:
+            return taken / count
+
+
+def session(file, threads):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def measure(cairn, file, batch, length):
+    model = cairn.open(file)
+    inputs = cairn.inputs(model, batch, length, numpy.random.default_rng(1))
+    inputs = [(name, numpy.ones_like(a) if "mask" in name else a) for name, a in inputs]
+    arrays = [a for _, a in inputs]
+    contexts = [Context(cairn, model, batch, length, threads) for threads in (1, 0)]
+    sessions = [session(file, threads) for threads in (1, 0)]
+    ours, theirs = contexts[0].run(arrays), sessions[0].run(None, dict(inputs))
+    for a, b in zip(ours, theirs, strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * max(1, abs(b).max()))
+    runs = [*(lambda c=c: c.run(arrays) for c in contexts), *(lambda s=s: s.run(None, dict(inputs)) for s in sessions)]
+    for run in runs:
+        timed(run)
+    seconds = [[] for _ in runs]
+    for _ in range(ROUNDS):
+        for run, list_ in zip(runs, seconds):
+            list_.append(timed(run))
+    best = [statistics.median(list_) for list_ in seconds]
+    return min(best[:2]), min(best[2:])
+
+
+def main(build, files):
+    cairn = Cairn(str(build / "libcairn_infer.so"))
+    ratios = []
+    for given in files:
+        file, *sizes = given.split(":")
+        batch, length = (int(sizes[i]) if i < len(sizes) else 1 for i in (0, 1))
+        ours, theirs = measure(cairn, pathlib.Path(file), batch, length)
+        ratios.append(theirs / ours)
+        print(f"{pathlib.Path(file).name:<24} batch {batch}, length {length}: Cairn {ours * 1e3:8.2f} ms, onnxruntime {theirs * 1e3:8.2f} ms, "
+              f"{theirs / ours:.2f} times", flush=True)
+    print(f"geometric mean {math.exp(statistics.mean(map(math.log, ratios))):.2f} times (onnxruntime {onnxruntime.__version__})")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:])

@@ -2,8 +2,8 @@
 """Times ONNX files in Cairn (cairn::infer) and in onnxruntime, in one run, by turns.
 
 onnx_speed.py BUILD FILE[:BATCH[:LENGTH]]...: BUILD holds `libcairn_infer.so`. For each file both run with one thread and with all
-processors; the better of each counts. Prints a line a file: milliseconds (median of rounds that alternate) and their ratio, then the
-geometric mean. Both get the same inputs; their outputs must agree within 1e-3. Needs numpy, onnx and onnxruntime.
+processors; the better of each counts. Prints a line a file: milliseconds (the median of rounds that alternate, and the fastest) and
+their ratios, then the geometric means. Both get the same inputs; their outputs must agree within 1e-3. Needs numpy, onnx and onnxruntime.
 """
 import math
 import pathlib
@@ -16,7 +16,7 @@ import onnxruntime
 
 from check_onnx import Cairn, Context
 
-ROUNDS, SECONDS = 7, 0.25
+ROUNDS, SECONDS = 15, 0.1
 
 
 def timed(run):
@@ -53,8 +53,7 @@ def measure(cairn, file, batch, length):
     for _ in range(ROUNDS):
         for run, list_ in zip(runs, seconds):
             list_.append(timed(run))
-    best = [statistics.median(list_) for list_ in seconds]
-    return min(best[:2]), min(best[2:])
+    return [(min(map(of, seconds[:2])), min(map(of, seconds[2:]))) for of in (statistics.median, min)]
 
 
 def main(build, files):
@@ -63,11 +62,12 @@ def main(build, files):
     for given in files:
         file, *sizes = given.split(":")
         batch, length = (int(sizes[i]) if i < len(sizes) else 1 for i in (0, 1))
-        ours, theirs = measure(cairn, pathlib.Path(file), batch, length)
-        ratios.append(theirs / ours)
-        print(f"{pathlib.Path(file).name:<24} batch {batch}, length {length}: Cairn {ours * 1e3:8.2f} ms, onnxruntime {theirs * 1e3:8.2f} ms, "
-              f"{theirs / ours:.2f} times", flush=True)
-    print(f"geometric mean {math.exp(statistics.mean(map(math.log, ratios))):.2f} times (onnxruntime {onnxruntime.__version__})")
+        median, fastest = measure(cairn, pathlib.Path(file), batch, length)
+        ratios.append((median[1] / median[0], fastest[1] / fastest[0]))
+        print(f"{pathlib.Path(file).name:<22} batch {batch}, length {length}: Cairn {median[0] * 1e3:7.2f} ({fastest[0] * 1e3:.2f}) ms, onnxruntime "
+              f"{median[1] * 1e3:7.2f} ({fastest[1] * 1e3:.2f}) ms, {ratios[-1][0]:.2f} ({ratios[-1][1]:.2f}) times", flush=True)
+    means = [math.exp(statistics.mean(map(math.log, list_))) for list_ in zip(*ratios)]
+    print(f"geometric mean {means[0]:.2f} ({means[1]:.2f}) times (onnxruntime {onnxruntime.__version__}; in brackets: of the fastest)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// cat and embed_slice on plain tensors of any dtype: ranges of memory, copied side by side.
+// cat and embed_slice of any dtype: ranges of memory, copied side by side. cat also of
+// channel-blocked tensors, whole blocks of channels.
 #include <cstring>
 #include <vector>
 
@@ -21,6 +22,16 @@ bool all_plain(const OpCall& call) {
       if (!d->contiguous()) return false;
   return true;
 }
+// Parts in the same blocks, of which those along the channels fill theirs.
+bool all_in_blocks(const OpCall& call) {
+  const Layout& layout = call.in(0).layout;
+  if (!is_op(call, "cat") || layout.kind != LayoutKind::channel_block) return false;
+  for (const TensorDesc* d : call.inputs)
+    if (!(d->layout == layout) ||
+        (call.attrs->integer("axis") == 1 && d->shape[1] % layout.block != 0))
+      return false;
+  return true;
+}
 
 // Each input is `bytes` of every output row, at `offset`; what no input covers is zero.
 class PiecesPlan : public Plan {
@@ -28,14 +39,15 @@ class PiecesPlan : public Plan {
   explicit PiecesPlan(const OpCall& call) {
     const int64_t axis = call.attrs->integer("axis");
     int64_t inner = static_cast<int64_t>(size_of(call.dtype()));
-    for (int d = 0; d < call.rank(); ++d) {
-      if (d < axis) rows_ *= call.shape()[d];
-      if (d > axis) inner *= call.shape()[d];
+    const Shape dims = physical_of(call.in(0)).dims;
+    for (int d = 0; d < dims.ssize(); ++d) {
+      if (d < axis) rows_ *= dims[d];
+      if (d > axis) inner *= dims[d];
     }
-    row_bytes_ = call.out().shape[axis] * inner;
+    row_bytes_ = physical_of(call.out()).dims[axis] * inner;
     int64_t offset = call.attrs->integer_or("start", 0) * inner;
     for (const TensorDesc* d : call.inputs) {
-      const int64_t bytes = d->shape[axis] * inner;
+      const int64_t bytes = physical_of(*d).dims[axis] * inner;
       pieces_.push_back({offset, bytes});
       offset += bytes;
     }
@@ -69,12 +81,20 @@ class PiecesPlan : public Plan {
 };
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {
-  if (!supports(call) || !all_plain(call)) return nullptr;
+  if (!supports(call)) return nullptr;
+  const bool in_blocks = all_in_blocks(call) && call.out().layout == call.in(0).layout;
+  if (!in_blocks && !all_plain(call)) return nullptr;
   return std::make_unique<PiecesPlan>(call);
+}
+
+bool layouts(OpCall& call) {
+  if (!all_in_blocks(call)) return false;
+  call.outputs[0]->layout = call.in(0).layout;
+  return true;
 }
 
 }  // namespace
 
-Family pieces_family() { return {"pieces", supports, prepare}; }
+Family pieces_family() { return {"pieces", supports, prepare, nullptr, layouts}; }
 
 }  // namespace cairn::cpu

@@ -1,0 +1,64 @@
+// cat of channel-blocked tensors stays in blocks, and is the same as of plain ones.
+#include <gtest/gtest.h>
+
+#include "cairn/compile/compile.h"
+#include "cairn/compile/passes.h"
+#include "cairn/graph/trace.h"
+#include "cairn/ops/functions.h"
+
+namespace cairn {
+namespace {
+
+Tensor numbers(const Shape& shape) {
+  return reshape(sin(arange(0, numel(shape), 1, DType::f32)), shape);
+}
+
+// Whether the cat of a function's graph lies in blocks.
+bool in_blocks(const TensorFunction& f, const Shape& x) {
+  const Graph graph = assign_layouts(trace({{"x", DType::f32, x}}, 1, 1, f), current_backend());
+  for (const Node& n : graph.nodes)
+    if (std::string(n.op->name) == "cat") return graph.desc(n.outputs[0]).layout.blocked();
+  return false;
+}
+
+TEST(Cat, OfBlockedChannelsStaysInBlocks) {
+  const Tensor a = numbers({32, 16, 1, 1}), b = numbers({64, 16, 3, 3}),
+               c = numbers({16, 96, 1, 1}), odd = numbers({20, 16, 1, 1}),
+               d = numbers({16, 84, 1, 1});
+  const auto fire = [&](const Tensor& left, const Tensor& after) {
+    return [=](std::span<const Tensor> in) -> Tensors {
+      const Tensor x = relu(conv2d(in[0], a));
+      const Tensor parts[] = {relu(conv2d(slice(x, 1, 0, 16), left)),
+                              relu(conv2d(slice(x, 1, 0, 16), b, {}, {.padding = {1}}))};
+      return {conv2d(cat({parts[0], parts[1]}, 1), after)};
+    };
+  };
+  const Shape shape = {2, 16, 14, 14};
+  EXPECT_TRUE(in_blocks(fire(a, c), shape));
+  EXPECT_FALSE(in_blocks(fire(odd, d), shape));  // 20 channels fill no blocks
+  for (const auto& f : {fire(a, c), fire(odd, d)}) {
+    const Tensor x = numbers(shape);
+    CompiledFunction compiled(f);
+    const auto eager = f({&x, 1})[0].to_vector<float>();
+    const auto replayed = compiled.call({&x, 1})[0].to_vector<float>();
+    for (size_t i = 0; i < eager.size(); ++i) ASSERT_NEAR(eager[i], replayed[i], 2e-4) << i;
+  }
+}
+
+TEST(Cat, OfBlockedTensorsAlongOtherAxes) {
+  const Tensor a = numbers({20, 16, 1, 1});
+  for (const int64_t axis : {0, 2, 3}) {
+    const TensorFunction f = [=](std::span<const Tensor> in) -> Tensors {
+      const Tensor y = relu(conv2d(in[0], a));
+      return {cat({y, y * 2.0, y}, axis)};
+    };
+    const Tensor x = numbers({2, 16, 9, 7});
+    CompiledFunction compiled(f);
+    const auto eager = f({&x, 1})[0].to_vector<float>();
+    const auto replayed = compiled.call({&x, 1})[0].to_vector<float>();
+    for (size_t i = 0; i < eager.size(); ++i) ASSERT_NEAR(eager[i], replayed[i], 1e-4) << i;
+  }
+}
+
+}  // namespace
+}  // namespace cairn

@@ -142,7 +142,8 @@ void describe(FileInfo& info, Bytes bytes) {
     case FileKind::jsonl: return describe_jsonl(info, bytes);
     case FileKind::json:
     case FileKind::text: return describe_text(info, bytes);
-    case FileKind::tensorboard: return;
+    case FileKind::tensorboard:
+    case FileKind::onnx: return;
     case FileKind::unknown:
       check(!text_of(bytes).starts_with("PK\x03\x04"),
             "'{}' is a zip archive, as numpy.savez and torch.save write: save its arrays as .npy, "
@@ -159,9 +160,9 @@ void describe(FileInfo& info, Bytes bytes) {
 }  // namespace
 
 namespace {
-constexpr const char* kNames[] = {"safetensors", "npy",  "png",  "jpeg",        "webp",
-                                  "gif",         "tiff", "bmp",  "pnm",         "idx",
-                                  "jsonl",       "json", "text", "tensorboard", "unknown"};
+constexpr const char* kNames[] = {"safetensors", "npy",         "png",  "jpeg",   "webp",  "gif",
+                                  "tiff",        "bmp",         "pnm",  "idx",    "jsonl", "json",
+                                  "text",        "tensorboard", "onnx", "unknown"};
 }  // namespace
 
 const char* name_of(FileKind kind) { return kNames[static_cast<int>(kind)]; }

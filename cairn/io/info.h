@@ -23,6 +23,7 @@ enum class FileKind {
   json,
   text,
   tensorboard,
+  onnx,  // described above this layer
   unknown
 };
 

@@ -82,8 +82,9 @@ TEST(PictureFormats, CutFilesAreErrorsThatNameThem) {
       try {
         decode_image(Bytes(row.file).first(size), "cut.file");
       } catch (const Error& e) { said = e.what(); }
-      if (!row.name.ends_with("of an animation"))
+      if (!row.name.ends_with("of an animation")) {
         EXPECT_NE(said.find("'cut.file'"), std::string::npos) << row.name << " at " << size;
+      }
     }
 }
 

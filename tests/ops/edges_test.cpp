@@ -166,8 +166,9 @@ TEST_P(Edges, LikePyTorch) {
         ADD_FAILURE() << row.name << parts[p] << ", " << mode << ", place " << k << " at"
                       << values_at(in, k) << ": " << a[k] << ", PyTorch " << b[k];
       }
-      if (excused > 0)
+      if (excused > 0) {
         EXPECT_LT(excused, a.size()) << row.name << parts[p] << ": nothing is compared";
+      }
     }
   }
 }

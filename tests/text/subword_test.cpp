@@ -72,8 +72,9 @@ TEST(Subword, NumbersAndOffsetsAreThePythonPackages) {
             << name << " of " << lines[i];
       }
       EXPECT_EQ(t.decode(ids), c["decoded"][i].get<std::string>()) << name;
-      if (i < c["decoded_all"].size())
+      if (i < c["decoded_all"].size()) {
         EXPECT_EQ(t.decode(ids, false), c["decoded_all"][i].get<std::string>()) << name;
+      }
     }
     const Encoding pair = t.encode_pair(lines[0], lines[3], name, {.parse_special = true});
     EXPECT_EQ(pair.ids, c["pair"]["ids"].get<std::vector<int64_t>>()) << name;

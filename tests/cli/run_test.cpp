@@ -174,9 +174,7 @@ TEST(Run, KilledBeforeTheFirstCheckpointTheLogStartsOver) {
   expect_failure(again, 0, {"no checkpoint yet"});
   std::set<int> steps;
   for (const Json& line : log_of(run))
-    if (line.contains("loss")) {
-      EXPECT_TRUE(steps.insert(line["step"].get<int>()).second);
-    }
+    if (line.contains("loss")) { EXPECT_TRUE(steps.insert(line["step"].get<int>()).second); }
   EXPECT_EQ(events_of(run), 1);
 }
 

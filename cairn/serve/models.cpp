@@ -178,12 +178,14 @@ class Models : public Service {
           s.model->takes(),
           [m = s.model.get()](std::span<const Tensor> in) { return m->forward(in); },
           s.model->longest());
-      s.about.explains = s.about.given == "picture";
     }
     if (auto writes = s.model->writes()) {
       s.readers = std::make_unique<Readers>(engine_, std::move(*writes));
       s.about.writes = true;
     }
+    const std::string& given = s.about.given;
+    s.about.explains =
+        s.plans || s.readers || given == "sound" || given == "table" || given == "video";
     check(!s.about.given.empty() || s.about.writes,
           "'{}': a run of task '{}' has no predict, and writes no text; there is nothing to serve",
           path, task.name);

@@ -45,6 +45,12 @@ TEST_P(EveryTask, AnswersWhatPredictPrints) {
   const Answer answer = server.post("/v1/predict/it", content, "application/octet-stream");
   ASSERT_EQ(answer.status, 200) << answer.body;
   const Json answers = answer.json()["answers"];
+  const Answer why = server.post("/v1/explain/it", content, "application/octet-stream");
+  if (server.get("/v1/models/it").json()["explains"] == true) {
+    EXPECT_TRUE(why.status == 200 && why.has("What moved the decision")) << why.body;
+  } else {
+    EXPECT_EQ(why.status, 400);
+  }
   const auto verb = tasks::find_verb(task, "predict");
   const auto options = verb->options();
   Arguments arguments = {"predict", run, file};
@@ -108,8 +114,8 @@ TEST(Serve, SaysHowItIsAndWhatThereIs) {
   const Answer wrong = client.ask("DELETE", "/health");
   EXPECT_EQ(wrong.status, 405);
   EXPECT_TRUE(wrong.has("Allow: GET"));
-  EXPECT_EQ(server.measured("cairn_requests_total{route=\"/health\",status=\"405\"}"), 1);
-  EXPECT_EQ(server.measured("cairn_requests_total{route=\"other\",status=\"404\"}"), 1);
+  EXPECT_EQ(server.settled("cairn_requests_total{route=\"/health\",status=\"405\"}", 1), 1);
+  EXPECT_EQ(server.settled("cairn_requests_total{route=\"other\",status=\"404\"}", 1), 1);
 }
 
 TEST(Serve, TakesFilesEachWayTheyCome) {

@@ -134,6 +134,13 @@ class Server {
     const size_t at = text.find("\n" + name + " ");
     return at == text.npos ? -1 : std::stod(text.substr(at + name.size() + 2));
   }
+  // What it comes to: a request is counted when its answer has been written, which may be read
+  // before.
+  double settled(const std::string& name, double value) const {
+    for (int i = 0; i < 1000 && measured(name) != value; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return measured(name);
+  }
   int port = 0;
 
  private:

@@ -30,6 +30,38 @@ def idx(sizes, raw):
     return bytes([0, 0, 8, len(sizes)]) + struct.pack(f">{len(sizes)}I", *sizes) + raw
 
 
+def varint(n):
+    n &= (1 << 64) - 1
+    out = b""
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+
+
+def message(*fields):
+    """Of protobuf: (number, an integer, bytes or text)."""
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            out += varint(number << 3 | 2) + varint(len(value)) + value
+    return out
+
+
+def onnx(weight=b"", branch=False):
+    """x, w -> Add -> y; w as given, or an If with a graph inside."""
+    floats = message((1, 2), (2, 1), (8, "w"), (9, struct.pack("<2f", 1, -2)))
+    size = message((1, message((1, 2))), (1, message((2, "n"))))
+    info = lambda name: message((1, name), (2, message((1, message((1, 1), (2, size))))))
+    inner = message((1, message((1, "x"), (2, "z"), (4, "Neg"))), (12, message((1, "z"))))
+    attribute = message((1, "then_branch"), (20, 5), (6, inner))
+    node = message((1, "x"), (1, "w"), (2, "y"), (3, "n"), (4, "If" if branch else "Add"), *([(5, attribute)] if branch else []))
+    graph = message((1, node), (2, "g"), (5, weight or floats), (11, info("x")), (12, message((1, "y"))))
+    return message((1, 10), (7, graph), (8, message((2, 20))), (14, message((1, "k"), (2, "v"))))
+
+
 def midi(kind, division, *tracks):
     tracks = [t + b"\0\xff\x2f\0" for t in tracks]
     return b"MThd" + struct.pack(">IHHH", 6, kind, len(tracks), division) + b"".join(b"MTrk" + struct.pack(">I", len(t)) + t for t in tracks)
@@ -100,6 +132,9 @@ SEEDS = {
               b'"stream_options":{"include_usage":true},"n":1,"logit_bias":{}}',
               b'\4{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":"b"}],"stop":["c","d"]}',
               b'\5{"input":["a","b"],"encoding_format":"base64"}', b"\6AAEC-_8=", b"\7\0\1\2"],
+    "onnx": [onnx(), onnx(branch=True), onnx(message((1, 3), (2, 22), (8, "w"), (9, b"\x21\x03"))),
+             onnx(message((1, 2), (2, 10), (8, "w"), (5, b"\x80\x78\x00"))), onnx(message((1, 1), (2, 7), (8, "w"), (7, b"\x05"))),
+             onnx(message((1, 2), (2, 1), (8, "w"), (13, message((1, "location"), (2, "../w.bin"))), (14, 1)))],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Times ONNX files in Cairn (cairn::infer) and in onnxruntime, in one run, by turns.
+"""Times ONNX files in Cairn and in onnxruntime, in one run, by turns.
 
-onnx_speed.py BUILD FILE[:BATCH[:LENGTH]]...: BUILD holds `libcairn_infer.so`. For each file both run with one thread and with all
-processors; the better of each counts. Prints a line a file: milliseconds (the median of rounds that alternate, and the fastest) and
-their ratios, then the geometric means. Both get the same inputs; their outputs must agree within 1e-3. Needs numpy, onnx and onnxruntime.
+onnx_speed.py BUILD FILE[:BATCH[:LENGTH]]...: BUILD holds `bench_onnx`, which computes as the program does, and `libcairn_infer.so`.
+For each file both run with one thread and with all processors; the better of each counts. Prints a line a file: milliseconds
+(the median of rounds that alternate, and the fastest) and their ratios, then the geometric means. Outputs for the same inputs must
+agree within 1e-3 first. Needs numpy, onnx and onnxruntime.
+
+(Cairn's own time is not taken inside Python: there oneDNN's parallel regions run on libgomp's team beside Cairn's, onednn/openmp.h.)
 """
 import math
 import pathlib
 import statistics
+import subprocess
 import sys
 import time
 
@@ -36,23 +40,34 @@ def session(file, threads):
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def measure(cairn, file, batch, length):
+def agree(cairn, file, batch, length):
+    """The inputs, for which both give the same."""
     model = cairn.open(file)
     inputs = cairn.inputs(model, batch, length, numpy.random.default_rng(1))
-    inputs = [(name, numpy.ones_like(a) if "mask" in name else a) for name, a in inputs]
-    arrays = [a for _, a in inputs]
-    contexts = [Context(cairn, model, batch, length, threads) for threads in (1, 0)]
+    inputs = {name: numpy.ones_like(a) if "mask" in name else a for name, a in inputs}
+    with Context(cairn, model, batch, length, 1) as context:
+        for a, b in zip(context.run(list(inputs.values())), session(file, 1).run(None, inputs), strict=True):
+            numpy.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * max(1, abs(b).max()))
+    return inputs
+
+
+def measure(build, file, batch, length, inputs):
+    ours = subprocess.Popen([build / "bench_onnx", file, str(batch), str(length), str(SECONDS)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+
+    def cairn(threads):
+        print(threads, file=ours.stdin, flush=True)
+        return float(ours.stdout.readline()) / 1e3
+
     sessions = [session(file, threads) for threads in (1, 0)]
-    ours, theirs = contexts[0].run(arrays), sessions[0].run(None, dict(inputs))
-    for a, b in zip(ours, theirs, strict=True):
-        numpy.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * max(1, abs(b).max()))
-    runs = [*(lambda c=c: c.run(arrays) for c in contexts), *(lambda s=s: s.run(None, dict(inputs)) for s in sessions)]
+    runs = [lambda: cairn(1), lambda: cairn(0), *(lambda s=s: timed(lambda: s.run(None, inputs)) for s in sessions)]
     for run in runs:
-        timed(run)
+        run()
     seconds = [[] for _ in runs]
     for _ in range(ROUNDS):
         for run, list_ in zip(runs, seconds):
-            list_.append(timed(run))
+            list_.append(run())
+    ours.communicate()
     return [(min(map(of, seconds[:2])), min(map(of, seconds[2:]))) for of in (statistics.median, min)]
 
 
@@ -62,7 +77,8 @@ def main(build, files):
     for given in files:
         file, *sizes = given.split(":")
         batch, length = (int(sizes[i]) if i < len(sizes) else 1 for i in (0, 1))
-        median, fastest = measure(cairn, pathlib.Path(file), batch, length)
+        inputs = agree(cairn, pathlib.Path(file), batch, length)
+        median, fastest = measure(build, pathlib.Path(file), batch, length, inputs)
         ratios.append((median[1] / median[0], fastest[1] / fastest[0]))
         print(f"{pathlib.Path(file).name:<22} batch {batch}, length {length}: Cairn {median[0] * 1e3:7.2f} ({fastest[0] * 1e3:.2f}) ms, onnxruntime "
               f"{median[1] * 1e3:7.2f} ({fastest[1] * 1e3:.2f}) ms, {ratios[-1][0]:.2f} ({ratios[-1][1]:.2f}) times", flush=True)

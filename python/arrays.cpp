@@ -7,34 +7,7 @@
 
 namespace cairn::python {
 
-Tensor tensor_of_strided(const char* from, DType dtype, const Shape& shape, const Ints& strides) {
-  constexpr int64_t kLong = 1 << 16;  // others meanwhile get Python's lock
-  std::optional<py::gil_scoped_release> unlocked;
-  if (numel(shape) >= kLong) unlocked.emplace();
-  Tensor t = empty(shape, dtype);
-  if (t.numel() == 0) return t;
-  char* to = static_cast<char*>(t.impl()->buffer->data());
-  const size_t element = size_of(dtype);
-  if (is_compact(shape, strides, element)) std::memcpy(to, from, t.desc().bytes());
-  else copy_strided(to, from, shape, strides, element);
-  return t;
-}
-
 namespace {
-
-const char* format_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return "f";
-    case DType::f64: return "d";
-    case DType::f16: return "e";
-    case DType::i8: return "b";
-    case DType::u8: return "B";
-    case DType::i32: return "i";
-    case DType::i64: return "q";
-    case DType::boolean: return "?";
-    default: return nullptr;
-  }
-}
 
 // The dtype of elements of a format; throws TypeError.
 DType dtype_of_format(const char* format, py::ssize_t size) {
@@ -62,6 +35,50 @@ DType dtype_of_format(const char* format, py::ssize_t size) {
       "elements of the format '{}' ({} bytes) are none of Cairn's: convert the array first "
       "(x.astype('float32'), 'int64', ...)",
       whole, size));
+}
+
+}  // namespace
+
+Borrowed::Borrowed(py::handle object, std::optional<DType> as) {
+  if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_RECORDS_RO) != 0)
+    throw py::error_already_set();
+  try {
+    dtype = as ? *as : dtype_of_format(view_.format, view_.itemsize);
+  } catch (...) {
+    PyBuffer_Release(&view_);
+    throw;
+  }
+  shape.assign(view_.shape, view_.shape + view_.ndim);
+  strides.assign(view_.strides, view_.strides + view_.ndim);
+}
+Borrowed::~Borrowed() { PyBuffer_Release(&view_); }
+void Borrowed::copy_to(char* to) const {
+  copy_elements(to, data(), shape, strides, size_of(dtype));
+}
+
+Tensor tensor_of_strided(const char* from, DType dtype, const Shape& shape, const Ints& strides) {
+  constexpr int64_t kLong = 1 << 16;  // others meanwhile get Python's lock
+  std::optional<py::gil_scoped_release> unlocked;
+  if (numel(shape) >= kLong) unlocked.emplace();
+  Tensor t = empty(shape, dtype);
+  copy_elements(static_cast<char*>(t.impl()->buffer->data()), from, shape, strides, size_of(dtype));
+  return t;
+}
+
+namespace {
+
+const char* format_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "f";
+    case DType::f64: return "d";
+    case DType::f16: return "e";
+    case DType::i8: return "b";
+    case DType::u8: return "B";
+    case DType::i32: return "i";
+    case DType::i64: return "q";
+    case DType::boolean: return "?";
+    default: return nullptr;
+  }
 }
 
 // What a memoryview of a tensor holds: the values, even when a State is assigned others.
@@ -112,22 +129,9 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<View*>(view->internal); }
 
-struct Borrowed {  // a Py_buffer of another object
-  Py_buffer view;
-  explicit Borrowed(py::handle object) {
-    if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_RECORDS_RO) != 0)
-      throw py::error_already_set();
-  }
-  ~Borrowed() { PyBuffer_Release(&view); }
-  Borrowed(const Borrowed&) = delete;
-};
-
 Tensor from_buffer(py::handle object, std::optional<DType> as = {}) {
-  const Borrowed borrowed(object);
-  const Py_buffer& v = borrowed.view;
-  const DType dtype = as ? *as : dtype_of_format(v.format, v.itemsize);
-  return tensor_of_strided(static_cast<const char*>(v.buf), dtype, Shape(v.shape, v.shape + v.ndim),
-                           Ints(v.strides, v.strides + v.ndim));
+  const Borrowed array(object, as);
+  return tensor_of_strided(array.data(), array.dtype, array.shape, array.strides);
 }
 
 // numpy arrays of ml_dtypes' types, for which the protocol has no code: their bits. Undefined for

@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "cairn/infer/context.h"
-#include "python/binding.h"
+#include "python/strided_copy.h"
 
 namespace cairn::python {
 namespace {
@@ -18,10 +18,36 @@ struct Worker {
       : context(opened, batch, length, threads),
         memory(empty({static_cast<int64_t>(context.memory())}, DType::u8)) {
     context.lend(memory.impl()->buffer->data(), context.memory());
+    for (size_t i = 0; i < opened->takes.size(); ++i)
+      arrays.push_back(empty(context.input(i).shape, context.input(i).dtype));
+    inputs.resize(opened->takes.size()), outputs.resize(opened->gives.size());
   }
   Context context;
   Tensor memory;
+  Tensors arrays;  // where arrays are copied: their owner may write into them meanwhile
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
 };
+
+char* data_of(const Tensor& t) { return static_cast<char*>(t.impl()->buffer->data()); }
+
+// What a caller gives: an array, borrowed, or a tensor.
+struct Input {
+  std::unique_ptr<Borrowed> array;
+  Tensor tensor;
+  DType dtype() const { return array ? array->dtype : tensor.dtype(); }
+  const Shape& shape() const { return array ? array->shape : tensor.shape(); }
+};
+Input input_of(py::handle object, size_t index) {
+  if (!py::isinstance<Tensor>(object) && PyObject_CheckBuffer(object.ptr())) {
+    try {
+      return {std::make_unique<Borrowed>(object), {}};
+    } catch (py::error_already_set& refusal) {  // ml_dtypes': argument() knows them
+      if (!refusal.matches(PyExc_ValueError) && !refusal.matches(PyExc_BufferError)) throw;
+    }
+  }
+  return {nullptr, argument(object, "input", index)};
+}
 
 std::string text_of(const Port& port) {
   std::string sizes;
@@ -55,7 +81,7 @@ class LoadedModel {
   }
 
   // Throws TypeError and ValueError for inputs that are not what the model takes.
-  Tensors predict(Tensors in) {
+  Tensors predict(std::vector<Input> in) {
     const std::vector<Port>& ports = opened_->takes;
     if (in.size() != ports.size())
       throw py::type_error(
@@ -63,19 +89,21 @@ class LoadedModel {
     int64_t batch = 0, length = 0;
     for (size_t i = 0; i < in.size(); ++i) match(ports[i], in[i], batch, length);
     const Sizes sizes{batch ? batch : 1, length ? length : 1};
-    for (Tensor& t : in) t = plain_value(t);
+    for (Input& input : in)
+      if (!input.array) input.tensor = plain_value(input.tensor);
+    Tensors out;
     const py::gil_scoped_release unlocked;
     std::unique_ptr<Worker> worker = take(sizes);
-    std::vector<const void*> inputs;
-    std::vector<void*> outputs;
-    Tensors out;
-    for (const Tensor& t : in) inputs.push_back(t.impl()->buffer->data());
-    for (size_t i = 0; i < opened_->gives.size(); ++i) {
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (in[i].array) in[i].array->copy_to(data_of(worker->arrays[i]));
+      worker->inputs[i] = data_of(in[i].array ? worker->arrays[i] : in[i].tensor);
+    }
+    for (size_t i = 0; i < worker->outputs.size(); ++i) {
       const TensorDesc& desc = worker->context.output(i);
       out.push_back(empty(desc.shape, desc.dtype));
-      outputs.push_back(out.back().impl()->buffer->data());
+      worker->outputs[i] = data_of(out.back());
     }
-    worker->context.run(inputs.data(), outputs.data());
+    worker->context.run(worker->inputs.data(), worker->outputs.data());
     give_back(sizes, std::move(worker));
     return out;
   }
@@ -90,19 +118,21 @@ class LoadedModel {
     return list;
   }
 
-  static void match(const Port& port, const Tensor& t, int64_t& batch, int64_t& length) {
-    bool fits = t.rank() == port.shape.ssize();
-    for (int d = 0; fits && d < t.rank(); ++d) {
-      const int64_t size = t.shape()[d], wanted = port.shape[d];
+  static void match(const Port& port, const Input& input, int64_t& batch, int64_t& length) {
+    const Shape& shape = input.shape();
+    const DType dtype = input.dtype();
+    bool fits = shape.size() == port.shape.size();
+    for (int d = 0; fits && d < shape.ssize(); ++d) {
+      const int64_t size = shape[d], wanted = port.shape[d];
       int64_t* free = wanted == kAnyBatch ? &batch : wanted == kAnyLength ? &length : nullptr;
       if (!free) fits = size == wanted;
       else if (*free) fits = size == *free;  // the other inputs' size
       else *free = size, fits = size > 0;
     }
-    if (fits && t.dtype() == port.dtype) return;
+    if (fits && dtype == port.dtype) return;
     std::string said = fmt::format("input '{}' is {}; got {}{}", port.name, text_of(port),
-                                   name_of(t.dtype()), to_string(t.shape()));
-    if (t.dtype() == port.dtype) throw py::value_error(said);
+                                   name_of(dtype), to_string(shape));
+    if (dtype == port.dtype) throw py::value_error(said);
     throw py::type_error(said + ": convert it first (" + conversion_to(port.dtype) + ")");
   }
 
@@ -157,13 +187,13 @@ bool is_path(py::handle argument) {
 }
 
 py::object predicted(LoadedModel& model, const py::args& arguments) {
-  Tensors in;
+  std::vector<Input> in;
   if (arguments.size() == 1 && is_path(arguments[0])) {
     const std::string file = py::str(arguments[0]);
     const py::gil_scoped_release unlocked;
-    in = model.read(file);
+    for (Tensor& t : model.read(file)) in.push_back({nullptr, t});
   } else {
-    for (size_t i = 0; i < arguments.size(); ++i) in.push_back(argument(arguments[i], "input", i));
+    for (size_t i = 0; i < arguments.size(); ++i) in.push_back(input_of(arguments[i], i));
   }
   const Tensors out = model.predict(std::move(in));
   if (out.size() == 1) return py::cast(out[0]);

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstring>
 
-#include "cairn/tensor/shape.h"
+#include "python/binding.h"
 
 namespace cairn::python {
 
@@ -33,6 +33,34 @@ inline bool is_compact(const Shape& shape, const Ints& strides, size_t element) 
   }
   return true;
 }
+
+inline void copy_elements(char* to, const char* from, const Shape& shape, const Ints& strides,
+                          size_t element) {
+  const int64_t count = numel(shape);
+  if (count == 0) return;
+  if (is_compact(shape, strides, element))
+    std::memcpy(to, from, static_cast<size_t>(count) * element);
+  else copy_strided(to, from, shape, strides, element);
+}
+
+// An array's memory by the buffer protocol, while alive. Throws TypeError for elements that Cairn
+// has not.
+class Borrowed {
+ public:
+  explicit Borrowed(py::handle object, std::optional<DType> as = {});
+  ~Borrowed();
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  const char* data() const { return static_cast<const char*>(view_.buf); }
+  void copy_to(char* to) const;  // needs no lock of Python's
+
+  DType dtype;
+  Shape shape;
+  Ints strides;  // bytes
+
+ private:
+  Py_buffer view_;
+};
 
 // A new tensor of them, many of them without Python's lock.
 Tensor tensor_of_strided(const char* from, DType dtype, const Shape& shape, const Ints& strides);

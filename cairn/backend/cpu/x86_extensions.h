@@ -1,8 +1,9 @@
 // Instructions that Highway 1.0.3 has no target for. Its AVX-512 target ends before VNNI and BF16
 // (AVX3_DL would ask for eight more extensions, which Cascade Lake and Cooper Lake lack), so a
-// function that wants them sits in the AVX-512 target of a Highway source, carries one of the
-// attributes below besides (GCC adds it to what the target has, and inlines Highway's functions as
-// before), and is chosen where x86_extensions() says so:
+// function that wants them sits in the AVX-512 target of a Highway source, carries the
+// attribute below besides (GCC adds it to what the target has; Clang takes it instead, so there it
+// names the target, too; both inline Highway's functions as before), and is chosen where
+// x86_extensions() says so:
 //
 //   #if HWY_TARGET == HWY_AVX3
 //   CAIRN_TARGET_VNNI void tile(...) { ... _mm512_dpbusd_epi32(...) ... }
@@ -11,8 +12,11 @@
 //   plain_kernels; }
 #pragma once
 
+#if defined(__clang__)
+#define CAIRN_TARGET_VNNI __attribute__((target(HWY_TARGET_STR ",avx512vnni")))
+#else
 #define CAIRN_TARGET_VNNI __attribute__((target("avx512vnni")))
-#define CAIRN_TARGET_BF16 __attribute__((target("avx512bf16")))
+#endif
 
 namespace cairn::cpu {
 

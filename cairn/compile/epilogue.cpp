@@ -84,8 +84,7 @@ class EpiloguePass {
 
 }  // namespace
 
-// Only where nothing is learned: the libraries' relu turns NaN into 0, and a training must see its
-// NaN.
+// Only where nothing is learned: gradients read what lies between.
 Graph fuse_epilogues(const Graph& graph, const Backend& backend) {
   if (!graph.assignments.empty() || !graph.gradients.empty()) return graph;
   return EpiloguePass(graph, backend).run();

@@ -291,6 +291,7 @@ Imported::Imported(ModelFile file) : file_(std::move(file)) {
   read_weights();
   read_inputs();
   for (const auto& out : file_.model().graph().output()) outputs_.push_back(out.name());
+  check(!outputs_.empty(), "'{}': its graph has no output", name());
   fold();
 }
 

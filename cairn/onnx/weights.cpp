@@ -49,8 +49,9 @@ class Sources {
     const size_t dot = name.rfind('.');
     if (dot == name.npos) return {};
     const std::string shift = name.substr(0, dot) + ".running_mean", what = name.substr(dot + 1);
-    if (what == "num_batches_tracked") return full(shape, 0, DType::i64);
     const Tensor value = find(shift);
+    if (what == "num_batches_tracked")
+      return value.defined() ? full(shape, 0, DType::i64) : Tensor();
     if (!value.defined() || !is_folded_shift(shift) || value.numel() != numel(shape)) return {};
     if (what == "bias") return reshape(value, shape);
     if (what == "weight") return full(shape, std::sqrt(1 + kEps));

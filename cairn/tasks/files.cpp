@@ -100,6 +100,12 @@ int tell_of_files(const FileOptions& o, const FileKind& kind,
   return status;
 }
 
+void keep_given(const std::string& file, const std::string& made) {
+  std::error_code none;
+  check(!std::filesystem::equivalent(file, made, none),
+        "'{}': what is made of it would take its place; write it elsewhere (out)", file);
+}
+
 const std::string& TableOptions::only_file() const {
   files.require(files->size() == 1, "{} files; give one", files->size());
   return (*files)[0];

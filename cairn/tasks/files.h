@@ -42,6 +42,9 @@ int tell_of_files(const FileOptions& options, const FileKind& kind,
 int say_of_files(const FileOptions& options, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say);
 
+// Throws Error where what is made of `file` would take its place.
+void keep_given(const std::string& file, const std::string& made);
+
 // Verbs that make one table of files.
 struct TableOptions : train::OptionSet {
   static constexpr const char* kGiven = "table";

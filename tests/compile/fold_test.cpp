@@ -2,10 +2,14 @@
 // convolution.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "cairn/compile/compile.h"
 #include "cairn/compile/dump.h"
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/parallel.h"
+#include "cairn/nn/conv.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -279,6 +283,44 @@ TEST(Fold, ATrainedWeightIsNotFolded) {
   assign(w, start);
   EXPECT_NEAR(body(x).item() / compiled, 1, 1e-5);
   expect_near(w, trained);
+}
+
+// Whatever kernel the convolution, its bias, a residual and relu go to.
+TEST(Fold, ReluAfterAConvolutionKeepsNaN) {
+  struct Case {
+    int64_t in, out, kernel, stride, side, batch, groups;
+  };
+  const Case cases[] = {
+      {1, 6, 5, 1, 28, 1, 1},    {3, 16, 3, 1, 32, 8, 1},  {16, 32, 3, 2, 16, 1, 1},
+      {64, 64, 1, 1, 8, 1, 1},   {64, 64, 3, 1, 8, 2, 1},  {3, 64, 7, 2, 64, 1, 1},
+      {16, 16, 3, 1, 16, 1, 16}, {32, 32, 1, 2, 16, 4, 1}, {13, 13, 3, 1, 9, 1, 1}};
+  const NoGrad no_grad;
+  manual_seed(3);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    if (dtype == DType::bf16 && product_dtype(DType::bf16) != DType::bf16) continue;
+    for (const Case& c : cases) {
+      const nn::Conv2d conv(c.in, c.out, c.kernel,
+                            {.stride = c.stride, .padding = c.kernel / 2, .groups = c.groups});
+      std::vector<float> values(static_cast<size_t>(c.batch * c.in * c.side * c.side));
+      for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i));
+      values[static_cast<size_t>(c.side * c.side / 2)] = std::numeric_limits<float>::quiet_NaN();
+      const Tensor x = tensor(values, {c.batch, c.in, c.side, c.side});
+      const auto count = [&](const Tensor& y) {
+        return sum(cast(isnan(cast(y, DType::f32)), DType::f32)).item();
+      };
+      const AutocastScope cast_to(dtype == DType::bf16 ? dtype : DType::f32);
+      const auto plain = [&](Tensor v) { return relu(conv(v)); };
+      const auto added = [&](Tensor v) {
+        const Tensor y = conv(v);
+        return relu(y + cast(ones(y.shape()), y.dtype()));
+      };
+      EXPECT_GT(count(plain(x)), 0);
+      EXPECT_EQ(count(compile(plain)(x)), count(plain(x))) << c.in << " to " << c.out;
+      EXPECT_EQ(count(compile(added)(x)), count(added(x))) << c.in << " to " << c.out;
+      const Tensor y = compile(plain)(x);
+      EXPECT_EQ(sum(cast(lt(cast(y, DType::f32), 0), DType::f32)).item(), 0);
+    }
+  }
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ TEST(CycleGan, LearnsTheWayThereAndBackWithoutPairs) {
   const Json little = train(small_cycle(folder / "little", 2)),
              more = train(small_cycle(folder / "more", 50));
   EXPECT_EQ(more["split"], "validation");
+  EXPECT_NE(task_named(kTask).summary(more).find("there and back"), std::string::npos);
   EXPECT_LT(more["cycle"].get<double>(), 0.9 * little["cycle"].get<double>());
   EXPECT_LT(more["frechet"].get<double>(), 0.8 * little["frechet"].get<double>());
   EXPECT_TRUE(fs::exists(folder / "more/samples/step-000050.png"));
@@ -159,6 +160,11 @@ TEST(CycleGan, FoldersAndOptionsThatDoNotFitAreNamed) {
   options->find("files")->parse(folder / "one/a.png");
   options->find("out")->parse(folder / "b.png"), options->find("back")->parse("true");
   EXPECT_THROW(find_verb(task_named(kTask), "predict")->run(*model, *options), InvalidOption);
+  // Nothing takes the place of what it was made from, and no folder the name of a picture.
+  const io::ByteVector given = io::read_file(folder / "one/a.png");
+  EXPECT_EQ(predict(folder / "styler", folder / "one/a.png", folder / "one/a.png"), 1);
+  EXPECT_EQ(io::read_file(folder / "one/a.png"), given);
+  EXPECT_THROW(predict(folder / "styler", folder / "one", folder / "made.png"), InvalidOption);
 }
 
 }  // namespace

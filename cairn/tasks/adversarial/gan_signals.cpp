@@ -22,31 +22,34 @@ GanSignal collapse(double diversity, double best) {
   return {"collapse",
           fmt::format("the generator collapses: its samples differ {:.0f} % as much as the images "
                       "of the data (at best it was {:.0f} %), so it draws the same few pictures. "
-                      "Try a lower lr, a larger batch, loss hinge with norm spectral, or model "
-                      "wgan-gp",
+                      "Try a lower lr, a larger batch, or where the task has them loss hinge with "
+                      "norm spectral, or model wgan-gp",
                       diversity * 100, best * 100)};
 }
 
 GanSignal discriminator_wins(double discriminator_accuracy) {
-  return {"discriminator-wins",
-          fmt::format("the discriminator wins: it tells {:.1f} % of real and generated images "
-                      "apart, so the generator hears only that all is wrong. Try a lower "
-                      "lr-discriminator, r1 1, norm spectral, or model wgan-gp",
-                      discriminator_accuracy * 100)};
+  return {
+      "discriminator-wins",
+      fmt::format(
+          "the discriminator wins: it tells {:.1f} % of real and generated images "
+          "apart, so the generator hears only that all is wrong. Try a lower "
+          "rate, or where the task has them lr-discriminator, r1 1, norm spectral, model wgan-gp",
+          discriminator_accuracy * 100)};
 }
 
 GanSignal vanishing(double norm, double largest) {
-  return {"vanishing-gradients",
-          fmt::format("the generator's gradient vanishes: its norm is {:.2g}, it was {:.2g}, so "
-                      "it learns nothing. Try loss non-saturating (minimax is flat where the "
-                      "discriminator is sure), a lower lr-discriminator, or model wgan-gp",
-                      norm, largest)};
+  return {
+      "vanishing-gradients",
+      fmt::format("the generator's gradient vanishes: its norm is {:.2g}, it was {:.2g}, so "
+                  "it learns nothing. Try loss non-saturating (minimax is flat where the "
+                  "discriminator is sure), a lower rate, or where the task has it model wgan-gp",
+                  norm, largest)};
 }
 
 GanSignal exploding(const char* network, double norm, double usual) {
   return {"exploding-gradients",
           fmt::format("the {}'s gradient explodes: its norm is {:.2g}, {:.2g} was usual. Try a "
-                      "lower --lr, --norm spectral, or --model wgan-gp",
+                      "lower lr, or where the task has them norm spectral, model wgan-gp",
                       network, norm, usual)};
 }
 

@@ -60,6 +60,7 @@ class Decision {
   Decision(Model& model, const std::string& input) : model_(model), input_(input) {
     in_ = model.read(input);
     rows_ = in_.at(0).size(0);
+    check(in_[0].numel() > 0, "'{}' is empty", input);
     const auto ports = model.takes();
     for (size_t i = 0; i < in_.size(); ++i)
       if (rows_ > 1) in_[i] = slice(in_[i], axis_of_rows(ports, i), 0, 1);

@@ -39,6 +39,7 @@ int predict(Translator& t, const PredictOptions& o) {
     for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
     fs::create_directories(*o.out);
     const std::string to = *o.out + "/" + name + ".png";
+    keep_given(file, to);
     io::write_png(to, made);
     return Said{" " + to, {{"made", to}}, {to}};
   });

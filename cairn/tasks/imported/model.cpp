@@ -162,7 +162,12 @@ Tensors Imported::run(const Tensors& in) {
   const NoGrad no_grad;
   if (!op_by_op_) try {
       return compiled_.call(in);
-    } catch (const onnx::DependsOnValues&) { op_by_op_ = true; }
+    } catch (const onnx::DependsOnValues&) {
+      op_by_op_ = true;
+    } catch (const Error& e) {  // of a kernel, which knows no file
+      if (std::string_view(e.what()).find(path()) != std::string_view::npos) throw;
+      fail("'{}': {}", path(), e.what());
+    }
   return file_->run(in);
 }
 

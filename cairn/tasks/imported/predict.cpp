@@ -28,7 +28,7 @@ struct PredictOptions : FileOptions {
                       "Part of a picture's shorter side that is used, from the middle"};
   Option<std::vector<float>> mean{this, "mean", Open{"0.485 0.456 0.406, grey 0"},
                                   "Subtracted from values of 0 to 1, a channel each"};
-  Option<std::vector<float>> std_{this, "std", Open{"0.229 0.224 0.225, grey 1"},
+  Option<std::vector<float>> std_{this, "std", Open{"0.229 0.224 0.225, grey 1"}, train::positive(),
                                   "Divides them, a channel each"};
 
   Preparation preparation() const {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -69,7 +70,7 @@ void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std:
         detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
     if (drawn) drawn->add(with_boxes(image, found), video.seconds());
     Said said = said_of(found, detector.classes());
-    Json line = {{"frame", frame}, {"seconds", video.seconds()}};
+    Json line = {{"frame", frame}, {"seconds", std::round(video.seconds() * 1e6) / 1e6}};
     line.update(said.json);
     said.json = line, said.words = fmt::format(" {:.2f} s{}", video.seconds(), said.words);
     tell(std::move(said));
@@ -83,13 +84,15 @@ int predict(ObjectDetector& detector, const PredictOptions& o) {
   return tell_of_files(o, kind, [&](const std::string& file, const Tell& tell) {
     if (io::is_video_name(file)) {
       const std::string copy = o.out->empty() ? "" : name_in(o.out, file, ".mp4", used);
+      keep_given(file, copy);
       return find_in_video(detector, o, file, copy, tell);
     }
+    const std::string copy = o.out->empty() ? "" : name_in(o.out, file, ".png", used);
+    keep_given(file, copy);
     const io::Image image = io::read_image(file);
     const auto found =
         detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
-    if (!o.out->empty())
-      io::write_png(name_in(o.out, file, ".png", used), with_boxes(image, found));
+    if (!copy.empty()) io::write_png(copy, with_boxes(image, found));
     tell(said_of(found, detector.classes()));
   });
 }

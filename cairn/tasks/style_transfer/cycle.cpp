@@ -203,7 +203,7 @@ Json train_cycle(Options& o) {
              return train::Evaluation{
                  .values = values, .line = in_words(seen), .images = {{"samples", rows}}};
            }});
-  result["split"] = "validation";
+  result["split"] = "validation", result["weights"] = "averaged";
   result.update(measured());
   return result;
 }

@@ -70,6 +70,13 @@ int64_t paint_video(const Painter& p, const std::string& file, const std::string
   return frame;
 }
 
+bool has_ending_of_picture(const std::string& path) {
+  const std::string ending = fs::path(path).extension().string();
+  constexpr const char* kEndings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](const char* known) { return ending == known; });
+}
+
 int predict(Painter& p, const PredictOptions& o) {
   if (o.out->empty()) throw InvalidOption("out", "say where to write what is painted");
   o.back.require(!o.back || p.both(), "means nothing with this run: its network has one direction");
@@ -82,6 +89,12 @@ int predict(Painter& p, const PredictOptions& o) {
   const bool alone =
       one && (is_clip ? io::is_writable_video_name(*o.out) : data::ends_with(*o.out, ".png"));
   if (alone) io::check_writable(*o.out);
+  // A name of a file where it would become a folder.
+  const bool is_file_name = io::is_video_name(*o.out) || has_ending_of_picture(*o.out);
+  o.out.require(alone || !is_file_name || data::is_folder(*o.out), "'{}': {}", *o.out,
+                is_clip ? "a video's name ends with .mp4, .m4v, .mov or .mkv; else give a folder"
+                : one   ? "a picture's name ends with .png; else give a folder"
+                        : "several are made: give a folder");
   std::set<std::string> used;
   return say_of_files(o, kind, [&](const std::string& file) {
     const std::string stem = fs::path(file).stem().string();
@@ -89,17 +102,19 @@ int predict(Painter& p, const PredictOptions& o) {
     for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
     if (data::is_clip_file(file)) {
       const std::string to = alone ? *o.out : *o.out + "/" + name;
+      keep_given(file, to);
       const int64_t frames = alone ? repaint_video(p, file, to, o) : paint_video(p, file, to, o);
       return Said{
           fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
     }
+    const std::string to = alone ? *o.out : *o.out + "/" + name + ".png";
+    keep_given(file, to);
     const io::Image made = [&] {
       const io::Image given = io::read_image(file);
       try {
         return painted(p, given, o);
       } catch (const Error& e) { fail("'{}': {}", file, e.what()); }
     }();
-    const std::string to = alone ? *o.out : *o.out + "/" + name + ".png";
     if (!alone) fs::create_directories(*o.out);
     io::write_png(to, made);
     return Said{" " + to, {{"painted", to}}, {to}};

@@ -42,9 +42,6 @@ inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryD
       e, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, w, bias, y,
       g.stride, g.dilation, g.pad_begin, g.pad_end, attr));
 }
-inline void append_relu(dnnl::post_ops& ops) {
-  ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-}
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
                                const MemoryDesc& dy, const ConvGeometry& g,
                                const MemoryDesc& hint_x, const MemoryDesc& hint_w,
@@ -82,9 +79,6 @@ inline auto conv_fused(const dnnl::engine& e, const MemoryDesc& x, const MemoryD
                                           dnnl::algorithm::convolution_direct, x, w, bias, y,
                                           g.stride, g.dilation, g.pad_begin, g.pad_end);
   return trusted(dnnl::convolution_forward::primitive_desc(d, attr, e));
-}
-inline void append_relu(dnnl::post_ops& ops) {
-  ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
 }
 inline auto conv_backward_data(const dnnl::engine& e, const MemoryDesc& dx, const MemoryDesc& w,
                                const MemoryDesc& dy, const ConvGeometry& g,

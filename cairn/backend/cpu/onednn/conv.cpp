@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "cairn/backend/cpu/conv/relu.h"
 #include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/onednn/primitive.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -120,6 +121,9 @@ class DirectKernel : public ConvKernel {
     for (int i = 0; i < 3; ++i) primitive_.bind(arguments_[i], data[i]);
     primitive_.bind(DNNL_ARG_SCRATCHPAD, scratch);
     primitive_.run();
+    // The library's own relu makes NaN 0: a network whose weights are lost would go on as if
+    // nothing had happened.
+    if (relu_) relu_in_place(dtype_, const_cast<void*>(data[2]), wanted_[2].get_size());
     if (foreign_[written_].copy) foreign_[written_].run(data[written_], outside[written_], bytes);
   }
 
@@ -137,12 +141,12 @@ class DirectKernel : public ConvKernel {
   void fuse(const MemoryDesc& wx, const MemoryDesc& ww, const MemoryDesc& wy, const ConvGeometry& g,
             const ConvRoles& r) {
     const MemoryDesc bias = describe(*r.bias);
+    relu_ = r.relu, dtype_ = r.y->dtype;
     auto describe = [&](bool sums, const MemoryDesc& dx, const MemoryDesc& dw,
                         const MemoryDesc& dy) {
       dnnl::post_ops ops;
       if (r.residual && sums) ops.append_sum(1);
       if (r.residual && !sums) ops.append_binary(dnnl::algorithm::binary_add, dy);
-      if (r.relu) append_relu(ops);
       dnnl::primitive_attr attr = user_scratchpad();
       attr.set_post_ops(ops);
       return conv_fused(engine(), dx, dw, bias, dy, g, attr);
@@ -203,6 +207,8 @@ class DirectKernel : public ConvKernel {
   }
 
   int threads_, written_ = 2;
+  bool relu_ = false;
+  DType dtype_ = DType::f32;  // of y
   MemoryDesc wanted_[3];
   Foreign foreign_[4];  // x, w, y, residual
   static constexpr int kResidualArg = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;

@@ -29,10 +29,11 @@ int predict(const std::string& run, const std::string& file, const std::string& 
   const Verb& verb = *find_verb(task_named(kTask), "predict");
   const auto options = verb.options();
   options->find("files")->parse(file), options->find("out")->parse(out);
-  testing::internal::CaptureStdout();
-  const int status = verb.run(*model, *options);
-  testing::internal::GetCapturedStdout();
-  return status;
+  struct Silent {
+    Silent() { testing::internal::CaptureStdout(); }
+    ~Silent() { testing::internal::GetCapturedStdout(); }
+  } const silent;
+  return verb.run(*model, *options);
 }
 
 TEST(StyleTransfer, AStyleOfOnePixelIsRefusedBeforeTheTrainingBegins) {

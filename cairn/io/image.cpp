@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <cmath>
 
 #include "cairn/io/image_codecs.h"
+#include "cairn/io/pixels.h"
 
 namespace cairn::io {
 namespace {
@@ -137,10 +139,19 @@ std::vector<Taps> triangle_taps(int from, int to) {
 void check_image_size(int64_t width, int64_t height, const std::string& name,
                       const ImageLimits& limits) {
   check(width > 0 && height > 0, "'{}': the image has no pixels ({} x {})", name, width, height);
-  check(width <= kMaxSide && height <= kMaxSide && width * height <= limits.pixels,
-        "'{}': {} x {} pixels are too many, at most {} are accepted; make the image smaller first",
-        name, width, height, limits.pixels);
+  const int64_t most = limited_pixels(limits.pixels);
+  if (width > kMaxSide || height > kMaxSide || width * height > most)
+    throw TooManyPixels(
+        fmt::format("'{}': {} x {} pixels are too many, at most {} are accepted; make the image "
+                    "smaller first",
+                    name, width, height, most));
 }
+
+namespace {
+std::atomic<int64_t> most_pixels = INT64_MAX;
+}
+void limit_pixels(int64_t most) { most_pixels = most; }
+int64_t limited_pixels(int64_t otherwise) { return std::min(most_pixels.load(), otherwise); }
 
 Image::Image(int width, int height, int channels, uint8_t fill)
     : width(width),

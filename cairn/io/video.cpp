@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cairn/io/image_codecs.h"
+#include "cairn/io/pixels.h"
 #include "cairn/io/utf8.h"
 #include "cairn/io/video_owned.h"
 
@@ -123,6 +124,7 @@ struct VideoReader::State {
 
   State(Source from, const std::string& path, VideoLimits most)
       : name(printable(path)), limits(most), source(std::move(from)) {
+    limits.pixels = limited_pixels(limits.pixels);
     av().util.av_log_set_level(AV_LOG_QUIET);
     check_is_whole();
     open_container();
@@ -183,9 +185,9 @@ struct VideoReader::State {
         "'{}' is damaged: its video stream cannot be described", name);
     decoder->pkt_timebase = pictured->time_base, decoder->thread_count = 1;
     decoder->max_pixels = limits.pixels;
-    check(int64_t{decoder->width} * decoder->height <= limits.pixels,
-          "'{}': frames of {} x {} pixels; at most {} pixels are read", name, decoder->width,
-          decoder->height, limits.pixels);
+    if (int64_t{decoder->width} * decoder->height > limits.pixels)
+      throw TooManyPixels(fmt::format("'{}': frames of {} x {} pixels; at most {} pixels are read",
+                                      name, decoder->width, decoder->height, limits.pixels));
     check(av().codec.avcodec_open2(decoder.get(), codec, nullptr) >= 0,
           "'{}' is damaged: its {} stream cannot be decoded", name,
           av().codec.avcodec_get_name(codec->id));

@@ -9,6 +9,7 @@
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/metrics/classification.h"
+#include "cairn/tasks/line_warnings.h"
 
 namespace cairn::tasks {
 namespace fs = std::filesystem;
@@ -33,7 +34,8 @@ const Verb* find_verb(const Task& task, const std::string& name) {
 
 namespace {
 thread_local FILE* collects = nullptr;
-}
+thread_local LineWarnings* collects_warnings = nullptr;
+}  // namespace
 
 FILE* printed() { return collects ? collects : stdout; }
 Printed::Printed() : file_(open_memstream(&text_, &size_)) {
@@ -50,6 +52,12 @@ std::string Printed::text() {
   return {text_, size_};
 }
 bool Printed::lives() { return collects != nullptr; }
+
+LineWarnings::LineWarnings() { collects_warnings = this; }
+LineWarnings::~LineWarnings() { collects_warnings = nullptr; }
+void LineWarnings::add(const std::string& warning) {
+  if (collects_warnings) collects_warnings->all_[static_cast<size_t>(ftell(printed()))] = warning;
+}
 
 void say_changed_files(const Model& model) {
   const std::string words = train::changed_files(model.saved().config);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cairn/io/file.h"
+#include "cairn/tasks/line_warnings.h"
 #include "cairn/tasks/sequence_to_sequence/sequences.h"
 #include "cairn/text/unicode.h"
 
@@ -34,8 +35,12 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   std::vector<std::string> waiting;
   int64_t replaced = 0;
   const auto flush = [&] {
-    for (const Written& written : model.write(waiting, how, batch))
+    for (const Written& written : model.write(waiting, how, batch)) {
+      if (written.is_cut)
+        LineWarnings::add(
+            fmt::format("the text is longer than {} tokens and was cut", model.coder().longest()));
       fmt::print(printed(), "{}\n", in_a_line(written.text));
+    }
     std::fflush(printed());
     waiting.clear();
   };

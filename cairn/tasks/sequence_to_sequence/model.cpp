@@ -53,7 +53,9 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
   std::vector<Example> examples;
   std::vector<size_t> order;  // of like length together
   for (size_t i = 0; i < texts.size(); ++i) {
+    const int64_t cut = coder_.cut();
     examples.push_back({coder_.encode(texts[i]), {}});
+    all[i].is_cut = coder_.cut() > cut;
     if (!texts[i].empty()) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -73,7 +75,8 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
     auto found = text::beam_search(*reader, begin, options);
     for (size_t i = 0; i < count; ++i) {
       text::Continuation& best = found[i].at(0);
-      all[order[at + i]] = {coder_.decode(best.tokens), best.tokens, best.log_probability};
+      all[order[at + i]] = {coder_.decode(best.tokens), best.tokens, best.log_probability,
+                            all[order[at + i]].is_cut};
     }
   }
   return all;

@@ -115,6 +115,7 @@ struct Written {
   std::string text;
   std::vector<int64_t> tokens;  // with the end token
   double log_probability = 0;   // of the tokens
+  bool is_cut = false;          // what it was made of was longer than the network takes
 };
 
 // What is learned from and what is chosen by.

@@ -38,6 +38,10 @@ void add_serve(const Command& app) {
       .whole(1, 1 << 20)
       .shows_default();
   c.option("--max-body", sizes->body, "MiB of a request at most").whole(1, 4096).shows_default();
+  c.option("--max-pixels", o->megapixels,
+           "Millions of pixels of a picture, or of a video's frame, at most")
+      .between(0.001, 268)
+      .shows_default();
   c.option("--read-seconds", read, "Seconds that a request may take to come")
       .between(0.01, 3600)
       .shows_default();

@@ -37,27 +37,9 @@ std::string name_of(const std::string& path) {
   return p.filename().string();
 }
 
-// Of letters, digits and a few signs: no folder, and nothing that a shell or a page takes for more.
-bool is_plain(const std::string& name) {
-  return !name.empty() && name.size() <= 100 && name[0] != '.' && name != "page.html" &&
-         std::ranges::all_of(name, [](unsigned char c) {
-           return std::isalnum(c) || (c && std::strchr("-_.+:@", c)) || c >= 0x80;
-         });
-}
-
 void expect_name(const std::string& name) {
-  check(is_plain(name),
+  check(is_plain_name(name),
         "'{}' cannot be a model's name (letters, digits, - _ . + : @); give one: NAME=RUN", name);
-}
-
-// What it threw, for who asked; `path` was only here.
-[[noreturn]] void refuse(const Error& e, const std::string& path, const std::string& name) {
-  if (const auto* refused = dynamic_cast<const Refused*>(&e)) throw *refused;
-  std::string message = e.what();
-  for (size_t at; !path.empty() && (at = message.find(path)) != message.npos;)
-    message.replace(at, path.size(), name);
-  const auto* option = dynamic_cast<const InvalidOption*>(&e);
-  throw Refused(400, message, option ? option->option() : "");
 }
 
 class Models : public Service {
@@ -83,10 +65,7 @@ class Models : public Service {
                                    Coming& coming) override {
     Served& s = *served_[model];
     const bool texts = s.about.given == "text" || s.about.given == "question";
-    for (const Item& item : items)
-      if (item.is_text && !texts)
-        throw Refused(400, fmt::format("'{}' predicts from a {}, not from a text", s.about.name,
-                                       s.about.given));
+    for (const Item& item : items) expect_given(s, item);
     if (!s.verb->ask) coming.reset();
     else return predict_together(s, texts ? as_texts(items) : items, options, deadline, coming);
     std::vector<std::string> answers;
@@ -98,7 +77,7 @@ class Models : public Service {
                                 std::back_inserter(answers));
             },
             deadline);
-      } catch (const Error& e) { refuse(e, "", ""); }
+      } catch (const Error& e) { refuse(e); }
     };
     if (texts) ask(as_texts(items));
     else
@@ -121,7 +100,7 @@ class Models : public Service {
       try {
         const std::lock_guard lock(s.coding);
         tokens = s.embedder->coder().encode(text, "the text");
-      } catch (const Error& e) { refuse(e, "", ""); }
+      } catch (const Error& e) { refuse(e); }
       all.tokens += std::ssize(tokens);
       jobs.push_back(engine_.submit(
           *s.plans, pretrained::batch_of({tokens}, s.embedder->coder().longest()), deadline));
@@ -133,13 +112,15 @@ class Models : public Service {
 
   std::string explain(size_t model, const Item& item, Deadline deadline) override {
     Served& s = *served_[model];
+    expect_given(s, item);
     const TemporaryFolder folder;
     const std::string page = folder.path + "/page.html";
-    const std::string file = folder.path + "/" + (is_plain(item.name) ? item.name : "the file");
+    const std::string name = is_plain_name(item.name) ? item.name : "the file";
+    const std::string file = folder.path + "/" + name;
     io::write_file_atomically(file, std::string_view(item.content));
     try {
       engine_.run([&] { tasks::explain::write_decision(*s.model, file, page); }, deadline);
-    } catch (const Error& e) { refuse(e, file, item.name); }
+    } catch (const Error& e) { refuse(e, file, name); }
     return io::read_text_file(page);
   }
 
@@ -154,6 +135,10 @@ class Models : public Service {
     expect_name(name);
     for (const auto& other : served_)
       check(other->about.name != name, "two models are named '{}'; name one: NAME={}", name, path);
+    check(!path.ends_with(".onnx"),
+          "'{}' is an ONNX file, which is not served: give runs (cairn train), their weights, or "
+          "folders of Hugging Face's; cairn predict '{}' asks this one",
+          path, path);
     auto s = std::make_unique<Served>();
     s->about.name = name;
     if (!open_task(path, *s)) open_embedder(path, *s);
@@ -202,14 +187,21 @@ class Models : public Service {
         s.embedder->coder().longest());
   }
 
+  static void expect_given(const Served& s, const Item& item) {
+    const std::string wanted = s.about.given.empty() ? "text" : s.about.given;  // it writes
+    if (!item.given.empty() && item.given != wanted)
+      throw Refused(400, fmt::format("'{}' predicts from a {}, not from a {}", s.about.name, wanted,
+                                     item.given));
+  }
+
   // Files of texts have one a line.
   static std::vector<Item> as_texts(const std::vector<Item>& items) {
     std::vector<Item> texts;
     for (const Item& item : items) {
-      if (item.is_text) texts.push_back(item);
+      if (item.is_text()) texts.push_back(item);
       else
         for (std::string& line : lines_of(item.content))
-          if (!line.empty()) texts.push_back({item.name, std::move(line), true});
+          if (!line.empty()) texts.push_back({item.name, std::move(line), "text"});
     }
     if (texts.empty() || texts.size() > kMostTexts)
       throw Refused(400, fmt::format("{} texts; 1 to {} in one request", texts.size(), kMostTexts));
@@ -223,9 +215,10 @@ class Models : public Service {
     const auto options = [&] {
       try {
         return options_for(*s.verb, json);
-      } catch (const Error& e) { refuse(e, "", ""); }
+      } catch (const Error& e) { refuse(e); }
     }();
     std::vector<tasks::Asked> asked;
+    std::vector<std::string> paths;
     std::vector<std::shared_ptr<Engine::Job>> jobs;
     for (const Item& item : items) {
       std::unique_ptr<MemoryFile> file;
@@ -233,8 +226,9 @@ class Models : public Service {
       try {
         std::unique_lock<std::mutex> lock;
         if (!file) lock = std::unique_lock(s.coding);
+        paths.push_back(file ? file->path() : "");
         asked.push_back(s.verb->ask(*s.model, *options, file ? file->path() : item.content));
-      } catch (const Error& e) { refuse(e, file ? file->path() : "", item.name); }
+      } catch (const Error& e) { refuse(e, paths.back(), item.name); }
       jobs.push_back(engine_.submit(*s.plans, asked.back().inputs, deadline));
     }
     coming.reset();
@@ -244,7 +238,8 @@ class Models : public Service {
       Json line = Json::object();
       if (s.about.given != "text") line["file"] = io::valid_utf8(items[i].name);
       line.update(s.verb->say(*s.model, *options, asked[i], row));
-      if (!asked[i].warning.empty()) line["warning"] = asked[i].warning;
+      if (!asked[i].warning.empty())
+        line["warning"] = replaced(asked[i].warning, paths[i], items[i].name);
       answers.push_back(io::dump_json(line));
     }
     return answers;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +11,8 @@
 #include "cairn/base/library.h"
 #include "cairn/base/version.h"
 #include "cairn/io/file.h"
+#include "cairn/io/pixels.h"
+#include "cairn/io/utf8.h"
 #include "cairn/serve/models.h"
 #include "cairn/train/signals.h"
 
@@ -57,6 +60,10 @@ std::string read_key(const std::string& file) {
   check(plain && key.size() >= kShortest,
         "'{}': a key of at least {} letters, digits and signs in one line is wanted", file,
         kShortest);
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH))
+    fmt::print(stderr, "cairn: '{}' can be read by everyone on this machine; chmod 600 it\n",
+               io::printable(file));
   return key;
 }
 
@@ -70,6 +77,7 @@ void serve(const ServeOptions& given) {
         front.host);
   static const FrontLibrary library(front_file());
   const auto models = open_models(given.runs, given.engine);
+  io::limit_pixels(static_cast<int64_t>(given.megapixels * 1e6));
   const std::unique_ptr<Front> server(library.make(*models, front));
   const train::SignalScope signals;
   for (const About& a : models->models()) fmt::print(stderr, "cairn: {} ({})\n", a.name, a.task);

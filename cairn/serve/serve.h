@@ -13,6 +13,7 @@ struct ServeOptions {
   std::string key_file;  // of the key that requests must have; "": none
   FrontSettings front;
   EngineLimits engine;
+  double megapixels = 25;  // of a picture that is sent, or a frame, at most
 };
 
 // Opens the models, says on standard output where it listens, and answers until a signal comes

@@ -34,10 +34,11 @@ struct About {
   bool writes = false, embeds = false, explains = false;
 };
 
-// One thing to predict from: a file's content (of texts: one a line), or a text.
+// One thing to predict from: a file's content (of texts: one a line), or what `given` says that it
+// is, in words of About::given: a text, a question (a line of JSON), a table (CSV).
 struct Item {
-  std::string name, content;
-  bool is_text = false;
+  std::string name, content, given = "";
+  bool is_text() const { return given == "text" || given == "question"; }
 };
 
 struct WriteRequest {

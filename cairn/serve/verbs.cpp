@@ -11,7 +11,9 @@
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/pixels.h"
 #include "cairn/io/utf8.h"
+#include "cairn/tasks/line_warnings.h"
 #include "cairn/train/report/page.h"
 
 namespace cairn::serve {
@@ -38,7 +40,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
+    lines.push_back(text.substr(at, end - at - (end > at && text[end - 1] == '\r')));
     at = end + 1;
   }
   return lines;
@@ -57,14 +59,12 @@ Json table_of(const std::string& csv) {
 }
 
 // Paths of here mean nothing elsewhere.
-void name_files(Json& line, const std::string& path, const std::string& name,
+void name_files(Json& value, const std::string& path, const std::string& name,
                 const std::string& folder) {
-  for (auto& [key, value] : line.items()) {
-    if (!value.is_string()) continue;
-    const auto text = value.get<std::string>();
-    if (text == path) value = name;
-    else if (!folder.empty() && text.starts_with(folder)) value = fs::path(text).filename();
-  }
+  if (value.is_structured())
+    for (Json& inner : value) name_files(inner, path, name, folder);
+  if (!value.is_string()) return;
+  value = replaced(replaced(value.get<std::string>(), path, io::valid_utf8(name)), folder, "");
 }
 
 void add_pictures(Json& line, const std::string& folder) {
@@ -125,33 +125,95 @@ std::unique_ptr<train::OptionSet> options_for(const tasks::Verb& verb, const std
   return options;
 }
 
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= 100 && name[0] != '.' && name != "page.html" &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return std::isalnum(c) || (c && std::strchr("-_.+:@", c)) || c >= 0x80;
+         });
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; !from.empty() && (at = text.find(from, at)) != text.npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+void refuse(const Error& e, const std::string& path, const std::string& name) {
+  if (const auto* refused = dynamic_cast<const Refused*>(&e)) throw *refused;
+  const std::string message = replaced(e.what(), path, name);
+  if (dynamic_cast<const io::TooManyPixels*>(&e)) throw Refused(413, message + " (--max-pixels)");
+  const auto* option = dynamic_cast<const InvalidOption*>(&e);
+  throw Refused(400, message, option ? option->option() : "");
+}
+
+namespace {
+
+// A verb's answers to texts, a line each, with what it warned of.
+struct Line {
+  std::string text, warning;
+};
+std::vector<Line> answers_in(const std::string& printed, const tasks::LineWarnings& warnings) {
+  std::vector<Line> lines;
+  auto warning = warnings.all().begin();
+  size_t at = 0;
+  for (std::string& line : lines_of(printed)) {
+    const size_t next = at + line.size() + 1;
+    lines.push_back({std::move(line), ""});
+    for (; warning != warnings.all().end() && warning->first < next; ++warning)
+      lines.back().warning = warning->second;
+    at = next;
+  }
+  return lines;
+}
+
+// What the verb is given: the upload under its own name, which verbs may tell and name files by.
+class Upload {
+ public:
+  explicit Upload(const std::vector<Item>& items)
+      : file_(items[0].is_text() ? joined_lines(items) : items[0].content),
+        name(items[0].is_text()             ? "the text"
+             : is_plain_name(items[0].name) ? items[0].name
+                                            : "the file") {
+    fs::create_symlink(file_.path(), path());
+  }
+  std::string path() const { return folder_.path + "/" + name; }
+
+ private:
+  const TemporaryFolder folder_;
+  const MemoryFile file_;
+
+ public:
+  const std::string name;
+};
+
+}  // namespace
+
 std::vector<std::string> ask_verb(const tasks::Verb& verb, tasks::Model& model,
                                   const std::string& options, const std::vector<Item>& items) {
-  const bool texts = items[0].is_text;
-  const MemoryFile file(texts ? joined_lines(items) : items[0].content);
+  const bool texts = items[0].is_text();
+  const Upload upload(items);
   const auto chosen = options_for(verb, options);
-  set(*chosen, "files", file.path()), set(*chosen, "json", "true");
+  set(*chosen, "files", upload.path()), set(*chosen, "json", "true");
   tasks::Printed printed;
+  const tasks::LineWarnings warnings;
   std::unique_ptr<TemporaryFolder> made;
   try {
-    verb.run(model, *chosen);
-  } catch (const InvalidOption& e) {  // it makes pictures, and asks where to put them
-    if (e.option() != "out") throw;
-    made = std::make_unique<TemporaryFolder>();
-    set(*chosen, "out", made->path);
-    verb.run(model, *chosen);
-  } catch (const UsageError&) { throw; } catch (const Error& e) {
-    std::string message = e.what();
-    if (const size_t at = message.find(file.path()); at != message.npos)
-      message.replace(at, file.path().size(), texts ? "the text" : items[0].name);
-    fail("{}", message);
-  }
+    try {
+      verb.run(model, *chosen);
+    } catch (const InvalidOption& e) {  // it makes pictures, and asks where to put them
+      if (e.option() != "out") throw;
+      made = std::make_unique<TemporaryFolder>();
+      set(*chosen, "out", made->path);
+      verb.run(model, *chosen);
+    }
+  } catch (const Error& e) { refuse(e, upload.path(), texts ? upload.name : items[0].name); }
   const bool prints_json = chosen->find("json") != nullptr;
-  std::vector<std::string> said;
   if (!prints_json && !texts) return {io::dump_json(table_of(printed.text()))};
-  for (const std::string& line : lines_of(printed.text())) {
-    Json json = prints_json ? io::parse_json(line, "an answer") : Json{{"text", line}};
-    name_files(json, file.path(), items[0].name, made ? made->path : "");
+  std::vector<std::string> said;
+  for (const Line& line : answers_in(printed.text(), warnings)) {
+    Json json = prints_json ? io::parse_json(line.text, "an answer") : Json{{"text", line.text}};
+    name_files(json, upload.path(), items[0].name, made ? made->path + "/" : "");
+    if (!line.warning.empty()) json["warning"] = line.warning;
     if (made) add_pictures(json, made->path);
     said.push_back(io::dump_json(json));
   }

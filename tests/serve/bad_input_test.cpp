@@ -89,8 +89,9 @@ TEST(BadRequests, TooLarge) {
 
 TEST(BadRequests, TooSlow) {
   const Server server({"digits=" + digits(), "--read-seconds", "0.4"});
-  for (const char* slow : {"GET /hea", "GET /health HTTP/1.1\r\nHost: local",
-                           "POST /v1/predict HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"}) {
+  for (const char* slow :
+       {"GET /hea", "GET /health HTTP/1.1\r\nHost: local",
+        "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"}) {
     Client c = server.connect();
     c.send(slow);
     expect_refused(c.answer(), 408, "0.4 seconds");

@@ -41,6 +41,16 @@ const Route* route_of(const std::string& path, std::string* name = nullptr) {
   return nullptr;
 }
 
+// Of "Bearer KEY", whose first word is written as one likes; "": there is none.
+std::string_view key_of(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  for (size_t i = 0; i < kScheme.size(); ++i)
+    if (i >= authorization.size() ||
+        std::tolower(static_cast<unsigned char>(authorization[i])) != kScheme[i])
+      return "";
+  return authorization.substr(kScheme.size());
+}
+
 // Takes as long for every key of one length.
 bool same(std::string_view a, std::string_view b) {
   unsigned char differ = a.size() != b.size();
@@ -96,7 +106,7 @@ class Routes : public HttpHandler, public Front {
     }
     if (!settings_.key.empty()) {
       const bool open = q.path == "/" || q.path == "/health";
-      if (!open && !same("Bearer " + settings_.key, q.authorization)) {
+      if (!open && !same(settings_.key, key_of(q.authorization))) {
         refuse(401, "the key is missing or wrong: Authorization: Bearer KEY");
         answer.headers.emplace_back("WWW-Authenticate", "Bearer");
         return true;
@@ -208,10 +218,21 @@ class Routes : public HttpHandler, public Front {
     return json({{"object", "list"}, {"data", list}});
   }
 
+  // Of the path or of the body, which say the same where both do.
+  static const std::string& one_name(const std::string& path, const std::string& body) {
+    if (!path.empty() && !body.empty() && path != body)
+      throw Refused(400,
+                    fmt::format("model: '{}', and the path says '{}'", io::printable(body),
+                                io::printable(path)),
+                    "model");
+    return path.empty() ? body : path;
+  }
+
   HttpAnswer predict(HttpRequest& q, const std::string& name, Deadline deadline) {
-    const size_t model = model_named(
-        name, [](const About& a) { return !a.given.empty(); }, "predict");
+    const auto predicts = [](const About& a) { return !a.given.empty(); };
+    if (!name.empty()) model_named(name, predicts, "predict");
     const PredictRequest request = read_predict(q);
+    const size_t model = model_named(one_name(name, request.model), predicts, "predict");
     std::string body = fmt::format("{{\"model\":{},\"task\":\"{}\",\"answers\":[",
                                    io::dump_json(all()[model].name), all()[model].task);
     const auto answers =
@@ -220,9 +241,11 @@ class Routes : public HttpHandler, public Front {
   }
 
   HttpAnswer explain(const HttpRequest& q, const std::string& name, Deadline deadline) {
-    const size_t model = model_named(
-        name, [](const About& a) { return a.explains; }, "explain its decisions");
+    const auto explains = [](const About& a) { return a.explains; };
+    const char* what = "explain its decisions";
+    if (!name.empty()) model_named(name, explains, what);
     const PredictRequest request = read_predict(q);
+    const size_t model = model_named(one_name(name, request.model), explains, what);
     if (request.items.size() != 1) throw Refused(400, "one thing at a time is explained");
     return {200, "text/html; charset=utf-8", service_.explain(model, request.items[0], deadline)};
   }

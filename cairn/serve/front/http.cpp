@@ -9,6 +9,23 @@
 namespace cairn::serve {
 namespace {
 
+// Media types and their parameters' names are written in any case: "Multipart/Form-Data;
+// Boundary=b" with all but "b" in small letters, which httplib compares.
+std::string plain_type(std::string type) {
+  bool in_value = false;
+  for (char& c : type) {
+    in_value = c != ';' && (in_value || c == '=');
+    if (!in_value) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return type;
+}
+
+const char* reason_of(int status) {
+  return status == 408   ? "Request Timeout"
+         : status == 431 ? "Request Header Fields Too Large"
+                         : "Service Unavailable";
+}
+
 thread_local Connection* current = nullptr;  // httplib's handlers get only the request
 
 class Server : public httplib::Server, public HttpServer {
@@ -102,9 +119,9 @@ class Server : public httplib::Server, public HttpServer {
   // Without httplib, where it is out of step with the client.
   static void say(Connection& c, const HttpAnswer& a) {
     std::string text = fmt::format(
-        "HTTP/1.1 {} Refused\r\nConnection: close\r\n"
+        "HTTP/1.1 {} {}\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nContent-Length: {}\r\n",
-        a.status, a.body.size());
+        a.status, reason_of(a.status), a.body.size());
     for (const auto& [name, value] : a.headers) text += name + ": " + value + "\r\n";
     text += "\r\n" + a.body;
     c.failed = 0;
@@ -122,7 +139,15 @@ class Server : public httplib::Server, public HttpServer {
     c.head_is_read();
     HttpRequest& r = c.request;
     r.method = q.method, r.path = std::exchange(q.path, "/");
-    r.type = q.get_header_value("Content-Type"), r.host = q.get_header_value("Host");
+    if (q.has_header("Content-Type")) {
+      r.type = plain_type(q.get_header_value("Content-Type"));
+      q.headers.erase("Content-Type");
+      q.headers.emplace("Content-Type", r.type);
+    }
+    // Without a length there is no body; httplib would wait for one.
+    if (q.method == "POST" && !q.has_header("Content-Length") && !q.has_header("Transfer-Encoding"))
+      q.headers.emplace("Content-Length", "0");
+    r.host = q.get_header_value("Host");
     r.origin = q.get_header_value("Origin"), r.authorization = q.get_header_value("Authorization");
     q.ranges.clear();
     q.headers.erase("Accept-Encoding");  // small answers: packing them costs more than it saves
@@ -138,6 +163,9 @@ class Server : public httplib::Server, public HttpServer {
 
   // What would leave it unclear where a request ends, or is known to be too long.
   std::string wrong_head(const httplib::Request& q) {
+    const size_t hosts = q.get_header_value_count("Host");
+    if (hosts > 1) return "two Hosts";
+    if (hosts == 0 && q.version == "HTTP/1.1") return "HTTP/1.1 wants a Host";
     const size_t lengths = q.get_header_value_count("Content-Length");
     const bool chunked = q.has_header("Transfer-Encoding");
     const std::string length = q.get_header_value("Content-Length");

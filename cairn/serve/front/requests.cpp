@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 #include "cairn/io/csv.h"
 #include "cairn/io/json.h"
@@ -30,6 +32,19 @@ Json object_of(const std::string& body) {
   }
   if (!json.is_object()) refuse("", "the body: an object {{...}} is wanted");
   return json;
+}
+
+// A member that is passed over would change what is answered, or is a slip of the pen. `known`:
+// words.
+void expect_members(const Json& object, const std::string& known) {
+  std::istringstream words(known);
+  const std::vector<std::string> names{std::istream_iterator<std::string>(words), {}};
+  for (const auto& [name, value] : object.items()) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    const std::string shown = io::printable(name.substr(0, 64)), near = nearest_name(shown, names);
+    refuse(shown, "'{}' is not known here{}; there are {}", shown,
+           near.empty() ? "" : fmt::format(" (did you mean {}?)", near), fmt::join(names, ", "));
+  }
 }
 
 // A field; null is as none.
@@ -85,10 +100,12 @@ bool flag_in(const Json& from, const char* name) {
 
 // {"rows": [{"weight": 1.5, "colour": "red"}]} as a table.
 std::string csv_of(const Json& rows) {
-  if (!rows.is_array() || rows.empty()) refuse("rows", "rows: a list of objects is wanted");
+  if (!rows.is_array()) refuse("rows", "rows: a list of objects is wanted");
+  if (rows.empty()) refuse("rows", "rows: is empty; there is no row to predict from");
   io::Csv table;
   for (const Json& row : rows) {
-    if (!row.is_object() || row.empty()) refuse("rows", "rows: a list of objects is wanted");
+    if (!row.is_object()) refuse("rows", "rows: a list of objects is wanted");
+    if (row.empty()) refuse("rows", "rows: a row has no column; {{\"COLUMN\": VALUE}} is wanted");
     if (table.names.empty())
       for (const auto& [name, value] : row.items()) table.names.push_back(name);
     auto& cells = table.rows.emplace_back();
@@ -110,25 +127,40 @@ std::string options_of(const Json& from) {
   return options->dump();
 }
 
+void expect_text(const std::string& text, const std::string& name) {
+  if (text.empty()) refuse(name, "{}: is empty", name);
+}
+
+// What can be said to one of the ways to give something alone.
+void expect_beside(const Json& json, const char* name, const char* way) {
+  if (find(json, name) && !find(json, way)) refuse(name, "{}: goes with {} only", name, way);
+}
+
 PredictRequest predict_of(const Json& json) {
-  PredictRequest request{{}, options_of(json)};
-  const auto add = [&](std::string content) {
-    request.items.push_back({"", std::move(content), true});
+  expect_members(json, "text texts question context rows data name options model");
+  PredictRequest request{{}, options_of(json), text_in(json, "model")};
+  const auto add = [&](std::string content, const char* given, const char* name) {
+    expect_text(content, name);
+    request.items.push_back({"", std::move(content), given});
   };
   int ways = 0;
-  if (const Json* text = find(json, "text")) ++ways, add(text_of(*text, "text"));
+  if (const Json* text = find(json, "text")) ++ways, add(text_of(*text, "text"), "text", "text");
   if (const Json* texts = find(json, "texts")) {
     ++ways;
-    for (std::string& text : texts_of(*texts, "texts")) add(std::move(text));
+    for (std::string& text : texts_of(*texts, "texts")) add(std::move(text), "text", "texts");
   }
+  expect_beside(json, "context", "question"), expect_beside(json, "name", "data");
   if (const Json* question = find(json, "question")) {
     ++ways;
-    add(Json{{"context", text_in(json, "context")}, {"question", text_of(*question, "question")}}
-            .dump());
+    const std::string context = text_in(json, "context"), asked = text_of(*question, "question");
+    expect_text(asked, "question");
+    if (context.empty())
+      refuse("context", "context: the text that the question is about is wanted");
+    add(Json{{"context", context}, {"question", asked}}.dump(), "question", "question");
   }
   if (const Json* rows = find(json, "rows")) {
     ++ways;
-    request.items.push_back({"rows.csv", csv_of(*rows)});
+    request.items.push_back({"rows.csv", csv_of(*rows), "table"});
   }
   if (const Json* data = find(json, "data")) {
     ++ways;
@@ -144,11 +176,13 @@ PredictRequest predict_of(const std::vector<HttpPart>& parts) {
   PredictRequest request;
   for (const HttpPart& part : parts) {
     if (!part.file.empty()) request.items.push_back({part.file, part.content});
-    else if (part.name == "text") request.items.push_back({"", part.content, true});
+    else if (part.name == "text")
+      expect_text(part.content, "text"), request.items.push_back({"", part.content, "text"});
+    else if (part.name == "model") request.model = part.content;
     else if (part.name == "options")
       request.options = options_of(Json{{"options", object_of(part.content)}});
     else
-      refuse(part.name, "a part '{}' without a file name: 'text' and 'options' are known",
+      refuse(part.name, "a part '{}' without a file name: 'text', 'options' and 'model' are known",
              io::printable(part.name));
   }
   return request;
@@ -166,7 +200,7 @@ PredictRequest read_predict(const HttpRequest& q) {
   if (request.items.size() > kMostTexts) refuse("", "more than {} in one request", kMostTexts);
   for (const Item& item : request.items) {
     if (item.content.empty()) refuse("", "'{}' is empty", io::printable(item.name));
-    if (item.is_text && io::find_invalid_utf8(item.content) != std::string::npos)
+    if (item.is_text() && io::find_invalid_utf8(item.content) != std::string::npos)
       refuse("text", "the text is no UTF-8");
   }
   return request;
@@ -177,8 +211,10 @@ namespace {
 // What the roles say one after another, in plain lines, and who is to go on.
 std::string chat_prompt(const Json& body) {
   const Json* messages = find(body, "messages");
-  if (!messages || !messages->is_array() || messages->empty() || messages->size() > kMostTexts)
+  if (!messages || !messages->is_array() || messages->empty())
     refuse("messages", "messages: a list of {{\"role\": ..., \"content\": ...}} is wanted");
+  if (messages->size() > kMostTexts)
+    refuse("messages", "messages: {} of them; {} at most", messages->size(), kMostTexts);
   std::string prompt;
   for (const Json& m : *messages) {
     if (!m.is_object()) refuse("messages", "messages: an entry is no object");
@@ -202,6 +238,17 @@ std::string chat_prompt(const Json& body) {
   return prompt + "assistant:";
 }
 
+// OpenAI's: what there is here, what is refused where it would change the answer, and what means
+// nothing here.
+constexpr const char* kOfBoth =
+    "model max_tokens max_completion_tokens temperature top_p top_k seed stop stream "
+    "stream_options n best_of frequency_penalty presence_penalty logit_bias logprobs user ";
+constexpr const char* kOfTexts = "prompt suffix echo";
+constexpr const char* kOfChats =
+    "messages tools functions top_logprobs audio response_format tool_choice function_call "
+    "parallel_tool_calls metadata store modalities prediction verbosity reasoning_effort "
+    "service_tier safety_identifier prompt_cache_key prompt_cache_retention web_search_options";
+
 // What would change the answer and is not there.
 void refuse_unknown_wishes(const Json& body) {
   for (const char* one : {"n", "best_of"})
@@ -224,12 +271,14 @@ void refuse_unknown_wishes(const Json& body) {
 CompletionRequest read_completion(const std::string& text, bool chat) {
   constexpr int64_t kMostTokens = 1 << 20;
   const Json body = object_of(text);
+  expect_members(body, kOfBoth + std::string(chat ? kOfChats : kOfTexts));
   refuse_unknown_wishes(body);
   CompletionRequest request;
   request.model = text_in(body, "model");
   request.streams = flag_in(body, "stream");
   if (const Json* about = find(body, "stream_options")) {
     if (!about->is_object()) refuse("stream_options", "stream_options: an object is wanted");
+    expect_members(*about, "include_usage include_obfuscation");
     request.with_usage = flag_in(*about, "include_usage");
   }
   WriteRequest one;
@@ -262,6 +311,7 @@ CompletionRequest read_completion(const std::string& text, bool chat) {
 
 EmbeddingRequest read_embedding(const std::string& text) {
   const Json body = object_of(text);
+  expect_members(body, "model input encoding_format dimensions user");
   EmbeddingRequest request;
   request.model = text_in(body, "model");
   const Json* input = find(body, "input");

@@ -13,10 +13,11 @@ namespace cairn::serve {
 struct PredictRequest {
   std::vector<Item> items;
   std::string options;  // a JSON object, or ""
+  std::string model;    // or "": the path's
 };
 // A file as the body (of any type but JSON), files and texts as multipart/form-data, or JSON:
 // {"text": ""}, {"texts": [""]}, {"question": "", "context": ""}, {"rows": [{column: value}]},
-// {"data": base64, "name": ""}; with "options".
+// {"data": base64, "name": ""}; with "options", "model".
 PredictRequest read_predict(const HttpRequest& request);
 
 // /v1/completions and /v1/chat/completions, as OpenAI has them. What the program has no counterpart

@@ -2,7 +2,7 @@
 // wrong, at once.
 #include <sys/stat.h>
 
-#include "cairn/io/image.h"
+#include "cairn/io/video_writer.h"
 #include "tests/serve/server.h"
 #include "tests/tasks/runs.h"
 
@@ -41,6 +41,18 @@ TEST(Pixels, AreCountedBeforeTheyAreDecoded) {
   const Server few({"digits=" + run_of("image-classification"), "--max-pixels", "0.001"});
   expect_refused(few.post("/v1/predict", small, "image/png"), 413, "1000 ");
   expect_refused(few.post("/v1/explain", small, "image/png"), 413, "1000 ");
+}
+
+TEST(Pixels, OfFramesAreCountedToo) {
+  const TemporaryFolder folder;
+  io::VideoWriter video(folder / "clip.mp4");
+  for (int i = 0; i < 16; ++i)
+    video.add(io::Image(64, 64, 3, static_cast<uint8_t>(16 * i)), i / 8.);
+  video.finish();
+  const std::string clip = content_of(folder / "clip.mp4"), run = run_of("video-classification");
+  const Server all({"clips=" + run}), few({"clips=" + run, "--max-pixels", "0.004"});
+  EXPECT_EQ(all.post("/v1/predict", clip, "video/mp4").status, 200);
+  expect_refused(few.post("/v1/predict", clip, "video/mp4"), 413, "64 x 64");
 }
 
 TEST(Heads, WithoutALengthHaveNoBody) {

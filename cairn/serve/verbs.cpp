@@ -116,8 +116,14 @@ std::unique_ptr<train::OptionSet> options_for(const tasks::Verb& verb, const std
   for (const auto& [name, value] : given.items()) {
     train::AnyOption* option = options->find(name);
     const bool plain = value.is_number() || value.is_boolean();
-    if (!option || option->use() == train::Use::positional || name == "json")
-      throw InvalidOption(name, "is no option of this task's predict");
+    if (!option || option->use() == train::Use::positional || name == "json") {
+      std::vector<std::string> known;
+      for (const train::AnyOption* o : std::as_const(*options).all())
+        if (o->use() != train::Use::positional && o->name() != name) known.emplace_back(o->name());
+      const std::string near = name.size() > 64 ? "" : nearest_name(name, known);
+      throw InvalidOption(name, "is no option of this task's predict" +
+                                    (near.empty() ? "" : " (did you mean " + near + "?)"));
+    }
     if (!plain) throw InvalidOption(name, "a number, true or false is wanted");
     option->read(value);
   }

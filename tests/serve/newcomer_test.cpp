@@ -117,7 +117,7 @@ TEST(Members, ThatAreNotKnownAreTold) {
            {{{"top", 1}}, "'top'"},
            {{{"optoins", Json::object()}}, "did you mean options"},
            {{{"context", "a"}}, "question"},
-           {{{"options", {{"tops", 1}}}}, "tops"}}) {
+           {{{"options", {{"tops", 1}}}}, "did you mean top?"}}) {
     Json body = {{"data", "aaaa"}};
     body.update(more);
     expect_refused(server.post(predict, body), 400, says);

@@ -48,6 +48,17 @@ Tensor Embedding::forward(Tensor indices) {
   return where(eq(unsqueeze(indices, -1), static_cast<double>(padding_idx_)), rows.detach(), rows);
 }
 
+namespace {
+double probability(const char* layer, double p) {
+  check(p >= 0 && p <= 1, "{}: probability {} is not in [0, 1]", layer, p);
+  return p;
+}
+}  // namespace
+
+Dropout::Dropout(double p) : p_(probability("Dropout", p)) {}
+LockedDropout::LockedDropout(double p, bool batch_first)
+    : p_(probability("LockedDropout", p)), batch_first_(batch_first) {}
+
 Tensor locked_dropout(const Tensor& x, double p, bool training, bool batch_first) {
   check(x.rank() == 3, "locked_dropout: wants [T, N, features], not {}{}", to_string(x.shape()),
         where(context().loc));

@@ -42,10 +42,10 @@ class Embedding : public Module {
   int64_t padding_idx_;
 };
 
-// Zeroes elements with probability p while training.
+// Zeroes elements with probability p, in [0, 1], while training.
 class Dropout : public Module {
  public:
-  explicit Dropout(double p = 0.5) : p_(p) {}
+  explicit Dropout(double p = 0.5);
   Tensor forward(Tensor x) override { return dropout(x, p_, training()); }
 
  private:
@@ -57,8 +57,7 @@ class Dropout : public Module {
 Tensor locked_dropout(const Tensor& x, double p, bool training, bool batch_first = false);
 class LockedDropout : public Module {
  public:
-  explicit LockedDropout(double p = 0.5, bool batch_first = false)
-      : p_(p), batch_first_(batch_first) {}
+  explicit LockedDropout(double p = 0.5, bool batch_first = false);
   Tensor forward(Tensor x) override { return locked_dropout(x, p_, training(), batch_first_); }
 
  private:

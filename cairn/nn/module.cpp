@@ -67,6 +67,20 @@ void set_path_name(const Node& parent, Node& node) {
   for (const auto& [name, child] : node.children) set_path_name(node, *child);
 }
 
+// Whoever walks the tree would never end where a module is below itself.
+void check_acyclic(const Node* parent, const std::string& type, const std::string& name,
+                   const Ref<Node>& child) {
+  walk("", child, [&](const std::string& path, const Ref<Node>& node) {
+    check(node.get() != parent,
+          "module: '{}' of {} would close a cycle: it is {}. Modules are a tree; keep a plain "
+          "reference to it outside the tree (C++: a pointer; Python: object.__setattr__(self, "
+          "'{}', module))",
+          name, type,
+          path.empty() ? "that module itself" : "a module that has this one as '" + path + "'",
+          name);
+  });
+}
+
 // Parameters of a layer that left its place: an optimizer that still has them says so.
 void mark_retired(const Ref<Node>& node, bool retired) {
   for (const auto& [name, t] : collect(node, true, true, &Node::parameters))
@@ -236,8 +250,9 @@ Param Module::buffer(const std::string& name, const Tensor& initial) {
 }
 void Module::adopt(const std::string& name, const Module& module) {
   check_free(name);
+  check_acyclic(node_.get(), type(), name, module.node_);
   module.node_->name = name;
-  module.node_->type = short_type(typeid(module));
+  module.node_->type = module.type();
   set_path_name(*node_, *module.node_);
   node_->children.emplace_back(name, module.node_);
   mark_retired(module.node_, false);
@@ -273,6 +288,8 @@ void Module::replace_child(const std::string& path, const Replacement& r) const 
           "replace: '{}' of {} is held as {} and cannot become a {}; hold it as nn::AnyModule",
           path, type(), short_type(typeid(*h)), short_type(r.type));
 
+  for (const Node* parent : parents)
+    check_acyclic(parent, parent->type.empty() ? type() : parent->type, path, fresh);
   mark_retired(old, true);
   for (Node* parent : parents)
     for (auto& [name, child] : parent->children)
@@ -337,10 +354,8 @@ Module Module::find(const std::string& path) const {
 }
 
 std::string Module::type() const {
-  const std::type_info& dynamic = typeid(*this);
-  return dynamic != typeid(Module) ? short_type(dynamic)
-         : node_->type.empty()     ? "Module"
-                                   : node_->type;
+  if (!node_->type.empty()) return node_->type;  // also what was written elsewhere than in C++
+  return short_type(typeid(*this));
 }
 
 // ---- values

@@ -55,6 +55,7 @@ void Adadelta::update(const Update& u) {
 // ---- Adamax
 
 Adamax::Adamax(const std::vector<Group<AdamaxOptions>>& groups) : OptimizerOf("Adamax", groups) {
+  for (const auto& o : options_) check_betas("Adamax", o.betas);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_inf");
@@ -77,6 +78,7 @@ void Adamax::update(const Update& u) {
 // ---- NAdam
 
 NAdam::NAdam(const std::vector<Group<NAdamOptions>>& groups) : OptimizerOf("NAdam", groups) {
+  for (const auto& o : options_) check_betas("NAdam", o.betas);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");
@@ -110,6 +112,7 @@ void NAdam::update(const Update& u) {
 // ---- RAdam
 
 RAdam::RAdam(const std::vector<Group<RAdamOptions>>& groups) : OptimizerOf("RAdam", groups) {
+  for (const auto& o : options_) check_betas("RAdam", o.betas);
   add_counts();
   add_slot("exp_avg");
   add_slot("exp_avg_sq");

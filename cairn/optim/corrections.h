@@ -8,6 +8,13 @@
 
 namespace cairn::optim {
 
+// Throws Error where a mean would not fade: a decay of 1 or more divides by 0 or grows.
+inline void check_betas(const char* name, const Betas& betas) {
+  for (const double beta : {betas.first, betas.second})
+    check(beta >= 0 && beta < 1, "{}: betas ({}, {}): both are in [0, 1)", name, betas.first,
+          betas.second);
+}
+
 // 1 - beta^count for each parameter's count, without cancellation at the first steps.
 inline Tensor correction(double beta, const Tensor& counts) {
   return -expm1(counts * std::log(beta));

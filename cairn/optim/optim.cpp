@@ -47,6 +47,7 @@ void SGD::update(const Update& u) {
 Adam::Adam(const std::vector<Group<AdamOptions>>& groups) : Adam("Adam", clip_of("Adam", groups)) {
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr, o.maximize);
+    check_betas("Adam", o.betas);
     rules_.push_back({o.betas, o.eps, o.weight_decay, false, o.amsgrad});
   }
   add_slots();
@@ -56,6 +57,7 @@ AdamW::AdamW(const std::vector<Group<AdamWOptions>>& groups)
     : Adam("AdamW", clip_of("AdamW", groups)) {
   for (const auto& [parameters, o] : groups) {
     add_group(parameters, o.lr, o.maximize);
+    check_betas("AdamW", o.betas);
     rules_.push_back({o.betas, o.eps, o.weight_decay, true, o.amsgrad});
   }
   add_slots();

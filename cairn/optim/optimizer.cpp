@@ -1,6 +1,7 @@
 #include "cairn/optim/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "cairn/autograd/autograd.h"
@@ -18,7 +19,7 @@ Optimizer::Optimizer(const char* name, Clip clip)
 
 void Optimizer::add_group(const Tensors& parameters, double lr, bool maximize) {
   check(!parameters.empty(), "{}: a group without parameters", name_);
-  check(lr >= 0, "{}: learning rate {} is negative", name_, lr);
+  check(std::isfinite(lr) && lr >= 0, "{}: learning rate {} is no number from 0 on", name_, lr);
   for (const Tensor& p : parameters) {
     check(p.defined() && p.is_state(), "{}: a parameter is not a State; pass module.parameters()",
           name_);

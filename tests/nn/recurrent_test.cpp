@@ -1,5 +1,8 @@
 // Recurrent layers and cells against PyTorch's, with its weights.
+#include <cmath>
+
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/error.h"
 #include "cairn/compile/compile.h"
 #include "cairn/ops/context.h"
 #include "tests/nn/like_pytorch.h"
@@ -156,6 +159,14 @@ void expect_locked(const Tensor& y, int64_t steps, int64_t width) {
     for (size_t t = 1; t < static_cast<size_t>(steps); ++t) EXPECT_EQ(v[t * row + i], v[i]) << t;
   }
   EXPECT_NEAR(dropped, width / 2, width / 5);
+}
+
+TEST(Dropouts, AreProbabilities) {
+  for (const double p : {1.5, -1.0, std::nan("")}) {
+    EXPECT_THROW(Dropout{p}, Error);
+    EXPECT_THROW(LockedDropout{p}, Error);
+  }
+  EXPECT_NO_THROW((Dropout(0), Dropout(1)));
 }
 
 TEST(LockedDropout, DropsTheSameFeaturesAtEveryStep) {

@@ -50,6 +50,27 @@ static_assert(Rebinds<Tensor> && !Rebinds<Param&>);
 
 }  // namespace
 
+TEST(Modules, AreATree) {
+  struct Open : Module {
+    void take(const std::string& name, const Module& module) { adopt(name, module); }
+  };
+  Open a, b, c;
+  a.take("b", b);
+  b.take("c", c);
+  EXPECT_NE(error_of([&] { c.take("a", a); }).find("would close a cycle"), std::string::npos);
+  EXPECT_NE(error_of([&] { c.take("a", a); }).find("'b.c'"), std::string::npos);
+  EXPECT_NE(error_of([&] { a.take("me", a); }).find("that module itself"), std::string::npos);
+  EXPECT_EQ(a.named_modules().size(), 3u);
+
+  // A layer with its own parent below it cannot take its place.
+  Open net, wrapper;
+  net.take("layer", Linear(2, 2));
+  wrapper.take("net", net);
+  EXPECT_NE(error_of([&] { net.replace("layer", wrapper); }).find("would close a cycle"),
+            std::string::npos);
+  EXPECT_EQ(net.parameters().size(), 2u);
+}
+
 TEST(Replace, ForwardAndParametersAgree) {
   Net net;
   Net alias = net;

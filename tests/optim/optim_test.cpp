@@ -102,6 +102,26 @@ TEST(Optimizer, GroupsHaveTheirOwnRates) {
   EXPECT_THROW(SGD({{{a}, {}}, {{a}, {}}}), Error);
 }
 
+TEST(Optimizer, RatesAndDecaysThatMeanNothingAreRefused) {
+  const Tensor p = parameter(ones({2}));
+  const auto refused = [&](auto make) {
+    try {
+      make();
+    } catch (const Error& e) { return std::string(e.what()); }
+    return std::string();
+  };
+  for (const double lr : {-1.0, double(NAN), double(INFINITY)})
+    EXPECT_NE(refused([&] { SGD({p}, {.lr = lr}); }).find("learning rate"), std::string::npos);
+  for (const Betas& betas : {Betas{2, 3}, Betas{0.9, 1}, Betas{-0.1, 0.9}, Betas{NAN, 0.9}}) {
+    EXPECT_NE(refused([&] { Adam({p}, {.betas = betas}); }).find("Adam: betas"), std::string::npos);
+    EXPECT_NE(refused([&] { AdamW({p}, {.betas = betas}); }).find("betas"), std::string::npos);
+    EXPECT_NE(refused([&] { Adamax({p}, {.betas = betas}); }).find("betas"), std::string::npos);
+    EXPECT_NE(refused([&] { NAdam({p}, {.betas = betas}); }).find("betas"), std::string::npos);
+    EXPECT_NE(refused([&] { RAdam({p}, {.betas = betas}); }).find("betas"), std::string::npos);
+  }
+  AdamW({p}, {.betas = {0, 0}});
+}
+
 TEST(Optimizer, FrozenAndUnusedParametersStay) {
   Tensor a = start(), b = start(), c = start();
   b.set_requires_grad(false);

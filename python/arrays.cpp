@@ -154,6 +154,10 @@ struct Nested {
 
   void add(py::handle value, int depth) {
     if (py::isinstance<py::list>(value) || py::isinstance<py::tuple>(value)) {
+      constexpr int kDeepest = 64;  // as numpy's arrays; a list may contain itself
+      if (depth == kDeepest)
+        throw py::value_error(fmt::format(
+            "lists nested deeper than the {} dimensions that a tensor may have here", kDeepest));
       const auto items = py::reinterpret_borrow<py::sequence>(value);
       const auto size = static_cast<int64_t>(items.size());
       if (depth == shape.ssize()) {
@@ -220,6 +224,10 @@ bool has(py::handle object, const char* name) {
 Tensor tensor_of(py::handle object) {
   if (py::isinstance<Tensor>(object)) return object.cast<Tensor>();
   if (PyObject_CheckBuffer(object.ptr())) {
+    if (has(object, "mask") && has(object, "filled"))
+      throw py::type_error(
+          "a masked array: a tensor has no mask; give x.filled(value), or x.data and the mask "
+          "apart");
     try {
       return from_buffer(object);
     } catch (py::error_already_set& refusal) {
@@ -230,6 +238,25 @@ Tensor tensor_of(py::handle object) {
   }
   if (has(object, "__dlpack__")) return from_dlpack(object);
   return {};
+}
+
+Tensor tensor_of_array(py::handle object) {
+  PyObject* p = object.ptr();
+  if (PyFloat_Check(p) || PyLong_Check(p) || PyUnicode_Check(p) || PyBytes_Check(p) ||
+      object.is_none())
+    return {};
+  if (PyObject_CheckBuffer(p)) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(p, &view, PyBUF_RECORDS_RO) == 0) {
+      const int rank = view.ndim;
+      PyBuffer_Release(&view);
+      if (rank == 0) return {};
+    } else {
+      PyErr_Clear();  // tensor_of() tells why, or knows the type
+    }
+    return tensor_of(object);
+  }
+  return has(object, "__dlpack__") ? from_dlpack(object) : Tensor();
 }
 
 Tensor argument(py::handle object, std::string_view name, size_t index) {
@@ -259,6 +286,14 @@ void add_arrays(py::class_<Tensor>& c, py::module_& m) {
   type->as_buffer.bf_getbuffer = get_buffer;
   type->as_buffer.bf_releasebuffer = release_buffer;
   PyType_Modified(&type->ht_type);
+  // numpy leaves operators to the tensor: its own would give an array, and lose the gradient.
+  c.attr("__array_ufunc__") = py::none();
+  py::detail::get_type_info(typeid(Tensor))
+      ->implicit_conversions.push_back([](PyObject* object, PyTypeObject*) -> PyObject* {
+        Tensor t = tensor_of_array(object);
+        return t.defined() ? py::cast(std::move(t)).release().ptr() : nullptr;
+      });
+  m.def("_plain", &plain_value, py::arg("x"));
   m.def("tensor", &make, py::arg("data"), py::arg("dtype") = py::none(),
         "A tensor of a number, nested lists, an array or another library's tensor. Copies.");
   m.def("from_dlpack", &from_dlpack, py::arg("x"),

@@ -33,6 +33,10 @@ Tensor tensor_of(py::handle object);
 inline constexpr size_t kNoIndex = SIZE_MAX;
 Tensor argument(py::handle object, std::string_view name, size_t index = kNoIndex);
 
+// The tensor of an array of one dimension or more; undefined for all else, numbers of numpy's
+// among it, which are numbers. Arrays are taken so wherever a tensor is. Throws TypeError.
+Tensor tensor_of_array(py::handle object);
+
 // Python's None is an undefined tensor.
 inline Tensor or_none(const std::optional<Tensor>& t) { return t ? *t : Tensor(); }
 inline py::object or_none(const Tensor& t) { return t.defined() ? py::cast(t) : py::none(); }

@@ -1,6 +1,7 @@
 // DLPack (dmlc.github.io/dlpack), version 1.0 and the one before it: tensors between libraries of
-// one process. What is given away is a view of values that nobody changes, marked read-only; who
-// cannot say that it will respect the mark (version 0) gets a copy. What is taken is copied.
+// one process. What is given away is a copy, unless copy=False asks for a view of the values, which
+// version 1 can mark read-only: not all respect the mark (PyTorch 2.15 writes there), so only who
+// asks for it shares. What is taken is copied.
 #include <memory>
 
 #include "python/binding.h"
@@ -112,10 +113,9 @@ py::capsule to_dlpack(const Tensor& t, const py::object& stream, const py::objec
   Tensor plain = plain_value(t);
   const bool versioned =
       !max_version.is_none() && max_version.cast<std::pair<int64_t, int64_t>>().first >= 1;
-  const bool must_copy = !copy.is_none() && copy.cast<bool>();
-  const bool may_copy = copy.is_none() || must_copy;
+  const bool shared = !copy.is_none() && !copy.cast<bool>();
   if (!versioned) {
-    if (!may_copy)
+    if (shared)
       refuse(
           "__dlpack__: a tensor's values never change, which version 0 of DLPack cannot say: "
           "ask with max_version=(1, 0), or for a copy");
@@ -123,9 +123,9 @@ py::capsule to_dlpack(const Tensor& t, const py::object& stream, const py::objec
     return py::reinterpret_steal<py::capsule>(
         PyCapsule_New(managed, kName, [](PyObject* capsule) { drop<DLManaged>(capsule, kName); }));
   }
-  auto* managed = give<DLManagedVersioned>(must_copy ? copy_of(plain) : plain);
+  auto* managed = give<DLManagedVersioned>(shared ? plain : copy_of(plain));
   managed->major = 1, managed->minor = 0;
-  managed->flags = must_copy ? kIsCopied : kReadOnly;
+  managed->flags = shared ? kReadOnly : kIsCopied;
   return py::reinterpret_steal<py::capsule>(
       PyCapsule_New(managed, kVersionedName,
                     [](PyObject* capsule) { drop<DLManagedVersioned>(capsule, kVersionedName); }));

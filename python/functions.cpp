@@ -1,5 +1,7 @@
 // The functions whose options are more than an axis: making tensors, indices, layers' functions,
 // losses.
+#include <cmath>
+
 #include "cairn/ops/context.h"
 #include "cairn/ops/linalg.h"
 #include "cairn/ops/numeric.h"
@@ -41,10 +43,25 @@ void add_makers(py::module_& m) {
   m.def("manual_seed", &manual_seed, arg("seed"));
 }
 
+// A number of a tensor's dtype, where that has it.
+Tensor number_beside(const In& x, double value) {
+  const DType dtype = x.t.dtype();
+  const bool fits = is_float(dtype) ||
+                    (dtype == DType::boolean ? value == 0 || value == 1
+                                             : std::isfinite(value) && std::trunc(value) == value);
+  return full({}, value, fits ? dtype : DType::f32, Loc());
+}
+
 void add_indices(py::class_<Tensor>& c, py::module_& m) {
   m.def(
       "where", [](In condition, In a, In b) { return where(condition, a, b); }, arg("condition"),
       arg("a"), arg("b"), Unlocked());
+  m.def(
+      "where", [](In c, In a, double b) { return where(c, a, number_beside(a, b)); },
+      arg("condition"), arg("a"), arg("b"), Unlocked());
+  m.def(
+      "where", [](In c, double a, In b) { return where(c, number_beside(b, a), b); },
+      arg("condition"), arg("a"), arg("b"), Unlocked());
   const auto both = [&](const char* name, auto f, auto... extra) {
     m.def(name, f, arg("x"), extra..., Unlocked());
     c.def(name, f, extra..., Unlocked());

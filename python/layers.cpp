@@ -7,7 +7,7 @@ namespace {
 
 class OwnModule : public nn::Module {
  public:
-  explicit OwnModule(const std::string& type) { node()->path_name = type; }
+  explicit OwnModule(const std::string& type) { node()->path_name = node()->type = type; }
   void add_child(const std::string& name, const nn::Module& child) { adopt(name, child); }
   Tensor add_parameter(const std::string& name, const Tensor& initial) {
     return param(name, initial);

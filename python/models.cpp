@@ -225,6 +225,9 @@ void add_models(py::module_& m) {
   m.def(
       "load",
       [](const py::object& path, int threads) {
+        if (!py::isinstance<py::str>(path) && !has(path, "__fspath__"))
+          throw py::type_error("load: a path is a str or a pathlib.Path, not " +
+                               py::repr(path).cast<std::string>());
         const std::string text = py::str(path);
         const py::gil_scoped_release unlocked;
         return std::make_unique<LoadedModel>(text, threads);

@@ -110,6 +110,13 @@ constexpr Row<Binary> kBinary[] = {{"add", add},
 
 Tensor rsub(In a, double b) { return b - a; }
 Tensor rdiv(In a, double b) { return b / a; }
+template <Binary* f>
+Tensor reflected(In a, In b) {
+  return f(b, a);
+}
+Tensor rpow(In a, double b) {
+  return pow(full({}, b, is_float(a.t.dtype()) ? a.t.dtype() : DType::f32, Loc()), a);
+}
 Tensor minus(In a, double b) { return a - b; }
 // Division by a number is by its reciprocal only where that is exact enough for the library, too.
 Tensor over(In a, double b) { return a / b; }
@@ -126,6 +133,13 @@ void add_operators(py::class_<Tensor>& c) {
   two("__eq__", eq), two("__ne__", ne), two("__lt__", lt), two("__le__", le), two("__gt__", gt);
   two("__ge__", ge), two("__and__", logical_and), two("__or__", logical_or);
   two("__xor__", logical_xor);
+  // Of arrays, which leave the operator to the tensor on their right.
+  two("__radd__", reflected<add>), two("__rsub__", reflected<sub>);
+  two("__rmul__", reflected<mul>), two("__rtruediv__", reflected<div>);
+  two("__rpow__", reflected<pow>), two("__rmatmul__", reflected<matmul>);
+  two("__rmod__", reflected<remainder>), two("__rand__", reflected<logical_and>);
+  two("__ror__", reflected<logical_or>), two("__rxor__", reflected<logical_xor>);
+  number("__rpow__", rpow);
   number("__add__", add), number("__radd__", add), number("__mul__", mul), number("__rmul__", mul);
   number("__sub__", minus), number("__rsub__", rsub), number("__truediv__", over);
   number("__rtruediv__", rdiv), number("__pow__", pow), number("__eq__", eq);
@@ -198,6 +212,8 @@ void add_shapes(py::class_<Tensor>& c, py::module_& m) {
       arg("x"), arg("pads"), arg("mode") = "constant", arg("value") = 0.0);
 }
 
+Tensor flat(In x) { return reshape(x, {-1}); }
+
 void add_reductions(py::class_<Tensor>& c, py::module_& m) {
   const auto axes = arg("axes") = Ints{};
   const auto keepdim = arg("keepdim") = false;
@@ -216,8 +232,11 @@ void add_reductions(py::class_<Tensor>& c, py::module_& m) {
                                          axes, keepdim);
   add_all<Tensor(In, const Ints&, double, bool)>(c, m, {{"var", var}, {"std", stddev}}, axes,
                                                  arg("correction") = 1.0, keepdim);
-  add_all<Tensor(In, int64_t, bool)>(c, m, {{"argmax", argmax}, {"argmin", argmin}},
-                                     arg("axis") = -1, keepdim);
+  for (const auto& row : {Row<Tensor(In)>{"argmax", [](In x) { return argmax(flat(x), 0); }},
+                          Row<Tensor(In)>{"argmin", [](In x) { return argmin(flat(x), 0); }}})
+    add_all<Tensor(In)>(c, m, {row});
+  add_all<Tensor(In, int64_t, bool)>(c, m, {{"argmax", argmax}, {"argmin", argmin}}, arg("axis"),
+                                     keepdim);
   add_all<Tensor(In, int64_t, bool)>(c, m, {{"argsort", argsort}}, arg("axis") = -1,
                                      arg("descending") = false);
   using Pair = std::pair<Tensor, Tensor>;
@@ -227,8 +246,21 @@ void add_reductions(py::class_<Tensor>& c, py::module_& m) {
       {"min", +[](In x, int64_t axis, bool keepdim) { return pair_of(min(x, axis, keepdim)); }},
       {"median",
        +[](In x, int64_t axis, bool keepdim) { return pair_of(median(x, axis, keepdim)); }}};
-  for (const auto& row : rows)
-    add_all<Pair(In, int64_t, bool)>(c, m, {row}, arg("axis") = -1, keepdim);
+  add_all<Tensor(In)>(c, m,
+                      {{"max", [](In x) { return amax(x); }},
+                       {"min", [](In x) { return amin(x); }},
+                       {"median", [](In x) { return median(flat(x), 0).values; }}});
+  for (const auto& row : rows) add_all<Pair(In, int64_t, bool)>(c, m, {row}, arg("axis"), keepdim);
+  // As np.max(x) and np.min(x) ask.
+  using Axes = std::optional<Ints>;
+  using NumpyRow = std::pair<const char*, Tensor (*)(In, const Ints&, bool)>;
+  for (const auto& [name, f] : {NumpyRow("max", amax), NumpyRow("min", amin)})
+    c.def(
+        name,
+        [f = f](In x, const Axes& axis, const py::none&) {
+          return f(x, axis.value_or(Ints{}), false);
+        },
+        arg("axis"), arg("out"));
   add_all<Pair(In, int64_t, bool)>(
       c, m, {{"sort", [](In x, int64_t axis, bool down) { return pair_of(sort(x, axis, down)); }}},
       arg("axis") = -1, arg("descending") = false);

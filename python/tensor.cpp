@@ -1,4 +1,5 @@
 // The class Tensor: what it says of itself, its parts, and what autograd keeps with it.
+#include <algorithm>
 #include <cstring>
 
 #include "cairn/autograd/autograd.h"
@@ -134,32 +135,35 @@ Tensor at(Tensor x, const py::object& key) {
   const int rank = x.rank(), taken = axes_taken(keys);
   if (taken > rank)
     throw py::index_error(fmt::format("{} indices for a tensor of {} dimensions", taken, rank));
+  if (std::count_if(keys.begin(), keys.end(), [](py::handle k) { return k.is(py::ellipsis()); }) >
+      1)
+    throw py::index_error("an index has one '...' at most");
   int64_t axis = 0;
   for (py::handle k : keys) {
+    const Tensor index = py::isinstance<Tensor>(k) ? k.cast<Tensor>() : tensor_of_array(k);
     if (k.is_none()) {
       x = unsqueeze(In(x, Loc()), axis++);
     } else if (k.is(py::ellipsis())) {
       axis += rank - taken;
     } else if (py::isinstance<py::slice>(k)) {
       x = sliced(x, axis++, py::reinterpret_borrow<py::slice>(k));
-    } else if (py::isinstance<Tensor>(k)) {
-      const Tensor index = k.cast<Tensor>();
+    } else if (index.defined()) {
       if (index.dtype() == DType::boolean) {
         check(keys.size() == 1, "a mask is the only index");
         return masked_select(In(x, Loc()), index);
       }
       x = index_select(In(x, Loc()), axis++, index);
-    } else if (PyIndex_Check(k.ptr())) {
-      const int64_t index = PyNumber_AsSsize_t(k.ptr(), PyExc_IndexError), size = x.size(axis);
-      if (index == -1 && PyErr_Occurred()) throw py::error_already_set();
-      if (index < -size || index >= size)  // what ends a for loop over the tensor, too
+    } else if (PyIndex_Check(k.ptr()) && !PyBool_Check(k.ptr())) {
+      const int64_t i = PyNumber_AsSsize_t(k.ptr(), PyExc_IndexError), size = x.size(axis);
+      if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
+      if (i < -size || i >= size)  // what ends a for loop over the tensor, too
         throw py::index_error(
-            fmt::format("index {} of axis {}, which has {} elements", index, axis, size));
-      x = select(In(x, Loc()), axis, index < 0 ? index + size : index);
+            fmt::format("index {} of axis {}, which has {} elements", i, axis, size));
+      x = select(In(x, Loc()), axis, i < 0 ? i + size : i);
     } else {
       throw py::type_error(
-          "a tensor is indexed by ints, slices, None, ..., a tensor of indices "
-          "or a mask, not by " +
+          "a tensor is indexed by ints, slices, None, ..., a tensor or an array of indices or a "
+          "mask of its shape, not by " +
           py::repr(k).cast<std::string>());
     }
   }

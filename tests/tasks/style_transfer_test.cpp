@@ -165,7 +165,8 @@ TEST(CycleGan, FoldersAndOptionsThatDoNotFitAreNamed) {
   const io::ByteVector given = io::read_file(folder / "one/a.png");
   EXPECT_EQ(predict(folder / "styler", folder / "one/a.png", folder / "one/a.png"), 1);
   EXPECT_EQ(io::read_file(folder / "one/a.png"), given);
-  EXPECT_THROW(predict(folder / "styler", folder / "one", folder / "made.png"), InvalidOption);
+  EXPECT_THROW(predict(folder / "styler", folder / "one/a.png", folder / "made.jpg"),
+               InvalidOption);
 }
 
 }  // namespace

@@ -50,7 +50,6 @@ std::string name_in(const std::string& folder, const std::string& file, const ch
   const std::string stem = fs::path(file).stem().string();
   std::string name = stem;
   for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
-  fs::create_directories(folder);
   return folder + "/" + name + ending;
 }
 
@@ -63,7 +62,7 @@ void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std:
                    const std::string& copy, const Tell& tell) {
   io::VideoReader video(file);
   std::optional<io::VideoWriter> drawn;
-  if (!copy.empty()) drawn.emplace(copy);
+  if (!copy.empty()) fs::create_directories(*o.out), drawn.emplace(copy);
   for (int64_t frame = 0; video.advance(); ++frame) {
     const io::Image image = video.image();
     const auto found =
@@ -92,7 +91,10 @@ int predict(ObjectDetector& detector, const PredictOptions& o) {
     const io::Image image = io::read_image(file);
     const auto found =
         detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
-    if (!copy.empty()) io::write_png(copy, with_boxes(image, found));
+    if (!copy.empty()) {
+      fs::create_directories(*o.out);
+      io::write_png(copy, with_boxes(image, found));
+    }
     tell(said_of(found, detector.classes()));
   });
 }

@@ -91,10 +91,9 @@ int predict(Painter& p, const PredictOptions& o) {
   if (alone) io::check_writable(*o.out);
   // A name of a file where it would become a folder.
   const bool is_file_name = io::is_video_name(*o.out) || has_ending_of_picture(*o.out);
-  o.out.require(alone || !is_file_name || data::is_folder(*o.out), "'{}': {}", *o.out,
+  o.out.require(!one || alone || !is_file_name || data::is_folder(*o.out), "'{}': {}", *o.out,
                 is_clip ? "a video's name ends with .mp4, .m4v, .mov or .mkv; else give a folder"
-                : one   ? "a picture's name ends with .png; else give a folder"
-                        : "several are made: give a folder");
+                        : "a picture's name ends with .png; else give a folder");
   std::set<std::string> used;
   return say_of_files(o, kind, [&](const std::string& file) {
     const std::string stem = fs::path(file).stem().string();

@@ -92,7 +92,8 @@ Tensor EncoderDecoder::next(const Tensor& tokens, int64_t position, std::vector<
                             const CopySource& copied) {
   Tensor x = embed(tokens, position);
   for (size_t i = 0; i < dec.size(); ++i) x = dec[i](x, own[i], memory[i], lengths);
-  return select(scores(nd(x), copied), 1, 0);
+  const Tensor of_sources = reshape(nd(x), {lengths.size(0), -1, options.width});
+  return reshape(scores(of_sources, copied), {tokens.size(0), -1});
 }
 
 std::unique_ptr<text::Reader> EncoderDecoder::reader(const Tensor& source,
@@ -116,7 +117,10 @@ Tensor EncoderDecoder::looks(const Tensor& source, const Tensor& lengths, const 
 
 EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source,
                                            const Tensor& lengths)
-    : net_(std::make_shared<EncoderDecoder>(net)), lengths_(lengths), own_(net_->dec.size()) {
+    : net_(std::make_shared<EncoderDecoder>(net)),
+      texts_(source.size(0)),
+      own_(net_->dec.size()),
+      lengths_(lengths) {
   const NoGrad no_grad;
   const Tensor encoded = net_->encode(source, lengths);
   copied_ = net_->copy_source(encoded, source, lengths);
@@ -137,15 +141,39 @@ void EncoderDecoderReader::restart() {
   own_.assign(own_.size(), {});
 }
 
+std::vector<int64_t> EncoderDecoderReader::sources_of(std::span<const int64_t> rows) const {
+  const int64_t each = texts_ / lengths_.size(0);
+  std::vector<int64_t> all;
+  for (const int64_t row : rows) all.push_back(row / each);
+  const auto group =
+      std::ranges::find_if(all, [&](int64_t s) { return s != all[0]; }) - all.begin();
+  std::vector<int64_t> sources;
+  for (auto at = all.begin(); at < all.end(); at += group) {
+    if (all.end() - at < group || std::any_of(at, at + group, [&](int64_t s) { return s != *at; }))
+      return all;
+    sources.push_back(*at);
+  }
+  return sources;
+}
+
 void EncoderDecoderReader::select(std::span<const int64_t> rows) {
   const NoGrad no_grad;
-  const Tensor index = from_host(rows.data(), {static_cast<int64_t>(rows.size())}, DType::i64);
-  const auto chosen = [&](Tensor& t) {
-    if (t.defined()) t = index_select(t, 0, index);
+  check(!rows.empty(), "a decoder: no text is selected");
+  for (const int64_t row : rows)
+    check(row >= 0 && row < texts_, "a decoder: there is no text {} among {}", row, texts_);
+  const auto choose = [](std::span<const int64_t> which, std::initializer_list<Tensor*> from) {
+    const Tensor index = from_host(which.data(), {std::ssize(which)}, DType::i64);
+    for (Tensor* t : from)
+      if (t->defined()) *t = index_select(*t, 0, index);
   };
-  chosen(lengths_), chosen(copied_.keys), chosen(copied_.tokens), chosen(copied_.lengths);
-  for (auto* caches : {&own_, &memory_})
-    for (LayerCache& cache : *caches) chosen(cache.k), chosen(cache.v);
+  const std::vector<int64_t> sources = sources_of(rows);
+  texts_ = std::ssize(rows);
+  for (LayerCache& cache : own_) choose(rows, {&cache.k, &cache.v});
+  bool stay = std::ssize(sources) == lengths_.size(0);
+  for (int64_t i = 0; i < std::ssize(sources); ++i) stay = stay && sources[i] == i;
+  if (stay) return;  // other texts about the same sources
+  choose(sources, {&lengths_, &copied_.keys, &copied_.tokens, &copied_.lengths});
+  for (LayerCache& cache : memory_) choose(sources, {&cache.k, &cache.v});
 }
 
 }  // namespace cairn::models

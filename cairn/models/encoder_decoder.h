@@ -39,6 +39,7 @@ struct EncoderDecoder : nn::Module, SequenceNetwork {
   Tensor encode(const Tensor& source, const Tensor& lengths);  // [N, S, width]
   CopySource copy_source(const Tensor& encoded, const Tensor& source, const Tensor& lengths);
   // Token ids [N, 1] at `position` -> logits [N, vocab]; one cache a layer, as Block takes them.
+  // Memory, lengths and what is copied of sources [M], each of which N / M texts are about.
   Tensor next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
               const std::vector<LayerCache>& memory, const Tensor& lengths,
               const CopySource& copied);
@@ -68,16 +69,21 @@ struct EncoderDecoder : nn::Module, SequenceNetwork {
 class EncoderDecoderReader : public text::Reader {
  public:
   EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source, const Tensor& lengths);
-  int64_t texts() const override { return lengths_.size(0); }
+  int64_t texts() const override { return texts_; }
   Tensor read(std::span<const int64_t> tokens) override;
   void select(std::span<const int64_t> rows) override;
   void restart() override;
 
  private:
   std::shared_ptr<EncoderDecoder> net_;
-  Tensor lengths_;
+  // The source of each equal group of rows.
+  std::vector<int64_t> sources_of(std::span<const int64_t> rows) const;
+
+  int64_t texts_;
+  std::vector<LayerCache> own_;  // of each text
+  Tensor lengths_;               // of the sources, each of which as many texts are about
   CopySource copied_;
-  std::vector<LayerCache> own_, memory_;
+  std::vector<LayerCache> memory_;
   int64_t position_ = 0;
 };
 

@@ -103,7 +103,9 @@ Tensor Block::operator()(Tensor x, LayerCache& own, const LayerCache& memory, co
     const LayerCache now = a1.keys_and_values(normed);
     own = own.k.defined() ? LayerCache{cat({own.k, now.k}, 2), cat({own.v, now.v}, 2)} : now;
     const Tensor y = x + a1(normed, own, AttentionOptions{});
-    return feed_forward(y + (*ax)((*nx)(y), memory, AttentionOptions{.lengths = lengths}));
+    const Tensor asked = reshape((*nx)(y), {memory.k.size(0), -1, x.size(2)});
+    const Tensor seen = (*ax)(asked, memory, AttentionOptions{.lengths = lengths});
+    return feed_forward(y + reshape(seen, x.shape()));
   });
 }
 

@@ -52,7 +52,8 @@ struct Block : nn::Module {
   Tensor operator()(Tensor x, const LayerCache& cache, const Tensor& start,
                     Loc loc = Loc::current()) const;
   // The next token of texts, x [N, 1, dim]: its keys and values join `own` (of the tokens before,
-  // undefined at first); `memory` as by ax->keys_and_values().
+  // undefined at first); `memory` as by ax->keys_and_values(), of M sources, each of which N / M
+  // texts in a row are about.
   Tensor operator()(Tensor x, LayerCache& own, const LayerCache& memory, const Tensor& lengths,
                     Loc loc = Loc::current()) const;
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <functional>
 
 #include "cairn/base/error.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
 #include "cairn/text/sampling.h"
 
 namespace cairn::text {
@@ -14,44 +16,82 @@ struct Beam {
   int64_t row = 0;  // where the reader has it
   double log_probability = 0;
   std::vector<int64_t> tokens;
+  std::vector<int64_t> barred;  // that may not come next, by their numbers
 };
 
-// log_softmax of each row of logits [rows, vocab].
-std::vector<double> log_probabilities(const Tensor& logits) {
-  const std::vector<float> values = logits.to_vector<float>();
-  const auto vocab = static_cast<size_t>(logits.size(1));
-  std::vector<double> result(values.size());
-  for (size_t at = 0; at < values.size(); at += vocab) {
-    const std::span<const float> row(values.data() + at, vocab);
-    check_logits("beam search", row);
-    const double largest = *std::max_element(row.begin(), row.end());
-    double sum = 0;
-    for (const float v : row) sum += std::exp(v - largest);
-    for (size_t i = 0; i < vocab; ++i) result[at + i] = row[i] - largest - std::log(sum);
+// The likeliest tokens of each row of logits [rows, vocab], best first, and their
+// log-probabilities. The search looks at no others, so that a step reads the logits twice and
+// copies none.
+class Likeliest {
+ public:
+  // `count` of them, or all that there are.
+  Likeliest(const Tensor& logits, int64_t count)
+      : count_(std::min(count, logits.size(1))),
+        logsumexps_(logsumexp(logits, {1}).to_vector<float>()) {
+    check_rows(logits);
+    const Sorted best = topk(logits, count_);
+    values_ = best.values.to_vector<float>();
+    tokens_ = best.indices.to_vector<int64_t>();
   }
-  return result;
-}
+
+  int64_t count() const { return count_; }
+  int64_t token(int64_t row, int64_t i) const { return tokens_[at(row, i)]; }
+  double log_probability(int64_t row, int64_t i) const {
+    return static_cast<double>(values_[at(row, i)]) - logsumexps_[static_cast<size_t>(row)];
+  }
+
+ private:
+  size_t at(int64_t row, int64_t i) const { return static_cast<size_t>(row * count_ + i); }
+  // A logit that is NaN or infinite shows in the sum.
+  void check_rows(const Tensor& logits) const {
+    for (int64_t row = 0; row < std::ssize(logsumexps_); ++row)
+      if (!std::isfinite(logsumexps_[static_cast<size_t>(row)]))
+        check_logits("beam search", select(logits, 0, row).to_vector<float>());
+  }
+
+  int64_t count_;
+  std::vector<float> logsumexps_, values_;
+  std::vector<int64_t> tokens_;
+};
 
 // The search of one text.
 class Search {
  public:
   Search(const BeamOptions& options, int64_t row) : options_(options), live_{Beam{.row = row}} {}
 
+  // How many of a row's tokens it has to see, so that enough of them may come and go on: each beam
+  // has one way to end.
+  int64_t wanted() const {
+    size_t barred = 0;
+    for (const Beam& beam : live_) barred = std::max(barred, beam.barred.size());
+    return most_candidates() + static_cast<int64_t>(barred);
+  }
+
   // Every live beam by one token: the best stay in view, those that end are put aside.
-  void advance(std::span<const double> log_probabilities, int64_t vocab) {
-    if (live_.empty()) return;
+  void advance(const Likeliest& likeliest) {
     std::vector<Beam> next;
-    for (const Candidate& c : best_candidates(log_probabilities, vocab)) {
+    for (const Candidate& c : best_candidates(likeliest)) {
       if (c.token == options_.end_token) put_aside(extended(c));
       else if (static_cast<int64_t>(next.size()) < options_.beams) next.push_back(extended(c));
     }
     live_ = std::move(next);
     if (nothing_better_can_come()) live_.clear();
+    if (options_.no_repeat > 0)
+      for (Beam& beam : live_) beam.barred = would_repeat(beam.tokens);
   }
 
   const std::vector<Beam>& live() const { return live_; }
+  bool is_over() const { return live_.empty(); }
+  // The reader's rows [first_row, first_row + beams) are its own now.
   void moved_to(int64_t first_row) {
+    first_row_ = first_row;
     for (Beam& beam : live_) beam.row = first_row++;
+  }
+  // What row i of its own goes on from, and by which token; where there is no beam, by any: nobody
+  // looks at it.
+  std::pair<int64_t, int64_t> next(size_t i) const {
+    if (i >= live_.size()) return {live_.empty() ? first_row_ : live_[0].row, 0};
+    return {live_[i].row, live_[i].tokens.back()};
   }
   std::vector<Continuation> result() {
     for (Beam& beam : live_) put_aside(std::move(beam));
@@ -70,32 +110,35 @@ class Search {
     }
   };
 
+  int64_t most_candidates() const { return options_.beams * (options_.end_token ? 2 : 1); }
+
   // Tokens that would end a run that was there before.
-  std::set<int64_t> would_repeat(const std::vector<int64_t>& tokens) const {
-    std::set<int64_t> barred;
+  std::vector<int64_t> would_repeat(const std::vector<int64_t>& tokens) const {
+    std::vector<int64_t> barred;
     const auto before = static_cast<size_t>(options_.no_repeat) - 1;
-    if (options_.no_repeat == 0 || tokens.size() < before) return barred;
+    if (tokens.size() < before) return barred;
     const auto last = tokens.end() - static_cast<std::ptrdiff_t>(before);
     for (auto at = tokens.begin(); at < last; ++at)
       if (std::equal(last, tokens.end(), at))
-        barred.insert(*(at + static_cast<std::ptrdiff_t>(before)));
+        barred.push_back(*(at + static_cast<std::ptrdiff_t>(before)));
+    std::sort(barred.begin(), barred.end());
+    barred.erase(std::unique(barred.begin(), barred.end()), barred.end());
     return barred;
   }
 
-  // Each beam has one way to end: of twice as many there are always enough that go on.
-  std::vector<Candidate> best_candidates(std::span<const double> log_probabilities,
-                                         int64_t vocab) const {
+  std::vector<Candidate> best_candidates(const Likeliest& likeliest) const {
     std::vector<Candidate> all;
-    all.reserve(live_.size() * static_cast<size_t>(vocab));
     for (size_t b = 0; b < live_.size(); ++b) {
-      const double* row = log_probabilities.data() + live_[b].row * vocab;
-      const auto barred = would_repeat(live_[b].tokens);
-      for (int64_t token = 0; token < vocab; ++token)
-        if (std::isfinite(row[token]) && !barred.contains(token))
-          all.push_back({live_[b].log_probability + row[token], b, token});
+      const Beam& beam = live_[b];
+      for (int64_t i = 0, left = most_candidates(); i < likeliest.count() && left > 0; ++i) {
+        const double next = likeliest.log_probability(beam.row, i);
+        const int64_t token = likeliest.token(beam.row, i);
+        if (!std::isfinite(next) || std::ranges::binary_search(beam.barred, token)) continue;
+        all.push_back({beam.log_probability + next, b, token});
+        --left;
+      }
     }
-    const auto count = static_cast<ptrdiff_t>(options_.beams * (options_.end_token ? 2 : 1));
-    const auto end = all.begin() + std::min(count, std::ssize(all));
+    const auto end = all.begin() + std::min(most_candidates(), std::ssize(all));
     std::partial_sort(all.begin(), end, all.end());
     all.erase(end, all.end());
     return all;
@@ -134,6 +177,7 @@ class Search {
   }
 
   const BeamOptions& options_;
+  int64_t first_row_ = 0;
   std::vector<Beam> live_;           // by falling log-probability
   std::vector<Continuation> ended_;  // by falling score
 };
@@ -144,19 +188,20 @@ bool stay(const std::vector<int64_t>& rows, int64_t texts) {
   return std::ssize(rows) == texts;
 }
 
-// Moves the reader to the beams of all texts, a fixed number for each (the network's step is
-// compiled for it); places without a beam repeat a text that nobody looks at.
-Tensor read_on(Reader& reader, std::vector<Search>& searches, int64_t beams) {
+// Moves the reader to the beams of the texts that are searched, a fixed number for each, and reads
+// on. Those that are over stay among them until they are half: the network's step keeps its shape.
+Tensor read_on(Reader& reader, std::vector<Search*>& searched, int64_t beams) {
+  const auto over = std::ranges::count_if(searched, &Search::is_over);
+  if (2 * over >= std::ssize(searched)) std::erase_if(searched, std::mem_fn(&Search::is_over));
   std::vector<int64_t> rows, tokens;
-  for (const Search& search : searches)
+  for (const Search* search : searched)
     for (int64_t i = 0; i < beams; ++i) {
-      const bool used = i < std::ssize(search.live());
-      rows.push_back(used ? search.live()[i].row : 0);
-      tokens.push_back(used ? search.live()[i].tokens.back() : 0);
+      const auto [row, token] = search->next(static_cast<size_t>(i));
+      rows.push_back(row), tokens.push_back(token);
     }
   if (!stay(rows, reader.texts())) reader.select(rows);
-  for (size_t i = 0; i < searches.size(); ++i)
-    searches[i].moved_to(static_cast<int64_t>(i) * beams);
+  for (size_t i = 0; i < searched.size(); ++i)
+    searched[i]->moved_to(static_cast<int64_t>(i) * beams);
   return reader.read(tokens);
 }
 
@@ -168,16 +213,20 @@ std::vector<std::vector<Continuation>> beam_search(Reader& reader, std::span<con
         o.beams, o.max_tokens);
   check(o.no_repeat >= 0, "beam search: runs of {} tokens cannot repeat", o.no_repeat);
   check(std::isfinite(o.length_penalty), "beam search: the length penalty is not finite");
+  const NoGrad no_grad;
   std::vector<Search> searches;
   for (int64_t text = 0; text < reader.texts(); ++text) searches.emplace_back(o, text);
+  std::vector<Search*> searched;  // as the reader has them
+  for (Search& search : searches) searched.push_back(&search);
   Tensor logits = reader.read(prompts);
   for (int64_t step = 1;; ++step) {
-    const std::vector<double> next = log_probabilities(logits);
-    for (Search& search : searches) search.advance(next, logits.size(1));
-    const bool searching = std::any_of(searches.begin(), searches.end(),
-                                       [](const Search& s) { return !s.live().empty(); });
-    if (step == o.max_tokens || !searching) break;
-    logits = read_on(reader, searches, o.beams);
+    int64_t wanted = 0;
+    for (const Search* search : searched) wanted = std::max(wanted, search->wanted());
+    const Likeliest likeliest(logits, wanted);
+    for (Search* search : searched)
+      if (!search->is_over()) search->advance(likeliest);
+    if (step == o.max_tokens || std::ranges::all_of(searched, &Search::is_over)) break;
+    logits = read_on(reader, searched, o.beams);
   }
   std::vector<std::vector<Continuation>> found;
   for (Search& search : searches) found.push_back(search.result());

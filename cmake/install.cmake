@@ -9,6 +9,7 @@ install(DIRECTORY cairn/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cairn FILES_MAT
 if(CAIRN_SERVE)
   install(TARGETS cairn_serve LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cairn)
 endif()
+install(TARGETS cairn_sentencepiece LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cairn)
 install(TARGETS cairn_infer EXPORT infer LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 set(CAIRN_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/cairn)
 install(EXPORT cairn NAMESPACE cairn:: FILE cairn-targets.cmake DESTINATION ${CAIRN_CMAKE_FOLDER})
@@ -79,7 +80,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 execute_process(COMMAND dpkg-query -W -f "\${Package}" libicu72 libicu74 libicu76 OUTPUT_VARIABLE ICU_PACKAGE ERROR_QUIET)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS  # what is opened at its first use (base/library.h)
-    "liblapack3 | liblapack.so.3, ${ICU_PACKAGE}, libgif7, libsndfile1, libsoxr0, libtiff6, libwebp7, libwebpdemux2")
+    "liblapack3 | liblapack.so.3, ${ICU_PACKAGE}, libgif7, libsentencepiece0, libsndfile1, libsoxr0, libtiff6, libwebp7, libwebpdemux2")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libavformat59, libswscale6")  # videos
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS  # to build programs with it
     "g++, pkg-config, ${CAIRN_DNNL_PACKAGE}libhwy-dev, libfmt-dev, nlohmann-json3-dev, zlib1g-dev, libpng-dev, libjpeg-dev, libpcre2-dev, libpugixml-dev, libkissfft-dev, libprotobuf-dev, libhowardhinnant-date-dev")

@@ -4,7 +4,8 @@ set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
           nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev libtiff-dev libgif-dev
           libicu-dev libpcre2-dev libpugixml-dev libcpp-httplib-dev
-          libavformat-dev libswscale-dev libsndfile1-dev libsoxr-dev libkissfft-dev liblapack3)
+          libavformat-dev libswscale-dev libsndfile1-dev libsoxr-dev libkissfft-dev liblapack3
+          libsentencepiece-dev)
 packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them
 [ "${1:-}" = tests ] && packages+=(libgtest-dev python3 libopenmpi-dev openmpi-bin pybind11-dev python3-dev python3-numpy) && optional+=(clang-format-14)

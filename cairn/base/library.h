@@ -7,6 +7,7 @@
 //   };
 //   const Soxr& soxr() { static const Soxr library; return library; }
 #pragma once
+#include <string>
 
 namespace cairn {
 
@@ -15,9 +16,14 @@ class Library {
   Library(const Library&) = delete;
 
  protected:
+  // The program's symbols come first, as usual; or the library's own do, where it holds another
+  // version of one that the program links (address and thread sanitizers know no such library).
+  enum class Symbols { of_program, of_library };
+
   // Throws Error, which says what it is needed `for_what` and which Debian package has it, where
   // it is not installed. Stays open until the program ends.
-  Library(const char* file, const char* for_what, const char* package);
+  Library(const char* file, const char* for_what, const char* package,
+          Symbols first = Symbols::of_program);
 
   // Throws Error where the library has no such name.
   void* find(const char* name) const;
@@ -26,6 +32,10 @@ class Library {
   const char* file_;
   void* handle_;
 };
+
+// The path of a library of our own: beside the program or what holds this function, where they were
+// built, or in the folder of libraries, where they are installed. Throws Error where it is not.
+std::string module_file(const std::string& name);
 
 #define CAIRN_TEXT_OF(name) #name
 #define CAIRN_OF_LIBRARY_AS(function, name) \

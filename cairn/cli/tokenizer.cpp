@@ -15,10 +15,6 @@ namespace {
 using text::SubwordTokenizer;
 using PlainJson = nlohmann::json;
 
-std::unique_ptr<SubwordTokenizer> open_tokenizer(const std::string& path) {
-  return std::make_unique<SubwordTokenizer>(io::read_text_file(path, 256 << 20), path);
-}
-
 // Lines of files (also packed with gzip), or of standard input when there is none. Bytes that are
 // not UTF-8 are replaced and counted, or refused when `strict`.
 class Lines {
@@ -88,7 +84,7 @@ int train(const Given& given) {
 }
 
 int encode(const Given& given) {
-  const auto tokenizer = open_tokenizer(given.tokenizer);
+  const auto tokenizer = SubwordTokenizer::open(given.tokenizer);
   Lines lines(given.files, given.strict);
   for (std::string line; lines.next(line);) {
     const text::Encoding e =
@@ -109,7 +105,7 @@ int encode(const Given& given) {
 }
 
 int decode(const Given& given) {
-  const auto tokenizer = open_tokenizer(given.tokenizer);
+  const auto tokenizer = SubwordTokenizer::open(given.tokenizer);
   Lines lines(given.files, given.strict);
   for (std::string line; lines.next(line);) {
     std::vector<int64_t> ids;
@@ -126,7 +122,7 @@ int decode(const Given& given) {
 }
 
 int info(const Given& given) {
-  const auto tokenizer = open_tokenizer(given.tokenizer);
+  const auto tokenizer = SubwordTokenizer::open(given.tokenizer);
   const PlainJson file = PlainJson::parse(tokenizer->to_json());
   const auto type = [&](const char* part) {
     return file[part].is_object() ? file[part].value("type", "?") : std::string("none");
@@ -176,7 +172,8 @@ void add_train_tokenizer(const Command& app, const std::shared_ptr<Given>& given
 void add_encode(const Command& app, const std::shared_ptr<Given>& given) {
   const Command c = app.add_command("encode", "Token numbers of each line");
   c.examples("  cairn tokenizer encode tokenizer.json < text\n");
-  c.option("tokenizer", given->tokenizer, "A tokenizer.json").required();
+  c.option("tokenizer", given->tokenizer, "A tokenizer.json, or a .model of sentencepiece")
+      .required();
   c.option("text", given->files, "Text files; none: standard input");
   c.flag("--json", given->json, "A JSON object a line: ids, tokens, offsets in characters");
   c.flag("--parse-special", given->parse_special,
@@ -198,14 +195,18 @@ void add_tokenizer(const Command& app) {
 
   const Command decode_command = command.add_command("decode", "Text of lines of token numbers");
   decode_command.examples("  echo 5 7 11 | cairn tokenizer decode tokenizer.json\n");
-  decode_command.option("tokenizer", given->tokenizer, "A tokenizer.json").required();
+  decode_command
+      .option("tokenizer", given->tokenizer, "A tokenizer.json, or a .model of sentencepiece")
+      .required();
   decode_command.option("numbers", given->files, "Files; none: standard input");
   decode_command.flag("--keep-special", given->keep_special, "Show special tokens, too");
   decode_command.runs([given] { return decode(*given); });
 
   const Command info_command = command.add_command("info", "Describe a tokenizer");
   info_command.examples("  cairn tokenizer info tokenizer.json --json\n");
-  info_command.option("tokenizer", given->tokenizer, "A tokenizer.json").required();
+  info_command
+      .option("tokenizer", given->tokenizer, "A tokenizer.json, or a .model of sentencepiece")
+      .required();
   info_command.flag("--json", given->json, "Print one JSON object");
   info_command.runs([given] { return info(*given); });
 }

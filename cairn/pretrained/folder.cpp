@@ -14,7 +14,6 @@ namespace cairn::pretrained {
 namespace {
 
 constexpr uint64_t kLargestConfig = 16 << 20;
-constexpr uint64_t kLargestTokenizer = 256 << 20;
 
 std::string in_folder(const std::string& folder, const char* name) {
   return (std::filesystem::path(folder) / name).string();
@@ -105,8 +104,11 @@ Spec Folder::spec(Head head) const {
 
 std::unique_ptr<text::SubwordTokenizer> Folder::tokenizer() const {
   const std::string path = in_folder(path_, "tokenizer.json");
-  return std::make_unique<text::SubwordTokenizer>(io::read_text_file(path, kLargestTokenizer),
-                                                  path);
+  if (!std::filesystem::exists(path))
+    for (const char* name : {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"})
+      if (const std::string model = in_folder(path_, name); std::filesystem::exists(model))
+        return text::SubwordTokenizer::open(model);
+  return text::SubwordTokenizer::open(path);
 }
 
 const io::NamedTensor* Folder::find(const std::string& name, bool below_prefix) const {

@@ -209,7 +209,7 @@ QuantizedNetwork::QuantizedNetwork(const nn::AnyModule& network, const Quantized
   (*network).load_state_dict(kept, false);
   for (const auto& [name, t] : (*network).state_dict()) {
     const bool stays =
-        std::any_of(kept.begin(), kept.end(), [&](const auto& k) { return k.first == name; });
+        std::ranges::find(kept, name, [](const auto& k) { return k.first; }) != kept.end();
     if (!stays && t.numel() > 1) release(t);
   }
   eval();

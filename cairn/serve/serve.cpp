@@ -21,19 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Beside the program where it was built; where it is installed in the folder of libraries.
-std::string front_file() {
-  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const fs::path& folder : {here, here / CAIRN_LIBRARIES})
-    if (fs::exists(folder / "libcairn_serve.so"))
-      return (folder / "libcairn_serve.so").lexically_normal().string();
-  fail(
-      "libcairn_serve.so, which speaks HTTP, is neither beside the program nor in {}: install "
-      "Cairn "
-      "anew, or build its target cairn_serve",
-      (here / CAIRN_LIBRARIES).lexically_normal().string());
-}
-
 struct FrontLibrary : Library {
   explicit FrontLibrary(const std::string& file)
       : Library(file.c_str(), "cairn serve", "libcpp-httplib0.11"),
@@ -75,7 +62,7 @@ void serve(const ServeOptions& given) {
   check(!front.key.empty() || is_loopback(front.host),
         "--host {}: others could reach it; give a key that they must have (--api-key-file)",
         front.host);
-  static const FrontLibrary library(front_file());
+  static const FrontLibrary library(module_file("libcairn_serve.so"));
   const auto models = open_models(given.runs, given.engine);
   io::limit_pixels(static_cast<int64_t>(given.megapixels * 1e6));
   const std::unique_ptr<Front> server(library.make(*models, front));

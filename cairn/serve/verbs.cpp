@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "cairn/io/base64.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
@@ -75,7 +76,7 @@ void add_pictures(Json& line, const std::string& folder) {
   Json& pictures = line["pictures"] = Json::array();
   for (const fs::path& file : files) {
     const auto bytes = io::read_file(file.string());
-    pictures.push_back("data:image/png;base64," + train::report::base64(bytes));
+    pictures.push_back("data:image/png;base64," + io::to_base64(bytes));
   }
 }
 

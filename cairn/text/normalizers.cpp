@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cairn/io/base64.h"
+#include "cairn/text/charsmap.h"
 #include "cairn/text/icu.h"
 #include "cairn/text/regex.h"
 #include "cairn/text/unicode.h"
@@ -143,6 +145,39 @@ void nmt(Normalized& text) {
   });
 }
 
+// What sentencepiece does to text: the longest rule at each place, from left to right. (Hugging
+// Face's library takes the shortest and looks at whole clusters of fewer than six bytes, where it
+// loses marks that no rule names.)
+Normalizer precompiled(const Fields& f) {
+  const auto bytes = io::from_base64(f.text("precompiled_charsmap"));
+  check(bytes.has_value(), "{}: is no base64", f.path("precompiled_charsmap"));
+  if (bytes->empty()) return [](Normalized&) {};
+  const auto map = std::make_shared<Charsmap>(*bytes, f.path("precompiled_charsmap"));
+  return [map](Normalized& text) {
+    Changes changes;
+    size_t removed_before = 0;
+    bool changed = false;
+    for (std::string_view left = text.text(); !left.empty();) {
+      const Charsmap::Rule rule = map->longest(left);
+      size_t size = 0;
+      if (rule.size == 0) {
+        changes.push_back({next_point(left, size), 0});
+      } else {
+        int32_t old_points = 0, points = 0;
+        while (size < rule.size) next_point(left, size), ++old_points;
+        for (size_t at = 0; at < rule.by.size(); ++points)
+          changes.push_back({next_point(rule.by, at), points < old_points ? 0 : 1});
+        const int32_t gone = std::max(old_points - points, 0);
+        if (!changes.empty()) changes.back().change -= gone;
+        else removed_before += static_cast<size_t>(gone);
+        changed = true;
+      }
+      left.remove_prefix(size);
+    }
+    if (changed) text.transform(changes, removed_before);
+  };
+}
+
 }  // namespace
 
 // In text/pre_tokenizers.cpp, which cuts by bytes too.
@@ -156,6 +191,7 @@ Normalizer make_normalizer(const Fields& f) {
   if (type == "NFKD") return normal_form(false, true);
   if (type == "Lowercase") return lower_case;
   if (type == "Nmt") return nmt;
+  if (type == "Precompiled") return precompiled(f);
   if (type == "ByteLevel") return to_byte_characters;
   if (type == "BertNormalizer") return bert_normalizer(f);
   if (type == "StripAccents")
@@ -179,7 +215,8 @@ Normalizer make_normalizer(const Fields& f) {
   }
   fail(
       "{}: the normalizer '{}' is unknown; this version reads NFC, NFD, NFKC, NFKD, Lowercase, "
-      "Strip, StripAccents, BertNormalizer, Prepend, Replace, Nmt, ByteLevel and Sequence",
+      "Strip, StripAccents, BertNormalizer, Prepend, Precompiled, Replace, Nmt, ByteLevel and "
+      "Sequence",
       f.where(), type);
 }
 

@@ -11,8 +11,8 @@
 namespace cairn::text {
 
 using Normalizer = std::function<void(Normalized&)>;
-// NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, BertNormalizer, Prepend, Replace, Nmt,
-// ByteLevel, Sequence.
+// NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, BertNormalizer, Prepend, Precompiled,
+// Replace, Nmt, ByteLevel, Sequence.
 Normalizer make_normalizer(const Fields& part);
 
 // Cuts every piece.

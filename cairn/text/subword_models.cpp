@@ -5,6 +5,7 @@
 
 #include "cairn/io/utf8.h"
 #include "cairn/text/byte_trie.h"
+#include "cairn/text/sentencepiece.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::text {
@@ -296,8 +297,11 @@ std::unique_ptr<SubwordModel> make_subword_model(const Fields& f) {
   if (type == "Unigram") return read_unigram(f);
   if (type == "WordLevel")
     return std::make_unique<WordLevel>(read_vocabulary(f), f.text("unk_token", "<unk>"));
-  fail("{}: the model '{}' is unknown; this version reads BPE, WordPiece, Unigram and WordLevel",
-       f.where(), type);
+  if (type == "SentencePiece") return make_sentencepiece(f);
+  fail(
+      "{}: the model '{}' is unknown; this version reads BPE, WordPiece, Unigram, WordLevel and "
+      "SentencePiece",
+      f.where(), type);
 }
 
 }  // namespace cairn::text

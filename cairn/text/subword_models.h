@@ -2,6 +2,7 @@
 // WordPiece (Schuster and Nakajima 2012), Unigram (Kudo 2018), whole words; as tokenizer.json has
 // them.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -44,6 +45,8 @@ class SubwordModel {
   // no token for a part of it and none for the unknown.
   virtual void tokenize(std::string_view piece, std::vector<Token>& out) const = 0;
   virtual std::string to_json() const = 0;
+  // How its tokens become text where the file names no decoder; empty: it does not say.
+  virtual std::function<void(std::vector<std::string>& tokens)> decoder() const { return {}; }
 
  protected:
   Vocabulary vocabulary_;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/repeated_keys.h"
 #include "cairn/io/utf8.h"
+#include "cairn/text/sentencepiece.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::text {
@@ -66,7 +68,7 @@ SubwordTokenizer::SubwordTokenizer(std::string_view json, const std::string& nam
   model_ = make_subword_model(file.object("model"));
   if (file.has("normalizer")) normalizer_ = make_normalizer(file.object("normalizer"));
   if (file.has("pre_tokenizer")) pre_tokenizer_ = make_pre_tokenizer(file.object("pre_tokenizer"));
-  if (file.has("decoder")) decoder_ = make_decoder(file.object("decoder"));
+  decoder_ = file.has("decoder") ? make_decoder(file.object("decoder")) : model_->decoder();
   if (file.has("added_tokens")) add_tokens(file);
   if (file.has("post_processor"))
     post_processor_ = make_post_processor(file.object("post_processor"), [this](int64_t id) {
@@ -74,6 +76,13 @@ SubwordTokenizer::SubwordTokenizer(std::string_view json, const std::string& nam
       return text ? *text : std::string();
     });
   parts_.erase("model"), parts_.erase("added_tokens");
+}
+
+std::unique_ptr<SubwordTokenizer> SubwordTokenizer::open(const std::string& path) {
+  constexpr uint64_t kLargest = 256 << 20;
+  std::string file = io::read_text_file(path, kLargest);
+  if (is_sentencepiece(file)) file = sentencepiece_tokenizer(file, path);
+  return std::make_unique<SubwordTokenizer>(file, path);
 }
 
 void SubwordTokenizer::add_tokens(const Fields& file) {

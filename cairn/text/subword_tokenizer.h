@@ -42,6 +42,8 @@ class SubwordTokenizer : public Tokenizer {
   // missing or wrong. "truncation" and "padding" are kept, not applied.
   SubwordTokenizer(std::string_view json, const std::string& name);
   SubwordTokenizer(const SubwordTokenizer&) = delete;
+  // A tokenizer.json, or a model of sentencepiece (text/sentencepiece.h).
+  static std::unique_ptr<SubwordTokenizer> open(const std::string& path);
 
   std::string kind() const override { return model_->type(); }
   int64_t size() const override;  // above the largest number

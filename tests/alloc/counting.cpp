@@ -12,7 +12,7 @@
 
 #include "cairn/base/error.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#if defined(CAIRN_SANITIZED) || !defined(__GLIBC__)
 #define CAIRN_COUNTS_ALLOCATIONS 0
 #else
 #define CAIRN_COUNTS_ALLOCATIONS 1

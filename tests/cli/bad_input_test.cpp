@@ -289,7 +289,7 @@ TEST(BadOutput, FileTooLarge) {
 }
 
 TEST(BadOutput, OutOfMemory) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CAIRN_SANITIZED
   GTEST_SKIP() << "the address sanitizer itself needs more than the limit";
 #endif
   const auto limit = [] {

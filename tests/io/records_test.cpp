@@ -243,10 +243,11 @@ TEST(Npy, TypesThatAreNotRead) {
       {"'|O'", 5, "save numbers"},
       {"[('x', '<f4'), ('y', '<i4', (2,))]", 12, "fields"}};
   for (const auto& [type, width, way_out] : kTypes) {
-    const NpyHeader header = parse_npy_header(file(type, width), "a");
+    const auto bytes = file(type, width);
+    const NpyHeader header = parse_npy_header(bytes, "a");
     EXPECT_FALSE(header.dtype.has_value()) << type;
     EXPECT_EQ(header.shape, (Shape{2, 3}));
-    EXPECT_ERROR(parse_npy(file(type, width), "a"), way_out);
+    EXPECT_ERROR(parse_npy(bytes, "a"), way_out);
   }
   EXPECT_ERROR(parse_npy_header(file("'<u2'", 1), "a"), "truncated?");
 }

@@ -142,7 +142,8 @@ Row lp_row() {
                                                           {{1, 2, 3, 3}, 2, 1},
                                                           {{1, 1, 2, 3, 2}, 2, 1}})
       row.cases.push_back(call(to_string(x) + " p " + std::to_string(static_cast<int>(p)),
-                               {positive(x)}, [=](const Tensors& in) {
+                               {positive(x)},
+                               [=, kernel = kernel, stride = stride](const Tensors& in) {
                                  return lp_pool(in[0], p, {.kernel = {kernel}, .stride = {stride}});
                                }));
   return row;

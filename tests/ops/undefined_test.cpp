@@ -218,9 +218,9 @@ void expect_lengths_explained(bool by_kernel) {
   for (const auto& [name, fn] : functions)
     for (const Tensor& wrong : {i64({1, 9}), i64({-1, 1})}) {
       const char* what = by_kernel ? "outside 0.." : "is out of range";
-      expect_parts(error_of([&] { fn(wrong); }),
+      expect_parts(error_of([&, &fn = fn] { fn(wrong); }),
                    {by_kernel ? name : "of=lengths", what, "net.layer1", "undefined_test.cpp:"});
-      auto compiled = compile([&](Tensor n) { return fn(n); });
+      auto compiled = compile([&, &fn = fn](Tensor n) { return fn(n); });
       expect_parts(error_of([&] { compiled(wrong); }), {what, "undefined_test.cpp:"});
       EXPECT_EQ(error_of([&] { compiled(i64({1, 2})); }), "");
     }

@@ -117,7 +117,7 @@ TEST(Subword, TrainingIsRepeatableInAnyOrder) {
 TEST(Subword, LikelyPiecesAreFound) {
   std::vector<std::string> lines;
   for (int i = 0; i < 60; ++i)
-    lines.push_back(i % 2 ? "walking talking walked" : "talked walks talks working");
+    lines.emplace_back(i % 2 ? "walking talking walked" : "talked walks talks working");
   const auto t = train_tokenizer(all_of(lines), {.kind = "unigram", .vocab = 40});
   EXPECT_LE(t.size(), 40);
   const auto ids = t.encode("walking talks", "text");

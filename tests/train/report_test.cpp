@@ -20,19 +20,7 @@ size_t count(const std::string& text, const std::string& what) {
   return n;
 }
 
-io::Bytes bytes(std::string_view s) {
-  return {reinterpret_cast<const uint8_t*>(s.data()), s.size()};
-}
-
 }  // namespace
-
-TEST(Report, Base64OfRfc4648) {
-  EXPECT_EQ(base64(bytes("")), "");
-  EXPECT_EQ(base64(bytes("f")), "Zg==");
-  EXPECT_EQ(base64(bytes("fo")), "Zm8=");
-  EXPECT_EQ(base64(bytes("foo")), "Zm9v");
-  EXPECT_EQ(base64(bytes("foobar")), "Zm9vYmFy");
-}
 
 TEST(Report, TicksAreRoundAndInside) {
   EXPECT_EQ(ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));

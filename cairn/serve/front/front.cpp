@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "cairn/base/version.h"
+#include "cairn/io/base64.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 #include "cairn/serve/front/http.h"
@@ -260,8 +261,8 @@ class Routes : public HttpHandler, public Front {
       const auto& row = all.rows[i];
       Json one = {{"object", "embedding"}, {"index", i}};
       if (request.base64)
-        one["embedding"] =
-            to_base64({reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float)});
+        one["embedding"] = io::to_base64(std::string_view(reinterpret_cast<const char*>(row.data()),
+                                                          row.size() * sizeof(float)));
       else one["embedding"] = row;
       data.push_back(std::move(one));
     }

@@ -39,7 +39,7 @@ std::string Metrics::text(const Work& work) const {
                      key.second, count);
   head(t, "cairn_request_seconds", "histogram", "From a request's first byte to its last answer.");
   for (const auto& [route, l] : latency_) {
-    const auto bucket = [&](const std::string& bound, int64_t count) {
+    const auto bucket = [&, &route = route](const std::string& bound, int64_t count) {
       t += fmt::format("cairn_request_seconds_bucket{{route=\"{}\",le=\"{}\"}} {}\n", route, bound,
                        count);
     };

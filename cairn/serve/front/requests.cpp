@@ -6,6 +6,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "cairn/io/base64.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
@@ -14,7 +15,6 @@ namespace cairn::serve {
 namespace {
 
 constexpr size_t kMostTexts = 2048;  // of one request
-constexpr const char* kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 template <class... Args>
 [[noreturn]] void refuse(const std::string& param, fmt::format_string<Args...> format,
@@ -328,38 +328,13 @@ EmbeddingRequest read_embedding(const std::string& text) {
   return request;
 }
 
-std::string to_base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t some = std::min<size_t>(3, bytes.size() - i);
-    uint32_t word = 0;
-    for (size_t k = 0; k < 3; ++k)
-      word = word << 8 | (k < some ? static_cast<uint8_t>(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) text += k <= some ? kLetters[word >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
 std::string from_base64(const std::string& text, const std::string& field) {
   std::string_view left = text;
   if (left.starts_with("data:"))  // "data:image/png;base64,..."
     left.remove_prefix(std::min(left.size(), left.find(',') + 1));
-  while (left.ends_with('=')) left.remove_suffix(1);
-  std::string bytes;
-  bytes.reserve(left.size() * 3 / 4);
-  uint32_t word = 0;
-  int bits = 0;
-  for (const char c : left) {
-    if (c == '\n' || c == '\r') continue;
-    const std::string_view letters = kLetters;
-    const size_t value = letters.find(c == '-' ? '+' : c == '_' ? '/' : c);
-    if (value == letters.npos) refuse(field, "{}: is no base64", field);
-    word = word << 6 | static_cast<uint32_t>(value);
-    if ((bits += 6) >= 8) bits -= 8, bytes += static_cast<char>(word >> bits & 255);
-  }
-  if (bits == 6) refuse(field, "{}: is no base64: it ends early", field);
-  return bytes;
+  auto bytes = io::from_base64(left);
+  if (!bytes) refuse(field, "{}: is no base64, or ends early", field);
+  return std::move(*bytes);
 }
 
 }  // namespace cairn::serve

@@ -36,7 +36,6 @@ struct EmbeddingRequest {
 };
 EmbeddingRequest read_embedding(const std::string& body);
 
-std::string to_base64(std::string_view bytes);
 std::string from_base64(const std::string& text, const std::string& field);
 
 }  // namespace cairn::serve

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/io/base64.h"
 
 namespace cairn::train::report {
 namespace {
@@ -85,32 +86,18 @@ constexpr double kDeepest = 65;
 
 }  // namespace
 
-std::string base64(io::Bytes bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t have = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < have ? bytes[i + k] : 0);
-    for (size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return out;
-}
-
 Figure figure(const LineChart& chart, std::string caption) {
   return {svg(chart), std::move(caption)};
 }
 Figure figure(const HeatMap& map, std::string caption) { return {svg(map), std::move(caption)}; }
 Figure figure(const io::Image& image, std::string caption, int scale) {
   return {fmt::format("<img alt=\"{}\" width=\"{}\" src=\"data:image/png;base64,{}\">",
-                      escape(caption), image.width * scale, base64(io::encode_png(image))),
+                      escape(caption), image.width * scale, io::to_base64(io::encode_png(image))),
           std::move(caption)};
 }
 
 Figure player(io::Bytes wav, std::string caption) {
-  return {"<audio controls src=\"data:audio/wav;base64," + base64(wav) + "\"></audio>",
+  return {"<audio controls src=\"data:audio/wav;base64," + io::to_base64(wav) + "\"></audio>",
           std::move(caption)};
 }
 

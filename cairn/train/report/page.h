@@ -54,6 +54,4 @@ class Page {
   std::vector<Section> sections_;
 };
 
-std::string base64(io::Bytes bytes);
-
 }  // namespace cairn::train::report

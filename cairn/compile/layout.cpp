@@ -71,10 +71,9 @@ class LayoutPass {
     Layout layout;
     for (ValueId v : node.inputs) {
       const TensorDesc& d = graph().desc(rewriter_.map(v));
+      if (d.layout.kind != LayoutKind::channel_block || d.shape != shape) continue;
       // One value a channel is no reason to work on blocks.
-      const bool per_channel = numel(d.shape) == d.shape[std::min(1, d.shape.ssize() - 1)];
-      if (d.layout.kind == LayoutKind::channel_block && d.shape == shape && !per_channel)
-        layout = d.layout;
+      if (numel(shape) != shape[std::min(1, shape.ssize() - 1)]) layout = d.layout;
     }
     if (!layout.blocked()) return false;
     ValueList inputs;

@@ -62,11 +62,47 @@ void mark_common(const Words& reference, const Words& sentence, std::vector<bool
     else --i;
 }
 
-std::vector<Words> sentences_of(std::string_view text, bool stem) {
+// rouge-score's; some are empty.
+Words latin_words(std::string_view text) {
+  Words words(1);
+  for (size_t at = 0; at < text.size();) {
+    char32_t c = text::next_point(text, at);
+    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+    else if (c == 0x212A) c = 'k';  // the Kelvin sign, in lower case
+    // The capital I with a dot becomes an i and a combining dot.
+    const bool dotted = c == 0x130;
+    if (dotted) c = 'i';
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) words.back() += static_cast<char>(c);
+    else words.emplace_back();
+    if (dotted) words.emplace_back();
+  }
+  return words;
+}
+
+bool stands_alone(char32_t c) {  // ideographs and kana
+  return (c >= 0x3040 && c <= 0x30FF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF) ||
+         (c >= 0x20000 && c <= 0x3FFFF);
+}
+
+Words words_of_any_script(std::string_view given) {
+  const std::string text = text::to_lower(given);
+  Words words(1);
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = text::next_point(text, at);
+    const bool is_letter = text::is_word_character(c) && c != '_';
+    if (stands_alone(c) || !is_letter) words.emplace_back();
+    if (is_letter) io::append_utf8(words.back(), c);
+    if (stands_alone(c)) words.emplace_back();
+  }
+  return words;
+}
+
+std::vector<Words> sentences_of(std::string_view text, RougeWords kind) {
   std::vector<Words> sentences;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    if (end > begin) sentences.push_back(rouge_words(text.substr(begin, end - begin), stem));
+    if (end > begin) sentences.push_back(rouge_words(text.substr(begin, end - begin), kind));
     begin = end + 1;
   }
   return sentences;
@@ -95,42 +131,32 @@ Rouge::Score score_summary(const std::vector<Words>& reference, const std::vecto
 
 }  // namespace
 
-std::vector<std::string> rouge_words(std::string_view text, bool stem) {
+std::vector<std::string> rouge_words(std::string_view text, RougeWords kind) {
   const size_t bad = io::find_invalid_utf8(text);
   check(bad == std::string_view::npos, "ROUGE: a text is not UTF-8 (byte {})", bad);
-  Words words(1);
-  for (size_t at = 0; at < text.size();) {
-    char32_t c = text::next_point(text, at);
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-    else if (c == 0x212A) c = 'k';  // the Kelvin sign, in lower case
-    // The capital I with a dot becomes an i and a combining dot.
-    const bool dotted = c == 0x130;
-    if (dotted) c = 'i';
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) words.back() += static_cast<char>(c);
-    else if (!words.back().empty()) words.emplace_back();
-    if (dotted) words.emplace_back();
-  }
-  if (words.back().empty()) words.pop_back();
-  if (stem)
+  Words words = kind == RougeWords::of_any_script ? words_of_any_script(text) : latin_words(text);
+  std::erase(words, "");
+  if (kind == RougeWords::stemmed)
     for (std::string& w : words)
       if (w.size() > 3) w = porter_stem(w);
   return words;
 }
 
-Rouge rouge(std::string_view reference, std::string_view summary, bool stem) {
-  const Words wanted = rouge_words(reference, stem), said = rouge_words(summary, stem);
+Rouge rouge(std::string_view reference, std::string_view summary, RougeWords kind) {
+  const Words wanted = rouge_words(reference, kind), said = rouge_words(summary, kind);
   Rouge r;
   r.rouge1 = score_ngrams(wanted, said, 1), r.rouge2 = score_ngrams(wanted, said, 2);
   r.rougeL = score_of(subsequences(wanted, said).back().back(), said.size(), wanted.size());
-  r.rougeLsum = score_summary(sentences_of(reference, stem), sentences_of(summary, stem));
+  r.rougeLsum = score_summary(sentences_of(reference, kind), sentences_of(summary, kind));
   return r;
 }
 
-Rouge best_rouge(const std::vector<std::string>& references, std::string_view summary, bool stem) {
+Rouge best_rouge(const std::vector<std::string>& references, std::string_view summary,
+                 RougeWords kind) {
   check(!references.empty(), "ROUGE: a summary without a reference");
-  Rouge best = rouge(references[0], summary, stem);
+  Rouge best = rouge(references[0], summary, kind);
   for (size_t i = 1; i < references.size(); ++i) {
-    const Rouge r = rouge(references[i], summary, stem);
+    const Rouge r = rouge(references[i], summary, kind);
     for (auto which : {&Rouge::rouge1, &Rouge::rouge2, &Rouge::rougeL, &Rouge::rougeLsum})
       if ((r.*which).f > (best.*which).f) best.*which = r.*which;
   }

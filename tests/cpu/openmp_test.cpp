@@ -9,6 +9,9 @@
 
 #include "cairn/base/parallel.h"
 
+extern "C" void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags);
+extern "C" void GOMP_barrier();
+
 namespace cairn::cpu::onednn {
 namespace {
 
@@ -16,15 +19,17 @@ struct Seen {
   std::atomic<int> sum{0}, count{0}, threads{0}, serial{0};
 };
 
+// What `#pragma omp parallel num_threads(3)` is in a library that GCC compiled, as oneDNN is.
 void enter(Seen& seen) {
-#pragma omp parallel num_threads(3)
-  {
+  const auto body = [](void* data) {
+    Seen& seen = *static_cast<Seen*>(data);
     seen.sum += omp_get_thread_num();
     seen.threads = omp_get_num_threads();
     seen.serial += num_threads() == 1;  // the pool's parts are inside a SerialScope
-#pragma omp barrier
+    GOMP_barrier();
     ++seen.count;
-  }
+  };
+  GOMP_parallel(body, &seen, 3, 0);
 }
 
 TEST(OpenMp, LibraryRunsOnThePool) {

@@ -97,26 +97,38 @@ TEST(Rouge, IsRougeScores) {
   for (const Json& c : dumped()["rouge"]) {
     const auto reference = c["reference"].get<std::string>();
     const auto summary = c["summary"].get<std::string>();
-    expect_equal(c["plain"], rouge(reference, summary, false), c.dump());
-    expect_equal(c["stemmed"], rouge(reference, summary, true), c.dump());
+    expect_equal(c["plain"], rouge(reference, summary, RougeWords::plain), c.dump());
+    expect_equal(c["stemmed"], rouge(reference, summary, RougeWords::stemmed), c.dump());
   }
   const Json& best = dumped()["rouge_best"];
-  expect_equal(
-      best["best"],
-      best_rouge(best["references"].get<Texts>(), best["summary"].get<std::string>(), false),
-      "the best");
+  expect_equal(best["best"],
+               best_rouge(best["references"].get<Texts>(), best["summary"].get<std::string>(),
+                          RougeWords::plain),
+               "the best");
 }
 
 TEST(Rouge, WhoRepeatsHimselfGainsNothing) {
-  const Rouge r = rouge("the cat", "the cat the cat the cat", false);
+  const Rouge r = rouge("the cat", "the cat the cat the cat", RougeWords::plain);
   EXPECT_DOUBLE_EQ(r.rouge1.precision, 1.0 / 3);
   EXPECT_LE(r.rouge1.f, 1);
   EXPECT_LE(r.rougeLsum.f, 1);
 }
 
 TEST(Rouge, OtherScriptsHaveNoWords) {
-  EXPECT_TRUE(rouge_words("猫が走る", false).empty());
-  EXPECT_EQ(rouge("猫が走る", "猫が走る", false).rouge1.f, 0);
+  EXPECT_TRUE(rouge_words("猫が走る", RougeWords::plain).empty());
+  EXPECT_EQ(rouge("猫が走る", "猫が走る", RougeWords::plain).rouge1.f, 0);
+}
+
+TEST(Rouge, WordsOfAnyScriptCountWhereTheyAreAskedFor) {
+  constexpr RougeWords kAny = RougeWords::of_any_script;
+  EXPECT_EQ(rouge_words("Die Straße_2, ÉTÉ", kAny), (Texts{"die", "straße", "2", "été"}));
+  EXPECT_EQ(rouge_words("猫が走る cat", kAny), (Texts{"猫", "が", "走", "る", "cat"}));
+  EXPECT_EQ(rouge_words("हिन्दी में", kAny), (Texts{"हिन्दी", "में"}));
+  EXPECT_EQ(rouge("猫が走る", "猫が走る", kAny).rougeL.f, 1);
+  EXPECT_DOUBLE_EQ(rouge("Она поёт", "она спит", kAny).rouge1.f, 0.5);
+  // What is written in a to z is the same by both.
+  const std::string plain = "It's 3.14, isn't it? THE end";
+  EXPECT_EQ(rouge_words(plain, kAny), rouge_words(plain, RougeWords::plain));
 }
 
 TEST(Porter, IsNltks) {

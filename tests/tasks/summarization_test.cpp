@@ -84,6 +84,7 @@ TEST(Summarization, NamesAreTokens) {
 TEST(Summarization, SaysWhereRougeHasNoWords) {
   const Json r = rouge_of({{"a", {"\xe7\x8c\xab", "a"}}}, {"a"});
   EXPECT_EQ(r["references_without_words"], 1);
+  EXPECT_NEAR(r["unicode_rouge1"].get<double>(), 50, 1e-9);
   EXPECT_NEAR(r["rouge1"].get<double>(), 50, 1e-9);
   // Precision 1, recall a half: as they are, and each to the power 1 / 1.2.
   const Json half = rouge_of({{"x", {"a b"}}}, {"a"});
@@ -112,7 +113,7 @@ TEST(Summarization, IsJudgedOnAnyFile) {
   std::fflush(stdout);
   const Json result = Json::parse(testing::internal::GetCapturedStdout());
   EXPECT_EQ(result["examples"], 2);
-  for (const char* key : {"rouge1", "rouge2", "rougeL", "rougeL_best", "lead3_rouge1"})
+  for (const char* key : {"rouge1", "rouge2", "rougeL", "rougeLsum", "rougeL_best", "lead3_rouge1"})
     EXPECT_TRUE(result.contains(key)) << key;
 }
 

@@ -54,7 +54,8 @@ void report(Page& page, Summarizer& s, const Lines& log) {
   std::iota(order.begin(), order.end(), 0);
   std::vector<double> f;
   for (size_t i = 0; i < documents.size(); ++i)
-    f.push_back(metrics::best_rouge(documents[i].summaries, said[i], true).rouge1.f);
+    f.push_back(metrics::best_rouge(documents[i].summaries, said[i], metrics::RougeWords::stemmed)
+                    .rouge1.f);
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return f[a] > f[b]; });
   if (s.options().copies())
     page.paragraph(

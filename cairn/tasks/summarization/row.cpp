@@ -42,8 +42,10 @@ std::string in_words(const Json& r) {
       three("", ""), three("", "_best"), three("lead3_", ""), r["rougeL_weighted"].get<double>());
   if (r.contains("references_without_words"))
     words += fmt::format(
-        "; {} summaries of people have no word of a to z or 0 to 9 and count 0 whatever is said",
-        r["references_without_words"].get<int64_t>());
+        "; {} summaries of people have no word of a to z or 0 to 9 and count 0 whatever is said; "
+        "by "
+        "words of any script {}",
+        r["references_without_words"].get<int64_t>(), three("unicode_", ""));
   return words;
 }
 
@@ -93,7 +95,7 @@ std::vector<TextPair> pairs_of(const std::vector<Summarized>& documents) {
 
 namespace {
 
-using metrics::Rouge;
+using metrics::Rouge, metrics::RougeWords;
 
 struct Measure {
   const char* name;
@@ -108,16 +110,17 @@ double weighted(const Rouge& r) {
 constexpr Measure kMeasures[] = {{"rouge1", [](const Rouge& r) { return r.rouge1.f; }},
                                  {"rouge2", [](const Rouge& r) { return r.rouge2.f; }},
                                  {"rougeL", [](const Rouge& r) { return r.rougeL.f; }},
+                                 {"rougeLsum", [](const Rouge& r) { return r.rougeLsum.f; }},
                                  {"rougeL_weighted", weighted}};
 
 // The mean over documents: of the mean over references, and of the best.
 Json mean_rouge(const std::vector<Summarized>& documents, const std::vector<std::string>& said,
-                const std::string& before) {
+                RougeWords kind, const std::string& before) {
   Json means = Json::object(), bests = Json::object();
   for (size_t i = 0; i < documents.size(); ++i) {
     std::vector<Rouge> scores;
     for (const std::string& reference : documents[i].summaries)
-      scores.push_back(metrics::rouge(reference, said[i], true));
+      scores.push_back(metrics::rouge(reference, said[i], kind));
     for (const Measure& m : kMeasures) {
       double sum = 0, most = 0;
       for (const Rouge& r : scores) sum += m.f(r), most = std::max(most, m.f(r));
@@ -136,12 +139,19 @@ Json mean_rouge(const std::vector<Summarized>& documents, const std::vector<std:
 Json rouge_of(const std::vector<Summarized>& documents, const std::vector<std::string>& said) {
   std::vector<std::string> leads;
   int64_t wordless = 0;
+  bool has_other_letters = false;
   for (const Summarized& d : documents) {
     leads.push_back(data::lead_of(d.text));
-    for (const std::string& s : d.summaries) wordless += metrics::rouge_words(s, false).empty();
+    for (const std::string& s : d.summaries) {
+      const auto words = metrics::rouge_words(s, RougeWords::plain);
+      wordless += words.empty();
+      has_other_letters |= words != metrics::rouge_words(s, RougeWords::of_any_script);
+    }
   }
-  Json result = mean_rouge(documents, said, "");
-  result.update(mean_rouge(documents, leads, "lead3_"));
+  Json result = mean_rouge(documents, said, RougeWords::stemmed, "");
+  result.update(mean_rouge(documents, leads, RougeWords::stemmed, "lead3_"));
+  if (has_other_letters)
+    result.update(mean_rouge(documents, said, RougeWords::of_any_script, "unicode_"));
   if (wordless > 0) result["references_without_words"] = wordless;
   return result;
 }

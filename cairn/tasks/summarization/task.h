@@ -58,8 +58,9 @@ class Summarizer : public SequenceModel {
 std::vector<TextPair> pairs_of(const std::vector<Summarized>& documents);
 // {rouge1, rouge2, rougeL: F in percent (words stemmed), the mean over the references; *_best of
 // them; rougeL_weighted: of precision and recall to the power 1 / 1.2, as the package py-rouge
-// usually prints it; the same with lead3_ of the texts' first three sentences}. Also
-// references_without_words, where there are such: ROUGE knows no letters but a to z.
+// usually prints it; rougeLsum; the same with lead3_ of the texts' first three sentences}. Where
+// summaries have letters beyond a to z, which ROUGE does not know, also unicode_... by words of any
+// script, and references_without_words, if there are such.
 Json rouge_of(const std::vector<Summarized>& documents, const std::vector<std::string>& said);
 
 Json train(Options options);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes small seed files for every fuzz target: seeds.py FOLDER (standard library only)."""
+import base64
 import gzip
 import json
 import os
@@ -95,6 +96,23 @@ def videos():
         return [bytes.fromhex(row["file"]) for row in json.load(rows)]
 
 
+def charsmap():
+    """A table of characters of one rule, "a" becomes "bc", as the normalizer Precompiled has it."""
+    units = [0] * 256
+    units[0], units[1 ^ 97], units[1 ^ 97 ^ 2] = 1 << 10, 97 | 1 << 8 | 2 << 10, 1 << 31
+    return base64.b64encode(struct.pack("<257I", 1024, *units) + b"bc\0").decode()
+
+
+BPE = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]], "unk_token": "a"}
+SUBWORDS = [
+    {"model": BPE, "normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap()}},
+    {"model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "a": 1, "##b": 2}, "unk_token": "[UNK]"},
+     "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece"}},
+    {"model": {"type": "Unigram", "vocab": [["<unk>", 0], ["\u2581a", -1.5], ["b", -2]], "unk_id": 0},
+     "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+     "pre_tokenizer": {"type": "Metaspace"}, "decoder": {"type": "Metaspace"},
+     "added_tokens": [{"id": 3, "content": "<s>", "special": True}]},
+]
 SEEDS = {
     "safetensors": [safetensors([]), safetensors([("w", "F32", [2, 1], b"\0" * 8), ("b", "BF16", [], b"ab")], {"format": "pt"}),
                     open(os.path.join(ROOT, "tests/io/golden/python.safetensors"), "rb").read()],
@@ -106,7 +124,7 @@ SEEDS = {
     "gzip": [gzip.compress(b"hello " * 20), gzip.compress(b"") + gzip.compress(b"two"), gzip.compress(b"a" * 3000)],
     "image": [png(3, 2, 0), png(2, 3, 2), png(2, 2, 6), b"P6 2 1 255\nabcdef", b"P5\n# c\n1 1 65535\nab", *jpegs(), *pictures()],
     "jsonl": [b'{"step":1,"loss":0.5}\n{"step":2,"loss":null}\n', b'{"a":[1,{"b":"\\u00e9"}]}\n{"unfinished'],
-    "tokenizer": [b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
+    "tokenizer": [*(json.dumps(t).encode() for t in SUBWORDS), b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
     "series": [b"\0t,x,y\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,NA,-3e2\n2020-01-01 03:00,4,5\n", b"\0 1 2\n 3\t4\n",
                b"\1t;x\n2016-10-30T02:30+02:00;1,5\n2016-10-30T02:30:15.5Z;2\n", b"\2day,x\n01/02/2016 10:30,1\n02/02/2016 10:30,2\n",
                b"\4x,note\n1,\"a, b\"\n2,c\n", b"\0t,x\n2020-01-01,1\n2020-02-01,1\n2020-03-01,2\n"],

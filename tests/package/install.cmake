@@ -8,10 +8,12 @@ foreach(file bin/cairn include/cairn/cairn.h share/man/man1/cairn.1 share/bash-c
   endif()
 endforeach()
 
-file(GLOB_RECURSE front ${PREFIX}/lib*/cairn/libcairn_serve.so)
-if(NOT front)
-  message(FATAL_ERROR "libcairn_serve.so was not installed")
-endif()
+foreach(name cairn_serve cairn_sentencepiece)
+  file(GLOB_RECURSE module ${PREFIX}/lib*/cairn/lib${name}.so)
+  if(NOT module)
+    message(FATAL_ERROR "lib${name}.so was not installed")
+  endif()
+endforeach()
 
 # Every command and option of the program is in the manual and is completed.
 file(READ ${PREFIX}/share/man/man1/cairn.1 manual)

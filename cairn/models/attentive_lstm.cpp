@@ -31,6 +31,7 @@ class AttentiveLstmReader : public text::Reader {
     return cairn::select(net_.next(ids, memory_, source_), 1, each - 1);
   }
 
+  bool keeps_shape() const override { return false; }
   void select(std::span<const int64_t> rows) override {
     const NoGrad no_grad;
     const Tensor index = from_host(rows.data(), {static_cast<int64_t>(rows.size())}, DType::i64);

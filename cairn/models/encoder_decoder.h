@@ -70,6 +70,7 @@ class EncoderDecoderReader : public text::Reader {
  public:
   EncoderDecoderReader(const EncoderDecoder& net, const Tensor& source, const Tensor& lengths);
   int64_t texts() const override { return texts_; }
+  bool keeps_shape() const override { return false; }
   Tensor read(std::span<const int64_t> tokens) override;
   void select(std::span<const int64_t> rows) override;
   void restart() override;

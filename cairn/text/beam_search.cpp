@@ -75,7 +75,7 @@ class Search {
       else if (static_cast<int64_t>(next.size()) < options_.beams) next.push_back(extended(c));
     }
     live_ = std::move(next);
-    if (nothing_better_can_come()) live_.clear();
+    if (is_done()) live_.clear();
     if (options_.no_repeat > 0)
       for (Beam& beam : live_) beam.barred = would_repeat(beam.tokens);
   }
@@ -157,11 +157,17 @@ class Search {
   }
 
   void put_aside(Beam beam) {
+    ++count_ended_;
     const double s = score(beam.log_probability, beam.tokens.size());
     const auto place = std::find_if(ended_.begin(), ended_.end(),
                                     [&](const Continuation& c) { return c.score < s; });
     ended_.insert(place, {std::move(beam.tokens), beam.log_probability, s});
     if (static_cast<int64_t>(ended_.size()) > options_.beams) ended_.pop_back();
+  }
+
+  bool is_done() const {
+    if (options_.patience == 0) return nothing_better_can_come();
+    return count_ended_ >= options_.patience * static_cast<double>(options_.beams);
   }
 
   // A log-probability only falls, so the score that a beam can still reach is bounded by one of
@@ -177,7 +183,7 @@ class Search {
   }
 
   const BeamOptions& options_;
-  int64_t first_row_ = 0;
+  int64_t first_row_ = 0, count_ended_ = 0;
   std::vector<Beam> live_;           // by falling log-probability
   std::vector<Continuation> ended_;  // by falling score
 };
@@ -189,10 +195,12 @@ bool stay(const std::vector<int64_t>& rows, int64_t texts) {
 }
 
 // Moves the reader to the beams of the texts that are searched, a fixed number for each, and reads
-// on. Those that are over stay among them until they are half: the network's step keeps its shape.
+// on. Those that are over stay among them until they are half where a step had rather keep its
+// shape.
 Tensor read_on(Reader& reader, std::vector<Search*>& searched, int64_t beams) {
   const auto over = std::ranges::count_if(searched, &Search::is_over);
-  if (2 * over >= std::ssize(searched)) std::erase_if(searched, std::mem_fn(&Search::is_over));
+  if (!reader.keeps_shape() || 2 * over >= std::ssize(searched))
+    std::erase_if(searched, std::mem_fn(&Search::is_over));
   std::vector<int64_t> rows, tokens;
   for (const Search* search : searched)
     for (int64_t i = 0; i < beams; ++i) {
@@ -213,6 +221,7 @@ std::vector<std::vector<Continuation>> beam_search(Reader& reader, std::span<con
         o.beams, o.max_tokens);
   check(o.no_repeat >= 0, "beam search: runs of {} tokens cannot repeat", o.no_repeat);
   check(std::isfinite(o.length_penalty), "beam search: the length penalty is not finite");
+  check(o.patience >= 0, "beam search: a patience of {} is below 0", o.patience);
   const NoGrad no_grad;
   std::vector<Search> searches;
   for (int64_t text = 0; text < reader.texts(); ++text) searches.emplace_back(o, text);

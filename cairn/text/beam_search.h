@@ -14,6 +14,9 @@ struct BeamOptions {
   double length_penalty = 0;
   std::optional<int64_t> end_token = {};
   int64_t no_repeat = 0;  // no run of so many tokens twice in a text; 0: whatever is likely
+  // A text's search is over when patience * beams ways have ended (Kasai et al. 2022): 1 as others
+  // have it, more looks further. 0: when none in view can still become better than those.
+  double patience = 0;
 };
 
 struct Continuation {

@@ -16,6 +16,8 @@ class Reader {
   virtual Tensor read(std::span<const int64_t> tokens) = 0;
   // Text i goes on from what text rows[i] was; there may be more or fewer of them than before.
   virtual void select(std::span<const int64_t> rows) = 0;
+  // A step costs more for a number of texts that is new (it is compiled for it).
+  virtual bool keeps_shape() const { return true; }
   // Nothing is read yet, by as many texts as now; what was compiled is kept.
   virtual void restart() = 0;
 };

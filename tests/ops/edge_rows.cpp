@@ -265,9 +265,12 @@ const std::vector<Difference>& differences() {
        "PyTorch's exp overflows"},
       {"binary_cross_entropy_0",
        {"second"},
-       [](double, double b) { return b == 0 || std::fabs(b) > 1e20 || b < 1e-10; },
-       4,
-       "PyTorch limits p (1 - p) twice"},
+       [](double a, double b) {
+         return b == 0 || std::fabs(b) > 1e20 || b < 1e-10 || std::fabs(a - 1) < 1e-5;
+       },
+       5,
+       "PyTorch limits p (1 - p) twice; at p = 1e-7 its rounding leaves 7/8 of 1, and so does this "
+       "one where GCC compiled it"},
       {"binary_cross_entropy_0.25",
        {"second"},
        [](double, double b) { return std::fabs(b) > 1e20; },

@@ -95,13 +95,17 @@ struct Searching : Base {
   Option<int64_t> beams;
   Option<double> length_penalty{this, "length_penalty", 0.8, between(-10, 10),
                                 "Above 0: longer ones gain (log p / ((5 + tokens) / 6)^penalty)"};
+  Option<double> patience{this, "patience", 2, between(0, 1000),
+                          "A search ends when so many times beams texts have; 0: when none can "
+                          "become better"};
   Option<int64_t> no_repeat;
   Option<int64_t> batch{this, "batch", 32, whole(1, 1 << 16), "Texts at a time"};
   text::BeamOptions how(int64_t max_tokens) const {
     return {.beams = beams,
             .max_tokens = max_tokens,
             .length_penalty = length_penalty,
-            .no_repeat = no_repeat};
+            .no_repeat = no_repeat,
+            .patience = patience};
   }
 };
 struct SequenceEvalOptions : Searching<EvalOptions> {

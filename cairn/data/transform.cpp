@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "cairn/base/error.h"
+#include "cairn/data/colour_jitter.h"
+#include "cairn/data/resized_crop.h"
 #include "cairn/data/trivial_augment.h"
 
 namespace cairn::data {
@@ -156,6 +158,12 @@ void cut_out(int side, const ImageShape& shape, PhiloxStream random, float* imag
 
 void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& augment,
                    PhiloxStream random, uint8_t* out) {
+  std::vector<uint8_t> nearer;
+  if (augment.resized_crop > 0) {
+    nearer.resize(static_cast<size_t>(shape.size()));
+    crop_and_resize(in, shape, draw_crop(shape, augment.resized_crop, random), nearer.data());
+    in = nearer.data();
+  }
   const int reach = augment.crop_padding;
   const auto shift = [&] {
     return static_cast<int>(random.below(2 * static_cast<uint32_t>(reach) + 1)) - reach;
@@ -176,6 +184,7 @@ void augment_image(const uint8_t* in, const ImageShape& shape, const Augment& au
 
     shift_plane(source, shape.height, shape.width, dx, dy, mirror, out + c * plane);
   }
+  if (augment.jitter > 0) jitter_colours(out, shape, augment.jitter, random);
   if (augment.trivial) trivial_augment(out, shape, random);
 }
 

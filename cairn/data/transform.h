@@ -27,18 +27,22 @@ Brightness measure_brightness(const ImageDataset& dataset, int64_t sample = 2048
 
 // The random changes; all off by default.
 struct Augment {
+  float resized_crop = 0;    // resized_crop.h, first of all: the least part of the area; 0: none
   int crop_padding = 0;      // pixels of black added around, then a random crop of the old size
   bool flip = false;         // mirrored left-right with probability 1/2
   float rotate_degrees = 0;  // each: uniform in [-value, value]
   float shift_pixels = 0;
   float scale = 0;       // 0.1: between 0.9 and 1.1 times
   float shear = 0;       // 0.1: a tenth of the height
+  float jitter = 0;      // colour_jitter.h: its range
   bool trivial = false;  // trivial_augment.h, after all of these
   int cutout = 0;        // a square of this side is the mean's colour (DeVries and Taylor 2017)
   bool geometric() const {
     return rotate_degrees != 0 || shift_pixels != 0 || scale != 0 || shear != 0;
   }
-  bool changes_bytes() const { return crop_padding > 0 || flip || geometric() || trivial; }
+  bool changes_bytes() const {
+    return resized_crop > 0 || crop_padding > 0 || flip || geometric() || jitter > 0 || trivial;
+  }
 };
 
 // The stream of draws for one sample; or, by another purpose, for something else of an epoch.

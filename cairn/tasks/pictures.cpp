@@ -10,12 +10,14 @@
 namespace cairn::tasks {
 
 data::Augment TrainedPictureOptions::changes() const {
-  return {.crop_padding = static_cast<int>(*crop),
+  return {.resized_crop = static_cast<float>(*resized_crop),
+          .crop_padding = static_cast<int>(*crop),
           .flip = flip,
           .rotate_degrees = static_cast<float>(*rotate),
           .shift_pixels = static_cast<float>(*shift),
           .scale = static_cast<float>(*scale),
           .shear = static_cast<float>(*shear),
+          .jitter = static_cast<float>(*jitter),
           .trivial = augment == "trivial",
           .cutout = static_cast<int>(*cutout)};
 }
@@ -27,8 +29,9 @@ void TrainedPictureOptions::note(const data::ImageDataset& set) {
   const bool grey = set.shape().channels == 1;
   augment.fill(grey ? "warp" : "crop-flip");
   const bool warps = augment == "warp", flips = augment == "crop-flip",
-             tries = augment == "trivial";
-  crop.fill(flips || tries ? 4 : 0), flip.fill(flips || (tries && !grey));
+             nears = augment == "resized-crop", tries = augment == "trivial";
+  crop.fill(flips || tries ? 4 : 0), resized_crop.fill(nears ? 0.25 : 0);
+  flip.fill(flips || ((tries || nears) && !grey));
   rotate.fill(warps ? 10 : 0), shift.fill(warps ? 2 : 0);
   scale.fill(warps ? 0.1 : 0), shear.fill(warps ? 0.1 : 0);
   const data::Normalization measured = data::measure_normalization(set);

@@ -69,15 +69,20 @@ struct PictureOptions : Run {
 // Of a supervised training: random changes of the pictures, and how they are normalised.
 struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
   TrainedPictureOptions() { group("Pictures"); }
-  train::Option<std::string> augment{this, "augment", train::Open{"colour crop-flip, grey warp"},
-                                     train::one_of({"none", "warp", "crop-flip", "trivial"}),
-                                     "Random changes, of which what follows may be chosen apart; "
-                                     "trivial: crop-flip (grey: without "
-                                     "flips), then one of 14 changes (TrivialAugment, wide)"};
+  train::Option<std::string> augment{
+      this, "augment", train::Open{"colour crop-flip, grey warp"},
+      train::one_of({"none", "warp", "crop-flip", "resized-crop", "trivial"}),
+      "Random changes, of which what follows may be chosen apart; "
+      "trivial: crop-flip (grey: without "
+      "flips), then one of 14 changes (TrivialAugment, wide)"};
   train::Option<int64_t> crop{this, "crop", train::Open{"crop-flip, trivial 4, others 0"},
                               train::whole(0, 1024),
                               "Random crops: pixels of black added around first"};
-  train::Option<bool> flip{this, "flip", train::Open{"crop-flip"}, "Mirror half of the pictures"};
+  train::Option<double> resized_crop{
+      this, "resized_crop", train::Open{"resized-crop 0.25, others 0"}, train::between(0, 1),
+      "Show a part of at least this area, 3:4 to 4:3 in form, in full size"};
+  train::Option<bool> flip{this, "flip", train::Open{"crop-flip, resized-crop"},
+                           "Mirror half of the pictures"};
   train::Option<double> rotate{this, "rotate", train::Open{"warp 10, others 0"},
                                train::between(0, 360), "Turn by up to so many degrees"};
   train::Option<double> shift{this, "shift", train::Open{"warp 2, others 0"},
@@ -86,6 +91,8 @@ struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
                               train::between(0, 0.9), "Make larger or smaller by up to this part"};
   train::Option<double> shear{this, "shear", train::Open{"warp 0.1, others 0"},
                               train::between(0, 10), "Slant by up to this part of the height"};
+  train::Option<double> jitter{this, "jitter", 0, train::between(0, 1),
+                               "Brightness, contrast and saturation by factors up to this from 1"};
   train::Option<int64_t> cutout{this, "cutout", 0, train::whole(0, 1024),
                                 "Cover a square of this side somewhere; 0: none"};
   train::Option<double> mixup{this, "mixup", 0, train::between(0, 100),

@@ -9,6 +9,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/json.h"
+#include "cairn/io/lines.h"
 #include "cairn/io/tensors.h"
 #include "cairn/pretrained/embedder.h"
 #include "cairn/text/unicode.h"
@@ -25,7 +26,7 @@ struct Embedding {
 std::vector<std::string> lines_of_input() {
   std::vector<std::string> lines;
   int64_t replaced = 0;
-  for (std::string line; std::getline(std::cin, line);) {
+  for (std::string line; io::next_line(std::cin, line, "standard input", std::ssize(lines) + 1);) {
     if (line.ends_with('\r')) line.pop_back();
     lines.push_back(text::with_replacements(line, &replaced));
   }

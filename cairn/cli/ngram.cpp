@@ -6,6 +6,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/file.h"
+#include "cairn/io/lines.h"
 #include "cairn/io/utf8.h"
 #include "cairn/text/ngram.h"
 #include "cairn/text/tokenizer.h"
@@ -70,8 +71,8 @@ int make_ngrams(const NgramRequest& given) {
   size_t at = 0;
   const auto next = [&](std::string& line) {
     if (given.files.empty()) {
-      if (!std::getline(std::cin, line)) return false;
-      ++at;
+      if (!io::next_line(std::cin, line, "standard input", static_cast<int64_t>(++at)))
+        return false;
       const size_t bad = io::find_invalid_utf8(line);
       check(bad == std::string::npos,
             "standard input, line {}, byte {}: not UTF-8; convert it (iconv -t UTF-8)", at, bad);

@@ -7,6 +7,7 @@
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
 #include "cairn/text/train_tokenizer.h"
+#include "cairn/io/lines.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::cli {
@@ -43,8 +44,8 @@ class Lines {
   }
 
  private:
-  static bool next_of_input(std::string& line) {
-    return static_cast<bool>(std::getline(std::cin, line));
+  bool next_of_input(std::string& line) const {
+    return io::next_line(std::cin, line, "standard input", number_ + 1);
   }
   bool next_of_files(std::string& line) {
     while (at_ >= content_.size()) {
@@ -54,6 +55,7 @@ class Lines {
       at_ = 0, number_ = 0;
     }
     const size_t end = std::min(content_.find('\n', at_), content_.size());
+    io::check_line(end - at_, fmt::format("'{}'", files_[file_ - 1]), number_ + 1);
     line.assign(content_, at_, end - at_);
     at_ = end + 1;
     return true;

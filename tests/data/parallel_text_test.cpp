@@ -98,5 +98,12 @@ TEST_F(ParallelTextTest, DatesAreTheSameEachTimeAndRight) {
   EXPECT_GT(forms.size(), 50u);
 }
 
+TEST(ReadLines, ALineWithoutAnEndIsRefusedByItsNumber) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "text";
+  io::write_file_atomically(path, "short\n" + std::string(17 << 20, 'x') + "\n");
+  EXPECT_ERROR(read_lines(path), "line 2: more than 16 MiB without a line end");
+}
+
 }  // namespace
 }  // namespace cairn::data

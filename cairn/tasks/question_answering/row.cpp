@@ -3,6 +3,7 @@
 #include "cairn/data/parallel_text.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/lines.h"
 #include "cairn/pretrained/folder.h"
 #include "cairn/tasks/question_answering/task.h"
 #include "cairn/text/unicode.h"
@@ -70,7 +71,8 @@ int predict(Answerer& a, const PredictOptions& o) {
     for (const std::string& line : data::read_lines(file)) ask(line, file);
   }
   if (o.files->empty())
-    for (std::string line; std::getline(std::cin, line);) ask(readable(line), "standard input");
+    for (std::string line; io::next_line(std::cin, line, "standard input", number + 1);)
+      ask(readable(line), "standard input");
   return 0;
 }
 

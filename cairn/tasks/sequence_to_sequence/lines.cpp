@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cairn/io/file.h"
+#include "cairn/io/lines.h"
 #include "cairn/tasks/line_warnings.h"
 #include "cairn/tasks/sequence_to_sequence/sequences.h"
 #include "cairn/text/unicode.h"
@@ -58,7 +59,8 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   }
   int64_t number = 0;
   if (files.empty())
-    for (std::string line; std::getline(std::cin, line);) add(line, "standard input", ++number);
+    for (std::string line; io::next_line(std::cin, line, "standard input", ++number);)
+      add(line, "standard input", number);
   flush();
   if (replaced > 0)
     fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);

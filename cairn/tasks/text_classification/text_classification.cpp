@@ -7,6 +7,7 @@
 #include "cairn/data/order.h"
 #include "cairn/data/parallel_text.h"
 #include "cairn/data/table.h"
+#include "cairn/io/lines.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -228,8 +229,10 @@ int predict(Classifier& c, const PredictOptions& o) {
   };
   for (const std::string& file : *o.files)
     for (const std::string& line : data::read_lines(file)) say(line);
+  std::string line;
   if (o.files->empty())
-    for (std::string line; std::getline(std::cin, line);) say(line);
+    for (int64_t number = 1; io::next_line(std::cin, line, "standard input", number); ++number)
+      say(line);
   return 0;
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 // The dtype of elements of a format; throws TypeError.
 DType dtype_of_format(const char* format, py::ssize_t size) {
-  std::string_view f = format ? format : "B";
-  const std::string whole(f);
+  const std::string_view whole = format ? format : "B";
+  std::string_view f = whole;
   bool other_order = false;
   if (!f.empty() && std::string_view("@=<>!^").find(f[0]) != f.npos) {
     other_order = (f[0] == '>' || f[0] == '!') && size > 1;
@@ -84,7 +84,7 @@ const char* format_of(DType dtype) {
 // What a memoryview of a tensor holds: the values, even when a State is assigned others.
 struct View {
   Tensor plain;
-  std::vector<Py_ssize_t> shape, strides;
+  SmallVector<Py_ssize_t, 6> shape, strides;  // without memory of their own, mostly
 };
 
 int buffer_error(const std::string& message) {
@@ -95,7 +95,8 @@ int buffer_error(const std::string& message) {
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   try {
-    const Tensor t = py::handle(self).cast<Tensor>();
+    const Tensor* is = tensor_in(self);
+    const Tensor t = is ? *is : py::handle(self).cast<Tensor>();
     if (flags & PyBUF_WRITABLE)
       return buffer_error("a tensor's values never change: ask for a copy (x.numpy())");
     if (t.requires_grad())

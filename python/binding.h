@@ -26,6 +26,11 @@ bool read_ints(py::handle from, Ints& ints);  // an int, or a sequence of them
 // Python's hasattr(); pybind11's also swallows a Ctrl-C that comes while it looks.
 bool has(py::handle object, const char* name);
 
+// The tensor that a Python object is, unless it is none or of a subclass: without pybind11's search
+// for what a C++ type is in Python, which a call of a small model feels.
+const Tensor* tensor_in(py::handle object);
+py::object object_of(Tensor&& tensor);  // py::cast() without that search
+
 // A new tensor of the values of anything that has them: a tensor, an object with __dlpack__ or
 // Python's buffer protocol. Copies; undefined for what is none of these.
 Tensor tensor_of(py::handle object);
@@ -63,8 +68,9 @@ void add_functions(py::class_<Tensor>& c, py::module_& m);  // functions.cpp
 void add_losses(py::module_& m);
 void add_layers(py::module_& m);  // layers.cpp
 void add_optimizers(py::module_& m);
-void add_training(py::module_& m);  // training.cpp
-void add_models(py::module_& m);    // models.cpp
+void add_training(py::module_& m);   // training.cpp
+void add_models(py::module_& m);     // models.cpp
+void use_own_words(py::module_& m);  // words.cpp, last
 
 }  // namespace cairn::python
 

@@ -393,4 +393,10 @@ Layer make_layer(const std::string& name, const py::dict& options) {
   throw py::value_error("no layer " + name);
 }
 
+std::vector<std::string> layer_names() {
+  std::vector<std::string> names;
+  for (const LayerRow& row : kLayers) names.emplace_back(row.name);
+  return names;
+}
+
 }  // namespace cairn::python

@@ -108,6 +108,7 @@ void add_layers(py::module_& m) {
   c.def("state_dict", [](const Layer& l) { return dict_of(l.module->state_dict()); });
   c.def("load_state_dict", &load, py::arg("values"), py::arg("strict") = true);
   m.def("layer", &make_layer, py::arg("name"), py::arg("options"));
+  m.def("layer_names", &layer_names);
 }
 
 }  // namespace cairn::python

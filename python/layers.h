@@ -16,5 +16,6 @@ struct Layer {
 
 // The layer of that name with its options by PyTorch's names. Throws ValueError for no such layer.
 Layer make_layer(const std::string& name, const py::dict& options);  // layer_table.cpp
+std::vector<std::string> layer_names();
 
 }  // namespace cairn::python

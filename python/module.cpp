@@ -11,4 +11,5 @@ PYBIND11_MODULE(_cairn, m) {
   python::add_optimizers(m);
   python::add_training(m);
   python::add_models(m);
+  python::use_own_words(m);
 }

@@ -1,6 +1,7 @@
 // Elements that lie anywhere become row-major ones without gaps.
 #pragma once
 #include <cstring>
+#include <utility>
 
 #include "python/binding.h"
 
@@ -49,8 +50,12 @@ class Borrowed {
  public:
   explicit Borrowed(py::handle object, std::optional<DType> as = {});
   ~Borrowed();
-  Borrowed(const Borrowed&) = delete;
-  Borrowed& operator=(const Borrowed&) = delete;
+  Borrowed(Borrowed&& other) noexcept
+      : dtype(other.dtype),
+        shape(std::move(other.shape)),
+        strides(std::move(other.strides)),
+        view_(std::exchange(other.view_, {})) {}
+  Borrowed& operator=(Borrowed&&) = delete;
   const char* data() const { return static_cast<const char*>(view_.buf); }
   void copy_to(char* to) const;  // needs no lock of Python's
 

@@ -61,6 +61,25 @@ int named_value(const char* what, py::handle name, std::initializer_list<EnumNam
       fmt::format("{} is one of {}, not {}", what, list, py::repr(name).cast<std::string>()));
 }
 
+namespace {
+PyTypeObject* tensor_type = nullptr;  // the class itself, not those below it
+}
+const Tensor* tensor_in(py::handle object) {
+  if (Py_TYPE(object.ptr()) != tensor_type) return nullptr;
+  const auto* instance = reinterpret_cast<const py::detail::instance*>(object.ptr());
+  if (!instance->simple_layout) return nullptr;
+  return static_cast<const Tensor*>(instance->simple_value_holder[0]);
+}
+
+py::object object_of(Tensor&& tensor) {
+  static const py::detail::type_info* const type = py::detail::get_type_info(typeid(Tensor));
+  const auto moved = [](const void* from) -> void* {
+    return new Tensor(std::move(*static_cast<Tensor*>(const_cast<void*>(from))));
+  };
+  return py::reinterpret_steal<py::object>(py::detail::type_caster_generic::cast(
+      &tensor, py::return_value_policy::move, {}, type, nullptr, moved));
+}
+
 Tensor plain_value(const Tensor& t) {
   check(!t.traced(),
         "a value is read inside a compiled function, where there is none yet: return "
@@ -176,6 +195,7 @@ void add_tensors(py::module_& m) {
   py::class_<Tensor> c(m, "Tensor", py::custom_type_setup([](PyHeapTypeObject* type) {
                          type->ht_type.tp_as_buffer = &type->as_buffer;  // arrays.cpp fills it
                        }));
+  tensor_type = reinterpret_cast<PyTypeObject*>(c.ptr());
   c.doc() = "A value that never changes, or a State (a parameter, a buffer) that is assigned.";
   c.def_property_readonly("shape", [](const Tensor& t) { return t.shape(); });
   c.def_property_readonly("dtype", [](const Tensor& t) { return t.dtype(); });

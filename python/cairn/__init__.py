@@ -51,5 +51,5 @@ for _class in (Error, Model, Tensor):
 Tensor.numpy = numpy  # type: ignore[method-assign]
 Tensor.__array__ = _array  # type: ignore[method-assign]
 
-__all__ = [name for name in dir(_cairn) if not name.startswith("_") and name not in ("Layer", "layer", "Optimizer", "optimizer")]
+__all__ = [name for name in dir(_cairn) if not name.startswith("_") and name not in ("Layer", "layer", "layer_names", "Optimizer", "optimizer")]
 __all__ += ["nn", "optim", "numpy", "f32", "f64", "bf16", "f16", "i8", "u8", "i32", "i64"]

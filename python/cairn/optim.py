@@ -23,8 +23,11 @@ _HELP = {
 }
 
 
-def _groups(params, options):
-    params = list(params)
+def _groups(name, params, options):
+    try:
+        params = list(params)
+    except TypeError:
+        raise TypeError(f"{name}: takes parameters (net.parameters()), or groups of them, not {type(params).__name__}") from None
     if not params or not isinstance(params[0], dict):
         return [(params, options)]
     groups = []
@@ -38,7 +41,7 @@ def _groups(params, options):
 
 def _maker(name):
     def make(params, **options) -> Optimizer:
-        return _optimizer(name, _groups(params, options))
+        return _optimizer(name, _groups(name, params, options))
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = _HELP[name]

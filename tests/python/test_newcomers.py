@@ -171,6 +171,20 @@ class Words(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "indexed by ints, slices"):
                 t[key]
 
+    def test_wrong_arguments(self):
+        x = cairn.ones((2, 3))
+        for call, said in ((lambda: cairn.relu("x"), r"^relu: got \('x'\); it takes \(x: Tensor\)$"),
+                           (lambda: x.sum(axis="a"), r"^sum: got \(axis='a'\); it takes \(axes: int or ints = \(\), keepdim: bool = False\)$"),
+                           (lambda: x.size(), r"^size: got \(\); it takes \(axis: int\)$"),
+                           (lambda: cairn.ones("a" * 99), r"^ones: got \(str\); it takes \(shape: int or ints, dtype = 'f32'\)$"),
+                           (lambda: cairn.cat(x, 1, 2, 3), r"^cat: got \(Tensor, 1, 2, 3\); it takes \(parts: List\[Tensor\]"),
+                           (lambda: optim.AdamW(nn.Linear(2, 2)), r"^AdamW: takes parameters \(net.parameters\(\)\), or groups of them, not Linear$"),
+                           (lambda: nn.Linear("a", 2), "^Linear: in_features cannot be 'a'$")):
+            with self.assertRaisesRegex(TypeError, said):
+                call()
+        with self.assertRaisesRegex(TypeError, "^in words of its own$"):  # a TypeError of Python's passes
+            cairn.compile(lambda x: (_ for _ in ()).throw(TypeError("in words of its own")))(x)
+
     def test_paths_and_parameters(self):
         for path in (None, 3, ["run"]):
             with self.assertRaisesRegex(TypeError, "load: a path is a str"):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Exports every model that the program trains and compares onnxruntime's outputs with Cairn's own, of the run and of the file.
 
-check_onnx.py BUILD [FOLDER]: BUILD holds the program `cairn` and `libcairn_infer.so`; runs and files go to FOLDER (a
-temporary one). Prints a line a model: the largest difference over several batch sizes and lengths, relative to the
+check_onnx.py BUILD [FOLDER [MODEL...]]: BUILD holds the program `cairn` and `libcairn_infer.so`; runs and files go to
+FOLDER (a temporary one); MODEL: only those, by the names below. Prints a line a model: the largest difference over several batch sizes and lengths, relative to the
 largest value. Exit status 1 when one is above 1e-4. Needs numpy, onnx and onnxruntime (seen with 1.23 and 1.32).
 """
 import ctypes
@@ -145,11 +145,12 @@ def difference(cairn, run, file):
     return worst
 
 
-def main(build, folder):
+def main(build, folder, models):
     program = build / "cairn"
     cairn = Cairn(str(build / "libcairn_infer.so"))
     failed = 0
-    for name, options in MODELS.items():
+    for name in models:
+        options = MODELS[name]
         options = [column_of_numbers(program, folder) if o == "NUMBER" else o for o in options]
         run, file = folder / name.replace(" ", "-"), folder / (name + ".onnx")
         try:
@@ -165,16 +166,17 @@ def main(build, folder):
             ok, text = False, f"{type(e).__name__}: {e}"
         failed += not ok
         print(f"{'ok    ' if ok else 'FAILED'} {name:<16} {text}", flush=True)
-    print(f"{len(MODELS) - failed} of {len(MODELS)} models within {BOUND} (onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__})")
+    print(f"{len(models) - failed} of {len(models)} models within {BOUND} (onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__})")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    if len(sys.argv) == 3:
+    chosen = sys.argv[3:]
+    if len(sys.argv) < 2 or not set(chosen) <= set(MODELS):
+        sys.exit(__doc__ + "\nModels: " + ", ".join(MODELS))
+    if len(sys.argv) > 2:
         target = pathlib.Path(sys.argv[2])
         target.mkdir(parents=True, exist_ok=True)
-        sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), target))
+        sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), target, chosen or list(MODELS)))
     with tempfile.TemporaryDirectory() as temporary:
-        sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(temporary)))
+        sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(temporary), list(MODELS)))

@@ -33,6 +33,7 @@ void enter(Seen& seen) {
 }
 
 TEST(OpenMp, LibraryRunsOnThePool) {
+  EXPECT_TRUE(regions_run_on_pool());
   const int before = num_threads();
   set_num_threads(3);
   for (int round = 0; round < 100; ++round) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <thread>
 
@@ -120,6 +121,25 @@ TEST(Threads, FiftyWithAContextEachGiveTheSameBits) {
     });
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(wrong, 0);
+}
+
+size_t threads_here() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+// The library exports nothing of libgomp's, so oneDNN's threads are not Cairn's there: with all
+// processors Cairn's kernels compute, and no second team is started beside the pool.
+TEST(Threads, AllAreOneTeam) {
+  const std::string run = Runs::get().of("image-classification");
+  const size_t before = threads_here();
+  const Model model(run);
+  Context all(model, {.threads = 0}), alone(model);
+  const auto expected_by = tasks::open_model(run);
+  const Tensors in = inputs_for(expected_by->takes(), 1, 1);
+  const auto by_all = result_of(all, in), by_one = result_of(alone, in);
+  EXPECT_LT(threads_here() - before, std::max(2u, std::thread::hardware_concurrency()));
+  for (size_t i = 0; i < by_one.size(); ++i) EXPECT_NEAR(by_all[i], by_one[i], 1e-5);
 }
 
 TEST(Memory, IsTheCallersAndMayLieAnywhere) {

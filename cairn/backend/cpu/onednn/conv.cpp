@@ -220,7 +220,7 @@ class DirectKernel : public ConvKernel {
 }  // namespace
 
 std::unique_ptr<ConvKernel> conv_kernel(const OpCall& call, const ConvRoles& r) {
-  if (r.w->layout.packed()) return nullptr;
+  if (r.w->layout.packed() || !present()) return nullptr;
   if (call.dtype() == DType::bf16 && r.direction == ConvDirection::weight && taps_miss(call, r))
     return nullptr;
   for (bool keep_blocked : {true, false}) try {

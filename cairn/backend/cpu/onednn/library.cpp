@@ -1,7 +1,9 @@
 #include "cairn/backend/cpu/onednn/library.h"
 
 #include "cairn/backend/cpu/onednn/compat.h"
+#include "cairn/backend/cpu/onednn/openmp.h"
 #include "cairn/base/error.h"
+#include "cairn/base/parallel.h"
 
 namespace cairn::cpu::onednn {
 namespace {
@@ -19,7 +21,7 @@ const char* name_of(dnnl::cpu_isa isa) {
 
 }  // namespace
 
-bool present() { return true; }
+bool present() { return num_threads() == 1 || regions_run_on_pool(); }
 std::string version() {
   const dnnl_version_t* v = dnnl_version();
   return fmt::format("{}.{}.{}, using {}", v->major, v->minor, v->patch,

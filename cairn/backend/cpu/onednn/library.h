@@ -8,6 +8,9 @@
 
 namespace cairn::cpu::onednn {
 
+// Whether its kernels are to be asked for: Cairn was built with it, and what it computes on is the
+// calling thread (num_threads() is 1) or Cairn's pool. A second team beside the pool is slower than
+// Cairn's kernels alone (openmp.h).
 bool present();
 std::string version();    // "2.6.3, using AVX2"
 bool has_wide_vectors();  // kernels for AVX-512, and the processor for them

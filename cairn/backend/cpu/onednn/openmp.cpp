@@ -72,3 +72,9 @@ CAIRN_OVER_LIBGOMP int omp_in_parallel() {
   static const auto next = libgomp<int (*)()>("omp_in_parallel");
   return next();
 }
+
+bool cairn::cpu::onednn::regions_run_on_pool() {
+  static const bool own =
+      dlsym(RTLD_DEFAULT, "GOMP_parallel") == reinterpret_cast<void*>(GOMP_parallel);
+  return own;
+}

@@ -6,11 +6,14 @@
 // primitive (LeNet's step on two Zen 4 cores: 15 ms, 7.4 with libgomp's spinning bounded, 6.4 with
 // one team). So openmp.cpp defines these five functions itself: inside a LibraryOnPool they run the
 // region on the pool, everywhere else they hand on to libgomp. Where the loader finds libgomp's
-// first (Cairn inside a shared library that is opened late), the library uses libgomp's team as
-// ever.
+// first (cairn::infer, which exports nothing but its interface), regions_run_on_pool() is false and
+// several threads compute by Cairn's own kernels.
 #pragma once
 
 namespace cairn::cpu::onednn {
+
+// Whether what the loader finds under these names, from here, is openmp.cpp's.
+bool regions_run_on_pool();
 
 // While alive, parallel regions that this thread enters through OpenMP run on Cairn's pool.
 class LibraryOnPool {

@@ -92,6 +92,57 @@ TEST(Heads, AreReadInAnyCase) {
                  "'top'");
 }
 
+TEST(Heads, MayNameTheWholeAddress) {
+  const Server server({"digits=" + run_of("image-classification")});
+  Client c = server.connect();
+  for (const char* path : {"http://localhost/health", "HTTP://127.0.0.1:80/health"})
+    EXPECT_TRUE(c.ask("GET", path).has("ok")) << path;
+  EXPECT_TRUE(c.ask("GET", "http://localhost").has("<html")) << "its root";
+  // Its host is what is compared: without a key only this machine's names are answered.
+  expect_refused(c.ask("GET", "http://example.org/health"), 403, "names of this machine");
+}
+
+TEST(Heads, ThatWaitAreAnswered) {
+  const Server server({"digits=" + run_of("image-classification")});
+  const std::string picture = png_of(28);
+  Client c = server.connect();
+  for (const char* expects : {"100-continue", "100-Continue"}) {
+    c.send(
+        fmt::format("POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nExpect: {}\r\n"
+                    "Content-Type: image/png\r\nContent-Length: {}\r\n\r\n",
+                    expects, picture.size()));
+    EXPECT_EQ(c.answer(true).status, 100);
+    c.send(picture);
+    EXPECT_EQ(c.answer().status, 200);
+  }
+  expect_refused(c.ask("GET", "/health", "", "", "Expect: tea\r\n"), 417, "100-continue");
+}
+
+TEST(Bodies, OfChunksMayHaveTrailers) {
+  const Server server({"digits=" + run_of("image-classification")});
+  const std::string picture = png_of(28);
+  const std::string head =
+      "POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n";
+  const std::string half = picture.substr(0, 40), rest = picture.substr(40);
+  Client c = server.connect();
+  for (const char* trailers : {"", "X-Sum: 1\r\n", "X-Sum: 1\r\nX-Other: 2\r\n"}) {
+    for (const std::string& piece :
+         {head, fmt::format("{:X};name=value\r\n", half.size()), half, std::string("\r\n"),
+          fmt::format("{:x}\r\n{}\r\n0\r\n{}\r\n", rest.size(), rest, trailers)})
+      c.send(piece);
+    EXPECT_EQ(c.answer().status, 200) << trailers;
+  }
+  EXPECT_EQ(c.ask("GET", "/health").status, 200) << "the next request begins where the last ended";
+  c.send(head + "0\r\nX: " + std::string(30000, 'a') + "\r\n\r\n");
+  expect_refused(c.answer(), 431, "16384");
+  for (const char* wrong : {"zz\r\n", "5\r\nabc\r\n0\r\n\r\n"}) {
+    Client other = server.connect();
+    other.send(head + wrong);
+    EXPECT_GE(other.answer().status, 400);
+  }
+}
+
 TEST(Heads, ReasonsAreTheStandards) {
   const std::string run = "digits=" + run_of("image-classification");
   const Server hurried({run, "--read-seconds", "0.3"}), one({run, "--connections", "1"});

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <string_view>
 
 #include "cairn/serve/front/http.h"
 
@@ -23,6 +25,44 @@ inline Clock::time_point seconds_from_now(double seconds) {
   return Clock::now() + std::chrono::microseconds(static_cast<int64_t>(seconds * 1e6));
 }
 
+// Follows a body of chunks as it is read, to its end: what may come behind the last chunk
+// (trailers) is none of httplib's.
+class Chunks {
+ public:
+  void begin() { place_ = Place::size, size_ = 0, in_size_ = true; }
+  void end() { place_ = Place::none; }
+  bool at_trailers() const { return place_ == Place::trailers; }
+  // How much may be read at once, to stay within one part of it.
+  size_t at_once(size_t wanted) const {
+    return place_ == Place::none   ? wanted
+           : place_ == Place::size ? std::min<size_t>(wanted, 1)
+                                   : std::min(wanted, size_);
+  }
+  void saw(const char* data, size_t count) {
+    if (place_ == Place::data) {
+      if ((size_ -= count) == 0) begin();
+    } else if (place_ == Place::size && count > 0) {
+      saw_of_size(*data);
+    }
+  }
+
+ private:
+  enum class Place { none, size, data, trailers };
+  void saw_of_size(char c) {
+    constexpr size_t kMost = size_t{1} << 40;  // what is larger is refused long before its end
+    if (c == '\n') {
+      place_ = size_ ? Place::data : Place::trailers;
+      size_ += 2;  // and the end of its line
+    } else if (in_size_ &= std::isxdigit(static_cast<unsigned char>(c)) != 0; in_size_) {
+      const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+      size_ = std::min(kMost, size_ * 16 + static_cast<size_t>(digit));
+    }
+  }
+  Place place_ = Place::none;
+  size_t size_ = 0;
+  bool in_size_ = true;  // before what may follow the number
+};
+
 // One client: what is read and written has to be done by a time, whatever the pace.
 class Connection : public httplib::Stream {
  public:
@@ -37,23 +77,29 @@ class Connection : public httplib::Stream {
       if (both[1].revents || !fill()) return false;
     }
     began = Clock::now(), until_ = seconds_from_now(limits_.read_seconds);
+    chunks_.end(), pending_ = "";
     head_bytes_ = 0, in_head_ = true, failed = 0, refused = false, status = 0;
     return true;
   }
   void head_is_read() { in_head_ = false; }
+  void body_is_chunked() { chunks_.begin(); }
   bool in_head() const { return in_head_; }
   void answers() { until_ = seconds_from_now(limits_.read_seconds + limits_.answer_seconds); }
 
-  bool is_readable() const override { return at_ < end_ || ready(POLLIN, until_); }
+  bool is_readable() const override {
+    return !pending_.empty() || at_ < end_ || ready(POLLIN, until_);
+  }
   bool is_writable() const override { return !failed && ready(POLLOUT, until_); }
   ssize_t read(char* to, size_t size) override {
-    if (failed) return -1;
-    if (at_ == end_ && !fill()) return failed ? -1 : 0;
-    const size_t count = std::min(size, end_ - at_);
-    std::memcpy(to, buffer_ + at_, count);
-    at_ += count;
-    if (in_head_ && (head_bytes_ += count) > limits_.header) return failed = 431, -1;
-    return static_cast<ssize_t>(count);
+    if (chunks_.at_trailers() && !skip_trailers()) return failed ? -1 : 0;
+    if (!pending_.empty()) {
+      const size_t count = pending_.copy(to, size);
+      pending_.remove_prefix(count);
+      return static_cast<ssize_t>(count);
+    }
+    const ssize_t got = take(to, chunks_.at_once(size));
+    if (got > 0) chunks_.saw(to, static_cast<size_t>(got));
+    return got;
   }
   ssize_t write(const char* from, size_t size) override {
     if (failed) return static_cast<ssize_t>(size);  // what is said then is said at the end
@@ -92,6 +138,29 @@ class Connection : public httplib::Stream {
   HttpAnswer answer;
 
  private:
+  ssize_t take(char* to, size_t size) {
+    if (failed) return -1;
+    if (at_ == end_ && !fill()) return failed ? -1 : 0;
+    const size_t count = std::min(size, end_ - at_);
+    std::memcpy(to, buffer_ + at_, count);
+    at_ += count;
+    if (in_head_ && (head_bytes_ += count) > limits_.header) return failed = 431, -1;
+    return static_cast<ssize_t>(count);
+  }
+  // To the empty line that ends the body, which is left.
+  bool skip_trailers() {
+    size_t line = 1, total = 0;
+    for (char c = 0; line > 0;) {
+      line = 0;
+      do {
+        if (take(&c, 1) <= 0) return false;
+        if (++total > limits_.header) return failed = 431, false;
+        line += c != '\r' && c != '\n';
+      } while (c != '\n');
+    }
+    chunks_.end(), pending_ = "\r\n";
+    return true;
+  }
   bool ready(short what, Clock::time_point until) const {
     pollfd one{socket_, what, 0};
     int got;
@@ -114,6 +183,8 @@ class Connection : public httplib::Stream {
   char buffer_[16384];
   size_t at_ = 0, end_ = 0, head_bytes_ = 0;
   bool in_head_ = true;
+  Chunks chunks_;
+  std::string_view pending_;  // what httplib reads before what comes
 };
 
 // A thread for each connection, as many as are allowed; one more is told so at once.

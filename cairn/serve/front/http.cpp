@@ -20,6 +20,11 @@ std::string plain_type(std::string type) {
   return type;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 const char* reason_of(int status) {
   return status == 408   ? "Request Timeout"
          : status == 431 ? "Request Header Fields Too Large"
@@ -148,10 +153,17 @@ class Server : public httplib::Server, public HttpServer {
     if (q.method == "POST" && !q.has_header("Content-Length") && !q.has_header("Transfer-Encoding"))
       q.headers.emplace("Content-Length", "0");
     r.host = q.get_header_value("Host");
+    read_whole_address(r);
     r.origin = q.get_header_value("Origin"), r.authorization = q.get_header_value("Authorization");
+    if (q.has_header("Expect")) {  // httplib compares; clients of HTTP/1.0 do not wait
+      const std::string expects = lower(q.get_header_value("Expect"));
+      q.headers.erase("Expect");
+      if (q.version != "HTTP/1.0") q.headers.emplace("Expect", expects);
+    }
     q.ranges.clear();
     q.headers.erase("Accept-Encoding");  // small answers: packing them costs more than it saves
     const std::string wrong = wrong_head(q);
+    if (q.has_header("Transfer-Encoding")) c.body_is_chunked();
     if (!wrong.empty())
       c.answer = handler_.error(c.failed ? std::exchange(c.failed, 0) : 400, wrong);
     c.refused = !wrong.empty() || handler_.refuses(r, c.answer);
@@ -159,6 +171,15 @@ class Server : public httplib::Server, public HttpServer {
     q.headers.erase("Expect");  // no "100 Continue" before a refusal
     q.headers.erase("Connection");
     q.headers.emplace("Connection", "close");
+  }
+
+  // "http://HOST/path", as a proxy is asked: the Host of the head does not count then.
+  static void read_whole_address(HttpRequest& r) {
+    const size_t host = lower(r.path.substr(0, 8)).starts_with("http://") ? 7 : 0;
+    if (host == 0) return;
+    const size_t path = std::min(r.path.find('/', host), r.path.size());
+    r.host = r.path.substr(host, path - host);
+    r.path = path < r.path.size() ? r.path.substr(path) : "/";
   }
 
   // What would leave it unclear where a request ends, or is known to be too long.
@@ -177,6 +198,11 @@ class Server : public httplib::Server, public HttpServer {
     if (length.size() > 18 || (lengths && std::stoull("0" + length) > limits_.body)) {
       current->failed = 413;
       return too_large();
+    }
+    if (const std::string expects = q.get_header_value("Expect");
+        !expects.empty() && expects != "100-continue") {
+      current->failed = 417;
+      return "Expect: only 100-continue is known";
     }
     if (q.method != "POST" && (chunked || (lengths && length != "0")))
       return q.method + " has no body here";

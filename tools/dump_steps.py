@@ -130,6 +130,35 @@ def wgan_gp32():
 
 
 @workload
+def patch_forecast():
+    m, x, y = PatchForecaster(series=2, context=16, horizon=4, patch=4, dim=8, heads=2, layers=2), rnd(3, 16, 2), rnd(3, 4, 2)
+    for p in (m.linear, m.head.weight, m.head.bias, m.which, m.offsets):
+        p.data = torch.randn_like(p).bfloat16().float() / 4
+    start(m)
+    return supervised(m, dict(x=x, y=y), lambda: m.loss(m(x), y), adamw(m))
+
+
+@workload
+def music_gan():
+    size = dict(voices=2, steps=16, pitches=14, width=4)
+    g, d = start(RollGenerator(z=6, **size)), start(RollDiscriminator(**size))
+    og, od = (torch.optim.Adam(m.parameters(), lr=5e-4, betas=(0.0, 0.9)) for m in (g, d))
+    real, z, eps = F.one_hot(torch.randint(14, (3, 2, 16)), 14).float(), rnd(3, 6), torch.rand(3, 1, 1, 1)
+
+    def step():
+        fake = g(z)
+        od.zero_grad(set_to_none=True)
+        ld = critic_loss(d, real, fake.detach(), eps)
+        ld.backward()
+        od.step()
+        og.zero_grad(set_to_none=True)
+        (-d(fake).mean()).backward()
+        og.step()
+        return ld
+    return dict(nets={"g.": g, "d.": d}, inputs=dict(real=real, z=z, eps=eps), step=step)
+
+
+@workload
 def gpt_mini():
     m, x = start(Gpt(20, 8, 2, 2, 16)), torch.randint(20, (2, 17))
     return supervised(m, dict(x=x), lambda: F.cross_entropy(m(x[:, :-1]).flatten(0, 1), x[:, 1:].flatten()), adamw(m))

@@ -249,3 +249,79 @@ class QaEncoder(nn.Module):
         for b in self.blocks:
             h = b(h)
         return self.span(self.norm(h))
+
+
+class PatchForecaster(nn.Module):
+    """cairn/models/forecast.h with the model "patch", in training: no feature besides the series themselves, no dropout."""
+
+    def __init__(self, series=7, context=512, horizon=96, patch=16, dim=64, heads=4, layers=2, levels=9):
+        super().__init__()
+        count = context // patch
+        self.patch = patch
+        self.register_buffer("linear", torch.zeros(horizon, context))
+        self.register_buffer("level", torch.arange(1, levels + 1) / (levels + 1), persistent=False)
+        self.offsets = nn.Parameter(torch.zeros(horizon, series, levels))
+        self.embed, self.which = nn.Linear(patch, dim), nn.Parameter(torch.zeros(series, 1, dim))
+        self.place = nn.Parameter(torch.randn(count, dim) * 0.02)
+        self.blocks = nn.ModuleList(Block(dim, heads, 2 * dim) for _ in range(layers))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(count * dim, horizon)
+        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+
+    def forward(self, x):  # [N, context, series] -> what comes [N, horizon, series], the unit of each window [N, 1, series]
+        n, _, series = x.shape
+        last, unit = x[:, -1:], (x.var(1, unbiased=False, keepdim=True) + 1e-4).sqrt()
+        before, scale = (x - last).transpose(1, 2), unit.transpose(1, 2)
+        cut = (before / scale).reshape(n, series, -1, self.patch)
+        h = (self.embed(cut) + self.which).flatten(0, 1) + self.place
+        for b in self.blocks:
+            h = b(h)
+        by = self.head(self.norm(h).flatten(1)).view(n, series, -1) * scale
+        return last + (before @ self.linear.T + by).transpose(1, 2), unit
+
+    def loss(self, out, y):
+        point, unit = out
+        over = y.unsqueeze(3) - (point.detach().unsqueeze(3) + unit.unsqueeze(3) * self.offsets)
+        return F.mse_loss(point, y) + 2 * torch.maximum(self.level * over, (self.level - 1) * over).mean()
+
+
+# ---------------------------------------------------------------- music
+CLASSES = 12
+
+
+class RollGenerator(nn.Module):
+    def __init__(self, voices=4, steps=32, pitches=48, width=96, z=64):
+        super().__init__()
+        self.shape = (voices, pitches, steps)
+        self.add_module("in", nn.Linear(z, 2 * width * (steps >> 3)))
+        up = lambda i: [nn.ConvTranspose1d(i, width, 4, 2, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        self.net = nn.Sequential(nn.BatchNorm1d(2 * width), nn.ReLU(), *up(2 * width), *up(width), *up(width),
+                                 nn.Conv1d(width, voices * pitches, 3, padding=1))
+
+    def forward(self, z):  # [N, z] -> [N, voices, steps, pitches], hard forward and soft backward
+        voices, pitches, steps = self.shape
+        begun = getattr(self, "in")(z).view(len(z), -1, steps >> 3)
+        soft = self.net(begun).view(len(z), voices, pitches, steps).transpose(2, 3).softmax(-1)
+        hard = F.one_hot(soft.argmax(-1), pitches).float()
+        return soft + (hard - soft).detach()
+
+
+class RollDiscriminator(nn.Module):
+    def __init__(self, voices=4, steps=32, pitches=48, width=96):
+        super().__init__()
+        down = lambda i: [nn.Conv1d(i, width, 5, 2, 2), nn.LeakyReLU(0.2)]
+        self.net = nn.Sequential(*down(voices * pitches + voices + CLASSES), *down(width), *down(width),
+                                 nn.Conv1d(width, 1, (steps + 7) >> 3))
+
+    def forward(self, x):  # [N, voices, steps, pitches] -> [N]
+        n, voices, steps, pitches = x.shape
+        held = F.pad((x[:, :, 1:] * x[:, :, :-1]).sum(3), (1, 0))
+        sounding = F.pad(x.sum(1)[:, :, 1:], (0, -(pitches - 1) % CLASSES))
+        classes = sounding.view(n, steps, -1, CLASSES).sum(2).transpose(1, 2)
+        return self.net(torch.cat([x.transpose(2, 3).reshape(n, voices * pitches, steps), held, classes], 1)).flatten()
+
+
+def critic_loss(critic, real, fake, eps, weight=10):
+    """Wasserstein with the penalty of Gulrajani et al. 2017; a gradient of a gradient."""
+    mix = (eps * real + (1 - eps) * fake).requires_grad_(True)
+    slope, = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)
+    return critic(fake).mean() - critic(real).mean() + weight * ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()

@@ -4,7 +4,9 @@
 #include "cairn/base/close_name.h"
 #include "cairn/compile/compile.h"
 #include "cairn/graph/cost.h"
+#include "cairn/models/forecast.h"
 #include "cairn/models/models.h"
+#include "cairn/models/music_gan.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/ctc.h"
 #include "cairn/optim/optim.h"
@@ -47,6 +49,7 @@ Running supervised(const Mode& mode, const nn::Module& net, const Tensor& x, con
 constexpr optim::AdamWOptions kAdamW{.lr = 1e-3};
 constexpr optim::SgdOptions kSgd{.lr = 0.05, .momentum = 0.9, .weight_decay = 5e-4};
 constexpr optim::AdamOptions kGanAdam{.lr = 2e-4, .betas = {0.5, 0.999}};
+constexpr optim::AdamOptions kWganAdam{.lr = 5e-4, .betas = {0, 0.9}};
 
 // ---- convolution
 
@@ -178,6 +181,40 @@ Running wgan_gp32(const Mode& mode) {
           gflop};
 }
 
+// A step of the critic, with the penalty on its slope, and one of the generator through the updated
+// critic: `cairn train music-gan` with its usual sizes.
+Running music_gan(const Mode& mode) {
+  const models::RollGanSize size{.width = 96};
+  const models::RollGenerator g(size);
+  const models::RollDiscriminator d(size, models::GanNorm::none);
+  auto opt_g = std::make_shared<optim::Adam>(g.parameters(), kWganAdam),
+       opt_d = std::make_shared<optim::Adam>(d.parameters(), kWganAdam);
+  const Tensor real = one_hot(randint(size.pitches, {32, size.voices, size.steps}), size.pitches),
+               z = randn({32, size.z}), eps = rand({32, 1, 1, 1});
+  const DType products = mode.products;
+  auto body = [=](const Tensor& real, const Tensor& z, const Tensor& eps) -> Tensor {
+    Tensor fake, loss, again;
+    {
+      const AutocastScope scope(products);
+      fake = f32(g(z));
+      const Tensor still = fake.detach();
+      loss = mean(f32(d(still))) - mean(f32(d(real))) +
+             f32(nn::gradient_penalty(d, real, still, eps)) * 10.0;
+    }
+    opt_d->step(loss);
+    {
+      const AutocastScope scope(products);
+      again = f32(d(fake));
+    }
+    opt_g->step(-mean(again));
+    return loss;
+  };
+  const double gflop = gflop_of([&] { body(real, z, eps); });
+  auto step = std::make_shared<decltype(compile(body))>(compile(body));
+  return {[=] { return (*step)(real, z, eps).item(); }, g.num_parameters() + d.num_parameters(),
+          gflop};
+}
+
 // ---- attention
 
 Running gpt_mini(const Mode& mode) {
@@ -202,6 +239,18 @@ Running bert_qa(const Mode& mode) {
                                     const Tensor scores = f32(net(x));
                                     return cross_entropy(select(scores, 2, 0), select(y, 0, 0)) +
                                            cross_entropy(select(scores, 2, 1), select(y, 0, 1));
+                                  });
+}
+
+// `cairn train forecast --model patch` with its usual sizes, on seven series.
+Running patch_forecast(const Mode& mode) {
+  const models::Forecaster net({.model = "patch", .targets = 7, .features = 7, .dropout = 0});
+  const Tensor known = ones({32, 96, 7});
+  return supervised<optim::AdamW>(mode, net, randn({32, 512, 7}), randn({32, 96, 7}), kAdamW,
+                                  [=](const Tensor& x, const Tensor& y) {
+                                    const Tensor point = f32(net(x));
+                                    return mse_loss(point, y) +
+                                           net.quantile_loss(x, point, y, known);
                                   });
 }
 
@@ -291,9 +340,15 @@ const std::vector<Workload>& workloads() {
        bilstm_ctc},
       {"dcgan32", "64 images 32x32x3, a discriminator and a generator step, Adam", dcgan32},
       {"wgan_gp32", "64 images 32x32x3, one critic step with gradient penalty, Adam", wgan_gp32},
+      {"music_gan", "32 phrases of 4 voices x 32 steps x 48 pitches, a WGAN-GP's two steps, Adam",
+       music_gan},
       {"gpt_mini", "12 x 256 characters, 6 layers, 6 heads, 384 wide, AdamW", gpt_mini},
       {"seq2seq", "64 x 32 to 64 x 32 tokens of 8,000, 3 + 3 layers, 256 wide, AdamW", seq2seq},
       {"bert_qa", "16 x 256 tokens of 16,000, 4 layers, 256 wide, span loss, AdamW", bert_qa},
+      {"patch_forecast",
+       "32 x 512 rows of 7 series in patches of 16, a Transformer of 2 layers, 96 rows ahead, "
+       "AdamW",
+       patch_forecast},
       {"lenet_infer_b1", "one image 28x28x1, forward", lenet_infer_b1},
       {"resnet50_infer_b1", "one image 224x224x3, forward", resnet50_infer_b1},
       {"resnet50_infer_b16", "16 images 224x224x3, forward", resnet50_infer_b16},

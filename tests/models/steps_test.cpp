@@ -8,7 +8,9 @@
 #include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
+#include "cairn/models/forecast.h"
 #include "cairn/models/models.h"
+#include "cairn/models/music_gan.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/ctc.h"
 #include "cairn/optim/optim.h"
@@ -231,6 +233,56 @@ TEST_P(Steps, WganGp32) {  // a gradient of a gradient
         const Tensor loss =
             mean(d(fake)) - mean(d(real)) + 10 * gradient_penalty(d, real, fake, eps);
         opt_d.step(loss);
+        return loss;
+      },
+      GetParam());
+}
+
+TEST_P(Steps, PatchForecast) {
+  const Dump dump("patch_forecast");
+  const models::Forecaster net({.model = "patch",
+                                .context = 16,
+                                .horizon = 4,
+                                .targets = 2,
+                                .features = 2,
+                                .patch = 4,
+                                .width = 8,
+                                .heads = 2,
+                                .dropout = 0});
+  const Tensor x = dump.real("x"), y = dump.real("y"), known = ones({3, 4, 2});
+  const auto weights = dump.weights("start.");
+  for (const auto& [name, t] : net.state_dict())
+    for (const auto& [wanted, value] : weights)
+      if (name == wanted) assign(t, cast(value, t.dtype()));
+  optim::AdamW optimizer(net.parameters(), optim::AdamWOptions{});
+  run(
+      dump, {{"", net}},
+      [&] {
+        const Tensor point = net(x);
+        const Tensor loss = mse_loss(point, y) + net.quantile_loss(x, point, y, known);
+        optimizer.step(loss);
+        return loss;
+      },
+      GetParam());
+}
+
+TEST_P(Steps, MusicGan) {  // a gradient of a gradient, through what is hard forward and soft back
+  const Dump dump("music_gan");
+  const models::RollGanSize size{.voices = 2, .steps = 16, .pitches = 14, .width = 4, .z = 6};
+  const models::RollGenerator g(size);
+  const models::RollDiscriminator d(size, models::GanNorm::none);
+  g.load_state_dict(dump.weights("start.g.")), d.load_state_dict(dump.weights("start.d."));
+  const optim::AdamOptions adam{.lr = 5e-4, .betas = {0, 0.9}};
+  optim::Adam opt_g(g.parameters(), adam), opt_d(d.parameters(), adam);
+  const Tensor real = dump.real("real"), z = dump.real("z"), eps = dump.real("eps");
+  run(
+      dump, {{"g.", g}, {"d.", d}},
+      [&] {
+        const Tensor fake = g(z), still = fake.detach();
+        const Tensor loss =
+            mean(d(still)) - mean(d(real)) + 10 * gradient_penalty(d, real, still, eps);
+        opt_d.step(loss);
+        opt_g.step(-mean(d(fake)));
         return loss;
       },
       GetParam());

@@ -36,6 +36,8 @@ void copy_rows(int64_t rows, int64_t row_from, int64_t row_to, int64_t count, in
     if (step_to == 1 && step_from == 1) std::copy_n(from, count, to);
     else if (step_to == 1 && count == 16)
       for (int64_t i = 0; i < 16; ++i) to[i] = from[i * step_from];
+    else if (step_from == 1 && count == 16)
+      for (int64_t i = 0; i < 16; ++i) to[i * step_to] = from[i];
     else
       for (int64_t i = 0; i < count; ++i) to[i * step_to] = from[i * step_from];
   }
@@ -93,9 +95,12 @@ void Reorder::copy_pixels(const T* from, T* to, const std::array<int64_t, 2>& la
         const T* a = from + z * pixels_[0].from + y * pixels_[1].from + x * last.from;
         T* b = to + z * pixels_[0].to + y * pixels_[1].to + x * last.to;
         const Axis &slow = lanes_[0], &quick = lanes_[1];
-        if (quick.to == 1 || last.to != 1) {
-          // Lanes are dense in the target, those of dimension 1 or else those of dimension 0.
-          const bool swap = lanes[0] > 1 && slow.to == 1;
+        // Weights' kernels have few pixels: rows of them are shorter than a block of the source.
+        const bool few = count < quick.count && (slow.from == 1 || quick.from == 1);
+        if (quick.to == 1 || last.to != 1 || few) {
+          // Lanes are dense in the target, or in the source: those of dimension 1 or else those of
+          // dimension 0.
+          const bool swap = lanes[0] > 1 && (slow.to == 1 || (quick.to != 1 && slow.from == 1));
           const Axis &inner = swap ? slow : quick, &outer = swap ? quick : slow;
           const int64_t inner_count = lanes[swap ? 0 : 1], outer_count = lanes[swap ? 1 : 0];
           for (int64_t o = 0; o < outer_count; ++o)

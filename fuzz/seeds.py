@@ -127,7 +127,9 @@ SEEDS = {
     "tokenizer": [*(json.dumps(t).encode() for t in SUBWORDS), b'{"type":"byte"}', '{"type":"char","vocabulary":["\\n"," ","a","é","\\ud83d\\ude00"]}'.encode()],
     "series": [b"\0t,x,y\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,NA,-3e2\n2020-01-01 03:00,4,5\n", b"\0 1 2\n 3\t4\n",
                b"\1t;x\n2016-10-30T02:30+02:00;1,5\n2016-10-30T02:30:15.5Z;2\n", b"\2day,x\n01/02/2016 10:30,1\n02/02/2016 10:30,2\n",
-               b"\4x,note\n1,\"a, b\"\n2,c\n", b"\0t,x\n2020-01-01,1\n2020-02-01,1\n2020-03-01,2\n"],
+               b"\4x,note\n1,\"a, b\"\n2,c\n", b"\0t,x\n2020-01-01,1\n2020-02-01,1\n2020-03-01,2\n", b"\0t,x\n1949-11,1\n1949-12,2\n"],
+    "speech": [b"\0path\ttext\tsplit\na.wav\tone two\ttrain\na.wav\tthree\ttest\n", b"\1audio,label\na.wav,\"yes, no\"\n",
+               b'\2{"audio_filepath":"a.wav","text":"one","split":"dev"}\n\n{"file":"a.wav","sentence":"\\u00e9"}\n'],
     "utf8": ["aé€😀\n".encode(), b"\xed\xa0\x80", b"\xf4\x8f\xbf\xbf\xc3"],
     "voc": [b"<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object><name>cat</name>"
             b"<difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40.5</ymax></bndbox></object></annotation>",

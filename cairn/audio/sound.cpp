@@ -1,6 +1,8 @@
 #include "cairn/audio/sound.h"
 
 #include <sndfile.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -34,8 +36,24 @@ constexpr int kLeastRate = 50, kMostRate = 4'000'000, kMostChannels = 256;
 struct Source {
   io::ByteVector head;
   io::Bytes body;
-  int64_t at = 0;
+  bool mapped = false;
+  int64_t at = 0, let_go = 0;  // let_go: of the body
   int64_t size() const { return static_cast<int64_t>(head.size() + body.size()); }
+
+  // Pages that were read count as memory of this process until it lets them go; going back reads
+  // them again.
+  void let_go_of_read() {
+    constexpr int64_t kAtOnce = 1 << 20;
+    const int64_t done = at - static_cast<int64_t>(head.size());
+    let_go = std::min(let_go, std::max<int64_t>(done, 0));
+    if (!mapped || done - let_go < kAtOnce) return;
+    const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto base = reinterpret_cast<uintptr_t>(body.data());
+    const uintptr_t begin = (base + static_cast<uintptr_t>(let_go) + page - 1) / page * page;
+    const uintptr_t end = (base + static_cast<uintptr_t>(done)) / page * page;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    let_go = done;
+  }
 
   static sf_count_t length(void* self) { return static_cast<Source*>(self)->size(); }
   static sf_count_t tell(void* self) { return static_cast<Source*>(self)->at; }
@@ -55,6 +73,7 @@ struct Source {
       std::memcpy(static_cast<char*>(out) + of_head, s.body.data() + s.at + of_head - head_size,
                   count - of_head);
     s.at += count;
+    s.let_go_of_read();
     return count;
   }
   static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
@@ -77,7 +96,7 @@ struct SoundReader::File {
     io::Bytes bytes;
     std::error_code ignored;  // who opens it says why it cannot be opened
     if (std::filesystem::is_regular_file(path, ignored))
-      mapped = io::MappedFile(path), bytes = mapped.bytes();
+      mapped = io::MappedFile(path), bytes = mapped.bytes(), source.mapped = true;
     else piped = io::read_file(path), bytes = piped;
     check(!bytes.empty(), "'{}' is empty", path);
     source.body = bytes;

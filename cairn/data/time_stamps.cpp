@@ -27,9 +27,9 @@ class IsoReader {
     std::optional<Micros> offset;
   };
   std::optional<Stamp> read() {
-    int year = 0, month = 0, day = 0;
-    if (!digits(4, year) || !take('-') || !digits(2, month) || !take('-') || !digits(2, day))
-      return {};
+    int year = 0, month = 0, day = 1;  // a month alone: its first day
+    if (!digits(4, year) || !take('-') || !digits(2, month)) return {};
+    if (!text_.empty() && (!take('-') || !digits(2, day))) return {};
     const date::year_month_day ymd{date::year(year), date::month(unsigned(month)),
                                    date::day(unsigned(day))};
     if (!ymd.ok()) return {};
@@ -85,6 +85,12 @@ class IsoReader {
   std::string_view text_;
 };
 
+bool states_day(const std::string& format) {
+  for (const char* day : {"%d", "%e", "%j", "%D", "%F", "%x", "%c", "%a", "%A", "%u", "%w"})
+    if (format.find(day) != format.npos) return true;
+  return false;
+}
+
 }  // namespace
 
 TimeStamps::TimeStamps(std::string format, const std::string& zone) : format_(std::move(format)) {
@@ -120,11 +126,12 @@ Micros TimeStamps::read(const std::string& text) const {
           "option time-format, as in '%m/%d/%Y %H:%M'");
     return stamp->offset ? stamp->clock - *stamp->offset : to_utc(stamp->clock);
   }
-  std::istringstream in(text);
+  const bool day = states_day(format_);
+  std::istringstream in(day ? text : text + " 1");
   Local time;
   std::string abbreviation;
   std::chrono::minutes offset{0};
-  date::from_stream(in, format_.c_str(), time, &abbreviation, &offset);
+  date::from_stream(in, (day ? format_ : format_ + " %d").c_str(), time, &abbreviation, &offset);
   if (in.fail() || in.peek() != std::istringstream::traits_type::eof())
     fail("is no time of the format '{}'", format_);
   const Micros clock = time.time_since_epoch().count();
@@ -152,7 +159,7 @@ std::string TimeStamps::write(Micros utc) const {
 }
 
 bool TimeStamps::looks_like_one(const std::string& text) {
-  return text.size() >= 8 && text.find_first_not_of("0123456789") == 4 && text[4] == '-';
+  return text.size() >= 7 && text.find_first_not_of("0123456789") == 4 && text[4] == '-';
 }
 
 CivilTime civil(Micros clock) {

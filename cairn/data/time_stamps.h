@@ -17,10 +17,10 @@ inline constexpr Micros kSecond = 1'000'000, kHour = 3600 * kSecond, kDay = 24 *
 
 class TimeStamps {
  public:
-  // `format`: "" for ISO 8601 (2016-07-01, 2016-07-01 02:00[:30[.5]], also with T, Z or +02:00), or
-  // as strftime writes it ("%m/%d/%Y %H:%M"). `zone`: whose clock is meant where a stamp states no
-  // offset ("Europe/Berlin"); "": a clock that is never put forward or back. Throws InvalidOption
-  // time_zone for a zone that the system does not know.
+  // `format`: "" for ISO 8601 (2016-07, 2016-07-01, 2016-07-01 02:00[:30[.5]]; also T, Z, +02:00),
+  // or as strftime writes it ("%m/%d/%Y %H:%M"); without a day: the first. `zone`: whose clock is
+  // meant where a stamp states no offset ("Europe/Berlin"); "": a clock that is never put forward
+  // or back. Throws InvalidOption time_zone for a zone that the system does not know.
   explicit TimeStamps(std::string format = "", const std::string& zone = "");
 
   // In UTC (without a zone and an offset: as written). Throws Error with the reason alone: not of

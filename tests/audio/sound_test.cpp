@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "cairn/base/error.h"
@@ -131,6 +132,28 @@ TEST_F(Sounds, AStreamedHeaderIsReadToTheEnd) {
     EXPECT_EQ(sound.samples, wanted.samples) << size;
     EXPECT_EQ(sound.warning, "");
   }
+}
+
+// Kilobytes of files that count as memory of this process.
+int64_t resident_files() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssFile:")) return std::stoll(line.substr(8));
+  return -1;
+}
+
+TEST_F(Sounds, OfALongFileLittleStaysInMemory) {
+  auto bytes = to_wav(tone(16), 16000);
+  set32(bytes, 4, 0xFFFFFFFFu), set32(bytes, 40, 0xFFFFFFFFu);
+  const std::string path = file_of("long.wav", bytes);
+  std::filesystem::resize_file(path, 48 << 20);
+  SoundReader reader(path);
+  std::vector<float> some(1 << 16);
+  int64_t count = static_cast<int64_t>(reader.read(some));
+  const int64_t before = resident_files();
+  while (const size_t now = reader.read(some)) count += static_cast<int64_t>(now);
+  EXPECT_EQ(count, ((48 << 20) - 44) / 2);
+  EXPECT_LT(resident_files() - before, 12 << 10);
 }
 
 TEST_F(Sounds, OddChunksAreReadWithTheirPadByteAndWithout) {

@@ -93,6 +93,16 @@ TEST(Series, FormatsAreStatedNotGuessed) {
   EXPECT_EQ(parse(text, {.time_format = "%m/%d/%Y"}).time_of(0), "2016-07-01 00:00:00");
   EXPECT_EQ(parse(text, {.time_format = "%d/%m/%Y"}).time_of(0), "2016-01-07 00:00:00");
   EXPECT_ERROR(parse(text, {.time_format = "%Y"}), "'07/01/2016' is no time of the format '%Y'");
+  // Months without a day, as monthly figures often come.
+  for (const auto& [text, format] : {std::pair{"t,x\n1949-11,1\n1949-12,2\n1950-01,3\n", ""},
+                                     {"t,x\nNov 1949,1\nDec 1949,2\nJan 1950,3\n", "%b %Y"}}) {
+    const Series months = parse(text, {.time_format = format});
+    EXPECT_EQ(months.months, 1) << text;
+    EXPECT_EQ(months.season(), 12) << text;
+    EXPECT_EQ(months.time_of(3), "1950-02-01 00:00:00") << text;
+  }
+  EXPECT_ERROR(parse("t,x\n1949-11,1\n1949-13,2\n"), "'1949-13' is no time as ISO 8601");
+  EXPECT_ERROR(parse("t,x\n1949-11,1\n1949-11,2\n"), "is that of line 2");
   EXPECT_EQ(parse("x,when\n1,2020-01-01\n", {.time = "when"}).names[0], "x");
   EXPECT_ERROR(parse("x,when\n1,2020-01-01\n", {.time = "wen"}), "time: ");
   EXPECT_ERROR(parse("t,x\n2020-02-30,1\n2020-03-01,1\n"), "'2020-02-30' is no time as ISO 8601");

@@ -88,17 +88,19 @@ class Baselines {
 // Rates of exponential smoothing, from training rows.
 Tensor fit_smoothing(const data::EncodedSeries& series, int64_t train_rows, int64_t season);
 
-// Quantiles of the baselines' errors on validation windows, in units of each window: [baselines,
-// horizon, targets, levels].
+// Quantiles of the baselines' errors on the windows of `origins`, in units of each window:
+// [baselines, horizon, targets, levels].
 Tensor baseline_offsets(const data::EncodedSeries& series, const std::vector<int64_t>& origins,
                         const Baselines& baselines, const models::Forecaster& net);
 
 // What a training validates by, on windows evenly apart: chooses whether the correction counts (it
 // does where it is better by one standard error, over blocks of `horizon` rows) and the factor that
 // lets 80 % of the values lie between the 0.1 and the 0.9 quantile, and gives {examples, loss, mse,
-// mae, coverage80}.
+// mae, coverage80}. `known`: windows of training and validation, on which the factor is found while
+// the linear map forecasts alone; one stretch of time is often calmer or rougher than what follows
+// (conformal prediction over all of the past: Barber et al. 2023).
 Json validate(const models::Forecaster& net, const data::EncodedSeries& series,
-              const std::vector<int64_t>& origins);
+              const std::vector<int64_t>& origins, const std::vector<int64_t>& known);
 
 // Everything about windows: mse ... coverage80 of the network and, with their names before, of the
 // baselines.

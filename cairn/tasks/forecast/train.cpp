@@ -8,7 +8,7 @@
 namespace cairn::tasks::forecast {
 namespace {
 
-constexpr int64_t kFewWindows = 512;  // to validate by, evenly apart
+constexpr int64_t kFewWindows = 512;  // to validate by and to calibrate by, evenly apart
 
 // Options that depend on how many rows there are.
 void fill_sizes(Options& o, const data::Series& series, const data::SplitRows& split) {
@@ -40,14 +40,14 @@ void fill_sizes(Options& o, const data::Series& series, const data::SplitRows& s
 // What training rows say before any gradient: the linear map, the baselines, and how wide the
 // linear map's errors lie, from where the quantiles begin.
 data::LinearMap prepare(const models::Forecaster& net, const data::EncodedSeries& s,
-                        const data::SplitRows& split, const std::vector<int64_t>& held_back,
+                        const data::SplitRows& split, const std::vector<int64_t>& known,
                         const Options& o) {
   const NoGrad no_grad;
   data::LinearMap map = data::fit_linear_map(s, split, o.context, o.horizon);
   assign(net.linear, from_host(map.weight.data(), {*o.horizon, *o.context}, DType::f32));
   assign(net.smoothing, fit_smoothing(s, split.train, o.season));
   const Baselines baselines(s, o.season, net);
-  const Tensor offsets = baseline_offsets(s, held_back, baselines, net);
+  const Tensor offsets = baseline_offsets(s, known, baselines, net);
   assign(net.baselines, offsets);
   assign(net.offsets, select(offsets, 0, static_cast<int64_t>(kLinear)));
   return map;
@@ -111,6 +111,8 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
   const auto windows = data::origins_in(0, split.train, o.context, o.horizon);
   const auto held_back =
       data::origins_in(split.train, split.validation, o.context, o.horizon, kFewWindows);
+  const auto known =
+      data::origins_in(0, split.train + split.validation, o.context, o.horizon, kFewWindows);
   o.fill_usual();
   if (*o.val_split > 0)
     throw InvalidOption("val_split", "rows come in order here; split_rows says which validate");
@@ -120,7 +122,7 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
   o.eval_every.fill(std::min(order.steps_per_epoch(), std::max<int64_t>(1, *o.steps / 4)));
   manual_seed(o.seed);
   models::Forecaster net(network_options(o, e));
-  const data::LinearMap map = prepare(net, s, split, held_back, o);
+  const data::LinearMap map = prepare(net, s, split, known, o);
   train::Supervised session({.task = task,
                              .label = *o.model,
                              .network = net,
@@ -146,7 +148,7 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
                .loss = loss_of,
                .measure =
                    [&] {
-                     const Json measured = validate(net, s, held_back);
+                     const Json measured = validate(net, s, held_back, known);
                      if (hooks.validated) hooks.validated(trained);
                      return measured;
                    },

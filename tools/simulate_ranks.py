@@ -6,18 +6,19 @@
 much of N times one rank's speed is reached (each rank keeps its part of the batch: weak scaling).
 
 Assumptions:
-- Backward is 60 % of a step, forward 30 %, the update 10 % (--forward, --backward); buckets of 4 MB become ready evenly over it.
+- Backward is 60 % of a step, forward 30 %, the update 10 % (--forward, --backward); buckets of 4 MB become ready evenly over it, or with --late
+  all at its end: buckets are filled from the parameter that a network names last, and where that one is used first (the tied tokens of a GPT) nothing
+  is sent before backward is through.
 - Each machine has one rank and one full-duplex link of the given rate, of which 94 % carry data (headers of Ethernet, IP and TCP);
-  a message waits --latency microseconds. Links are not shared, no machine is slower than another.
-- Open MPI's nonblocking sums (libnbc): up to 3 ranks a tree (all send to one, which sends back), else a ring: 2 (N - 1) messages of
-  1 / N each. Buckets follow each other; those of a tree go up while others come down.
-- Moving and adding costs the computing cores --cpu milliseconds a megabyte, 0 where the thread that speaks MPI has a core of its own.
-- Nothing else slows a rank: where cores are shared with the system, measure --compute with as many processes as will run.
+  a message waits --latency microseconds. Links are not shared with others, no machine is slower than another.
+- A rank moves and adds no more than --own Gbit/s, whatever its link could carry: where the thread that speaks MPI has no core of its own,
+  TCP and the copies take the one that computes.
+- Open MPI's nonblocking sums (libnbc): up to 3 ranks a tree, in which all send to one, which sends the sum back: a bucket goes over a
+  link twice, and buckets that are under way in the same direction share it evenly, so that two that start together take as long as if
+  neither of them went ahead. Else a ring: 2 (N - 1) messages of 1 / N each, bucket after bucket.
 - Agreeing on whether to stop is one message of some bytes there and back in a tree.
 
-Checked against two network namespaces of one 2-thread machine with rates set by tc (tbf), while others used the machine: a 2 x 256 LSTM (4.3 MB)
-at 1 and 0.3 Gbit/s 14 % too little and 15 % too much; a small GPT (7.2 MB) 20 to 39 % too little, since there the thread that speaks
-MPI shares the core that computes, which --cpu stands for. So it tells orders, not milliseconds, where there is no core to spare.
+tools/check_simulation.py holds it against two hosts with links of a limited rate, and says how far it is off.
 """
 import argparse
 import json
@@ -27,29 +28,43 @@ BUCKET = 4 * 2**20
 PAYLOAD = 0.94
 
 
-def buckets_of(total):
-    count = max(1, round(total / BUCKET))
-    return [total / count] * count
+def end_of_tree(ready, size, per_ms, wait, rounds):
+    """When all buckets have gone up and come down `rounds` links, each ready at its time; those in one direction share a link."""
+    moves = [{"at": at + wait, "left": size, "hop": 0} for at in ready]
+    now = end = 0.0
+    while moves:
+        moving = [m for m in moves if m["at"] <= now]
+        share = {m["hop"] // rounds: sum(o["hop"] // rounds == m["hop"] // rounds for o in moving) for m in moving}
+        finish = [now + m["left"] * share[m["hop"] // rounds] / per_ms for m in moving]
+        later = [m["at"] for m in moves if m["at"] > now]
+        then = min(finish + later)
+        for m in moving:
+            m["left"] -= (then - now) * per_ms / share[m["hop"] // rounds]
+        now = then
+        for m in moving:
+            if m["left"] <= 1e-6 * size:
+                m.update(hop=m["hop"] + 1, left=size, at=now + wait)
+        end = max([end] + [now for m in moves if m["hop"] == 2 * rounds])
+        moves = [m for m in moves if m["hop"] < 2 * rounds]
+    return end
 
 
-def step_ms(ranks, compute, megabytes, gbit, latency, forward=0.3, backward=0.6, cpu=0.0):
+def step_ms(ranks, compute, megabytes, gbit, latency, forward=0.3, backward=0.6, own=math.inf, late=False):
     total = megabytes * 1e6
-    compute += cpu * megabytes
-    per_ms = gbit * 1e9 * PAYLOAD / 8 / 1e3  # bytes
+    per_ms = min(gbit * PAYLOAD, own) * 1e9 / 8 / 1e3  # bytes
     wait = latency / 1e3
     start, span = compute * forward, compute * backward
-    buckets = buckets_of(total)
-    up = down = 0.0  # when the link is free in each direction
-    for i, size in enumerate(buckets):
-        ready = start + span * (i + 1) / len(buckets)
-        if ranks < 4:
-            rounds = math.ceil(math.log2(ranks))
-            up = max(up, ready) + rounds * (size / per_ms + wait)
-            down = max(down, up) + rounds * (size / per_ms + wait)
-        else:
-            down = max(down, ready) + 2 * (ranks - 1) * (size / ranks / per_ms + wait)
-    agree = 2 * math.ceil(math.log2(ranks)) * wait
-    return max(start + span, down) + compute * (1 - forward - backward) + agree
+    count = max(1, round(total / BUCKET))
+    size = total / count
+    ready = [start + span if late else start + span * (i + 1) / count for i in range(count)]
+    rounds = math.ceil(math.log2(ranks))
+    if ranks < 4:
+        end = end_of_tree(ready, size, per_ms, wait, rounds)
+    else:
+        end = 0.0
+        for at in ready:
+            end = max(end, at) + 2 * (ranks - 1) * (size / ranks / per_ms + wait)
+    return max(start + span, end) + compute * (1 - forward - backward) + 2 * rounds * wait
 
 
 def main():
@@ -61,11 +76,12 @@ def main():
     parser.add_argument("--latency", type=float, default=20)
     parser.add_argument("--forward", type=float, default=0.3)
     parser.add_argument("--backward", type=float, default=0.6)
-    parser.add_argument("--cpu", type=float, default=0)
+    parser.add_argument("--own", type=float, default=math.inf)
+    parser.add_argument("--late", action="store_true")
     a = parser.parse_args()
     for gbit in a.gbit:
         for ranks in a.ranks:
-            ms = step_ms(ranks, a.compute, a.megabytes, gbit, a.latency, a.forward, a.backward, a.cpu)
+            ms = step_ms(ranks, a.compute, a.megabytes, gbit, a.latency, a.forward, a.backward, a.own, a.late)
             print(json.dumps({"ranks": ranks, "gbit": gbit, "step_ms": round(ms, 2), "efficiency": round(a.compute / ms, 3)}))
 
 

@@ -1,5 +1,7 @@
 #include "cairn/data/speech.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>

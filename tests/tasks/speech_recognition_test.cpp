@@ -1,7 +1,9 @@
 // Speech recognition from files on disk, as a user has them.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <fstream>
 
 #include "cairn/audio/sound.h"
 #include "cairn/data/speech.h"
@@ -73,6 +75,52 @@ TEST_F(Speech, WordsHaveTimesInOrder) {
   EXPECT_NEAR(words[0].end, 100 + 3 * frame, 1e-9);
   EXPECT_NEAR(words[1].end, 100 + 7 * frame, 1e-9);
   EXPECT_NEAR(words[1].confidence, std::exp(-0.1), 1e-4);
+}
+
+TEST_F(Speech, TextsLongerThanTheirFramesAreLeftOutAndSaid) {
+  write_clips();
+  const auto list = [&](const std::string& name, const std::vector<std::string>& texts) {
+    std::string lines = "path\ttext\n";
+    for (size_t i = 0; i < texts.size(); ++i)
+      lines += fmt::format("clips/0_a_{}.wav\t{}\n", i, texts[i]);
+    std::ofstream(folder_ / name) << lines;
+    return folder_ / name;
+  };
+  const std::string longer(40, 'a');  // and a blank between two of the same
+  Options o = small("run");
+  o.data = list("some.tsv", {"a", "b", longer, "a", "b", "a"}), o.val_split = 0.2, o.steps = 2;
+  testing::internal::CaptureStderr();
+  const Json result = train(o);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("left out 1 recordings"), std::string::npos) << said;
+  EXPECT_NE(said.find("some.tsv"), std::string::npos) << said;
+  EXPECT_NE(said.find("line 4"), std::string::npos) << said;
+  EXPECT_NE(said.find("a text that needs 79"), std::string::npos) << said;
+  EXPECT_TRUE(std::isfinite(result["loss"].get<double>())) << result.dump();
+  o = small("never"), o.steps = 2, o.val_split = 0.2;
+  o.data = list("all.tsv", std::vector<std::string>(5, longer));
+  try {
+    train(o);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("all.tsv': every text is longer than its frames"),
+              std::string::npos)
+        << e.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "never"));
+}
+
+TEST_F(Speech, SilenceAndASingleSampleAreHeard) {
+  Options o = small("run");
+  o.steps = 3, o.layers = 1;
+  train(o);
+  const auto model = open_model(folder_ / "run");
+  auto& r = static_cast<Recogniser&>(*model);
+  for (const size_t samples : {1u, 16000u}) {
+    const Recognised heard = r.judge().recognise(r.ear().hear(std::vector<float>(samples, 0.f)));
+    EXPECT_GT(heard.frames, 0);
+    for (const float p : heard.log_p) ASSERT_TRUE(std::isfinite(p)) << samples;
+  }
 }
 
 TEST_F(Speech, WhatDoesNotBelongTogetherIsRefusedBeforeAnythingIsWritten) {

@@ -128,7 +128,7 @@ TEST_F(Densities, TheBoundOfAVaeNearsTheProbabilityFromAbove) {
   };
   EXPECT_GT(bound(1), exact);
   EXPECT_LT(bound(50) - exact, (bound(1) - exact) / 4);
-  EXPECT_NEAR(bound(2000), exact, 2e-3);
+  EXPECT_NEAR(bound(2000), exact, 3e-3);  // the draws are not rounded alike by every compiler
 }
 
 TEST_F(Densities, NoiseComesSlowlyAndIsAllAtTheEnd) {

@@ -169,7 +169,9 @@ struct Memory {
     first = lo, count = hi - lo + 1;
     bytes.assign(2 * kGuard + static_cast<size_t>(count) * size_of(dtype), 0xA5);
   }
-  void* element(int64_t i) { return bytes.data() + kGuard + (i - first) * size_of(dtype); }
+  void* element(int64_t i) {
+    return bytes.data() + kGuard + (i - first) * static_cast<int64_t>(size_of(dtype));
+  }
   void* pointer() { return element(0); }
   bool guards_are_whole() const {
     for (size_t i = 0; i < kGuard; ++i)

@@ -10,6 +10,7 @@
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/parallel.h"
 #include "cairn/nn/conv.h"
+#include "cairn/nn/rnn.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -215,6 +216,27 @@ TEST(Fold, ANarrowWeightIsNotPacked) {
   expect_near(f(x), conv2d(x, w, {}, {.padding = {1}}), 1);
   EXPECT_EQ(packed_values(f.last()->graph()), 0);
   unsetenv("CAIRN_CONV");
+}
+
+template <class Layer>
+void expect_packed_until_assigned(const Layer& layer, int64_t weights) {
+  const Tensor x = randn({5, 3, 9});
+  NoGrad no_grad;
+  auto f = compile([&](Tensor t) { return layer(t).output; });
+  for (const double scale : {1.0, 0.5}) {
+    for (const auto& [name, p] : layer.named_parameters()) assign(p, p * scale);
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(f(x).template to_vector<float>(), layer(x).output.template to_vector<float>());
+  }
+  EXPECT_EQ(packed_values(f.last()->graph()), weights);
+}
+
+// Which is what every call of an eager one does: the same bits.
+TEST(Fold, RecurrentWeightsArePackedUntilTheyAreAssigned) {
+  manual_seed(8);
+  expect_packed_until_assigned(nn::LSTM(9, 37, {.num_layers = 2, .bidirectional = true}), 8);
+  expect_packed_until_assigned(nn::GRU(9, 21, {.bias = false}), 2);
+  expect_packed_until_assigned(nn::RNN(9, 16), 2);
 }
 
 TEST(Fold, AWeightThatTheStepChangesIsNotPacked) {

@@ -323,6 +323,21 @@ TEST_P(RnnCells, BackwardOfTheReferenceEqualsFiniteDifferences) {
   if (GetParam() == RnnCell::kLstm) compare_slopes(&Reference::c0, r.dc0, "c0");
 }
 
+// Weights of one direction as rnn_pack leaves them.
+struct Packed {
+  Packed(const RnnConfig& c, const RnnWeights& plain)
+      : ih(rnn_packed_bytes(c.cell, c.hidden, c.input)),
+        hh(rnn_packed_bytes(c.cell, c.hidden, c.hidden)),
+        weights(plain) {
+    rnn_pack(c.cell, c.hidden, c.input, plain.weight_ih, static_cast<float*>(ih.get()));
+    rnn_pack(c.cell, c.hidden, c.hidden, plain.weight_hh, static_cast<float*>(hh.get()));
+    weights.weight_ih = static_cast<const float*>(ih.get());
+    weights.weight_hh = static_cast<const float*>(hh.get());
+  }
+  Guarded ih, hh;
+  RnnWeights weights;
+};
+
 // Inference saves nothing, may use weights packed before, and gives the same bits.
 TEST_P(RnnCells, InferenceEqualsTraining) {
   for (int64_t batch : {1, 19}) {
@@ -333,12 +348,11 @@ TEST_P(RnnCells, InferenceEqualsTraining) {
     config.training = false, config.prepacked = true;
     const RnnPlan plan = plan_rnn(config);
     EXPECT_EQ(plan.reserve_bytes, 0u);
-    Guarded packed(plan.packed_bytes), workspace(plan.forward_bytes);
-    const RnnWeights weights[2] = {run.weights(0), run.weights(1)};
-    rnn_pack(plan, weights, packed.get());
+    Guarded workspace(plan.forward_bytes);
+    const Packed packed[2] = {{config, run.weights(0)}, {config, run.weights(1)}};
     RnnForward f = run.forward_args();
-    f.packed = packed.get(), f.workspace = workspace.get();
-    for (RnnWeights& w : f.weights) w = {};
+    f.workspace = workspace.get();
+    for (int d = 0; d < 2; ++d) f.weights[d] = packed[d].weights;
     memset(run.y.get(), 0xFF, run.y.size() * sizeof(float));
     rnn_forward(plan, f);
     EXPECT_EQ(y, run.y.doubles());
@@ -353,9 +367,8 @@ TEST_P(RnnCells, SingleStepsEqualASequence) {
   RnnConfig config = run.plan.config;
   config.steps = 1, config.training = false, config.prepacked = true;
   const RnnPlan plan = plan_rnn(config);
-  Guarded packed(plan.packed_bytes), workspace(plan.forward_bytes);
-  const RnnWeights weights = run.weights(0);
-  rnn_pack(plan, &weights, packed.get());
+  Guarded workspace(plan.forward_bytes);
+  const Packed packed(config, run.weights(0));
   Floats h(run.c.hidden), c(run.c.hidden), y(run.y.size());
   memcpy(h.get(), run.h0.get(), h.size() * sizeof(float));
   memcpy(c.get(), run.c0.get(), c.size() * sizeof(float));
@@ -365,7 +378,7 @@ TEST_P(RnnCells, SingleStepsEqualASequence) {
     f.h0 = f.h_final = h.floats();  // in place
     f.c0 = c.floats();
     if (f.c_final) f.c_final = c.floats();
-    f.packed = packed.get(), f.workspace = workspace.get();
+    f.weights[0] = packed.weights, f.workspace = workspace.get();
     rnn_forward(plan, f);
   }
   expect_near(run.y.doubles(), y, 1e-6, "y");

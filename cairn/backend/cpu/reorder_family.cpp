@@ -4,6 +4,7 @@
 #include "cairn/backend/cpu/int8/family.h"
 #include "cairn/backend/cpu/owned_call.h"
 #include "cairn/backend/cpu/reorder.h"
+#include "cairn/backend/cpu/rnn/family.h"
 
 namespace cairn::cpu {
 namespace {
@@ -23,6 +24,7 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!from_blocked && !to_blocked) return nullptr;  // a strided copy: the elementwise family
   if (call.out().layout.packed() && !call.in(0).contiguous() && !from_blocked) return nullptr;
   if (packed_for_int8(call.out().layout)) return make_int8_pack(call);
+  if (packed_for_rnn(call.out().layout)) return make_rnn_pack(call);
   if (call.out().layout.packed()) return make_conv_pack(call);
   if (!Reorder::works(call.in(0), call.out())) return nullptr;
   return std::make_unique<ReorderPlan>(call);

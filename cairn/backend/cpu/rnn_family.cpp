@@ -4,6 +4,7 @@
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/rnn/family.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 
 namespace cairn::cpu {
@@ -50,6 +51,7 @@ RnnConfig config_of(const OpCall& call, const Kind& kind) {
   c.directions = static_cast<int>(call.attrs->integer("directions"));
   c.training = kind.backward || call.attrs->integer("training");
   c.bf16 = call.attrs->integer_or("bf16", 0) && rnn_multiplies_bf16();
+  c.prepacked = call.in(Places(call, kind.cell).weight(0)).layout.packed();
   return c;
 }
 
@@ -162,8 +164,48 @@ bool strides(const OpCall& call, int input) {
   return sequence && !d.layout.blocked() && (d.shape[2] == 1 || d.layout.strides[2] == 1);
 }
 
+// Weights that stay as they are are packed once, not at every call (a fifth of the time of an LSTM
+// of 512 units over 50 steps of one text).
+bool layouts(OpCall& call) {
+  const Kind* kind = kind_of(call);
+  if (!kind || kind->backward || !supports(call)) return false;
+  const RnnConfig c = config_of(call, *kind);
+  if (c.training || c.bf16) return false;
+  const Places at(call, kind->cell);
+  for (int d = 0; d < at.directions; ++d)
+    for (int w = at.weight(d); w < at.weight(d) + 2; ++w)
+      if (w >= 32 || !call.is_fixed(w)) return false;
+  for (TensorDesc* d : call.inputs)
+    if (d->layout.blocked()) d->layout = Layout::contiguous(d->shape);
+  for (int d = 0; d < at.directions; ++d)
+    for (int w = at.weight(d); w < at.weight(d) + 2; ++w) {
+      TensorDesc& weight = *call.inputs[static_cast<size_t>(w)];
+      weight.layout = Layout::packed_in(rnn_packed_bytes(c.cell, c.hidden, weight.shape[1]),
+                                        {kRnnForm, static_cast<int64_t>(c.cell)});
+    }
+  return true;
+}
+
+class PackPlan : public Plan {
+ public:
+  explicit PackPlan(const OpCall& call)
+      : cell_(static_cast<RnnCell>(call.out().layout.strides[2])),
+        hidden_(call.shape()[0] / rnn_gates(cell_)),
+        columns_(call.shape()[1]) {}
+  void launch(const Launch& args) const override {
+    rnn_pack(cell_, hidden_, columns_, static_cast<const float*>(args.inputs[0]),
+             static_cast<float*>(args.outputs[0]));
+  }
+
+ private:
+  RnnCell cell_;
+  int64_t hidden_, columns_;
+};
+
 }  // namespace
 
-Family rnn_family() { return {"rnn", supports, prepare, strides, nullptr, reserve}; }
+std::unique_ptr<Plan> make_rnn_pack(const OpCall& call) { return std::make_unique<PackPlan>(call); }
+
+Family rnn_family() { return {"rnn", supports, prepare, strides, layouts, reserve}; }
 
 }  // namespace cairn::cpu

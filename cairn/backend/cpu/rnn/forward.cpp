@@ -27,18 +27,24 @@ void pack_bias(const RnnPlan& p, const RnnWeights& w, float* bias) {
     }
 }
 
-// The share of member `rank` of `size` in packing one direction.
+// The share of member `rank` of `size` in packing a weight of so many columns.
+void pack_weight(const RnnPlan& p, const float* weight, int64_t columns, float* to, int rank,
+                 int size) {
+  const int64_t hidden = p.config.hidden, panels = p.padded_hidden / p.panel;  // of a gate
+  for (int64_t index = rank; index < gate_count(p.config.cell) * panels; index += size) {
+    const int64_t j = index % panels * p.panel;
+    const int64_t first = index / panels * hidden + j, rows = std::min(p.panel, hidden - j);
+    pack_transposed(p, weight + first * columns, columns, rows, columns,
+                    to + index * p.panel * columns);
+  }
+}
+
+// And in packing one direction.
 void pack_direction(const RnnPlan& p, const RnnWeights& w, const PackedForward& to, int rank,
                     int size) {
-  const auto& c = p.config;
-  const int64_t panels = p.padded_hidden / p.panel;  // of a gate
-  for (int64_t index = rank; index < gate_count(c.cell) * panels; index += size) {
-    const int64_t j = index % panels * p.panel;
-    const int64_t first = index / panels * c.hidden + j, rows = std::min(p.panel, c.hidden - j);
-    pack_transposed(p, w.weight_ih + first * c.input, c.input, rows, c.input,
-                    to.ih + index * p.panel * c.input);
-    pack_transposed(p, w.weight_hh + first * c.hidden, c.hidden, rows, c.hidden,
-                    to.hh + index * p.panel * c.hidden);
+  if (!p.config.prepacked) {
+    pack_weight(p, w.weight_ih, p.config.input, to.ih, rank, size);
+    pack_weight(p, w.weight_hh, p.config.hidden, to.hh, rank, size);
   }
   if (rank == 0) pack_bias(p, w, to.bias);
 }
@@ -47,9 +53,13 @@ class ForwardPass {
  public:
   ForwardPass(const RnnPlan& plan, const RnnForward& args)
       : p_(plan), args_(args), carver_(args.workspace), w_(plan, carver_) {
-    Carver packed(const_cast<void*>(args.packed)), reserve(args.reserve);
+    Carver reserve(args.reserve);
     for (int d = 0; d < p_.config.directions; ++d) {
-      packed_[d] = p_.config.prepacked ? PackedForward(p_, packed) : w_.packed[d];
+      packed_[d] = w_.packed[d];
+      if (p_.config.prepacked) {  // which nobody writes
+        packed_[d].ih = const_cast<float*>(args.weights[d].weight_ih);
+        packed_[d].hh = const_cast<float*>(args.weights[d].weight_hh);
+      }
       if (p_.config.training) reserve_[d] = Reserve(p_, reserve);
     }
     w_.schedule.build(args.lengths);
@@ -58,7 +68,7 @@ class ForwardPass {
   void operator()(const Member& m) const {
     for (int d = 0; d < p_.config.directions; ++d) {
       if (!m.runs_direction(d)) continue;
-      if (!p_.config.prepacked) pack_direction(p_, args_.weights[d], packed_[d], m.rank, m.size);
+      pack_direction(p_, args_.weights[d], packed_[d], m.rank, m.size);
       for (int g = 0; g < p_.groups; ++g)
         if (m.mine(g)) start(d, g);
       m.meet();
@@ -248,16 +258,26 @@ void check_lengths(const RnnConfig& config, const int32_t* lengths) {
 
 }  // namespace rnn
 
-void rnn_pack(const RnnPlan& plan, const RnnWeights* weights, void* packed) {
-  rnn::Carver carver(packed);
-  for (int d = 0; d < plan.config.directions; ++d) {
-    const rnn::PackedForward to(plan, carver);
-    parallel_region(
-        [&](int thread, int threads) {
-          rnn::pack_direction(plan, weights[d], to, thread, threads);
-        },
-        plan.threads);
-  }
+namespace {
+RnnPlan plan_of_weight(RnnCell cell, int64_t hidden) {
+  RnnPlan p;
+  p.config.cell = cell, p.config.hidden = hidden;
+  p.panel = panels::kernels().panel;
+  p.padded_hidden = (hidden + p.panel - 1) / p.panel * p.panel;
+  return p;
+}
+}  // namespace
+
+size_t rnn_packed_bytes(RnnCell cell, int64_t hidden, int64_t columns) {
+  const int64_t rows = rnn::gate_count(cell) * plan_of_weight(cell, hidden).padded_hidden;
+  return static_cast<size_t>(rows * columns) * sizeof(float);
+}
+
+void rnn_pack(RnnCell cell, int64_t hidden, int64_t columns, const float* weight, float* packed) {
+  const RnnPlan plan = plan_of_weight(cell, hidden);
+  parallel_region([&](int thread, int threads) {
+    rnn::pack_weight(plan, weight, columns, packed, thread, threads);
+  });
 }
 
 void rnn_forward(const RnnPlan& plan, const RnnForward& args) {
@@ -265,8 +285,6 @@ void rnn_forward(const RnnPlan& plan, const RnnForward& args) {
   check(!plan.config.training || plan.reserve_bytes == 0 || args.reserve,
         "rnn_forward: planned for training, so the reserve of {} bytes must be given",
         plan.reserve_bytes);
-  check(!plan.config.prepacked || args.packed,
-        "rnn_forward: planned for packed weights; fill them by rnn_pack");
   rnn::check_lengths(plan.config, args.lengths);
   rnn::run_teams(plan, rnn::ForwardPass(plan, args));
 }

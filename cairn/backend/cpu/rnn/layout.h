@@ -9,10 +9,8 @@ namespace cairn::cpu::rnn {
 using panels::kernels, panels::Product;
 using panels::kPackedSlice, panels::kRowPadding, panels::kSliceColumns, panels::kSliceDepth;
 
-// Blocks of W (and of rows of pre-activations): LSTM i f g o, GRU r z n, RNN one.
-constexpr int gate_count(RnnCell cell) {
-  return cell == RnnCell::kLstm ? 4 : cell == RnnCell::kGru ? 3 : 1;
-}
+// Blocks of W, and of rows of pre-activations.
+constexpr int gate_count(RnnCell cell) { return rnn_gates(cell); }
 // Blocks that a row of saved gates, or of gradients of gates, has: GRU keeps q as well.
 constexpr int block_count(RnnCell cell) { return cell == RnnCell::kGru ? 4 : gate_count(cell); }
 constexpr bool saves_gates(RnnCell cell) {  // the RNN's gate is its output
@@ -82,8 +80,8 @@ struct PackedForward {
   PackedForward() = default;
   PackedForward(const RnnPlan& p, Carver& carver) {
     const int64_t columns = gate_count(p.config.cell) * p.padded_hidden;
-    ih = carver.take<float>(columns * p.config.input);
-    hh = carver.take<float>(columns * p.config.hidden);
+    ih = p.config.prepacked ? nullptr : carver.take<float>(columns * p.config.input);
+    hh = p.config.prepacked ? nullptr : carver.take<float>(columns * p.config.hidden);
     bias = carver.take<float>(block_count(p.config.cell) * p.padded_hidden);
   }
 };
@@ -104,8 +102,8 @@ struct Reserve {
 
 struct ForwardWorkspace {
   Schedule schedule;
-  PackedForward packed[2];  // unless the caller packed
-  float* h[2][2];           // [direction][parity of the step]: [slot][state_pitch]
+  PackedForward packed[2];
+  float* h[2][2];  // [direction][parity of the step]: [slot][state_pitch]
   float* c[2];
   float* gates[2];   // [team]: [chunk rows][gates_pitch], where the reserve does not hold them
   float* tiles;      // [thread][kTileRows][input_pitch]

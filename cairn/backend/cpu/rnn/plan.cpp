@@ -15,7 +15,7 @@ ForwardWorkspace::ForwardWorkspace(const RnnPlan& p, Carver& carver) {
   const auto& config = p.config;
   schedule = take_schedule(p, carver);
   for (int d = 0; d < config.directions; ++d) {
-    if (!config.prepacked) packed[d] = PackedForward(p, carver);
+    packed[d] = PackedForward(p, carver);
     for (float*& parity : h[d]) parity = carver.take<float>(config.batch * state_pitch(p));
     c[d] = carver.take<float>(config.batch * state_pitch(p));
   }
@@ -109,14 +109,10 @@ RnnPlan plan_rnn(const RnnConfig& config) {
   split_work(p);
   cut_time(p);
 
-  Carver packed(nullptr), reserve(nullptr), forward(nullptr), backward(nullptr);
-  for (int d = 0; d < config.directions; ++d) {
-    PackedForward(p, packed);
-    Reserve(p, reserve);
-  }
+  Carver reserve(nullptr), forward(nullptr), backward(nullptr);
+  for (int d = 0; d < config.directions; ++d) Reserve(p, reserve);
   ForwardWorkspace(p, forward);
   BackwardWorkspace(p, backward);
-  p.packed_bytes = packed.used();
   p.forward_bytes = forward.used();
   if (config.training) {
     p.reserve_bytes = reserve.used();

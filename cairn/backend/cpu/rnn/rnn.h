@@ -21,6 +21,10 @@
 namespace cairn::cpu {
 
 enum class RnnCell { kLstm, kGru, kTanh, kRelu };
+// Blocks of W: LSTM i f g o, GRU r z n, RNN one.
+constexpr int rnn_gates(RnnCell cell) {
+  return cell == RnnCell::kLstm ? 4 : cell == RnnCell::kGru ? 3 : 1;
+}
 
 struct RnnConfig {
   RnnCell cell = RnnCell::kLstm;
@@ -28,14 +32,13 @@ struct RnnConfig {
   int directions = 1;                                   // 2: bidirectional
   bool reverse = false;    // one direction only: walk from the last step to the first
   bool training = true;    // save what backward needs in `reserve`
-  bool prepacked = false;  // forward gets weights packed by rnn_pack (generation)
+  bool prepacked = false;  // weights lie as rnn_pack leaves them; for inference in f32
   bool bf16 = false;       // products of numbers rounded to bf16, sums and all else in f32; where
                            // rnn_multiplies_bf16()
 };
 
 struct RnnPlan {
   RnnConfig config;
-  size_t packed_bytes = 0;    // what rnn_pack fills
   size_t reserve_bytes = 0;   // kept from forward to backward; 0 when not training
   size_t forward_bytes = 0;   // workspace of rnn_forward
   size_t backward_bytes = 0;  // workspace of rnn_backward; 0 when not training
@@ -85,7 +88,6 @@ struct RnnForward {
   float* c_final = nullptr;
   const int32_t* lengths = nullptr;  // [N], each 0..T, any order; null: all T
   RnnWeights weights[2] = {};
-  const void* packed = nullptr;  // instead of weights, when the plan says prepacked
   void* reserve = nullptr;
   void* workspace = nullptr;
 };
@@ -115,7 +117,10 @@ struct RnnBackward {
   void* workspace = nullptr;
 };
 
-void rnn_pack(const RnnPlan& plan, const RnnWeights* weights, void* packed);
+// A weight [gates * hidden, columns], weight_ih or weight_hh, as forward reads it: what every call
+// does with weights that are not prepacked.
+size_t rnn_packed_bytes(RnnCell cell, int64_t hidden, int64_t columns);
+void rnn_pack(RnnCell cell, int64_t hidden, int64_t columns, const float* weight, float* packed);
 // Both throw Error, before any work, on a missing buffer or a length outside 0..T.
 void rnn_forward(const RnnPlan& plan, const RnnForward& args);
 void rnn_backward(const RnnPlan& plan, const RnnBackward& args);

@@ -6,8 +6,8 @@
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
-#include "cairn/text/train_tokenizer.h"
 #include "cairn/io/lines.h"
+#include "cairn/text/train_tokenizer.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::cli {
@@ -55,7 +55,7 @@ class Lines {
       at_ = 0, number_ = 0;
     }
     const size_t end = std::min(content_.find('\n', at_), content_.size());
-    io::check_line(end - at_, fmt::format("'{}'", files_[file_ - 1]), number_ + 1);
+    io::check_line(end - at_, files_[file_ - 1], number_ + 1);
     line.assign(content_, at_, end - at_);
     at_ = end + 1;
     return true;

@@ -139,7 +139,7 @@ std::vector<std::string> read_lines(const std::string& path) {
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    io::check_line(end - begin, fmt::format("'{}'", path), std::ssize(lines) + 1);
+    io::check_line(end - begin, path, std::ssize(lines) + 1);
     std::string_view line = text.substr(begin, end - begin);
     if (line.ends_with('\r')) line.remove_suffix(1);
     const size_t bad = io::find_invalid_utf8(line);

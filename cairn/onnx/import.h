@@ -10,6 +10,7 @@
 
 #include "cairn/graph/trace.h"
 #include "cairn/onnx/file.h"
+#include "cairn/onnx/node_call.h"
 #include "cairn/tensor/named_tensors.h"
 
 namespace cairn::onnx {
@@ -21,6 +22,7 @@ struct ImportedDim {
 struct ImportedInput {
   std::string name;
   DType dtype = DType::f32;
+  int32_t element = 0;   // ONNX's, which may be narrower
   bool has_rank = true;  // whether the file says how many dimensions it has
   std::vector<ImportedDim> dims;
 };
@@ -61,7 +63,7 @@ class Imported {
   std::vector<std::string> outputs_;
   NamedTensors weights_;
   // Weights, and what is computed of them alone.
-  std::unordered_map<std::string, Tensor> constants_;
+  std::unordered_map<std::string, Value> constants_;
   bool shapes_follow_values_ = false;
 };
 

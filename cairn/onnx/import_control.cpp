@@ -8,8 +8,13 @@
 namespace cairn::onnx {
 namespace {
 
+int64_t only(const std::vector<int64_t>& values) {
+  check(values.size() == 1, "its body's condition is of {} values, not one", values.size());
+  return values[0];
+}
+
 void read_if(NodeCall& c) {
-  const bool condition = integers_of(c.in(0)).at(0) != 0;
+  const bool condition = c.host_integer(0) != 0;
   const Tensors out = c.inside().run_inner(c.graph(condition ? "then_branch" : "else_branch"), {});
   for (size_t i = 0; i < out.size(); ++i) c.give(out[i], i);
 }
@@ -17,19 +22,19 @@ void read_if(NodeCall& c) {
 void read_loop(NodeCall& c) {
   constexpr int64_t kMost = 1 << 20;
   const auto& body = c.graph("body");
-  const int64_t most = c.has(0) ? integers_of(c.in(0)).at(0) : kMost;
-  check(most <= kMost, "{} turns", most);
-  bool goes_on = !c.has(1) || integers_of(c.in(1)).at(0) != 0;
+  const int64_t most = c.has(0) ? c.host_integer(0) : INT64_MAX;
+  bool goes_on = !c.has(1) || c.host_integer(1) != 0;
   Tensors carried;
   for (size_t i = 2; i < c.inputs(); ++i) carried.push_back(c.in(i));
   const size_t states = carried.size();
   std::vector<Tensors> scanned(c.outputs() > states ? c.outputs() - states : 0);
   for (int64_t turn = 0; turn < most && goes_on; ++turn) {
+    check(turn < kMost, "makes more than {} turns", kMost);
     Tensors in = {integers({turn}, {}), integers({1}, {}, DType::boolean)};
     in.insert(in.end(), carried.begin(), carried.end());
     const Tensors out = c.inside().run_inner(body, in);
     check(out.size() == 1 + states + scanned.size(), "its body gives {} results", out.size());
-    if (!body.output(0).name().empty()) goes_on = integers_of(out[0]).at(0) != 0;
+    if (!body.output(0).name().empty()) goes_on = only(integers_of(out[0])) != 0;
     carried.assign(out.begin() + 1, out.begin() + 1 + static_cast<int64_t>(states));
     for (size_t s = 0; s < scanned.size(); ++s) scanned[s].push_back(out[1 + states + s]);
   }

@@ -19,19 +19,53 @@ template <Unary f>
 void unary_in_type(NodeCall& c) {
   c.give(cast(f(c.in(0)), c.in(0).dtype()));
 }
+// The second of two inputs. Before opset 7 its sizes are those of the first one from `axis` on; at
+// the end where there is none, which is how sizes are matched since.
+Tensor second(const NodeCall& c) {
+  const Tensor &a = c.in(0), &b = c.in(1);
+  if (c.opset() >= 7 || !c.gives_attribute("axis") || c.integer("broadcast", 0) == 0) return b;
+  const int64_t axis = c.axis(c.integer("axis", 0), std::max(1, a.rank()));
+  if (b.numel() == 1) return reshape(b, {});
+  check(axis + b.rank() <= a.rank(), "{} from axis {} of {} on", to_string(b.shape()), axis,
+        to_string(a.shape()));
+  Shape shape = b.shape();
+  while (axis + shape.ssize() < a.rank()) shape.push_back(1);
+  return reshape(b, shape);
+}
 using Binary = Tensor (*)(In, In);
 template <Binary f>
 void binary(NodeCall& c) {
-  c.give(f(c.in(0), c.in(1)));
+  c.give(f(c.in(0), second(c)));
 }
 
-// Integers as C divides them: toward zero.
-Tensor divide_integers(const Tensor& a, const Tensor& b) {
-  const Tensor quotient = trunc(cast(a, DType::f64) / cast(b, DType::f64));
-  return cast(quotient, promote(a.dtype(), b.dtype()));
+// Integers as C divides them: toward zero. On the host, where they are known; else through f64, and
+// what that rounds of a large quotient is divided again.
+Tensor divide_integers(const Tensor& x, const Tensor& y) {
+  const DType dtype = promote(x.dtype(), y.dtype());
+  if (is_known(x) && is_known(y)) {
+    const RecorderScope eager(nullptr);
+    const Shape shape = broadcast_shapes("Div", x.shape(), y.shape());
+    auto quotients = integers_of(expand(x, shape));
+    const auto divisors = integers_of(expand(y, shape));
+    for (size_t i = 0; i < quotients.size(); ++i) {
+      check(divisors[i] != 0, "divides by 0");
+      const bool turns = divisors[i] == -1;  // the least number has no opposite
+      quotients[i] = turns ? static_cast<int64_t>(0 - static_cast<uint64_t>(quotients[i]))
+                           : quotients[i] / divisors[i];
+    }
+    return integers(quotients, shape, dtype);
+  }
+  const Tensor a = cast(x, DType::i64), b = cast(y, DType::i64);
+  const Tensor divisor = cast(b, DType::f64);
+  const auto divided = [&](const Tensor& t) {
+    return cast(trunc(cast(t, DType::f64) / divisor), DType::i64);
+  };
+  if (dtype != DType::i64) return cast(divided(a), dtype);
+  const Tensor whole = a - fmod(a, b), about = divided(whole);
+  return about + cast(round(cast(whole - about * b, DType::f64) / divisor), DType::i64);
 }
 void read_div(NodeCall& c) {
-  const Tensor &a = c.in(0), &b = c.in(1);
+  const Tensor &a = c.in(0), b = second(c);
   c.give(is_float(a.dtype()) || is_float(b.dtype()) ? a / b : divide_integers(a, b));
 }
 void read_mod(NodeCall& c) {
@@ -39,7 +73,7 @@ void read_mod(NodeCall& c) {
   c.give(as_c ? fmod(c.in(0), c.in(1)) : remainder(c.in(0), c.in(1)));
 }
 void read_pow(NodeCall& c) {
-  const Tensor &a = c.in(0), &b = c.in(1);
+  const Tensor &a = c.in(0), b = second(c);
   if (is_float(a.dtype()) && is_known(b) && b.numel() == 1 && b.rank() <= a.rank())
     return c.give(pow(a, c.host_number(1)));
   const bool through_f64 = is_float(b.dtype()) && !is_float(a.dtype());
@@ -54,7 +88,7 @@ void variadic(NodeCall& c) {
 }
 void read_mean(NodeCall& c) {
   variadic<add>(c);
-  c.give(c.take()[0] / static_cast<double>(c.inputs()));
+  c.give(c.take()[0].tensor / static_cast<double>(c.inputs()));
 }
 
 void read_where(NodeCall& c) { c.give(where(c.in(0), c.in(1), c.in(2))); }
@@ -71,8 +105,11 @@ void read_clip(NodeCall& c) {
   const bool fixed =
       is_float(dtype) && (!low.defined() || is_known(low)) && (!high.defined() || is_known(high));
   if (fixed) {
-    if (low.defined()) x = clamp_min(x, numbers_of(low).at(0));
-    if (high.defined()) x = clamp_max(x, numbers_of(high).at(0));
+    const auto number = [&](size_t i, const Tensor& t) {
+      return c.has(i) ? c.host_number(i) : numbers_of(t)[0];
+    };
+    if (low.defined()) x = clamp_min(x, number(1, low));
+    if (high.defined()) x = clamp_max(x, number(2, high));
     return c.give(x);
   }
   if (low.defined()) x = maximum(x, reshape(low, {}));
@@ -85,7 +122,14 @@ void read_clip(NodeCall& c) {
 void read_leaky_relu(NodeCall& c) { c.give(leaky_relu(c.in(0), c.number("alpha", 0.01))); }
 void read_prelu(NodeCall& c) {
   const Tensor& x = c.in(0);
-  c.give(where(lt(x, 0.0), x * c.in(1), x));
+  Tensor slope = c.in(1);
+  if (c.opset() < 7 && slope.numel() == 1) slope = reshape(slope, {});
+  else if (c.opset() < 7 && slope.rank() == 1 && x.rank() > 2) {  // one a channel
+    Shape channels(static_cast<size_t>(x.rank() - 1), 1);
+    channels[0] = slope.numel();
+    slope = reshape(slope, channels);
+  }
+  c.give(where(lt(x, 0.0), x * slope, x));
 }
 void read_elu(NodeCall& c) { c.give(elu(c.in(0), c.number("alpha", 1))); }
 void read_celu(NodeCall& c) { c.give(celu(c.in(0), c.number("alpha", 1))); }
@@ -146,19 +190,24 @@ void read_bitwise_or(NodeCall& c) {
 void read_bitwise_xor(NodeCall& c) {
   of_bits(c, [](int64_t a, int64_t b) { return a ^ b; });
 }
-void read_bitwise_not(NodeCall& c) {
+// The bits of a number without a sign that is held in a wider one.
+int64_t mask_of(int32_t element) {
   using Proto = onnx_proto::TensorProto;
-  const int32_t element = c.element(0);  // of which wider ones stand for narrower
-  const int64_t bits = element == Proto::UINT16   ? 0xffff
-                       : element == Proto::UINT32 ? 0xffffffff
-                                                  : -1;
+  return element == Proto::UINT8    ? 0xff
+         : element == Proto::UINT16 ? 0xffff
+         : element == Proto::UINT32 ? 0xffffffff
+                                    : -1;
+}
+void read_bitwise_not(NodeCall& c) {
+  const int64_t bits = mask_of(c.element(0));
   of_bits(c, [bits](int64_t a, int64_t) { return ~a & bits; });
 }
 void read_bit_shift(NodeCall& c) {
   const bool left = c.text("direction", "") == "LEFT";
+  const int64_t bits = mask_of(c.element(0));
   of_bits(c, [&](int64_t a, int64_t b) -> int64_t {
     const bool beyond = b < 0 || b > 63;  // of what is negative the sign is left
-    if (left) return beyond ? 0 : static_cast<int64_t>(static_cast<uint64_t>(a) << b);
+    if (left) return beyond ? 0 : static_cast<int64_t>(static_cast<uint64_t>(a) << b) & bits;
     return a >> (beyond ? 63 : b);
   });
 }
@@ -200,15 +249,20 @@ Tensor to_element(const Tensor& x, int32_t element, bool saturates) {
   return cast(where(ge(kept, number(count / 2)), kept - count, kept), to);
 }
 void read_cast(NodeCall& c) {
-  c.give(
-      to_element(c.in(0), static_cast<int32_t>(c.integer("to", 0)), c.integer("saturate", 1) != 0));
+  const auto to = static_cast<int32_t>(c.integer("to", 0));
+  c.give(to_element(c.in(0), to, c.integer("saturate", 1) != 0), 0, to);
 }
 void read_cast_like(NodeCall& c) {
-  c.give(to_element(c.in(0), c.element(1), c.integer("saturate", 1) != 0));
+  const int32_t to = c.element(1);
+  c.give(to_element(c.in(0), to, c.integer("saturate", 1) != 0), 0, to);
 }
 
 void read_constant(NodeCall& c) {
-  if (c.gives_attribute("value")) return c.give(c.tensor("value"));
+  int32_t element = 0;
+  if (c.gives_attribute("value")) {
+    const Tensor value = c.tensor("value", &element);
+    return c.give(value, 0, element);
+  }
   if (c.gives_attribute("value_float"))
     return c.give(scalar(c.number("value_float", 0), DType::f32));
   if (c.gives_attribute("value_int")) return c.give(integers({c.integer("value_int", 0)}, {}));

@@ -1,5 +1,7 @@
 // Reading and writing by index, sorting and choosing.
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <map>
 
 #include "cairn/onnx/file.h"
@@ -118,7 +120,7 @@ void read_one_hot(NodeCall& c) {
 
 void read_top_k(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t k = c.has(1) ? c.host(1)[0] : c.integer("k", 1),
+  const int64_t k = c.has(1) ? c.host_integer(1) : c.integer("k", 1),
                 axis = c.axis(c.integer("axis", -1), x.rank());
   check(k >= 0 && k <= x.size(axis), "the {} largest of {}", k, x.size(axis));
   const Sorted best = topk(x, k, axis, c.integer("largest", 1) != 0);
@@ -141,18 +143,31 @@ void read_compress(NodeCall& c) {
   c.give(index_select(x, axis, integers(places, {static_cast<int64_t>(places.size())})));
 }
 
+// Whole numbers in the order of the values: those of floats by their bits, NaN last.
+std::vector<int64_t> ordered(const Tensor& t) {
+  if (!is_float(t.dtype())) return integers_of(t);
+  std::vector<int64_t> keys;
+  for (const double v : numbers_of(t)) {
+    const auto bits = std::bit_cast<int64_t>(std::isnan(v) ? std::abs(v) : v + 0.0);  // no -0
+    keys.push_back(bits < 0 ? bits ^ INT64_MAX : bits);
+  }
+  return keys;
+}
+
 // Slices along an axis that differ; in their order, or in that of their first places.
 void read_unique(NodeCall& c) {
   const bool flat = !c.gives_attribute("axis"), sorted = c.integer("sorted", 1) != 0;
   const Tensor x = flat ? reshape(c.in(0), {c.in(0).numel()}) : c.in(0);
   const int64_t axis = flat ? 0 : c.axis(c.integer("axis", 0), x.rank()), count = x.size(axis);
-  const Tensor rows = reshape(transpose(x, 0, axis), {count, count ? x.numel() / count : 0});
-  const auto all = numbers_of(rows);
+  Ints axis_first = {axis};
+  for (int d = 0; d < x.rank(); ++d)
+    if (d != axis) axis_first.push_back(d);
+  const auto all = ordered(reshape(permute(x, axis_first), {count, count ? x.numel() / count : 0}));
   const size_t width = count ? all.size() / static_cast<size_t>(count) : 0;
-  std::map<std::vector<double>, int64_t> number_of;  // in the order of its keys
+  std::map<std::vector<int64_t>, int64_t> number_of;  // in the order of its keys
   std::vector<int64_t> first, inverse, counts;
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-    const std::vector<double> row(all.begin() + i * width, all.begin() + (i + 1) * width);
+    const std::vector<int64_t> row(all.begin() + i * width, all.begin() + (i + 1) * width);
     const auto [it, is_new] = number_of.emplace(row, static_cast<int64_t>(first.size()));
     if (is_new) first.push_back(static_cast<int64_t>(i)), counts.push_back(0);
     inverse.push_back(it->second), ++counts[static_cast<size_t>(it->second)];
@@ -176,7 +191,11 @@ void read_unique(NodeCall& c) {
 
 void read_reverse_sequence(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t time = c.integer("time_axis", 0), batch = c.integer("batch_axis", 1);
+  const int64_t time = c.axis(c.integer("time_axis", 0), x.rank()),
+                batch = c.axis(c.integer("batch_axis", 1), x.rank());
+  check(time != batch && c.in(1).numel() == x.size(batch),
+        "{} lengths along axis {} of sequences along axis {} of {}", c.in(1).numel(), batch, time,
+        to_string(x.shape()));
   const int64_t steps = x.size(time);
   Shape along_time(static_cast<size_t>(x.rank()), 1), along_batch = along_time;
   along_time[static_cast<size_t>(time)] = steps;
@@ -193,7 +212,7 @@ void running(NodeCall& c) {
   Tensor x = c.in(0);
   const DType dtype = x.dtype();
   const double neutral = f == static_cast<Tensor (*)(In, int64_t)>(cumsum) ? 0 : 1;
-  const int64_t axis = c.axis(c.host(1)[0], x.rank()), size = x.size(axis);
+  const int64_t axis = c.axis(c.host_integer(1), x.rank()), size = x.size(axis);
   const bool backward = c.integer("reverse", 0) != 0;
   if (backward) x = flip(x, {axis});
   if (c.integer("exclusive", 0) != 0) {

@@ -28,7 +28,11 @@ void read_gemm(NodeCall& c) {
   c.give(y);
 }
 
-void read_einsum(NodeCall& c) { c.give(einsum(c.text("equation", ""), c.all())); }
+void read_einsum(NodeCall& c) {
+  Tensors all;
+  for (size_t i = 0; i < c.inputs(); ++i) all.push_back(c.in(i));
+  c.give(einsum(c.text("equation", ""), all));
+}
 
 // Zero points are one number, or one a row of A, a column of B.
 void read_matmul_integer(NodeCall& c) {

@@ -1,5 +1,7 @@
 // Whole numbers with a scale. They are computed in f32 (sums in f64) and rounded where the file
 // says so.
+#include <algorithm>
+
 #include "cairn/onnx/file.h"
 #include "cairn/onnx/node_call.h"
 #include "cairn/ops/context.h"
@@ -30,8 +32,14 @@ Whole range_of(int32_t element) {
 // A scale or zero point against x: one, one for each along the axis, or one a block of it.
 Tensor spread(const NodeCall& c, const Tensor& t, const Tensor& x) {
   if (t.numel() == 1) return reshape(t, {});
-  const int64_t axis = c.axis(c.integer("axis", 1), x.rank()), block = c.integer("block_size", 0);
+  const int64_t axis = c.axis(c.integer("axis", 1), x.rank()),
+                block = std::min(c.integer("block_size", 0), std::max<int64_t>(1, x.size(axis)));
   if (block > 0) {
+    bool fits = t.rank() == x.rank();
+    for (int d = 0; fits && d < x.rank(); ++d)
+      fits = d == axis ? t.size(d) == (x.size(d) + block - 1) / block : t.size(d) == x.size(d);
+    check(fits, "scales or zero points {} of blocks of {} along axis {} of {}",
+          to_string(t.shape()), block, axis, to_string(x.shape()));
     Shape apart = t.shape();  // each block_size times along the axis
     apart[static_cast<size_t>(axis)] *= block;
     Ints with(t.shape().begin(), t.shape().begin() + axis + 1);
@@ -44,6 +52,8 @@ Tensor spread(const NodeCall& c, const Tensor& t, const Tensor& x) {
     return slice(wide, axis, 0, x.size(axis));
   }
   Shape line(static_cast<size_t>(x.rank()), 1);
+  check(t.numel() == x.size(axis), "{} scales or zero points for {} along axis {}", t.numel(),
+        x.size(axis), axis);
   line[static_cast<size_t>(axis)] = t.numel();
   return reshape(t, line);
 }
@@ -64,7 +74,8 @@ void read_quantize(NodeCall& c) {
   const auto named = static_cast<int32_t>(c.integer("output_dtype", 0));
   const int32_t element = named ? named : c.has(2) ? c.element(2) : int32_t{Proto::UINT8};
   const Tensor zero = c.has(2) ? spread(c, c.in(2), x) : Tensor();
-  c.give(rounded(cast(x, DType::f32) / scale, zero, element, c.integer("saturate", 1) != 0));
+  c.give(rounded(cast(x, DType::f32) / scale, zero, element, c.integer("saturate", 1) != 0), 0,
+         element);
 }
 
 Tensor dequantized(const NodeCall& c, size_t x, size_t scale, size_t zero) {
@@ -96,7 +107,7 @@ Tensor real_values(const NodeCall& c, size_t x, int64_t axis) {
     if (t.numel() == 1) return reshape(t, {});
     if (t.rank() > 1) return t;
     Shape s(static_cast<size_t>(c.in(x).rank()), 1);
-    s[static_cast<size_t>(axis)] = t.numel();
+    s[static_cast<size_t>(c.axis(axis, c.in(x).rank()))] = t.numel();
     return reshape(t, s);
   };
   return (cast(c.in(x), DType::f64) - line(cast(c.in(x + 2), DType::f64))) *

@@ -76,15 +76,72 @@ struct Recurrence {
   }
 };
 
-Tensor activated(const std::string& name, const Tensor& x, const NodeCall& c) {
-  if (name == "Sigmoid") return sigmoid(x);
-  if (name == "Tanh") return tanh(x);
-  if (name == "Relu") return relu(x);
-  if (name == "Softsign") return softsign(x);
-  if (name == "Softplus") return softplus(x);
-  if (name == "HardSigmoid") return clamp(x * 0.2 + 0.5, 0, 1);
-  c.refuse("activation '{}' is not read", name);
-}
+// `alpha`, `beta`: numbers of those that have some.
+struct Activation {
+  std::string name;
+  double alpha = 0, beta = 0;
+  Tensor of(const Tensor& x) const {
+    if (name == "Sigmoid") return sigmoid(x);
+    if (name == "Tanh") return tanh(x);
+    if (name == "Relu") return relu(x);
+    if (name == "Softsign") return softsign(x);
+    if (name == "Softplus") return softplus(x);
+    if (name == "HardSigmoid") return clamp(x * alpha + beta, 0, 1);
+    if (name == "LeakyRelu") return leaky_relu(x, alpha);
+    if (name == "Elu") return elu(x, alpha);
+    if (name == "ThresholdedRelu") return threshold(x, alpha, 0);
+    if (name == "Affine") return x * alpha + beta;
+    if (name == "ScaledTanh") return tanh(x * beta) * alpha;
+    fail("activation '{}' is not read", name);
+  }
+};
+
+// The activations of a node, direction by direction. Their numbers stand in the order of those that
+// have some; what is not given is as in the op of that name.
+class Activations {
+ public:
+  Activations(const Recurrence& r, std::initializer_list<const char*> usual)
+      : clip_(r.c.number("clip", 0)) {
+    const auto alphas = r.c.numbers("activation_alpha"), betas = r.c.numbers("activation_beta");
+    size_t next_alpha = 0, next_beta = 0;
+    for (int64_t d = 0; d < r.directions; ++d) {
+      size_t which = 0;
+      for (const char* name : usual) {
+        Activation a{r.activation(d, which++, name)};
+        for (const Numbers& n : kNumbers) {
+          if (a.name != n.name) continue;
+          const bool gives = next_alpha < alphas.size();
+          if (!gives && !n.is_usual) r.c.refuse("activation '{}' needs activation_alpha", n.name);
+          a.alpha = gives ? alphas[next_alpha++] : n.alpha, a.beta = n.beta;
+          if (n.has_beta && next_beta < betas.size()) a.beta = betas[next_beta++];
+        }
+        all_.push_back(std::move(a));
+      }
+    }
+    each_ = usual.size();
+  }
+  // Of what is cut to what the node allows; an LSTM's cell is not, as in onnxruntime.
+  Tensor operator()(int64_t direction, size_t which, const Tensor& x) const {
+    return all_[static_cast<size_t>(direction) * each_ + which].of(
+        clip_ > 0 && which < 2 ? clamp(x, -clip_, clip_) : x);
+  }
+
+ private:
+  struct Numbers {
+    const char* name;
+    double alpha, beta;
+    bool has_beta, is_usual;
+  };
+  static constexpr Numbers kNumbers[] = {{"HardSigmoid", 0.2, 0.5, true, true},
+                                         {"LeakyRelu", 0.01, 0, false, true},
+                                         {"Elu", 1, 0, false, true},
+                                         {"ThresholdedRelu", 1, 0, false, true},
+                                         {"Affine", 0, 0, true, false},
+                                         {"ScaledTanh", 0, 0, true, false}};
+  std::vector<Activation> all_;
+  size_t each_ = 0;
+  double clip_;
+};
 
 // A cell: gates W x + R h + b [N, G H] in ONNX's order -> the next states.
 using Step = std::function<void(int64_t direction, const Tensor& from_x, Tensor& h, Tensor& cell)>;
@@ -101,7 +158,6 @@ Tensor in_order_of(const Recurrence& r, const Tensor& t, bool backward) {
 
 void step_by_step(const Recurrence& r, const Step& step, bool has_cell) {
   const Tensor h0 = r.initial(5), c0 = has_cell ? r.initial(6) : Tensor();
-  const double clip = r.c.number("clip", 0);
   Tensors outputs, last, last_cell;
   for (int64_t d = 0; d < r.directions; ++d) {
     const bool backward = r.reverse_only || d == 1;
@@ -116,9 +172,7 @@ void step_by_step(const Recurrence& r, const Step& step, bool has_cell) {
     Tensors all;
     for (int64_t t = 0; t < r.steps; ++t) {
       Tensor next = h, next_cell = cell;
-      Tensor now = select(from_x, 0, t);
-      if (clip > 0) now = clamp(now, -clip, clip);
-      step(d, now, next, next_cell);
+      step(d, select(from_x, 0, t), next, next_cell);
       if (r.lengths().defined()) {
         const Tensor live = reshape(gt(r.lengths(), static_cast<double>(t)), {r.batch, 1});
         all.push_back(where(live, next, scalar(0, next.dtype())));
@@ -156,7 +210,7 @@ void read_lstm(NodeCall& c) {
       const LstmResult y = lstm(x, weights, r.initial(5), r.initial(6), o);
       r.give(in_order_of(r, y.output, r.reverse_only), y.h, y.c);
     });
-  const double clip = c.number("clip", 0);
+  const Activations f(r, {"Sigmoid", "Tanh", "Tanh"});
   step_by_step(
       r,
       [&](int64_t d, const Tensor& from_x, Tensor& h, Tensor& cell) {
@@ -166,18 +220,13 @@ void read_lstm(NodeCall& c) {
         const auto peephole = [&](int64_t p, const Tensor& of) -> Tensor {  // i, o, f
           return c.has(7) ? slice(select(c.in(7), 0, d), 0, p * r.hidden, r.hidden) * of : of * 0.0;
         };
-        const auto f = [&](size_t which, const char* usual, const Tensor& x) {
-          return activated(r.activation(d, which, usual),
-                           clip > 0 && which < 2 ? clamp(x, -clip, clip) : x, c);
-        };
-        const Tensor i = f(0, "Sigmoid", gate(0) + peephole(0, cell));
-        const Tensor forget = c.integer("input_forget", 0) != 0
-                                  ? 1.0 - i
-                                  : f(0, "Sigmoid", gate(2) + peephole(2, cell));
-        const Tensor next = forget * cell + i * f(1, "Tanh", gate(3));
-        const Tensor o = f(0, "Sigmoid", gate(1) + peephole(1, next));
+        const Tensor i = f(d, 0, gate(0) + peephole(0, cell));
+        const Tensor forget =
+            c.integer("input_forget", 0) != 0 ? 1.0 - i : f(d, 0, gate(2) + peephole(2, cell));
+        const Tensor next = forget * cell + i * f(d, 1, gate(3));
+        const Tensor o = f(d, 0, gate(1) + peephole(1, next));
         cell = next;
-        h = o * f(2, "Tanh", cell);
+        h = o * f(d, 2, cell);
       },
       true);
 }
@@ -190,7 +239,7 @@ void read_gru(NodeCall& c) {
       const RecurrentResult y = gru(x, weights, r.initial(5), o);
       r.give(in_order_of(r, y.output, r.reverse_only), y.h);
     });
-  const double clip = c.number("clip", 0);
+  const Activations f(r, {"Sigmoid", "Tanh"});
   step_by_step(
       r,
       [&](int64_t d, const Tensor& from_x, Tensor& h, Tensor&) {
@@ -201,13 +250,10 @@ void read_gru(NodeCall& c) {
           const Tensor y = linear(from, r.gate_rows(c.in(2), d, g));
           return c.has(3) ? y + r.gate_rows(c.in(3), d, 3 + g) : y;
         };
-        const auto f = [&](size_t which, const char* usual, const Tensor& x) {
-          return activated(r.activation(d, which, usual), clip > 0 ? clamp(x, -clip, clip) : x, c);
-        };
-        const Tensor z = f(0, "Sigmoid", part(from_x, 0) + recurrent(h, 0));
-        const Tensor reset = f(0, "Sigmoid", part(from_x, 1) + recurrent(h, 1));
+        const Tensor z = f(d, 0, part(from_x, 0) + recurrent(h, 0));
+        const Tensor reset = f(d, 0, part(from_x, 1) + recurrent(h, 1));
         const Tensor n =
-            f(1, "Tanh",
+            f(d, 1,
               part(from_x, 2) + (linear_first ? reset * recurrent(h, 2) : recurrent(reset * h, 2)));
         h = (1.0 - z) * n + z * h;
       },
@@ -225,12 +271,13 @@ void read_rnn(NodeCall& c) {
           is_tanh ? rnn_tanh(x, weights, r.initial(5), o) : rnn_relu(x, weights, r.initial(5), o);
       r.give(in_order_of(r, y.output, r.reverse_only), y.h);
     });
+  const Activations f(r, {"Tanh"});
   step_by_step(
       r,
       [&](int64_t d, const Tensor& from_x, Tensor& h, Tensor&) {
         Tensor all = from_x + linear(h, select(c.in(2), 0, d));
         if (c.has(3)) all = all + slice(select(c.in(3), 0, d), 0, r.hidden, r.hidden);
-        h = activated(r.activation(d, 0, "Tanh"), all, c);
+        h = f(d, 0, all);
       },
       false);
 }

@@ -36,7 +36,7 @@ void reduce_by(NodeCall& c) {
 }
 void read_l1(NodeCall& c) {
   const Reduced r = reduction(c);
-  c.give(folded<sum>(r, abs(r.x)));
+  c.give(cast(folded<sum>(r, abs(r.x)), r.x.dtype()));
 }
 void read_l2(NodeCall& c) {
   const Reduced r = reduction(c);
@@ -44,7 +44,7 @@ void read_l2(NodeCall& c) {
 }
 void read_sum_square(NodeCall& c) {
   const Reduced r = reduction(c);
-  c.give(folded<sum>(r, r.x * r.x));
+  c.give(cast(folded<sum>(r, r.x * r.x), r.x.dtype()));
 }
 void read_log_sum(NodeCall& c) {
   const Reduced r = reduction(c);

@@ -52,40 +52,63 @@ double kernel_at(const ResizeHow& how, double x) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-// One row of weights over the inputs for each element of the result.
-std::vector<double> weights_of(const ResizeAxis& a, const ResizeHow& how) {
-  std::vector<double> all(static_cast<size_t>(a.from * a.to), 0);
-  for (int64_t i = 0; i < a.to; ++i) {
-    double* row = all.data() + i * a.from;
-    const double x = place_of(a, how, i);
-    const auto within = [&](int64_t at) { return std::clamp<int64_t>(at, 0, a.from - 1); };
-    if (how.place == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.from - 1)))
-      continue;  // zeros; the rest is extrapolated
-    if (how.mode == "nearest") {
-      row[within(nearest_to(x, how.nearest))] = 1;
-      continue;
-    }
-    const double scale = how.antialias ? std::min(a.scale, 1.0) : 1;
-    const double reach = how.mode == "linear" ? 1 : 2;
-    const auto left = static_cast<int64_t>(std::floor(x));
-    const double ratio = x - static_cast<double>(left);
-    const auto begin = static_cast<int64_t>(std::floor(-reach / scale)),
-               end = static_cast<int64_t>(std::ceil(reach / scale)) + 1;
-    double total = 0;
-    std::vector<std::pair<int64_t, double>> taps;
-    for (int64_t k = begin; k <= end; ++k) {
-      const double weight = kernel_at(how, scale * (static_cast<double>(k) - ratio));
-      const int64_t at = left + k;
-      if (weight == 0 || (how.excludes_outside && at != within(at))) continue;
-      taps.emplace_back(within(at), weight), total += weight;
-    }
-    for (const auto& [at, weight] : taps) row[at] += weight / total;
+// Where an element of the result is taken from, and how much of each.
+using Taps = std::vector<std::pair<int64_t, double>>;
+Taps taps_of(const ResizeAxis& a, const ResizeHow& how, int64_t i) {
+  const double x = place_of(a, how, i);
+  const auto within = [&](int64_t at) { return std::clamp<int64_t>(at, 0, a.from - 1); };
+  if (how.place == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(a.from - 1)))
+    return {};  // zeros; the rest is extrapolated
+  if (how.mode == "nearest") return {{within(nearest_to(x, how.nearest)), 1}};
+  const double scale = how.antialias ? std::min(a.scale, 1.0) : 1;
+  const double reach = how.mode == "linear" ? 1 : 2;
+  const auto left = static_cast<int64_t>(std::floor(x));
+  const double ratio = x - static_cast<double>(left);
+  const auto begin = static_cast<int64_t>(std::floor(-reach / scale)),
+             end = static_cast<int64_t>(std::ceil(reach / scale)) + 1;
+  double total = 0;
+  Taps taps;
+  for (int64_t k = begin; k <= end; ++k) {
+    const double weight = kernel_at(how, scale * (static_cast<double>(k) - ratio));
+    const int64_t at = left + k;
+    if (weight == 0 || (how.excludes_outside && at != within(at))) continue;
+    total += weight;
+    if (!taps.empty() && taps.back().first == within(at)) taps.back().second += weight;
+    else taps.emplace_back(within(at), weight);
   }
-  return all;
+  for (auto& tap : taps) tap.second /= total;
+  return taps;
+}
+
+// Those of all elements, as many of each: places, and weights in a line along the axis.
+struct AllTaps {
+  int64_t each = 1;
+  std::vector<int64_t> places;
+  std::vector<double> weights;
+};
+AllTaps all_taps(const ResizeAxis& a, const ResizeHow& how) {
+  std::vector<Taps> all;
+  AllTaps result;
+  for (int64_t i = 0; i < a.to; ++i) {
+    all.push_back(taps_of(a, how, i));
+    result.each = std::max<int64_t>(result.each, std::ssize(all.back()));
+  }
+  for (Taps& taps : all) {
+    taps.resize(static_cast<size_t>(result.each), {taps.empty() ? 0 : taps[0].first, 0});
+    for (const auto& [place, weight] : taps)
+      result.places.push_back(place), result.weights.push_back(weight);
+  }
+  return result;
+}
+
+int64_t product_after(const Shape& shape, int64_t axis) {
+  int64_t p = 1;
+  for (size_t d = static_cast<size_t>(axis) + 1; d < shape.size(); ++d) p *= shape[d];
+  return p;
 }
 
 Tensor resized(const Tensor& x, const ResizeAxis& a, const ResizeHow& how) {
-  if (a.to == 0 || a.from == 0)
+  if (a.to == 0 || x.numel() == 0)
     return full(
         [&] {
           Shape s = x.shape();
@@ -101,23 +124,28 @@ Tensor resized(const Tensor& x, const ResizeAxis& a, const ResizeHow& how) {
           std::clamp<int64_t>(nearest_to(place_of(a, how, i), how.nearest), 0, a.from - 1));
     return index_select(x, a.axis, integers(from, {a.to}));
   }
-  const DType dtype = is_float(x.dtype()) ? x.dtype() : DType::f32;
-  Tensor matrix;
+  const DType dtype = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const AllTaps taps = all_taps(a, how);
+  const int64_t rest = product_after(x.shape(), a.axis);
+  Tensor weights;
   {
     const RecorderScope eager(nullptr);
-    const auto weights = weights_of(a, how);
-    matrix = contiguous(
-        transpose(cast(from_host(weights.data(), {a.to, a.from}, DType::f64), dtype), 0, 1));
+    weights = cast(from_host(taps.weights.data(), {1, a.to, taps.each, 1}, DType::f64), dtype);
   }
-  const Tensor last = transpose(cast(x, dtype), a.axis, -1);
-  return cast(transpose(matmul(last, matrix), a.axis, -1), x.dtype());
+  const Tensor lines = reshape(cast(x, dtype), {x.numel() / (a.from * rest), a.from, rest});
+  const Tensor taken = index_select(lines, 1, integers(taps.places, {a.to * taps.each}));
+  const Tensor each = reshape(taken, {lines.size(0), a.to, taps.each, rest});
+  Shape shape = x.shape();
+  shape[static_cast<size_t>(a.axis)] = a.to;
+  return cast(reshape(sum(each * weights, {2}), shape), x.dtype());
 }
 
 // PyTorch's own coordinates have a kernel, for pictures of which height and width change.
 bool by_interpolate(const Tensor& x, const std::vector<ResizeAxis>& axes, const ResizeHow& how,
                     Tensor& y) {
   if (x.rank() != 4 || x.dtype() != DType::f32 || axes.size() != 2 || axes[0].axis != 2 ||
-      axes[1].axis != 3 || how.antialias || how.excludes_outside || how.mode == "cubic")
+      axes[1].axis != 3 || how.antialias || how.excludes_outside || how.mode == "cubic" ||
+      x.numel() == 0)
     return false;
   for (const ResizeAxis& a : axes)
     if (std::abs(a.scale * static_cast<double>(a.from) - static_cast<double>(a.to)) > 1e-3)

@@ -85,7 +85,7 @@ void read_tile(NodeCall& c) {
 void read_concat(NodeCall& c) {
   Tensors parts;
   for (size_t i = 0; i < c.inputs(); ++i) parts.push_back(c.in(i));
-  c.give(cat(parts, c.axis(c.integer("axis", 1), parts.at(0).rank())));
+  c.give(cat(parts, c.axis(c.integer("axis", 1), c.in(0).rank())));
 }
 
 void read_split(NodeCall& c) {
@@ -94,7 +94,8 @@ void read_split(NodeCall& c) {
   Ints sizes = c.host_or(1, "split");
   if (sizes.empty()) {  // as equal as may be, the last one smaller
     const int64_t parts = c.integer("num_outputs", static_cast<int64_t>(c.outputs()));
-    check(parts > 0, "into {} parts", parts);
+    check(parts > 0 && parts == static_cast<int64_t>(c.outputs()), "into {} parts, {} are named",
+          parts, c.outputs());
     const int64_t each = (size + parts - 1) / parts;
     for (int64_t i = 0; i < parts; ++i)
       sizes.push_back(std::clamp<int64_t>(size - i * each, 0, each));
@@ -123,6 +124,7 @@ void read_slice(NodeCall& c) {
       steps.size());
   for (size_t i = 0; i < axes.size(); ++i) {
     const int64_t axis = c.axis(axes[i], x.rank()), size = x.size(axis), step = steps[i];
+    if (size == 0) continue;  // nothing is left of nothing
     check(step != 0 && step != INT64_MIN, "a step of {}", step);
     const auto place = [&](int64_t at, int64_t least, int64_t most) {
       return std::clamp(at < 0 ? at + size : at, least, most);
@@ -189,7 +191,7 @@ void read_constant_of_shape(NodeCall& c) {
 void read_range(NodeCall& c) {
   const DType dtype = c.in(0).dtype();
   if (!is_float(dtype)) {
-    const int64_t start = c.host(0)[0], limit = c.host(1)[0], delta = c.host(2)[0];
+    const int64_t start = c.host_integer(0), limit = c.host_integer(1), delta = c.host_integer(2);
     check(delta != 0, "a step of 0");
     const bool empty = delta > 0 ? start >= limit : start <= limit;
     return c.give(empty ? full({0}, 0, dtype) : arange(start, limit, delta, dtype));
@@ -213,7 +215,7 @@ void read_eye_like(NodeCall& c) {
 
 void read_trilu(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t k = std::clamp<int64_t>(c.has(1) ? c.host(1)[0] : 0, -(1 << 30), 1 << 30);
+  const int64_t k = std::clamp<int64_t>(c.has(1) ? c.host_integer(1) : 0, -(1 << 30), 1 << 30);
   check(x.rank() >= 2, "of a tensor of {} dimensions", x.rank());
   const int64_t rows = x.size(-2), columns = x.size(-1);
   const Tensor row = reshape(arange(0, rows), {rows, 1}) + static_cast<double>(k);
@@ -222,10 +224,17 @@ void read_trilu(NodeCall& c) {
   c.give(where(kept, x, scalar(0, x.dtype())));
 }
 
+int64_t block_size(const NodeCall& c) {
+  constexpr int64_t kMost = 1 << 15;
+  const int64_t f = c.integer("blocksize", 0);
+  check(f > 0 && f <= kMost && c.in(0).rank() == 4, "blocks of {} in {}", f,
+        to_string(c.in(0).shape()));
+  return f;
+}
 void read_depth_to_space(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t f = c.integer("blocksize", 0), n = x.size(0), h = x.size(2), w = x.size(3);
-  check(f > 0 && x.size(1) % (f * f) == 0, "{} channels in blocks of {}", x.size(1), f);
+  const int64_t f = block_size(c), n = x.size(0), h = x.size(2), w = x.size(3);
+  check(x.size(1) % (f * f) == 0, "{} channels in blocks of {}", x.size(1), f);
   const int64_t out = x.size(1) / (f * f);
   const bool columns_first = c.text("mode", "DCR") == "DCR";
   const Tensor parts =
@@ -235,9 +244,8 @@ void read_depth_to_space(NodeCall& c) {
 }
 void read_space_to_depth(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t f = c.integer("blocksize", 0), n = x.size(0), k = x.size(1);
-  check(f > 0 && x.size(2) % f == 0 && x.size(3) % f == 0, "{} in blocks of {}",
-        to_string(x.shape()), f);
+  const int64_t f = block_size(c), n = x.size(0), k = x.size(1);
+  check(x.size(2) % f == 0 && x.size(3) % f == 0, "{} in blocks of {}", to_string(x.shape()), f);
   const int64_t h = x.size(2) / f, w = x.size(3) / f;
   const Tensor parts = reshape(x, {n, k, h, f, w, f});
   const bool columns_first = c.text("mode", "DCR") == "DCR";

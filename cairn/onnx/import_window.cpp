@@ -75,6 +75,8 @@ Tensor surrounded(Tensor x, const Windows& w, double value) {
 }  // namespace
 
 Tensor convolved(const NodeCall& c, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check(x.rank() >= 3 && weight.rank() == x.rank(), "a kernel {} over {}",
+        to_string(weight.shape()), to_string(x.shape()));
   const Ints kernel(weight.shape().begin() + 2, weight.shape().end());
   const Windows w = windows_of(c, x.shape(), kernel, false);
   Ints pads;
@@ -88,6 +90,8 @@ void read_conv(NodeCall& c) { c.give(convolved(c, c.in(0), c.in(1), c.maybe(2)))
 
 void read_conv_transpose(NodeCall& c) {
   const Tensor &x = c.in(0), &weight = c.in(1);
+  check(x.rank() >= 3 && weight.rank() == x.rank(), "a kernel {} over {}",
+        to_string(weight.shape()), to_string(x.shape()));
   const size_t n = static_cast<size_t>(x.rank()) - 2;
   const Ints stride = or_ones(c, "strides", n), dilation = or_ones(c, "dilations", n);
   const Ints extra = c.ints("output_padding", Ints(n, 0)), wanted = c.ints("output_shape");
@@ -103,8 +107,8 @@ void read_conv_transpose(NodeCall& c) {
     if (!wanted.empty() || automatic.starts_with("SAME")) {
       size = wanted.empty() ? x.size(axis) * stride[d] : wanted[wanted.size() - n + d];
       const int64_t cut = full + extra[d] - size;
+      // As since opset 11; what was written before says the opposite, and nobody does it.
       begin = automatic == "SAME_UPPER" ? cut / 2 : cut - cut / 2;
-      if (automatic == "NOTSET") begin = cut / 2;
       if (cut < 0) begin = 0;
     } else if (automatic == "VALID") {
       size = full + extra[d], begin = 0;
@@ -257,6 +261,10 @@ void read_max_unpool(NodeCall& c) {
   const Ints kernel = kernel_of(c);
   const size_t n = kernel.size();
   const Ints stride = or_ones(c, "strides", n), pads = c.ints("pads", Ints(2 * n, 0));
+  check(
+      pads.size() == 2 * n && static_cast<size_t>(x.rank()) == n + 2 && places.numel() == x.numel(),
+      "{} pads and a window of {} over {} with {} places", pads.size(), to_string(kernel),
+      to_string(x.shape()), to_string(places.shape()));
   Ints spatial;  // that the places are of
   for (size_t d = 0; d < n; ++d)
     spatial.push_back((x.size(static_cast<int64_t>(d) + 2) - 1) * stride[d] - pads[d] -
@@ -283,6 +291,8 @@ void read_col2im(NodeCall& c) {
   const size_t n = image.size();
   const Ints pads = c.ints("pads", Ints(2 * n, 0)), stride = or_ones(c, "strides", n),
              dilation = or_ones(c, "dilations", n);
+  check(pads.size() == 2 * n && block.size() == n, "{} pads and a block of {} for a picture of {}",
+        pads.size(), to_string(block), to_string(image));
   Ints around = image;
   for (size_t d = 0; d < n; ++d) around[d] += pads[d] + pads[d + n];
   Tensor y = fold(c.in(0), around, {block, stride, {0}, dilation});

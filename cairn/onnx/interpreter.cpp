@@ -25,9 +25,9 @@ class ValuesOfNode : public DependsOnValues {
   using DependsOnValues::DependsOnValues;
 };
 
-bool all_known(const Tensors& tensors) {
-  return std::all_of(tensors.begin(), tensors.end(),
-                     [](const Tensor& t) { return !t.defined() || is_known(t); });
+bool all_known(const Values& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](const Value& v) { return !v.tensor.defined() || is_known(v.tensor); });
 }
 
 bool has_graphs(const NodeProto& node) {
@@ -37,6 +37,17 @@ bool has_graphs(const NodeProto& node) {
 }
 
 bool is_standard(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+// Ops whose result has the element type of their first input.
+constexpr const char* kOfOneElement[] = {
+    "Add", "BitShift", "BitwiseAnd", "BitwiseNot",     "BitwiseOr", "BitwiseXor", "Concat",
+    "Div", "Expand",   "Flatten",    "Gather",         "GatherND",  "Identity",   "Max",
+    "Min", "Mul",      "Pad",        "Reshape",        "Slice",     "Split",      "Squeeze",
+    "Sub", "Tile",     "Transpose",  "GatherElements", "Unsqueeze"};
+bool keeps_element(const std::string& op) {
+  return std::find(std::begin(kOfOneElement), std::end(kOfOneElement), op) !=
+         std::end(kOfOneElement);
+}
 
 constexpr const char* kAtLeastValues[] = {"NonZero", "Unique", "Compress", "NonMaxSuppression"};
 
@@ -55,24 +66,19 @@ void add_outer_names(const NodeProto& node, std::vector<std::string>& names) {
 
 // ---- NodeCall
 
-NodeCall::NodeCall(const NodeProto& node, Tensors inputs, int64_t opset, Interpreter& inside)
+NodeCall::NodeCall(const NodeProto& node, Values inputs, int64_t opset, Interpreter& inside)
     : node_(node), in_(std::move(inputs)), opset_(opset), inside_(inside) {}
 
 const std::string& NodeCall::op() const { return node_.op_type(); }
 
 const Tensor& NodeCall::in(size_t i) const {
   check(has(i), "input {} is not given", i);
-  return in_[i];
+  return in_[i].tensor;
 }
 
 int32_t NodeCall::element(size_t i) const {
-  const GraphProto& graph = inside_.file().model().graph();
-  const std::string& name = node_.input(static_cast<int>(i));
-  for (const auto& t : graph.initializer())
-    if (t.name() == name) return t.data_type();
-  for (const auto& input : graph.input())
-    if (input.name() == name) return input.type().tensor_type().elem_type();
   const DType dtype = in(i).dtype();
+  if (in_[i].element) return in_[i].element;
   if (dtype == DType::f8e4m3) return onnx_proto::TensorProto::FLOAT8E4M3FN;
   if (dtype == DType::f8e5m2) return onnx_proto::TensorProto::FLOAT8E5M2;
   return element_type(dtype);
@@ -108,9 +114,10 @@ std::vector<std::string> NodeCall::texts(const char* name) const {
   return a ? std::vector<std::string>(a->strings().begin(), a->strings().end())
            : std::vector<std::string>();
 }
-Tensor NodeCall::tensor(const char* name) const {
+Tensor NodeCall::tensor(const char* name, int32_t* element) const {
   const AttributeProto* a = find(name);
   check(a && a->has_t(), "attribute '{}' is no tensor", name);
+  if (element) *element = a->t().data_type();
   const TensorData data = inside_.file().data_of(a->t());
   return from_host(data.bytes.data(), data.shape, data.dtype);
 }
@@ -121,6 +128,11 @@ const GraphProto& NodeCall::graph(const char* name) const {
 }
 
 Ints NodeCall::host(size_t i) const { return ints_of(integers_of(in(i))); }
+int64_t NodeCall::host_integer(size_t i) const {
+  const auto values = integers_of(in(i));
+  check(values.size() == 1, "input {} is of {} numbers, not one", i, values.size());
+  return values[0];
+}
 double NodeCall::host_number(size_t i) const {
   const auto values = numbers_of(in(i));
   check(values.size() == 1, "input {} is of {} numbers, not one", i, values.size());
@@ -138,9 +150,9 @@ size_t NodeCall::outputs() const { return static_cast<size_t>(node_.output_size(
 bool NodeCall::wants(size_t i) const {
   return i < outputs() && !node_.output(static_cast<int>(i)).empty();
 }
-void NodeCall::give(Tensor value, size_t i) {
+void NodeCall::give(Tensor value, size_t i, int32_t element) {
   if (out_.size() <= i) out_.resize(i + 1);
-  out_[i] = std::move(value);
+  out_[i] = {std::move(value), element};
 }
 
 // ---- values of the host
@@ -188,17 +200,17 @@ std::vector<std::string> ops_read() {
 
 // ---- Interpreter
 
-const Tensor* Scope::find(const std::string& name) const {
+const Value* Scope::find(const std::string& name) const {
   const auto it = values_.find(name);
   if (it != values_.end()) return &it->second;
   return outer_ ? outer_->find(name) : nullptr;
 }
 
 void Interpreter::run_node(const NodeProto& node, Scope& scope) {
-  Tensors inputs;
+  Values inputs;
   for (const std::string& name : node.input()) {
-    const Tensor* value = name.empty() ? nullptr : scope.find(name);
-    inputs.push_back(value ? *value : Tensor());
+    const Value* value = name.empty() ? nullptr : scope.find(name);
+    inputs.push_back(value ? *value : Value());
   }
   Scope* const around = std::exchange(current_, &scope);
   const auto where = [&] {
@@ -214,18 +226,27 @@ void Interpreter::run_node(const NodeProto& node, Scope& scope) {
     } else {
       row->run(call);
     }
-    Tensors out = call.take();
+    Values out = call.take();
+    const bool one_element = !inputs.empty() && keeps_element(node.op_type());
     for (int i = 0; i < node.output_size(); ++i) {
       if (node.output(i).empty()) continue;
       const auto at = static_cast<size_t>(i);
-      check(at < out.size() && out[at].defined(), "its output {} is not computed here", i);
+      check(at < out.size() && out[at].tensor.defined(), "its output {} is not computed here", i);
+      if (one_element && out[at].element == 0) out[at].element = inputs[0].element;
       scope.set(node.output(i), std::move(out[at]));
     }
   } catch (const OfNode&) { throw; } catch (const ValuesOfNode&) {
     throw;
   } catch (const DependsOnValues& e) {
     throw ValuesOfNode(where() + ": " + e.what());
-  } catch (const Error& e) { throw OfNode(where() + ": " + e.what()); }
+  } catch (const Error& e) {
+    throw OfNode(where() + ": " + e.what());
+  } catch (const std::bad_alloc&) {
+    throw OfNode(where() + ": needs more memory than there is");
+  } catch (
+      const std::exception& e) {  // of a container: the file asks for a place that is not there
+    throw OfNode(where() + ": is no node of this op that can be read (" + e.what() + ")");
+  }
   current_ = around;
 }
 
@@ -254,10 +275,10 @@ Tensors Interpreter::run(const GraphProto& graph, Scope& scope) {
   }
   Tensors results;
   for (const auto& out : graph.output()) {
-    const Tensor* value = scope.find(out.name());
-    check(value && value->defined(), "'{}': the output '{}' has no value", file_.name(),
+    const Value* value = scope.find(out.name());
+    check(value && value->tensor.defined(), "'{}': the output '{}' has no value", file_.name(),
           out.name());
-    results.push_back(*value);
+    results.push_back(value->tensor);
   }
   return results;
 }
@@ -268,10 +289,12 @@ Tensors Interpreter::run_inner(const GraphProto& graph, const Tensors& inputs) {
   Scope scope(current_);
   for (const auto& t : graph.initializer()) {
     const TensorData data = file_.data_of(t);
-    scope.set(t.name(), from_host(data.bytes.data(), data.shape, data.dtype));
+    scope.set(t.name(), {from_host(data.bytes.data(), data.shape, data.dtype), t.data_type()});
   }
-  for (size_t i = 0; i < inputs.size(); ++i)
-    scope.set(graph.input(static_cast<int>(i)).name(), inputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto& input = graph.input(static_cast<int>(i));
+    scope.set(input.name(), {inputs[i], input.type().tensor_type().elem_type()});
+  }
   Scope* const around = current_;
   Tensors results = run(graph, scope);
   current_ = around;
@@ -337,7 +360,7 @@ void Imported::read_weights() {
   for (auto& t : *file_.model().mutable_graph()->mutable_initializer()) {
     const TensorData data = file_.data_of(t);
     Tensor value = from_host(data.bytes.data(), data.shape, data.dtype);
-    constants_[t.name()] = value;
+    constants_[t.name()] = {value, t.data_type()};
     weights_.emplace_back(t.name(), std::move(value));
     t.clear_raw_data();  // the tensor has it
   }
@@ -350,7 +373,11 @@ void Imported::read_inputs() {
     check(in.type().has_tensor_type(), "{}: is no tensor (a sequence, a map), which is not read",
           where);
     const auto& type = in.type().tensor_type();
-    ImportedInput input{in.name(), dtype_of_element(type.elem_type(), where), type.has_shape(), {}};
+    ImportedInput input{in.name(),
+                        dtype_of_element(type.elem_type(), where),
+                        type.elem_type(),
+                        type.has_shape(),
+                        {}};
     for (const auto& d : type.shape().dim())
       input.dims.push_back({d.dim_value() > 0 ? d.dim_value() : -1, d.dim_param()});
     inputs_.push_back(std::move(input));
@@ -396,7 +423,7 @@ Tensors Imported::run(std::span<const Tensor> in) const {
     }
     check(fits, "'{}': input '{}' is {} {}, and takes {} [{}]", name(), input.name,
           name_of(in[i].dtype()), to_string(shape), name_of(input.dtype), wanted);
-    scope.set(input.name, in[i]);
+    scope.set(input.name, {in[i], input.element});
   }
   return interpreter.run(file_.model().graph(), scope);
 }

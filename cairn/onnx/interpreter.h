@@ -12,13 +12,13 @@ namespace cairn::onnx {
 class Scope {
  public:
   explicit Scope(const Scope* outer = nullptr) : outer_(outer) {}
-  const Tensor* find(const std::string& name) const;
-  void set(const std::string& name, Tensor value) { values_[name] = std::move(value); }
+  const Value* find(const std::string& name) const;
+  void set(const std::string& name, Value value) { values_[name] = std::move(value); }
   bool has_own(const std::string& name) const { return values_.count(name) != 0; }
 
  private:
   const Scope* outer_;
-  std::unordered_map<std::string, Tensor> values_;
+  std::unordered_map<std::string, Value> values_;
 };
 
 class Interpreter {
@@ -37,7 +37,6 @@ class Interpreter {
   const ModelFile& file_;
   int64_t opset_;
   Scope* current_ = nullptr;  // of the node that is being run
-  int depth_ = 0;
 };
 
 // Names that the graphs inside a node read from around it.

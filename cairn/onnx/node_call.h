@@ -1,4 +1,4 @@
-// What a row of the ops that are read (import_ops.h) sees of a node: its inputs as tensors, its
+// What a row of the ops that are read (import_*.cpp) sees of a node: its inputs as tensors, its
 // attributes, and where its outputs go.
 #pragma once
 #include <span>
@@ -24,9 +24,16 @@ class DependsOnValues : public Error {
 
 class Interpreter;
 
+// A value of a graph, and ONNX's element type where Cairn holds a wider one in its place (0 else).
+struct Value {
+  Tensor tensor;
+  int32_t element = 0;
+};
+using Values = std::vector<Value>;
+
 class NodeCall {
  public:
-  NodeCall(const onnx_proto::NodeProto& node, Tensors inputs, int64_t opset, Interpreter& inside);
+  NodeCall(const onnx_proto::NodeProto& node, Values inputs, int64_t opset, Interpreter& inside);
 
   int64_t opset() const { return opset_; }
   const onnx_proto::NodeProto& node() const { return node_; }
@@ -34,13 +41,10 @@ class NodeCall {
   const std::string& op() const;
 
   size_t inputs() const { return in_.size(); }
-  bool has(size_t i) const { return i < in_.size() && in_[i].defined(); }
+  bool has(size_t i) const { return i < in_.size() && in_[i].tensor.defined(); }
   const Tensor& in(size_t i) const;  // throws Error where it is not given
-  Tensor maybe(size_t i) const { return has(i) ? in_[i] : Tensor(); }
-  const Tensors& all() const { return in_; }
-  // ONNX's element type of an input: where the file says it the file's own, of which Cairn may hold
-  // a wider one.
-  int32_t element(size_t i) const;
+  Tensor maybe(size_t i) const { return has(i) ? in_[i].tensor : Tensor(); }
+  int32_t element(size_t i) const;  // ONNX's type of an input; throws Error where it is not given
 
   // Attributes; `otherwise` where there is none.
   bool gives_attribute(const char* name) const { return find(name) != nullptr; }
@@ -50,11 +54,12 @@ class NodeCall {
   Ints ints(const char* name, const Ints& otherwise = {}) const;
   std::vector<double> numbers(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
-  Tensor tensor(const char* name) const;
+  Tensor tensor(const char* name, int32_t* element = nullptr) const;
   const onnx_proto::GraphProto& graph(const char* name) const;
 
   // Values that must be known while tracing. Throw DependsOnValues.
   Ints host(size_t i) const;  // integers
+  int64_t host_integer(size_t i) const;
   double host_number(size_t i) const;
   // Integers of input i where it is given, else of the attribute (as older opsets have it).
   Ints host_or(size_t i, const char* attribute, const Ints& otherwise = {}) const;
@@ -62,8 +67,9 @@ class NodeCall {
 
   size_t outputs() const;
   bool wants(size_t i) const;  // whether output i is read
-  void give(Tensor value, size_t i = 0);
-  Tensors take() { return std::move(out_); }
+  // `element`: ONNX's type, where it is narrower than the tensor's.
+  void give(Tensor value, size_t i = 0, int32_t element = 0);
+  Values take() { return std::move(out_); }
 
   template <class... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
@@ -74,7 +80,7 @@ class NodeCall {
   const onnx_proto::AttributeProto* find(const char* name) const;
 
   const onnx_proto::NodeProto& node_;
-  Tensors in_, out_;
+  Values in_, out_;
   int64_t opset_;
   Interpreter& inside_;
 };

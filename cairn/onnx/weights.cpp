@@ -14,7 +14,7 @@ class Sources {
   explicit Sources(const Imported& file) {
     for (const auto& [name, value] : file.weights()) by_name_[name] = value;
     for (const auto& n : file.file().model().graph().node())
-      if (n.op_type() == "MatMul" && n.input_size() == 2) multiplied_.insert(n.input(1));
+      if (is_product(n)) multiplied_.insert(n.input(1));
   }
 
   Tensor of(const std::string& name, const Shape& shape) const {
@@ -24,6 +24,20 @@ class Sources {
   }
 
  private:
+  // Whose second input is [in, out].
+  static bool is_product(const onnx_proto::NodeProto& n) {
+    if (n.op_type() == "MatMul") return n.input_size() == 2;
+    if (n.op_type() != "Gemm" || n.input_size() < 2) return false;
+    for (const auto& a : n.attribute())
+      if (a.name() == "transB") return a.i() == 0;
+    return true;
+  }
+  static Shape without_ones(const Shape& shape) {
+    Shape rest;
+    for (const int64_t d : shape)
+      if (d != 1) rest.push_back(d);
+    return rest;
+  }
   Tensor find(const std::string& name) const {
     const auto it = by_name_.find(name);
     return it == by_name_.end() ? Tensor() : it->second;
@@ -35,7 +49,7 @@ class Sources {
     // As the right side of a product: [in, out] of what is [out, in] here.
     if (shape.size() == 2 && t.rank() == 2 && multiplied_.count(name) && t.size(0) == shape[1])
       return contiguous(transpose(t, 0, 1));
-    return reshape(t, shape);
+    return without_ones(t.shape()) == without_ones(shape) ? reshape(t, shape) : Tensor();
   }
 
   // What is left of a normalisation that was folded: its shift, under the name that it began with.

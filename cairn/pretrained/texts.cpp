@@ -11,9 +11,10 @@ namespace cairn::pretrained {
 
 constexpr int64_t kLengthStep = 8;
 
-Tokens Coder::encode(const std::string& text, const std::string& name) const {
+Tokens Coder::encode(const std::string& text, const std::string& name, bool* is_cut) const {
   text::Encoding e = tokenizer_->encode(text, name, {});
   const int64_t count = std::ssize(e.ids);
+  if (is_cut) *is_cut = count > longest_;
   if (count <= longest_) return std::move(e.ids);
   ++cut_;
   int64_t behind = 0;  // special tokens that stay

@@ -1,5 +1,6 @@
 // Texts as what networks take: token numbers, cut to a length, padded, many at a time.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,8 +17,9 @@ class Coder {
  public:
   Coder(std::shared_ptr<const text::SubwordTokenizer> tokenizer, int64_t longest)
       : tokenizer_(std::move(tokenizer)), longest_(longest) {}
-  // With special tokens; those behind a text that is cut stay. `name` says in errors what it is.
-  Tokens encode(const std::string& text, const std::string& name) const;
+  // With special tokens; those behind a text that is cut stay. `name` says in errors what it is;
+  // `is_cut` gets whether it was longer than the network takes. For several threads at once.
+  Tokens encode(const std::string& text, const std::string& name, bool* is_cut = nullptr) const;
   std::vector<Tokens> encode(const std::vector<std::string>& texts,
                              const std::string& source) const;
   const text::SubwordTokenizer& tokenizer() const { return *tokenizer_; }
@@ -27,7 +29,7 @@ class Coder {
  private:
   std::shared_ptr<const text::SubwordTokenizer> tokenizer_;
   int64_t longest_;
-  mutable int64_t cut_ = 0;
+  mutable std::atomic<int64_t> cut_ = 0;
 };
 
 // Tokens [N, T] of some texts, padded at the end to a multiple of 8 (but not beyond `longest`), so

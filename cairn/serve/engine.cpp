@@ -6,11 +6,18 @@ namespace cairn::serve {
 
 using Clock = std::chrono::steady_clock;
 
+namespace {
+// Of examples that wait: one more comes when there is less.
+constexpr int64_t kMostBytes = int64_t{1} << 29;
+}  // namespace
+
 struct Engine::Job {
   Plans* plans = nullptr;  // nullptr: `work`
   int64_t length = 0;
   Example example;
+  int64_t bytes = 0;  // of its inputs
   const std::function<void()>* work = nullptr;
+  std::shared_ptr<int64_t> of_request = std::make_shared<int64_t>(0);  // how many of it wait
   Deadline came, deadline;
   enum { waits, runs, done } state = waits;
   std::condition_variable is_done;
@@ -29,22 +36,53 @@ Engine::~Engine() {
 }
 
 void Engine::push(const std::shared_ptr<Job>& job, bool begun) {
-  const std::lock_guard lock(mutex_);
-  if (!begun && std::ssize(waiting_) >= limits_.queue)
+  std::unique_lock lock(mutex_);
+  if (!begun && requests_ >= limits_.queue)
     throw Refused(503, fmt::format("{} requests wait already (--queue); try again in a moment",
                                    limits_.queue));
+  const auto has_room = [&] { return bytes_ == 0 || bytes_ + job->bytes <= kMostBytes; };
+  if (job->bytes > 0 && !room_came_.wait_until(lock, job->deadline, has_room))
+    throw Refused(503, "too much waits already; try again in a moment");
   job->came = Clock::now();
   waiting_.push_back(job);
+  bytes_ += job->bytes;
+  if (++*job->of_request == 1) ++requests_;
   work_came_.notify_one();
 }
 
-std::shared_ptr<Engine::Job> Engine::submit(Plans& plans, Tensors inputs, Deadline deadline) {
+// Of those that wait.
+void Engine::leaves(const Job& job) {
+  bytes_ -= job.bytes;
+  if (--*job.of_request == 0) --requests_;
+  if (job.bytes > 0) room_came_.notify_all();
+}
+
+Engine::Request::Request(Engine& engine, Plans& plans, Deadline deadline)
+    : engine_(engine), plans_(plans), deadline_(deadline), waiting_(std::make_shared<int64_t>(0)) {}
+
+Engine::Request::~Request() {
+  const std::lock_guard lock(engine_.mutex_);
+  if (*waiting_ == 0) return;
+  std::erase_if(engine_.waiting_, [&](const auto& job) {
+    const bool own = job->of_request == waiting_;
+    if (own) engine_.leaves(*job);
+    return own;
+  });
+}
+
+void Engine::Request::add(Tensors inputs) {
   const auto job = std::make_shared<Job>();
-  job->plans = &plans, job->deadline = deadline;
-  job->length = plans.length_for(inputs);
+  job->plans = &plans_, job->deadline = deadline_, job->of_request = waiting_;
+  job->length = plans_.length_for(inputs);
+  for (const Tensor& t : inputs) job->bytes += t.numel() * static_cast<int64_t>(size_of(t.dtype()));
   job->example.inputs = std::move(inputs);
-  push(job, false);
-  return job;
+  engine_.push(job, !jobs_.empty());
+  jobs_.push_back(job);
+}
+
+std::vector<float> Engine::Request::result(size_t i) {
+  engine_.wait(*jobs_.at(i));
+  return std::move(jobs_[i]->example.output);
 }
 
 void Engine::wait(Job& job) {
@@ -53,16 +91,12 @@ void Engine::wait(Job& job) {
   if (!job.is_done.wait_until(lock, job.deadline, is_done)) {
     if (job.state == Job::waits) {
       std::erase_if(waiting_, [&](const auto& other) { return other.get() == &job; });
+      leaves(job);
       throw Refused(503, "its turn did not come in time; try again in a moment");
     }
     job.is_done.wait(lock, is_done);  // what runs is not interrupted
   }
   if (job.error) std::rethrow_exception(job.error);
-}
-
-std::vector<float> Engine::result(Job& job) {
-  wait(job);
-  return std::move(job.example.output);
 }
 
 void Engine::run(const std::function<void()>& work, Deadline deadline) {
@@ -93,7 +127,7 @@ void Engine::wrote(int64_t tokens) {
 Work Engine::work() const {
   const std::lock_guard lock(mutex_);
   Work work = done_;
-  work.waiting = std::ssize(waiting_);
+  work.waiting = requests_;
   work.batches.assign(batches_.begin(), batches_.end());
   return work;
 }
@@ -109,6 +143,7 @@ void Engine::collect(std::vector<std::shared_ptr<Job>>& batch) {
       continue;
     }
     (*it)->state = Job::runs;
+    leaves(**it);
     batch.push_back(std::move(*it));
     it = waiting_.erase(it);
     if (!batch[0]->plans) return;
@@ -137,7 +172,10 @@ void Engine::loop() {
     lock.unlock();
     compute(batch);
     lock.lock();
-    for (const auto& job : batch) job->state = Job::done, job->is_done.notify_one();
+    for (const auto& job : batch) {
+      job->example.inputs.clear();
+      job->state = Job::done, job->is_done.notify_one();
+    }
     if (batch[0]->plans) ++batches_[std::ssize(batch)], done_.examples += std::ssize(batch);
   }
 }

@@ -27,11 +27,27 @@ class Engine {
   Engine(const Engine&) = delete;
 
   struct Job;
-  // Throws Refused (503) where the queue is full.
-  std::shared_ptr<Job> submit(Plans& plans, Tensors inputs, Deadline deadline);
-  // What the model says of it. Throws Refused (503) where its turn did not come in time, and what
-  // computing it threw.
-  std::vector<float> result(Job& job);
+  // The examples of one request, which has one place in the queue however many they are. Those that
+  // still wait when this goes away are not computed.
+  class Request {
+   public:
+    Request(Engine& engine, Plans& plans, Deadline deadline);
+    ~Request();
+    Request(const Request&) = delete;
+    // Throws Refused (503) where the queue is full when the first one comes, and where there is no
+    // room for so much in time.
+    void add(Tensors inputs);
+    // What the model says of example `i`. Throws Refused (503) where its turn did not come in time,
+    // and what computing it threw.
+    std::vector<float> result(size_t i);
+
+   private:
+    Engine& engine_;
+    Plans& plans_;
+    const Deadline deadline_;
+    std::vector<std::shared_ptr<Job>> jobs_;
+    const std::shared_ptr<int64_t> waiting_;
+  };
   // `work` in its turn; of several at once none is computed beside another. Throws as the two
   // above, and what `work` throws.
   void run(const std::function<void()>& work, Deadline deadline);
@@ -44,6 +60,7 @@ class Engine {
 
  private:
   void push(const std::shared_ptr<Job>& job, bool begun);
+  void leaves(const Job& job);
   void wait(Job& job);
   void loop();
   std::vector<std::shared_ptr<Job>> next(std::unique_lock<std::mutex>& lock);
@@ -52,8 +69,9 @@ class Engine {
 
   const EngineLimits limits_;
   mutable std::mutex mutex_;
-  std::condition_variable work_came_;
+  std::condition_variable work_came_, room_came_;
   std::deque<std::shared_ptr<Job>> waiting_;
+  int64_t requests_ = 0, bytes_ = 0;  // that wait, and their examples
   int coming_ = 0;
   bool ends_ = false;
   Work done_;

@@ -6,6 +6,7 @@
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
+#include "cairn/io/video.h"
 #include "cairn/pretrained/embedder.h"
 #include "cairn/serve/verbs.h"
 #include "cairn/serve/writer.h"
@@ -15,8 +16,6 @@ namespace cairn::serve {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kMostTexts = 2048;
 
 struct Served {
   About about;
@@ -94,7 +93,7 @@ class Models : public Service {
                  Coming& coming) override {
     Served& s = *served_[model];
     Embedded all;
-    std::vector<std::shared_ptr<Engine::Job>> jobs;
+    Engine::Request examples(engine_, *s.plans, deadline);
     for (const std::string& text : texts) {
       pretrained::Tokens tokens;
       try {
@@ -102,11 +101,10 @@ class Models : public Service {
         tokens = s.embedder->coder().encode(text, "the text");
       } catch (const Error& e) { refuse(e); }
       all.tokens += std::ssize(tokens);
-      jobs.push_back(engine_.submit(
-          *s.plans, pretrained::batch_of({tokens}, s.embedder->coder().longest()), deadline));
+      examples.add(pretrained::batch_of({tokens}, s.embedder->coder().longest()));
     }
     coming.reset();
-    for (const auto& job : jobs) all.rows.push_back(engine_.result(*job));
+    for (size_t i = 0; i < texts.size(); ++i) all.rows.push_back(examples.result(i));
     return all;
   }
 
@@ -192,6 +190,11 @@ class Models : public Service {
     if (!item.given.empty() && item.given != wanted)
       throw Refused(400, fmt::format("'{}' predicts from a {}, not from a {}", s.about.name, wanted,
                                      item.given));
+    // Verbs that take both answer frame by frame, for as long as it lasts.
+    if (item.given.empty() && wanted == "picture" && io::is_video_name(item.name))
+      throw Refused(400, fmt::format("'{}' is a video, and pictures are taken here; cairn predict "
+                                     "takes videos, too",
+                                     item.name));
   }
 
   // Files of texts have one a line.
@@ -219,7 +222,7 @@ class Models : public Service {
     }();
     std::vector<tasks::Asked> asked;
     std::vector<std::string> paths;
-    std::vector<std::shared_ptr<Engine::Job>> jobs;
+    Engine::Request examples(engine_, *s.plans, deadline);
     for (const Item& item : items) {
       std::unique_ptr<MemoryFile> file;
       if (s.about.given != "text") file = std::make_unique<MemoryFile>(item.content);
@@ -229,12 +232,12 @@ class Models : public Service {
         paths.push_back(file ? file->path() : "");
         asked.push_back(s.verb->ask(*s.model, *options, file ? file->path() : item.content));
       } catch (const Error& e) { refuse(e, paths.back(), item.name); }
-      jobs.push_back(engine_.submit(*s.plans, asked.back().inputs, deadline));
+      examples.add(std::move(asked.back().inputs));
     }
     coming.reset();
     std::vector<std::string> answers;
     for (size_t i = 0; i < items.size(); ++i) {
-      const auto row = engine_.result(*jobs[i]);
+      const auto row = examples.result(i);
       Json line = Json::object();
       if (s.about.given != "text") line["file"] = io::valid_utf8(items[i].name);
       line.update(s.verb->say(*s.model, *options, asked[i], row));
@@ -245,9 +248,9 @@ class Models : public Service {
     return answers;
   }
 
-  Engine engine_;
   std::vector<std::unique_ptr<Served>> served_;
   std::vector<About> abouts_;
+  Engine engine_;  // ends first: what it still computes is of the models above
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "cairn/serve/serve.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <sys/stat.h>
 
@@ -31,12 +30,6 @@ struct FrontLibrary : Library {
   }
   MakeFront* make;
 };
-
-bool is_loopback(const std::string& host) {
-  in_addr v4{};
-  return host == "localhost" || host == "::1" ||
-         (inet_pton(AF_INET, host.c_str(), &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
-}
 
 std::string read_key(const std::string& file) {
   constexpr uint64_t kLongest = 4096;

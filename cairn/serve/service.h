@@ -2,6 +2,8 @@
 // the program, which holds the models. Both are built together; strings and exceptions pass between
 // them.
 #pragma once
+#include <arpa/inet.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -33,6 +35,15 @@ struct About {
       given;  // what predict takes: "picture", "sound", "text", ...; "": it predicts nothing
   bool writes = false, embeds = false, explains = false;
 };
+
+constexpr size_t kMostTexts = 2048;  // of one request
+
+// Whether a server there, or a client that says so, is this machine alone.
+inline bool is_loopback(const std::string& host) {
+  in_addr v4{};
+  return host == "localhost" || host == "::1" ||
+         (inet_pton(AF_INET, host.c_str(), &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
 
 // One thing to predict from: a file's content (of texts: one a line), or what `given` says that it
 // is, in words of About::given: a text, a question (a line of JSON), a table (CSV).

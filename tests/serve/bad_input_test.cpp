@@ -79,6 +79,13 @@ TEST(BadRequests, TooLarge) {
     for (int i = 0; i < 20 && c.send(chunk); ++i) continue;
     expect_refused(c.answer(), 413, "larger");
   }
+  {  // Also where what never ends is a chunk's size.
+    Client c = server.connect();
+    c.send("POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const std::string digits_of_it(65536, '1');
+    for (int i = 0; i < 64 && c.send(digits_of_it); ++i) continue;
+    expect_refused(c.answer(), 413, "larger");
+  }
   {
     Client c = server.connect();
     c.send("GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(30000, 'a') + "\r\n\r\n");
@@ -106,6 +113,49 @@ TEST(BadRequests, TooSlow) {
     }
     expect_refused(c.answer(), 408, "0.4 seconds");
   }
+}
+
+// However fast it comes.
+TEST(BadRequests, TooLong) {
+  const Server server({"digits=" + digits(), "--read-seconds", "0.4", "--max-body", "4096"});
+  Client c = server.connect();
+  c.send("POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string size(65536, '1');
+  for (pollfd ready{c.socket(), POLLIN, 0}; ::poll(&ready, 1, 0) == 0 && c.send(size);) continue;
+  expect_refused(c.answer(), 408, "0.4 seconds");
+}
+
+TEST(BadRequests, TooMuchAtOnce) {
+  const Server server({"digits=" + digits(), "--max-body", "1"});
+  std::vector<std::unique_ptr<Client>> some;  // all but the last byte of the largest body
+  const std::string body((1 << 20) - 1, 'x');
+  for (int i = 0; i < 32; ++i) {
+    some.push_back(std::make_unique<Client>(server.port));
+    some.back()->send(
+        fmt::format("POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+                    body.size() + 1));
+    some.back()->send(body);
+  }
+  Answer a;
+  for (int i = 0; i < 1000 && a.status != 503; ++i) {
+    a = server.post("/v1/predict", std::string(100, 'x'), "image/png");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  expect_refused(a, 503, "too much");
+  some.clear();
+  for (int i = 0; i < 1000 && a.status != 400; ++i) {
+    a = server.post("/v1/predict", std::string(100, 'x'), "image/png");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  expect_refused(a, 400, "'body'");
+}
+
+TEST(BadRequests, Videos) {  // which would be answered frame by frame
+  const Server server({"boxes=" + tasks::Runs::get().of("object-detection")});
+  const std::string part =
+      "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.mp4\"\r\n\r\nx\r\n--b--\r\n";
+  expect_refused(server.post("/v1/predict", part, "multipart/form-data; boundary=b"), 400,
+                 "'x.mp4' is a video");
 }
 
 TEST(BadRequests, TooManyConnections) {
@@ -168,14 +218,20 @@ TEST(Keys, AreAskedForAndCompared) {
 TEST(Keys, OtherSitesAreRefused) {
   const Server server({"digits=" + digits()});
   for (const char* head : {"Host: evil.example", "Host: localhost\r\nOrigin: http://evil.example",
-                           "Host: localhost\r\nOrigin: null"}) {
+                           "Host: localhost\r\nOrigin: null",
+                           // Names that another site lets mean this machine.
+                           "Host: 127.evil.example:80\r\nOrigin: http://127.evil.example:80",
+                           "Host: 127.0.0.1.evil.example", "Host: 127.1"}) {
     Client c = server.connect();
     c.send("GET /v1/models HTTP/1.1\r\n" + std::string(head) + "\r\n\r\n");
     EXPECT_EQ(c.answer().status, 403) << head;
   }
-  Client c = server.connect();
-  c.send("GET /v1/models HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://localhost:1\r\n\r\n");
-  EXPECT_EQ(c.answer().status, 200);
+  for (const char* head : {"Host: localhost:1\r\nOrigin: http://localhost:1", "Host: 127.0.0.1:1",
+                           "Host: 127.1.2.3", "Host: [::1]:1"}) {
+    Client c = server.connect();
+    c.send("GET /v1/models HTTP/1.1\r\n" + std::string(head) + "\r\n\r\n");
+    EXPECT_EQ(c.answer().status, 200) << head;
+  }
 }
 
 TEST(Queue, IsRefusedWhenFull) {
@@ -199,6 +255,42 @@ TEST(Queue, IsRefusedWhenFull) {
   EXPECT_GT(good, 0);
   EXPECT_GT(full, 0);
   EXPECT_EQ(other, 0);
+}
+
+// Texts of one request have one place in it.
+TEST(Queue, TakesRequestsOfManyTexts) {
+  const Server server({"texts=" + tasks::Runs::get().of("text-classification"), "--queue", "1",
+                       "--max-batch", "4"});
+  Json texts = Json::array();
+  for (int i = 0; i < 300; ++i) texts.push_back(fmt::format("please play song {}", i % 7));
+  const Answer a = server.post("/v1/predict", {{"texts", texts}});
+  ASSERT_EQ(a.status, 200) << a.body;
+  const Json answers = a.json()["answers"];
+  ASSERT_EQ(answers.size(), 300U);
+  for (size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i]["text"], texts[i]);
+  EXPECT_EQ(server.measured("cairn_batch_size_sum"), 300);
+  std::string words;
+  for (int i = 0; i < 3000; ++i) words += "play ";
+  const Json both = server.post("/v1/predict", {{"texts", {words, "play"}}}).json()["answers"];
+  EXPECT_NE(both[0].value("warning", "").find("was cut"), std::string::npos) << both;
+  EXPECT_FALSE(both[1].contains("warning")) << both;
+}
+
+// What a refused request had asked for is not computed any more, nor on what is gone.
+TEST(Stopping, AfterARequestThatWasRefusedMidway) {
+  Server server({"digits=" + digits(), "--max-wait", "1000"});
+  std::string parts;
+  for (int i = 0; i < 9; ++i)
+    parts += fmt::format(
+        "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{}.pgm\"\r\n\r\n{}\r\n", i,
+        i == 8 ? "no picture" : "P5 28 28 255\n" + std::string(784, 'x'));
+  Client c = server.connect();
+  const Answer refused =
+      c.ask("POST", "/v1/predict", parts + "--b--\r\n", "multipart/form-data; boundary=b");
+  expect_refused(refused, 400, "8.pgm");
+  server.send(SIGTERM);
+  const Outcome o = server.wait();
+  EXPECT_EQ(o.status, 128 + SIGTERM) << o.err;
 }
 
 TEST(Stopping, FinishesWhatItBegan) {

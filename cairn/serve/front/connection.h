@@ -71,6 +71,7 @@ class Connection : public httplib::Stream {
 
   // Until a request begins; false: none came, or the server stops.
   bool waits_for_request() {
+    until_ = seconds_from_now(limits_.idle_seconds + limits_.read_seconds), bytes_ = 0;
     if (at_ == end_) {
       pollfd both[] = {{socket_, POLLIN, 0}, {stops_, POLLIN, 0}};
       if (::poll(both, 2, static_cast<int>(limits_.idle_seconds * 1000)) <= 0) return false;
@@ -78,7 +79,7 @@ class Connection : public httplib::Stream {
     }
     began = Clock::now(), until_ = seconds_from_now(limits_.read_seconds);
     chunks_.end(), pending_ = "";
-    head_bytes_ = 0, in_head_ = true, failed = 0, refused = false, status = 0;
+    head_bytes_ = 0, bytes_ = end_ - at_, in_head_ = true, failed = 0, refused = false, status = 0;
     return true;
   }
   void head_is_read() { in_head_ = false; }
@@ -131,9 +132,10 @@ class Connection : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
   Clock::time_point began;
-  int failed = 0;        // why no more is read: 408, 431
+  int failed = 0;        // why no more is read: 408, 413, 431
   bool refused = false;  // what follows cannot be read: the connection ends
   int status = 0;        // of what was answered
+  size_t held = 0;       // of its request, bytes of the body
   HttpRequest request;
   HttpAnswer answer;
 
@@ -170,8 +172,14 @@ class Connection : public httplib::Stream {
   }
   bool fill() {
     while (true) {
+      if (Clock::now() >= until_) return failed = 408, false;
       const ssize_t got = ::recv(socket_, buffer_, sizeof buffer_, MSG_DONTWAIT);
-      if (got > 0) return at_ = 0, end_ = static_cast<size_t>(got), true;
+      if (got > 0) {
+        // With what chunks have around them, of which small ones have much.
+        if ((bytes_ += static_cast<size_t>(got)) > limits_.header + 2 * limits_.body)
+          return failed = 413, false;
+        return at_ = 0, end_ = static_cast<size_t>(got), true;
+      }
       if (got == 0 || (errno != EAGAIN && errno != EINTR)) return false;
       if (errno == EAGAIN && !ready(POLLIN, until_)) return failed = 408, false;
     }
@@ -181,7 +189,7 @@ class Connection : public httplib::Stream {
   const Limits& limits_;
   Clock::time_point until_;
   char buffer_[16384];
-  size_t at_ = 0, end_ = 0, head_bytes_ = 0;
+  size_t at_ = 0, end_ = 0, head_bytes_ = 0, bytes_ = 0;  // bytes_: of the whole request
   bool in_head_ = true;
   Chunks chunks_;
   std::string_view pending_;  // what httplib reads before what comes

@@ -62,7 +62,7 @@ bool same(std::string_view a, std::string_view b) {
 
 // "localhost:8080", "127.0.0.1", "[::1]:80".
 std::string without_port(const std::string& host) {
-  if (host.starts_with("[")) return host.substr(0, host.find(']') + 1);
+  if (host.starts_with("[")) return host.substr(1, host.find(']') - 1);
   return host.substr(0, host.find(':'));
 }
 
@@ -113,8 +113,7 @@ class Routes : public HttpHandler, public Front {
         return true;
       }
     } else if (const std::string host = without_port(q.host);
-               !q.host.empty() && host != "localhost" && host != "[::1]" &&
-               !host.starts_with("127.")) {
+               !q.host.empty() && !is_loopback(host)) {
       return refuse(403,
                     "without a key only names of this machine are answered, not the Host given");
     }

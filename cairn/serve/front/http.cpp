@@ -27,6 +27,7 @@ std::string lower(std::string text) {
 
 const char* reason_of(int status) {
   return status == 408   ? "Request Timeout"
+         : status == 413 ? "Content Too Large"
          : status == 431 ? "Request Header Fields Too Large"
                          : "Service Unavailable";
 }
@@ -102,6 +103,7 @@ class Server : public httplib::Server, public HttpServer {
     const bool goes_on = reads_and_answers(c);
     --serving_;
     c.request = {}, c.answer = {};
+    held_ -= std::exchange(c.held, 0);
     return goes_on;
   }
 
@@ -109,16 +111,18 @@ class Server : public httplib::Server, public HttpServer {
     bool closed = false;
     const auto setup = [&](httplib::Request& q) { see_head(c, q); };
     const bool good = process_request(c, stopping_, closed, setup);
-    if (c.failed) {
+    const int failed = c.failed;  // then what follows is no request
+    if (failed) {
       const std::string message =
-          c.failed == 431 ? fmt::format("the head is longer than {} bytes", limits_.header)
-                          : fmt::format("the request took longer than {} seconds to come",
-                                        limits_.read_seconds);
+          c.failed == 431   ? fmt::format("the head is longer than {} bytes", limits_.header)
+          : c.failed == 413 ? too_large()
+                            : fmt::format("the request took longer than {} seconds to come",
+                                          limits_.read_seconds);
       c.status = c.failed;
       say(c, handler_.error(c.failed, message));
     }
     if (c.status) handler_.done(c.request.path, c.status, seconds_since(c.began));
-    return good && !closed && !c.failed && !c.refused && !c.in_head();
+    return good && !closed && !failed && !c.refused && !c.in_head();
   }
 
   // Without httplib, where it is out of step with the client.
@@ -216,12 +220,15 @@ class Server : public httplib::Server, public HttpServer {
                        const httplib::ContentReader& reader) {
     Connection& c = *current;
     size_t total = 0;
-    bool large = false, many = false;
+    bool large = false, many = false, full = false;
     const auto take = [&](std::string& to, const char* data, size_t size) {
       total += size;
       large = total > limits_.body;
-      if (!large) to.append(data, size);
-      return !large;
+      if (large) return false;
+      c.held += size;
+      full = (held_ += size) > kMostBodies * limits_.body;
+      if (!full) to.append(data, size);
+      return !full;
     };
     bool good;
     if (q.is_multipart_form_data())
@@ -239,10 +246,11 @@ class Server : public httplib::Server, public HttpServer {
       good =
           reader([&](const char* data, size_t size) { return take(c.request.body, data, size); });
     if (c.failed) return;  // too slow, said at the end
-    if (good && !large && !many) return answer_to(r);
+    if (good && !large && !many && !full) return answer_to(r);
     c.refused = true;
     r.set_header("Connection", "close");
     write(large  ? handler_.error(413, too_large())
+          : full ? handler_.error(503, "too much is sent at once; try again in a moment")
           : many ? handler_.error(413, "more than 1024 parts")
                  : handler_.error(400, "the body ends early, or is not what its head says"),
           r);
@@ -273,6 +281,8 @@ class Server : public httplib::Server, public HttpServer {
   HttpHandler& handler_;
   const Limits limits_;
   std::atomic<bool> stopping_ = false, ended_ = false;
+  static constexpr size_t kMostBodies = 32;  // of the largest size, in memory at once
+  std::atomic<size_t> held_ = 0;
   std::atomic<int> serving_ = 0;  // requests whose first byte has come
   int stops_, listening_ = -1, port_ = -1;
 };

@@ -14,8 +14,6 @@
 namespace cairn::serve {
 namespace {
 
-constexpr size_t kMostTexts = 2048;  // of one request
-
 template <class... Args>
 [[noreturn]] void refuse(const std::string& param, fmt::format_string<Args...> format,
                          Args&&... args) {
@@ -86,7 +84,7 @@ int64_t whole_in(const Json& from, const char* name, int64_t otherwise, int64_t 
   if (!value) return otherwise;
   if (!value->is_number_integer()) refuse(name, "{}: a whole number is wanted", name);
   // Unsigned ones beyond int64 are beyond `most`, too.
-  const bool high = value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{1} << 62;
+  const bool high = value->is_number_unsigned() && value->get<uint64_t>() > uint64_t{INT64_MAX};
   const int64_t number = high ? most : value->get<int64_t>();
   if (high || number < least || number > most)
     refuse(name, "{}: {} is not between {} and {}", name, value->dump(), least, most);

@@ -207,7 +207,11 @@ struct PredictOptions : train::OptionSet {
 Asked ask(Classifier& c, const PredictOptions&, const std::string& line) {
   int64_t replaced = 0;
   const std::string text = text::with_replacements(line, &replaced);
-  return {pretrained::batch_of({c.coder.encode(text, "the text")}, c.options.longest), text};
+  bool is_cut = false;
+  const Tokens tokens = c.coder.encode(text, "the text", &is_cut);
+  return {pretrained::batch_of({tokens}, c.options.longest), text,
+          is_cut ? fmt::format("the text is longer than {} tokens and was cut", c.coder.longest())
+                 : ""};
 }
 Json say(Classifier& c, const PredictOptions&, const Asked& asked, std::span<const float> p) {
   const auto best = std::ranges::max_element(p);
@@ -233,6 +237,9 @@ int predict(Classifier& c, const PredictOptions& o) {
   if (o.files->empty())
     for (int64_t number = 1; io::next_line(std::cin, line, "standard input", number); ++number)
       say(line);
+  if (c.coder.cut() > 0 && !Printed::lives())
+    fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n", c.coder.cut(),
+               c.coder.longest());
   return 0;
 }
 

@@ -18,6 +18,7 @@ namespace {
 using namespace train::report;
 
 constexpr int64_t kMostTokens = 192, kMostBars = 12, kMostFrames = 24;
+constexpr int64_t kAtOnce = 16;  // variants of an input in one forward()
 
 // What was decided: in words, and how strongly each row of a first output speaks for it.
 struct Decided {
@@ -123,8 +124,18 @@ class Decision {
     strength_ = decided_.strength(out).item();
   }
 
-  // How strongly each of these variants of the first input speaks for the decision.
+  // How strongly each of these variants of the first input speaks for the decision; some at a time,
+  // so that long texts need no more memory.
   std::vector<float> strengths(const Tensor& variants) {
+    std::vector<float> all;
+    for (int64_t at = 0; at < variants.size(0); at += kAtOnce) {
+      const auto some = strengths_of(
+          contiguous(slice(variants, 0, at, std::min(kAtOnce, variants.size(0) - at))));
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+  std::vector<float> strengths_of(const Tensor& variants) {
     Tensors in = in_;
     in[0] = variants;
     const auto ports = model_.takes();
@@ -187,15 +198,16 @@ class Decision {
 
   void write_tokens(Page& page) {
     const auto tokens = in_[0].to_vector<int64_t>();
-    const size_t count = tokens.size();
+    const size_t length = tokens.size(), count = std::min<size_t>(length, kMostTokens);
     check(count > 1, "'{}': is one token; nothing of it can be left out", input_);
     std::vector<int64_t> variants;
     for (size_t left_out = 0; left_out < count; ++left_out)
-      for (size_t i = 0; i < count; ++i)
+      for (size_t i = 0; i < length; ++i)
         if (i != left_out) variants.push_back(tokens[i]);
     const auto rows = static_cast<int64_t>(count);
     std::vector<double> effects;
-    for (const float s : strengths(from_host(variants.data(), {rows, rows - 1}, DType::i64)))
+    for (const float s : strengths(
+             from_host(variants.data(), {rows, static_cast<int64_t>(length) - 1}, DType::i64)))
       effects.push_back(strength_ - s);
     double most = 0;
     for (const double e : effects) most = std::max(most, std::abs(e));
@@ -204,11 +216,12 @@ class Decision {
       pieces.emplace_back(names_[i], most > 0 ? effects[i] / most : 0);
     page.shaded("What speaks for it, and in the other colour against it", pieces);
     std::vector<std::string> shown;
-    for (const std::string& name : names_) shown.push_back(quoted(name));
+    for (size_t i = 0; i < count; ++i) shown.push_back(quoted(names_[i]));
     write_bars(page, shown, effects);
-    page.paragraph(
-        "Each token in turn was left out, and the network asked again: the deeper its colour, the "
-        "more that changed.");
+    page.paragraph(fmt::format(
+        "Each token{} in turn was left out, and the network asked again: the deeper its colour, "
+        "the more that changed.",
+        count < length ? fmt::format(" of the first {} (of {})", count, length) : ""));
   }
 
   // |gradient times input| of the first input, in its shape.

@@ -203,7 +203,10 @@ bool same_function(Model& a, const onnx::Imported& b) {
 std::unique_ptr<Model> as_run(const std::string& path,
                               const std::shared_ptr<onnx::Imported>& file) {
   train::SavedModel saved{path, path, Json::parse(file->metadata("cairn.config"), nullptr, false)};
-  if (!saved.config.is_object() || saved.task() != file->metadata("cairn.task")) return nullptr;
+  const auto task = saved.config.is_object() ? saved.config.find("task") : saved.config.end();
+  if (task == saved.config.end() || !task->is_string() ||
+      saved.task() != file->metadata("cairn.task"))
+    return nullptr;
   saved.give = [file](const NamedTensors& own) { return onnx::weights_for(*file, own); };
   try {
     auto model = open_saved(saved);

@@ -130,7 +130,7 @@ std::vector<std::string> read_labels(const std::string& path) {
   const std::string text = io::read_text_file(path);
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    names.push_back(text.substr(at, end - at));
+    names.push_back(text.substr(at, end - at - (end > at && text[end - 1] == '\r')));
     at = end + 1;
   }
   return names;

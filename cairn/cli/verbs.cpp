@@ -87,7 +87,15 @@ void describe(const Command& command, const std::string& name,
     add_options(command, *chosen->options);
   }
   add_threads(command);
-  command.runs([chosen, verb, task] {
+  // Elsewhere the name of standard input; here that is read when no file is named.
+  bool dash = false;
+  for (size_t i = 1; i < arguments.size(); ++i)
+    dash |= arguments[i] == "-" && !arguments[i - 1].starts_with("--");
+  command.runs([chosen, verb, task, dash] {
+    if (dash)
+      throw UsageError(
+          "'-' is no file: texts come from standard input when none is named (cairn predict RUN < "
+          "FILE); pictures, sounds and tables are files");
     const auto model = tasks::open_model(chosen->run);
     check(verb && model->task() == task, "'{}': name the run before its options", chosen->run);
     return verb->run(*model, *chosen->options);

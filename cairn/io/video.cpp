@@ -86,6 +86,30 @@ int64_t size_that_ebml_states(Bytes head) {
   return segment < 0 ? 0 : static_cast<int64_t>(at) + segment;
 }
 
+// The same of MP4, MOV and their like (ISO 14496-12: boxes one after another, each with its size);
+// 0: it is another, or its last box goes on to the end.
+int64_t size_that_boxes_state(Source& source, int64_t there) {
+  int64_t at = 0;
+  while (at < there) {
+    uint8_t head[16] = {};
+    source.seek(at, SEEK_SET);
+    const int count = source.read(head, sizeof head);
+    const auto number = [&](int from, int bytes) {
+      uint64_t value = 0;
+      for (int i = from; i < from + bytes; ++i) value = value << 8 | head[i];
+      return value;
+    };
+    const std::string_view type(reinterpret_cast<const char*>(head) + 4, 4);
+    if (at == 0 && type != "ftyp" && type != "moov" && type != "mdat" && type != "wide") return 0;
+    if (count < 8) return at + 8;
+    if (!std::ranges::all_of(type, [](char c) { return c >= ' ' && c <= '~'; })) return 0;
+    const uint64_t small = number(0, 4), size = small == 1 ? number(8, 8) : small;
+    if (size < 8 || size > (uint64_t{1} << 60)) return 0;
+    at += static_cast<int64_t>(size);
+  }
+  return at;
+}
+
 // Play lists and the like name other files; none is opened.
 int open_nothing(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
   return AVERROR(EPERM);
@@ -135,8 +159,9 @@ struct VideoReader::State {
   void check_is_whole() {
     uint8_t head[256];
     const int count = std::max(0, source.read(head, sizeof head));
-    const int64_t stated = size_that_ebml_states({head, static_cast<size_t>(count)});
     const int64_t there = source.seek(0, AVSEEK_SIZE);
+    const int64_t stated = std::max(size_that_ebml_states({head, static_cast<size_t>(count)}),
+                                    size_that_boxes_state(source, there));
     check(stated <= there, "'{}' is cut off: it says that it has {} bytes, {} are there", name,
           stated, there);
     source.seek(0, SEEK_SET);

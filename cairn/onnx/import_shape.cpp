@@ -25,6 +25,9 @@ void read_reshape(NodeCall& c) {
             to_string(shape), to_string(x.shape()));
       shape[d] = x.shape()[d];
     }
+  for (size_t d = 0; d < shape.size(); ++d)
+    check(shape[d] >= -1, "size {} of {} is {}: sizes are from -1 (what is left) on", d,
+          to_string(shape), shape[d]);
   c.give(reshape(x, shape));
 }
 

@@ -36,7 +36,9 @@ io::FileInfo inspect_model(const std::string& path) {
   fact("IR", std::to_string(model.ir_version()));
   for (const auto& o : model.opset_import())
     fact("opset" + (o.domain().empty() ? "" : " of " + o.domain()), std::to_string(o.version()));
-  fact("by", model.producer_name() + " " + model.producer_version());
+  if (!model.producer_name().empty())
+    fact("by", model.producer_name() +
+                   (model.producer_version().empty() ? "" : " " + model.producer_version()));
   std::map<std::string, int64_t> weights, ops;
   for (const auto& t : model.graph().initializer()) ++weights[t.name()];
   for (const auto& in : model.graph().input())

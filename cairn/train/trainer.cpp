@@ -218,8 +218,11 @@ void Trainer::share() {
 void Trainer::restore_from(const Loaded& loaded) {
   const Notes notes(loaded.metadata);
   const double step = notes.number("step");
-  check(step >= 0 && step <= static_cast<double>(options_.total),
-        "the checkpoint is of step {}, the run has {}", step, options_.total);
+  check(
+      step >= 0 && step <= static_cast<double>(options_.total),
+      "the checkpoint is of step {}, the run has {}: steps that were taken are not taken back; ask "
+      "for as many at least, by the option steps or the option epochs",
+      step, options_.total);
   for (const Part& part : parts_) part.load(loaded.part(part.prefix));
   step_ = static_cast<int64_t>(step);
   seconds_before_ = notes.number("seconds");

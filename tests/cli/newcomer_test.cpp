@@ -25,6 +25,19 @@ TEST(Newcomer, ResumingNeedsNoTask) {
   expect_failure(cairn({"train", "--resume", t.run() + "/none"}), 1, {"no such folder"});
 }
 
+TEST(Newcomer, ADashIsNoFile) {
+  expect_failure(cairn({"predict", Trained::get().run(), "-"}), 2,
+                 {"'-' is no file", "standard input"});
+}
+
+TEST(Newcomer, FewerStepsThanWereTakenAreTold) {
+  const TemporaryFolder folder;
+  std::filesystem::copy(Trained::get().run(), folder / "run",
+                        std::filesystem::copy_options::recursive);
+  expect_failure(cairn({"train", "--resume", folder / "run", "--epochs", "1"}), 1,
+                 {"not taken back", "--steps or --epochs"});
+}
+
 TEST(Newcomer, SamplesAreWrittenByTheirNameAndByTheTask) {
   const TemporaryFolder folder;
   for (const char* what : {"digits", "image-classification"}) {

@@ -143,6 +143,23 @@ TEST(Video, WhatIsCutOffIsSaid) {
   }
 }
 
+TEST(Video, HalfOfAFileOfBoxesIsNotCalledOneWithoutVideo) {
+  int files = 0;
+  for (const Row& row : rows()) {
+    if (std::string(row.file.begin() + 4, row.file.begin() + 8) != "ftyp") continue;
+    ++files;
+    for (const size_t bytes : {row.file.size() / 2, row.file.size() - 1}) {
+      const std::string said = error_of(Bytes(row.file).subspan(0, bytes));
+      EXPECT_NE(said.find("is cut off: it says that it has"), std::string::npos) << said;
+    }
+  }
+  EXPECT_GT(files, 1);
+  // What stands behind the last box is no part of it.
+  ByteVector more = row_named("mp4, H.264").file;
+  more.insert(more.end(), 40, 0);
+  EXPECT_EQ(read_all(more, "more").seconds.size(), row_named("mp4, H.264").seconds.size());
+}
+
 TEST(Video, ACodecThatIsNotThereIsNamed) {
   ByteVector file = row_named("avi, MPEG-4").file;
   const std::string_view text = text_of(file);

@@ -328,6 +328,15 @@ TEST(ImportErrors, ANodeSaysWhichOneItIs) {
   expect_in(error_of([&] { file.run({&x, 1}); }), {"made.onnx", "the MatMul", "[3, 3]"});
 }
 
+TEST(ImportErrors, SizesBelowMinusOne) {
+  Made made;
+  made.input("x", {2, 3}).output("y").weight<int64_t>("shape", {2}, {-2, 3});
+  made.node("Reshape", {"x", "shape"}, {"y"});
+  const Imported file = made.opened();
+  const Tensor x = full({2, 3}, 0);
+  expect_in(error_of([&] { file.run({&x, 1}); }), {"the Reshape", "size 0", "is -2"});
+}
+
 TEST(ImportErrors, DamagedFiles) {
   const auto error = [](const std::string& bytes) {
     return error_of([&] { ModelFile(io::bytes_of(bytes), "made.onnx", ""); });

@@ -148,7 +148,7 @@ TEST(CycleGan, FoldersAndOptionsThatDoNotFitAreNamed) {
   const TemporaryFolder folder;
   Options o = small_cycle(folder / "run", 2);
   o.target = folder / "none";
-  EXPECT_ERROR(train(o), "none");
+  EXPECT_ERROR(train(o), "none'; say where those of the other kind are with the option target");
   Options one = small_cycle(folder / "run", 2);
   fs::create_directories(folder / "one");
   io::write_png(folder / "one/a.png", io::Image(64, 64, 3, 9));

@@ -1,5 +1,6 @@
 // CycleGAN: two generators and two discriminators learn from two folders without pairs.
 #include <algorithm>
+#include <filesystem>
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/batch_loader.h"
@@ -82,7 +83,12 @@ Network initialized(Network network) {
 }  // namespace
 
 TwoKinds open_kinds(const Options& o, const std::string& source, const std::string& target) {
-  return {open_pictures(o, source), open_pictures(o, target)};
+  Pictures of_source = open_pictures(o, source);
+  std::error_code ignored;
+  check(target == "shapes" || target == "dusk" || std::filesystem::exists(target, ignored),
+        "no such pictures: '{}'; say where those of the other kind are with the option target",
+        target);
+  return {std::move(of_source), open_pictures(o, target)};
 }
 
 Json measure_cycle(const Options& o, const models::CyclePainters& net, const TwoKinds& kinds) {

@@ -66,11 +66,24 @@ std::string in_words(const std::filesystem::filesystem_error& e) {
   return fmt::format("'{}': {}", path.empty() ? "the current folder" : path, e.code().message());
 }
 
+// What ranks do together; what else there is, rank 0 does alone.
+bool is_shared(const std::string& command) { return command == "train" || command == "eval"; }
+
+// Ends the others, of which this one says so; rank 0 goes on as if it had been started alone.
+void stay_alone(const std::string& command, const dist::Launched& started) {
+  if (started.rank > 0) std::exit(kDone);
+  fmt::print(stderr, "cairn: {} ranks were started; '{}' is done by rank 0 alone\n", started.ranks,
+             io::printable(command));
+  dist::forget_launcher();
+}
+
 // With the ranks that a launcher started beside this one; nothing where it was started alone.
 void join_others(const std::vector<std::string>& arguments, std::unique_ptr<dist::World>& world) {
-  if (arguments.empty() || arguments[0] != "train") return;
+  const dist::Launched started = dist::launched();
+  const std::string command = arguments.empty() ? "help" : arguments[0];
+  if (started.ranks == 1) return;
+  if (!is_shared(command)) return stay_alone(command, started);
 #ifdef CAIRN_MPI
-  if (!dist::launched_by_mpi()) return;
   world = dist::join_mpi();
   check(
       world->place().ranks > 1,
@@ -78,9 +91,14 @@ void join_others(const std::vector<std::string>& arguments, std::unique_ptr<dist
       "program was built with; with Slurm: srun --mpi=pmix");
   dist::set_world(world.get());
   set_num_threads(dist::threads_for_rank());
+  if (command == "eval" && !dist::leads())  // what it prints rank 0 prints, too
+    check(std::freopen("/dev/null", "w", stdout) != nullptr, "cannot open /dev/null");
 #else
-  const std::string alone = dist::refusal_of_launcher();
-  check(alone.empty(), "{}", alone);
+  if (command != "train") return stay_alone(command, started);
+  fail(
+      "{} ranks were started, but this program was built without MPI: each would train alone; "
+      "build it with -DCAIRN_MPI=ON",
+      started.ranks);
 #endif
 }
 

@@ -33,7 +33,7 @@ int run(const tasks::Task& task, Chosen& chosen) {
     fmt::print("{}\n", io::dump_json(config, 2));
     return kDone;
   }
-  ProfileScope profile(chosen.profile);
+  ProfileScope profile(dist::leads() ? chosen.profile : "");
   const train::Json result = task.train(*chosen.options);
   profile.write();
   if (!dist::leads()) return kDone;

@@ -296,14 +296,6 @@ class MpiWorld : public World {
 
 }  // namespace
 
-bool launched_by_mpi() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
-    const char* size = std::getenv(name);
-    if (size && std::atoi(size) > 1) return true;
-  }
-  return false;
-}
-
 std::unique_ptr<World> join_mpi() { return std::make_unique<MpiWorld>(); }
 
 }  // namespace cairn::dist

@@ -7,9 +7,6 @@
 
 namespace cairn::dist {
 
-// Whether mpirun, mpiexec or srun started this process as one of several.
-bool launched_by_mpi();
-
 // Joins the others. One thread of this process speaks MPI, starts what is asked for and moves it on
 // while the others compute; it also sends a sign of life to the next rank and looks for one of the
 // rank before. Throws Error where MPI does not start.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace cairn::dist {
 namespace {
@@ -45,6 +46,9 @@ std::vector<std::string> gather(const std::string& text) {
   if (!the_world) return {text};
   const auto size = static_cast<size_t>(largest(std::ssize(text)));
   const size_t row = size + sizeof(int64_t);
+  check(row <= std::numeric_limits<int32_t>::max(),  // MPI counts in int
+        "a rank has {} bytes to tell the others, which are too many; use more ranks, or less data",
+        size);
   std::vector<char> own(row, 0), all(row * static_cast<size_t>(ranks()));
   const int64_t length = std::ssize(text);
   std::memcpy(own.data(), &length, sizeof length);
@@ -71,16 +75,31 @@ Searching::Searching() { ++searching; }
 Searching::~Searching() { --searching; }
 bool Searching::now() { return searching > 0; }
 
-std::string refusal_of_launcher() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
-    const char* size = std::getenv(name);
-    if (size && std::atoi(size) > 1)
-      return fmt::format(
-          "{} ranks were started, but this program was built without MPI: each would train alone; "
-          "build it with -DCAIRN_MPI=ON",
-          size);
-  }
-  return "";
+namespace {
+
+// What says how many there are, and which one this is: of Open MPI, of MPICH and others, of Slurm.
+struct Names {
+  const char *ranks, *rank;
+};
+constexpr Names kLaunchers[] = {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"},
+                                {"PMI_SIZE", "PMI_RANK"},
+                                {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}};
+
+int number_in(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? std::atoi(text) : 0;
+}
+
+}  // namespace
+
+Launched launched() {
+  for (const auto& [ranks, rank] : kLaunchers)
+    if (number_in(ranks) > 1) return {number_in(rank), number_in(ranks)};
+  return {};
+}
+
+void forget_launcher() {
+  for (const auto& [ranks, rank] : kLaunchers) unsetenv(ranks), unsetenv(rank);
 }
 
 }  // namespace cairn::dist

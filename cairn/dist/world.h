@@ -101,8 +101,12 @@ class Searching {
   static bool now();
 };
 
-// "N ranks were started and this program can be but one of them": what a program without MPI says
-// when a launcher (mpirun, srun) started it as one of several; "": none did.
-std::string refusal_of_launcher();
+// As which of how many a launcher (mpirun, mpiexec, srun) started this process; 0 of 1: none did.
+struct Launched {
+  int rank = 0, ranks = 1;
+};
+Launched launched();
+// This process and those that it starts know of no launcher any more.
+void forget_launcher();
 
 }  // namespace cairn::dist

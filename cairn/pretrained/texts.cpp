@@ -1,3 +1,4 @@
+#include "cairn/dist/share_out.h"
 #include "cairn/pretrained/texts.h"
 
 #include <algorithm>
@@ -63,16 +64,25 @@ std::vector<std::vector<float>> rows_of(CompiledFunction& function,
   std::ranges::stable_sort(order, std::greater(),
                            [&](int64_t i) { return texts[static_cast<size_t>(i)].size(); });
   std::vector<std::vector<float>> all(texts.size());
-  for (auto at = order.begin(); at != order.end();) {
-    const auto end = at + std::min<std::ptrdiff_t>(batch, order.end() - at);
-    const std::vector<int64_t> some(at, end);
-    const auto values = function.call(batch_of(texts, some, longest))[0].to_vector<float>();
-    const size_t each = values.size() / some.size();
-    for (size_t i = 0; i < some.size(); ++i)
-      all[static_cast<size_t>(some[i])].assign(values.data() + i * each,
-                                               values.data() + (i + 1) * each);
-    at = end;
-  }
+  const int64_t count = std::ssize(order);
+  const auto of_batch = [&](int64_t number) {
+    return std::vector<int64_t>(order.begin() + number * batch,
+                                order.begin() + std::min(count, (number + 1) * batch));
+  };
+  dist::share_out((count + batch - 1) / batch,
+                  [&](int64_t number) {
+                    const auto some = of_batch(number);
+                    const auto values =
+                        function.call(batch_of(texts, some, longest))[0].to_vector<float>();
+                    const size_t each = values.size() / some.size();
+                    for (size_t i = 0; i < some.size(); ++i)
+                      all[static_cast<size_t>(some[i])].assign(values.data() + i * each,
+                                                               values.data() + (i + 1) * each);
+                  },
+                  [&](int64_t number, dist::Parcel& parcel) {
+                    for (const int64_t i : of_batch(number))
+                      parcel.pass(all[static_cast<size_t>(i)]);
+                  });
   return all;
 }
 

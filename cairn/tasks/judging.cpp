@@ -83,7 +83,9 @@ void check_fits(const image_classification::Classifier& classifier, const Drawer
 
 }  // namespace
 
-Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDatasetPtr& set) {
+namespace {
+
+Json judged(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDatasetPtr& set) {
   const std::string judge = classifier_run(drawer, o);
   const image_classification::Classifier classifier(judge);
   check_fits(classifier, drawer);
@@ -111,6 +113,12 @@ Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDat
     result["label_accuracy"] = static_cast<double>(right) / static_cast<double>(count);
   }
   return result;
+}
+
+}  // namespace
+
+Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDatasetPtr& set) {
+  return train::by_leader([&] { return judged(drawer, o, set); });
 }
 
 std::string drawn_in_words(const Json& r) {

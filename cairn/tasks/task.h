@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cairn/tasks/model.h"
+#include "cairn/train/ranks.h"
 #include "cairn/train/report/curves.h"
 #include "cairn/train/run_options.h"
 
@@ -100,16 +101,18 @@ struct SplitEvalOptions : EvalOptions {
 void print_evaluation(const Json& result, bool json, std::string (*in_words)(const Json&));
 // Says when the files that the model learned from are others now.
 void say_changed_files(const Model& model);
-// The verb "eval" of an evaluation and what it says in words.
+// The verb "eval" of an evaluation and what it says in words. Several ranks do it together (its
+// parts are shared out, dist/share_out.h), or `alone`, rank 0 does.
 template <class M, class Options, Json (*evaluate)(M&, const Options&),
-          std::string (*in_words)(const Json&)>
+          std::string (*in_words)(const Json&), bool alone = false>
 constexpr Verb eval_verb(const char* what, const char* examples) {
   return {"eval", what, examples,
           []() -> std::unique_ptr<train::OptionSet> { return std::make_unique<Options>(); },
           [](Model& model, const train::OptionSet& options) {
             const auto& o = static_cast<const Options&>(options);
-            if (o.data.is_open()) say_changed_files(model);
-            print_evaluation(evaluate(static_cast<M&>(model), o), o.json, in_words);
+            if (o.data.is_open() && dist::leads()) say_changed_files(model);
+            const auto measure = [&] { return evaluate(static_cast<M&>(model), o); };
+            print_evaluation(alone ? train::by_leader(measure) : measure(), o.json, in_words);
             return 0;
           }};
 }

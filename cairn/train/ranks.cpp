@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 
 #include "cairn/base/parallel.h"
 #include "cairn/base/version.h"
 #include "cairn/dist/binding.h"
+#include "cairn/dist/share_out.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
@@ -81,6 +83,16 @@ Loaded of_leader(const Loaded& own) {
 
 NamedTensors of_leader(const NamedTensors& own) { return of_leader(Loaded{own, {}}).tensors; }
 
+Json by_leader(const std::function<Json()>& work) {
+  if (!dist::world()) return work();
+  return Json::parse(dist::by_leader([&] {
+    const auto words = generator().to_vector<int64_t>();
+    const std::string made = io::dump_json(work());
+    assign(generator(), from_host(words.data(), {2}, DType::i64));
+    return made;
+  }));
+}
+
 NamedTensors of_all_ranks(const NamedTensors& parts, int axis) {
   if (!dist::world()) return parts;
   NamedTensors whole;
@@ -98,6 +110,31 @@ NamedTensors of_all_ranks(const NamedTensors& parts, int axis) {
     whole.emplace_back(name, cat(pieces, axis));
   }
   return whole;
+}
+
+Tensor shared_out(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
+  constexpr int64_t kRows = 1024;  // at a time, for any number of ranks
+  Tensors parts(static_cast<size_t>((x.size(0) + kRows - 1) / kRows));
+  if (parts.size() < 2) return f(x);
+  dist::share_out(
+      std::ssize(parts),
+      [&](int64_t i) {
+        const int64_t first = i * kRows;
+        parts[static_cast<size_t>(i)] = f(slice(x, 0, first, std::min(kRows, x.size(0) - first)));
+      },
+      [&](int64_t i, dist::Parcel& parcel) {
+        Tensor& part = parts[static_cast<size_t>(i)];
+        std::vector<float> values;
+        std::vector<int64_t> sizes;
+        if (part.defined()) {
+          values = part.to_vector<float>();
+          sizes.assign(part.shape().begin(), part.shape().end());
+        }
+        parcel.pass(values), parcel.pass(sizes);
+        if (!part.defined())
+          part = from_host(values.data(), Shape(sizes.begin(), sizes.end()), DType::f32);
+      });
+  return cat(parts, 0);
 }
 
 void compare_ranks(const Json& config) {
@@ -122,15 +159,40 @@ void compare_ranks(const Json& config) {
                 "who has more waits for the others");
 }
 
-void Averager::begin(const Tensor& weight, const Tensors& values) {
+Tensor at_least_one(const Tensor& count) { return clamp_min(count, 1); }
+
+void Averager::begin(const Tensor& count, const Tensors& values, double rows,
+                     const Tensors& statistics) {
   used_ = 0;
-  sent_ = {weight};
-  for (const Tensor& v : values) sent_.push_back((v * reshape(weight, {})).detach());
+  values_ = values.size();
+  sent_ = {count, full({1}, rows)};
+  const Tensor weight = reshape(at_least_one(count), {});
+  for (const Tensor& v : values) sent_.push_back((v * weight).detach());
+  for (const Tensor& s : statistics) sent_.push_back((s * rows).detach());
   first_ = bucket_of(sent_, dist::Packing::f32);
   started_ = start_sums(first_, sent_);
 }
 
+namespace {
+
+// Places of gradients as backward makes them, so that a bucket is full as early as it can be: a
+// network may name first what it uses last, or twice. Rank 0's order holds for all.
+std::vector<size_t> arrival_of(const Tensors& gradients) {
+  std::vector<size_t> order(gradients.size());
+  std::iota(order.rbegin(), order.rend(), 0);
+  const auto made = [&](size_t i) {
+    return gradients[i].defined() ? gradients[i].impl()->value : -1;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return made(a) < made(b); });
+  return of_leader(Json(order)).get<std::vector<size_t>>();
+}
+
+}  // namespace
+
 Tensors Averager::mean(const Tensors& gradients) {
+  // Once: later traces, for batches of other sizes, are not made by all ranks in the same step.
+  if (order_.size() != gradients.size()) order_ = arrival_of(gradients);
   struct Group {
     std::vector<size_t> places;
     Tensors tensors;
@@ -139,7 +201,7 @@ Tensors Averager::mean(const Tensors& gradients) {
   };
   std::vector<Group> groups;
   int64_t room = 0;
-  for (size_t i = gradients.size(); i-- > 0;) {
+  for (const size_t i : order_) {
     if (!gradients[i].defined()) continue;
     if (room <= 0) groups.emplace_back(), room = kBucketElements;
     groups.back().places.push_back(i);
@@ -152,10 +214,12 @@ Tensors Averager::mean(const Tensors& gradients) {
   }
   const Tensors sums = finish_sums(first_, started_, ones({1}), sent_);
   means_.clear();
-  for (size_t i = 1; i < sums.size(); ++i) means_.push_back(sums[i] / reshape(sums[0], {}));
+  const Tensor all = at_least_one(sums[0]);
+  for (size_t i = 2; i < sums.size(); ++i)
+    means_.push_back(sums[i] / reshape(i < 2 + values_ ? all : sums[1], {}));
   Tensors averaged(gradients.size());
   for (const Group& g : groups) {
-    const Tensors some = finish_sums(g.bucket, g.started, sums[0], g.tensors);
+    const Tensors some = finish_sums(g.bucket, g.started, all, g.tensors);
     for (size_t i = 0; i < some.size(); ++i) averaged[g.places[i]] = some[i];
   }
   return averaged;

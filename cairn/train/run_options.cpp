@@ -64,7 +64,15 @@ namespace {
 
 // The run that is to go on, which rank 0 holds.
 RunFolder opened(const std::string& task, const std::string& path) {
-  if (!dist::leads()) return RunFolder::scratch(of_leader(Json()));
+  if (!dist::leads()) {
+    const Json config = of_leader(Json());
+    const std::string found = config.value("task", "");
+    check(found == task,
+          "rank 0 goes on with '{}', a run of task '{}', and this rank trains '{}'; "
+          "start all ranks with the same options",
+          path, found, task);
+    return RunFolder::scratch(config);
+  }
   RunFolder run = RunFolder::open(path, task);
   run.wants_training("resume");
   run.lock();
@@ -81,7 +89,7 @@ void choose_run(const std::string& task, RunOptions& o) {
     if (o.out->empty())
       throw InvalidOption("resume", "say which run: cairn train --resume DIR, or out = DIR");
     const RunFolder run = opened(task, o.out);
-    o.changed = o.continue_from(run.config(), run.file("config.json"));
+    o.changed = o.continue_from(run.config(), *o.out + "/config.json");
     o.resumed = run;
     if (!o.data_files.is_open()) check_there(data_of(o.to_json()));
     return;

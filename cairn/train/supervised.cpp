@@ -97,6 +97,11 @@ TrainerOptions trainer_options(const Supervised::Setup& s) {
       .networks = {{"weights/", s.network}}};
 }
 
+// What a batch's loss is a mean over, f32 [1].
+Tensor count_of(const Supervised::Hooks& hooks, std::span<const Tensor> batch) {
+  return hooks.count ? hooks.count(batch) : full({1}, static_cast<double>(batch[0].size(0)));
+}
+
 Tensor one_number(double value) { return state(full({1}, value, DType::f64)); }
 
 // Rows of every tensor of a batch: part `k` of `parts` nearly equal ones.
@@ -205,11 +210,11 @@ Tensor Supervised::loss_of(const Hooks& hooks, std::span<const Tensor> batch) co
 // Of a batch in parts, whose gradients are added.
 Tensors Supervised::accumulated(const Hooks& hooks, std::span<const Tensor> batch, Tensor& loss) {
   const int64_t parts = std::min<int64_t>(setup_.options.accumulate, batch[0].size(0));
+  const Tensor whole = at_least_one(count_of(hooks, batch));
   Tensors gradients;
   for (int64_t k = 0; k < parts; ++k) {
     const Tensors some = part_of(batch, k, parts);
-    const double share =
-        static_cast<double>(some[0].size(0)) / static_cast<double>(batch[0].size(0));
+    const Tensor share = reshape(at_least_one(count_of(hooks, some)) / whole, {});
     const Tensor one = loss_of(hooks, some) * share;
     const Tensors slopes = grad({one}, optimizer_->parameters());
     loss = k == 0 ? one : loss + one;
@@ -223,8 +228,7 @@ Tensors Supervised::accumulated(const Hooks& hooks, std::span<const Tensor> batc
 
 Tensor Supervised::update_over_ranks(const Hooks& hooks, std::span<const Tensor> batch) {
   const CollectiveScope scope;
-  const Tensor weight =
-      hooks.weight ? hooks.weight(batch) : full({1}, static_cast<double>(batch[0].size(0)));
+  const Tensor count = count_of(hooks, batch), weight = at_least_one(count);
   const bool in_parts = setup_.options.accumulate > 1;
   Tensor loss;
   Tensors gradients;
@@ -232,9 +236,7 @@ Tensor Supervised::update_over_ranks(const Hooks& hooks, std::span<const Tensor>
   else loss = loss_of(hooks, batch);
   const Tensors statistics =
       dist::synchronises_statistics() ? Tensors() : running_statistics(setup_.network);
-  Tensors values = {loss};
-  values.insert(values.end(), statistics.begin(), statistics.end());
-  averager_.begin(weight, values);
+  averager_.begin(count, {loss}, static_cast<double>(batch[0].size(0)), statistics);
   if (in_parts)
     for (Tensor& g : gradients) g = g * weight;
   else gradients = optimizer_->gradients(loss * reshape(weight, {}));

@@ -94,14 +94,15 @@ class Supervised {
   struct Hooks {
     std::function<Tensors()> next;                        // the next batch
     std::function<Tensor(std::span<const Tensor>)> loss;  // of a batch; traced once
+    // What the loss is a mean over where it is not the rows: the tokens of a batch, its known
+    // values, f32 [1]. Parts of a batch (--accumulate, ranks) count by it, so that their mean is
+    // that of the whole batch. May be 0 where the loss is then a sum over one.
+    std::function<Tensor(std::span<const Tensor>)> count = {};
     // What is measured in evaluation mode, with the weights to use: {"loss": lower is better, ...}.
     // Its fractions go to the log as SPLIT/NAME, its texts to TensorBoard.
     std::function<Json()> measure;
     std::function<std::string(const Json& measured)> words;  // the same for people
     std::function<Json()> note = {};                         // more for each line of the log
-    // How much a batch counts beside those of other ranks, f32 [1]: what the loss is a mean over.
-    // None: its rows.
-    std::function<Tensor(std::span<const Tensor>)> weight = {};
     // What TensorBoard shows of an evaluation, by tag.
     std::function<std::vector<std::pair<std::string, io::Image>>()> pictures = {};
   };

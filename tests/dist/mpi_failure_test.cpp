@@ -65,6 +65,18 @@ TEST_F(MpiFailure, OtherOptionsAreNamed) {
   EXPECT_TRUE(o.says("rank 1") && o.says("lr is 0.5 here")) << o.err;
 }
 
+TEST_F(MpiFailure, ARunOfAnotherTaskIsNamed) {
+  ASSERT_EQ(cairn({"train", "tabular", "--steps", "5", "--out", run(), "--threads", "1"}).status,
+            0);
+  const auto on = [&](const char* task) {
+    return Arguments{CAIRN_PROGRAM, "train", task, "--resume", "--out", run(), "--threads", "1"};
+  };
+  const Outcome o = each({on("tabular"), on("forecast")});
+  EXPECT_NE(o.status, 0);
+  EXPECT_TRUE(o.says("'" + run() + "', a run of task 'tabular', and this rank trains 'forecast'"))
+      << o.err;
+}
+
 TEST_F(MpiFailure, AnotherBuildAndOtherThreadsAreSaid) {
   const std::string other = folder_ / "cairn";
   write(other, content_of(CAIRN_PROGRAM) + "another");
@@ -75,6 +87,22 @@ TEST_F(MpiFailure, AnotherBuildAndOtherThreadsAreSaid) {
   EXPECT_EQ(o.status, 0) << o.err;
   EXPECT_TRUE(o.says("has the build")) << o.err;
   EXPECT_TRUE(o.says("2 thread(s), rank 0 1 thread(s)")) << o.err;
+}
+
+// What the kernel says of the processor is another file for the second rank.
+TEST_F(MpiFailure, AnotherProcessorIsSaid) {
+  if (std::system("unshare -m true 2> /dev/null") != 0) GTEST_SKIP() << "no namespaces here";
+  write(folder_ / "cpuinfo", "model name\t: Abacus 3000\n");
+  const Arguments elsewhere = {
+      "unshare",
+      "-m",
+      "sh",
+      "-c",
+      "mount --bind " + (folder_ / "cpuinfo") + " /proc/cpuinfo && exec \"$@\"",
+      "sh"};
+  const Outcome o = each({training(), elsewhere + training()});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_TRUE(o.says("has the processor Abacus 3000, rank 0 ")) << o.err;
 }
 
 TEST_F(MpiFailure, MoreRanksThanSamplesAreRefused) {

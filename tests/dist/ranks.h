@@ -1,4 +1,5 @@
-// The built program under mpirun (Open MPI), as real processes.
+// The built program under mpirun, as real processes: Open MPI's, or what CAIRN_MPIRUN names
+// (mpiexec.hydra of MPICH, for a program that was built with it).
 #pragma once
 #include <cstdlib>
 
@@ -7,6 +8,13 @@
 namespace cairn::dist_test {
 
 using namespace cairn::cli_test;  // NOLINT: what those tests talk to
+using cli_test::Json;
+
+inline std::string launcher_name() {
+  const char* name = std::getenv("CAIRN_MPIRUN");
+  return name ? name : "mpirun";
+}
+inline bool is_open_mpi() { return launcher_name() == "mpirun"; }
 
 // "mpirun" with words of its own, the program's name among them.
 class Launched {
@@ -23,10 +31,12 @@ class Launched {
       setenv(name, "1", 1);
     // Containers forbid the quickest way from process to process.
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
-    std::vector<char*> argv{const_cast<char*>("mpirun"), const_cast<char*>("--oversubscribe")};
+    const std::string launcher = launcher_name();
+    std::vector<char*> argv{const_cast<char*>(launcher.c_str())};
+    if (is_open_mpi()) argv.push_back(const_cast<char*>("--oversubscribe"));
     for (const std::string& w : words) argv.push_back(const_cast<char*>(w.c_str()));
     argv.push_back(nullptr);
-    execvp("mpirun", argv.data());
+    execvp(launcher.c_str(), argv.data());
     _exit(127);
   }
   Running running_;
@@ -78,7 +88,8 @@ inline void expect_same_curve(const std::string& run, const std::string& other, 
 
 // The process of a rank that this mpirun started: 0 while there is none.
 inline pid_t process_of(int rank, const std::string& run) {
-  const std::string mark = "OMPI_COMM_WORLD_RANK=" + std::to_string(rank);
+  const std::string mark =
+      (is_open_mpi() ? "OMPI_COMM_WORLD_RANK=" : "PMI_RANK=") + std::to_string(rank);
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string at = entry.path();
     const std::string environment = content_of(at + "/environ"), line = content_of(at + "/cmdline");

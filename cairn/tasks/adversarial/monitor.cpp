@@ -14,7 +14,8 @@ void Monitor::add(const StepResult& s) {
 }
 
 train::Json Monitor::observe(int64_t step) {
-  diversity_ = measure_(step);
+  const train::Json diversity = train::by_leader([&] { return train::Json(measure_(step)); });
+  diversity_ = diversity.is_number() ? diversity.get<double>() : NAN;  // null: JSON has no NaN
   const double n = static_cast<double>(std::max<int64_t>(1, count_));
   train::Json names = train::Json::array();
   for (const GanSignal& s :

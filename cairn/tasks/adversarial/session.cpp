@@ -47,7 +47,7 @@ std::vector<train::Part> Session::parts() {
 }
 
 train::Json Session::run(const Hooks& hooks) {
-  if (step() == 0) hooks.samples();
+  if (step() == 0) look(hooks);
   std::vector<Tensors> batches(static_cast<size_t>(setup_.critic_steps));
   trainer_.run({.load =
                     [&] {
@@ -98,8 +98,18 @@ train::Json Session::note(const Hooks& hooks) {
   return all;
 }
 
+// Rank 0 draws what there is to see.
+train::Evaluation Session::look(const Hooks& hooks) {
+  train::Evaluation made;
+  train::by_leader([&] {
+    made = hooks.samples();
+    return train::Json();
+  });
+  return made;
+}
+
 train::Evaluation Session::evaluate(const Hooks& hooks) {
-  train::Evaluation made = hooks.samples();
+  train::Evaluation made = look(hooks);
   const std::string words =
       made.line.empty() ? fmt::format("diversity {:.0f} %", monitor_.diversity() * 100) : made.line;
   made.line = fmt::format("step {}  loss D {:.3f} G {:.3f}  {}", step(),

@@ -56,6 +56,7 @@ class Session {
   double rate_at(int64_t step) const { return setup_.rate ? setup_.rate(step) : 1; }
   train::Scalars take_step(const std::vector<Tensors>& batches);
   train::Json note(const Hooks& hooks);
+  train::Evaluation look(const Hooks& hooks);
   train::Evaluation evaluate(const Hooks& hooks);
 
   const Setup setup_;

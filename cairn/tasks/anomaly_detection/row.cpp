@@ -97,8 +97,10 @@ Json train(Options o) {
              const bool tests = t.split.test >= o.horizon;
              const int64_t first = t.split.train + (tests ? t.split.validation : 0);
              const int64_t rows = tests ? t.split.test : t.split.validation;
-             return measure(judge(t.net, t.series, first, rows), part_of(l.labels, first, rows),
-                            t.net.threshold.item());
+             return train::by_leader([&] {
+               return measure(judge(t.net, t.series, first, rows), part_of(l.labels, first, rows),
+                              t.net.threshold.item());
+             });
            }});
 }
 
@@ -249,7 +251,7 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary_of<in_short>,
     .qualities = {{"f1"}},
-    .verbs = {eval_verb<Detector, SplitEvalOptions, evaluate, in_words>(
+    .verbs = {eval_verb<Detector, SplitEvalOptions, evaluate, in_words, true>(
                   "Measure what it finds", "  cairn eval runs/sensors --json\n"),
               verb<Detector, PredictOptions, predict>(
                   "predict", "Score the rows of a file, and mark the unexpected",

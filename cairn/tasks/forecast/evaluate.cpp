@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/forecast/task.h"
@@ -33,15 +35,17 @@ std::vector<Window> seen_by(const models::Forecaster& net, const data::EncodedSe
     assign(net.corrects, full({1}, corrects));
     return net(x).to_vector<float>();
   };
-  std::vector<Window> windows;
-  for (const auto& batch : batches_of(origins)) {
+  const auto batches = batches_of(origins);
+  std::vector<Window> windows(origins.size());
+  const auto look = [&](int64_t number) {
+    const auto& batch = batches[static_cast<size_t>(number)];
     const Tensor x = data::contexts(s, batch, net.options().context);
     const auto linear = forecast(x, 0), corrected = forecast(x, 1),
                unit = net.unit(x).to_vector<float>();
     const auto values = static_cast<size_t>(horizon * s.targets);
     const auto targets = static_cast<size_t>(s.targets);
     for (size_t n = 0; n < batch.size(); ++n) {
-      Window& window = windows.emplace_back();
+      Window& window = windows[static_cast<size_t>(number) * kBatch + n];
       for (size_t i = 0; i < values; ++i) {
         const float truth = s.truth[static_cast<size_t>(batch[n]) * targets + i];
         if (std::isnan(truth)) continue;
@@ -50,7 +54,11 @@ std::vector<Window> seen_by(const models::Forecaster& net, const data::EncodedSe
                           offsets[(i + 1) * metrics::kLevelCount - 1]});
       }
     }
-  }
+  };
+  dist::share_out(std::ssize(batches), look, [&](int64_t number, dist::Parcel& parcel) {
+    for (size_t n = 0; n < batches[static_cast<size_t>(number)].size(); ++n)
+      parcel.pass(windows[static_cast<size_t>(number) * kBatch + n]);
+  });
   assign(net.corrects, counts);
   return windows;
 }
@@ -114,14 +122,20 @@ Json validate(const models::Forecaster& net, const data::EncodedSeries& s,
       inside += error >= v.low * v.unit * calibration && error <= v.high * v.unit * calibration;
     }
   check(count > 0, "forecast: no known value in the rows of validation");
-  double quantile_loss = 0, batches = 0;
-  for (const auto& batch : batches_of(origins)) {
-    const Tensor x = data::contexts(s, batch, net.options().context);
-    const Tensors y = data::horizons(s, batch, net.options().horizon);
-    quantile_loss += net.quantile_loss(x, net(x), y[0], y[1]).item(), ++batches;
-  }
+  const auto batches = batches_of(origins);
+  std::vector<double> losses(batches.size());
+  dist::share_out(
+      std::ssize(batches),
+      [&](int64_t i) {
+        const auto& batch = batches[static_cast<size_t>(i)];
+        const Tensor x = data::contexts(s, batch, net.options().context);
+        const Tensors y = data::horizons(s, batch, net.options().horizon);
+        losses[static_cast<size_t>(i)] = net.quantile_loss(x, net(x), y[0], y[1]).item();
+      },
+      [&](int64_t i, dist::Parcel& parcel) { parcel.pass(losses[static_cast<size_t>(i)]); });
+  const double quantile_loss = std::accumulate(losses.begin(), losses.end(), 0.0);
   return {{"examples", origins.size()},
-          {"loss", squared / count + quantile_loss / batches},
+          {"loss", squared / count + quantile_loss / static_cast<double>(batches.size())},
           {"mse", squared / count},
           {"mae", absolute / count},
           {"coverage80", inside / count}};
@@ -143,11 +157,27 @@ Evaluation evaluate(const models::Forecaster& net, const data::SeriesEncoding& e
   constexpr size_t kLevels = metrics::kLevelCount;
   Evaluation result;
   result.residuals.resize(targets);
-  for (const auto& batch : batches_of(origins)) {
+  struct Looked {
+    std::vector<float> guess, unit, quantiles;
+    std::vector<std::vector<float>> others{kBaselines.size()};
+  };
+  const auto batches = batches_of(origins);
+  std::vector<Looked> all(batches.size());
+  const auto look = [&](int64_t i) {
+    const auto& batch = batches[static_cast<size_t>(i)];
     const Tensor x = data::contexts(s, batch, net.options().context), point = net(x);
-    const auto guess = point.to_vector<float>(), unit = net.unit(x).to_vector<float>();
-    const auto quantiles = net.quantiles(x, point).to_vector<float>();
-    const auto others = baselines.forecast(batch, horizon, x);
+    all[static_cast<size_t>(i)] = {point.to_vector<float>(), net.unit(x).to_vector<float>(),
+                                   net.quantiles(x, point).to_vector<float>(),
+                                   baselines.forecast(batch, horizon, x)};
+  };
+  dist::share_out(std::ssize(all), look, [&](int64_t i, dist::Parcel& parcel) {
+    Looked& of = all[static_cast<size_t>(i)];
+    for (auto* values : {&of.guess, &of.unit, &of.quantiles}) parcel.pass(*values);
+    for (auto& values : of.others) parcel.pass(values);
+  });
+  for (size_t k = 0; k < batches.size(); ++k) {
+    const auto& batch = batches[k];
+    const auto& [guess, unit, quantiles, others] = all[k];
     for (size_t n = 0; n < batch.size(); ++n)
       for (size_t i = 0; i < values; ++i) {
         const size_t at = n * values + i, target = i % targets, step = i / targets;

@@ -146,6 +146,7 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
   const Trained trained{net, e, s, split};
   session.run({.next = batch,
                .loss = loss_of,
+               .count = [](std::span<const Tensor> in) { return reshape(sum(in[2]), {1}); },
                .measure =
                    [&] {
                      const Json measured = validate(net, s, held_back, known);

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/data/loader.h"
+#include "cairn/data/shared_batches.h"
+#include "cairn/dist/share_out.h"
 #include "cairn/metrics/calibration.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/ops/context.h"
@@ -38,21 +39,35 @@ Meter::Meter(const nn::AnyModule& network, const Options& o)
 
 Json Meter::measure(const data::ImageDatasetPtr& set) {
   const NoGrad no_grad;
+  struct Looked {
+    double loss = 0;
+    std::vector<int64_t> labels, guesses;
+    std::vector<float> sure;
+  };
+  std::vector<Looked> all(static_cast<size_t>(data::batches_of(*set, kBatch)));
+  data::SharedBatches batches(set, kBatch, normalization_);
+  dist::share_out(
+      std::ssize(all),
+      [&](int64_t i) {
+        const data::Batch& batch = batches.next();
+        const Tensor in[] = {batch.x(), batch.y()};
+        const Tensors seen = forward_.call(in);
+        all[static_cast<size_t>(i)] = {seen[1].item(), batch.labels, seen[0].to_vector<int64_t>(),
+                                       seen[2].to_vector<float>()};
+      },
+      [&](int64_t i, dist::Parcel& parcel) {
+        Looked& of = all[static_cast<size_t>(i)];
+        parcel.pass(of.loss), parcel.pass(of.labels), parcel.pass(of.guesses);
+        parcel.pass(of.sure);
+      });
   metrics::Confusion confusion(set->classes().size());
   metrics::Calibration calibration;
-  data::Loader loader(
-      set, {.batch = kBatch, .shuffle = false, .normalization = normalization_, .threads = 1});
-  data::Batch batch;
   double loss = 0;
-  while (loader.next(batch)) {
-    const Tensor in[] = {batch.x(), batch.y()};
-    const Tensors seen = forward_.call(in);
-    loss += seen[1].item();
-    const auto guesses = seen[0].to_vector<int64_t>();
-    const auto sure = seen[2].to_vector<float>();
-    for (int64_t i = 0; i < batch.count; ++i) {
-      confusion.add(batch.labels[i], guesses[i]);
-      if (std::isfinite(sure[i])) calibration.add(sure[i], batch.labels[i] == guesses[i]);
+  for (const Looked& of : all) {
+    loss += of.loss;
+    for (size_t i = 0; i < of.labels.size(); ++i) {
+      confusion.add(of.labels[i], of.guesses[i]);
+      if (std::isfinite(of.sure[i])) calibration.add(of.sure[i], of.labels[i] == of.guesses[i]);
     }
   }
   return {{"examples", set->size()},

@@ -24,7 +24,7 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .qualities = {{"frechet", false}},
-    .verbs = {eval_verb<Sampler, DrawnEvalOptions, evaluate, drawn_in_words>(
+    .verbs = {eval_verb<Sampler, DrawnEvalOptions, evaluate, drawn_in_words, true>(
                   "Measure how near its pictures are to real ones",
                   "  cairn eval runs/gan --features runs/mnist --json\n"),
               verb<Drawer, DrawOptions, draw_grid>(

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/data/loader.h"
+#include "cairn/data/shared_batches.h"
+#include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/image_generation/task.h"
@@ -44,18 +45,30 @@ Json Estimator::measure(const data::ImageDatasetPtr& set, uint64_t seed, int64_t
   double sum = 0, squares = 0, loss = 0;
   int64_t count = 0;
   for (int64_t round = 0; round < (binary ? 1 : rounds); ++round) {
-    data::Loader loader(
-        set, {.batch = batch, .shuffle = false, .normalization = {middle, middle}, .threads = 1});
-    data::Batch b;
-    for (int64_t first = 0; loader.next(b); first += b.count) {
-      const models::Chance chance =
-          models::chance_rows(seed, round * set->size() + first, b.count, size);
-      const std::array in = {b.x(), b.y(), chance.uniform, chance.normal};
-      for (const float nats : nats_.call(in)[0].to_vector<float>())
-        sum += nats, squares += double{nats} * nats;
-      if (!binary && round == 0)
-        for (const float v : objective_.call(in)[0].to_vector<float>()) loss += v;
-      count += b.count;
+    struct Looked {
+      std::vector<float> nats, losses;
+    };
+    std::vector<Looked> all(static_cast<size_t>(data::batches_of(*set, batch)));
+    data::SharedBatches batches(set, batch, {middle, middle});
+    dist::share_out(
+        std::ssize(all),
+        [&](int64_t i) {
+          const data::Batch& b = batches.next();
+          const models::Chance chance =
+              models::chance_rows(seed, round * set->size() + i * batch, b.count, size);
+          const std::array in = {b.x(), b.y(), chance.uniform, chance.normal};
+          Looked& of = all[static_cast<size_t>(i)];
+          of.nats = nats_.call(in)[0].to_vector<float>();
+          if (!binary && round == 0) of.losses = objective_.call(in)[0].to_vector<float>();
+        },
+        [&](int64_t i, dist::Parcel& parcel) {
+          Looked& of = all[static_cast<size_t>(i)];
+          parcel.pass(of.nats), parcel.pass(of.losses);
+        });
+    for (const Looked& of : all) {
+      for (const float nats : of.nats) sum += nats, squares += double{nats} * nats;
+      for (const float v : of.losses) loss += v;
+      count += std::ssize(of.nats);
     }
   }
   const auto n = static_cast<double>(count);

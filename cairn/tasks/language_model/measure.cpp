@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
-#include "cairn/text/windows.h"
 
 namespace cairn::tasks::language_model {
 Meter::Streams& Meter::streams_of(int64_t rows) {
@@ -19,6 +20,44 @@ Meter::Streams& Meter::streams_of(int64_t rows) {
   return by_rows_.emplace(rows, Streams{memory, std::move(loss)}).first->second;
 }
 
+// Of rows [first, first + count) of a piece.
+double Meter::sum_of(Streams& streams, const text::MeasuredPiece& p, int64_t first, int64_t count) {
+  const int64_t at = first * p.length;
+  const Tensor in[] = {from_host(p.inputs.data() + at, {count, p.length}, DType::i64),
+                       from_host(p.targets.data() + at, {count, p.length}, DType::i64)};
+  return streams.loss.call(in)[0].item();
+}
+
+// Windows know nothing of each other: the ranks share out the pieces.
+double Meter::sum_of_windows(const std::vector<text::MeasuredPiece>& pieces) {
+  std::vector<double> sums(pieces.size());
+  dist::share_out(
+      std::ssize(pieces),
+      [&](int64_t i) {
+        const text::MeasuredPiece& p = pieces[static_cast<size_t>(i)];
+        sums[static_cast<size_t>(i)] = sum_of(streams_of(p.rows), p, 0, p.rows);
+      },
+      [&](int64_t i, dist::Parcel& parcel) { parcel.pass(sums[static_cast<size_t>(i)]); });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+// A stream is read from its beginning to its end: each rank has some of them.
+double Meter::sum_of_streams(const std::vector<text::MeasuredPiece>& pieces) {
+  std::vector<double> sums(static_cast<size_t>(dist::ranks()));
+  dist::share_out(
+      dist::ranks(),
+      [&](int64_t rank) {
+        const auto [first, count] = dist::share_of(pieces.front().rows, static_cast<int>(rank));
+        if (count == 0) return;
+        Streams& streams = streams_of(count);
+        for (const Tensor& m : streams.memory) assign(m, zeros(m.shape()));
+        for (const text::MeasuredPiece& p : pieces)
+          sums[static_cast<size_t>(rank)] += sum_of(streams, p, first, count);
+      },
+      [&](int64_t rank, dist::Parcel& parcel) { parcel.pass(sums[static_cast<size_t>(rank)]); });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 Measured Meter::measure(std::span<const int64_t> tokens) {
   check(tokens.size() >= 2, "the text to measure has {} tokens; at least 2 are needed",
         tokens.size());
@@ -27,14 +66,7 @@ Measured Meter::measure(std::span<const int64_t> tokens) {
   network_.module().eval();
   const auto pieces =
       recurrent_ ? text::pieces_in_streams(tokens) : text::pieces_in_windows(tokens, context_);
-  Streams& streams = streams_of(pieces.front().rows);
-  for (const Tensor& m : streams.memory) assign(m, zeros(m.shape()));
-  double sum = 0;
-  for (const text::MeasuredPiece& p : pieces) {
-    const Tensor in[] = {from_host(p.inputs.data(), {p.rows, p.length}, DType::i64),
-                         from_host(p.targets.data(), {p.rows, p.length}, DType::i64)};
-    sum += streams.loss.call(in)[0].item();
-  }
+  const double sum = recurrent_ ? sum_of_streams(pieces) : sum_of_windows(pieces);
   network_.module().train(was_training);
   const auto count = static_cast<int64_t>(tokens.size()) - 1;
   return {sum / static_cast<double>(count), count};

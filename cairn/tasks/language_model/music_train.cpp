@@ -114,6 +114,7 @@ Json train_music(Options& o) {
                          .tensors(notation);
                    },
                .loss = [&](std::span<const Tensor> in) { return nats_of(network, notation, in); },
+               .count = [](std::span<const Tensor> in) { return reshape(in.back(), {1}); },
                .measure =
                    [&] {
                      return Json{{"loss", measure_music(network, o, set.validation)["loss"]}};

@@ -1,6 +1,7 @@
 // Pieces of music as batches, and how well they are predicted.
 #include <algorithm>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
@@ -116,13 +117,18 @@ Json measure_music(models::MusicModel& net, const Options& o,
   int64_t steps = 0;
   for (const music::Roll& piece : pieces) steps += std::ssize(piece.steps) - 1;
   check(steps > 0, "no piece has a second step to predict");
-  for (size_t at = 0; at < rows.size(); at += kPieces) {
-    const size_t end = std::min(rows.size(), at + kPieces);
-    const Tensors in = MusicBatch{{rows.begin() + static_cast<int64_t>(at),
-                                   rows.begin() + static_cast<int64_t>(end)}}
-                           .tensors(notation);
-    nats += forward.call(in)[0].item() * in.back().item();
-  }
+  std::vector<double> sums((rows.size() + kPieces - 1) / kPieces);
+  dist::share_out(
+      std::ssize(sums),
+      [&](int64_t i) {
+        const auto at = static_cast<size_t>(i) * kPieces, end = std::min(rows.size(), at + kPieces);
+        const Tensors in = MusicBatch{{rows.begin() + static_cast<int64_t>(at),
+                                       rows.begin() + static_cast<int64_t>(end)}}
+                               .tensors(notation);
+        sums[static_cast<size_t>(i)] = forward.call(in)[0].item() * in.back().item();
+      },
+      [&](int64_t i, dist::Parcel& parcel) { parcel.pass(sums[static_cast<size_t>(i)]); });
+  for (const double some : sums) nats += some;
   net.module().train(was_training);
   const double a_step = nats / static_cast<double>(steps);
   return {{"examples", steps},

@@ -10,6 +10,7 @@
 #include "cairn/tasks/texts.h"
 #include "cairn/tasks/writing.h"
 #include "cairn/text/sampling.h"
+#include "cairn/text/windows.h"
 
 namespace cairn::tasks::language_model {
 
@@ -84,6 +85,9 @@ class Meter {
     CompiledFunction loss;
   };
   Streams& streams_of(int64_t rows);
+  double sum_of(Streams& streams, const text::MeasuredPiece& piece, int64_t first, int64_t count);
+  double sum_of_windows(const std::vector<text::MeasuredPiece>& pieces);
+  double sum_of_streams(const std::vector<text::MeasuredPiece>& pieces);
 
   models::LanguageModel& network_;
   bool recurrent_;

@@ -157,7 +157,8 @@ Json train(Options o) {
                    },
                .measure =
                    [&] {
-                     const std::string sample = write_sample(*reader, text, o, session);
+                     const std::string sample =
+                         dist::leads() ? write_sample(*reader, text, o, session) : "";
                      const auto quick = all.first(std::min(all.size(), kQuickTokens));
                      return Json{{"loss", meter.measure(quick).loss}, {"sample", sample}};
                    },

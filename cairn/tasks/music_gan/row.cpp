@@ -102,7 +102,7 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .qualities = {{"within_2", true}},
-    .verbs = {eval_verb<Band, MusicEvalOptions, evaluate, in_words>(
+    .verbs = {eval_verb<Band, MusicEvalOptions, evaluate, in_words, true>(
                   "Measure how near its music is to real music",
                   "  cairn eval runs/bach --beside runs/lstm-of-bach --json\n"),
               verb<Band, PlayOptions, play>(

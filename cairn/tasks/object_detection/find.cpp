@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/metrics/detection.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -83,17 +84,28 @@ std::vector<std::vector<Detection>> Finder::find(std::span<const io::Image> pict
 }
 
 std::vector<Found> find_all(Finder& finder, const data::DetectionDataset& set) {
-  std::vector<Found> all;
-  for (int64_t first = 0; first < set->size(); first += kBatch) {
+  const int64_t count = set->size();
+  std::vector<Found> all(static_cast<size_t>(count));
+  const auto find_some = [&](int64_t number) {
+    const int64_t first = number * kBatch;
     std::vector<io::Image> pictures;
-    for (int64_t i = first; i < std::min(set->size(), first + kBatch); ++i) {
-      all.push_back({set->get(i), {}});
-      pictures.push_back(std::move(all.back().picture.image));
+    for (int64_t i = first; i < std::min(count, first + kBatch); ++i) {
+      Found& one = all[static_cast<size_t>(i)];
+      one.picture = set->get(i);
+      pictures.push_back(std::move(one.picture.image));
     }
     auto found = finder.find(pictures);
     for (size_t k = 0; k < found.size(); ++k)
       all[static_cast<size_t>(first) + k].detections = std::move(found[k]);
-  }
+  };
+  const auto pass = [&](int64_t number, dist::Parcel& parcel) {
+    for (int64_t i = number * kBatch; i < std::min(count, (number + 1) * kBatch); ++i) {
+      Found& one = all[static_cast<size_t>(i)];
+      parcel.pass(one.picture.file), parcel.pass(one.picture.objects);
+      parcel.pass(one.detections);
+    }
+  };
+  dist::share_out((count + kBatch - 1) / kBatch, find_some, pass);
   return all;
 }
 

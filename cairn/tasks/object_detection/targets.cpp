@@ -99,12 +99,16 @@ Tensor boxes_of(const Tensor& out, std::span<const DetectorPoint> points) {
   return origin + slice(out, 2, out.size(2) - 4, 4) * tensor({-1, -1, 1, 1});
 }
 
+Tensor points_with_objects(const Tensor& label, int64_t classes) {
+  return cast(lt(label, static_cast<double>(classes)), DType::f32);
+}
+
 Tensor loss_of(const Tensor& out, const Tensor& label, const Tensor& box, const Tensor& weight,
                std::span<const DetectorPoint> points) {
   const int64_t count = out.size(0), places = out.size(1), classes = out.size(2) - 4;
   const Tensor boxes = reshape(boxes_of(out, points), {-1, 4});
   const Tensor wanted = reshape(box, {-1, 4});
-  const Tensor here = cast(lt(label, static_cast<double>(classes)), DType::f32);
+  const Tensor here = points_with_objects(label, classes);
   const Tensor objects = clamp_min(sum(here), 1);
 
   const Tensor iou = reshape(nn::paired_box_iou(boxes.detach(), wanted), {count, places, 1});

@@ -70,6 +70,8 @@ Tensor boxes_of(const Tensor& out, std::span<const models::DetectorPoint> points
 // 4]; label [N, points] i64, box [N, points, 4], weight [N, points].
 Tensor loss_of(const Tensor& out, const Tensor& label, const Tensor& box, const Tensor& weight,
                std::span<const models::DetectorPoint> points);
+// What that loss is over: 1 at points with objects, else 0, of the labels' shape.
+Tensor points_with_objects(const Tensor& label, int64_t classes);
 
 // Scores [N, points, classes] and boxes of pictures [N, 3, height, width].
 Tensors scores_and_boxes(const models::Detector& network, const Tensor& pictures, int64_t classes,

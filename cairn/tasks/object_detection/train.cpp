@@ -3,6 +3,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/data/batch_loader.h"
+#include "cairn/data/transform.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/object_detection/task.h"
 
@@ -80,9 +81,9 @@ void fill(const data::BatchPlan& plan, const data::DetectionDataset& set, const 
   batch.boxes.clear(), batch.weights.clear(), batch.labels.clear();
   batch.epoch = plan.place.epoch;
   for (size_t k = 0; k < plan.samples.size(); ++k) {
-    const auto number = static_cast<uint64_t>(plan.step * o.batch) + k;
-    const auto picture = data::training_view(set, plan.samples[k], view,
-                                             PhiloxStream(philox_derive(o.seed, kViews), number));
+    // Of the epoch and the sample alone: the same view on whatever rank.
+    const auto random = data::sample_stream(o.seed, batch.epoch, plan.samples[k], kViews);
+    const auto picture = data::training_view(set, plan.samples[k], view, random);
     write_planes(picture.image, &batch.planes[k * values]);
     const Targets t = targets_of(picture.objects, points, static_cast<int64_t>(o.classes->size()));
     batch.labels.insert(batch.labels.end(), t.label.begin(), t.label.end());
@@ -179,6 +180,10 @@ Json train(Options o) {
                .loss =
                    [&](std::span<const Tensor> in) {
                      return loss_of(network(in[0]), in[1], in[2], in[3], points);
+                   },
+               .count =
+                   [&](std::span<const Tensor> in) {
+                     return reshape(sum(points_with_objects(in[1], classes)), {1});
                    },
                .measure = [&] { return measure(s.validation); },
                .words = in_words,

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/metrics/squad.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -55,7 +56,8 @@ std::vector<Finder::Scores> Finder::scores_of(const std::vector<Row>& rows) {
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return rows[a].count < rows[b].count; });
   std::vector<Scores> all(rows.size());
-  for (size_t at = 0; at < order.size(); at += kAtOnce) {
+  const auto score_some = [&](int64_t number) {
+    const size_t at = static_cast<size_t>(number) * kAtOnce;
     std::vector<const Row*> some;
     for (size_t i = at; i < std::min(order.size(), at + kAtOnce); ++i)
       some.push_back(&rows[order[i]]);
@@ -70,7 +72,13 @@ std::vector<Finder::Scores> Finder::scores_of(const std::vector<Row>& rows) {
         s.end.push_back(values[2 * (i * places + k) + 1]);
       }
     }
-  }
+  };
+  const auto pass = [&](int64_t number, dist::Parcel& parcel) {
+    const size_t at = static_cast<size_t>(number) * kAtOnce;
+    for (size_t i = at; i < std::min(order.size(), at + kAtOnce); ++i)
+      parcel.pass(all[order[i]].start), parcel.pass(all[order[i]].end);
+  };
+  dist::share_out(static_cast<int64_t>((order.size() + kAtOnce - 1) / kAtOnce), score_some, pass);
   return all;
 }
 

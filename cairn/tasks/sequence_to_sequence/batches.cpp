@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/data/order.h"
 #include "cairn/models/attentive_lstm.h"
 #include "cairn/ops/context.h"
@@ -94,16 +95,21 @@ double Meter::loss(const std::vector<Example>& examples) {
   std::stable_sort(order.begin(), order.end(), [](const Example* a, const Example* b) {
     return a->source.size() < b->source.size();
   });
+  constexpr int64_t kAtOnce = 64;
+  const int64_t count = std::ssize(order);
+  std::vector<double> sums(static_cast<size_t>((count + kAtOnce - 1) / kAtOnce));
+  dist::share_out(
+      std::ssize(sums),
+      [&](int64_t i) {
+        const std::vector<const Example*> some(order.begin() + i * kAtOnce,
+                                               order.begin() + std::min(count, (i + 1) * kAtOnce));
+        sums[static_cast<size_t>(i)] = sum_.call(batch_of(some))[0].item();
+      },
+      [&](int64_t i, dist::Parcel& parcel) { parcel.pass(sums[static_cast<size_t>(i)]); });
   double sum = 0;
   int64_t tokens = 0;
-  for (size_t at = 0; at < order.size(); at += 64) {
-    const auto begin = order.begin() + static_cast<std::ptrdiff_t>(at);
-    const std::vector<const Example*> some(
-        begin, begin + static_cast<std::ptrdiff_t>(std::min<size_t>(64, order.size() - at)));
-    const Tensors batch = batch_of(some);
-    sum += sum_.call(batch)[0].item();
-    for (const Example* e : some) tokens += std::ssize(e->target);
-  }
+  for (const double some : sums) sum += some;
+  for (const Example& e : examples) tokens += std::ssize(e.target);
   return tokens == 0 ? 0 : sum / static_cast<double>(tokens);
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/io/file.h"
 #include "cairn/io/lines.h"
 #include "cairn/tasks/line_warnings.h"
@@ -26,7 +27,7 @@ std::vector<std::string> write_all(SequenceModel& model, const std::vector<std::
     lines += in_a_line(written.text) + "\n";
     said.push_back(std::move(written.text));
   }
-  if (!o.out.is_open() && !o.out->empty())
+  if (dist::leads() && !o.out.is_open() && !o.out->empty())
     io::write_file_atomically(o.out, std::string_view(lines));
   return said;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/sequence_to_sequence/sequences.h"
@@ -62,7 +63,8 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
     return examples[a].source.size() < examples[b].source.size();
   });
   const auto step = static_cast<size_t>(batch);
-  for (size_t at = 0; at < order.size(); at += step) {
+  const auto write_some = [&](int64_t number) {
+    const size_t at = static_cast<size_t>(number) * step;
     const size_t count = std::min(step, order.size() - at);
     std::vector<const Example*> some;
     for (size_t i = 0; i < count; ++i) some.push_back(&examples[order[at + i]]);
@@ -78,7 +80,15 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
       all[order[at + i]] = {coder_.decode(best.tokens), best.tokens, best.log_probability,
                             all[order[at + i]].is_cut};
     }
-  }
+  };
+  const auto pass = [&](int64_t number, dist::Parcel& parcel) {
+    const size_t at = static_cast<size_t>(number) * step;
+    for (size_t i = at; i < std::min(order.size(), at + step); ++i) {
+      Written& one = all[order[i]];
+      parcel.pass(one.text), parcel.pass(one.tokens), parcel.pass(one.log_probability);
+    }
+  };
+  dist::share_out(static_cast<int64_t>((order.size() + step - 1) / step), write_some, pass);
   return all;
 }
 

@@ -121,6 +121,10 @@ Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs
                      return cross_entropy(flatten(logits, 0, 1), flatten(in[3]),
                                           {.label_smoothing = o.label_smoothing});
                    },
+               .count =
+                   [](std::span<const Tensor> in) {
+                     return reshape(sum(cast(ge(in[3], 0), DType::f32)), {1});
+                   },
                .measure =
                    [&] {
                      return Json{{"loss", meter.loss(held_back)}};

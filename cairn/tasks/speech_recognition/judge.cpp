@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/models/speech.h"
@@ -131,7 +132,8 @@ std::vector<Recognised> Judge::recognise(const SpeechPart& part, const Search& h
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return lengths[a] < lengths[b]; });
   std::vector<Recognised> all(count);
-  for (size_t at = 0; at < count; at += kAtOnce) {
+  const auto recognise_some = [&](int64_t number) {
+    const size_t at = static_cast<size_t>(number) * kAtOnce;
     const size_t rows = std::min(kAtOnce, count - at);
     Batch batch;
     for (size_t r = 0; r < rows; ++r)
@@ -156,7 +158,14 @@ std::vector<Recognised> Judge::recognise(const SpeechPart& part, const Search& h
                    static_cast<double>(std::max<size_t>(labels.size(), 1));
       }
     }
-  }
+  };
+  // What each frame may be is large, and no measure asks for it.
+  const auto pass = [&](int64_t number, dist::Parcel& parcel) {
+    const size_t at = static_cast<size_t>(number) * kAtOnce;
+    for (size_t i = at; i < std::min(count, at + kAtOnce); ++i)
+      parcel.pass(all[order[i]].text), parcel.pass(all[order[i]].loss);
+  };
+  dist::share_out(static_cast<int64_t>((count + kAtOnce - 1) / kAtOnce), recognise_some, pass);
   return all;
 }
 

@@ -186,7 +186,7 @@ Json train_cycle(Options& o) {
   std::vector<float> batch;
   const auto measured = [&] {
     const adversarial::AdversarialTraining::Use use(session.training(), true);
-    return measure_cycle(o, painters, kinds);
+    return train::by_leader([&] { return measure_cycle(o, painters, kinds); });
   };
   Json result = session.run(
       {.next =

@@ -23,9 +23,11 @@ namespace fs = std::filesystem;
 Json evaluate(Painter& p, const EvalOptions& o) {
   const Options& of_run = p.options();
   if (p.both())
-    return p.result(
-        "validation",
-        measure_cycle(of_run, *p.both(), open_kinds(of_run, o.or_own(of_run.data), of_run.target)));
+    return p.result("validation", train::by_leader([&] {
+                      return measure_cycle(
+                          of_run, *p.both(),
+                          open_kinds(of_run, o.or_own(of_run.data), of_run.target));
+                    }));
   const Pictures pictures = open_pictures(of_run, o.or_own(of_run.data));
   return p.result("validation", Judge(of_run).measure(of_run, p.network(), pictures.held_back));
 }

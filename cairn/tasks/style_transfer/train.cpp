@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/base/parallel.h"
 #include "cairn/data/batch_loader.h"
 #include "cairn/data/detection_set.h"
@@ -126,12 +127,21 @@ Json Judge::measure(const Options& o, const nn::Module& net,
     const auto l = models::style_loss(eyes, target, net(x), eyes.look(x).content);
     return std::pair{l.content, l.style};
   });
-  for (int64_t i = 0; i < count; ++i) {
-    std::vector<float> values;
-    add_square(*set, i, side, middle_square(*set, side), values);
-    const auto [content, style] = look(from_host(values.data(), {1, 3, side, side}, DType::f32));
-    sums[0] += content.item(), sums[1] += style.item();
-  }
+  std::vector<std::pair<double, double>> each(static_cast<size_t>(count));
+  dist::share_out(
+      count,
+      [&](int64_t i) {
+        std::vector<float> values;
+        add_square(*set, i, side, middle_square(*set, side), values);
+        const auto [content, style] =
+            look(from_host(values.data(), {1, 3, side, side}, DType::f32));
+        each[static_cast<size_t>(i)] = {content.item(), style.item()};
+      },
+      [&](int64_t i, dist::Parcel& parcel) {
+        parcel.pass(each[static_cast<size_t>(i)].first);
+        parcel.pass(each[static_cast<size_t>(i)].second);
+      });
+  for (const auto& [content, style] : each) sums[0] += content, sums[1] += style;
   const auto mean = [&](double sum) { return sum / static_cast<double>(count); };
   return {{"examples", count},
           {"loss", mean(sums[0] * *o.content_weight + sums[1] * *o.style_weight)},

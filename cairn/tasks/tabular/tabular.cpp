@@ -38,7 +38,7 @@ Tensor loss_of(const TableEncoding& e, const Tensor& out, const Tensor& y) {
 // {examples, loss, accuracy, f1} or {examples, loss, mae, rmse, r2}, in evaluation mode.
 Json measure(const nn::Module& net, const TableEncoding& e, const Tensors& xy) {
   const NoGrad no_grad;
-  const Tensor out = net(xy[0]);
+  const Tensor out = train::shared_out(xy[0], [&](const Tensor& x) { return net(x); });
   Json result = {{"examples", xy[0].size(0)}, {"loss", loss_of(e, out, xy[1]).item()}};
   if (e.classifies())
     result.update(metrics::classification(xy[1].to_vector<int64_t>(),

@@ -54,7 +54,7 @@ const Task kRow{
     .train = train_as<Options, train>,
     .summary = summary,
     .qualities = {{"bleu3"}, {"nats", false}},
-    .verbs = {eval_verb<TextWriter, JudgingOptions, evaluate, in_words>(
+    .verbs = {eval_verb<TextWriter, JudgingOptions, evaluate, in_words, true>(
                   "Measure how like real sentences its own are, and how like each other",
                   "  cairn eval runs/captions --json\n"),
               verb<TextWriter, WriteOptions, write>(

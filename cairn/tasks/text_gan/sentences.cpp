@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/order.h"
 #include "cairn/ops/context.h"
@@ -110,14 +111,21 @@ std::vector<Words> Author::write(const text::Tokenizer& tokenizer, int64_t count
 
 double Author::nats(const Numbers& sentences) {
   const NoGrad no_grad;
-  double sum = 0, words = 0;
-  for (int64_t first = 0; first < sentences.count; first += kRows) {
-    const int64_t rows = std::min(kRows, sentences.count - first);
+  std::vector<std::pair<double, double>> sums(
+      static_cast<size_t>((sentences.count + kRows - 1) / kRows));
+  const auto measure = [&](int64_t i) {
+    const int64_t first = i * kRows, rows = std::min(kRows, sentences.count - first);
     const Tensor in[] = {from_host(sentences.sentence(first).data(), {rows, longest_}, DType::i64)};
     const Tensors r = sums_.call(in);
-    sum += r[0].item(), words += r[1].item();
-  }
-  return sum / words;
+    sums[static_cast<size_t>(i)] = {r[0].item(), r[1].item()};
+  };
+  dist::share_out(std::ssize(sums), measure, [&](int64_t i, dist::Parcel& parcel) {
+    auto& [nats, words] = sums[static_cast<size_t>(i)];
+    parcel.pass(nats), parcel.pass(words);
+  });
+  double all_nats = 0, all_words = 0;
+  for (const auto& [nats, words] : sums) all_nats += nats, all_words += words;
+  return all_nats / all_words;
 }
 
 }  // namespace cairn::tasks::text_gan

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cairn/dist/share_out.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -71,16 +72,25 @@ Meter::Meter(const nn::AnyModule& network, const Options& o)
 std::vector<std::vector<float>> Meter::probabilities(const data::ClipSet& set,
                                                      const std::vector<int64_t>& places) {
   const NoGrad no_grad;
-  std::vector<std::vector<float>> rows;
-  for (size_t first = 0; first < places.size(); first += kBatch) {
-    const auto some =
-        std::span(places).subspan(first, std::min<size_t>(kBatch, places.size() - first));
-    const Tensor in[] = {tensor_of(set, some)};
-    const auto p = forward_.call(in)[0].to_vector<float>();
-    for (size_t i = 0; i < some.size(); ++i)
-      rows.emplace_back(p.begin() + static_cast<int64_t>(i * classes_.size()),
-                        p.begin() + static_cast<int64_t>((i + 1) * classes_.size()));
-  }
+  std::vector<std::vector<float>> rows(places.size());
+  const auto of_batch = [&](int64_t number) {
+    const size_t first = static_cast<size_t>(number) * kBatch;
+    return std::pair{first, std::min<size_t>(kBatch, places.size() - first)};
+  };
+  dist::share_out(
+      static_cast<int64_t>((places.size() + kBatch - 1) / kBatch),
+      [&](int64_t number) {
+        const auto [first, count] = of_batch(number);
+        const Tensor in[] = {tensor_of(set, std::span(places).subspan(first, count))};
+        const auto p = forward_.call(in)[0].to_vector<float>();
+        for (size_t i = 0; i < count; ++i)
+          rows[first + i].assign(p.begin() + static_cast<int64_t>(i * classes_.size()),
+                                 p.begin() + static_cast<int64_t>((i + 1) * classes_.size()));
+      },
+      [&](int64_t number, dist::Parcel& parcel) {
+        const auto [first, count] = of_batch(number);
+        for (size_t i = 0; i < count; ++i) parcel.pass(rows[first + i]);
+      });
   return rows;
 }
 

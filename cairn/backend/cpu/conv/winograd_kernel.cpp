@@ -10,6 +10,7 @@
 #include "cairn/backend/cpu/winograd/winograd.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/dist/world.h"
 
 namespace cairn::cpu {
 namespace {
@@ -88,7 +89,8 @@ std::optional<WinogradTile> winograd_tile(const OpCall& call, const ConvRoles& r
   if (choice == "f2") return WinogradTile::f2;
   if (choice == "f4") return WinogradTile::f4;
   if (r.x->shape[1] < 16 || r.y->shape[1] < 16) return {};
-  const WinogradShape shape = winograd_shape(call, r);
+  WinogradShape shape = winograd_shape(call, r);
+  shape.batch *= dist::ranks();  // as one process of all ranks' batch: each tile rounds otherwise
   // A 3x3 kernel of stride 2 is multiplied as a 4x4 one, which is not what direct convolution does.
   const double share = shape.stride == 2 && r.w->shape[2] == 3 ? 9.0 / 16 : 1;
   auto gain = [&](WinogradTile tile) {

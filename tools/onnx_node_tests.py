@@ -49,6 +49,7 @@ def compare(ours, theirs, rtol, atol):
         b = numpy.asarray(b)
         wide = numpy.float64 if b.dtype.name.startswith(("bfloat", "float")) else numpy.int64
         assert a.shape == b.shape, f"shape {a.shape}, {b.shape} wanted"
+        assert a.dtype == plain(b).dtype, f"type {a.dtype}, {plain(b).dtype} wanted"
         coarse = {"float16": 2e-3, "bfloat16": 2 ** -6}.get(b.dtype.name, rtol)
         numpy.testing.assert_allclose(a.astype(wide), plain(b).astype(wide), rtol=max(rtol, coarse), atol=max(atol, 1e-6))
 

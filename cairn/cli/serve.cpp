@@ -45,7 +45,8 @@ void add_serve(const Command& app) {
   c.option("--read-seconds", read, "Seconds that a request may take to come")
       .between(0.01, 3600)
       .shows_default();
-  c.option("--answer-seconds", answer, "Seconds that an answer may take")
+  c.option("--answer-seconds", answer,
+           "Seconds by which a request's turn must come, and in which a text must be written")
       .between(0.01, 86400)
       .shows_default();
   c.option("--connections", connections, "Connections at once").whole(1, 10000).shows_default();

@@ -207,6 +207,10 @@ TEST(Serve, WritesAsOpenAiDoes) {
   EXPECT_EQ(joined, text);
   EXPECT_GT(pieces, 5);
 
+  Json seeded = wish;
+  seeded["seed"] = INT64_MAX;
+  EXPECT_EQ(server.post("/v1/completions", seeded).status, 200);
+
   Json stops = wish;
   stops["stop"] = text.substr(3, 2);
   const Json cut = server.post("/v1/completions", stops).json()["choices"][0];

@@ -28,7 +28,8 @@ class SentencePiece : public SubwordModel {
   SentencePiece(std::string bytes, const std::string& where) : bytes_(std::move(bytes)) {
     char error[kSentencepieceError];
     model_ = {library().open(bytes_.data(), bytes_.size(), error), library().close};
-    check(model_ != nullptr, "{}: sentencepiece cannot read the model: {}", where, error);
+    // What the library says is where in its source it gave up.
+    check(model_ != nullptr, "{}: no model of sentencepiece, or a damaged one", where);
     const int32_t size = library().size(model_.get());
     check(size > 0, "{}: the model has no tokens", where);
     for (int32_t id = 0; id < size; ++id)

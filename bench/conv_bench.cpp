@@ -35,7 +35,8 @@ struct Problem {
   }
 };
 
-// ResNet-50 for one image and for 16; the trainings of ResNet-18 on CIFAR, a U-Net, GANs, video.
+// ResNet-50 for one image and for 16, SqueezeNet for one; the trainings of ResNet-18 on CIFAR, a
+// U-Net, GANs, video.
 std::vector<Problem> problems() {
   std::vector<Problem> list;
   for (int64_t batch : {1, 16})
@@ -74,6 +75,17 @@ std::vector<Problem> problems() {
     for (const Problem& p : std::initializer_list<Problem>{
              {op, 64, 3, 64, 32, 4, 2}, {op, 64, 256, 512, 4, 4, 4}, {op, 64, 64, 128, 16, 5, 1}})
       list.push_back(p);
+  // SqueezeNet 1.1
+  for (const Problem& p : std::initializer_list<Problem>{{"infer", 1, 16, 64, 55, 3, 1},
+                                                         {"infer", 1, 32, 128, 27, 3, 1},
+                                                         {"infer", 1, 48, 192, 13, 3, 1},
+                                                         {"infer", 1, 64, 256, 13, 3, 1},
+                                                         {"infer", 1, 128, 16, 55, 1, 1},
+                                                         {"infer", 1, 16, 64, 55, 1, 1},
+                                                         {"infer", 1, 32, 128, 27, 1, 1},
+                                                         {"infer", 1, 384, 64, 13, 1, 1},
+                                                         {"infer", 1, 512, 1000, 13, 1, 1}})
+    list.push_back(p);
   list.push_back({"infer", 1, 1, 32, 28, 3, 1}), list.push_back({"infer", 1, 32, 64, 14, 3, 1});
   for (const char* op : {"forward", "weight"}) list.push_back({op, 128, 3, 64, 32, 3, 1});
   for (const char* op : {"forward", "weight"}) list.push_back({op, 256, 1, 32, 28, 3, 1});

@@ -1,7 +1,7 @@
 // Times an ONNX file (or a run) as the program computes it, when it is asked: tools/onnx_speed.py.
 //   bench_onnx FILE BATCH LENGTH SECONDS
 // For each line on standard input, 1 (one thread) or 0 (all), runs for so long and prints the
-// milliseconds of one run.
+// milliseconds of one run. With CAIRN_PROFILE=1 it ends with where the time went.
 #include <fmt/core.h>
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "cairn/compile/profile.h"
 #include "cairn/infer/context.h"
 
 namespace {
@@ -60,11 +61,14 @@ int main(int argc, char** argv) {
   try {
     const auto opened = std::make_shared<infer::Opened>(argv[1]);
     const int64_t batch = std::atoll(argv[2]), length = std::atoll(argv[3]);
+    const bool profile = std::getenv("CAIRN_PROFILE") != nullptr;
+    if (profile) start_profile();
     Runner all(opened, batch, length, 0), one(opened, batch, length, 1);
     for (int threads = 0; std::cin >> threads;) {
       fmt::print("{}\n", (threads == 1 ? one : all).milliseconds(std::atof(argv[4])));
       std::fflush(stdout);
     }
+    if (profile) fmt::print("{}", profile_report());
   } catch (const std::exception& e) { return fmt::print(stderr, "{}\n", e.what()), 1; }
   return 0;
 }

@@ -20,7 +20,7 @@ class EpiloguePass {
  private:
   struct Chain {
     int conv, last;
-    ValueId bias, residual = -1;
+    ValueId bias = -1, residual = -1;  // -1: none
     bool relu = false;
   };
   const Node& node(int i) const { return old_.nodes[i]; }
@@ -36,17 +36,18 @@ class EpiloguePass {
   }
 
   void find_chain(int conv) {
-    const int add = next(conv, "add");
-    if (add < 0) return;
-    Chain chain{conv, add, other_input(node(add), out(conv))};
-    if (chain.bias < 0 || !is_per_channel(old_.desc(chain.bias), desc(conv)) ||
-        !kernel_exists(conv))
-      return;
-    if (const int sum = next(add, "add"); sum >= 0) {
-      const ValueId other = other_input(node(sum), out(add));
-      if (other >= 0 && old_.desc(other) == desc(conv)) chain.residual = other, chain.last = sum;
+    if (!kernel_exists(conv)) return;
+    Chain chain{conv, conv};
+    if (const int add = next(conv, "add"); add >= 0) {
+      chain.bias = other_input(node(add), out(conv)), chain.last = add;
+      if (chain.bias < 0 || !is_per_channel(old_.desc(chain.bias), desc(conv))) return;
+      if (const int sum = next(add, "add"); sum >= 0) {
+        const ValueId other = other_input(node(sum), out(add));
+        if (other >= 0 && old_.desc(other) == desc(conv)) chain.residual = other, chain.last = sum;
+      }
     }
     if (const int relu = next(chain.last, "relu"); relu >= 0) chain.relu = true, chain.last = relu;
+    if (chain.last == conv) return;
     std::vector<int> nodes = {conv};
     while (nodes.back() != chain.last) nodes.push_back(readers_.only(out(nodes.back())));
     chains_.add(nodes, chain);
@@ -67,9 +68,15 @@ class EpiloguePass {
     const TensorDesc& y = desc(chain.conv);
     Attrs attrs = conv.attrs;
     attrs.set("relu", int64_t{chain.relu});
-    const Shape channels = {y.shape[1]};
-    const ValueId bias = rewriter_.add(conv, op_named("reshape"), {{"shape", Ints{y.shape[1]}}},
-                                       {rewriter_.map(chain.bias)}, TensorDesc(y.dtype, channels));
+    const TensorDesc channels(y.dtype, Shape{y.shape[1]});
+    const ValueId bias =
+        chain.bias < 0 ? rewriter_.add(conv, op_named("full"),
+                                       {{"shape", channels.shape},
+                                        {"value", 0.0},
+                                        {"dtype", static_cast<int64_t>(y.dtype)}},
+                                       {}, channels)
+                       : rewriter_.add(conv, op_named("reshape"), {{"shape", Ints{y.shape[1]}}},
+                                       {rewriter_.map(chain.bias)}, channels);
     ValueList inputs = {rewriter_.map(conv.inputs[0]), rewriter_.map(conv.inputs[1]), bias};
     if (chain.residual >= 0) inputs.push_back(rewriter_.map(chain.residual));
     rewriter_.set(out(chain.last), rewriter_.add(conv, op_named("conv_fused"), attrs, inputs, y));

@@ -299,10 +299,13 @@ void Executable::run_on(std::span<const void* const> arguments, std::span<void* 
   }
   if (memory_.derived_bytes) run_derived();
   fault_ = {};
+  const bool timed = profiling();
   for (const Step& step : steps_) {
     if (step.derived) continue;
     try {
-      step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+      if (timed) [[unlikely]]
+        launch_timed(step);
+      else step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
     } catch (const Error& refusal) { raise(copies_of(arguments), step, refusal.what()); }
     if (step.may_fault && fault_.kind != Fault::none) raise(copies_of(arguments), step);
   }
@@ -383,16 +386,22 @@ ProfileEvent event_of(const Graph& graph, const Node& node) {
 }
 }  // namespace
 
+void Executable::launch_timed(const Step& step) {
+  ProfileEvent event = event_of(graph_, graph_.nodes[step.node]);
+  event.start = profile_now();
+  step.plan->launch({step.in.data(), step.out.data(), step.workspace, &fault_});
+  backend_.synchronize();
+  event.seconds = profile_now() - event.start;
+  add_profile_event(std::move(event));
+}
+
 void Executable::run_profiled(std::span<const Tensor> arguments) {
   fault_ = {};
   for (const Step& step : steps_) {
     if (step.derived) continue;
-    ProfileEvent event = event_of(graph_, graph_.nodes[step.node]);
-    event.start = profile_now();
-    launch(arguments, step);
-    backend_.synchronize();
-    event.seconds = profile_now() - event.start;
-    add_profile_event(std::move(event));
+    try {
+      launch_timed(step);
+    } catch (const Error& refusal) { raise(arguments, step, refusal.what()); }
     if (step.may_fault && fault_.kind != Fault::none) raise(arguments, step);
   }
 }

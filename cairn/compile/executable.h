@@ -101,6 +101,7 @@ class Executable {
   void check_late();
   void run_steps(std::span<const Tensor> arguments);
   void run_profiled(std::span<const Tensor> arguments);
+  void launch_timed(const Step& step);
   void commit(std::span<const Tensor> arguments);
   const void* where_is(ValueId v) const;  // after a run
   void launch(std::span<const Tensor> arguments, const Step& step);

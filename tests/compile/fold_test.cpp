@@ -307,6 +307,26 @@ TEST(Fold, ATrainedWeightIsNotFolded) {
   expect_near(w, trained);
 }
 
+// A convolution without bias takes relu into its kernel, too.
+TEST(Fold, ReluRightAfterAConvolution) {
+  const NoGrad no_grad;
+  manual_seed(5);
+  for (const int64_t kernel : {1, 3}) {
+    const nn::Conv2d conv(16, 20, kernel, {.padding = kernel / 2, .bias = false});
+    const Tensor x = randn({2, 16, 9, 11});
+    const auto body = [&](const Tensor& v) { return relu(conv(v)); };
+    auto f = compile(body);
+    expect_near(f(x), body(x), 1e-5);
+    int fused = 0, relus = 0;
+    for (const Node& node : f.last()->graph().nodes) {
+      fused += node.op->name == std::string_view("conv_fused");
+      relus += node.region != nullptr;
+    }
+    EXPECT_EQ(fused, 1);
+    EXPECT_EQ(relus, 0);
+  }
+}
+
 // Whatever kernel the convolution, its bias, a residual and relu go to.
 TEST(Fold, ReluAfterAConvolutionKeepsNaN) {
   struct Case {

@@ -404,6 +404,9 @@ TEST(Winograd, SameBitsForAnyNumberOfThreads) {
   for (const WinogradShape& shape :
        {WinogradShape{.batch = 3, .in_channels = 24, .out_channels = 40, .height = 66, .width = 65},
         WinogradShape{.batch = 1, .in_channels = 16, .out_channels = 16, .height = 9, .width = 11},
+        // each thread makes the inputs' tiles for itself
+        WinogradShape{
+            .batch = 1, .in_channels = 32, .out_channels = 200, .height = 27, .width = 27},
         WinogradShape{
             .batch = 4, .in_channels = 264, .out_channels = 24, .height = 6, .width = 6}}) {
     Problem problem(shape);

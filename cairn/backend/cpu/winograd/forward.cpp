@@ -31,7 +31,7 @@ class ForwardWorker {
                 int threads)
       : plan_(plan), args_(args), team_(team), thread_(thread), threads_(threads) {
     char* base = args.workspace;
-    const int input_owner = plan.fused ? thread : 0;
+    const int input_owner = plan.fused || plan.own_input ? thread : 0;
     tiles_ = reinterpret_cast<Tile*>(base + plan.tiles_at + thread * plan.tiles_bytes);
     upcoming_ = tiles_ + plan.chunk_groups * kRows;
     v_ = reinterpret_cast<float*>(base + plan.input_at + input_owner * plan.input_bytes);
@@ -124,12 +124,13 @@ class ForwardWorker {
       begin_chunk(round / plan_.chunks, round % plan_.chunks);
       // Nobody counts there until two barriers on.
       if (thread_ == 0) team_.next[(round + 1) % 2] = 0;
-      for (int64_t i = thread_ * inputs / threads_; i < (thread_ + 1) * inputs / threads_; ++i) {
+      const int64_t sharers = plan_.own_input ? 1 : threads_, own = plan_.own_input ? 0 : thread_;
+      for (int64_t i = own * inputs / sharers; i < (own + 1) * inputs / sharers; ++i) {
         const int64_t strip = i % strips;
         transform_inputs(i / strips, std::min(tile_count_, group_count() * strip / strips * kRows),
                          std::min(tile_count_, group_count() * (strip + 1) / strips * kRows));
       }
-      team_.barrier.wait();
+      if (!plan_.own_input) team_.barrier.wait();
       std::atomic<int64_t>& next = team_.next[round % 2];
       for (int64_t item; (item = next.fetch_add(1)) < items;) {
         const int64_t panel = item / plan_.splits, split = item % plan_.splits;

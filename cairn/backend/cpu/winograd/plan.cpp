@@ -82,6 +82,18 @@ class Layout {
   size_t size_ = 0;
 };
 
+// Into how many parts each of the panels is cut so that the threads have about as much to do: at
+// most one in eight waits.
+int64_t even_splits(int64_t panels, int64_t threads, int64_t most) {
+  int64_t splits = 1;
+  const auto uneven = [&] {
+    const int64_t items = panels * splits;
+    return round_up(items, threads) * 8 > items * 9;
+  };
+  while (splits < std::min<int64_t>(most, 2 * threads) && uneven()) ++splits;
+  return splits;
+}
+
 // Sizes of chunks. Fused keeps V and M of a chunk in L2 and streams U, which pays from two groups
 // of tiles a chunk on (with one, every thread would fetch all of U for it); it splits tiles among
 // threads, so there must be enough to share out evenly.
@@ -103,9 +115,9 @@ void choose_chunks(ForwardPlan& p, const KernelShape& k) {
   p.chunks = std::min(p.chunks, p.groups);
   p.chunk_groups = ceil_div(p.groups, p.chunks);
   p.slab = std::clamp<int64_t>(caches().l2 / 3 / (product * p.chunk_groups), 1, p.d.out_depth);
-  p.splits = p.fused || p.panels >= p.threads
-                 ? 1
-                 : std::min(ceil_div(2 * p.threads, p.panels), p.chunk_groups);
+  p.own_input = !p.fused && p.threads > 1 && p.chunks * p.phases == 1 && input <= caches().l2 * 2 / 3 &&
+                (p.threads - 1) * p.d.contracted() <= p.d.out_channels();
+  p.splits = p.fused ? 1 : even_splits(p.panels, p.threads, p.chunk_groups);
 }
 
 }  // namespace
@@ -162,7 +174,7 @@ ForwardPlan plan_forward(const WinogradShape& shape, const WinogradOptions& opti
   p.filter_bytes = Layout::padded(p.filter_panel * kept_panels * kFloat);
   Layout layout;
   p.tiles_at = layout.add(p.tiles_bytes, p.threads);
-  p.input_at = layout.add(p.input_bytes, p.fused ? p.threads : 1);
+  p.input_at = layout.add(p.input_bytes, p.fused || p.own_input ? p.threads : 1);
   p.product_at = layout.add(p.product_bytes, p.threads);
   p.filter_at = layout.add(p.filter_bytes, p.keep_filter ? 1 : p.threads);
   p.workspace = layout.size();

@@ -99,8 +99,9 @@ struct FilterShape {
 // U to M, transformed back.
 //   V [point][depth][group of tiles][channel / vector][rows][vector]    U
 //   [panel][point][tap][channel][panel] M [point][depth of a slab][tile][panel]
-// fused: a thread takes a chunk through all steps in its L2 cache. Not fused (many channels): all
-// threads share the V of a chunk and take panels of output channels.
+// fused: a thread takes a chunk through all steps in its L2 cache. Not fused (many channels, or few
+// tiles): all threads share the V of a chunk and take panels of output channels. own_input: each
+// makes all of V for itself, which is quicker than to fetch it from the other's cache.
 struct ForwardPlan {
   Direction d;
   FilterShape filter;
@@ -109,7 +110,8 @@ struct ForwardPlan {
   int threads, vector;
   bool fused,
       keep_filter;  // keep_filter: U for all panels, else one panel a thread made when needed
-  bool stream;      // outputs bypass the caches
+  bool own_input;
+  bool stream;  // outputs bypass the caches
   int64_t groups, chunks, chunk_groups, slab, panels, splits;
   int64_t phases;  // of the output: each is a convolution of its own, with panels of its own
   int64_t input_plane, input_depth, product_plane, filter_plane, filter_panel;  // strides in floats

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cairn/io/image.h"
+
 namespace cairn::data {
 
 enum class Split { train, test };
@@ -34,6 +36,12 @@ class ImageDataset {
   virtual int64_t size() const = 0;
   virtual int label(int64_t index) const = 0;                 // 0 .. classes().size() - 1
   virtual void image(int64_t index, uint8_t* chw) const = 0;  // writes shape().size() bytes
+  // A part of image `index` as its file has it, before it is fitted to the shape; nothing: there is
+  // no more to see of it than in image().
+  virtual std::optional<io::Image> part(int64_t index, const io::ChoosePart& choose) const {
+    (void)index, (void)choose;
+    return {};
+  }
   // All images at once, if they are in memory.
   virtual const uint8_t* pixels() const { return nullptr; }
   // What its folder holds beside and is not read, for people; "": nothing.

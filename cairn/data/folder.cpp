@@ -204,6 +204,10 @@ class FolderImages : public ImageDataset {
     states_[index].store(kReady, std::memory_order_release);
   }
 
+  std::optional<io::Image> part(int64_t index, const io::ChoosePart& choose) const override {
+    return io::read_image_part(paths_[index], choose);
+  }
+
  private:
   enum : uint8_t { kEmpty, kFilling, kReady };
 

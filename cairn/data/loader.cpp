@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/data/picture.h"
+#include "cairn/data/resized_crop.h"
 
 namespace cairn::data {
 namespace {
@@ -49,6 +51,21 @@ void check_options(const ImageDataset& dataset, const LoaderOptions& options) {
               normalization.deviation[c] > 0,
           "loader: channel {} would be normalised by mean {} and deviation {}", c,
           normalization.mean[c], normalization.deviation[c]);
+}
+
+// The random part that is sized up, of the picture's own pixels where the set has them: true, and
+// `augment` asks for it no more.
+bool crop_of_file(const ImageDataset& set, int64_t sample, Augment& augment, PhiloxStream& random,
+                  uint8_t* chw) {
+  if (augment.resized_crop <= 0) return false;
+  const auto part = set.part(sample, [&](int width, int height) {
+    return draw_crop({set.shape().channels, height, width}, augment.resized_crop, random);
+  });
+  if (!part) return false;
+  const ImageShape& shape = set.shape();
+  planes_of(io::resize(io::with_channels(*part, shape.channels), shape.width, shape.height), chw);
+  augment.resized_crop = 0;
+  return true;
 }
 
 }  // namespace
@@ -109,11 +126,13 @@ void Loader::make(const BatchPlan& plan, Batch& batch) const {
           "'{}': label {} of image {} is out of range: there are {} classes", dataset_->name(),
           label, sample, dataset_->classes().size());
     batch.labels[i] = label;
-    dataset_->image(sample, stored.data());
     const uint8_t* pixels = stored.data();
-    if (options_.augment.changes_bytes()) {
-      augment_image(pixels, shape, options_.augment,
-                    sample_stream(options_.seed, batch.epoch, sample), changed.data());
+    PhiloxStream random = sample_stream(options_.seed, batch.epoch, sample);
+    Augment augment = options_.augment;
+    if (!crop_of_file(*dataset_, sample, augment, random, stored.data()))
+      dataset_->image(sample, stored.data());
+    if (augment.changes_bytes()) {
+      augment_image(pixels, shape, augment, random, changed.data());
       pixels = changed.data();
     }
     float* image = &batch.images[i * shape.size()];

@@ -21,6 +21,9 @@ class Fitted : public ImageDataset {
   void image(int64_t index, uint8_t* chw) const override {
     planes_of(fit_picture(picture_of(*set_, index), shape()), chw);
   }
+  std::optional<io::Image> part(int64_t index, const io::ChoosePart& choose) const override {
+    return set_->part(index, choose);
+  }
 
  private:
   ImageDatasetPtr set_;
@@ -39,6 +42,9 @@ class Chosen : public ImageDataset {
   int label(int64_t index) const override { return set_->label(places_[index]); }
   std::string left_out() const override { return set_->left_out(); }
   void image(int64_t index, uint8_t* chw) const override { set_->image(places_[index], chw); }
+  std::optional<io::Image> part(int64_t index, const io::ChoosePart& choose) const override {
+    return set_->part(places_[index], choose);
+  }
 
  private:
   ImageDatasetPtr set_;
@@ -55,6 +61,9 @@ class Renumbered : public ImageDataset {
   int label(int64_t index) const override { return numbers_[set_->label(index)]; }
   std::string left_out() const override { return set_->left_out(); }
   void image(int64_t index, uint8_t* chw) const override { set_->image(index, chw); }
+  std::optional<io::Image> part(int64_t index, const io::ChoosePart& choose) const override {
+    return set_->part(index, choose);
+  }
   const uint8_t* pixels() const override { return set_->pixels(); }
 
  private:

@@ -3,12 +3,11 @@
 #pragma once
 #include "cairn/base/philox.h"
 #include "cairn/data/dataset.h"
+#include "cairn/io/image.h"
 
 namespace cairn::data {
 
-struct CropBox {
-  int left = 0, top = 0, width = 0, height = 0;  // pixels
-};
+using CropBox = io::ImagePart;
 
 // Of an area between `least` (above 0) and 1 of the picture's and a form between 3:4 and 4:3; where
 // ten tries fit nowhere, the largest middle part of such a form.

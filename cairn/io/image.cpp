@@ -109,31 +109,6 @@ const Format* format_of(Bytes bytes) {
   return nullptr;
 }
 
-// The weights with which the pixels [first, first + weights.size()) make one output pixel.
-struct Taps {
-  int first = 0;
-  std::vector<float> weights;
-};
-
-std::vector<Taps> triangle_taps(int from, int to) {
-  const double scale = static_cast<double>(from) / to, support = std::max(1.0, scale);
-  std::vector<Taps> taps(to);
-  for (int i = 0; i < to; ++i) {
-    const double center = (i + 0.5) * scale;
-    const int first = std::max(0, static_cast<int>(center - support + 0.5));
-    const int last = std::min(from, static_cast<int>(center + support + 0.5));
-    taps[i].first = first;
-    double sum = 0;
-    for (int p = first; p < last; ++p) {
-      const double weight = std::max(0.0, 1 - std::abs((p + 0.5 - center) / support));
-      taps[i].weights.push_back(static_cast<float>(weight));
-      sum += weight;
-    }
-    for (float& weight : taps[i].weights) weight = static_cast<float>(weight / sum);
-  }
-  return taps;
-}
-
 }  // namespace
 
 void check_image_size(int64_t width, int64_t height, const std::string& name,
@@ -190,6 +165,34 @@ Image read_image(const std::string& path, ImageLimits limits) {
   return decode_image(read_file(path, limits.file_bytes), path, limits);
 }
 
+void check_part(const ImagePart& part, int width, int height) {
+  check(part.left >= 0 && part.top >= 0 && part.width > 0 && part.height > 0 &&
+            part.width <= width - part.left && part.height <= height - part.top,
+        "image: a part of {} x {} at ({}, {}) of {} x {}", part.width, part.height, part.left,
+        part.top, width, height);
+}
+
+Image part_of(const Image& image, const ImagePart& part) {
+  check_part(part, image.width, image.height);
+  Image out(part.width, part.height, image.channels);
+  for (int y = 0; y < part.height; ++y)
+    std::copy_n(image.at(part.left, part.top + y), static_cast<size_t>(part.width) * image.channels,
+                out.at(0, y));
+  return out;
+}
+
+Image decode_image_part(Bytes bytes, const std::string& name, const ChoosePart& choose,
+                        ImageLimits limits) {
+  const Format* format = format_of(bytes);
+  if (format && format->decode == decode_jpeg) return decode_jpeg_part(bytes, name, limits, choose);
+  const Image image = decode_image(bytes, name, limits);
+  return part_of(image, choose(image.width, image.height));
+}
+
+Image read_image_part(const std::string& path, const ChoosePart& choose, ImageLimits limits) {
+  return decode_image_part(read_file(path, limits.file_bytes), path, choose, limits);
+}
+
 void write_png(const std::string& path, const Image& image) {
   write_file_atomically(path, encode_png(image));
 }
@@ -209,45 +212,12 @@ Image with_channels(const Image& image, int channels) {
   return out;
 }
 
-Image resize(const Image& image, int width, int height) {
-  check(width > 0 && height > 0, "resize: the size {} x {} is not positive", width, height);
-  if (width == image.width && height == image.height) return image;
-  const int channels = image.channels;
-  const auto across = triangle_taps(image.width, width), down = triangle_taps(image.height, height);
-
-  std::vector<float> rows(static_cast<size_t>(image.height) * width * channels);
-  for (int y = 0; y < image.height; ++y)
-    for (int x = 0; x < width; ++x) {
-      float* out = &rows[(static_cast<size_t>(y) * width + x) * channels];
-      const uint8_t* in = image.at(across[x].first, y);
-      for (float weight : across[x].weights)
-        for (int c = 0; c < channels; ++c) out[c] += weight * *in++;
-    }
-
-  Image result(width, height, channels);
-  const size_t stride = static_cast<size_t>(width) * channels;
-  std::vector<float> sum(stride);
-  for (int y = 0; y < height; ++y) {
-    std::fill(sum.begin(), sum.end(), 0.5f);
-    const float* in = &rows[down[y].first * stride];
-    for (float weight : down[y].weights)
-      for (size_t i = 0; i < stride; ++i) sum[i] += weight * *in++;
-    for (size_t i = 0; i < stride; ++i)
-      result.pixels[y * stride + i] = static_cast<uint8_t>(std::clamp(sum[i], 0.0f, 255.0f));
-  }
-  return result;
-}
-
 Image center_crop(const Image& image, int width, int height) {
   check(width > 0 && height > 0, "center_crop: the shape {} x {} is not positive", width, height);
   const double scale = std::min(double(image.width) / width, double(image.height) / height);
   const int w = std::clamp(static_cast<int>(std::lround(width * scale)), 1, image.width);
   const int h = std::clamp(static_cast<int>(std::lround(height * scale)), 1, image.height);
-  Image out(w, h, image.channels);
-  const int left = (image.width - w) / 2, top = (image.height - h) / 2;
-  for (int y = 0; y < h; ++y)
-    std::copy_n(image.at(left, top + y), static_cast<size_t>(w) * image.channels, out.at(0, y));
-  return out;
+  return part_of(image, {(image.width - w) / 2, (image.height - h) / 2, w, h});
 }
 
 Image grid(const std::vector<Image>& images, int columns, int gap, uint8_t background) {

@@ -2,6 +2,7 @@
 // GIF (giflib), BMP and PPM/PGM in, PNG out. Eight bits a channel. docs/pictures.md says what
 // becomes of every kind.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,18 @@ inline constexpr const char* kImageFormats = "JPEG, PNG, WebP, GIF, TIFF, BMP, P
 // large.
 Image decode_image(Bytes bytes, const std::string& name, ImageLimits limits = {});
 Image read_image(const std::string& path, ImageLimits limits = {});
+
+struct ImagePart {
+  int left = 0, top = 0, width = 0, height = 0;  // pixels, inside the image
+};
+// Says which part of an image of this size is wanted.
+using ChoosePart = std::function<ImagePart(int width, int height)>;
+// That part alone, the same pixels as of the whole. Of a JPEG that stands upright nothing else is
+// decoded: what is damaged below it is not noticed.
+Image decode_image_part(Bytes bytes, const std::string& name, const ChoosePart& choose,
+                        ImageLimits limits = {});
+Image read_image_part(const std::string& path, const ChoosePart& choose, ImageLimits limits = {});
+Image part_of(const Image& image, const ImagePart& part);
 
 // "jpeg", "png", "webp", "gif", "tiff", "bmp", "pnm" by the first bytes; nullptr: none of them.
 const char* image_format(Bytes bytes);

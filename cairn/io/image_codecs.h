@@ -8,7 +8,10 @@ inline constexpr int64_t kMaxSide = 65535;
 
 void check_image_size(int64_t width, int64_t height, const std::string& name,
                       const ImageLimits& limits);
+void check_part(const ImagePart& part, int width, int height);  // that it is inside
 Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limits);
+Image decode_jpeg_part(Bytes bytes, const std::string& name, const ImageLimits& limits,
+                       const ChoosePart& choose);
 Image decode_png(Bytes bytes, const std::string& name, const ImageLimits& limits);
 Image decode_webp(Bytes bytes, const std::string& name, const ImageLimits& limits);
 Image decode_tiff(Bytes bytes, const std::string& name, const ImageLimits& limits);

@@ -73,24 +73,47 @@ bool read_header(Decoder& d, Bytes bytes) {
   return true;
 }
 
-bool read_pixels(Decoder& d, Image& image, ByteVector& row) {
+// What of the image is wanted, and the part of it that is decoded: whole blocks across, since
+// chroma is smoothed over their borders.
+struct Wanted {
+  ImagePart part;
+  bool whole = true;
+};
+constexpr int kChromaReach = 2;  // pixels whose chroma goes into their neighbours'
+
+// Rows of `wanted` to `image`, which is as large. `row` holds one as it is decoded.
+bool read_pixels(Decoder& d, const Wanted& wanted, Image& image, ByteVector& row) {
   if (setjmp(d.failure)) return false;
   d.progress.progress_monitor = on_progress;
   d.info.progress = &d.progress;
   jpeg_start_decompress(&d.info);
-  while (d.info.output_scanline < d.info.output_height) {
-    uint8_t* out = &image.pixels[size_t(d.info.output_scanline) * image.width * image.channels];
-    uint8_t* target = row.empty() ? out : row.data();
-    jpeg_read_scanlines(&d.info, &target, 1);
-    if (!row.empty()) adobe_row_to_rgb(row.data(), out, image.width);
+  const ImagePart& part = wanted.part;
+  JDIMENSION left = 0;
+  if (!wanted.whole) {
+    left = static_cast<JDIMENSION>(std::max(0, part.left - kChromaReach));
+    JDIMENSION width = std::min(d.info.output_width,
+                                static_cast<JDIMENSION>(part.left + part.width + kChromaReach)) -
+                       left;
+    jpeg_crop_scanline(&d.info, &left, &width);
+    if (part.top > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(part.top));
   }
-  jpeg_finish_decompress(&d.info);
+  const size_t first = (static_cast<size_t>(part.left) - left) * image.channels;
+  const bool ink = d.info.out_color_space == JCS_CMYK;
+  for (int y = 0; y < part.height; ++y) {
+    uint8_t* out = image.at(0, y);
+    uint8_t* target = wanted.whole && !ink ? out : row.data();
+    jpeg_read_scanlines(&d.info, &target, 1);
+    if (ink) adobe_row_to_rgb(row.data(), out, image.width);
+    else if (!wanted.whole)
+      std::copy_n(row.data() + first, static_cast<size_t>(image.width) * image.channels, out);
+  }
+  if (wanted.whole) jpeg_finish_decompress(&d.info);
   return true;
 }
 
-}  // namespace
-
-Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limits) {
+// `choose`: the part that is wanted; none: all.
+Image decode(Bytes bytes, const std::string& name, const ImageLimits& limits,
+             const ChoosePart* choose) {
   Decoder d{};
   start(d);
   struct Cleanup {
@@ -104,14 +127,31 @@ Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limit
   const J_COLOR_SPACE space = d.info.jpeg_color_space;
   const bool grey = space == JCS_GRAYSCALE, ink = space == JCS_CMYK || space == JCS_YCCK;
   d.info.out_color_space = grey ? JCS_GRAYSCALE : ink ? JCS_CMYK : JCS_RGB;
-  Image image(static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height),
-              grey ? 1 : 3);
-  ByteVector row(ink ? size_t{4} * image.width : 0);
   int orientation = 1;
   for (const auto* marker = d.info.marker_list; marker && orientation == 1; marker = marker->next)
     orientation = orientation_of({marker->data, marker->data_length});
-  if (!read_pixels(d, image, row)) damaged();
-  return upright(image, orientation);
+
+  const int width = static_cast<int>(d.info.image_width),
+            height = static_cast<int>(d.info.image_height);
+  Wanted wanted{{0, 0, width, height}};
+  const bool direct = choose && orientation == 1 && !ink;
+  if (direct) wanted = {(*choose)(width, height), false}, check_part(wanted.part, width, height);
+  Image image(wanted.part.width, wanted.part.height, grey ? 1 : 3);
+  ByteVector row(size_t{4} * static_cast<size_t>(width));
+  if (!read_pixels(d, wanted, image, row)) damaged();
+  Image right = upright(image, orientation);
+  return choose && !direct ? part_of(right, (*choose)(right.width, right.height)) : right;
+}
+
+}  // namespace
+
+Image decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limits) {
+  return decode(bytes, name, limits, nullptr);
+}
+
+Image decode_jpeg_part(Bytes bytes, const std::string& name, const ImageLimits& limits,
+                       const ChoosePart& choose) {
+  return decode(bytes, name, limits, &choose);
 }
 
 }  // namespace cairn::io

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/data/picture.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::data {
@@ -266,6 +268,42 @@ TEST(Prefetcher, NeverRunsFurtherAheadThanAsked) {
     EXPECT_EQ(item, i);
   }
   EXPECT_FALSE(prefetcher.next(item));
+}
+
+// A part that is sized up is of the file's own pixels, not of the picture that was made smaller.
+TEST(Loader, PartsAreOfTheFilesOwnPixels) {
+  const TemporaryFolder folder;
+  io::Image fine(64, 64, 1);  // columns of black and white that one of 8 x 8 cannot show
+  for (int y = 0; y < 64; ++y)
+    for (int x = 0; x < 64; ++x) *fine.at(x, y) = x / 2 % 2 ? 255 : 0;
+  for (const std::string split : {"train", "test"}) {
+    std::filesystem::create_directories(folder / (split + "/a"));
+    for (int i = 0; i < 4; ++i) io::write_png(folder / fmt::format("{}/a/{}.png", split, i), fine);
+  }
+  const auto set = open_image_dataset(folder.path(), Split::train, {.image_size = 8});
+  LoaderOptions options{.batch = 4, .epochs = 8, .normalization = kPlain};
+  const auto contrast = [&](const ImageDatasetPtr& images) {
+    float largest = 0;
+    for (const Batch& batch : all_batches(images, options)) {
+      const auto [least, most] = std::minmax_element(batch.images.begin(), batch.images.end());
+      largest = std::max(largest, *most - *least);
+    }
+    return largest;
+  };
+  EXPECT_LT(contrast(set), 40);  // each is grey
+  options.augment.resized_crop = 0.01f;
+  EXPECT_GT(contrast(set), 150);
+  EXPECT_GT(contrast(chosen(set, {3, 0, 1, 2})), 150);
+  for (const int threads : {1, 3}) {
+    options.threads = threads;
+    static std::vector<Batch> first;
+    if (threads == 1) first = all_batches(set, options);
+    expect_equal(first, all_batches(set, options));
+  }
+  std::filesystem::remove(folder / "train/a/2.png");
+  Loader loader(set, options);
+  Batch batch;
+  EXPECT_ERROR(loader.next(batch), "2.png");
 }
 
 TEST(Loader, IsARangeOfBatchesThatGiveTensors) {

@@ -22,8 +22,13 @@ Image gradient(int width, int height, int channels) {
   return image;
 }
 
-// A JPEG of `image` written by libjpeg itself, with an APP1 segment when `exif` has one.
-ByteVector jpeg_of(const Image& image, const std::string& exif = "", bool progressive = false) {
+// A JPEG of `image` written by libjpeg itself, with an APP1 segment when `exif` has one; `luma`:
+// its samples for one of chroma, across and down.
+struct Luma {
+  int across = 2, down = 2;
+};
+ByteVector jpeg_of(const Image& image, const std::string& exif = "", bool progressive = false,
+                   Luma luma = {}) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors;
   info.err = jpeg_std_error(&errors);
@@ -36,6 +41,7 @@ ByteVector jpeg_of(const Image& image, const std::string& exif = "", bool progre
   info.in_color_space = image.channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, 95, TRUE);
+  info.comp_info[0].h_samp_factor = luma.across, info.comp_info[0].v_samp_factor = luma.down;
   if (progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
   if (!exif.empty())
@@ -89,6 +95,51 @@ TEST(Image, DecodesBaselineProgressiveAndGreyJpeg) {
     EXPECT_LT(largest_difference(image, back), 40);
   }
   EXPECT_EQ(decode_image(jpeg_of(gradient(5, 4, 1)), "x.jpg").channels, 1);
+}
+
+// Whatever the kind: chroma is smoothed over the borders of blocks, and files that are turned, or
+// none of JPEG, are decoded whole.
+TEST(Image, APartIsAsOfTheWhole) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "picture";
+  const auto expect_parts = [&](const ByteVector& file, const std::string& kind) {
+    write_file_atomically(path, file);
+    const Image whole = read_image(path);
+    unsigned state = 1;
+    const auto below = [&](int limit) {
+      state = state * 1664525u + 1013904223u;
+      return static_cast<int>(state >> 8) % limit;
+    };
+    for (int i = 0; i < 200; ++i) {
+      ImagePart part;
+      const Image seen = read_image_part(path, [&](int width, int height) {
+        EXPECT_EQ(width, whole.width) << kind;
+        EXPECT_EQ(height, whole.height) << kind;
+        part.left = below(width), part.top = below(height);
+        part.width = 1 + below(width - part.left), part.height = 1 + below(height - part.top);
+        return part;
+      });
+      const Image wanted = part_of(whole, part);
+      ASSERT_EQ(seen.pixels, wanted.pixels) << kind << ": " << part.width << " x " << part.height
+                                            << " at " << part.left << ", " << part.top;
+    }
+  };
+  Image image = gradient(83, 61, 3);
+  for (size_t i = 0; i < image.pixels.size(); i += 5) image.pixels[i] ^= 0x55;  // edges of colour
+  for (const bool progressive : {false, true})
+    for (const Luma luma : {Luma{1, 1}, Luma{2, 1}, Luma{1, 2}, Luma{2, 2}, Luma{4, 1}})
+      expect_parts(jpeg_of(image, "", progressive, luma),
+                   fmt::format("{}x{}{}", luma.across, luma.down, progressive ? " p" : ""));
+  expect_parts(jpeg_of(gradient(40, 30, 1)), "grey");
+  expect_parts(jpeg_of(image, exif_of(6)), "turned");
+  expect_parts(encode_png(image), "png");
+  const auto beyond = [](int, int) { return ImagePart{80, 0, 4, 1}; };
+  EXPECT_ERROR(read_image_part(path, beyond), "a part of");
+  EXPECT_ERROR(decode_image_part(jpeg_of(image), "x.jpg", beyond), "a part of");
+  ByteVector cut = read_file(path);
+  cut.resize(60);
+  write_file_atomically(path, cut);
+  EXPECT_ERROR(read_image_part(path, [](int, int) { return ImagePart{0, 0, 1, 1}; }), path);
 }
 
 TEST(Image, ExifOrientationTurnsUpright) {

@@ -6,6 +6,7 @@
 
 #include "../guarded.h"
 #include "cairn/backend/cpu/conv/few_channels_forward.h"
+#include "cairn/backend/cpu/conv/few_results.h"
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
 #include "cairn/base/caches.h"
 #include "cairn/base/parallel.h"
@@ -226,6 +227,45 @@ TEST(ConvKernels, FewChannelsForward) {
                       .pad = {0, 3, 3}};
     set_out(stem, {0, 3, 3});
     check_case<FewChannelsForward>({stem, true, false, true}, false, random);
+  });
+}
+
+// Bands of one image, images of a batch: the same bits; a NaN goes through relu.
+TEST(ConvKernels, FewResultsOnAnyNumberOfThreads) {
+  on_five_threads_of_each([] {
+    if (FewResults::block() == 0) GTEST_SKIP();
+    for (const int64_t batch : {1, 7}) {
+      ConvGeometry g{.batch = batch,
+                     .in_channels = 24,
+                     .out_channels = 3,
+                     .in = {1, 90, 37},
+                     .kernel = {1, 3, 5},
+                     .pad = {0, 1, 2}};
+      g.out = g.in;
+      const int64_t lanes = FewResults::block(), blocks = (24 + lanes - 1) / lanes;
+      std::vector<float> w(3 * 24 * 15), bias = {0.5f, -0.25f, 0};
+      Random random(9);
+      std::uniform_real_distribution<float> any(-1, 1);
+      for (float& v : w) v = any(random);
+      Floats x(static_cast<size_t>(batch * blocks * 90 * 37 * lanes));
+      for (int64_t i = 0; i < static_cast<int64_t>(x.size()); ++i)
+        x.floats()[i] = i / (90 * 37 * lanes) % blocks * lanes + i % lanes < 24 ? any(random) : 0;
+      x.floats()[40 * 37 * lanes] = std::numeric_limits<float>::quiet_NaN();
+      std::vector<double> first;
+      for (const int threads : {1, 2, 5}) {
+        const FewResults plan(FewResultsShape::forward(g), threads);
+        Floats y(static_cast<size_t>(batch * 3 * 90 * 37));
+        Guarded workspace(plan.workspace_bytes());
+        plan.run(x.floats(), w.data(), y.floats(), bias.data(), true, workspace.get());
+        const std::vector<double> seen = y.doubles();
+        if (threads == 1) first = seen;
+        for (size_t i = 0; i < seen.size(); ++i)
+          ASSERT_TRUE(seen[i] == first[i] || (std::isnan(seen[i]) && std::isnan(first[i]))) << i;
+        EXPECT_TRUE(std::isnan(seen[40 * 37]));
+        EXPECT_EQ(std::count_if(seen.begin(), seen.end(), [](double v) { return v < 0; }), 0);
+        EXPECT_GT(std::count_if(seen.begin(), seen.end(), [](double v) { return v > 0; }), 9);
+      }
+    }
   });
 }
 

@@ -132,6 +132,38 @@ TEST(Conv, FewChannels) {
   compare_all({{2, 3, 8, 8}, {16, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
 }
 
+// What a generator draws, the gradient of a picture, a last layer: few channels of the result.
+TEST(Conv, FewChannelsOfTheResult) {
+  for_each_target([] {
+    std::mt19937 random(12);
+    const auto draw = [&](int64_t low, int64_t high) {
+      return std::uniform_int_distribution<int64_t>(low, high)(random);
+    };
+    for (int i = 0; i < 24; ++i) {
+      Conv c;
+      const bool forward = i % 3 == 2;  // of step 1 to few channels, else from few
+      const int64_t few = draw(1, 4), many = draw(16, 50);
+      c.x = {draw(1, 5), forward ? many : few};
+      c.w = {forward ? few : many, forward ? many : few};
+      for (int64_t d = draw(1, 2); d > 0; --d) {
+        const bool across = d == 1;
+        const int64_t kernel = draw(1, 9), dilation = across ? 1 : draw(1, 2),
+                      span = (kernel - 1) * dilation;
+        const int64_t before = draw(0, span), after = draw(0, span);
+        c.x.push_back(draw(std::max<int64_t>(1, span + 1 - before - after), 20));
+        c.w.push_back(kernel), c.dilation.push_back(dilation);
+        c.stride.push_back(forward ? 1 : draw(1, 4));
+        c.pads.push_back(before), c.pads.push_back(after);
+      }
+      compare_all(c, 2e-5);
+    }
+    compare_all({{1, 3, 50, 40}, {64, 3, 7, 7}, {2, 2}, {0, 0, 0, 0}, {1, 1}}, 2e-5);
+    compare_all({{1, 16, 20, 60}, {3, 16, 9, 9}, {1, 1}, {4, 4, 4, 4}, {1, 1}}, 2e-5);
+    compare_all({{5, 1, 14, 14}, {64, 1, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 2e-5);
+    compare_all({{1, 3, 5, 5}, {600, 3, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 2e-5);
+  });
+}
+
 // Cairn's own kernels in place of the library's, over generated convolutions of one to three
 // dimensions.
 TEST(Conv, OwnKernels) {

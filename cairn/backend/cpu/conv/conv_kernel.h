@@ -52,6 +52,8 @@ std::unique_ptr<Plan> make_implicit_gemm_pack(const OpCall& call);
 std::unique_ptr<ConvKernel> few_channels_forward_kernel(const OpCall& call, const ConvRoles& roles);
 std::unique_ptr<Plan> make_few_channels_pack(const OpCall& call);
 std::unique_ptr<ConvKernel> few_channels_kernel(const OpCall& call, const ConvRoles& roles);
+// Few channels of the result: the gradient of such an input, and forward; nullptr: it does not fit.
+std::unique_ptr<ConvKernel> few_results_kernel(const OpCall& call, const ConvRoles& roles);
 
 // A kernel as large as the image: a product of plain matrices; nullptr: it does not fit.
 std::unique_ptr<ConvKernel> whole_image_kernel(const OpCall& call, const ConvRoles& roles);

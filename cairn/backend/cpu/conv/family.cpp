@@ -114,6 +114,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 };
 
 std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles& roles) {
+  if (auto kernel = few_results_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;

@@ -276,32 +276,48 @@ void add_tile(const Tensor& made, int64_t top, int64_t left, int64_t margin, io:
 
 }  // namespace
 
-io::Image styled(const Styler& net, const io::Image& picture, int64_t whole) {
+// Memory is for pictures of one size at a time.
+void StyledPictures::begin(int width, int height) {
+  if (width == width_ && height == height_) return;
+  width_ = width, height_ = height;
+  at_once_.emplace([this](std::span<const Tensor> in) -> Tensors { return {net_(in[0])}; });
+  of_tile_.emplace([this](std::span<const Tensor> tile) -> Tensors {
+    return {net_.with_statistics(tile.back(), Tensors(tile.begin(), tile.end() - 1))};
+  });
+}
+
+io::Image StyledPictures::operator()(const io::Image& picture) {
   const NoGrad no_grad;
+  begin(picture.width, picture.height);
   io::Image out(picture.width, picture.height, 3);
   const Tensor x = filled_up(tensor_of_picture(picture));
-  if (int64_t{picture.width} * picture.height <= whole) {
-    CompiledFunction at_once([&](std::span<const Tensor> in) -> Tensors { return {net(in[0])}; });
-    add_tile(at_once.call({&x, 1})[0], 0, 0, 0, out);
+  if (int64_t{picture.width} * picture.height <= whole_) {
+    add_tile(at_once_->call({&x, 1})[0], 0, 0, 0, out);
     return out;
   }
   const double smaller =
-      std::sqrt(static_cast<double>(whole) / (double(picture.width) * picture.height));
+      std::sqrt(static_cast<double>(whole_) / (double(picture.width) * picture.height));
   const auto side = [&](int own) { return std::max(16, static_cast<int>(own * smaller)); };
-  Tensors in = net.statistics(
+  statistics_ = net_.statistics(
       filled_up(tensor_of_picture(io::resize(picture, side(picture.width), side(picture.height)))));
-  CompiledFunction of_tile([&](std::span<const Tensor> tile) -> Tensors {
-    return {net.with_statistics(tile.back(), Tensors(tile.begin(), tile.end() - 1))};
-  });
-  const int64_t margin = net.reach(), tile = kTile + 2 * margin;
+  paint_in_tiles(x, out);
+  return out;
+}
+
+void StyledPictures::paint_in_tiles(const Tensor& x, io::Image& out) {
+  const int64_t margin = net_.reach(), tile = kTile + 2 * margin;
   const int64_t high = std::min(tile, x.size(2)), wide = std::min(tile, x.size(3));
+  Tensors in = statistics_;
   in.emplace_back();
   for (const int64_t top : tile_starts(x.size(2), high, margin))
     for (const int64_t left : tile_starts(x.size(3), wide, margin)) {
       in.back() = contiguous(slice(slice(x, 2, top, high), 3, left, wide));
-      add_tile(of_tile.call(in)[0], top, left, margin, out);
+      add_tile(of_tile_->call(in)[0], top, left, margin, out);
     }
-  return out;
+}
+
+io::Image styled(const Styler& net, const io::Image& picture, int64_t whole) {
+  return StyledPictures(net, whole)(picture);
 }
 
 io::Image with_colours_of(const io::Image& light, const io::Image& given) {

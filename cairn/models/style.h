@@ -3,8 +3,10 @@
 // learns to do it at once (Johnson, Alahi, Fei-Fei 2016).
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "cairn/compile/compile.h"
 #include "cairn/io/image.h"
 #include "cairn/models/cnn.h"
 
@@ -99,7 +101,24 @@ struct Styler : nn::Module {
 
 // Any picture in the network's style. Of more than `whole` pixels the statistics are those of the
 // picture made smaller, and it is done in tiles, which have no seams: what a tile's pixels depend
-// on is in the tile.
+// on is in the tile. One after another of the same size (a video's frames) is compiled once.
+class StyledPictures {
+ public:
+  explicit StyledPictures(const Styler& net, int64_t whole = 1 << 20)  // the network lives on
+      : net_(net), whole_(whole) {}
+  StyledPictures(const StyledPictures&) = delete;
+  io::Image operator()(const io::Image& picture);
+
+ private:
+  void begin(int width, int height);
+  void paint_in_tiles(const Tensor& x, io::Image& out);
+
+  const Styler& net_;
+  int64_t whole_;
+  int width_ = 0, height_ = 0;  // of the picture before
+  Tensors statistics_;
+  std::optional<CompiledFunction> at_once_, of_tile_;
+};
 io::Image styled(const Styler& net, const io::Image& picture, int64_t whole = 1 << 20);
 
 // The luma of one picture with the colours of another of the same size: Y of `light`, Cb and Cr of

@@ -114,6 +114,10 @@ TEST(Style, AnySizeIsPainted) {
     EXPECT_EQ(made.width, width);
     EXPECT_EQ(made.height, height);
   }
+  // One after another, of this size and that: as each alone.
+  StyledPictures several(net);
+  for (const auto& [width, height] : {std::pair{24, 20}, {24, 20}, {20, 24}, {24, 20}})
+    EXPECT_EQ(several(waves(width, height)).pixels, styled(net, waves(width, height)).pixels);
   // In tiles, by statistics of the picture made smaller: nearly what it is at once.
   const io::Image large = waves(760, 700, 0.02);
   const io::Image at_once = styled(net, large), tiled = styled(net, large, 1 << 18);

@@ -40,32 +40,32 @@ struct PredictOptions : FileOptions {
   Option<bool> back{this, "back", false, "Of a cyclegan: from the target's kind to the source's"};
 };
 
-io::Image painted(const Painter& p, const io::Image& given, const PredictOptions& o) {
+io::Image painted(models::StyledPictures& styled, const io::Image& given, const PredictOptions& o) {
   constexpr int kLeast = 16;
   check(std::min(given.width, given.height) >= kLeast, "{} x {} pixels; at least {} each way",
         given.width, given.height, kLeast);
-  const io::Image made = models::styled(p.styler(o.back), given);
+  const io::Image made = styled(given);
   return o.colours ? models::with_colours_of(made, given) : made;
 }
 
 // Every frame, into a video that is shown as long.
-int64_t repaint_video(const Painter& p, const std::string& file, const std::string& to,
-                      const PredictOptions& o) {
+int64_t repaint_video(models::StyledPictures& styled, const std::string& file,
+                      const std::string& to, const PredictOptions& o) {
   io::VideoReader video(file);
   io::VideoWriter made(to);
   int64_t frames = 0;
-  for (; video.advance(); ++frames) made.add(painted(p, video.image(), o), video.seconds());
+  for (; video.advance(); ++frames) made.add(painted(styled, video.image(), o), video.seconds());
   made.finish();
   return frames;
 }
 
 // Every frame, into a folder.
-int64_t paint_video(const Painter& p, const std::string& file, const std::string& folder,
-                    const PredictOptions& o) {
+int64_t paint_video(models::StyledPictures& styled, const std::string& file,
+                    const std::string& folder, const PredictOptions& o) {
   io::VideoReader video(file);
   int64_t frame = 0;
   for (; video.advance(); ++frame) {
-    const io::Image made = painted(p, video.image(), o);
+    const io::Image made = painted(styled, video.image(), o);
     fs::create_directories(folder);
     io::write_png(fmt::format("{}/{:05}.png", folder, frame), made);
   }
@@ -97,6 +97,7 @@ int predict(Painter& p, const PredictOptions& o) {
                 is_clip ? "a video's name ends with .mp4, .m4v, .mov or .mkv; else give a folder"
                         : "a picture's name ends with .png; else give a folder");
   std::set<std::string> used;
+  models::StyledPictures styled(p.styler(o.back));
   return say_of_files(o, kind, [&](const std::string& file) {
     const std::string stem = fs::path(file).stem().string();
     std::string name = stem;
@@ -104,7 +105,8 @@ int predict(Painter& p, const PredictOptions& o) {
     if (data::is_clip_file(file)) {
       const std::string to = alone ? *o.out : *o.out + "/" + name;
       keep_given(file, to);
-      const int64_t frames = alone ? repaint_video(p, file, to, o) : paint_video(p, file, to, o);
+      const int64_t frames =
+          alone ? repaint_video(styled, file, to, o) : paint_video(styled, file, to, o);
       return Said{
           fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
     }
@@ -113,7 +115,7 @@ int predict(Painter& p, const PredictOptions& o) {
     const io::Image made = [&] {
       const io::Image given = io::read_image(file);
       try {
-        return painted(p, given, o);
+        return painted(styled, given, o);
       } catch (const Error& e) { fail("'{}': {}", file, e.what()); }
     }();
     if (!alone) fs::create_directories(*o.out);
@@ -218,8 +220,9 @@ void report(train::report::Page& page, Painter& p, const train::report::Lines& l
   page.figures({figure(style_picture(o), "The style")});
   page.heading("Pictures that it never saw, and what it makes of them");
   std::vector<Figure> figures;
+  models::StyledPictures styled(p.styler());
   for (int64_t i = 0; i < std::min(kShown, set->size()); ++i) {
-    const io::Image given = data::picture_of(*set, i), made = models::styled(p.styler(), given);
+    const io::Image given = data::picture_of(*set, i), made = styled(given);
     figures.push_back(figure(io::grid({given, made, models::with_colours_of(made, given)}, 3),
                              i == 0 ? "The picture, painted, and with its own colours" : ""));
   }

@@ -1,12 +1,17 @@
 #include "cairn/tasks/files.h"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 
+#include "cairn/base/parallel.h"
 #include "cairn/data/files.h"
+#include "cairn/data/prefetch.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
+#include "cairn/ops/context.h"
+#include "cairn/ops/functions.h"
 
 namespace cairn::tasks {
 namespace {
@@ -47,26 +52,74 @@ Files files_of(const std::vector<std::string>& given, const FileKind& kind) {
   return files;
 }
 
+// What could not be read is told of and counted.
+class Failures {
+ public:
+  void add(const Error& e) {  // in its handler
+    if (Printed::lives()) throw;
+    fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
+    ++count_;
+  }
+  // The last line, where there are several files; returns the exit status.
+  int finish(const Files& files, const FileKind& kind) const {
+    if (files.paths.size() > 1)
+      fmt::print(stderr, "{} {} {}{}\n", files.paths.size() - count_, kind.plural, kind.done,
+                 count_ ? fmt::format(", {} could not be read", count_) : "");
+    if (!files.left_out.empty()) fmt::print(stderr, "{}\n", files.left_out.in_words());
+    return count_ ? 1 : 0;
+  }
+
+ private:
+  size_t count_ = 0;
+};
+
+// Prints what is said of files, and makes a table of it.
+class Telling {
+ public:
+  Telling(const FileOptions& o, const FileKind& kind) : o_(o), table_{{"file"}, {}} {
+    if (!o.csv->empty()) io::check_writable(o.csv);
+    table_.names.insert(table_.names.end(), kind.columns.begin(), kind.columns.end());
+  }
+  void show(const std::string& file, Said said) {
+    Json line = {{"file", file}};
+    line.update(said.json);
+    if (!said.warning.empty()) line["warning"] = said.warning;
+    if (o_.json) fmt::print(printed(), "{}\n", io::dump_json(line));
+    else fmt::print(printed(), "{}:{}\n", io::printable(file), said.words);
+    said.cells.insert(said.cells.begin(), io::valid_utf8(file));
+    table_.rows.push_back(std::move(said.cells));
+    if (!said.warning.empty() && !Printed::lives() && warned_++ == 0)
+      fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
+  }
+  void finish() const {
+    if (warned_ > 1)
+      fmt::print(stderr, "{} more are like the first that was warned of\n", warned_ - 1);
+    if (!o_.csv->empty()) io::write_file_atomically(o_.csv, std::string_view(io::to_csv(table_)));
+  }
+
+ private:
+  const FileOptions& o_;
+  io::Csv table_;
+  int64_t warned_ = 0;
+};
+
+// Fewer than `size` are filled up by the last one, so that what is compiled for `size` serves.
+Tensor together(std::span<const ReadFile> read, size_t size) {
+  Tensors inputs;
+  for (size_t i = 0; i < size; ++i) inputs.push_back(read[std::min(i, read.size() - 1)].input);
+  return size == 1 ? inputs[0] : cat(inputs, 0);
+}
+
 }  // namespace
 
 int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
                   const std::function<void(const std::string& file)>& use) {
-  const auto [files, left_out] = files_of(given, kind);
-  size_t failed = 0;
-  for (const std::string& file : files) {
-    try {
+  const Files files = files_of(given, kind);
+  Failures failures;
+  for (const std::string& file : files.paths) try {
       use(file);
-    } catch (const Error& e) {
-      if (Printed::lives()) throw;
-      fmt::print(stderr, "cairn: {}\n", io::with_control_pictures(e.what()));
-      ++failed;
-    }
-  }
-  if (files.size() > 1)
-    fmt::print(stderr, "{} {} {}{}\n", files.size() - failed, kind.plural, kind.done,
-               failed ? fmt::format(", {} could not be read", failed) : "");
-  if (!left_out.empty()) fmt::print(stderr, "{}\n", left_out.in_words());
-  return failed ? 1 : 0;
+    } catch (const Error& e) { failures.add(e); }
+  return failures.finish(files, kind);
 }
 
 int say_of_files(const FileOptions& o, const FileKind& kind,
@@ -77,27 +130,59 @@ int say_of_files(const FileOptions& o, const FileKind& kind,
 
 int tell_of_files(const FileOptions& o, const FileKind& kind,
                   const std::function<void(const std::string& file, const Tell& tell)>& say) {
-  if (!o.csv->empty()) io::check_writable(o.csv);
-  io::Csv table{{"file"}, {}};
-  table.names.insert(table.names.end(), kind.columns.begin(), kind.columns.end());
-  int64_t warned = 0;
-  const auto show = [&](const std::string& file, Said said) {
-    Json line = {{"file", file}};
-    line.update(said.json);
-    if (!said.warning.empty()) line["warning"] = said.warning;
-    if (o.json) fmt::print(printed(), "{}\n", io::dump_json(line));
-    else fmt::print(printed(), "{}:{}\n", io::printable(file), said.words);
-    said.cells.insert(said.cells.begin(), io::valid_utf8(file));
-    table.rows.push_back(std::move(said.cells));
-    if (!said.warning.empty() && !Printed::lives() && warned++ == 0)
-      fmt::print(stderr, "cairn: {}: {}\n", io::printable(file), said.warning);
-  };
+  Telling telling(o, kind);
   const int status = for_each_file(o.files, kind, [&](const std::string& file) {
-    say(file, [&](Said said) { show(file, std::move(said)); });
+    say(file, [&](Said said) { telling.show(file, std::move(said)); });
   });
-  if (warned > 1) fmt::print(stderr, "{} more are like the first that was warned of\n", warned - 1);
-  if (!o.csv->empty()) io::write_file_atomically(o.csv, std::string_view(io::to_csv(table)));
+  telling.finish();
   return status;
+}
+
+int say_of_files_together(
+    const FileOptions& o, const FileKind& kind, int64_t most,
+    const std::function<ReadFile(const std::string& file)>& read,
+    const std::function<std::vector<Said>(const Tensor& inputs, std::span<const ReadFile> of)>&
+        see) {
+  struct Item {
+    ReadFile read;
+    std::exception_ptr wrong;
+  };
+  Telling telling(o, kind);
+  const Files files = files_of(o.files, kind);
+  Failures failures;
+  const auto count = std::ssize(files.paths);
+  const auto size = static_cast<size_t>(std::clamp<int64_t>(most, 1, std::max<int64_t>(1, count)));
+  data::Prefetcher<Item> ahead(0, count, std::min(2, num_threads()), static_cast<int>(2 * size),
+                               [&](int64_t number, Item& item) {
+                                 item = {};
+                                 try {
+                                   const NoGrad no_grad;
+                                   item.read = read(files.paths[static_cast<size_t>(number)]);
+                                 } catch (...) { item.wrong = std::current_exception(); }
+                               });
+  std::vector<ReadFile> group;
+  std::vector<std::string> names;
+  const auto look = [&] {
+    if (group.empty()) return;
+    std::vector<Said> said = see(together(group, size), group);
+    for (size_t i = 0; i < group.size(); ++i) telling.show(names[i], std::move(said[i]));
+    group.clear(), names.clear();
+  };
+  Item item;
+  for (int64_t i = 0; ahead.next(item); ++i) {
+    if (item.wrong) {
+      look();  // in the order of the files
+      try {
+        std::rethrow_exception(item.wrong);
+      } catch (const Error& e) { failures.add(e); }
+      continue;
+    }
+    group.push_back(std::move(item.read)), names.push_back(files.paths[static_cast<size_t>(i)]);
+    if (group.size() == size) look();
+  }
+  look();
+  telling.finish();
+  return failures.finish(files, kind);
 }
 
 void keep_given(const std::string& file, const std::string& made) {

@@ -42,6 +42,19 @@ int tell_of_files(const FileOptions& options, const FileKind& kind,
 int say_of_files(const FileOptions& options, const FileKind& kind,
                  const std::function<Said(const std::string& file)>& say);
 
+struct ReadFile {
+  Tensor input;         // its first dimension is 1
+  std::string warning;  // as Said's
+};
+// Of files whose inputs have one shape: other threads read them ahead of their turn, and `see` says
+// what it sees in at most `most` together; inputs [n, ...] may be more than the files they are
+// `of`.
+int say_of_files_together(
+    const FileOptions& options, const FileKind& kind, int64_t most,
+    const std::function<ReadFile(const std::string& file)>& read,
+    const std::function<std::vector<Said>(const Tensor& inputs, std::span<const ReadFile> of)>&
+        see);
+
 // Throws Error where what is made of `file` would take its place.
 void keep_given(const std::string& file, const std::string& made);
 

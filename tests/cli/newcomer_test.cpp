@@ -54,6 +54,31 @@ TEST(Newcomer, SamplesAreWrittenByTheirNameAndByTheTask) {
   EXPECT_FALSE(std::filesystem::exists(folder / "x"));
 }
 
+// Read ahead and looked at together: as each alone, in the order of their names.
+TEST(Newcomer, ManyPicturesAreNamedInTheirOrderAndOneThatIsDamagedIsTold) {
+  const Trained& t = Trained::get();
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "in");
+  for (int i = 0; i < 37; ++i)
+    std::filesystem::copy(t.picture(), folder / fmt::format("in/{:02}.pgm", i));
+  write(folder / "in/20.pgm", "P5 9 9 255 x");
+  const Outcome alone = cairn({"predict", t.run(), folder / "in/03.pgm"});
+  const Outcome all =
+      cairn({"predict", t.run(), folder / "in", "--csv", folder / "names.csv", "--threads", "2"});
+  EXPECT_EQ(alone.status, 0);
+  EXPECT_EQ(all.status, 1);
+  EXPECT_TRUE(all.says("20.pgm")) << all.err;
+  EXPECT_TRUE(all.says("36 pictures named, 1 could not be read")) << all.err;
+  const std::string words = alone.out.substr(alone.out.find(".pgm:"));
+  size_t at = 0;
+  for (int i = 0; i < 37; ++i) {
+    if (i == 20) continue;
+    const std::string line = fmt::format("in/{:02}{}", i, words);
+    at = all.out.find(line, at);
+    ASSERT_NE(at, all.out.npos) << line << all.out;
+  }
+}
+
 TEST(Newcomer, PredictGoesOnAfterABadFileAndCountsAtTheEnd) {
   const Trained& t = Trained::get();
   const TemporaryFolder folder;

@@ -104,11 +104,6 @@ Tensor Classifier::logits(const Tensor& images) {
   return forward_.call({&images, 1})[0];
 }
 
-Seen Classifier::predict(const std::string& file, int64_t top, bool invert) {
-  const Picture picture = read_picture(file, invert);
-  return seen(softmax(logits(picture.input), 1).to_vector<float>(), top, picture.warning);
-}
-
 Seen Classifier::seen(std::span<const float> p, int64_t top, const std::string& warning) const {
   Seen seen{{}, warning};
   for (size_t i = 0; i < p.size(); ++i) seen.classes.push_back({classes()[i], p[i]});

@@ -1,5 +1,6 @@
 #include "cairn/data/digits.h"
 #include "cairn/data/folder.h"
+#include "cairn/ops/functions.h"
 #include "cairn/tasks/files.h"
 #include "cairn/tasks/image_classification/task.h"
 #include "cairn/tasks/quantize.h"
@@ -31,14 +32,27 @@ Json say(Classifier& classifier, const PredictOptions& o, const Asked& asked,
 }
 int predict(Classifier& classifier, const PredictOptions& o) {
   const FileKind kind{"pictures", data::is_meant_as_image, {"class", "probability"}};
-  return say_of_files(o, kind, [&](const std::string& file) {
-    const Seen seen = classifier.predict(file, o.top, o.invert);
-    Said said{"", json_of(seen), {}, seen.warning};
-    for (const Prediction& p : seen.classes)
-      said.words += fmt::format("  {} {:.1f} %", p.label, p.probability * 100);
-    said.cells = {seen.classes[0].label, fmt::format("{:.6f}", seen.classes[0].probability)};
-    return said;
-  });
+  constexpr int64_t kMost = 16, kBytes = 64 << 20;
+  const int64_t bytes = classifier.shape().size() * static_cast<int64_t>(sizeof(float));
+  const auto read = [&](const std::string& file) {
+    auto [input, warning] = classifier.look_at(file, o.invert);
+    return ReadFile{input, warning};
+  };
+  const auto see = [&](const Tensor& inputs, std::span<const ReadFile> of) {
+    const auto p = softmax(classifier.logits(inputs), 1).to_vector<float>();
+    const auto classes = p.size() / static_cast<size_t>(inputs.size(0));
+    std::vector<Said> all;
+    for (size_t i = 0; i < of.size(); ++i) {
+      const Seen seen = classifier.seen({&p[i * classes], classes}, o.top, of[i].warning);
+      Said said{"", json_of(seen), {}, seen.warning};
+      for (const Prediction& guess : seen.classes)
+        said.words += fmt::format("  {} {:.1f} %", guess.label, guess.probability * 100);
+      said.cells = {seen.classes[0].label, fmt::format("{:.6f}", seen.classes[0].probability)};
+      all.push_back(std::move(said));
+    }
+    return all;
+  };
+  return say_of_files_together(o, kind, std::min(kMost, kBytes / bytes), read, see);
 }
 
 }  // namespace

@@ -71,9 +71,7 @@ class Classifier : public PictureModel {
 
   // {task, split, examples, accuracy, loss, confusion} of a data set ("": the training's).
   Json evaluate(const std::string& source, data::Split split);
-  // The `top` most probable classes of a picture file: see PictureModel::read_picture().
-  Seen predict(const std::string& file, int64_t top, bool invert = false);
-  // The picture as forward() takes it, and what its probabilities say.
+  // The picture as forward() takes it, and what its probabilities say: the `top` largest.
   Picture look_at(const std::string& file, bool invert) const { return read_picture(file, invert); }
   Seen seen(std::span<const float> probabilities, int64_t top, const std::string& warning) const;
   // logits of a normalised batch [N, C, H, W]; compiled once.

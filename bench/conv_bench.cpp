@@ -72,8 +72,11 @@ std::vector<Problem> problems() {
                                                            {op, 8, 16, 32, 16, 3, 1, 16}})
       list.push_back(p);
   for (const char* op : {"forward", "input", "weight"})
-    for (const Problem& p : std::initializer_list<Problem>{
-             {op, 64, 3, 64, 32, 4, 2}, {op, 64, 256, 512, 4, 4, 4}, {op, 64, 64, 128, 16, 5, 1}})
+    for (const Problem& p : std::initializer_list<Problem>{{op, 64, 3, 64, 32, 4, 2},
+                                                           {op, 64, 64, 128, 16, 4, 2},
+                                                           {op, 64, 128, 256, 8, 4, 2},
+                                                           {op, 64, 256, 512, 4, 4, 4},
+                                                           {op, 64, 64, 128, 16, 5, 1}})
       list.push_back(p);
   // SqueezeNet 1.1
   for (const Problem& p : std::initializer_list<Problem>{{"infer", 1, 16, 64, 55, 3, 1},

@@ -114,6 +114,8 @@ class ZeroPlan : public Plan {  // a sum over nothing
 };
 
 std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles& roles) {
+  if (conv_choice() != "direct")
+    if (auto kernel = whole_image_kernel(call, roles)) return kernel;
   if (auto kernel = few_results_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
@@ -122,7 +124,6 @@ std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   if (conv_choice() != "gemm")
     if (auto kernel = onednn::conv_kernel(call, roles)) return kernel;
-  if (auto kernel = whole_image_kernel(call, roles)) return kernel;
   return direct_kernel(call, roles);
 }
 

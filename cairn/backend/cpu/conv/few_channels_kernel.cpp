@@ -1,6 +1,7 @@
 // The gradient of a weight over few channels as a kernel of the family.
 #include "cairn/backend/cpu/conv/conv_kernel.h"
 #include "cairn/backend/cpu/conv/few_channels.h"
+#include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/base/parallel.h"
 
 namespace cairn::cpu {
@@ -8,10 +9,15 @@ namespace {
 
 constexpr int64_t kFewChannels = 4;
 
+// Three channels are what the library has a quicker kernel for (bench_conv).
+bool library_is_quicker(const ConvRoles& r) {
+  return onednn::present() && conv_choice() == "auto" && r.x->shape[1] >= 3;
+}
+
 bool fits(const OpCall& call, const ConvRoles& r) {
-  return r.direction == ConvDirection::weight && conv_choice() != "direct" &&
-         call.attrs->integer("groups") == 1 && r.x->dtype == DType::f32 &&
-         r.x->shape.ssize() <= 5 && r.x->shape[1] <= kFewChannels &&
+  return !library_is_quicker(r) && r.direction == ConvDirection::weight &&
+         conv_choice() != "direct" && call.attrs->integer("groups") == 1 &&
+         r.x->dtype == DType::f32 && r.x->shape.ssize() <= 5 && r.x->shape[1] <= kFewChannels &&
          block_of(r) == FewChannelsGradient::block();
 }
 

@@ -1,7 +1,5 @@
 // What a module's tensors hold: saved, loaded, of another type, frozen; and its mode.
-#include <algorithm>
 #include <map>
-#include <set>
 
 #include "cairn/nn/module.h"
 #include "cairn/nn/module_walk.h"

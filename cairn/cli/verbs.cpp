@@ -14,6 +14,13 @@ namespace {
 struct Called {
   std::string run;
   std::unique_ptr<train::OptionSet> options;
+  // Of an ONNX file, whose task is known when all of it was read.
+  std::string opened_path;
+  std::unique_ptr<tasks::Model> opened;
+
+  std::unique_ptr<tasks::Model> open() {
+    return opened && opened_path == run ? std::move(opened) : tasks::open_model(run);
+  }
 };
 
 // Which argument is the run: the first that is one; else the first that is no option.
@@ -63,7 +70,13 @@ void describe(const Command& command, const std::string& name,
           "Run folder, the model.safetensors of one, a folder of Hugging Face's, or an ONNX file")
       .required();
   const std::string path = find_run(arguments);
-  const std::string task = path.empty() ? "" : tasks::task_of(path);
+  if (onnx::is_onnx_name(path)) {
+    chosen->opened_path = path;
+    chosen->opened = tasks::open_model(path);
+  }
+  const std::string task = path.empty()     ? ""
+                           : chosen->opened ? chosen->opened->task()
+                                            : tasks::task_of(path);
   const tasks::Verb* verb = nullptr;
   std::string examples;
   for (const tasks::Task* t : able) {
@@ -96,7 +109,7 @@ void describe(const Command& command, const std::string& name,
       throw UsageError(
           "'-' is no file: texts come from standard input when none is named (cairn predict RUN < "
           "FILE); pictures, sounds and tables are files");
-    const auto model = tasks::open_model(chosen->run);
+    const auto model = chosen->open();
     check(verb && model->task() == task, "'{}': name the run before its options", chosen->run);
     return verb->run(*model, *chosen->options);
   });

@@ -115,11 +115,16 @@ class CompiledStep {
 template <class Scope, class Argument>
 class With {
  public:
-  explicit With(Argument argument) : argument_(argument) {}
+  With(const char* name, Argument argument) : name_(name), argument_(argument) {}
   void enter() { scopes_.push_back(std::make_unique<Scope>(argument_)); }
-  void exit(const py::args&) { scopes_.pop_back(); }
+  void exit(const py::args&) {
+    check(!scopes_.empty(), "{}: was not entered, or was left already: write 'with cairn.{}():'",
+          name_, name_);
+    scopes_.pop_back();
+  }
 
  private:
+  const char* name_;
   Argument argument_;
   std::vector<std::unique_ptr<Scope>> scopes_;
 };
@@ -127,7 +132,7 @@ template <class Scope, class Argument, class... Extra>
 void add_with(py::module_& m, const char* name, const char* doc, const Extra&... extra) {
   using W = With<Scope, Argument>;
   py::class_<W> c(m, name, doc);
-  c.def(py::init<Argument>(), extra...);
+  c.def(py::init([name](Argument argument) { return W(name, argument); }), extra...);
   c.def("__enter__", &W::enter).def("__exit__", &W::exit);
 }
 

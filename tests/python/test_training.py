@@ -78,6 +78,13 @@ class Gradients(unittest.TestCase):
         with cairn.no_grad():
             self.assertFalse((x * 2).requires_grad)
         self.assertTrue((x * 2).requires_grad)
+        never_entered, left = cairn.no_grad(), cairn.autocast()
+        with left:
+            pass
+        for scope, name in (never_entered, "no_grad"), (left, "autocast"):
+            with self.assertRaisesRegex(cairn.Error, f"{name}: was not entered, or was left already"):
+                scope.__exit__(None, None, None)
+        self.assertTrue((x * 2).requires_grad)
         with self.assertRaisesRegex(cairn.Error, "gradient"):
             cairn.zeros((2,)).sum().backward()
 

@@ -155,6 +155,9 @@ SEEDS = {
     "onnx": [onnx(), onnx(branch=True), onnx(message((1, 3), (2, 22), (8, "w"), (9, b"\x21\x03"))),
              onnx(message((1, 2), (2, 10), (8, "w"), (5, b"\x80\x78\x00"))), onnx(message((1, 1), (2, 7), (8, "w"), (7, b"\x05"))),
              onnx(message((1, 2), (2, 1), (8, "w"), (13, message((1, "location"), (2, "../w.bin"))), (14, 1)))],
+    "arpa": [b"\\data\\\nngram 1=4\nngram 2=3\n\n\\1-grams:\n-0.5\t<unk>\n-99\t<s>\t-0.3\n-0.4\t</s>\n-0.6\ta\t-0.2\n\n"
+             b"\\2-grams:\n-0.2\t<s> a\n-0.1\ta a\n-0.7\ta </s>\n\n\\end\\\n",
+             b"\\data\\\r\nngram 1=3\r\n\r\n\\1-grams:\r\n-1e1 <s> 0\r\n-.5 </s>\r\n-0.5 b\r\n\r\n\\end\\\r\n"],
     "yolo": [b"0 0.5 0.5 0.25 0.5\n1 .1 .1 .3 .2\r\n"],
 }
 SEEDS["info"] = [seed for seeds in list(SEEDS.values()) for seed in seeds]

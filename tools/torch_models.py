@@ -286,6 +286,12 @@ class PatchForecaster(nn.Module):
 
 # ---------------------------------------------------------------- music
 CLASSES = 12
+BEAT, NARROWNESS = 4, 8
+
+
+def octaves(pitches):
+    """From the middle of so many pitches."""
+    return (torch.arange(pitches) - (pitches - 1) / 2) / CLASSES
 
 
 class RollGenerator(nn.Module):
@@ -295,12 +301,16 @@ class RollGenerator(nn.Module):
         self.add_module("in", nn.Linear(z, 2 * width * (steps >> 3)))
         up = lambda i: [nn.ConvTranspose1d(i, width, 4, 2, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
         self.net = nn.Sequential(nn.BatchNorm1d(2 * width), nn.ReLU(), *up(2 * width), *up(width), *up(width),
-                                 nn.Conv1d(width, voices * pitches, 3, padding=1))
+                                 nn.Conv1d(width, voices * (pitches + 1), 3, padding=1))
 
     def forward(self, z):  # [N, z] -> [N, voices, steps, pitches], hard forward and soft backward
         voices, pitches, steps = self.shape
         begun = getattr(self, "in")(z).view(len(z), -1, steps >> 3)
-        soft = self.net(begun).view(len(z), voices, pitches, steps).transpose(2, 3).softmax(-1)
+        out = self.net(begun)
+        each = out[:, :voices * pitches].reshape(len(z), voices, pitches, steps).transpose(2, 3)
+        heights = out[:, voices * pitches:].reshape(len(z), voices, steps // BEAT, BEAT).mean(3)
+        far = octaves(pitches - 1) - heights.repeat_interleave(BEAT, 2)[..., None]
+        soft = (each + F.pad(far ** 2 * -NARROWNESS, (1, 0))).softmax(-1)
         hard = F.one_hot(soft.argmax(-1), pitches).float()
         return soft + (hard - soft).detach()
 
@@ -309,7 +319,7 @@ class RollDiscriminator(nn.Module):
     def __init__(self, voices=4, steps=32, pitches=48, width=96):
         super().__init__()
         down = lambda i: [nn.Conv1d(i, width, 5, 2, 2), nn.LeakyReLU(0.2)]
-        self.net = nn.Sequential(*down(voices * pitches + voices + CLASSES), *down(width), *down(width),
+        self.net = nn.Sequential(*down(voices * (pitches + 4) + CLASSES), *down(width), *down(width),
                                  nn.Conv1d(width, 1, (steps + 7) >> 3))
 
     def forward(self, x):  # [N, voices, steps, pitches] -> [N]
@@ -317,7 +327,10 @@ class RollDiscriminator(nn.Module):
         held = F.pad((x[:, :, 1:] * x[:, :, :-1]).sum(3), (1, 0))
         sounding = F.pad(x.sum(1)[:, :, 1:], (0, -(pitches - 1) % CLASSES))
         classes = sounding.view(n, steps, -1, CLASSES).sum(2).transpose(1, 2)
-        return self.net(torch.cat([x.transpose(2, 3).reshape(n, voices * pitches, steps), held, classes], 1)).flatten()
+        heights = (x[..., 1:] * octaves(pitches - 1)).sum(3)
+        moves = F.pad(heights[:, :, 1:] - heights[:, :, :-1], (1, 0))
+        each = x.transpose(2, 3).reshape(n, voices * pitches, steps)
+        return self.net(torch.cat([each, held, classes, heights, moves, moves.abs()], 1)).flatten()
 
 
 def critic_loss(critic, real, fake, eps, weight=10):

@@ -15,7 +15,9 @@ struct RollGanSize {
   int64_t z = 64;        // of the noise
 };
 
-// Noise [N, z] -> rolls [N, voices, steps, pitches], one 1 in each step of a voice.
+// Noise [N, z] -> rolls [N, voices, steps, pitches], one 1 in each step of a voice. Beside a number
+// for each pitch it says how high a voice is in each beat (4 steps), and pitches near that are
+// likely: neighbours are alike from the beginning, as they are in a melody.
 struct RollGenerator : nn::Module {
   explicit RollGenerator(const RollGanSize& size);
   Tensor forward(Tensor z) override;
@@ -25,8 +27,9 @@ struct RollGenerator : nn::Module {
   nn::Sequential net = child("net", nn::Sequential());
 };
 
-// Rolls -> one score each [N]. Beside the rolls it sees which notes go on, and how strongly each
-// pitch class sounds: what music is told by, and convolutions would have to find first.
+// Rolls -> one score each [N]. Beside the rolls it sees which notes go on, how strongly each pitch
+// class sounds, how high each voice is and how far it moves: what music is told by, and
+// convolutions over pitches as channels, none of which is near another, would have to find first.
 struct RollDiscriminator : nn::Module {
   explicit RollDiscriminator(const RollGanSize& size, GanNorm norm);
   Tensor forward(Tensor x) override;

@@ -26,16 +26,22 @@ bool consonant(int low, int high, bool on_lowest) {
   return kConsonant[interval] && !(on_lowest && interval == 5);
 }
 
-double in_best_scale(const std::array<double, 12>& sounding) {
+using Classes = std::array<double, 12>;  // how long each pitch class sounds
+
+// The part of all that sounds which lies in the major scale on `key`; NaN: nothing does.
+double in_scale(const Classes& sounding, int key) {
   constexpr int kMajor[] = {0, 2, 4, 5, 7, 9, 11};
-  double all = 0, best = 0;
+  double all = 0, in = 0;
   for (const double s : sounding) all += s;
-  for (int key = 0; key < 12; ++key) {
-    double in = 0;
-    for (const int s : kMajor) in += sounding[static_cast<size_t>((key + s) % 12)];
-    best = std::max(best, in);
-  }
-  return all > 0 ? best / all : NAN;
+  for (const int s : kMajor) in += sounding[static_cast<size_t>((key + s) % 12)];
+  return all > 0 ? in / all : NAN;
+}
+
+int best_scale(const Classes& sounding) {
+  int best = 0;
+  for (int key = 1; key < 12; ++key)
+    if (in_scale(sounding, key) > in_scale(sounding, best)) best = key;
+  return best;
 }
 
 void add_pairs(const Chord& chord, Mean& consonance) {
@@ -68,7 +74,7 @@ const std::array<const char*, kMeasures> kMeasureNames = {
 
 Values measure(const Roll& roll, int64_t steps_of_bar) {
   Mean classes, intervals, consonance, empty, polyphony, length;
-  std::array<double, 12> sounding{};
+  Classes sounding{};
   const auto steps = std::ssize(roll.steps);
   for (int64_t bar = 0; bar < steps; bar += steps_of_bar) {
     std::set<int> in_bar;
@@ -98,8 +104,22 @@ Values measure(const Roll& roll, int64_t steps_of_bar) {
       s = end;
     }
   }
-  return {classes.value(), intervals.value(), consonance.value(), in_best_scale(sounding),
-          empty.value(),   polyphony.value(), length.value()};
+  return {classes.value(),    intervals.value(),
+          consonance.value(), in_scale(sounding, best_scale(sounding)),
+          empty.value(),      polyphony.value(),
+          length.value()};
+}
+
+Roll in_c(const Roll& roll) {
+  Classes sounding{};
+  for (const Chord& c : roll.steps)
+    for (const int p : c)
+      if (p != kSilent) ++sounding[static_cast<size_t>(p % 12)];
+  const int key = best_scale(sounding);
+  Roll moved = roll;
+  if (auto steps = transposed(roll.steps, key <= 6 ? -key : 12 - key); !steps.empty())
+    moved.steps = std::move(steps);
+  return moved;
 }
 
 std::array<Estimate, kMeasures> estimate(std::span<const Measured> windows, uint64_t seed) {

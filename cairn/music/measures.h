@@ -22,6 +22,10 @@ using Values = std::array<double, kMeasures>;  // NaN: nothing there to measure
 // Of a piece, or a window of one, in voices.
 Values measure(const Roll& roll, int64_t steps_of_bar);
 
+// The piece in C major or A minor: moved by -6 to 5 semitones, so that as much of what sounds as
+// can be lies in C's scale; as it is where a key would leave the piano.
+Roll in_c(const Roll& roll);
+
 struct Estimate {
   double mean = 0, deviation = 0;  // of the mean, by 500 resamples of the groups
 };

@@ -35,6 +35,25 @@ TEST(Measures, AreNothingWhereNothingSounds) {
     EXPECT_TRUE(std::isnan(value(v, name))) << name;
 }
 
+TEST(Measures, PiecesAreMovedToC) {
+  const auto scale_on = [](int tonic) {
+    Roll roll{"r", 2, {}, 0};
+    for (const int s : {0, 2, 4, 5, 7, 9, 11}) roll.steps.push_back({tonic + s, kSilent});
+    return roll;
+  };
+  const Roll in_d = scale_on(62), in_g = scale_on(55), low = scale_on(kLowest + 1);  // B flat
+  EXPECT_EQ(in_c(in_d).steps, scale_on(60).steps);
+  EXPECT_EQ(in_c(in_g).steps, scale_on(60).steps);  // five up is nearer than seven down
+  EXPECT_EQ(in_c(low).steps, scale_on(kLowest + 3).steps);
+  const Roll lowest = scale_on(kLowest + 4);  // C sharp: a semitone down
+  EXPECT_EQ(in_c(lowest).steps, scale_on(kLowest + 3).steps);
+  Roll deep = scale_on(64);  // E, and an A that nothing on a piano is four below
+  deep.steps.push_back({kLowest, kSilent});
+  EXPECT_EQ(in_c(deep).steps, deep.steps);
+  const Roll nothing{"n", 1, {{kSilent}}, 0};
+  EXPECT_EQ(in_c(nothing).steps, nothing.steps);
+}
+
 TEST(Measures, DeviationsAreThoseOfMeansOfPieces) {
   // 400 pieces of one window each, half 0 and half 1: the mean's deviation is 0.5 / 20.
   std::vector<Measured> windows;

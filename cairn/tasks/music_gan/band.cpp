@@ -142,6 +142,10 @@ Json evaluate(Band& band, const MusicEvalOptions& o) {
                  {"real_examples", std::ssize(measured_windows(real, own))}};
   add(result, "", of_band), add(result, "real_", of_real);
   add_distances(result, "", of_band, of_real);
+  if (o.split != "train") {
+    const Judged of_train{music::estimate(measured_windows(set.train, own), o.seed), NAN};
+    add(result, "train_", of_train), add_distances(result, "train_", of_train, of_real);
+  }
   if (!o.beside.is_open()) {
     const Judged of_other = judge(composed(o.beside, own, o.count, o.seed), set.train, own, o.seed);
     add(result, "recurrent_", of_other), add_distances(result, "recurrent_", of_other, of_real);
@@ -157,6 +161,9 @@ std::string in_words(const Json& m) {
       words += fmt::format(" {} {:.3f} (real {:.3f}),", name, m[name].get<double>(),
                            m[std::string("real_") + name].get<double>());
   words.pop_back();
+  if (m.contains("train_within_2"))
+    words += fmt::format("; the training data themselves {} of {}",
+                         m["train_within_2"].get<int64_t>(), music::kMeasures);
   if (m.contains("copied_bars"))
     words += fmt::format("; {:.1f} % of its bars stand in the training data",
                          100 * m["copied_bars"].get<double>());

@@ -96,8 +96,9 @@ struct Judged {
   double copied = 0;
 };
 // {examples, real_examples, of each measure NAME, NAME_deviation, real_NAME, real_NAME_deviation,
-// NAME_apart (in deviations of the difference), within_2, copied_bars, real_copied_bars}; with
-// `beside` also recurrent_NAME, ...
+// NAME_apart (in deviations of the difference), within_2, copied_bars, real_copied_bars}; of the
+// training data, as far as no generator need get, train_NAME, ..., train_within_2; with `beside`
+// also recurrent_NAME, ...
 Json evaluate(Band& band, const MusicEvalOptions& options);
 std::string in_words(const Json& measured);
 

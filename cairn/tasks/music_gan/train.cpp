@@ -88,7 +88,8 @@ music::Roll phrase_of(const Options& o, const float* from) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
-  const music::RollSet set = open_voices(o, o.data);
+  music::RollSet set = open_voices(o, o.data);
+  for (music::Roll& piece : set.train) piece = music::in_c(piece);  // one key to learn, not twelve
   train::say_left_out(*o.data, set.left_out);
   find_range(o, set);
   const auto phrases = phrases_of(set.train, o);

@@ -6,6 +6,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/io/gzip.h"
+#include "cairn/io/utf8.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::text {
@@ -127,7 +128,10 @@ class ArpaReader {
       at_ = end + 1, ++number_;
       while (!line_.empty() && (line_.back() == '\r' || line_.back() == ' '))
         line_.remove_suffix(1);
-      if (!line_.empty()) return true;
+      if (line_.empty()) continue;
+      const size_t bad = io::find_invalid_utf8(line_);
+      check(bad == line_.npos, "{}, byte {}: not UTF-8; convert it (iconv -t UTF-8)", place(), bad);
+      return true;
     }
     line_ = {};
     return false;

@@ -96,6 +96,8 @@ TEST(Ngram, DamagedFilesAreRefusedWithTheirLine) {
   expect_refused(with("<s> a", "a"), "line 10");
   expect_refused(with("\\end\\", ""), "cut");
   expect_refused(with("-1\ta\t0", "-1\t<s>\t0"), "twice");
+  expect_refused(with("-1\ta\t0", "-1\ta\xff"),
+                 "line 7, byte 4: not UTF-8");  // a character cut off
   EXPECT_THROW(of({}, 3), Error);
   EXPECT_THROW(of({"a"}, 11), Error);
 }

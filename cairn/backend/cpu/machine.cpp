@@ -20,6 +20,8 @@ Machine describe_machine() {
   note(__builtin_cpu_supports("avx512bf16"), "AVX-512-BF16");
   m.usable = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   m.targets = "AVX2, AVX-512 (chosen at run time)";
+#elif defined(__aarch64__)
+  m.instructions = "NEON", m.usable = true, m.targets = "NEON";
 #else
   m.instructions = "generic", m.usable = true, m.targets = "this architecture";
 #endif

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "cairn/backend/cpu/limits-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,7 +33,7 @@ constexpr float kLn2 = 0.69314718055994530942f;
 HWY_INLINE VF exp2_vec(VF x) {
   const F32 d;
   const VF magic = hn::Set(d, 12582912.0f + 127.0f);
-  x = hn::Max(hn::Set(d, -127.0f), x);  // in this order NaN passes
+  x = limits::HWY_NAMESPACE::at_least(x, hn::Set(d, -127.0f));
   const VF shifted = hn::Add(x, magic);
   const VF f = hn::Sub(x, hn::Sub(shifted, magic));
   const VF power = hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(U32(), shifted)));

@@ -9,6 +9,7 @@
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/depthwise.cpp"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "cairn/backend/cpu/limits-inl.h"
 #include "hwy/highway.h"
 
 #ifndef CAIRN_DEPTHWISE_TILE_  // once, not once for each instruction set
@@ -78,7 +79,7 @@ HWY_INLINE void pixels(const Line& t, int64_t first) {
 #pragma GCC unroll 16
   for (int64_t p = 0; p < kCount; ++p, y += t.y_step) {
     if (t.has_residual) sum[p] = hn::Add(sum[p], hn::LoadU(d, y + t.residual));
-    hn::StoreU(hn::Max(floor, sum[p]), d, y);  // in this order a NaN stays one
+    hn::StoreU(limits::HWY_NAMESPACE::at_least(sum[p], floor), d, y);
   }
 }
 

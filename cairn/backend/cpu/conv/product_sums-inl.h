@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "cairn/backend/cpu/conv/product_tile.h"
+#include "cairn/backend/cpu/limits-inl.h"
 #include "cairn/backend/cpu/registers-inl.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
@@ -82,7 +83,7 @@ HWY_INLINE void join(Sums<kHeight>& sum) {
 template <bool kStream>
 HWY_INLINE void put(V value, V floor, float* y) {
   const D d;
-  value = hn::Max(floor, value);  // in this order a NaN stays one
+  value = limits::HWY_NAMESPACE::at_least(value, floor);
   if constexpr (kStream) hn::Stream(value, d, y);
   else hn::StoreU(value, d, y);
 }

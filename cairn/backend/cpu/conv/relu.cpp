@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/relu.cpp"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "cairn/backend/cpu/limits-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,9 +24,8 @@ void relu_all(T* y, int64_t count, Relu relu) {
 }
 
 void relu_f32(float* y, int64_t count) {
-  relu_all(y, count, [](auto d, auto v) HWY_ATTR {
-    return hn::Max(hn::Zero(d), v);  // in this order a NaN stays one
-  });
+  relu_all(y, count,
+           [](auto d, auto v) HWY_ATTR { return limits::HWY_NAMESPACE::at_least(v, hn::Zero(d)); });
 }
 void relu_bf16(int16_t* y, int64_t count) {
   // As whole numbers: -0 to -infinity are the smallest, negative NaN the ones from -127 to -1.

@@ -33,6 +33,7 @@ struct Call {
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
+#include "cairn/backend/cpu/limits-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::gemv::HWY_NAMESPACE {
@@ -98,8 +99,8 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
 HWY_INLINE VF sigmoid(VF x) {
   const F32 d;
   const VF one = hn::Set(d, 1.0f);
-  return hn::Div(
-      one, hn::Add(one, exp2_vec(hn::Min(hn::Set(d, 126.0f), hn::Mul(x, hn::Set(d, -kLog2E))))));
+  return hn::Div(one, hn::Add(one, exp2_vec(limits::HWY_NAMESPACE::at_most(
+                                       hn::Mul(x, hn::Set(d, -kLog2E)), hn::Set(d, 126.0f)))));
 }
 
 // erf within 1.5e-7: Abramowitz and Stegun, 7.1.26.
@@ -121,7 +122,7 @@ HWY_INLINE VF activate(VF x, Activation activation) {
   const F32 d;
   switch (activation) {
     case Activation::none: return x;
-    case Activation::relu: return hn::Max(hn::Zero(d), x);
+    case Activation::relu: return limits::HWY_NAMESPACE::at_least(x, hn::Zero(d));
     case Activation::silu: return hn::Mul(x, sigmoid(x));
     case Activation::gelu: {
       const VF half = hn::Mul(x, hn::Set(d, 0.5f));

@@ -12,9 +12,12 @@
 
 #include <cmath>
 
+#include "cairn/backend/cpu/limits-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using limits::HWY_NAMESPACE::at_least, limits::HWY_NAMESPACE::at_most;
 
 template <class V>
 HWY_INLINE V set(V like, float value) {
@@ -33,19 +36,6 @@ HWY_INLINE V polynomial(V x, V c, float next, Rest... rest) {
 template <class V, class... Rest>
 HWY_INLINE V polynomial(V x, float first, Rest... rest) {
   return polynomial(x, set(x, first), rest...);
-}
-
-// max(x, bound) and min(x, bound) that keep a NaN in x: x86's instructions return the second
-// operand.
-template <class V>
-HWY_INLINE V at_least(V x, V bound) {
-  if constexpr (HWY_TARGET == HWY_EMU128) return hn::IfThenElse(hn::Lt(x, bound), bound, x);
-  return hn::Max(bound, x);
-}
-template <class V>
-HWY_INLINE V at_most(V x, V bound) {
-  if constexpr (HWY_TARGET == HWY_EMU128) return hn::IfThenElse(hn::Gt(x, bound), bound, x);
-  return hn::Min(bound, x);
 }
 
 // Maximum and minimum of two that are NaN when either is.

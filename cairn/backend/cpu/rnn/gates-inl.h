@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include "cairn/backend/cpu/limits-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::rnn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -25,11 +27,8 @@ HWY_INLINE V horner(D d, V x, V sum, float next, Rest... rest) {
 // x within [low, high]; NaN stays: a network that has lost its numbers must say so.
 template <class D, class V>
 HWY_INLINE V clamp_numbers(D d, V x, float low, float high) {
-#if HWY_ARCH_X86  // minimum and maximum are their second operand where one is NaN
-  return hn::Min(hn::Set(d, high), hn::Max(hn::Set(d, low), x));
-#else
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Min(hn::Set(d, high), hn::Max(hn::Set(d, low), x)));
-#endif
+  using limits::HWY_NAMESPACE::at_least, limits::HWY_NAMESPACE::at_most;
+  return at_most(at_least(x, hn::Set(d, low)), hn::Set(d, high));
 }
 
 // e^x, of x < -87 that of -87, of x > 88.37 infinity: x = n ln 2 + r, then 2^n times a polynomial

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "cairn/backend/cpu/limits-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/transform-inl.h"
 #include "hwy/cache_control.h"
@@ -88,7 +89,7 @@ HWY_INLINE HWY_ATTR void output_tile(D d, float* HWY_RESTRICT plane, const float
     const int64_t at = row * row_stride + column * pixel;
     value = hn::Add(value, bias);
     if constexpr (kFinish == Finish::residual) value = hn::Add(value, hn::LoadU(d, add + at));
-    value = hn::Max(floor, value);  // in this order a NaN stays one
+    value = limits::HWY_NAMESPACE::at_least(value, floor);
     if constexpr (kFinish == Finish::stream) hn::Stream(value, d, to + at);
     else hn::StoreU(value, d, to + at);
   };

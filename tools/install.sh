@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages that a build needs: install.sh [tests]. Does nothing when all are there.
+# Installs the packages that a build needs: install.sh [tests], or, for another processor's build, install.sh arm. Does nothing when all are
+# there.
 set -euo pipefail
 packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev libfmt-dev libcli11-dev
           nlohmann-json3-dev libhowardhinnant-date-dev zlib1g-dev libpng-dev libjpeg-dev libwebp-dev libtiff-dev libgif-dev
@@ -9,6 +10,7 @@ packages=(g++ cmake ninja-build pkg-config ccache mold libdnnl-dev libhwy-dev li
 packages+=(libprotobuf-dev protobuf-compiler)
 optional=()  # installed where the system has them
 [ "${1:-}" = tests ] && packages+=(libgtest-dev python3 libopenmpi-dev openmpi-bin pybind11-dev python3-dev python3-numpy) && optional+=(clang-format-14)
+[ "${1:-}" = arm ] && packages=(cmake ninja-build pkg-config ccache protobuf-compiler g++-aarch64-linux-gnu qemu-user) && optional=()
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 available() { apt-cache show "$1" > /dev/null 2>&1; }
 find_missing() {

@@ -18,7 +18,7 @@ inline constexpr const char* kTask = "music-gan";
 
 struct Options : adversarial::Options {
   Options() {
-    steps.usual({{"wgan-gp", 2000}, {"", 4000}}), batch.usual(32);
+    steps.usual(4000), batch.usual(32);
     lr.usual({{"wgan-gp", 5e-4}, {"", 2e-4}});
     conditional.hide();  // music has no labels
   }

@@ -10,6 +10,8 @@
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/few_results.cpp"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+// Highway first.
+#include "cairn/backend/cpu/limits-inl.h"
 #include "hwy/highway.h"
 
 #ifndef CAIRN_FEW_RESULTS_LINES_  // once, not once for each instruction set
@@ -58,13 +60,13 @@ void add(const Addition& a, int64_t vector) {
   add_by(hn::CappedTag<float, 16>(), a);
 }
 
-// out = relu(sums + bias), and the sums are 0 again. In this order a NaN stays one.
+// out = relu(sums + bias), and the sums are 0 again.
 void finish(float* sums, int64_t count, float bias, bool relu, float* out) {
   const hn::ScalableTag<float> d;
   const auto base = hn::Set(d, bias);
   const auto made = [&](auto v) HWY_ATTR {
     const auto sum = hn::Add(v, base);
-    return relu ? hn::Max(hn::Zero(d), sum) : sum;
+    return relu ? limits::HWY_NAMESPACE::at_least(sum, hn::Zero(d)) : sum;
   };
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {

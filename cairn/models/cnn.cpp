@@ -1,5 +1,8 @@
 #include "cairn/models/cnn.h"
 
+#include "cairn/nn/init.h"
+#include "cairn/ops/functions.h"
+
 namespace cairn::models {
 namespace {
 
@@ -129,7 +132,12 @@ SqueezeNet::SqueezeNet(int64_t classes, int64_t channels)
       f7(child("fire7", Fire(384, 48, 192))),
       f8(child("fire8", Fire(384, 64, 256))),
       f9(child("fire9", Fire(512, 64, 256))),
-      last(child("conv_final", nn::Conv2d(512, classes, 1, {.padding = 1}))) {}
+      last(child("conv_final", nn::Conv2d(512, classes, 1, {.padding = 1}))) {
+  // Without normalisation what is learned from must not fade over 18 layers (He et al. 2015).
+  for (const auto& [name, p] : named_parameters())
+    assign(p, p.rank() == 1 ? zeros(p.shape()) : nn::init::kaiming_uniform(p.shape()));
+  assign(last.weight, nn::init::normal(last.weight.shape(), 0, 0.01));
+}
 Tensor SqueezeNet::forward(Tensor x) {
   x = max_pool2d(relu(first(x)), 3, 2);
   x = max_pool2d(f4(f3(f2(x))), 3, 2);

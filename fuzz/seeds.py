@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Writes small seed files for every fuzz target: seeds.py FOLDER (standard library only)."""
 import base64
+import glob
 import gzip
 import json
+import math
 import os
+import re
 import struct
 import sys
 import zipfile
@@ -40,11 +43,13 @@ def varint(n):
 
 
 def message(*fields):
-    """Of protobuf: (number, an integer, bytes or text)."""
+    """Of protobuf: (number, an integer, a float, bytes or text)."""
     out = b""
     for number, value in fields:
         if isinstance(value, int):
-            out += varint(number << 3) + varint(value)
+            out += varint(number << 3) + varint(value % (1 << 64))
+        elif isinstance(value, float):
+            out += varint(number << 3 | 5) + struct.pack("<f", value)
         else:
             value = value.encode() if isinstance(value, str) else value
             out += varint(number << 3 | 2) + varint(len(value)) + value
@@ -61,6 +66,81 @@ def onnx(weight=b"", branch=False):
     node = message((1, "x"), (1, "w"), (2, "y"), (3, "n"), (4, "If" if branch else "Add"), *([(5, attribute)] if branch else []))
     graph = message((1, node), (2, "g"), (5, weight or floats), (11, info("x")), (12, message((1, "y"))))
     return message((1, 10), (7, graph), (8, message((2, 20))), (14, message((1, "k"), (2, "v"))))
+
+
+def onnx_tensor(name, shape, values):
+    """Of floats or integers (i64), or bools; repeated until the shape is full."""
+    count = math.prod(shape)
+    values = (values * (count // len(values) + 1))[:count]
+    kind, letter = {float: (1, "f"), bool: (9, "?"), int: (7, "q")}[type(values[0]) if values else float]
+    return message(*((1, d) for d in shape), (2, kind), (8, name), (9, struct.pack(f"<{count}{letter}", *values)))
+
+
+def onnx_attribute(name, value):
+    kinds = {float: (1, 2), int: (2, 3), str: (3, 4), bytes: (5, 6)}  # bytes: a graph
+    if isinstance(value, list):
+        number, kind = (7, 6) if isinstance(value[0], float) else (8, 7)
+        return message((1, name), (20, kind), *((number, v) for v in value))
+    kind, number = kinds[type(value)]
+    return message((1, name), (20, kind), (number, value))
+
+
+def onnx_graph(nodes, weights, inputs, outputs):
+    """Nodes as (op, inputs, outputs, attributes), weights and inputs by name; of an input the sizes (0: free), f32, or a type and sizes."""
+    def info(name, kind=None, *shape):
+        sizes = [(1, message((1, d) if d else (2, "n"))) for d in shape]
+        return message((1, name), *([(2, message((1, message((1, kind), (2, message(*sizes))))))] if kind else []))
+    return message(*((1, message(*((1, i) for i in node[1].split(" ")), *((2, o) for o in node[2].split(" ")), (4, node[0]),
+                                 *((5, onnx_attribute(*a)) for a in node[3].items()))) for node in nodes),
+                   (2, "g"), *((5, onnx_tensor(name, *w)) for name, w in weights.items()),
+                   *((11, info(name, *shape)) for name, shape in inputs.items()), *((12, info(name)) for name in outputs.split()))
+
+
+def onnx_run(nodes, weights, inputs, outputs="y", opset=20):
+    return message((1, 10), (7, onnx_graph(nodes, weights, inputs, outputs)), (8, message((2, opset))))
+
+
+def onnx_nodes():
+    """Small graphs of each family of nodes."""
+    picture, floats = {"x": (1, 0, 3, 5, 5)}, [0.5, -1.25, 2.0, 0.0]
+    sizes = lambda *v: ((len(v),), list(v))
+    turn = onnx_graph([("Add", "b b", "c", {}), ("Identity", "go", "on", {})], {}, {"i": (7,), "go": (9,), "b": (1, 2)}, "on c c")
+    branch = onnx_graph([("Neg", "x", "z", {})], {}, {}, "z")
+    return [
+        onnx_run([("Conv", "x w b", "c", {"pads": [1, 1, 1, 1], "strides": [2, 2]}), ("Relu", "c", "r", {}),
+                  ("MaxPool", "r", "y i", {"kernel_shape": [2, 2], "ceil_mode": 1}), ("GlobalAveragePool", "r", "z", {})],
+                 {"w": ((4, 3, 3, 3), floats), "b": ((4,), floats)}, picture, "y i z"),
+        onnx_run([("ConvTranspose", "x w", "c", {"strides": [2, 2], "group": 3, "output_padding": [1, 1]}),
+                  ("BatchNormalization", "c s s s s", "n", {}), ("AveragePool", "n", "y", {"kernel_shape": [3, 3], "auto_pad": "SAME_LOWER"})],
+                 {"w": ((3, 1, 2, 2), floats), "s": ((3,), [1.0, 2.0, 0.5])}, picture),
+        onnx_run([("Shape", "x", "s", {"end": 2}), ("Concat", "s m", "t", {"axis": 0}), ("Reshape", "x t", "r", {}),
+                  ("Slice", "r a e d k", "l", {}), ("Transpose", "l", "p", {"perm": [2, 0, 1]}), ("Pad", "p q", "y", {"mode": "reflect"}),
+                  ("Unsqueeze", "y a", "u", {}), ("Squeeze", "u a", "v", {}), ("Flatten", "v", "f", {}), ("Split", "f", "g h", {"axis": 0, "num_outputs": 2})],
+                 {"m": sizes(-1), "a": sizes(0), "e": sizes(9), "d": sizes(2), "k": sizes(2), "q": sizes(1, 0, 0, 1, 0, 0)}, picture, "y h"),
+        onnx_run([("Gather", "x g", "a", {"axis": 1}), ("GatherElements", "x j", "b", {"axis": 1}), ("ScatterND", "x j u", "c", {}),
+                  ("TopK", "a k", "v i", {}), ("OneHot", "g k o", "h", {}), ("CumSum", "x z", "s", {"reverse": 1}), ("NonZero", "s", "n", {}),
+                  ("Expand", "g t", "e", {}), ("Tile", "g k", "l", {}), ("Where", "m x x", "y", {}), ("Range", "z r z2", "q", {})],
+                 {"g": sizes(-1, 0), "j": ((1, 2), [0, 1]), "u": ((1,), [1.0]), "k": sizes(2), "o": ((2,), [0.0, 1.0]), "z": ((), [0]),
+                  "t": sizes(2, 2), "m": ((2,), [True, False]), "r": ((), [5]), "z2": ((), [2])}, {"x": (1, 2, 2)}, "y b c i h n e l v q"),
+        onnx_run([("LSTM", "x w r b  h h", "y a c", {"hidden_size": 2, "direction": "bidirectional"}), ("GRU", "x g k", "z", {"hidden_size": 2, "linear_before_reset": 1}),
+                  ("RNN", "x u v", "o", {"hidden_size": 2, "activations": "Relu"})],
+                 {"w": ((2, 8, 3), floats), "r": ((2, 8, 2), floats), "b": ((2, 16), floats), "h": ((2, 2, 2), floats), "g": ((1, 6, 3), floats),
+                  "k": ((1, 6, 2), floats), "u": ((1, 2, 3), floats), "v": ((1, 2, 2), floats)}, {"x": (1, 3, 2, 3)}, "y a c z o"),
+        onnx_run([("MatMul", "x w", "m", {}), ("Gemm", "m w", "g", {"transB": 1, "alpha": 2.0}), ("Softmax", "g", "s", {"axis": -1}),
+                  ("LayerNormalization", "s l l", "y", {}), ("ReduceMean", "y a", "z", {}), ("Einsum", "x w", "e", {"equation": "ij,jk->ik"}),
+                  ("ArgMax", "y", "i", {"axis": 1}), ("Attention", "q q q", "t", {})],
+                 {"w": ((3, 3), floats), "l": ((3,), [1.0, 0.0, 2.0]), "a": sizes(1), "q": ((1, 2, 2, 4), floats)}, {"x": (1, 0, 3)}, "z i t", opset=23),
+        onnx_run([("Resize", "x  s", "y", {"mode": "cubic", "antialias": 1}), ("Resize", "x   t", "z", {"coordinate_transformation_mode": "align_corners", "mode": "linear"}),
+                  ("GridSample", "x g", "h", {}), ("DepthToSpace", "p", "d", {"blocksize": 2}), ("LRN", "x", "l", {"size": 3})],
+                 {"s": ((4,), [1.0, 1.0, 0.6, 1.5]), "t": sizes(2, 3, 7, 2), "g": ((2, 2, 2, 2), floats), "p": ((1, 4, 2, 2), floats)}, picture, "y z h d l"),
+        onnx_run([("QuantizeLinear", "x s o", "q", {}), ("DequantizeLinear", "q s o", "d", {}), ("DynamicQuantizeLinear", "x", "u v w", {}),
+                  ("MatMulInteger", "q q", "m", {}), ("Cast", "x", "y", {"to": 10}), ("Clip", "x a", "c", {}), ("BitShift", "u u", "b", {"direction": "LEFT"})],
+                 {"s": ((), [0.1]), "a": ((), [0.0])}, {"x": (1, 2, 2), "o": (2,)}, "d m y c v"),
+        onnx_run([("Loop", "k  x", "c s", {"body": turn}), ("If", "m", "y", {"then_branch": branch, "else_branch": branch}),
+                  ("NonMaxSuppression", "b p n", "o", {}), ("Mod", "k k", "r", {}), ("Div", "k k", "d", {})],
+                 {"k": ((), [3]), "m": ((), [True]), "b": ((1, 2, 4), [0.0, 0.0, 1.0, 1.0]), "p": ((1, 1, 2), [0.9, 0.8]), "n": sizes(2)},
+                 {"x": (1, 2)}, "c s y o r d"),
+    ]
 
 
 def midi(kind, division, *tracks):
@@ -154,7 +234,8 @@ SEEDS = {
               b'\5{"input":["a","b"],"encoding_format":"base64"}', b"\6AAEC-_8=", b"\7\0\1\2"],
     "onnx": [onnx(), onnx(branch=True), onnx(message((1, 3), (2, 22), (8, "w"), (9, b"\x21\x03"))),
              onnx(message((1, 2), (2, 10), (8, "w"), (5, b"\x80\x78\x00"))), onnx(message((1, 1), (2, 7), (8, "w"), (7, b"\x05"))),
-             onnx(message((1, 2), (2, 1), (8, "w"), (13, message((1, "location"), (2, "../w.bin"))), (14, 1)))],
+             onnx(message((1, 2), (2, 1), (8, "w"), (13, message((1, "location"), (2, "../w.bin"))), (14, 1))),
+             *onnx_nodes()],
     "arpa": [b"\\data\\\nngram 1=4\nngram 2=3\n\n\\1-grams:\n-0.5\t<unk>\n-99\t<s>\t-0.3\n-0.4\t</s>\n-0.6\ta\t-0.2\n\n"
              b"\\2-grams:\n-0.2\t<s> a\n-0.1\ta a\n-0.7\ta </s>\n\n\\end\\\n",
              b"\\data\\\r\nngram 1=3\r\n\r\n\\1-grams:\r\n-1e1 <s> 0\r\n-.5 </s>\r\n-0.5 b\r\n\r\n\\end\\\r\n"],
@@ -168,3 +249,9 @@ for target, seeds in SEEDS.items():
     for number, seed in enumerate(seeds):
         with open(os.path.join(folder, f"seed{number}"), "wb") as file:
             file.write(seed)
+
+# Words that a mutation alone would hardly spell: ops as a node names them (protobuf's field 4, the length, the name).
+rows = "".join(open(path, encoding="utf-8").read() for path in sorted(glob.glob(os.path.join(ROOT, "cairn/onnx/import_*.cpp"))))
+with open(os.path.join(sys.argv[1], "onnx.dict"), "w", encoding="ascii") as words:
+    for op in sorted(set(re.findall(r'^ +\{"(\w+)", ', rows, re.M) + re.findall(r'\s\{"(\w+)", read_', rows))):
+        words.write('"\\x22\\x%02x%s"\n' % (len(op), op))

@@ -1,5 +1,7 @@
 #include "cairn/onnx/file.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <charconv>
 #include <filesystem>
 #include <unordered_set>
@@ -197,6 +199,21 @@ DType dtype_of_element(int32_t type, const std::string& where) {
   }
 }
 
+int32_t element_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return Proto::FLOAT;
+    case DType::f64: return Proto::DOUBLE;
+    case DType::bf16: return Proto::BFLOAT16;
+    case DType::f16: return Proto::FLOAT16;
+    case DType::i8: return Proto::INT8;
+    case DType::u8: return Proto::UINT8;
+    case DType::i32: return Proto::INT32;
+    case DType::i64: return Proto::INT64;
+    case DType::boolean: return Proto::BOOL;
+    default: fail("export: ONNX files of {} are not written", cairn::name_of(dtype));
+  }
+}
+
 ModelFile::ModelFile(io::Bytes bytes, std::string name, std::string folder)
     : name_(std::move(name)),
       folder_(std::move(folder)),
@@ -205,6 +222,7 @@ ModelFile::ModelFile(io::Bytes bytes, std::string name, std::string folder)
   check(bytes.size() <= kMost,
         "'{}': is of {} bytes; an ONNX file ends at 2 GB, beyond which the weights are external",
         name_, bytes.size());
+  const google::protobuf::LogSilencer silent;  // what it would say to standard error
   check(model_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) && model_->has_graph(),
         "'{}': is no ONNX file, or is damaged; fetch or export it again", name_);
   check(model_->graph().node_size() > 0 || model_->graph().output_size() > 0,

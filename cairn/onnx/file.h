@@ -19,6 +19,7 @@ namespace cairn::onnx {
 // Types that Cairn lacks are read as the next wider one: 16 bits and u32 as i32 and i64, 2 and 4
 // bits as i8 and u8, u64 as i64. Throws Error for text, complex numbers and the rest.
 DType dtype_of_element(int32_t element_type, const std::string& where);
+int32_t element_type(DType dtype);  // throws Error for one that ONNX has not
 
 struct TensorData {
   DType dtype = DType::f32;

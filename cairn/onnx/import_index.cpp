@@ -109,7 +109,9 @@ void read_scatter_elements(NodeCall& c) {
 }
 
 void read_one_hot(NodeCall& c) {
-  const int64_t depth = static_cast<int64_t>(c.host_number(1));
+  const double given = c.host_number(1);
+  check(given >= 0 && given < kMostWhole, "a depth of {}", given);
+  const auto depth = static_cast<int64_t>(given);
   const Tensor index = from_front(c.in(0), depth), &values = c.in(2);
   const int64_t axis = c.axis(c.integer("axis", -1), index.rank() + 1);
   Shape line(static_cast<size_t>(index.rank() + 1), 1);

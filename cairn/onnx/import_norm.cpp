@@ -17,6 +17,7 @@ void read_batch_norm(NodeCall& c) {
   const Tensor& x = c.in(0);
   const double eps = c.number("epsilon", 1e-5);
   const bool training = c.integer("training_mode", 0) != 0;
+  check(x.rank() >= 2, "of a tensor of {} dimensions", x.rank());
   if (!training) {
     // As a factor and a shift, which are known, so that they join the convolution before.
     const DType dtype = c.in(1).dtype();
@@ -93,10 +94,12 @@ void read_group_norm(NodeCall& c) {
 // The squares of the channels around, which are fewer at the ends, over `size` all the same.
 void read_lrn(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t size = c.integer("size", 1), before = (size - 1) / 2;
+  const int64_t size = c.integer("size", 1);
   const double alpha = c.number("alpha", 1e-4), beta = c.number("beta", 0.75),
                bias = c.number("bias", 1);
-  check(size > 0, "a size of {}", size);
+  check(size > 0 && x.rank() >= 2 && size < (1 << 16), "a size of {} over {}", size,
+        to_string(x.shape()));
+  const int64_t before = (size - 1) / 2;
   Ints pads(2 * static_cast<size_t>(x.rank() - 1), 0);
   pads[pads.size() - 2] = before, pads[pads.size() - 1] = size - 1 - before;
   const Tensor squares = pad(x * x, pads);

@@ -1,5 +1,6 @@
 // LSTM, GRU and RNN: by Cairn's ops where they are PyTorch's, else step by step.
 #include <algorithm>
+#include <functional>
 
 #include "cairn/onnx/node_call.h"
 #include "cairn/ops/context.h"

@@ -9,6 +9,8 @@
 namespace cairn::onnx {
 namespace {
 
+constexpr int64_t kMostElements = 1 << 24;  // along an axis, before and after
+
 struct ResizeAxis {
   int64_t axis, from, to;
   double scale;
@@ -116,7 +118,7 @@ Tensor resized(const Tensor& x, const ResizeAxis& a, const ResizeHow& how) {
           return s;
         }(),
         0, x.dtype());
-  check(a.to < (1 << 24) && a.from < (1 << 24), "from {} to {} elements", a.from, a.to);
+  check(a.from < kMostElements, "from {} elements", a.from);
   if (how.mode == "nearest" && how.place != "tf_crop_and_resize") {
     std::vector<int64_t> from;
     for (int64_t i = 0; i < a.to; ++i)
@@ -191,11 +193,16 @@ std::vector<ResizeAxis> resized_axes(const NodeCall& c, const Tensor& x) {
     ResizeAxis a{c.axis(axes[i], x.rank()), 0, 0, 0};
     a.from = x.size(a.axis);
     const double from = static_cast<double>(a.from);
-    if (common > 0) a.scale = common, a.to = std::llround(common * from);
-    else if (!sizes.empty()) a.to = sizes[i], a.scale = static_cast<double>(a.to) / from;
-    else a.scale = scales[i], a.to = static_cast<int64_t>(std::floor(from * a.scale));
-    check(a.to >= 0 && (a.to == 0 || a.scale > 0), "to {} elements", a.to);
+    a.scale = common > 0      ? common
+              : sizes.empty() ? scales[i]
+                              : static_cast<double>(sizes[i]) / from;
+    const double to = common > 0      ? std::round(common * from)
+                      : sizes.empty() ? std::floor(from * scales[i])
+                                      : static_cast<double>(sizes[i]);
+    check(to >= 0 && to < kMostElements && (to == 0 || a.scale > 0), "to {} elements", to);
+    a.to = static_cast<int64_t>(to);
     if (roi.size() == 2 * axes.size()) a.first = roi[i], a.last = roi[i + axes.size()];
+    check(std::isfinite(a.first) && std::isfinite(a.last), "a part from {} to {}", a.first, a.last);
     if (a.to != a.from || a.scale != 1 || a.first != 0 || a.last != 1) all.push_back(a);
   }
   return all;

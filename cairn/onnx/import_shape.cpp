@@ -144,7 +144,8 @@ void read_slice(NodeCall& c) {
 
 void read_pad(NodeCall& c) {
   Tensor x = c.in(0);
-  Ints pads = c.host_or(1, c.gives_attribute("paddings") ? "paddings" : "pads");
+  const Ints pads =
+      within_reason(c.host_or(1, c.gives_attribute("paddings") ? "paddings" : "pads"), "pads");
   const std::string mode = c.text("mode", "constant");
   const double value = c.has(2) ? c.host_number(2) : c.number("value", 0);
   Ints axes = c.has(3) ? c.host(3) : Ints();
@@ -201,8 +202,9 @@ void read_range(NodeCall& c) {
   }
   const double start = c.host_number(0), limit = c.host_number(1), delta = c.host_number(2);
   check(delta != 0, "a step of 0");
-  const auto count = std::max<int64_t>(0, static_cast<int64_t>(std::ceil((limit - start) / delta)));
-  c.give(cast(arange(0, count, 1, DType::f64) * delta + start, dtype));
+  const double count = std::max(0.0, std::ceil((limit - start) / delta));
+  check(count < kMostWhole, "from {} to {} in steps of {}", start, limit, delta);
+  c.give(cast(arange(0, static_cast<int64_t>(count), 1, DType::f64) * delta + start, dtype));
 }
 
 void read_eye_like(NodeCall& c) {
@@ -258,7 +260,7 @@ void read_space_to_depth(NodeCall& c) {
 
 void read_center_crop_pad(NodeCall& c) {
   Tensor x = c.in(0);
-  const Ints sizes = c.host(1);
+  const Ints sizes = within_reason(c.host(1), "a size");
   Ints axes = c.ints("axes");
   if (axes.empty())
     for (int d = 0; d < x.rank(); ++d) axes.push_back(d);

@@ -10,7 +10,7 @@ namespace cairn::onnx {
 namespace {
 
 Ints or_ones(const NodeCall& c, const char* name, size_t count) {
-  const Ints given = c.ints(name, Ints(count, 1));
+  const Ints given = within_reason(c.ints(name, Ints(count, 1)), name);
   check(given.size() == count, "{} {} for {} spatial dimensions", given.size(), name, count);
   for (int64_t n : given) check(n > 0, "{} of {}", name, n);
   return given;
@@ -33,7 +33,7 @@ Windows windows_of(const NodeCall& c, const Shape& x, const Ints& kernel, bool c
   const size_t n = kernel.size();
   Windows w{kernel, or_ones(c, "strides", n), or_ones(c, "dilations", n), {}, {}, {}};
   for (int64_t k : kernel) check(k > 0, "a window of {}", to_string(kernel));
-  const Ints pads = c.ints("pads", Ints(2 * n, 0));
+  const Ints pads = within_reason(c.ints("pads", Ints(2 * n, 0)), "pads");
   check(pads.size() == 2 * n, "{} pads for {} spatial dimensions", pads.size(), n);
   const std::string automatic = c.text("auto_pad", "NOTSET");
   for (size_t d = 0; d < n; ++d) {
@@ -94,8 +94,9 @@ void read_conv_transpose(NodeCall& c) {
         to_string(weight.shape()), to_string(x.shape()));
   const size_t n = static_cast<size_t>(x.rank()) - 2;
   const Ints stride = or_ones(c, "strides", n), dilation = or_ones(c, "dilations", n);
-  const Ints extra = c.ints("output_padding", Ints(n, 0)), wanted = c.ints("output_shape");
-  Ints pads = c.ints("pads", Ints(2 * n, 0));
+  const Ints extra = within_reason(c.ints("output_padding", Ints(n, 0)), "output_padding"),
+             wanted = within_reason(c.ints("output_shape"), "output_shape"),
+             pads = within_reason(c.ints("pads", Ints(2 * n, 0)), "pads");
   check(extra.size() == n && pads.size() == 2 * n && (wanted.empty() || wanted.size() >= n),
         "pads, output_padding or output_shape of another number of dimensions");
   const std::string automatic = c.text("auto_pad", "NOTSET");
@@ -133,7 +134,7 @@ void read_conv_transpose(NodeCall& c) {
 // ---- pooling
 
 Ints kernel_of(const NodeCall& c) {
-  const Ints kernel = c.ints("kernel_shape");
+  const Ints kernel = within_reason(c.ints("kernel_shape"), "kernel_shape");
   check(!kernel.empty(), "kernel_shape is missing");
   return kernel;
 }
@@ -260,7 +261,8 @@ void read_max_unpool(NodeCall& c) {
   const Tensor &x = c.in(0), &places = c.in(1);
   const Ints kernel = kernel_of(c);
   const size_t n = kernel.size();
-  const Ints stride = or_ones(c, "strides", n), pads = c.ints("pads", Ints(2 * n, 0));
+  const Ints stride = or_ones(c, "strides", n),
+             pads = within_reason(c.ints("pads", Ints(2 * n, 0)), "pads");
   check(
       pads.size() == 2 * n && static_cast<size_t>(x.rank()) == n + 2 && places.numel() == x.numel(),
       "{} pads and a window of {} over {} with {} places", pads.size(), to_string(kernel),
@@ -276,7 +278,7 @@ void read_max_unpool(NodeCall& c) {
   const Tensor at = reshape(cast(places, DType::i64), {x.numel()});
   Tensor y = reshape(scatter(flat, 0, at, reshape(x, {x.numel()})), shape);
   if (c.has(2)) {  // zeros after it
-    const Ints wanted = c.host(2);
+    const Ints wanted = within_reason(c.host(2), "output_shape");
     check(wanted.ssize() == x.rank(), "output_shape {} for {}", to_string(wanted),
           to_string(shape));
     Ints more;
@@ -287,10 +289,11 @@ void read_max_unpool(NodeCall& c) {
 }
 
 void read_col2im(NodeCall& c) {
-  const Ints image = c.host(1), block = c.host(2);
+  const Ints image = within_reason(c.host(1), "a picture"),
+             block = within_reason(c.host(2), "a block");
   const size_t n = image.size();
-  const Ints pads = c.ints("pads", Ints(2 * n, 0)), stride = or_ones(c, "strides", n),
-             dilation = or_ones(c, "dilations", n);
+  const Ints pads = within_reason(c.ints("pads", Ints(2 * n, 0)), "pads"),
+             stride = or_ones(c, "strides", n), dilation = or_ones(c, "dilations", n);
   check(pads.size() == 2 * n && block.size() == n, "{} pads and a block of {} for a picture of {}",
         pads.size(), to_string(block), to_string(image));
   Ints around = image;

@@ -1,10 +1,10 @@
 #include "cairn/onnx/interpreter.h"
 
 #include <algorithm>
+#include <functional>
 #include <unordered_set>
 
 #include "cairn/onnx/import.h"
-#include "cairn/onnx/writer.h"
 #include "cairn/ops/context.h"
 #include "onnx.pb.h"
 

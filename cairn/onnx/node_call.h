@@ -94,6 +94,17 @@ Tensor integers(const std::vector<int64_t>& values, const Shape& shape, DType dt
 // Sizes as ints from a vector.
 inline Ints ints_of(const std::vector<int64_t>& v) { return {v.begin(), v.end()}; }
 
+// Up to here whole numbers in f64 are exact.
+inline constexpr double kMostWhole = 9007199254740992;  // 2^53
+
+// Sizes, steps and pads of a file, whose sums and products are to be numbers. Throws Error for
+// others.
+inline Ints within_reason(Ints sizes, const char* what) {
+  constexpr int64_t kMost = int64_t{1} << 31;
+  for (int64_t n : sizes) check(n >= -kMost && n <= kMost, "{} of {}", what, n);
+  return sizes;
+}
+
 // Convolution with the node's pads, strides, dilations and groups (import_window.cpp).
 Tensor convolved(const NodeCall& c, const Tensor& x, const Tensor& weight, const Tensor& bias);
 

@@ -50,21 +50,6 @@ std::string words_for(const Dim& d) {
 
 }  // namespace
 
-int32_t element_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return TensorProto::FLOAT;
-    case DType::f64: return TensorProto::DOUBLE;
-    case DType::bf16: return TensorProto::BFLOAT16;
-    case DType::f16: return TensorProto::FLOAT16;
-    case DType::i8: return TensorProto::INT8;
-    case DType::u8: return TensorProto::UINT8;
-    case DType::i32: return TensorProto::INT32;
-    case DType::i64: return TensorProto::INT64;
-    case DType::boolean: return TensorProto::BOOL;
-    default: fail("export: ONNX files of {} are not written", cairn::name_of(dtype));
-  }
-}
-
 Writer::Writer(const Function& function, onnx_proto::GraphProto& graph)
     : function_(function),
       out_(graph),

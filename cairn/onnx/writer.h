@@ -8,6 +8,7 @@
 
 #include "cairn/onnx/dims.h"
 #include "cairn/onnx/export.h"
+#include "cairn/onnx/file.h"
 #include "cairn/quantize/replay.h"
 
 namespace cairn::onnx_proto {
@@ -20,8 +21,6 @@ namespace cairn::onnx {
 using Names = std::vector<std::string>;
 using Attribute = std::variant<int64_t, float, const char*, Ints, Names>;
 using Attributes = std::vector<std::pair<const char*, Attribute>>;
-
-int32_t element_type(DType dtype);  // throws Error for one that ONNX has not
 
 class Writer {
  public:

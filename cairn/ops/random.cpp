@@ -1,5 +1,6 @@
 #include "cairn/ops/random.h"
 
+#include <cmath>
 #include <mutex>
 
 #include "cairn/ops/context.h"

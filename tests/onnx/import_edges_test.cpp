@@ -2,6 +2,8 @@
 // hand, and what is refused in our words.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "cairn/compile/compile.h"
 #include "cairn/onnx/node_call.h"
 #include "cairn/onnx/weights.h"
@@ -286,6 +288,43 @@ TEST(ImportEdges, LongSoundsAreResized) {
   EXPECT_EQ((std::vector<float>(values.begin(), values.begin() + 4)),
             (std::vector<float>{0, 0.25f, 0.75f, 1.25f}));
   EXPECT_EQ(values.back(), 95999);
+}
+
+// ---- numbers that are no sizes
+
+TEST(ImportEdges, SizesBeyondAllReasonAreRefused) {
+  const Floats picture(16, 1), huge = {1, 1, 3e27f, 1}, none = {1, 1, NAN, 1};
+  for (const Floats& scales : {huge, none})
+    One("Resize")
+        .in<float>({1, 1, 4, 4}, picture)
+        .none()
+        .in<float>({4}, scales)
+        .expect_refused("elements");
+  One("Range")
+      .in<float>({}, {0})
+      .in<float>({}, {1e30f})
+      .in<float>({}, {1e-6f})
+      .expect_refused("in steps of");
+  One("OneHot")
+      .in<int64_t>({1}, {0})
+      .in<float>({}, {1e30f})
+      .in<float>({2}, {0, 1})
+      .expect_refused("a depth of");
+  for (const int64_t beyond : {INT64_MAX, INT64_MIN}) {
+    One("MaxPool")
+        .in<float>({1, 1, 4, 4}, picture)
+        .ints("kernel_shape", {2, 2})
+        .ints("pads", {beyond, 0, beyond, 0})
+        .expect_refused("pads of");
+    One("Conv")
+        .in<float>({1, 1, 4, 4}, picture)
+        .in<float>({1, 1, 2, 2}, {1, 1, 1, 1})
+        .ints("dilations", {beyond, beyond})
+        .expect_refused("dilations of");
+    One("Pad").in<float>({2}, {1, 2}).in<int64_t>({2}, {beyond, 1}).expect_refused("pads of");
+    One("LRN").in<float>({1, 1, 4, 4}, picture).integer("size", beyond).expect_refused("a size of");
+  }
+  One("LRN").in<float>({4}, {1, 2, 3, 4}).integer("size", 3).expect_refused("a size of 3 over");
 }
 
 // ---- weights

@@ -120,7 +120,7 @@ class ZeroPlan : public Plan {  // a sum over nothing
 };
 
 std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles& roles) {
-  if (conv_choice() != "direct")
+  if (conv_choice() != "direct" && !takes_packed(call, roles))
     if (auto kernel = whole_image_kernel(call, roles)) return kernel;
   if (auto kernel = few_results_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_kernel(call, roles)) return kernel;

@@ -22,7 +22,8 @@ namespace cairn::cpu::few_results {
 struct Addition {
   int64_t count;          // pixels
   int64_t step;           // floats of a line from one pixel to the next
-  int64_t groups;         // lines of taps
+  int64_t groups;         // lines of taps,
+  int64_t taps;           // and how many each has: beyond are zeros, or NaN where the pixel is one
   const float* products;  // of the first pixel; the next pixel's lie a vector on
   const int64_t* from;    // where a group's are
   float* const* to;       // and where they go
@@ -42,12 +43,14 @@ constexpr int64_t kLanes = HWY_LANES(float);
 // read again.
 template <class D>
 HWY_INLINE void add_by(D d, const Addition& a) {
+  const auto taps = hn::FirstN(d, static_cast<size_t>(a.taps));
   for (int64_t i = 0; i < a.count; ++i) {
     const float* products = a.products + i * kLanes;
     const int64_t at = i * a.step;
     for (int64_t g = 0; g < a.groups; ++g) {
       float* to = a.to[g] + at;
-      hn::StoreU(hn::Add(hn::LoadU(d, to), hn::LoadU(d, products + a.from[g])), d, to);
+      const auto product = hn::IfThenElseZero(taps, hn::LoadU(d, products + a.from[g]));
+      hn::StoreU(hn::Add(hn::LoadU(d, to), product), d, to);
     }
   }
 }
@@ -252,8 +255,8 @@ class FewResultsWorker {
         to[g] =
             line(g / s_.taps_down, top + g % s_.taps_down * s_.dilation_down) + x * s_.step_across;
       HWY_DYNAMIC_DISPATCH(few_results::add)
-      ({stop - at, s_.step_across, groups(), products_ + (at - begin) * product_kernels().lanes,
-        from_, to},
+      ({stop - at, s_.step_across, groups(), s_.taps_across,
+        products_ + (at - begin) * product_kernels().lanes, from_, to},
        p_.vector_);
     }
   }

@@ -115,7 +115,8 @@ void choose_chunks(ForwardPlan& p, const KernelShape& k) {
   p.chunks = std::min(p.chunks, p.groups);
   p.chunk_groups = ceil_div(p.groups, p.chunks);
   p.slab = std::clamp<int64_t>(caches().l2 / 3 / (product * p.chunk_groups), 1, p.d.out_depth);
-  p.own_input = !p.fused && p.threads > 1 && p.chunks * p.phases == 1 && input <= caches().l2 * 2 / 3 &&
+  p.own_input = !p.fused && p.threads > 1 && p.chunks * p.phases == 1 &&
+                input <= caches().l2 * 2 / 3 &&
                 (p.threads - 1) * p.d.contracted() <= p.d.out_channels();
   p.splits = p.fused ? 1 : even_splits(p.panels, p.threads, p.chunk_groups);
 }

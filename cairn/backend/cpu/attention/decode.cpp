@@ -16,6 +16,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
 #include "cairn/backend/cpu/attention/panel-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
@@ -89,7 +90,7 @@ HWY_INLINE void weigh(const float* HWY_RESTRICT weights, const float* HWY_RESTRI
   for (int64_t j = kStreams * length; j < keys; ++j) add_row(j);
 #pragma GCC unroll 8
   for (int i = 0; i < kVectors; ++i) {
-    if constexpr (kPartial) hn::BlendedStore(sum[i], mask, d, out);
+    if constexpr (kPartial) stores::HWY_NAMESPACE::store_first(sum[i], mask, d, out);
     else hn::StoreU(sum[i], d, out + i * kLanes);
   }
 }

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
@@ -66,7 +67,7 @@ HWY_INLINE void tile(const Matrices& m, const float* HWY_RESTRICT a, float* HWY_
       float* to = c + r * m.c_stride + v * kLanes;
       if constexpr (kPartial) {
         const VF old = accumulate ? hn::MaskedLoad(mask, d, to) : hn::Zero(d);
-        hn::BlendedStore(hn::Add(old, acc[r][v]), mask, d, to);
+        stores::HWY_NAMESPACE::store_first(hn::Add(old, acc[r][v]), mask, d, to);
       } else {
         if (accumulate) acc[r][v] = hn::Add(acc[r][v], hn::LoadU(d, to));
         hn::StoreU(acc[r][v], d, to);

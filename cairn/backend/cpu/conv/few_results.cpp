@@ -12,6 +12,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 // Highway first.
 #include "cairn/backend/cpu/limits-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 #include "hwy/highway.h"
 
 #ifndef CAIRN_FEW_RESULTS_LINES_  // once, not once for each instruction set
@@ -78,7 +79,7 @@ void finish(float* sums, int64_t count, float bias, bool relu, float* out) {
   }
   if (i == count) return;
   const auto rest = hn::FirstN(d, static_cast<size_t>(count - i));
-  hn::BlendedStore(made(hn::MaskedLoad(rest, d, sums + i)), rest, d, out + i);
+  stores::HWY_NAMESPACE::store_first(made(hn::MaskedLoad(rest, d, sums + i)), rest, d, out + i);
   hn::BlendedStore(hn::Zero(d), rest, d, sums + i);
 }
 
@@ -92,6 +93,11 @@ namespace few_results {
 
 HWY_EXPORT(add);
 HWY_EXPORT(finish);
+
+void add_products(const Addition& a, int64_t vector) { HWY_DYNAMIC_DISPATCH(add)(a, vector); }
+void finish_line(float* sums, int64_t count, float bias, bool relu, float* out) {
+  HWY_DYNAMIC_DISPATCH(finish)(sums, count, bias, relu, out);
+}
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
@@ -254,10 +260,9 @@ class FewResultsWorker {
       for (int64_t g = 0; g < groups(); ++g)
         to[g] =
             line(g / s_.taps_down, top + g % s_.taps_down * s_.dilation_down) + x * s_.step_across;
-      HWY_DYNAMIC_DISPATCH(few_results::add)
-      ({stop - at, s_.step_across, groups(), s_.taps_across,
-        products_ + (at - begin) * product_kernels().lanes, from_, to},
-       p_.vector_);
+      add_products({stop - at, s_.step_across, groups(), s_.taps_across,
+                    products_ + (at - begin) * product_kernels().lanes, from_, to},
+                   p_.vector_);
     }
   }
 
@@ -277,8 +282,7 @@ class FewResultsWorker {
         }
         float* out =
             result_ + ((image_ * s_.results + c) * s_.result_height + next_) * s_.result_width;
-        HWY_DYNAMIC_DISPATCH(few_results::finish)
-        (sums + s_.pad_across, s_.result_width, bias_ ? bias_[c] : 0.0f, relu_, out);
+        finish_line(sums + s_.pad_across, s_.result_width, bias_ ? bias_[c] : 0.0f, relu_, out);
         std::fill_n(sums, s_.pad_across, 0.0f);
         std::fill(sums + s_.pad_across + s_.result_width, sums + p_.line_, 0.0f);
       }

@@ -34,6 +34,7 @@ struct Call {
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
 #include "cairn/backend/cpu/limits-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::gemv::HWY_NAMESPACE {
@@ -153,7 +154,7 @@ HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64
     if (e.residual)
       v = hn::Add(v, hn::MaskedLoad(mask, d, e.residual + row * e.residual_stride + first + n));
     if (here == kLanes) hn::StoreU(v, d, y + n);
-    else hn::BlendedStore(v, mask, d, y + n);
+    else stores::HWY_NAMESPACE::store_first(v, mask, d, y + n);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <hwy/foreach_target.h>
 
 #include "cairn/backend/cpu/region/vector_math-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 
 #ifndef CAIRN_SCALAR_FUNCTIONS
 #define CAIRN_SCALAR_FUNCTIONS
@@ -91,7 +92,7 @@ HWY_INLINE void map(const TileArgs& t, Readers... in) {
   for (; i + lanes <= n; i += lanes) hn::StoreU(call(F(), params, in.whole(i)...), d, out + i);
   if (i == n) return;
   const Mask rest = hn::FirstN(d, n - i);
-  hn::BlendedStore(call(F(), params, in.part(rest, i)...), rest, d, out + i);
+  stores::HWY_NAMESPACE::store_first(call(F(), params, in.part(rest, i)...), rest, d, out + i);
 }
 template <class F>
 void run1(const TileArgs& t) {

@@ -15,6 +15,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
+#include "cairn/backend/cpu/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::xent::HWY_NAMESPACE {
@@ -64,7 +65,8 @@ void gradient_row(float* logits, int64_t count, float lse, float dloss, float sm
     hn::StoreU(gradient(hn::LoadU(d, logits + i)), d, logits + i);
   if (i == count) return;
   const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-  hn::BlendedStore(gradient(hn::MaskedLoad(mask, d, logits + i)), mask, d, logits + i);
+  stores::HWY_NAMESPACE::store_first(gradient(hn::MaskedLoad(mask, d, logits + i)), mask, d,
+                                     logits + i);
 }
 
 }  // namespace

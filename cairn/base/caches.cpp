@@ -1,7 +1,9 @@
 #include "cairn/base/caches.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
+#include <thread>
 
 namespace cairn {
 namespace {
@@ -25,12 +27,17 @@ void read_entry(int index, Caches& found) {
   if (level == 3) found.l3 = size;
 }
 
+// A virtual machine with two cores of sixty sees the whole cache, which its neighbours fill.
+constexpr int64_t kMostOfAProcessor = 16 << 20;
+
 }  // namespace
 
 const Caches& caches() {
   static const Caches found = [] {
     Caches sizes;
     for (int index = 0; index < 5; ++index) read_entry(index, sizes);
+    const int64_t processors = std::max(1u, std::thread::hardware_concurrency());
+    sizes.l3 = std::min(sizes.l3, processors * kMostOfAProcessor);
     return sizes;
   }();
   return found;

@@ -13,15 +13,17 @@
 namespace cairn::test {
 namespace {
 
-// Calls body() with the kernels of this processor, without VNNI, with AVX2 alone, and with plain
-// loops.
+// Calls body() with the kernels of this processor, without AMX, without VNNI, with AVX2 alone, and
+// with plain loops.
 void on_each_instruction_set(const std::function<void()>& body) {
-  const bool vnni = cpu::x86_extensions().vnni;
+  const cpu::X86Extensions found = cpu::x86_extensions();
+  body();
+  cpu::x86_extensions().amx = false;
   body();
   cpu::x86_extensions().vnni = false;
   body();
   for_each_target(body, {HWY_AVX2, HWY_STATIC_TARGET});
-  cpu::x86_extensions().vnni = vnni;
+  cpu::x86_extensions() = found;
 }
 
 constexpr int kNothing = -1;  // no residual

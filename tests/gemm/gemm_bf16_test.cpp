@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/parallel.h"
 #include "tests/guarded.h"
 
@@ -106,14 +107,23 @@ void check_product(const Case& c, int threads) {
   }
 }
 
-class gemm_bf16_kernel : public testing::Test {
+// With the processor's instructions, and where those are AMX's, with AVX-512 BF16 alone.
+class gemm_bf16_kernel : public testing::TestWithParam<bool> {
   void SetUp() override {
     if (!has_gemm_bf16()) GTEST_SKIP() << "this processor has no AVX-512 BF16";
+    if (GetParam() && !x86_extensions().amx) GTEST_SKIP() << "this processor has no AMX";
+    x86_extensions().amx = GetParam();
   }
-  void TearDown() override { set_num_threads(2); }
+  void TearDown() override {
+    x86_extensions() = found_;
+    set_num_threads(2);
+  }
+  const X86Extensions found_ = x86_extensions();
 };
+INSTANTIATE_TEST_SUITE_P(, gemm_bf16_kernel, testing::Values(false, true),
+                         [](const auto& info) { return info.param ? "amx" : "avx512"; });
 
-TEST_F(gemm_bf16_kernel, products_of_any_type_shape_and_order) {
+TEST_P(gemm_bf16_kernel, products_of_any_type_shape_and_order) {
   for (const int kind : {0, 1, 2, 3, 4, 5, 6, 7})
     for (const int order : {0, 1, 2, 3}) {
       const bool a_wide = kind & 1, b_wide = kind & 2, c_wide = kind & 4, a = order & 1,
@@ -124,13 +134,21 @@ TEST_F(gemm_bf16_kernel, products_of_any_type_shape_and_order) {
       check_product({151, 33, 203, a_wide, b_wide, c_wide, a, b, 1}, 3);
     }
 }
-TEST_F(gemm_bf16_kernel, several_blocks_of_columns_and_of_depth) {
+// Depths around whole tiles of 16 pairs, heights around 16 and 32 rows.
+TEST_P(gemm_bf16_kernel, depths_and_heights_around_tiles) {
+  for (const int64_t k : {2, 30, 32, 34, 63, 96, 97})
+    for (const int64_t m : {1, 15, 16, 17, 31, 32, 33, 49, 64, 65})
+      check_product({m, m % 2 ? 32 : 45, k, m % 3 == 0, k % 3 == 0, m % 2 == 0, k % 4 == 0,
+                     m % 4 == 1, static_cast<int>(k % 4)},
+                    2);
+}
+TEST_P(gemm_bf16_kernel, several_blocks_of_columns_and_of_depth) {
   check_product({13, 4100, 20, false, false, true, false, true, 1}, 2);
   check_product({13, 41, 9001, true, false, true, true, false, 3}, 2);
   check_product({13, 41, 9001, false, true, false, false, true, 1}, 2);
   check_product({150, 520, 2100, true, true, false, true, false, 0}, 2);
 }
-TEST_F(gemm_bf16_kernel, the_same_bits_on_any_number_of_threads) {
+TEST_P(gemm_bf16_kernel, the_same_bits_on_any_number_of_threads) {
   const GemmShape shape{331, 97, 501};
   Matrix a(331, 501, true, true, 3, 1), b(501, 97, true, false, 5, 2);
   std::vector<float> first(331 * 97), c(331 * 97);
@@ -143,7 +161,7 @@ TEST_F(gemm_bf16_kernel, the_same_bits_on_any_number_of_threads) {
         << threads << " threads";
   }
 }
-TEST_F(gemm_bf16_kernel, nan_and_infinity_arrive_and_subnormals_are_zero) {
+TEST_P(gemm_bf16_kernel, nan_and_infinity_arrive_and_subnormals_are_zero) {
   const GemmShape shape{8, 32, 64};
   std::vector<float> a(8 * 64, 0.0f), b(64 * 32, 1.0f), c(8 * 32);
   a[0] = std::numeric_limits<float>::quiet_NaN(), a[64] = std::numeric_limits<float>::infinity();

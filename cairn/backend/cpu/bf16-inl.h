@@ -1,6 +1,6 @@
 // AVX-512 BF16 for kernels that Highway compiles (re-included per target). Highway 1.0.3 has no
 // target with these instructions, so inside its AVX-512 target they are written by name; whoever
-// calls such a kernel asks has_bf16_instructions() (bf16.h) first. Elsewhere kHasBf16Code is false
+// calls such a kernel asks x86_extensions().bf16 first. Elsewhere kHasBf16Code is false
 // and no such kernel exists.
 //
 // VDPBF16PS adds two products to a sum at a time: subnormal inputs and sums count as zero, and each

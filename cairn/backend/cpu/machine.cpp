@@ -2,6 +2,7 @@
 
 #include "cairn/backend/cpu/gemm/gemm_bf16.h"
 #include "cairn/backend/cpu/onednn/library.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 
 namespace cairn::cpu {
 bool multiplies_bf16() { return onednn::multiplies_bf16(); }
@@ -17,7 +18,8 @@ Machine describe_machine() {
   note(__builtin_cpu_supports("avx2"), "AVX2");
   note(__builtin_cpu_supports("fma"), "FMA");
   note(__builtin_cpu_supports("avx512f"), "AVX-512");
-  note(__builtin_cpu_supports("avx512bf16"), "AVX-512-BF16");
+  note(x86_extensions().bf16, "AVX-512-BF16");
+  note(x86_extensions().amx, "AMX");
   m.usable = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   m.targets = "AVX2, AVX-512 (chosen at run time)";
 #elif defined(__aarch64__)
@@ -27,12 +29,12 @@ Machine describe_machine() {
 #endif
   m.bf16 = multiplies_bf16();
   if (m.bf16)
-    m.bf16_kernels = !has_gemm_bf16()
-                         ? "oneDNN"
-                         : std::string(
-                               "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
-                               "(Winograd), ") +
-                               (onednn::present() ? "oneDNN" : "f32") + " for the rest";
+    m.bf16_kernels =
+        !has_gemm_bf16()
+            ? "oneDNN"
+            : std::string(x86_extensions().amx ? "Cairn's AMX" : "Cairn's AVX-512 BF16") +
+                  " for products and 3x3 convolutions (Winograd), " +
+                  (onednn::present() ? "oneDNN" : "f32") + " for the rest";
   m.onednn = onednn::version();
   return m;
 }

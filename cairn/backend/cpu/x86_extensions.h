@@ -20,9 +20,14 @@
 
 namespace cairn::cpu {
 
+// Whether the processor has AMX's tiles for bf16 and 8 bits, and Linux lets this process use them,
+// which it wants to be asked for (arch_prctl, kernel 5.16 on).
+bool ask_for_amx();
+
 struct X86Extensions {
   bool vnni = false;  // AVX-512 VNNI: VPDPBUSD on zmm
   bool bf16 = false;  // AVX-512 BF16: VDPBF16PS on zmm
+  bool amx = false;   // AMX: TDPBF16PS and TDPBUSD on tiles, which the operating system granted
 };
 // What this processor has. Tests switch parts off; plans that exist keep what they were made for.
 inline X86Extensions& x86_extensions() {
@@ -32,6 +37,7 @@ inline X86Extensions& x86_extensions() {
     __builtin_cpu_init();
     e.vnni = __builtin_cpu_supports("avx512vnni");
     e.bf16 = __builtin_cpu_supports("avx512bf16");
+    e.amx = e.bf16 && e.vnni && ask_for_amx();
 #endif
     return e;
   }();

@@ -14,7 +14,6 @@ namespace cairn::cpu {
 namespace {
 
 using panels_bf16::kPanel;
-using panels_bf16::kTileRows;
 
 constexpr int64_t kMostElements = 1 << 21;  // of a packed block of B: it stays in the L3 cache
 constexpr int64_t kMostColumns = 4096;
@@ -35,6 +34,7 @@ struct Block {
   int64_t elements() const { return panels() * stride(); }
 };
 
+int64_t tile_rows() { return panels_bf16::kernels()->tile_rows; }
 int64_t pieces_of(int64_t k) { return ceil_div(k, kDepth); }
 
 template <class Body>
@@ -51,8 +51,9 @@ void for_blocks(const GemmShape& s, Body body) {
 // Rows of A that are multiplied at a time.
 int64_t block_rows(const GemmShape& s) {
   const int64_t depth = std::min(rounded_up(s.k, 2), kDepth);
-  return std::clamp(kSlice / depth / kTileRows * kTileRows, 2 * kTileRows,
-                    panels_bf16::kMostTileColumns);
+  const int64_t tile = tile_rows();
+  return std::clamp(kSlice / depth / tile * tile, 2 * tile,
+                    panels_bf16::kMostTileColumns / tile * tile);
 }
 
 // A in bf16 with dense rows of an even depth is read where it lies.
@@ -175,7 +176,7 @@ void multiply_block(const Call& call, const Block& block, const uint16_t* packed
                     uint16_t* slices) {
   const int64_t m = call.shape.m, wanted = num_threads(),
                 blocks = ceil_div(m, block_rows(call.shape));
-  WorkQueue rows(m, rounded_up(blocks, wanted), kTileRows);
+  WorkQueue rows(m, rounded_up(blocks, wanted), tile_rows());
   parallel_region([&](int thread, int) {
     uint16_t* slice = slices + thread * slice_elements(call.shape, call.a);
     while (const WorkQueue::Piece piece = rows.take())

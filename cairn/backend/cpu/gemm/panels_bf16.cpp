@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cairn/backend/cpu/bf16-inl.h"
+#include "cairn/backend/cpu/gemm/panels_bf16-inl.h"
 #include "cairn/backend/cpu/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -22,51 +22,13 @@ namespace cairn::cpu::panels_bf16::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using cpu::HWY_NAMESPACE::add_products;
 using cpu::HWY_NAMESPACE::keep_in_register;
-using cpu::HWY_NAMESPACE::narrowed;
-using cpu::HWY_NAMESPACE::paired;
-
-using D = hn::FixedTag<float, 16>;
 using W = hn::FixedTag<uint32_t, 16>;
-using H = hn::FixedTag<uint16_t, 16>;
-using V = hn::Vec<D>;
-constexpr int64_t kLanes = 16;
+constexpr int64_t kTileRows = 12;
 
 HWY_INLINE uint32_t pair_at(const uint16_t* a) {
   uint32_t pair;
   memcpy(&pair, a, sizeof pair);
   return pair;
-}
-
-// Adds what the sums begin with and stores them: `count` lanes from `column` on of one row of C.
-HWY_INLINE void finish(const Product& p, V sum, int64_t row, int64_t column, int64_t count) {
-  const D d;
-  const H h;
-  float* wide = static_cast<float*>(p.c) + row * p.c_row + column;
-  uint16_t* narrow = static_cast<uint16_t*>(p.c) + row * p.c_row + column;
-  const float* init = p.init ? p.init + row * p.init_row + column : nullptr;
-  if (count >= kLanes) {
-    if (p.init) sum = hn::Add(sum, hn::LoadU(d, init));
-    if (p.bias) sum = hn::Add(sum, hn::LoadU(d, p.bias + column));
-    if (p.narrow) hn::StoreU(narrowed(sum), h, narrow);
-    else hn::StoreU(sum, d, wide);
-  } else if (count > 0) {
-    const size_t some = static_cast<size_t>(count);
-    const auto mask = hn::FirstN(d, some);
-    if (p.init) sum = hn::Add(sum, hn::MaskedLoad(mask, d, init));
-    if (p.bias) sum = hn::Add(sum, hn::MaskedLoad(mask, d, p.bias + column));
-    if (p.narrow) hn::BlendedStore(narrowed(sum), hn::FirstN(h, some), h, narrow);
-    else hn::BlendedStore(sum, mask, d, wide);
-  }
-}
-
-// A loop over sums in memory: unrolled for each height of tile, it would not stay in the
-// instruction cache.
-HWY_NOINLINE void finish_rows(const Product& p, const float* sums, int64_t rows) {
-  const D d;
-  for (int64_t r = 0; r < rows; ++r, sums += kPanel) {
-    finish(p, hn::Load(d, sums), r, 0, p.columns);
-    finish(p, hn::Load(d, sums + kLanes), r, kLanes, p.columns - kLanes);
-  }
 }
 
 // kRows rows by one panel. Not inlined: within a large function GCC spills the sums.
@@ -137,18 +99,6 @@ void multiply(const Product& product) {
     }
 }
 
-HWY_INLINE hn::Vec<H> load_some(const float* from, int64_t count) {
-  const D d;
-  if (count >= kLanes) return narrowed(hn::LoadU(d, from));
-  return narrowed(
-      hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, count))), d, from));
-}
-HWY_INLINE hn::Vec<H> load_some(const uint16_t* from, int64_t count) {
-  const H h;
-  if (count >= kLanes) return hn::LoadU(h, from);
-  return hn::MaskedLoad(hn::FirstN(h, static_cast<size_t>(std::max<int64_t>(0, count))), h, from);
-}
-
 template <class T>
 void narrow_into(const T* from, int64_t count, uint16_t* to) {
   const H h;
@@ -202,7 +152,8 @@ void pack_into_tiles(const T* from, int64_t ld, int64_t columns, int64_t depth, 
 }
 
 const Kernels* table() {
-  static const Kernels kTable = {multiply,
+  static const Kernels kTable = {kTileRows,
+                                 multiply,
                                  narrow_into<float>,
                                  narrow_into<uint16_t>,
                                  spread_pairs<float>,
@@ -222,14 +173,16 @@ const Kernels* table() { return nullptr; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cairn/backend/cpu/bf16.h"
 #include "cairn/backend/cpu/gemm/panels.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 
 namespace cairn::cpu::panels_bf16 {
 HWY_EXPORT(table);
 
 const Kernels* kernels() {
-  return has_bf16_instructions() ? HWY_DYNAMIC_DISPATCH(table)() : nullptr;
+  if (!x86_extensions().bf16) return nullptr;
+  const Kernels* plain = HWY_DYNAMIC_DISPATCH(table)();
+  return plain && x86_extensions().amx ? with_amx(*plain) : plain;
 }
 
 void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, uint16_t* to) {

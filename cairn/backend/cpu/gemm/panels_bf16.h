@@ -1,6 +1,6 @@
 // The register tile of products of bf16 with sums in f32, and what packs its operands. Numbers lie
 // in pairs along the depth: that is what one instruction multiplies. Only where the processor has
-// AVX-512 BF16.
+// AVX-512 BF16 (panels_bf16.cpp), or that and AMX (panels_amx.cpp).
 #pragma once
 #include <cstdint>
 
@@ -24,10 +24,11 @@ struct Product {
 };
 
 inline constexpr int64_t kPackedTiles = -1;
-inline constexpr int64_t kPanel = 32, kTileRows = 12;
+inline constexpr int64_t kPanel = 32;
 inline constexpr int64_t kMostTileColumns = 144;  // rows of A that are packed at a time
 
 struct Kernels {
+  int64_t tile_rows;  // of C that are multiplied at a time
   void (*multiply)(const Product& product);
   // to[j] = from[j] in bf16, and a zero behind an odd number of them.
   void (*narrow_row)(const float* from, int64_t count, uint16_t* to);
@@ -43,8 +44,10 @@ struct Kernels {
   void (*pack_tiles)(const uint16_t* w, int64_t ld, int64_t columns, int64_t depth, uint16_t* to);
 };
 
-// Null where the processor, or the instruction set that Highway was left, has no AVX-512 BF16.
+// Null where the processor, or the instruction set that Highway was left, has no AVX-512 BF16; by
+// AMX where the processor has that.
 const Kernels* kernels();
+const Kernels* with_amx(const Kernels& plain);  // the same where Highway was left without AVX-512
 
 // One panel of a transposed matrix in f32, rounded: to[pair k][n][2] from w[n * ld + k], zeros for
 // n >= rows and behind an odd depth. Only where kernels() exist.

@@ -1,4 +1,5 @@
 // u8 times s8 on each instruction set:
+//  - AMX: TDPBUSD adds 64 products to each of 16 x 16 sums in i32, exactly.
 //  - AVX-512 VNNI: VPDPBUSD adds four products a lane to i32, exactly.
 //  - AVX2, AVX-512 without VNNI: VPMADDUBSW would be the instruction, but the sum of its two
 //  products saturates at i16
@@ -9,6 +10,7 @@
 // in each.
 #include "cairn/backend/cpu/int8/tile.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cairn/backend/cpu/x86_extensions.h"
@@ -22,6 +24,8 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // clang-format on
+
+#include "cairn/backend/cpu/amx-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::int8::HWY_NAMESPACE {
@@ -199,6 +203,74 @@ HWY_NOINLINE CAIRN_TARGET_VNNI void tile_of_bytes(const Tile& t) {
         hn::StoreU(VI{second[r]}, d, sums + (2 * r + 1) * kLanes);
   finish_rows(t, sums);
 }
+// Sums 0 to 3 lie as [upper, lower rows][left, right channels]; 4 and 5 hold pixels, 6 and 7
+// weights.
+using amx::HWY_NAMESPACE::kTileLines;
+using amx::HWY_NAMESPACE::Tiles;
+constexpr int64_t kAmxRows = 2 * kTileLines;
+constexpr int64_t kStepBytes = 2 * kLanes * kStep;  // of a panel
+
+template <bool kLower>
+HWY_INLINE void add_chunk(const uint8_t* a, const int8_t* w) {
+  Tiles::load<4>(a, kChunk), Tiles::load<6>(w, kStepBytes);
+  Tiles::multiply_u8_s8<0, 4, 6>();
+  Tiles::load<7>(w + kStepBytes / 2, kStepBytes);
+  Tiles::multiply_u8_s8<1, 4, 7>();
+  if constexpr (kLower) {
+    Tiles::load<5>(a + kTileLines * kChunk, kChunk);
+    Tiles::multiply_u8_s8<2, 5, 6>(), Tiles::multiply_u8_s8<3, 5, 7>();
+  }
+}
+
+template <bool kLower>
+HWY_NOINLINE void tile_by_amx(const Tile& t) {
+  const DI d;
+  Tiles::configure(std::min<int64_t>(t.rows, kTileLines), t.rows - kTileLines);
+  Tiles::clear<0>(), Tiles::clear<1>();
+  if constexpr (kLower) Tiles::clear<2>(), Tiles::clear<3>();
+  const uint8_t* a = t.a;
+  const auto* w = static_cast<const int8_t*>(t.b);
+  int64_t left = t.steps;
+  for (; left >= kChunkSteps;
+       left -= kChunkSteps, a += t.rows * kChunk, w += kChunkSteps * kStepBytes)
+    add_chunk<kLower>(a, w);
+  if (left > 0) {  // weights of zero behind the last ones
+    alignas(64) int8_t last[kChunkSteps * kStepBytes] = {};
+    std::memcpy(last, w, static_cast<size_t>(left * kStepBytes));
+    add_chunk<kLower>(a, last);
+  }
+  alignas(64) int32_t sums[kAmxRows * 2 * kLanes];
+  constexpr int64_t kRowBytes = 2 * kLanes * static_cast<int64_t>(sizeof(int32_t));
+  Tiles::store<0>(sums, kRowBytes), Tiles::store<1>(sums + kLanes, kRowBytes);
+  if constexpr (kLower)
+    Tiles::store<2>(sums + kTileLines * 2 * kLanes, kRowBytes),
+        Tiles::store<3>(sums + (kTileLines * 2 + 1) * kLanes, kRowBytes);
+  Tiles::release();
+  const VI first = hn::LoadU(d, t.then.start), second = hn::LoadU(d, t.then.start + kLanes);
+  if (t.floats || t.columns < 2 * kLanes) {
+    for (int64_t r = 0; r < t.rows; ++r) {
+      int32_t* row = sums + r * 2 * kLanes;
+      hn::Store(hn::Add(hn::Load(d, row), first), d, row);
+      hn::Store(hn::Add(hn::Load(d, row + kLanes), second), d, row + kLanes);
+    }
+    return finish_rows(t, sums);
+  }
+  const Finish halves[] = {Finish(t, 0), Finish(t, kLanes)};
+  auto* y = static_cast<uint8_t*>(t.y);
+  for (int64_t r = 0; r < t.rows; ++r, y += t.row_stride) {
+    const int32_t* row = sums + r * 2 * kLanes;
+    const uint8_t* residual = t.residual ? t.residual + r * t.row_stride : nullptr;
+    store_bytes(halves[0].value(hn::Add(hn::Load(d, row), first), residual), y);
+    store_bytes(halves[1].value(hn::Add(hn::Load(d, row + kLanes), second),
+                                residual ? residual + kLanes : nullptr),
+                y + kLanes);
+  }
+}
+void rows_by_amx(const Tile& t) {
+  if (t.rows > kTileLines) tile_by_amx<true>(t);
+  else tile_by_amx<false>(t);
+}
+
 template <int kRows>
 void rows_of_bytes(const Tile& t) {
   if (t.rows == kRows) return tile_of_bytes<kRows>(t);
@@ -223,13 +295,15 @@ void copy_chunks(const Window& w, uint8_t* to, int64_t step) {
         hn::StoreU(hn::LoadU(d, from + c + i), d, to + i);
 }
 
+constexpr int kByteRows = 14;
 constexpr int kPairRows =
     HWY_TARGET == HWY_AVX3 ? 12 : 5;  // sums, operands and temporaries fill the registers
 
 Kernels table() {
 #if HWY_TARGET == HWY_AVX3
+  if (x86_extensions().amx) return {Form::bytes, kAmxRows, 2 * kLanes, rows_by_amx, copy_chunks};
   if (x86_extensions().vnni)
-    return {Form::bytes, kMostRows, 2 * kLanes, rows_of_bytes<kMostRows>, copy_chunks};
+    return {Form::bytes, kByteRows, 2 * kLanes, rows_of_bytes<kByteRows>, copy_chunks};
 #endif
   return {Form::pairs, kPairRows, 2 * kLanes, rows_of_pairs<kPairRows>, copy_chunks};
 }

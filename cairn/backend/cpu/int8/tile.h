@@ -8,7 +8,6 @@ namespace cairn::cpu::int8 {
 
 constexpr int64_t kStep = 4;    // terms of a sum that are multiplied at a time
 constexpr int64_t kChunk = 64;  // bytes of a pixel that lie together in a block of gathered pixels
-constexpr int kMostRows = 14;   // pixels of a tile, on any instruction set
 constexpr int64_t kMostPanel = 32;  // output channels of a panel, on any
 
 // What becomes of the sums; one entry an output channel of the panel.
@@ -54,7 +53,7 @@ struct Kernels {
   // The bytes of a window, in order, to places `step` bytes apart, kChunk to each.
   void (*copy_chunks)(const Window& window, uint8_t* to, int64_t step);
 };
-// Those of this processor: AVX-512 VNNI, AVX-512, AVX2, or plain loops.
+// Those of this processor: AMX, AVX-512 VNNI, AVX-512, AVX2, or plain loops.
 Kernels kernels();
 
 inline int64_t panel_bytes(Form form, int64_t panel, int64_t steps) {

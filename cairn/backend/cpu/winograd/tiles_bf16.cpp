@@ -281,13 +281,13 @@ const Kernels* table() { return nullptr; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cairn/backend/cpu/bf16.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 
 namespace cairn::cpu::winograd_bf16 {
 HWY_EXPORT(table);
 
 const Kernels* kernels() {
-  return has_bf16_instructions() ? HWY_DYNAMIC_DISPATCH(table)() : nullptr;
+  return x86_extensions().bf16 ? HWY_DYNAMIC_DISPATCH(table)() : nullptr;
 }
 
 }  // namespace cairn::cpu::winograd_bf16

@@ -68,11 +68,10 @@ WinogradBf16::WinogradBf16(const WinogradBf16Shape& s, bool backward, int thread
   const int64_t tile = kPoints * in_blocks_ * kBlock * kElement,
                 product = kPoints * kPanel * kFloat;
   const int64_t filters = panels_ * kPoints * in_blocks_ * kBlock * kPanel * kElement;
-  const int64_t own =
-      caches().l2 / 2 / (tile + product) / panels_bf16::kTileRows * panels_bf16::kTileRows;
-  fused_ =
-      own >= panels_bf16::kTileRows && filters <= caches().l3 / 12 && tiles_ >= 4 * own * threads;
-  if (fused_) chunk_ = std::min(own, int64_t{8} * panels_bf16::kTileRows);
+  const int64_t rows = panels_bf16::kernels()->tile_rows;
+  const int64_t own = caches().l2 / 2 / (tile + product) / rows * rows;
+  fused_ = own >= rows && filters <= caches().l3 / 12 && tiles_ >= 4 * own * threads;
+  if (fused_) chunk_ = std::min(own, 96 / rows * rows);
   else chunk_ = std::min(tiles_, std::max(kTilesAtOnce, caches().l3 / 3 / tile));
   splits_ = std::min(ceil_div(chunk_, kTilesAtOnce), ceil_div(2 * threads, panels_));
 }

@@ -8,7 +8,8 @@
 #include "cairn/ops/lengths.h"
 
 // Inputs q, k, v, then mask [1 or B, 1 or Hq, 1 or Tq, Tk], lengths i32 [B] and the generator, as
-// far as the attributes "mask", "lengths" and "dropout" say so. Outputs out [B, Tq, Hq, D] and lse
+// far as the attributes "mask", "lengths" and "dropout" say so; "bf16": products may be in bf16,
+// softmax and sums stay in f32. Outputs out [B, Tq, Hq, D] and lse
 // [B, Hq, Tq], the logarithm of each query's sum of e^score.
 namespace cairn {
 namespace {
@@ -207,6 +208,8 @@ Prepared prepared(const In& q, const Tensor& k, const Tensor& v, const Attention
               {"dropout", o.dropout},
               {"scale", o.scale},
               {"number", int64_t{0}}}};
+  if (context().autocast && context().autocast_dtype == DType::bf16)
+    p.attrs.set("bf16", int64_t{1});
   if (o.mask.defined()) p.inputs.push_back(prepared_mask(o.mask, q, k, q.loc));
   if (o.lengths.defined()) p.inputs.push_back(cast(o.lengths, DType::i32));
   return p;

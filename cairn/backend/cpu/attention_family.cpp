@@ -66,7 +66,8 @@ class AttentionKernel : public Plan {
         .scale = static_cast<float>(a.number("scale")),
         .causal = a.integer("causal") != 0,
         .causal_from_length = a.integer("causal_from_length") && a.integer("lengths"),
-        .dropout = static_cast<float>(a.number("dropout"))};
+        .dropout = static_cast<float>(a.number("dropout")),
+        .bf16 = a.integer_or("bf16", 0) != 0};
     return plan_attention({q[0], q[1], k[1], q[2], k[2], q[3]}, options);
   }
   const int32_t* checked_lengths(const int32_t* lengths) const {

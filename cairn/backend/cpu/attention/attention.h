@@ -37,6 +37,7 @@ struct AttentionOptions {
   bool causal_from_length = false;
   float dropout =
       0;  // probability that a weight is dropped, in [0, 1); kept ones are divided by 1 - p
+  bool bf16 = false;  // products in bf16 with sums in f32, where attention_multiplies_bf16()
 };
 
 struct AttentionPlan {
@@ -50,6 +51,9 @@ struct AttentionPlan {
       false;  // few heads: dk, dv and dq in separate parallel passes (7 products, not 5)
   size_t forward_workspace = 0, backward_workspace = 0;  // bytes
 };
+
+// The processor has AMX. Few queries (AttentionPlan::decode) are multiplied in f32 all the same.
+bool attention_multiplies_bf16();
 
 // Throws Error for shapes that make no sense. threads 0: num_threads().
 AttentionPlan plan_attention(const AttentionShape& shape, const AttentionOptions& options,

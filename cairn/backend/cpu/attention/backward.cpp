@@ -22,6 +22,7 @@
 
 #include "cairn/backend/cpu/attention/panel-inl.h"
 #include "cairn/backend/cpu/attention/tile-inl.h"
+#include "cairn/backend/cpu/attention/tile_amx-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
@@ -39,7 +40,7 @@ struct BackwardCall {
 // A block of queries of one head and what of it is needed against every block of keys.
 struct QueryBlock {
   int64_t batch, head, kv_head, query, count;
-  Rows queries, douts;  // [count][D]
+  Rows queries, douts;  // [count][D]; bf16: none, they are in the scratch
   bool want_dq, want_dkv;
   bool far;  // of some row lse does not tell the sum
 };
@@ -71,8 +72,19 @@ HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScrat
   const float *q = at(call.in.q, qs, b, h, query), *dout = at(call.grad.dout, ds, b, h, query);
   const float *out = at(call.grad.out, os, b, h, query),
               *lse = call.grad.lse + (b * s.heads + h) * s.queries + query;
-  pack_panels(q, qs.token, count, s.dim, call.plan.options.scale * kLog2E, work.queries_t);
-  pack_panels(dout, ds.token, count, s.dim, 1, work.douts_t);
+  const float scale = call.plan.options.scale * kLog2E;
+  const bool bf16 = call.plan.options.bf16;
+  if (bf16) {
+    narrow_transposed(q, qs.token, count, s.dim, scale, work.narrow.queries_t);
+    narrow_transposed(dout, ds.token, count, s.dim, 1, work.narrow.douts_t);
+    if (want_dkv) {
+      narrow_pairs(q, qs.token, count, s.dim, work.narrow.queries);
+      narrow_pairs(dout, ds.token, count, s.dim, work.narrow.douts);
+    }
+  } else {
+    pack_panels(q, qs.token, count, s.dim, scale, work.queries_t);
+    pack_panels(dout, ds.token, count, s.dim, 1, work.douts_t);
+  }
   bool far = false;
   for (int64_t i = 0; i < kBlock; ++i) {
     const bool real = i < count, empty = !real || lse[i] == kMinusInfinity;
@@ -86,20 +98,52 @@ HWY_INLINE QueryBlock load_queries(const BackwardCall& call, const BackwardScrat
           h / (s.heads / s.kv_heads),
           query,
           count,
-          contiguous_rows(q, qs.token, count, s.dim, work.queries),
-          contiguous_rows(dout, ds.token, count, s.dim, work.douts),
+          bf16 ? Rows{} : contiguous_rows(q, qs.token, count, s.dim, work.queries),
+          bf16 ? Rows{} : contiguous_rows(dout, ds.token, count, s.dim, work.douts),
           want_dq,
           want_dkv,
           far};
 }
 
+// `count` keys and values from `key` on, as the products read them.
+struct KeyRows {
+  Rows keys, values;  // bf16: none, they are in the scratch
+};
+HWY_INLINE KeyRows load_keys(const BackwardCall& call, const BackwardScratch& work, int64_t b,
+                             int64_t kv_head, int64_t key, int64_t count, bool want_dq) {
+  const AttentionInputs& in = call.in;
+  const int64_t dim = call.plan.shape.dim;
+  const float *k = at(in.k, in.k_strides, b, kv_head, key),
+              *v = at(in.v, in.v_strides, b, kv_head, key);
+  if (!call.plan.options.bf16)
+    return {contiguous_rows(k, in.k_strides.token, count, dim, work.keys),
+            contiguous_rows(v, in.v_strides.token, count, dim, work.values)};
+  narrow_lines(k, in.k_strides.token, count, dim, work.narrow.keys_a);
+  narrow_lines(v, in.v_strides.token, count, dim, work.narrow.values);
+  if (want_dq) narrow_pairs(k, in.k_strides.token, count, dim, work.narrow.keys);
+  return {};
+}
+
+// One panel of queries_t or douts_t from column `first` on by `count` rows of keys or values.
+HWY_INLINE void multiply_rows(const AttentionPlan& plan, int64_t count, int64_t first, Rows rows,
+                              const float* panels, const uint16_t* narrow_rows,
+                              const uint16_t* narrow_panels, float* to) {
+  const int64_t dim = plan.shape.dim, steps = steps_of(dim);
+  if (plan.options.bf16)
+    return multiply_narrow(
+        count, kPanel, steps,
+        {narrow_rows, steps, narrow_panels + first / kPanel * panel_elements(steps), steps, to,
+         kBlock},
+        false);
+  multiply<Order::rows>(count, kPanel, dim,
+                        {rows.data, rows.stride, panels + first * dim, kPanel, to, kBlock}, false);
+}
+
 // S' of one panel of queries against the keys of `place`, left in `scores`.
 HWY_INLINE void panel_scores(const BackwardCall& call, const BackwardScratch& work,
                              const PanelPlace& place, int64_t first, Rows keys, float* scores) {
-  const int64_t dim = call.plan.shape.dim;
-  multiply<Order::rows>(
-      place.keys, kPanel, dim,
-      {keys.data, keys.stride, work.queries_t + first * dim, kPanel, scores, kBlock}, false);
+  multiply_rows(call.plan, place.keys, first, keys, work.queries_t, work.narrow.keys_a,
+                work.narrow.queries_t, scores);
   if (call.in.mask) add_mask(call.in, place, work.mask, scores, kBlock);
   const int32_t* last = work.last + first;
   if (place.key + place.keys - 1 > last[0]) hide_keys(last, place.key, place.keys, scores, kBlock);
@@ -124,15 +168,13 @@ HWY_NOINLINE void sum_scores(int64_t keys, const float* scores, float* largest, 
 // For rows whose lse is beyond kFar: shift becomes the largest score, lse the logarithm of the sum.
 HWY_NOINLINE void settle_far_rows(const BackwardCall& call, const BackwardScratch& work,
                                   const QueryBlock& block) {
-  const AttentionInputs& in = call.in;
-  const int64_t b = block.batch, dim = call.plan.shape.dim, end = work.last[block.count - 1] + 1;
+  const int64_t b = block.batch, end = work.last[block.count - 1] + 1;
   float sums[kBlock];
   std::fill_n(sums, kBlock, 0.0f);
   std::fill_n(work.shift, kBlock, kMinusInfinity);
   for (int64_t key = 0; key < end; key += kKeyBlock) {
     const int64_t here = std::min(kKeyBlock, end - key);
-    const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key),
-                                      in.k_strides.token, here, dim, work.keys);
+    const Rows keys = load_keys(call, work, b, block.kv_head, key, here, false).keys;
     for (int64_t i = 0; i < block.count; i += kPanel) {
       const int64_t rows = std::min<int64_t>(kPanel, block.count - i);
       const int64_t seen = std::min<int64_t>(work.last[i + rows - 1] + 1 - key, here);
@@ -177,14 +219,12 @@ HWY_NOINLINE void weights_and_gradients(int64_t keys, float scale, const float* 
 HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch& work,
                                 const PanelPlace& place, int64_t first, int64_t visible, bool far,
                                 Rows keys, Rows values) {
-  const int64_t dim = call.plan.shape.dim;
   float *weights = work.weights + first, *dscores = work.dscores + first;
   PanelPlace seen = place;
   seen.keys = visible;
   panel_scores(call, work, seen, first, keys, weights);
-  multiply<Order::rows>(
-      visible, kPanel, dim,
-      {values.data, values.stride, work.douts_t + first * dim, kPanel, dscores, kBlock}, false);
+  multiply_rows(call.plan, visible, first, values, work.douts_t, work.narrow.values,
+                work.narrow.douts_t, dscores);
   const bool dropout = call.plan.options.dropout > 0;
   if (dropout) dropout_factors(call.plan, call.in, seen, work.mask);
   const auto finish =
@@ -199,44 +239,60 @@ HWY_INLINE void panel_gradients(const BackwardCall& call, const BackwardScratch&
   }
 }
 
-// Adds to dv, dk and dq what queries [first, first + rows) of the block and `visible` keys from
-// `key` on give.
+// to [visible][D] += M' rows, M a part of P' or dS' for queries [first, first + count).
+HWY_INLINE void add_rows(const AttentionPlan& plan, const BackwardScratch& work, int64_t visible,
+                         int64_t first, int64_t count, const float* m, Rows rows,
+                         const uint16_t* narrow_rows, int64_t queries, float* to, int64_t stride) {
+  const int64_t dim = plan.shape.dim;
+  if (plan.options.bf16) {
+    const int64_t steps = steps_of(count);
+    narrow_lines(m + first, kBlock, visible, count, work.narrow.weights);
+    return multiply_narrow(
+        visible, dim, steps,
+        {work.narrow.weights, steps, narrow_rows + panel_elements(first / kTileDepth),
+         steps_of(queries), to, stride},
+        true);
+  }
+  multiply<Order::rows>(
+      visible, dim, count,
+      {m + first, kBlock, rows.data + first * rows.stride, rows.stride, to, stride}, true);
+}
+
+// Adds to dv, dk and dq what queries [first, first + rows) of the block and `visible` of `count`
+// keys from `key` on give.
 HWY_INLINE void add_gradients(const BackwardCall& call, const BackwardScratch& work,
                               const QueryBlock& block, int64_t first, int64_t rows, int64_t key,
-                              int64_t visible, Rows keys) {
+                              int64_t visible, int64_t count, Rows keys) {
   const AttentionGradients& g = call.grad;
   const int64_t b = block.batch, dim = call.plan.shape.dim;
-  const float *weights = work.weights + first, *dscores = work.dscores + first;
   if (block.want_dkv) {
-    const Rows &q = block.queries, &dout = block.douts;
-    float *dv = at(g.dv, g.dv_strides, b, block.kv_head, key),
-          *dk = at(g.dk, g.dk_strides, b, block.kv_head, key);
-    multiply<Order::rows>(
-        visible, dim, rows,
-        {weights, kBlock, dout.data + first * dout.stride, dout.stride, dv, g.dv_strides.token},
+    add_rows(call.plan, work, visible, first, rows, work.weights, block.douts, work.narrow.douts,
+             block.count, at(g.dv, g.dv_strides, b, block.kv_head, key), g.dv_strides.token);
+    add_rows(call.plan, work, visible, first, rows, work.dscores, block.queries,
+             work.narrow.queries, block.count, at(g.dk, g.dk_strides, b, block.kv_head, key),
+             g.dk_strides.token);
+  }
+  if (!block.want_dq) return;
+  float* dq = at(g.dq, g.dq_strides, b, block.head, block.query + first);
+  const float* dscores = work.dscores + first;
+  if (call.plan.options.bf16) {
+    const int64_t steps = steps_of(visible);
+    narrow_columns(dscores, kBlock, rows, visible, work.narrow.weights);
+    return multiply_narrow(
+        rows, dim, steps,
+        {work.narrow.weights, steps, work.narrow.keys, steps_of(count), dq, g.dq_strides.token},
         true);
-    multiply<Order::rows>(
-        visible, dim, rows,
-        {dscores, kBlock, q.data + first * q.stride, q.stride, dk, g.dk_strides.token}, true);
   }
-  if (block.want_dq) {
-    float* dq = at(g.dq, g.dq_strides, b, block.head, block.query + first);
-    multiply<Order::columns>(rows, dim, visible,
-                             {dscores, kBlock, keys.data, keys.stride, dq, g.dq_strides.token},
-                             true);
-  }
+  multiply<Order::columns>(rows, dim, visible,
+                           {dscores, kBlock, keys.data, keys.stride, dq, g.dq_strides.token}, true);
 }
 
 // One block of keys against one block of queries. Where the causal diagonal cuts the block, the
 // products go by parts of the queries, to leave out most of what is hidden.
 HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& work,
                               const QueryBlock& block, int64_t key, int64_t here) {
-  const AttentionInputs& in = call.in;
-  const int64_t b = block.batch, dim = call.plan.shape.dim;
-  const Rows keys = contiguous_rows(at(in.k, in.k_strides, b, block.kv_head, key),
-                                    in.k_strides.token, here, dim, work.keys);
-  const Rows values = contiguous_rows(at(in.v, in.v_strides, b, block.kv_head, key),
-                                      in.v_strides.token, here, dim, work.values);
+  const int64_t b = block.batch;
+  const auto [keys, values] = load_keys(call, work, b, block.kv_head, key, here, block.want_dq);
   const int64_t step = work.last[0] < key + here - 1 ? kMaxPanel : kBlock;
   const auto visible = [&](int64_t last_query) {
     return std::clamp<int64_t>(work.last[last_query] + 1 - key, 0, here);
@@ -249,7 +305,7 @@ HWY_INLINE void backward_keys(const BackwardCall& call, const BackwardScratch& w
       panel_gradients(call, work, {b, block.head, block.query + i, key, rows, seen}, i,
                       visible(i + rows - 1), block.far, keys, values);
     }
-    add_gradients(call, work, block, first, end - first, key, seen, keys);
+    add_gradients(call, work, block, first, end - first, key, seen, here, keys);
   }
 }
 
@@ -294,6 +350,7 @@ void backward_entry(const AttentionPlan& plan, const AttentionInputs& in,
   const AttentionShape& s = plan.shape;
   const int64_t kv_items = s.batch * s.kv_heads;
   if (kv_items == 0) return;
+  const TilesOfPass tiles(plan.options.bf16);
   const auto take = [&] { return next.fetch_add(1, std::memory_order_relaxed); };
   if (!plan.split_backward) {
     for (int64_t i; (i = take()) < kv_items;)

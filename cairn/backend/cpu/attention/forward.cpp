@@ -17,6 +17,7 @@
 
 #include "cairn/backend/cpu/attention/panel-inl.h"
 #include "cairn/backend/cpu/attention/tile-inl.h"
+#include "cairn/backend/cpu/attention/tile_amx-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
@@ -58,6 +59,38 @@ HWY_NOINLINE void softmax_panel(int64_t keys, float* scores, float* row_max, flo
   }
 }
 
+// S' of one panel of queries.
+HWY_INLINE void multiply_keys(const AttentionPlan& plan, const ForwardScratch& work, int64_t count,
+                              int64_t panel, Rows keys, float* scores) {
+  const int64_t dim = plan.shape.dim, steps = steps_of(dim);
+  if (plan.options.bf16)
+    return multiply_narrow(
+        count, kPanel, steps,
+        {work.narrow.keys, steps, work.narrow.queries + panel * panel_elements(steps), steps,
+         scores, kPanel},
+        false);
+  multiply<Order::rows>(
+      count, kPanel, dim,
+      {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
+}
+
+// O' of one panel of queries grows by what `seen` of `count` keys give.
+HWY_INLINE void add_values(const AttentionPlan& plan, const ForwardScratch& work, int64_t seen,
+                           int64_t count, int64_t panel, Rows values) {
+  const int64_t dim = plan.shape.dim;
+  const float* weights = work.scores + panel * kForwardKeys * kPanel;
+  float* outputs = work.outputs + panel * dim * kPanel;
+  if (plan.options.bf16) {
+    const int64_t steps = steps_of(seen);
+    narrow_pairs(weights, kPanel, seen, kPanel, work.narrow.weights);
+    return multiply_narrow(
+        dim, kPanel, steps,
+        {work.narrow.values, steps_of(count), work.narrow.weights, steps, outputs, kPanel}, true);
+  }
+  multiply<Order::columns>(dim, kPanel, seen,
+                           {values.data, values.stride, weights, kPanel, outputs, kPanel}, true);
+}
+
 // Weights of one panel of queries for one block of keys, left in `scores`.
 HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work,
                             const PanelPlace& at, int64_t panel, Rows keys) {
@@ -65,9 +98,7 @@ HWY_INLINE void score_panel(const ForwardCall& call, const ForwardScratch& work,
   const int32_t* last = work.last + panel * kPanel;
   float *scores = work.scores + panel * kForwardKeys * kPanel,
         *outputs = work.outputs + panel * dim * kPanel;
-  multiply<Order::rows>(
-      at.keys, kPanel, dim,
-      {keys.data, keys.stride, work.queries + panel * dim * kPanel, kPanel, scores, kPanel}, false);
+  multiply_keys(call.plan, work, at.keys, panel, keys, scores);
   if (call.in.mask) add_mask(call.in, at, work.mask, scores, kPanel);
   if (at.key + at.keys - 1 > last[0]) hide_keys(last, at.key, at.keys, scores, kPanel);
   softmax_panel(at.keys, scores, work.row_max + panel * kPanel, work.row_sum + panel * kPanel,
@@ -94,18 +125,18 @@ HWY_INLINE void attend(const ForwardCall& call, const ForwardScratch& work, cons
                    at.key * in.k_strides.token;
   const float* v = in.v + at.batch * in.v_strides.batch + kv_head * in.v_strides.head +
                    at.key * in.v_strides.token;
-  const Rows keys = contiguous_rows(k, in.k_strides.token, at.keys, dim, work.keys);
+  const bool bf16 = call.plan.options.bf16;
+  Rows keys{}, values{};
+  if (bf16) narrow_lines(k, in.k_strides.token, at.keys, dim, work.narrow.keys);
+  else keys = contiguous_rows(k, in.k_strides.token, at.keys, dim, work.keys);
   for (int64_t i = 0; i < at.queries; i += kPanel)
     if (visible(i) > 0)
       score_panel(call, work, {at.batch, at.head, at.query + i, at.key, rows(i), visible(i)},
                   i / kPanel, keys);
-  const Rows values = contiguous_rows(v, in.v_strides.token, at.keys, dim, work.values);
+  if (bf16) narrow_columns(v, in.v_strides.token, dim, at.keys, work.narrow.values);
+  else values = contiguous_rows(v, in.v_strides.token, at.keys, dim, work.values);
   for (int64_t i = 0; i < at.queries; i += kPanel)
-    if (visible(i) > 0)
-      multiply<Order::columns>(dim, kPanel, visible(i),
-                               {values.data, values.stride, work.scores + i * kForwardKeys, kPanel,
-                                work.outputs + i * dim, kPanel},
-                               true);
+    if (visible(i) > 0) add_values(call.plan, work, visible(i), at.keys, i / kPanel, values);
 }
 
 // Divides by the sums, writes rows of the output and their logsumexp.
@@ -138,8 +169,10 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
                 queries = std::min(plan.query_block, plan.shape.queries - query);
   const int64_t padded = (queries + kPanel - 1) / kPanel * kPanel;
   const TokenStrides& qs = in.q_strides;
-  pack_panels(in.q + b * qs.batch + h * qs.head + query * qs.token, qs.token, queries, dim,
-              plan.options.scale * kLog2E, work.queries);
+  const float* q = in.q + b * qs.batch + h * qs.head + query * qs.token;
+  const float scale = plan.options.scale * kLog2E;
+  if (plan.options.bf16) narrow_transposed(q, qs.token, queries, dim, scale, work.narrow.queries);
+  else pack_panels(q, qs.token, queries, dim, scale, work.queries);
   std::fill_n(work.outputs, padded * dim, 0.0f);
   std::fill_n(work.row_max, padded, kMinusInfinity);
   std::fill_n(work.row_sum, padded, 0.0f);
@@ -160,6 +193,7 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
 void forward_worker(const ForwardCall& call, const ForwardScratch& work,
                     std::atomic<int64_t>& next) {
   const AttentionShape& s = call.plan.shape;
+  const TilesOfPass tiles(call.plan.options.bf16);
   const int64_t heads = s.batch * s.heads,
                 blocks = (s.queries + call.plan.query_block - 1) / call.plan.query_block;
   for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < heads * blocks;) {

@@ -34,6 +34,49 @@ class Carver {
   uintptr_t base_, at_;
 };
 
+// Operands in bf16, in whole tiles of 16 rows by 32 of the depth or 32 columns by 32 of it.
+class NarrowCarver {
+ public:
+  NarrowCarver(Carver& carver, const AttentionPlan& plan) : carver_(carver), plan_(plan) {}
+  uint16_t* matrix(int64_t rows, int64_t columns) {
+    if (!plan_.options.bf16) return nullptr;
+    return reinterpret_cast<uint16_t*>(carver_.floats(whole(rows) * whole(columns) / 2));
+  }
+
+ private:
+  static int64_t whole(int64_t size) { return (size + 31) / 32 * 32; }
+  Carver& carver_;
+  const AttentionPlan& plan_;
+};
+struct NarrowForward {
+  uint16_t* queries;        // B [D][block]
+  uint16_t *keys, *values;  // A [kForwardKeys][D], [D][kForwardKeys]
+  uint16_t* weights;        // B [kForwardKeys][panel]
+
+  NarrowForward(NarrowCarver carver, int64_t dim, int64_t block)
+      : queries(carver.matrix(dim, block)),
+        keys(carver.matrix(kForwardKeys, dim)),
+        values(carver.matrix(dim, kForwardKeys)),
+        weights(carver.matrix(kForwardKeys, kMaxPanel)) {}
+};
+struct NarrowBackward {
+  uint16_t *queries_t, *douts_t;  // B [D][block]
+  uint16_t *queries, *douts;      // B [block][D]
+  uint16_t *keys_a, *values;      // A [kKeyBlock][D]
+  uint16_t* keys;                 // B [kKeyBlock][D]
+  uint16_t* weights;              // A [kKeyBlock][block] or [block][kKeyBlock]
+
+  NarrowBackward(NarrowCarver carver, int64_t dim)
+      : queries_t(carver.matrix(dim, kBackwardQueries)),
+        douts_t(carver.matrix(dim, kBackwardQueries)),
+        queries(carver.matrix(kBackwardQueries, dim)),
+        douts(carver.matrix(kBackwardQueries, dim)),
+        keys_a(carver.matrix(kKeyBlock, dim)),
+        values(carver.matrix(kKeyBlock, dim)),
+        keys(carver.matrix(kKeyBlock, dim)),
+        weights(carver.matrix(kKeyBlock, kBackwardQueries)) {}
+};
+
 // Panels: blocks of queries transposed to [D][panel]. Rows beyond D * panel are never touched.
 struct ForwardScratch {
   float *queries, *outputs;  // [block / panel][D][panel]
@@ -42,8 +85,10 @@ struct ForwardScratch {
   float *row_max, *row_sum;  // [block]
   int32_t* last;             // [block] last visible key of each query, -1: none
   float *keys, *values;      // [kForwardKeys][D], copies when rows are not contiguous
+  NarrowForward narrow;
 
-  ForwardScratch(Carver& carver, const AttentionPlan& plan) {
+  ForwardScratch(Carver& carver, const AttentionPlan& plan)
+      : narrow({carver, plan}, plan.shape.dim, plan.query_block) {
     const int64_t dim = plan.shape.dim, block = plan.query_block;
     queries = carver.floats(block * dim);
     outputs = carver.floats(block * dim);
@@ -66,8 +111,10 @@ struct BackwardScratch {
   float *lse, *delta;          // [block]
   float* shift;                // [block], see settle_far_rows
   int32_t* last;               // [block]
+  NarrowBackward narrow;
 
-  BackwardScratch(Carver& carver, const AttentionPlan& plan) {
+  BackwardScratch(Carver& carver, const AttentionPlan& plan)
+      : narrow({carver, plan}, plan.shape.dim) {
     const int64_t dim = plan.shape.dim, block = kBackwardQueries;
     queries_t = carver.floats(block * dim);
     douts_t = carver.floats(block * dim);

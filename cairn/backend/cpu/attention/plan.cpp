@@ -2,6 +2,8 @@
 
 #include "cairn/backend/cpu/attention/attention.h"
 #include "cairn/backend/cpu/attention/layout.h"
+#include "cairn/backend/cpu/gemm/gemm_bf16.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 
@@ -46,11 +48,14 @@ size_t workspace_of(const AttentionPlan& plan, int copies) {
 
 }  // namespace
 
+bool attention_multiplies_bf16() { return x86_extensions().amx && has_gemm_bf16(); }
+
 AttentionPlan plan_attention(const AttentionShape& shape, const AttentionOptions& options,
                              int threads) {
   check_shape(shape, options);
   AttentionPlan plan{.shape = shape, .options = options};
   plan.threads = threads > 0 ? threads : num_threads();
+  plan.options.bf16 &= attention_multiplies_bf16();
   if (plan.options.scale == 0) plan.options.scale = 1 / std::sqrt(static_cast<float>(shape.dim));
   plan.query_block = choose_query_block(shape, plan.threads);
 

@@ -17,8 +17,8 @@ using panels_bf16::kPanel;
 
 constexpr int64_t kMostElements = 1 << 21;  // of a packed block of B: it stays in the L3 cache
 constexpr int64_t kMostColumns = 4096;
-constexpr int64_t kDepth = 4096;       // of a block: its sums stay in registers
-constexpr int64_t kSlice = 160 << 10;  // elements of a block of A
+constexpr int64_t kDepth = 4096;  // of a block: its sums stay in registers
+constexpr int64_t kItems = 4;  // blocks of A for each thread: what slows one down is shared by all
 constexpr int64_t kPadding =
     32;  // of a packed panel: else the same row of all panels meets in one set
 
@@ -34,7 +34,6 @@ struct Block {
   int64_t elements() const { return panels() * stride(); }
 };
 
-int64_t tile_rows() { return panels_bf16::kernels()->tile_rows; }
 int64_t pieces_of(int64_t k) { return ceil_div(k, kDepth); }
 
 template <class Body>
@@ -50,10 +49,11 @@ void for_blocks(const GemmShape& s, Body body) {
 
 // Rows of A that are multiplied at a time.
 int64_t block_rows(const GemmShape& s) {
-  const int64_t depth = std::min(rounded_up(s.k, 2), kDepth);
-  const int64_t tile = tile_rows();
-  return std::clamp(kSlice / depth / tile * tile, 2 * tile,
-                    panels_bf16::kMostTileColumns / tile * tile);
+  const panels_bf16::Kernels& kernel = *panels_bf16::kernels();
+  const int64_t tile = kernel.tile_rows, depth = std::min(rounded_up(s.k, 2), kDepth);
+  const int64_t most = std::min(kernel.slice / depth, kernel.slice_rows);
+  return std::max({2 * tile, std::min(most / tile * tile,
+                                      rounded_up(ceil_div(s.m, kItems * num_threads()), tile))});
 }
 
 // A in bf16 with dense rows of an even depth is read where it lies.
@@ -120,6 +120,7 @@ struct Call {
   const GemmShape& shape;
   const Bf16Operand& a;
   const GemmStart& start;
+  int64_t block_rows;
   void* c;
   bool wide_c;
   int64_t c_row;
@@ -153,7 +154,7 @@ void place_rows(const Call& call, int64_t row, const Block& block, uint16_t* sli
 // Rows [begin, end) of C by a packed block of B.
 void multiply_rows(const Call& call, int64_t begin, int64_t end, const Block& block,
                    const uint16_t* packed, uint16_t* slice) {
-  const int64_t most = block_rows(call.shape);
+  const int64_t most = call.block_rows;
   for (int64_t row = begin; row < end; row += most) {
     panels_bf16::Product p{};
     p.rows = std::min(most, end - row), p.pairs = block.pairs(), p.columns = block.columns;
@@ -174,11 +175,11 @@ void multiply_rows(const Call& call, int64_t begin, int64_t end, const Block& bl
 // Blocks of rows go to whichever thread asks first.
 void multiply_block(const Call& call, const Block& block, const uint16_t* packed,
                     uint16_t* slices) {
-  const int64_t m = call.shape.m, wanted = num_threads(),
-                blocks = ceil_div(m, block_rows(call.shape));
-  WorkQueue rows(m, rounded_up(blocks, wanted), tile_rows());
+  const int64_t m = call.shape.m, wanted = num_threads(), blocks = ceil_div(m, call.block_rows);
+  const int64_t elements = slice_elements(call.shape, call.a);
+  WorkQueue rows(m, rounded_up(blocks, wanted), panels_bf16::kernels()->tile_rows);
   parallel_region([&](int thread, int) {
-    uint16_t* slice = slices + thread * slice_elements(call.shape, call.a);
+    uint16_t* slice = slices + thread * elements;
     while (const WorkQueue::Piece piece = rows.take())
       multiply_rows(call, piece.begin, piece.end, block, packed, slice);
   });
@@ -207,8 +208,8 @@ void gemm_bf16(const GemmShape& s, const Bf16Operand& a, const Bf16Operand& b,
   uint16_t* slices = packed + rounded_up(most, 32);
   const bool keeps = keeps_sums(s, wide_c);
   auto* sums = reinterpret_cast<float*>(slices + num_threads() * slice_elements(s, a));
-  const Call call =
-      keeps ? Call{s, a, start, sums, true, s.n} : Call{s, a, start, c, wide_c, c_row};
+  const Call call = keeps ? Call{s, a, start, block_rows(s), sums, true, s.n}
+                          : Call{s, a, start, block_rows(s), c, wide_c, c_row};
   for_blocks(s, [&](const Block& block) {
     pack_block(b, block, packed);
     multiply_block(call, block, packed, slices);

@@ -19,6 +19,7 @@
 
 #include "cairn/backend/cpu/amx-inl.h"
 #include "cairn/backend/cpu/gemm/panels_bf16-inl.h"
+#include "cairn/base/caches.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::panels_bf16::HWY_NAMESPACE {
@@ -186,6 +187,8 @@ const Kernels* table_amx(const Kernels& plain) {
   static const Kernels kTable = [&] {
     Kernels k = plain;
     k.multiply = multiply_by_amx, k.tile_rows = kAmxRows;
+    // Panels come from the last cache, far slower than they are multiplied: once for many rows.
+    k.slice = caches().l2 / 2 / static_cast<int64_t>(sizeof(uint16_t)), k.slice_rows = 2048;
     k.pack_tiles_f32 = pack_rows<float>, k.pack_tiles = pack_rows<uint16_t>;
     return k;
   }();

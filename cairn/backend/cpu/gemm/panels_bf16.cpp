@@ -23,7 +23,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using cpu::HWY_NAMESPACE::add_products;
 using cpu::HWY_NAMESPACE::keep_in_register;
 using W = hn::FixedTag<uint32_t, 16>;
-constexpr int64_t kTileRows = 12;
+constexpr int64_t kTileRows = 12, kSlice = 160 << 10, kSliceRows = 144;
 
 HWY_INLINE uint32_t pair_at(const uint16_t* a) {
   uint32_t pair;
@@ -153,6 +153,8 @@ void pack_into_tiles(const T* from, int64_t ld, int64_t columns, int64_t depth, 
 
 const Kernels* table() {
   static const Kernels kTable = {kTileRows,
+                                 kSlice,
+                                 kSliceRows,
                                  multiply,
                                  narrow_into<float>,
                                  narrow_into<uint16_t>,

@@ -25,10 +25,11 @@ struct Product {
 
 inline constexpr int64_t kPackedTiles = -1;
 inline constexpr int64_t kPanel = 32;
-inline constexpr int64_t kMostTileColumns = 144;  // rows of A that are packed at a time
 
 struct Kernels {
-  int64_t tile_rows;  // of C that are multiplied at a time
+  int64_t tile_rows;   // of C that are multiplied at a time
+  int64_t slice;       // elements of A that are multiplied by one panel after the other
+  int64_t slice_rows;  // of them at most
   void (*multiply)(const Product& product);
   // to[j] = from[j] in bf16, and a zero behind an odd number of them.
   void (*narrow_row)(const float* from, int64_t count, uint16_t* to);
@@ -39,7 +40,7 @@ struct Kernels {
                         int64_t panel_stride);
   void (*pair_rows)(const uint16_t* first, const uint16_t* second, int64_t columns, uint16_t* to,
                     int64_t panel_stride);
-  // Packs the transpose of `depth` rows of at most kMostTileColumns elements as A of a product.
+  // Packs the transpose of `depth` rows of at most slice_rows elements as A of a product.
   void (*pack_tiles_f32)(const float* w, int64_t ld, int64_t columns, int64_t depth, uint16_t* to);
   void (*pack_tiles)(const uint16_t* w, int64_t ld, int64_t columns, int64_t depth, uint16_t* to);
 };

@@ -286,9 +286,7 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu::winograd_bf16 {
 HWY_EXPORT(table);
 
-const Kernels* kernels() {
-  return x86_extensions().bf16 ? HWY_DYNAMIC_DISPATCH(table)() : nullptr;
-}
+const Kernels* kernels() { return x86_extensions().bf16 ? HWY_DYNAMIC_DISPATCH(table)() : nullptr; }
 
 }  // namespace cairn::cpu::winograd_bf16
 #endif

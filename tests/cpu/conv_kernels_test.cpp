@@ -3,11 +3,14 @@
 #include "tests/targets.h"  // before Highway
 
 #include <cmath>
+#include <cstring>
 
 #include "../guarded.h"
 #include "cairn/backend/cpu/conv/few_channels_forward.h"
 #include "cairn/backend/cpu/conv/few_results.h"
+#include "cairn/backend/cpu/conv/gathered_bf16.h"
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/caches.h"
 #include "cairn/base/parallel.h"
 
@@ -296,6 +299,171 @@ TEST(ConvKernels, ReluKeepsNaN) {
     EXPECT_TRUE(std::isnan(result<ImplicitGemm>(c, v, true, 1)[5]));
     EXPECT_TRUE(std::isnan(result<FewChannelsForward>(c, v, false, 1)[5]));
   });
+}
+
+// Operands of GatheredBf16, blocks of 16 channels: numbers that bf16 holds, so that sums alone err.
+struct Bf16Case {
+  explicit Bf16Case(const ConvGeometry& geometry, Random& random) : g(geometry) {
+    const auto fill = [&](std::vector<float>& to, int64_t count) {
+      to.resize(static_cast<size_t>(count));
+      for (float& v : to) v = static_cast<float>(draw(random, -8, 8)) / 8;
+    };
+    fill(x, g.batch * g.in_channels * g.plane());
+    fill(w, g.out_channels * g.in_channels * g.taps());
+    fill(dy, g.batch * g.out_channels * g.pixels());
+  }
+  static uint16_t narrow(float v) {  // exact for these
+    uint32_t bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    return static_cast<uint16_t>(bits >> 16);
+  }
+  static float widen(uint16_t v) {
+    const uint32_t bits = static_cast<uint32_t>(v) << 16;
+    float f;
+    std::memcpy(&f, &bits, sizeof f);
+    return f;
+  }
+  static int64_t blocks(int64_t channels) { return (channels + 15) / 16; }
+  static size_t weight_at(const ConvGeometry& g, int64_t o, int64_t i, int64_t tap, bool turned) {
+    const int64_t place = (o / 16 * blocks(g.in_channels) + i / 16) * g.taps() + tap;
+    return static_cast<size_t>(place * 256 +
+                               (turned ? o % 16 * 16 + i % 16 : i % 16 * 16 + o % 16));
+  }
+  // Calls f(image, out channel, out pixel, in channel, in pixel, tap) for each product of the sums.
+  template <class F>
+  void for_products(const F& f) const {
+    for (int64_t n = 0; n < g.batch; ++n)
+      for (int64_t p = 0; p < g.pixels(); ++p)
+        for (int64_t tap = 0; tap < g.taps(); ++tap) {
+          const ConvGeometry::Sizes at{p / (g.out[1] * g.out[2]), p / g.out[2] % g.out[1],
+                                       p % g.out[2]},
+              k{tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1],
+                tap % g.kernel[2]};
+          int64_t pixel = 0;
+          bool inside = true;
+          for (int d = 0; d < 3; ++d) {
+            const int64_t i = at[d] * g.stride[d] - g.pad[d] + k[d] * g.dilation[d];
+            inside &= i >= 0 && i < g.in[d], pixel = pixel * g.in[d] + i;
+          }
+          for (int64_t o = 0; inside && o < g.out_channels; ++o)
+            for (int64_t i = 0; i < g.in_channels; ++i) f(n, o, p, i, pixel, tap);
+        }
+  }
+  size_t x_at(int64_t n, int64_t i, int64_t pixel) const {
+    return static_cast<size_t>((n * g.in_channels + i) * g.plane() + pixel);
+  }
+  size_t y_at(int64_t n, int64_t o, int64_t p) const {
+    return static_cast<size_t>((n * g.out_channels + o) * g.pixels() + p);
+  }
+  size_t w_at(int64_t o, int64_t i, int64_t tap) const {
+    return static_cast<size_t>((o * g.in_channels + i) * g.taps() + tap);
+  }
+
+  ConvGeometry g;
+  std::vector<float> x, w, dy;
+};
+
+using Halves = std::vector<uint16_t>;
+Halves blocked_halves(const std::vector<float>& from, int64_t batch, int64_t channels,
+                      int64_t pixels) {
+  Halves to(blocked_floats(batch, channels, pixels, 16));
+  for (size_t i = 0; i < from.size(); ++i)
+    to[blocked_at(static_cast<int64_t>(i), channels, pixels, 16)] = Bf16Case::narrow(from[i]);
+  return to;
+}
+Halves blocked_weights(const Bf16Case& c, bool turned) {
+  const ConvGeometry& g = c.g;
+  Halves to(static_cast<size_t>(Bf16Case::blocks(g.out_channels) * Bf16Case::blocks(g.in_channels) *
+                                g.taps() * 256));
+  for (int64_t o = 0; o < g.out_channels; ++o)
+    for (int64_t i = 0; i < g.in_channels; ++i)
+      for (int64_t tap = 0; tap < g.taps(); ++tap)
+        to[Bf16Case::weight_at(g, o, i, tap, turned)] = Bf16Case::narrow(c.w[c.w_at(o, i, tap)]);
+  return to;
+}
+// Each value as rounded to bf16; all others zero.
+void expect_halves(const Halves& got, const std::vector<double>& want,
+                   const std::function<size_t(size_t)>& place, const char* what) {
+  Halves rest = got;
+  for (size_t i = 0; i < want.size(); ++i) {
+    ASSERT_NEAR(Bf16Case::widen(got[place(i)]), want[i], std::abs(want[i]) / 250 + 1e-4)
+        << what << " " << i;
+    rest[place(i)] = 0;
+  }
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), 0), static_cast<int64_t>(rest.size()))
+      << "padded lanes of " << what << " are not zero";
+}
+
+void check_gathered(const ConvGeometry& g, Random& random) {
+  SCOPED_TRACE(describe({g}));
+  const Bf16Case c(g, random);
+  std::vector<double> y(c.dy.size()), dx(c.x.size()), dw(c.w.size());
+  c.for_products([&](int64_t n, int64_t o, int64_t p, int64_t i, int64_t pixel, int64_t tap) {
+    const double a = c.x[c.x_at(n, i, pixel)], b = c.w[c.w_at(o, i, tap)],
+                 d = c.dy[c.y_at(n, o, p)];
+    y[c.y_at(n, o, p)] += a * b, dx[c.x_at(n, i, pixel)] += d * b, dw[c.w_at(o, i, tap)] += d * a;
+  });
+  const Halves x = blocked_halves(c.x, g.batch, g.in_channels, g.plane()),
+               dy_in = blocked_halves(c.dy, g.batch, g.out_channels, g.pixels());
+  Halves first[3];
+  for (const int threads : {1, 2, 5}) {
+    set_num_threads(threads);
+    Halves out(dy_in.size(), 0x7FC0), dx_out(x.size(), 0x7FC0),
+        dw_out(blocked_weights(c, false).size(), 0x7FC0);
+    const GatheredBf16 forward(g, false, threads), backward(g, true, threads);
+    const GatheredBf16Weights weights(g, threads);
+    Guarded of_forward(forward.workspace_bytes()), of_backward(backward.workspace_bytes()),
+        of_weights(weights.workspace_bytes());
+    forward.run(x.data(), blocked_weights(c, false).data(), out.data(), of_forward.get());
+    backward.run(dy_in.data(), blocked_weights(c, true).data(), dx_out.data(), of_backward.get());
+    weights.run(x.data(), dy_in.data(), dw_out.data(), of_weights.get());
+    if (threads == 1) {
+      first[0] = out, first[1] = dx_out, first[2] = dw_out;
+      expect_halves(
+          out, y,
+          [&](size_t i) {
+            return blocked_at(static_cast<int64_t>(i), g.out_channels, g.pixels(), 16);
+          },
+          "y");
+      expect_halves(
+          dx_out, dx,
+          [&](size_t i) {
+            return blocked_at(static_cast<int64_t>(i), g.in_channels, g.plane(), 16);
+          },
+          "dx");
+      expect_halves(
+          dw_out, dw,
+          [&](size_t i) {
+            const int64_t at = static_cast<int64_t>(i);
+            return Bf16Case::weight_at(g, at / (g.in_channels * g.taps()),
+                                       at / g.taps() % g.in_channels, at % g.taps(), false);
+          },
+          "dw");
+    }
+    EXPECT_TRUE(out == first[0] && dx_out == first[1] && dw_out == first[2]) << threads;
+  }
+}
+
+// With AMX where the processor has it, and with AVX-512 BF16.
+TEST(ConvKernels, GatheredBf16) {
+  const X86Extensions found = x86_extensions();
+  for (const bool amx : {true, false}) {
+    x86_extensions().amx = found.amx && amx;
+    Random random(11);
+    if (!has_gathered_bf16()) GTEST_SKIP() << "this processor has no AVX-512 BF16";
+    for (int i = 0; i < 30; ++i) check_gathered(generated(random, 40, 4, 3).g, random);
+    ConvGeometry many{.batch = 3,
+                      .in_channels = 33,
+                      .out_channels = 20,
+                      .in = {1, 30, 31},
+                      .kernel = {1, 3, 3},
+                      .stride = {1, 2, 2},
+                      .pad = {0, 1, 1}};
+    set_out(many, {0, 1, 1});
+    check_gathered(many, random);
+  }
+  x86_extensions() = found;
+  set_num_threads(2);
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles&
 std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
 // The same in bf16, for weights that change.
 std::unique_ptr<ConvKernel> winograd_bf16_kernel(const OpCall& call, const ConvRoles& roles);
+// Products over gathered pixels in bf16, for weights that change.
+std::unique_ptr<ConvKernel> gathered_bf16_kernel(const OpCall& call, const ConvRoles& roles);
 // A matrix product over gathered pixels, forward, for a weight that is fixed or packed; nullptr: it
 // does not fit.
 std::unique_ptr<ConvKernel> implicit_gemm_kernel(const OpCall& call, const ConvRoles& roles);

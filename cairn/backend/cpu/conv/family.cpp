@@ -1,8 +1,9 @@
 // Convolution (perhaps with bias, residual and relu) and its two gradients: Winograd where it fits
 // the kernel (3x3 of stride 1, 4x4 of stride 2) and pays; over few channels kernels of their own;
-// else a product over pixels where the weight is fixed; else the library's direct kernels.
-// Operands that do not lie as the kernel wants pass through reorders inside the plan (eager code,
-// plain tensors); in the layouts that `layouts` asks for there are none.
+// else a product over pixels where the weight is fixed, and in bf16 where AMX multiplies it; else
+// the library's direct kernels. Operands that do not lie as the kernel wants pass through reorders
+// inside the plan (eager code, plain tensors); in the layouts that `layouts` asks for there are
+// none.
 //
 // CAIRN_CONV=direct|gemm|f2|f4|auto chooses, CAIRN_TUNE=1 measures in place of auto; f4 is as exact
 // as 1e-5 of the largest value.
@@ -20,6 +21,7 @@
 #include "cairn/backend/cpu/reorder.h"
 #include "cairn/backend/cpu/tuning.h"
 #include "cairn/backend/cpu/widen.h"
+#include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
 
@@ -126,6 +128,7 @@ std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;
+  if (auto kernel = gathered_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_kernel(call, roles)) return kernel;
   if (conv_choice() != "gemm")
@@ -152,10 +155,19 @@ bool reachable(const ConvRoles& r, const ConvKernel& kernel) {
          (!r.residual || works(*r.residual, kernel.y));
 }
 
+// Where f32's kernels win although AMX multiplies bf16 (measured there): volumes, for which bf16
+// has no Winograd, and pictures of few channels, whose blocks are mostly padding.
+bool quicker_in_f32(const ConvRoles& r) {
+  constexpr int64_t kFewChannels = 4;
+  if (!x86_extensions().amx || conv_choice() != "auto") return false;
+  const bool volume = r.x->shape.ssize() == 5;
+  return volume || std::min(r.x->shape[1], r.y->shape[1]) <= kFewChannels;
+}
+
 // The kernel for the call's own type; nullptr: none, or it has to be widened.
 std::unique_ptr<ConvKernel> own_kernel(const OpCall& call, const ConvRoles& r) {
-  const bool multiplied =
-      call.dtype() == DType::f32 || (call.dtype() == DType::bf16 && multiplies_bf16());
+  const bool multiplied = call.dtype() == DType::f32 ||
+                          (call.dtype() == DType::bf16 && multiplies_bf16() && !quicker_in_f32(r));
   return multiplied ? kernel_for(call, r) : nullptr;
 }
 

@@ -32,8 +32,10 @@ Machine describe_machine() {
     m.bf16_kernels =
         !has_gemm_bf16()
             ? "oneDNN"
-            : std::string(x86_extensions().amx ? "Cairn's AMX" : "Cairn's AVX-512 BF16") +
-                  " for products and 3x3 convolutions (Winograd), " +
+            : std::string(x86_extensions().amx
+                              ? "Cairn's AMX for products, attention and convolutions, "
+                              : "Cairn's AVX-512 BF16 for products and 3x3 convolutions "
+                                "(Winograd), ") +
                   (onednn::present() ? "oneDNN" : "f32") + " for the rest";
   m.onednn = onednn::version();
   return m;

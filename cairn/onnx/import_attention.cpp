@@ -1,4 +1,5 @@
 // Attention and rotary positions.
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/onnx/file.h"
@@ -45,8 +46,11 @@ Sight sight_of(const NodeCall& c, int64_t queries, int64_t keys, int64_t cached)
   const Tensor at = offset + reshape(arange(0, queries), {1, 1, queries, 1});
   const Tensor key = reshape(arange(0, keys), {1, 1, 1, keys});
   if (c.integer("is_causal", 0) != 0) s.keep(le(key, at));
-  const int64_t left = c.integer("left_window_size", -1),
-                right = c.integer("right_window_size", -1);
+  // One wider than all there is sees all, and so that places stay numbers.
+  const auto window = [&](const char* name) {
+    return std::min(c.integer(name, -1), keys + queries + cached);
+  };
+  const int64_t left = window("left_window_size"), right = window("right_window_size");
   if (left >= 0) s.keep(ge(key, at - static_cast<double>(left)));
   if (right >= 0) s.keep(le(key, at + static_cast<double>(right)));
   return s;

@@ -31,7 +31,7 @@ void read_nms(NodeCall& c) {
   const auto first = [&](size_t i, double otherwise) {
     return c.has(i) && c.in(i).numel() ? numbers_of(c.in(i))[0] : otherwise;
   };
-  const auto most = static_cast<int64_t>(std::clamp(first(2, 0), 0.0, kMostWhole));
+  const int64_t most = c.has(2) && c.in(2).numel() ? integers_of(c.in(2))[0] : 0;
   const double limit = first(3, 0);
   const bool has_least = c.has(4) && c.in(4).numel();
   const double least = first(4, 0);

@@ -249,7 +249,7 @@ Tensor to_element(const Tensor& x, int32_t element, bool saturates) {
   return cast(where(ge(kept, number(count / 2)), kept - count, kept), to);
 }
 void read_cast(NodeCall& c) {
-  const auto to = static_cast<int32_t>(c.integer("to", 0));
+  const int32_t to = c.element_named("to", 0);
   c.give(to_element(c.in(0), to, c.integer("saturate", 1) != 0), 0, to);
 }
 void read_cast_like(NodeCall& c) {

@@ -71,7 +71,7 @@ Tensor rounded(const Tensor& steps, const Tensor& zero, int32_t element, bool sa
 void read_quantize(NodeCall& c) {
   const Tensor& x = c.in(0);
   const Tensor scale = spread(c, cast(c.in(1), DType::f32), x);
-  const auto named = static_cast<int32_t>(c.integer("output_dtype", 0));
+  const int32_t named = c.element_named("output_dtype", 0);
   const int32_t element = named ? named : c.has(2) ? c.element(2) : int32_t{Proto::UINT8};
   const Tensor zero = c.has(2) ? spread(c, c.in(2), x) : Tensor();
   c.give(rounded(cast(x, DType::f32) / scale, zero, element, c.integer("saturate", 1) != 0), 0,
@@ -85,7 +85,7 @@ Tensor dequantized(const NodeCall& c, size_t x, size_t scale, size_t zero) {
   return cast(y * cast(spread(c, c.in(scale), c.in(x)), DType::f32), to);
 }
 void read_dequantize(NodeCall& c) {
-  const auto to = static_cast<int32_t>(c.integer("output_dtype", 0));
+  const int32_t to = c.element_named("output_dtype", 0);
   const Tensor y = dequantized(c, 0, 1, 2);
   c.give(to ? cast(y, dtype_of_element(to, "y")) : y);
 }

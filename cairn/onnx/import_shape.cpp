@@ -202,17 +202,21 @@ void read_range(NodeCall& c) {
   }
   const double start = c.host_number(0), limit = c.host_number(1), delta = c.host_number(2);
   check(delta != 0, "a step of 0");
-  const double count = std::max(0.0, std::ceil((limit - start) / delta));
-  check(count < kMostWhole, "from {} to {} in steps of {}", start, limit, delta);
-  c.give(cast(arange(0, static_cast<int64_t>(count), 1, DType::f64) * delta + start, dtype));
+  const double steps = std::ceil((limit - start) / delta);
+  check(steps < kMostWhole, "from {} to {} in steps of {}", start, limit, delta);
+  const auto count = static_cast<int64_t>(std::max(0.0, steps));
+  c.give(cast(arange(0, count, 1, DType::f64) * delta + start, dtype));
 }
+
+// Beyond all elements it is the same wherever it lies.
+int64_t diagonal(int64_t k) { return std::clamp<int64_t>(k, -(1 << 30), 1 << 30); }
 
 void read_eye_like(NodeCall& c) {
   const Shape& s = c.in(0).shape();
   check(s.size() == 2, "of a tensor of {} dimensions", s.size());
-  const int64_t k = c.integer("k", 0);
+  const int64_t k = diagonal(c.integer("k", 0));
   const DType dtype = c.gives_attribute("dtype")
-                          ? dtype_of_element(static_cast<int32_t>(c.integer("dtype", 1)), "dtype")
+                          ? dtype_of_element(c.element_named("dtype", 1), "dtype")
                           : c.in(0).dtype();
   const Tensor row = reshape(arange(0, s[0]), {s[0], 1}) + static_cast<double>(k);
   c.give(cast(eq(row, reshape(arange(0, s[1]), {1, s[1]})), dtype));
@@ -220,7 +224,7 @@ void read_eye_like(NodeCall& c) {
 
 void read_trilu(NodeCall& c) {
   const Tensor& x = c.in(0);
-  const int64_t k = std::clamp<int64_t>(c.has(1) ? c.host_integer(1) : 0, -(1 << 30), 1 << 30);
+  const int64_t k = diagonal(c.has(1) ? c.host_integer(1) : 0);
   check(x.rank() >= 2, "of a tensor of {} dimensions", x.rank());
   const int64_t rows = x.size(-2), columns = x.size(-1);
   const Tensor row = reshape(arange(0, rows), {rows, 1}) + static_cast<double>(k);

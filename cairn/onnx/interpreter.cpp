@@ -93,6 +93,11 @@ int64_t NodeCall::integer(const char* name, int64_t otherwise) const {
   const AttributeProto* a = find(name);
   return a ? a->i() : otherwise;
 }
+int32_t NodeCall::element_named(const char* name, int32_t otherwise) const {
+  const int64_t type = integer(name, otherwise);
+  check(type >= 0 && type <= INT32_MAX, "'{}' is {}, which is no element type", name, type);
+  return static_cast<int32_t>(type);
+}
 double NodeCall::number(const char* name, double otherwise) const {
   const AttributeProto* a = find(name);
   return a ? static_cast<double>(a->f()) : otherwise;

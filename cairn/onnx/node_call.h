@@ -49,6 +49,8 @@ class NodeCall {
   // Attributes; `otherwise` where there is none.
   bool gives_attribute(const char* name) const { return find(name) != nullptr; }
   int64_t integer(const char* name, int64_t otherwise) const;
+  // ONNX's number of an element type. Throws Error where it is none.
+  int32_t element_named(const char* name, int32_t otherwise) const;
   double number(const char* name, double otherwise) const;
   std::string text(const char* name, const std::string& otherwise) const;
   Ints ints(const char* name, const Ints& otherwise = {}) const;

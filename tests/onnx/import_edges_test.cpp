@@ -327,6 +327,61 @@ TEST(ImportEdges, SizesBeyondAllReasonAreRefused) {
   One("LRN").in<float>({4}, {1, 2, 3, 4}).integer("size", 3).expect_refused("a size of 3 over");
 }
 
+// A whole number is wanted of what is none, or of one that its type does not hold.
+TEST(ImportEdges, WhatIsNoNumberIsNoCount) {
+  const auto boxes = [](float most) {
+    return One("NonMaxSuppression")
+        .in<float>({1, 2, 4}, {0, 0, 1, 1, 5, 5, 6, 6})
+        .in<float>({1, 1, 2}, {0.9f, 0.8f})
+        .in<float>({1}, {most})
+        .in<float>({1}, {0.5f});
+  };
+  EXPECT_EQ(boxes(NAN).y().size(0), 0);
+  EXPECT_EQ(boxes(-1).y().size(0), 0);
+  EXPECT_EQ(boxes(INFINITY).y().size(0), 2);
+  for (const float end : {NAN, INFINITY})
+    One("Range").in<float>({}, {0}).in<float>({}, {end}).in<float>({}, {1}).expect_refused("from");
+  EXPECT_EQ(
+      One("Range").in<float>({}, {0}).in<float>({}, {-INFINITY}).in<float>({}, {1}).y().size(0), 0);
+  for (const float first : {NAN, 3e38f})
+    One("Resize")
+        .in<float>({1, 1, 4, 4}, Floats(16, 1))
+        .in<float>({8}, {0, 0, first, 0, 1, 1, -first, 1})
+        .none()
+        .in<int64_t>({4}, {1, 1, 2, 2})
+        .text("coordinate_transformation_mode", "tf_crop_and_resize")
+        .expect_refused("a part from");
+}
+
+TEST(ImportEdges, NumbersOfTypesAreNotCutOff) {
+  for (const int64_t beyond : {(int64_t{1} << 32) + TensorProto::FLOAT, int64_t{-1}}) {
+    One("Cast").in<int64_t>({1}, {1}).integer("to", beyond).expect_refused("no element type");
+    One("EyeLike").in<float>({1, 1}, {1}).integer("dtype", beyond).expect_refused("no element");
+    for (const char* op : {"QuantizeLinear", "DequantizeLinear"})
+      One(op, 23)
+          .in<int32_t>({1}, {1})
+          .in<float>({}, {1})
+          .integer("output_dtype", beyond)
+          .expect_refused("no element type");
+  }
+}
+
+TEST(ImportEdges, DiagonalsAndWindowsBeyondAllThereIs) {
+  for (const int64_t beyond : {INT64_MAX, INT64_MIN}) {
+    EXPECT_EQ(numbers(One("EyeLike").in<float>({2, 2}, Floats(4)).integer("k", beyond).y()),
+              Numbers(4, 0));
+  }
+  const Floats q = {1, 2}, kv = {3, 5};
+  One narrow("Attention", 24);  // two queries of two keys, one feature
+  narrow.in<float>({1, 1, 2, 1}, q).in<float>({1, 1, 2, 1}, kv).in<float>({1, 1, 2, 1}, kv);
+  const Numbers all = numbers(narrow.y());
+  for (const char* side : {"left_window_size", "right_window_size"}) {
+    One wide = narrow;
+    wide.integer(side, INT64_MAX);
+    expect_near(wide.y(), all);
+  }
+}
+
 // ---- weights
 
 TEST(ImportEdges, WeightsAreTakenInTheirShapeAlone) {

@@ -267,5 +267,26 @@ TEST(Truths, AreNoNumbers) {
   EXPECT_EQ((t * 2.0).to_vector<double>(), (std::vector<double>{2, 0}));
 }
 
+// f64 has not every whole number of 64 bits.
+TEST(Integers, RangesBeyondWhatDoublesHold) {
+  constexpr int64_t first = (int64_t{1} << 53) + 1;
+  EXPECT_EQ(arange(first, first + 3).to_vector<int64_t>(),
+            (std::vector<int64_t>{first, first + 1, first + 2}));
+  EXPECT_EQ(arange(INT64_MAX - 1, INT64_MAX).to_vector<int64_t>(),
+            std::vector<int64_t>{INT64_MAX - 1});
+}
+
+TEST(Integers, InfinityIsTheLargestThatIsHeld) {
+  for (const int64_t count : {1, 3}) {
+    const size_t n = static_cast<size_t>(count);
+    EXPECT_EQ(full({count}, INFINITY, DType::i64).to_vector<int64_t>(),
+              std::vector<int64_t>(n, INT64_MAX));
+    EXPECT_EQ(full({count}, -INFINITY, DType::i64).to_vector<int64_t>(),
+              std::vector<int64_t>(n, INT64_MIN));
+    EXPECT_EQ(full({count}, 0x1p63, DType::i64).to_vector<int64_t>(),
+              std::vector<int64_t>(n, INT64_MAX));
+  }
+}
+
 }  // namespace
 }  // namespace cairn

@@ -49,30 +49,18 @@ class MovePlan : public Plan {
   std::vector<StridedLoop<2>> loops_;
 };
 
-class FillPlan : public Plan {  // start, start + step, ...
+class FillPlan : public Plan {  // one value everywhere
  public:
-  FillPlan(const OpCall& call, double start, double step)
-      : dtype_(call.out().dtype), count_(numel(call.out().shape)), start_(start), step_(step) {}
-  void launch(const Launch& args) const override {
-    const size_t size = size_of(dtype_);
-    if (step_ == 0) return repeat(static_cast<char*>(args.outputs[0]), size);
-    parallel_for(count_, 16 << 10, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) put(args.outputs[0], i);
-    });
-  }
-
- private:
-  void put(void* out, int64_t i) const {
-    const double value = start_ + static_cast<double>(i) * step_;
-    if (dtype_ == DType::i64) static_cast<int64_t*>(out)[i] = static_cast<int64_t>(value);
-    else
-      store_element(static_cast<char*>(out) + i * static_cast<int64_t>(size_of(dtype_)), dtype_,
-                    value);
-  }
+  explicit FillPlan(const OpCall& call)
+      : dtype_(call.out().dtype),
+        count_(numel(call.out().shape)),
+        value_(call.attrs->number("value")) {}
   // Doubles what is written until all is.
-  void repeat(char* out, size_t size) const {
+  void launch(const Launch& args) const override {
+    char* const out = static_cast<char*>(args.outputs[0]);
+    const size_t size = size_of(dtype_);
     if (count_ == 0) return;
-    put(out, 0);
+    store_element(out, dtype_, value_);
     const size_t bytes = static_cast<size_t>(count_) * size;
     const size_t piece = std::min<size_t>(bytes, 4096);
     for (size_t done = size; done < piece; done *= 2)
@@ -81,9 +69,37 @@ class FillPlan : public Plan {  // start, start + step, ...
     for (size_t done = whole; done < bytes; done += whole)
       std::memcpy(out + done, out, std::min(whole, bytes - done));
   }
+
+ private:
   DType dtype_;
   int64_t count_;
-  double start_, step_;
+  double value_;
+};
+
+class RangePlan : public Plan {  // start, start + step, ...
+ public:
+  explicit RangePlan(const OpCall& call)
+      : dtype_(call.out().dtype),
+        count_(numel(call.out().shape)),
+        start_(call.attrs->integer("start")),
+        step_(call.attrs->integer("step")) {}
+  void launch(const Launch& args) const override {
+    parallel_for(count_, 16 << 10, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) put(args.outputs[0], i);
+    });
+  }
+
+ private:
+  void put(void* out, int64_t i) const {
+    // Not by f64, which has not every i64.
+    if (dtype_ == DType::i64) static_cast<int64_t*>(out)[i] = start_ + i * step_;
+    else
+      store_element(
+          static_cast<char*>(out) + i * static_cast<int64_t>(size_of(dtype_)), dtype_,
+          static_cast<double>(start_) + static_cast<double>(i) * static_cast<double>(step_));
+  }
+  DType dtype_;
+  int64_t count_, start_, step_;
 };
 
 StridedLoop<2> loop_over(const Shape& dims, const Ints& from, int64_t from_offset, const Ints& to,
@@ -153,10 +169,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   for (const TensorDesc* d : call.inputs)
     if (d->layout.blocked()) return nullptr;
   if (!call.out().contiguous()) return nullptr;
-  if (is_op(call, "full")) return std::make_unique<FillPlan>(call, call.attrs->number("value"), 0);
-  if (is_op(call, "arange"))
-    return std::make_unique<FillPlan>(call, static_cast<double>(call.attrs->integer("start")),
-                                      static_cast<double>(call.attrs->integer("step")));
+  if (is_op(call, "full")) return std::make_unique<FillPlan>(call);
+  if (is_op(call, "arange")) return std::make_unique<RangePlan>(call);
   if (is_op(call, "cat")) return cat_plan(call);
   if (is_op(call, "embed_slice")) return embed_plan(call);
   if (is_op(call, "flip")) return flip_plan(call);

@@ -41,10 +41,10 @@ struct Input {
 };
 Input input_of(py::handle object, size_t index) {
   if (const Tensor* tensor = tensor_in(object)) return {{}, *tensor};
-  if (!py::isinstance<Tensor>(object) && PyObject_CheckBuffer(object.ptr())) {
+  if (PyObject_CheckBuffer(object.ptr())) {
     try {
       return {Borrowed(object), {}};
-    } catch (py::error_already_set& refusal) {  // ml_dtypes': argument() knows them
+    } catch (py::error_already_set& refusal) {  // ml_dtypes', bf16: argument() knows them
       if (!refusal.matches(PyExc_ValueError) && !refusal.matches(PyExc_BufferError)) throw;
     }
   }

@@ -150,6 +150,17 @@ void Engine::collect(std::vector<std::shared_ptr<Job>>& batch) {
   }
 }
 
+// Those after the first `kept` wait again, before all others.
+void Engine::give_back(std::vector<std::shared_ptr<Job>>& batch, size_t kept) {
+  for (; batch.size() > kept; batch.pop_back()) {
+    Job& job = *batch.back();
+    job.state = Job::waits;
+    bytes_ += job.bytes;
+    if (++*job.of_request == 1) ++requests_;
+    waiting_.push_front(std::move(batch.back()));
+  }
+}
+
 std::vector<std::shared_ptr<Engine::Job>> Engine::next(std::unique_lock<std::mutex>& lock) {
   std::vector<std::shared_ptr<Job>> batch;
   work_came_.wait(lock, [&] { return ends_ || !waiting_.empty(); });
@@ -161,6 +172,7 @@ std::vector<std::shared_ptr<Engine::Job>> Engine::next(std::unique_lock<std::mut
          work_came_.wait_until(lock, until) == std::cv_status::no_timeout)
     collect(batch);
   collect(batch);
+  give_back(batch, static_cast<size_t>(Plans::part_of(std::ssize(batch))));
   return batch;
 }
 

@@ -61,6 +61,7 @@ class Engine {
  private:
   void push(const std::shared_ptr<Job>& job, bool begun);
   void leaves(const Job& job);
+  void give_back(std::vector<std::shared_ptr<Job>>& batch, size_t kept);
   void wait(Job& job);
   void loop();
   std::vector<std::shared_ptr<Job>> next(std::unique_lock<std::mutex>& lock);

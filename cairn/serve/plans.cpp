@@ -15,6 +15,12 @@ size_t rounded(size_t bytes) { return (bytes + kAligned - 1) / kAligned * kAlign
 int64_t power_of_two(int64_t least) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(least)));
 }
+// Lengths go by halves between the powers of two: what is filled up is a quarter at most, not a
+// half.
+int64_t next_length(int64_t length) {
+  const int64_t power = power_of_two(length);
+  return power == length ? length + length / 2 : power;
+}
 bool has_length(const Port& port) {
   return std::ranges::find(port.shape, kAnyLength) != port.shape.end();
 }
@@ -56,7 +62,9 @@ int64_t Plans::length_for(const Tensors& inputs) const {
   }
   if (longest_ == 0) return 0;
   check(length <= longest_, "{} tokens; the network takes {}", length, longest_);
-  return std::min(longest_, std::max(least_, power_of_two(std::max<int64_t>(1, length))));
+  int64_t room = least_;
+  while (room < length) room = next_length(room);
+  return std::min(longest_, room);
 }
 
 Plans::Plan& Plans::plan_for(int64_t batch, int64_t length) {
@@ -87,12 +95,18 @@ void Plans::make_room(const Plan& plan) {
 void Plans::prepare(int64_t most) {
   for (int64_t batch = 1;; batch *= 2) {
     if (longest_ == 0) plan_for(batch, 0);
-    for (int64_t length = least_; longest_ > 0; length = std::min(longest_, length * 2)) {
+    for (int64_t length = least_; longest_ > 0; length = std::min(longest_, next_length(length))) {
       plan_for(batch, length);
       if (length == longest_) break;
     }
     if (batch >= most) return;
   }
+}
+
+int64_t Plans::part_of(int64_t count) {
+  const int64_t more = power_of_two(count), less = more / 2;
+  constexpr int64_t kFew = 8;  // of which two batches take longer than one that is filled up
+  return count < more && less >= kFew && 2 * count <= 3 * less ? less : count;
 }
 
 void Plans::fill(const TensorDesc& to, size_t input, std::span<Example* const> examples,

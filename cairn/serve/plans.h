@@ -1,5 +1,6 @@
-// A model's forward() at a few sizes, each compiled once: batches of powers of two, and lengths of
-// powers of two where it takes sequences. What is missing of a size is filled up with zeros.
+// A model's forward() at a few sizes, each compiled once: batches of powers of two, and where it
+// takes sequences lengths of powers of two and half as much again. What is missing of a size is
+// filled up with zeros.
 #pragma once
 #include <cstdlib>
 #include <map>
@@ -29,6 +30,9 @@ class Plans {
   int64_t length_for(const Tensors& inputs) const;
   // All sizes up to this many examples.
   void prepare(int64_t most);
+  // How many of so many that wait are computed together: where more than a quarter of a batch would
+  // be filled up, the next smaller size is, and the rest is left to what comes.
+  static int64_t part_of(int64_t count);
   // Their outputs, computed as one batch.
   void run(std::span<Example* const> examples);
 

@@ -177,6 +177,28 @@ TEST(Serve, FiftyThreadsAtOnce) {
   EXPECT_LT(batches, 300) << "requests that came together were not computed together";
 }
 
+// Sizes between two that are compiled: 20 as 16 and 4, not filled up to 32; 28 as 32.
+TEST(Serve, BatchesAreNotHalfEmpty) {
+  for (const auto& [count, batches] : {std::pair{20, 2}, std::pair{28, 1}}) {
+    const Server server({"digits=" + digits(), "--max-batch", "32", "--max-wait", "1000"});
+    std::string parts;
+    for (int i = 0; i < count; ++i)
+      parts += fmt::format(
+          "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{}.png\"\r\n\r\n{}\r\n", i,
+          digit());
+    const Json answers =
+        server.post("/v1/predict/digits", parts + "--b--\r\n", "multipart/form-data; boundary=b")
+            .json()["answers"];
+    ASSERT_EQ(answers.size(), static_cast<size_t>(count));
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(answers[i]["file"], std::to_string(i) + ".png");
+      EXPECT_EQ(answers[i]["classes"][0]["label"], answers[0]["classes"][0]["label"]);
+    }
+    EXPECT_EQ(server.measured("cairn_batch_size_sum"), count);
+    EXPECT_EQ(server.measured("cairn_batch_size_count"), batches);
+  }
+}
+
 TEST(Serve, WritesAsOpenAiDoes) {
   const std::string run = Runs::get().of("language-model");
   const Server server({"plays=" + run});

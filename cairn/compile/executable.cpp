@@ -19,6 +19,16 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// Where max_pool found its maxima only gradients read, and who asks for it: else it is not written.
+Graph leave_out_places(const Graph& traced) {
+  Graph graph = traced;
+  const std::vector<int> uses = graph.use_counts();
+  for (Node& node : graph.nodes)
+    if (std::strcmp(node.op->name, "max_pool") == 0 && uses[node.outputs[1]] == 0)
+      node.attrs.set("places", int64_t{0});
+  return graph;
+}
+
 Graph optimize(Graph graph, const Backend& backend) {
   Dump dump(graph);
   auto pass = [&](const char* name, auto run) {
@@ -38,6 +48,7 @@ Graph optimize(Graph graph, const Backend& backend) {
   pass("views", [&](const Graph& g) { return resolve_views(g, backend); });
   pass("fuse", [&](const Graph& g) { return fuse(g, backend); });
   pass("rematerialize", [&](const Graph& g) { return rematerialize(g); });
+  pass("places", [&](const Graph& g) { return leave_out_places(g); });
   pass("schedule", [&](const Graph& g) { return schedule(g); });
   return graph;
 }

@@ -1,3 +1,6 @@
+#include "cairn/compile/executable.h"
+#include "cairn/graph/trace.h"
+#include "cairn/ops/functions.h"
 #include "compare.h"
 
 namespace cairn::test {
@@ -36,6 +39,82 @@ TEST(Pool, MaximaAndTheirPlaces) {
       compare({"max_pool", attrs_of(p), {blocked(p.x, 16)}, 0, fill, blocked_outputs(16)});
     }
   compare({"max_pool", attrs_of(kPools[0]), {of(DType::bf16, kPools[0].x)}, 0});
+}
+
+// What a plan of the call writes over -1 in each output's place.
+std::vector<std::vector<float>> written(OpCall& call, const std::vector<float>& x) {
+  std::vector<std::vector<float>> all;
+  for (const TensorDesc* d : call.outputs) all.emplace_back(numel(d->shape) + 64, -1.0f);
+  const void* in[] = {x.data()};
+  std::vector<void*> out;
+  for (auto& values : all) out.push_back(values.data());
+  Fault fault;
+  backend_named("cpu").prepare(call)->launch({in, out.data(), nullptr, &fault});
+  return all;
+}
+
+TEST(Pool, PlacesThatNobodyReadsAreNotWritten) {
+  for (const Pool& p : kPools)
+    for (const int64_t step : {1, 2}) {
+      Attrs attrs = attrs_of(p);
+      attrs.set("dilation", Ints(p.kernel.size(), 1));
+      if (step == 2 && p.kernel[0] == 3) attrs.set("dilation", Ints(p.kernel.size(), 2));
+      TensorDesc x = f32(p.x), y, places;
+      OpCall call{&op_named("max_pool"), &attrs, {&x}, {&y, &places}};
+      call.op->infer(call);
+      std::vector<float> values(static_cast<size_t>(numel(p.x)));
+      std::mt19937 random(3);
+      for (float& v : values) v = random() % 9 ? static_cast<float>(random() % 7) : NAN;
+      const auto all = written(call, values);
+      attrs.set("places", int64_t{0});
+      const auto some = written(call, values);
+      EXPECT_EQ(std::memcmp(all[0].data(), some[0].data(), all[0].size() * sizeof(float)), 0);
+      EXPECT_EQ(some[1], std::vector<float>(some[1].size(), -1.0f));
+    }
+}
+
+// The CPU's, and whether places are wanted of each max_pool.
+class Watching : public Backend {
+ public:
+  std::vector<int64_t> places;
+  const char* name() const override { return cpu_.name(); }
+  void* allocate(size_t bytes) override { return cpu_.allocate(bytes); }
+  void deallocate(void* memory, size_t bytes) override { cpu_.deallocate(memory, bytes); }
+  void copy_from_host(void* to, const void* from, size_t bytes) override {
+    cpu_.copy_from_host(to, from, bytes);
+  }
+  void copy_to_host(void* to, const void* from, size_t bytes) override {
+    cpu_.copy_to_host(to, from, bytes);
+  }
+  void copy_within(void* to, const void* from, size_t bytes) override {
+    cpu_.copy_within(to, from, bytes);
+  }
+  bool supports(const OpCall& call) const override { return cpu_.supports(call); }
+  std::unique_ptr<Plan> prepare(const OpCall& call) override {
+    if (std::string_view(call.op->name) == "max_pool")
+      places.push_back(call.attrs->integer_or("places", 1));
+    return cpu_.prepare(call);
+  }
+
+ private:
+  Backend& cpu_ = backend_named("cpu");
+};
+
+TEST(Pool, PlacesAreWrittenForWhoAsksForThem) {
+  const PoolOptions options{.kernel = {2, 2}};
+  const std::vector<std::pair<TensorFunction, int64_t>> cases = {
+      {[&](std::span<const Tensor> in) -> Tensors { return {max_pool(in[0], options)}; }, 0},
+      {[&](std::span<const Tensor> in) -> Tensors {
+         const MaxPooled both = max_pool_with_indices(in[0], options);
+         return {both.values, both.indices};
+       },
+       1}};
+  for (const auto& [function, expected] : cases) {
+    Watching backend;
+    const std::vector<Port> ports = {{"x", DType::f32, {kAnyBatch, 2, 4, 4}}};
+    const Executable executable(trace(ports, 1, 0, function), backend, std::make_shared<Arena>());
+    EXPECT_EQ(backend.places, std::vector<int64_t>{expected});
+  }
 }
 
 TEST(Pool, ScatterAndPick) {

@@ -44,7 +44,10 @@ PoolShape shape_of(const OpCall& call, Kind kind) {
 
 class PoolPlan : public Plan {
  public:
-  PoolPlan(const OpCall& call, Kind kind) : kind_(kind), shape_(shape_of(call, kind)) {}
+  PoolPlan(const OpCall& call, Kind kind)
+      : kind_(kind),
+        shape_(shape_of(call, kind)),
+        tells_(call.attrs->integer_or("places", 1) != 0) {}
   void launch(const Launch& args) const override {
     constexpr int64_t kWorthAThread = 16 << 10;
     const int64_t work = (shape_.in_places() + shape_.out_places()) * shape_.lanes;
@@ -58,7 +61,8 @@ class PoolPlan : public Plan {
     auto* y = static_cast<float*>(args.outputs[0]);
     switch (kind_) {
       case Kind::max:
-        return max_pool(shape_, x, y, static_cast<int32_t*>(args.outputs[1]), first, last);
+        return max_pool(shape_, x, y, tells_ ? static_cast<int32_t*>(args.outputs[1]) : nullptr,
+                        first, last);
       case Kind::scatter:
         return max_pool_scatter(shape_, x, static_cast<const int32_t*>(args.inputs[1]), y, first,
                                 last);
@@ -72,6 +76,7 @@ class PoolPlan : public Plan {
   }
   Kind kind_;
   PoolShape shape_;
+  bool tells_;  // where the largest are: without a gradient nobody asks
 };
 
 bool supports(const OpCall& call) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "cairn/backend/cpu/simd_targets.h"
 
@@ -117,8 +118,8 @@ HWY_INLINE void spread_side_by_side(const PoolShape& s, float share, const float
   });
 }
 
-// The first of the largest; NaN wins.
-template <Places kPlaces, class D>
+// The first of the largest; NaN wins. kTold: where it is, too.
+template <bool kTold, Places kPlaces, class D>
 HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, Span rows,
                            Span columns, float* y, int32_t* index) {
   const hn::RebindToSigned<D> di;
@@ -129,13 +130,15 @@ HWY_INLINE void max_window(const PoolShape& s, D d, const float* x, Span depth, 
     const auto v = hn::LoadU(d, x + place * s.lanes);
     const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
     best = hn::IfThenElse(better, v, best);
-    at = hn::IfThenElse(hn::RebindMask(di, better), hn::Set(di, static_cast<int32_t>(place)), at);
+    if constexpr (kTold)
+      at = hn::IfThenElse(hn::RebindMask(di, better), hn::Set(di, static_cast<int32_t>(place)), at);
   });
   hn::StoreU(best, d, y);
-  hn::StoreU(at, di, index);
+  if constexpr (kTold) hn::StoreU(at, di, index);
 }
 
 // As max_window, from the upper left corner on.
+template <bool kTold>
 HWY_INLINE void max_side_by_side(const PoolShape& s, const float* x, float* y, int32_t* index) {
   each_pair_of_rows(s, [&](auto d, int64_t to, int64_t from) CAIRN_INLINED {
     const hn::RebindToSigned<decltype(d)> di;
@@ -149,22 +152,23 @@ HWY_INLINE void max_side_by_side(const PoolShape& s, const float* x, float* y, i
     const auto meet = [&](auto v, int32_t place) CAIRN_INLINED {
       const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
       best = hn::IfThenElse(better, v, best);
-      at = hn::IfThenElse(hn::RebindMask(di, better), hn::Add(corner, hn::Set(di, place)), at);
+      if constexpr (kTold)
+        at = hn::IfThenElse(hn::RebindMask(di, better), hn::Add(corner, hn::Set(di, place)), at);
     };
     meet(b, 1), meet(c, row), meet(e, row + 1);
     hn::StoreU(best, d, y + to);
-    hn::StoreU(at, di, index + to);
+    if constexpr (kTold) hn::StoreU(at, di, index + to);
   });
 }
 
-template <Places kPlaces, class D>
+template <bool kTold, Places kPlaces, class D>
 HWY_INLINE void max_plane(const PoolShape& s, D d, const float* x, float* y, int32_t* index) {
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
-  if (kPlaces == Places::dense && side_by_side(s)) return max_side_by_side(s, x, y, index);
+  if (kPlaces == Places::dense && side_by_side(s)) return max_side_by_side<kTold>(s, x, y, index);
   each_window<kPlaces>(s, [&](int64_t place, Span depth, Span rows, Span columns) {
     for (int64_t l = 0; l < s.lanes; l += step)
-      max_window<kPlaces>(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
-                          index + place * s.lanes + l);
+      max_window<kTold, kPlaces>(s, d, x + l, depth, rows, columns, y + place * s.lanes + l,
+                                 kTold ? index + place * s.lanes + l : nullptr);
   });
 }
 
@@ -172,17 +176,18 @@ HWY_INLINE bool is_ragged(const PoolShape& s, int64_t plane) {
   return s.last_lanes != s.lanes && plane % s.blocks == s.blocks - 1;
 }
 
-template <Places kPlaces>
+template <bool kTold, Places kPlaces>
 void max_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
                 int64_t last) {
   for (int64_t p = first; p < last; ++p) {
     const float* from = x + p * s.in_places() * s.lanes;
     float* to = y + p * s.out_places() * s.lanes;
-    int32_t* at = index + p * s.out_places() * s.lanes;
-    if (s.lanes == 1) max_plane<kPlaces>(s, hn::CappedTag<float, 1>(), from, to, at);
-    else if (s.lanes % 16 == 0) max_plane<kPlaces>(s, hn::CappedTag<float, 16>(), from, to, at);
-    else max_plane<kPlaces>(s, hn::CappedTag<float, 8>(), from, to, at);
-    if (!is_ragged(s, p)) continue;
+    int32_t* at = kTold ? index + p * s.out_places() * s.lanes : nullptr;
+    if (s.lanes == 1) max_plane<kTold, kPlaces>(s, hn::CappedTag<float, 1>(), from, to, at);
+    else if (s.lanes % 16 == 0)
+      max_plane<kTold, kPlaces>(s, hn::CappedTag<float, 16>(), from, to, at);
+    else max_plane<kTold, kPlaces>(s, hn::CappedTag<float, 8>(), from, to, at);
+    if (!kTold || !is_ragged(s, p)) continue;
     for (int64_t o = 0; o < s.out_places(); ++o)
       for (int64_t l = s.last_lanes; l < s.lanes; ++l) at[o * s.lanes + l] = 0;
   }
@@ -191,7 +196,13 @@ void max_planes(const PoolShape& s, const float* x, float* y, int32_t* index, in
 void max_pool_planes(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
                      int64_t last) {
   const bool dense = s.dilation[0] * s.dilation[1] * s.dilation[2] == 1;
-  (dense ? max_planes<Places::dense> : max_planes<Places::spaced>)(s, x, y, index, first, last);
+  const auto planes = [&](auto told) {
+    constexpr bool kTold = decltype(told)::value;
+    (dense ? max_planes<kTold, Places::dense> : max_planes<kTold, Places::spaced>)(s, x, y, index,
+                                                                                   first, last);
+  };
+  if (index) planes(std::true_type());
+  else planes(std::false_type());
 }
 
 template <class D>

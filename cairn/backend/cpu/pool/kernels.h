@@ -21,8 +21,8 @@ struct PoolShape {
   int64_t out_places() const { return out[0] * out[1] * out[2]; }
 };
 
-// All write planes [first, last). `index` holds flat spatial places of the input; padded lanes get
-// 0.
+// All write planes [first, last). `index` holds flat spatial places of the input, where it is
+// given; padded lanes get 0.
 void max_pool(const PoolShape& s, const float* x, float* y, int32_t* index, int64_t first,
               int64_t last);
 void max_pool_scatter(const PoolShape& s, const float* g, const int32_t* index, float* gx,

@@ -18,7 +18,8 @@ import onnxruntime
 BOUND = 1e-4
 TINY = ["--steps", "6", "--eval-every", "6"]
 TEXT = ["language-model", "--width", "32", "--context", "16", *TINY]
-PAIRS = ["--vocab", "300", "--width", "16", "--heads", "2", "--layers", "1", "--batch", "4", *TINY]
+SEQUENCES = ["--vocab", "300", "--width", "16", "--layers", "1", "--batch", "4", *TINY]
+PAIRS = ["--heads", "2", *SEQUENCES]
 MODELS = {  # what `cairn train` is given
     "lenet": ["image-classification", "--model", "lenet", "--batch", "16", *TINY],
     "resnet9": ["image-classification", "--model", "resnet9", "--batch", "8", *TINY],
@@ -39,7 +40,7 @@ MODELS = {  # what `cairn train` is given
     "r2plus1d": ["video-classification", "--width", "4", "--batch", "4", *TINY],
     "cnn-lstm": ["video-classification", "--model", "cnn-lstm", "--width", "4", "--batch", "4", *TINY],
     "translation": ["machine-translation", *PAIRS],
-    "translation by lstm": ["machine-translation", "--model", "lstm", *PAIRS],
+    "translation by lstm": ["machine-translation", "--model", "lstm", *SEQUENCES],
     "pointer-generator": ["summarization", *PAIRS],
     "summaries without copying": ["summarization", "--model", "transformer", *PAIRS],
     "text-gan": ["text-gan", "--width", "16", "--looks", "2", "--steps", "4"],

@@ -49,11 +49,12 @@ void for_blocks(const GemmShape& s, Body body) {
 
 // Rows of A that are multiplied at a time.
 int64_t block_rows(const GemmShape& s) {
+  constexpr int64_t kAlways = 144;  // however few there are for a thread
   const panels_bf16::Kernels& kernel = *panels_bf16::kernels();
   const int64_t tile = kernel.tile_rows, depth = std::min(rounded_up(s.k, 2), kDepth);
   const int64_t most = std::min(kernel.slice / depth, kernel.slice_rows);
-  return std::max({2 * tile, std::min(most / tile * tile,
-                                      rounded_up(ceil_div(s.m, kItems * num_threads()), tile))});
+  const int64_t even = std::max(kAlways, ceil_div(s.m, kItems * num_threads()));
+  return std::max(2 * tile, std::min(most, even) / tile * tile);
 }
 
 // A in bf16 with dense rows of an even depth is read where it lies.

@@ -9,7 +9,7 @@ namespace cairn::cpu::panels_bf16 {
 // C = init + A B + bias. B is packed in panels of kPanel columns, each [pair of the
 // depth][column][2].
 struct Product {
-  const uint16_t* a;      // element k of row r: a[r * a_row + k / 2 * a_pair + k % 2]
+  const uint16_t* a;      // element k of row r: a[r * a_row + k / 2 * a_pair + k % 2]; either is 2
   int64_t a_row, a_pair;  // a_row of kPackedTiles: A is what pack_tiles left
   int64_t rows, pairs;    // an odd depth is filled up with zeros
   const uint16_t* packed;

@@ -70,8 +70,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1)
     a = parser.parse_args()
+    for file in (pathlib.Path(a.program), a.file):
+        if not file.is_file():
+            parser.error(f"{file}: no such file")
     with tempfile.TemporaryDirectory() as folder:
-        file, name = quantized(a.file, a.batch, pathlib.Path(folder))
+        try:
+            file, name = quantized(a.file, a.batch, pathlib.Path(folder))
+        except Exception as error:  # of onnx, onnxruntime or protobuf, whichever reads it first
+            parser.error(f"{a.file}: no network that can be quantized: {error}")
         x = {name: numpy.random.default_rng(1).standard_normal((a.batch, 3, 224, 224), dtype=numpy.float32)}
         theirs = [session(file, threads) for threads in (1, 2)]
         rows = []

@@ -383,12 +383,15 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu {
 namespace attention {
 HWY_EXPORT(backward_entry);
-}
+// A build for one target (Arm, -march=native) names its namespace, of which there are two further
+// out.
+auto backward_kernel() { return HWY_DYNAMIC_DISPATCH(backward_entry); }
+}  // namespace attention
 
 void attention_backward(const AttentionPlan& plan, const AttentionInputs& in,
                         const AttentionGradients& grad, void* workspace) {
   using namespace attention;
-  const auto entry = HWY_DYNAMIC_DISPATCH(backward_entry);
+  const auto entry = backward_kernel();
   std::atomic<int64_t> next{0};
   parallel_region(
       [&](int thread, int) {

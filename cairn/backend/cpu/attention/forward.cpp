@@ -216,13 +216,16 @@ HWY_AFTER_NAMESPACE();
 namespace cairn::cpu {
 namespace attention {
 HWY_EXPORT(forward_entry);
-}
+// A build for one target (Arm, -march=native) names its namespace, of which there are two further
+// out.
+auto forward_kernel() { return HWY_DYNAMIC_DISPATCH(forward_entry); }
+}  // namespace attention
 
 void attention_forward(const AttentionPlan& plan, const AttentionInputs& in, float* out,
                        const TokenStrides& out_strides, float* lse, void* workspace) {
   if (plan.decode) return attention::decode_forward(plan, in, out, out_strides, lse, workspace);
   using namespace attention;
-  const auto entry = HWY_DYNAMIC_DISPATCH(forward_entry);
+  const auto entry = forward_kernel();
   std::atomic<int64_t> next{0};
   parallel_region(
       [&](int thread, int) {

@@ -1,11 +1,9 @@
 // The register tile of products of bf16 on processors with AMX: eight tiles of 16 rows of 64 bytes,
-// four of which hold 32 x 32 sums while one instruction adds 16 x 16 x 32 products to one of them,
-// sixteen times what AVX-512 BF16 does in its time. B lies as for that (panels_bf16.h), A's rows
-// must be dense in pairs.
+// four of which hold 32 x 32 sums while one instruction adds 16 x 16 x 32 products to one of them.
+// B lies as for AVX-512 BF16 (panels_bf16.h), the rows of A must be dense in pairs.
 //
-// TDPBF16PS adds pairs one after the other: subnormal inputs and sums count as zero, and each step
-// rounds to nearest even. Intel, "Architecture Instruction Set Extensions Programming Reference",
-// 2020, chapter 3.
+// TDPBF16PS: subnormal inputs and sums count as zero, and each step rounds to nearest even. Intel,
+// "Architecture Instruction Set Extensions Programming Reference".
 #include "cairn/backend/cpu/gemm/panels_bf16.h"
 
 #include "cairn/backend/cpu/simd_targets.h"

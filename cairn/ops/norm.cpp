@@ -1,6 +1,7 @@
 #include "cairn/ops/norm.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cairn/ops/collective.h"
 #include "cairn/ops/context.h"
@@ -31,6 +32,26 @@ void log_softmax_in_basics(std::span<const Tensor> in, const Attrs& a, std::span
   if (empty_along(in[0], a)) return void(out[0] = exp(in[0]));
   const Tensor shifted = in[0] - amax(in[0], axis_of(a), true).detach();
   out[0] = shifted - log(sum(exp(shifted), axis_of(a), true));
+}
+
+void infer_row(OpCall& c) {
+  infer_axis(c);
+  Shape kept = c.shape();
+  kept[c.attrs->integer("axis")] = 1;
+  c.set(0, c.dtype(), kept);
+}
+void logsumexp_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  if (empty_along(in[0], a)) return void(out[0] = log(sum(in[0], axis_of(a), true)));  // log 0
+  const Tensor top = amax(in[0], axis_of(a), true).detach();
+  const Tensor shift = where(isfinite(top), top, full({}, 0, top.dtype()));
+  out[0] = log(sum(exp(in[0] - shift), axis_of(a), true)) + shift;
+}
+// The slope is softmax; of nothing but -infinity, whose sum is 0, it is 0.
+void vjp_logsumexp(VjpCall& c) {
+  const Tensor& y = c.outputs[0];
+  const Tensor nothing = eq(y, -std::numeric_limits<double>::infinity());
+  const Tensor base = where(nothing, full({}, 0, y.dtype()), y);
+  c.results[0] = c.grad() * exp(c.inputs[0] - base);
 }
 
 // Normalisation over "axes": outputs y, mean and 1 / sqrt(var + eps), the latter two with the axes
@@ -102,6 +123,9 @@ const OpDef kOps[] = {
           nullptr, log_softmax_in_basics}
         .with_autocast(Autocast::f32)
         .with_onnx("LogSoftmax"),
+    OpDef{"logsumexp", "logarithm of the sum of e^x along an axis", 1, 1, infer_row,
+          kSaveInputs | kSaveOutputs | kExpand, vjp_logsumexp, nullptr, logsumexp_in_basics}
+        .with_autocast(Autocast::f32),
     OpDef{"normalize", "mean 0 and variance 1 over axes; also the mean and 1 / deviation", 1, 3,
           infer_normalize, kSaveOutputs | kExpand, vjp_normalize, nullptr, normalize_in_basics}
         .with_autocast(Autocast::f32),

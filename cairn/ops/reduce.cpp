@@ -217,10 +217,9 @@ Tensor stddev(In x, const Ints& axes, double correction, bool keepdim) {
 Tensor logsumexp(In given, const Ints& axes, bool keepdim) {
   const In x(is_float(given.t.dtype()) ? given.t : cast(given, DType::f32), given.loc);
   const Ints all_axes = normalized("logsumexp", x, axes);
-  if (count_of(x, all_axes) == 0) return log(sum(x, all_axes, keepdim));  // of nothing: log 0
-  const Tensor top = amax(x, all_axes, true).detach();
-  const Tensor shift = where(isfinite(top), top, full({}, 0, top.dtype()));
-  const Tensor result = log(sum(exp(x - shift), all_axes, true)) + shift;
+  Tensor result = x.t;  // over several axes: of the sums along one the sums along the next
+  for (const int64_t axis : all_axes)
+    result = apply(op_named("logsumexp"), {result}, {{"axis", axis}}, x.loc);
   return keepdim ? result : squeeze(result, all_axes);
 }
 

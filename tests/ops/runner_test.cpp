@@ -290,7 +290,8 @@ void check_numeric_second(const Case& c) {
 }
 
 // The passes that may round differently.
-constexpr const char* kRounding[] = {"linear_loss", "turn", "fold", "epilogue", "layout"};
+constexpr const char* kRounding[] = {"linear_loss", "expand_kernels", "turn",
+                                     "fold",        "epilogue",       "layout"};
 
 // What comes before and after an op in a fused region: x itself, so that it stays in its domain, by
 // way of an elementwise op; then a curve.

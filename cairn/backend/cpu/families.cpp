@@ -26,6 +26,7 @@ std::span<const Family> families() {
       ctc_family(),
       embedding_family(),
       rnn_family(),
+      rows_family(),
       linear_xent_family(),
       // Any type, plain loops: what nothing above took.
       moves_family(),

@@ -37,6 +37,7 @@ Family attention_family();      // attention_family.cpp
 Family ctc_family();            // ctc_family.cpp
 Family embedding_family();      // embedding_family.cpp
 Family rnn_family();            // rnn_family.cpp
+Family rows_family();           // rows_family.cpp: softmax and its kin, normalisation
 Family blocked_slice_family();  // blocked_slice.cpp
 Family pieces_family();         // pieces_family.cpp: cat, embed_slice
 Family elementwise_family();    // elementwise_family.cpp: also reductions

@@ -67,16 +67,16 @@ bool product_works(ProductKernel kernel, const GemmShape& s, const GemmOperand& 
                    const GemmOperand& b, bool adds) {
   if (kernel == ProductKernel::unpacked) return b.column == 1;
   if (kernel == ProductKernel::few_rows)
-    return !adds && (is_vector(s, a, b) || (a.column == 1 && b.row == 1 && b.column == s.k));
+    return (is_vector(s, a, b) && !adds) || (a.column == 1 && b.row == 1 && b.column == s.k);
   return true;
 }
 
 ProductKernel choose_product(const GemmShape& s, const GemmOperand& a, const GemmOperand& b,
                              bool adds) {
-  constexpr int64_t kFewRows = 16, kRowsWorthPacking = 24, kMostUnpacked = 512;
+  constexpr int64_t kFewRows = 24, kRowsWorthPacking = 24, kMostUnpacked = 512;
   const int64_t panel = panels::kernels().panel;
   if (product_works(ProductKernel::few_rows, s, a, b, adds) &&
-      (s.m <= kFewRows || s.n <= panel / 3))
+      (s.m <= kFewRows || (!adds && s.n <= panel / 3)))
     return ProductKernel::few_rows;
   if (!product_works(ProductKernel::unpacked, s, a, b, adds)) return ProductKernel::packed;
   if (s.m * s.n * s.k <= kWorthAThread) return ProductKernel::unpacked;
@@ -99,10 +99,13 @@ size_t product_workspace(ProductKernel kernel, const GemmShape& s, const GemmOpe
 void product(ProductKernel kernel, const GemmShape& s, const GemmOperand& a, const GemmOperand& b,
              const GemmStart& start, float* c, int64_t c_row, void* workspace) {
   if (s.m * s.n == 0) return;
-  if (kernel == ProductKernel::few_rows && c_row == 1 && is_vector(s, a, b))
+  const bool adds = start.from || start.bias;
+  if (kernel == ProductKernel::few_rows && c_row == 1 && is_vector(s, a, b) && !adds)
     return gemv_f32(a.data, s.m, s.k, b.data, s.k, 1, {}, c, s.m);
   if (kernel == ProductKernel::few_rows)
-    return gemv_f32(b.data, s.n, s.k, a.data, a.row, s.m, {}, c, c_row);
+    return gemv_f32(b.data, s.n, s.k, a.data, a.row, s.m,
+                    {.bias = start.bias, .residual = start.from, .residual_stride = start.row}, c,
+                    c_row);
   if (kernel == ProductKernel::unpacked)
     return unpacked(s, a, b, start, c, c_row, static_cast<float*>(workspace));
   gemm(s, a, b, start, c, c_row, workspace);

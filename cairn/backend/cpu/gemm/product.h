@@ -15,7 +15,7 @@ enum class ProductKernel {
 const char* name_of(ProductKernel kernel);
 
 // What the operands allow. few_rows and unpacked want B's columns, B's rows dense; few_rows also
-// A's rows, without gaps in B, and nothing to add.
+// A's rows, without gaps in B.
 bool product_works(ProductKernel kernel, const GemmShape& shape, const GemmOperand& a,
                    const GemmOperand& b, bool adds);
 // The kernel that is quickest, by rules that `bench_gemm` measures (only strides of the operands

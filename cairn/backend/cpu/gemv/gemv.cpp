@@ -20,7 +20,7 @@ struct Call {
   int64_t depth;
   const float* x;
   int64_t x_stride, rows;
-  const LinearEpilogue& epilogue;
+  LinearEpilogue epilogue;
   float* y;
   int64_t y_stride;
 };
@@ -51,9 +51,12 @@ HWY_INLINE VF load_weights(const int8_t* w) {
   return hn::ConvertTo(F32(), hn::PromoteTo(I32(), hn::LoadU(narrow, w)));
 }
 
-// Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in 16
-// registers.
-constexpr int outputs_for(int rows) { return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1; }
+// Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in the
+// registers, 32 or 16.
+constexpr int outputs_for(int rows) {
+  if (HWY_TARGET <= HWY_AVX3) return rows <= 4 ? 4 : rows <= 6 ? 3 : 2;
+  return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1;
+}
 
 // kOutputs rows of weights, `stride` apart, times kRows rows of x. Sum (n, m) goes to dots[(n *
 // kRows + m) * kChunk].
@@ -215,28 +218,31 @@ namespace gemv {
 HWY_EXPORT(outputs_f32);
 HWY_EXPORT(outputs_i8);
 
-// Threads share the outputs in whole cache lines; more than kMaxRows rows go in groups.
+// Rows [row, row + kMaxRows) of a call, or those that there are.
+Call rows_from(int64_t row, int64_t rows, Call call) {
+  call.x += row * call.x_stride, call.y += row * call.y_stride;
+  if (call.epilogue.residual) call.epilogue.residual += row * call.epilogue.residual_stride;
+  call.rows = std::min(kMaxRows, rows - row);
+  return call;
+}
+
+// Threads share the outputs in whole cache lines. More than kMaxRows rows go in groups, over as
+// many outputs at a time as the second cache keeps: their weights come from memory once.
 template <class Weight, class Kernel>
-void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, Call call) {
-  constexpr int64_t kLine = 16;
-  const int64_t lines = (outputs + kLine - 1) / kLine;
-  const LinearEpilogue all = call.epilogue;
-  for (int64_t row = 0; row < rows; row += kMaxRows) {
-    LinearEpilogue epilogue = all;
-    if (epilogue.residual) epilogue.residual += row * all.residual_stride;
-    const Call group{call.scales,
-                     call.depth,
-                     call.x + row * call.x_stride,
-                     call.x_stride,
-                     std::min(kMaxRows, rows - row),
-                     epilogue,
-                     call.y + row * call.y_stride,
-                     call.y_stride};
-    const int64_t grain = kGrain / std::max<int64_t>(1, call.depth * kLine) + 1;
-    parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
-      kernel(group, weight, begin * kLine, std::min(end * kLine, outputs));
-    });
-  }
+void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, const Call& call) {
+  constexpr int64_t kLine = 16, kKept = 1 << 18;  // outputs; bytes
+  const int64_t lines = (outputs + kLine - 1) / kLine, depth = std::max<int64_t>(1, call.depth);
+  const int64_t grain = kGrain / (depth * kLine * ((rows + kMaxRows - 1) / kMaxRows)) + 1;
+  const int64_t at_once =
+      rows <= kMaxRows
+          ? lines
+          : std::max<int64_t>(1, kKept / (depth * kLine * static_cast<int64_t>(sizeof(Weight))));
+  parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t line = begin; line < end; line += at_once)
+      for (int64_t row = 0; row < rows; row += kMaxRows)
+        kernel(rows_from(row, rows, call), weight, line * kLine,
+               std::min(std::min(end, line + at_once) * kLine, outputs));
+  });
 }
 
 }  // namespace gemv

@@ -15,36 +15,26 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
-#include "cairn/backend/cpu/store-inl.h"
+#include "cairn/backend/cpu/rows/row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::xent::HWY_NAMESPACE {
 namespace {
 
 using namespace cairn::cpu::attention::HWY_NAMESPACE;
-
-// Calls step(values) for every vector of x[0 .. count); the last one padded with `padding`.
-template <class Step>
-HWY_INLINE void for_each_vector(const float* x, int64_t count, float padding, Step step) {
-  const F32 d;
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) step(hn::LoadU(d, x + i), i);
-  if (i == count) return;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-  step(hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x + i), hn::Set(d, padding)), i);
-}
+using rows::HWY_NAMESPACE::for_each_vector, rows::HWY_NAMESPACE::map_vectors;
 
 // log(sum(exp(logits))) of a row, and the sum of the logits.
 void logsumexp_row(const float* logits, int64_t count, float* lse, float* sum) {
   const F32 d;
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   VF top = hn::Set(d, kLowest), total = hn::Zero(d);
-  for_each_vector(logits, count, kLowest, [&](VF x, int64_t) HWY_ATTR { top = hn::Max(x, top); });
-  for_each_vector(logits, count, 0, [&](VF x, int64_t) HWY_ATTR { total = hn::Add(total, x); });
+  for_each_vector(logits, count, kLowest, [&](VF x) HWY_ATTR { top = hn::Max(x, top); });
+  for_each_vector(logits, count, 0, [&](VF x) HWY_ATTR { total = hn::Add(total, x); });
   const float highest = hn::GetLane(hn::MaxOfLanes(d, top));
   const VF base = hn::Set(d, highest);
   VF exponentials = hn::Zero(d);
-  for_each_vector(logits, count, kLowest, [&](VF x, int64_t) HWY_ATTR {
+  for_each_vector(logits, count, kLowest, [&](VF x) HWY_ATTR {
     exponentials = hn::Add(exponentials, exp2_vec(hn::Mul(hn::Sub(x, base), hn::Set(d, kLog2E))));
   });
   *lse = highest + std::log(hn::GetLane(hn::SumOfLanes(d, exponentials)));
@@ -57,16 +47,9 @@ void gradient_row(float* logits, int64_t count, float lse, float dloss, float sm
   const F32 d;
   const VF scale = hn::Set(d, dloss), even = hn::Set(d, smoothing / static_cast<float>(count)),
            base = hn::Set(d, lse);
-  const auto gradient = [&](VF x) HWY_ATTR {
+  map_vectors(logits, count, logits, [&](VF x) HWY_ATTR {
     return hn::Mul(scale, hn::Sub(exp2_vec(hn::Mul(hn::Sub(x, base), hn::Set(d, kLog2E))), even));
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    hn::StoreU(gradient(hn::LoadU(d, logits + i)), d, logits + i);
-  if (i == count) return;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(count - i));
-  stores::HWY_NAMESPACE::store_first(gradient(hn::MaskedLoad(mask, d, logits + i)), mask, d,
-                                     logits + i);
+  });
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+#include "cairn/backend/cpu/rows/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cairn/backend/cpu/simd_targets.h"
+#include "cairn/base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cairn/backend/cpu/rows/rows.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+
+#include "cairn/backend/cpu/region/vector_math-inl.h"
+#include "cairn/backend/cpu/rows/row-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cairn::cpu::rows::HWY_NAMESPACE {
+namespace {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+namespace math = cairn::cpu::HWY_NAMESPACE;
+
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+float largest(const float* x, int64_t count) {
+  V top = hn::Set(D(), kLowest);
+  for_each_vector(x, count, kLowest, [&](V v) HWY_ATTR { top = hn::Max(v, top); });
+  return hn::GetLane(hn::MaxOfLanes(D(), top));
+}
+
+// The sum of e^(x - base).
+float exponentials(const float* x, int64_t count, float base) {
+  const V from = hn::Set(D(), base);
+  V total = hn::Zero(D());
+  for_each_vector(x, count, kLowest,
+                  [&](V v) HWY_ATTR { total = hn::Add(total, math::exp(hn::Sub(v, from))); });
+  return hn::GetLane(hn::SumOfLanes(D(), total));
+}
+
+void softmax_row(const float* x, int64_t count, float* y) {
+  const V top = hn::Set(D(), largest(x, count));
+  map_vectors(x, count, y, [&](V v) HWY_ATTR { return math::exp(hn::Sub(v, top)); });
+  V total = hn::Zero(D());
+  for_each_vector(y, count, 0, [&](V v) HWY_ATTR { total = hn::Add(total, v); });
+  const V sum = hn::Set(D(), hn::GetLane(hn::SumOfLanes(D(), total)));
+  map_vectors(y, count, y, [&](V v) HWY_ATTR { return hn::Div(v, sum); });
+}
+
+void log_softmax_row(const float* x, int64_t count, float* y) {
+  const float top = largest(x, count);
+  const V base = hn::Set(D(), top), log_sum = hn::Set(D(), std::log(exponentials(x, count, top)));
+  map_vectors(x, count, y, [&](V v) HWY_ATTR { return hn::Sub(hn::Sub(v, base), log_sum); });
+}
+
+float logsumexp_row(const float* x, int64_t count) {
+  const float top = largest(x, count), base = std::isfinite(top) ? top : 0;
+  return std::log(exponentials(x, count, base)) + base;
+}
+
+// Both sums in one pass, around the first number: a large mean does not cancel.
+void normalize_row(const float* x, int64_t count, float eps, float* y, float* mean, float* rstd) {
+  const V first = hn::Set(D(), x[0]);
+  V sums = hn::Zero(D()), squares = hn::Zero(D());
+  for_each_vector(x, count, x[0], [&](V v) HWY_ATTR {
+    const V shifted = hn::Sub(v, first);
+    sums = hn::Add(sums, shifted), squares = hn::MulAdd(shifted, shifted, squares);
+  });
+  const float n = static_cast<float>(count), offset = hn::GetLane(hn::SumOfLanes(D(), sums)) / n;
+  const float square = hn::GetLane(hn::SumOfLanes(D(), squares)) / n;
+  // What overflows is NaN, in whatever way the compiler joins the product and the difference.
+  const float variance =
+      std::isinf(square) ? std::numeric_limits<float>::quiet_NaN() : square - offset * offset;
+  *mean = x[0] + offset;
+  *rstd = 1 / std::sqrt((variance < 0 ? 0 : variance) + eps);
+  const V middle = hn::Set(D(), *mean), scale = hn::Set(D(), *rstd);
+  map_vectors(x, count, y, [&](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, middle), scale); });
+}
+
+}  // namespace
+}  // namespace cairn::cpu::rows::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cairn::cpu::rows {
+
+HWY_EXPORT(softmax_row);
+HWY_EXPORT(log_softmax_row);
+HWY_EXPORT(logsumexp_row);
+HWY_EXPORT(normalize_row);
+
+namespace {
+
+void for_each_row(int64_t rows, int64_t count, FunctionRef<void(int64_t row)> body) {
+  constexpr int64_t kGrain = 1 << 13;  // numbers that are worth a thread
+  parallel_for(rows, 1 + kGrain / std::max<int64_t>(1, count), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row);
+  });
+}
+
+}  // namespace
+
+void softmax(const float* x, int64_t rows, int64_t count, float* y) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(softmax_row);
+  for_each_row(rows, count, [&](int64_t r) { kernel(x + r * count, count, y + r * count); });
+}
+
+void log_softmax(const float* x, int64_t rows, int64_t count, float* y) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(log_softmax_row);
+  for_each_row(rows, count, [&](int64_t r) { kernel(x + r * count, count, y + r * count); });
+}
+
+void logsumexp(const float* x, int64_t rows, int64_t count, float* y) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(logsumexp_row);
+  for_each_row(rows, count, [&](int64_t r) { y[r] = kernel(x + r * count, count); });
+}
+
+void normalize(const float* x, int64_t rows, int64_t count, float eps, float* y, float* mean,
+               float* rstd) {
+  const auto kernel = HWY_DYNAMIC_DISPATCH(normalize_row);
+  for_each_row(rows, count, [&](int64_t r) {
+    kernel(x + r * count, count, eps, y + r * count, mean + r, rstd + r);
+  });
+}
+
+}  // namespace cairn::cpu::rows
+#endif

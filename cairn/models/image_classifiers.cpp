@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cairn/base/invalid_option.h"
+#include "cairn/models/airbench.h"
 #include "cairn/models/cnn.h"
 #include "cairn/models/torchvision.h"
 
@@ -32,6 +33,7 @@ const Row kRows[] = {{"lenet", "28x28 (resnet9 and resnet18 take others)", 28, 2
                       [](const data::ImageShape& shape, int64_t classes) -> nn::AnyModule {
                         return LeNet(shape.channels, classes);
                       }},
+                     {"airbench", "at least 16x16", 16, 1 << 20, make<Airbench>},
                      {"resnet9", "at least 16x16", 16, 1 << 20, make<ResNet9>},
                      {"resnet18", "at least 8x8", 8, 1 << 20, make<ResNet18Cifar>},
                      {"resnet34", "at least 32x32", 32, 1 << 20,
@@ -69,6 +71,10 @@ nn::AnyModule make_image_classifier(const std::string& name, const data::ImageSh
     throw InvalidOption("model", fmt::format("{} takes images of {}, the data has {}", name,
                                              row->takes, data::to_string(shape)));
   return row->make(shape, classes);
+}
+
+void look_at_pictures(const nn::AnyModule& network, const std::function<Tensor()>& pictures) {
+  if (auto* airbench = dynamic_cast<Airbench*>(&*network)) airbench->whiten(pictures());
 }
 
 }  // namespace cairn::models

@@ -34,6 +34,18 @@ Tensor loss_of(const Tensor& logits, std::span<const Tensor> batch, const Option
   return mean(partners + (own - partners) * batch[3]);
 }
 
+// Some of the training pictures, as the network sees them.
+Tensor some_pictures(const data::ImageDatasetPtr& set, const Options& o) {
+  constexpr int64_t kEnough = 1000;
+  data::Loader loader(set, {.batch = std::min(kEnough, set->size()),
+                            .seed = o.seed,
+                            .normalization = o.normalization(),
+                            .threads = 1});
+  data::Batch batch;
+  loader.next(batch);
+  return batch.x();
+}
+
 }  // namespace
 
 Json train(Options o) {
@@ -46,6 +58,7 @@ Json train(Options o) {
   manual_seed(o.seed);
   const nn::AnyModule network =
       models::make_image_classifier(o.model, o.image_shape(), o.num_classes());
+  models::look_at_pictures(network, [&] { return some_pictures(splits.train, o); });
   const bool validates = splits.held_back != nullptr;
   train::Supervised session({.task = kTask,
                              .label = o.model,

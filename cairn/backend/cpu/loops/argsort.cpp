@@ -7,6 +7,7 @@
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
+#include "cairn/backend/cpu/rows/rows.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/parallel.h"
 
@@ -131,13 +132,7 @@ class ArgsortPlan : public Plan {
     int64_t k = 0;
     while (k < size_ && !bounded) take(k++);
     // Of equals the earlier is the better, and has been.
-    constexpr int64_t kBlock = 32;
-    for (; k + kBlock <= size_ && inner_ == 1; k += kBlock)
-      if (any_better(x + k, kBlock, bound))
-        for (int64_t i = k; i < k + kBlock; ++i)
-          if (is_better(x[i], bound)) take(i);
-    for (; k < size_; ++k)
-      if (is_better(x[k * inner_], bound)) take(k);
+    for (k = next_better(x, k, bound); k < size_; k = next_better(x, k + 1, bound)) take(k);
     std::nth_element(keys, keys + count_ - 1, end);
     std::sort(keys, keys + count_);
   }
@@ -146,14 +141,12 @@ class ArgsortPlan : public Plan {
     if (descending_) return value > bound || (value != value && bound == bound);
     return value < bound || (bound != bound && value == value);
   }
-  bool any_better(const float* x, int64_t count, float bound) const {
-    if (bound != bound) return !descending_;
-    int better = 0;
-    if (descending_)
-      for (int64_t i = 0; i < count; ++i) better |= !(x[i] <= bound);
-    else
-      for (int64_t i = 0; i < count; ++i) better |= x[i] < bound;
-    return better != 0;
+  int64_t next_better(const float* x, int64_t from, float bound) const {
+    if (inner_ == 1 && bound == bound)
+      return descending_ ? rows::first_above(x, from, size_, bound)
+                         : rows::first_below(x, from, size_, bound);
+    while (from < size_ && !is_better(x[from * inner_], bound)) ++from;
+    return from;
   }
 
   int64_t outer_ = 1, size_, inner_ = 1, count_;

@@ -78,6 +78,35 @@ void normalize_row(const float* x, int64_t count, float eps, float* y, float* me
   map_vectors(x, count, y, [&](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, middle), scale); });
 }
 
+// The first place where found(values) has a true lane. Four vectors at a time: most have none.
+template <class Found>
+HWY_INLINE int64_t first_where(const float* x, int64_t from, int64_t count, Found found) {
+  const D d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = from;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    const auto low = hn::Or(found(hn::LoadU(d, x + i)), found(hn::LoadU(d, x + i + lanes)));
+    const auto high =
+        hn::Or(found(hn::LoadU(d, x + i + 2 * lanes)), found(hn::LoadU(d, x + i + 3 * lanes)));
+    if (!hn::AllFalse(d, hn::Or(low, high))) break;
+  }
+  for (; i + lanes <= count; i += lanes)
+    if (const intptr_t at = hn::FindFirstTrue(d, found(hn::LoadU(d, x + i))); at >= 0)
+      return i + at;
+  for (; i < count; ++i)
+    if (!hn::AllFalse(d, found(hn::Set(d, x[i])))) return i;
+  return count;
+}
+
+int64_t place_above(const float* x, int64_t from, int64_t count, float bound) {
+  const V b = hn::Set(D(), bound);
+  return first_where(x, from, count, [&](V v) HWY_ATTR { return hn::Not(hn::Le(v, b)); });
+}
+int64_t place_below(const float* x, int64_t from, int64_t count, float bound) {
+  const V b = hn::Set(D(), bound);
+  return first_where(x, from, count, [&](V v) HWY_ATTR { return hn::Lt(v, b); });
+}
+
 }  // namespace
 }  // namespace cairn::cpu::rows::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -89,6 +118,8 @@ HWY_EXPORT(softmax_row);
 HWY_EXPORT(log_softmax_row);
 HWY_EXPORT(logsumexp_row);
 HWY_EXPORT(normalize_row);
+HWY_EXPORT(place_above);
+HWY_EXPORT(place_below);
 
 namespace {
 
@@ -122,6 +153,13 @@ void normalize(const float* x, int64_t rows, int64_t count, float eps, float* y,
   for_each_row(rows, count, [&](int64_t r) {
     kernel(x + r * count, count, eps, y + r * count, mean + r, rstd + r);
   });
+}
+
+int64_t first_above(const float* x, int64_t from, int64_t count, float bound) {
+  return HWY_DYNAMIC_DISPATCH(place_above)(x, from, count, bound);
+}
+int64_t first_below(const float* x, int64_t from, int64_t count, float bound) {
+  return HWY_DYNAMIC_DISPATCH(place_below)(x, from, count, bound);
 }
 
 }  // namespace cairn::cpu::rows

@@ -13,5 +13,9 @@ void logsumexp(const float* x, int64_t rows, int64_t count, float* y);
 // y = (x - mean) * rstd with rstd = 1 / sqrt(variance + eps); mean and rstd [rows]; count > 0.
 void normalize(const float* x, int64_t rows, int64_t count, float eps, float* y, float* mean,
                float* rstd);
+// The first place from `from` on whose number is above the bound, or NaN; or below it; `count`:
+// none is. Of one row, by one thread.
+int64_t first_above(const float* x, int64_t from, int64_t count, float bound);
+int64_t first_below(const float* x, int64_t from, int64_t count, float bound);
 
 }  // namespace cairn::cpu::rows

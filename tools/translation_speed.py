@@ -153,7 +153,9 @@ class InTorch:
             keep_rows, keep_tokens, keep_scores, alive = [], [], [], []
             for t in range(n_texts):
                 chosen = []
-                for s, r, k in zip(best[t].tolist(), rows[t].tolist(), tokens[t].tolist()):
+                for rank, (s, r, k) in enumerate(zip(best[t].tolist(), rows[t].tolist(), tokens[t].tolist())):
+                    if k == END and rank >= beams:
+                        continue  # what goes on instead is likelier
                     if k == END:
                         text = written[t * beams + r, 1:].tolist()
                         ended[active[t]].append((s / ((6 + len(text)) / 6) ** penalty, text))

@@ -67,12 +67,18 @@ class Search {
     return most_candidates() + static_cast<int64_t>(barred);
   }
 
-  // Every live beam by one token: the best stay in view, those that end are put aside.
+  // Every live beam by one token: the best stay in view, those of them that end are put aside. An
+  // end further behind is none: what goes on instead is likelier.
   void advance(const Likeliest& likeliest) {
     std::vector<Beam> next;
+    int64_t rank = 0;
     for (const Candidate& c : best_candidates(likeliest)) {
-      if (c.token == options_.end_token) put_aside(extended(c));
-      else if (static_cast<int64_t>(next.size()) < options_.beams) next.push_back(extended(c));
+      const bool in_view = rank++ < options_.beams;
+      if (c.token != options_.end_token) {
+        if (static_cast<int64_t>(next.size()) < options_.beams) next.push_back(extended(c));
+      } else if (in_view) {
+        put_aside(extended(c));
+      }
     }
     live_ = std::move(next);
     if (is_done()) live_.clear();

@@ -250,6 +250,28 @@ TEST(BeamSearch, StopsWhenNothingBetterCanCome) {
   EXPECT_EQ(even.reads, 1);
 }
 
+// An end that is only second best ends nothing: one beam is what greedy reading finds, with the end
+// where it is the likeliest token.
+TEST(BeamSearch, OneBeamWithAnEndIsGreedy) {
+  const NoGrad no_grad;
+  int ended = 0;
+  for (const Network& net : networks())
+    for (int64_t end = 0; end < kVocab; ++end) {
+      const BeamOptions o{.beams = 1, .max_tokens = 10, .end_token = end, .patience = 1};
+      const auto found = beam_search(*net.reader(1), prompt_of(0), o)[0][0];
+      std::vector<int64_t> greedy;
+      const auto reader = net.reader(1);
+      Tensor logits = reader->read(prompt_of(0));
+      do {
+        greedy.push_back(argmax(logits, 1).to_vector<int64_t>()[0]);
+        if (greedy.size() < 10) logits = reader->read(std::span(greedy).last(1));
+      } while (greedy.back() != end && greedy.size() < 10);
+      EXPECT_EQ(found.tokens, greedy) << net.name << ", end " << end;
+      ended += greedy.back() == end;
+    }
+  EXPECT_GT(ended, 0) << "the networks never end: the test says nothing";
+}
+
 // Past the network's context: one beam is what greedy reading finds.
 TEST(BeamSearch, GoesOnWhenTheContextIsFull) {
   const NoGrad no_grad;

@@ -55,7 +55,7 @@ TEST(Compare, OneThatCannotLearnLeavesTheOthers) {
 
 TEST(Compare, ABudgetChoosesTheSteps) {
   const TemporaryFolder folder;
-  const Outcome o = cairn({"compare", "forecast", "--models", "linear", "--minutes", "0.05",
+  const Outcome o = cairn({"compare", "forecast", "--models", "linear", "--minutes", "0.15",
                            "--out", folder / "out", "--json", "--threads", "1"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_GT(rows_of(o)[0]["steps"].get<int64_t>(), 0);

@@ -16,9 +16,12 @@ struct Options : TrainedPictureOptions {
   Options() {
     lr.usual({{"lenet", 2.5e-3}, {"", 4e-3}}), weight_decay.usual({{"lenet", 1e-2}, {"", 5e-2}});
     ema.usual(0.998), eval_every.says("each epoch");
-    epochs.says("lenet 8, 12 of more than 40000 pictures; others 10");
+    batch.usual({{"airbench", 128}, {"", 64}}), cutout.usual({{"airbench", 8}, {"", 0}});
+    epochs.says(
+        "airbench 40, 20 of more than 40000 pictures; lenet 8, 12 of more than 40000; others 10");
   }
-  Option<std::string> model{this, "model", Open{"grey 28x28: lenet, others: resnet9"},
+  Option<std::string> model{this, "model",
+                            Open{"grey 28x28: lenet, sides to 48: airbench, others: resnet9"},
                             one_of(models::image_classifier_names()), "Network"};
   Option<double> label_smoothing{this, "label_smoothing", 0.1, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};

@@ -13,14 +13,24 @@ namespace {
 
 constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 
+std::string usual_model(const data::ImageShape& shape) {
+  constexpr int kSmall = 48;  // sides over which airbench's three stages see enough
+  if (shape.channels == 1 && shape.height == 28 && shape.width == 28) return "lenet";
+  return std::max(shape.height, shape.width) <= kSmall ? "airbench" : "resnet9";
+}
+
+int64_t usual_epochs(const std::string& model, int64_t images) {
+  const bool many = images > 40000;
+  if (model == "airbench") return many ? 20 : 40;
+  return model == "lenet" ? (many ? 12 : 8) : 10;
+}
+
 // Fills what is open with what suits the pictures.
 void fill_recipe(Options& o, int64_t images) {
-  const data::ImageShape shape = o.image_shape();
-  o.model.fill(shape.channels == 1 && shape.height == 28 && shape.width == 28 ? "lenet"
-                                                                              : "resnet9");
+  o.model.fill(usual_model(o.image_shape()));
   o.fill_usual();
   const int64_t per_epoch = (images + o.batch - 1) / o.batch;
-  train::fill_length(o, per_epoch, o.model != "lenet" ? 10 : images > 40000 ? 12 : 8);
+  train::fill_length(o, per_epoch, usual_epochs(o.model, images));
   o.eval_every.fill(per_epoch);
 }
 
@@ -36,8 +46,9 @@ Tensor loss_of(const Tensor& logits, std::span<const Tensor> batch, const Option
 
 // Some of the training pictures, as the network sees them.
 Tensor some_pictures(const data::ImageDatasetPtr& set, const Options& o) {
-  constexpr int64_t kEnough = 1000;
-  data::Loader loader(set, {.batch = std::min(kEnough, set->size()),
+  constexpr int64_t kPixels = 1 << 20;  // of a thousand small pictures, or of fewer
+  const int64_t enough = kPixels / (o.image_shape().height * o.image_shape().width);
+  data::Loader loader(set, {.batch = std::clamp<int64_t>(enough, 1, set->size()),
                             .seed = o.seed,
                             .normalization = o.normalization(),
                             .threads = 1});

@@ -25,11 +25,13 @@ struct Options : SequenceOptions {
   Option<std::string> target{this, "target", "", "Language to translate into: de"};
 };
 
+inline constexpr UsualSearch kSearch{.beams = 5, .no_repeat = 0, .length_penalty = 0.8};
+
 struct TranslationEvalOptions : SequenceEvalOptions {
-  TranslationEvalOptions() : SequenceEvalOptions(5, 0) {}
+  TranslationEvalOptions() : SequenceEvalOptions(kSearch) {}
 };
 struct PredictOptions : Searching<train::OptionSet> {
-  PredictOptions() : Searching(5, 0) {}
+  PredictOptions() : Searching(kSearch) {}
   Option<std::vector<std::string>> files{this, "files", Open{"standard input"},
                                          "Texts to translate, a line each", Use::positional};
 };

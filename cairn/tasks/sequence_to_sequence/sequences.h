@@ -85,16 +85,22 @@ class Meter {
   CompiledFunction sum_;
 };
 
+// What a task searches with unless told otherwise, chosen on validation data.
+struct UsualSearch {
+  int64_t beams, no_repeat;
+  double length_penalty;
+};
 // How texts are searched for, as options of a verb.
 template <class Base>
 struct Searching : Base {
-  Searching(int64_t usual_beams, int64_t usual_no_repeat)
-      : beams(this, "beams", usual_beams, whole(1, 1000), "Texts kept in view"),
-        no_repeat(this, "no_repeat", usual_no_repeat, whole(0, 1000),
+  explicit Searching(const UsualSearch& usual)
+      : beams(this, "beams", usual.beams, whole(1, 1000), "Texts kept in view"),
+        length_penalty(this, "length_penalty", usual.length_penalty, between(-10, 10),
+                       "Above 0: longer ones gain (log p / ((5 + tokens) / 6)^penalty)"),
+        no_repeat(this, "no_repeat", usual.no_repeat, whole(0, 1000),
                   "No run of so many tokens twice in a text; 0: whatever is likely") {}
   Option<int64_t> beams;
-  Option<double> length_penalty{this, "length_penalty", 0.8, between(-10, 10),
-                                "Above 0: longer ones gain (log p / ((5 + tokens) / 6)^penalty)"};
+  Option<double> length_penalty;
   Option<double> patience{this, "patience", 2, between(0, 1000),
                           "A search ends when so many times beams texts have; 0: when none can "
                           "become better"};

@@ -23,13 +23,15 @@ struct Options : SequenceOptions {
   bool copies() const override { return model == "pointer-generator"; }
 };
 
+inline constexpr UsualSearch kSearch{.beams = 4, .no_repeat = 3, .length_penalty = 1.6};
+
 struct SummaryEvalOptions : SequenceEvalOptions {
-  SummaryEvalOptions() : SequenceEvalOptions(4, 3) {}
+  SummaryEvalOptions() : SequenceEvalOptions(kSearch) {}
   Option<int64_t> max_tokens{this, "max_tokens", 100, whole(1, 1 << 16),
                              "Tokens of a summary at most"};
 };
 struct PredictOptions : Searching<train::OptionSet> {
-  PredictOptions() : Searching(4, 3) {}
+  PredictOptions() : Searching(kSearch) {}
   Option<int64_t> max_tokens{this, "max_tokens", 100, whole(1, 1 << 16),
                              "Tokens of a summary at most"};
   Option<std::vector<std::string>> files{

@@ -5,7 +5,7 @@ translation_speed.py CAIRN RUN FILE [--count N] [--beams 5] [--batch 64] [--thre
 
 RUN is the folder of `cairn train machine-translation` (a Transformer), FILE has a sentence a line. All sides search with
 the same beams until as many texts have ended, and read the same tokens in batches of like length; Cairn's start and its tokens are measured and taken
-off by a translation of one line. The share of sentences that come out alike is printed beside the times. Needs torch,
+off by a translation of one line. CTranslate2 is tried with all threads in one batch and with a batch on each. The share of sentences that come out alike is printed beside the times. Needs torch,
 ctranslate2, tokenizers, numpy and safetensors.
 """
 import argparse
@@ -199,7 +199,10 @@ def main():
     theirs = InTorch(a.run)
     folder = tempfile.mkdtemp()
     tokens = converted(a.run, os.path.join(folder, "ct2"))
-    ct2 = ctranslate2.Translator(os.path.join(folder, "ct2"), device="cpu", inter_threads=1, intra_threads=a.threads)
+    def translator(batches):
+        return ctranslate2.Translator(os.path.join(folder, "ct2"), device="cpu", inter_threads=batches,
+                                      intra_threads=a.threads // batches)
+    ct2, ct2_side_by_side = translator(1), translator(a.threads)
 
     def by_cairn():
         def timed(some):
@@ -220,17 +223,28 @@ def main():
                     out[i] = text
         return time.perf_counter() - began, [tokenizer.decode(t) for t in out]
 
+    def as_text(found):
+        return tokenizer.decode([int(t[1:]) for t in found.hypotheses[0]])
+
+    def in_ct2(translator, some):
+        return translator.translate_batch([[tokens[t] for t in texts[i][:-1]] for i in some], beam_size=a.beams,
+                                          length_penalty=0.8, min_decoding_length=1, max_batch_size=a.batch)
+
     def by_ct2():
         began, out = time.perf_counter(), [None] * len(texts)
         for at in range(0, len(order), a.batch):
             some = order[at:at + a.batch]
-            found = ct2.translate_batch([[tokens[t] for t in texts[i][:-1]] for i in some], beam_size=a.beams,
-                                        length_penalty=0.8, min_decoding_length=1, max_batch_size=a.batch)
-            for i, result in zip(some, found):
-                out[i] = [int(t[1:]) for t in result.hypotheses[0]]
-        return time.perf_counter() - began, [tokenizer.decode(t) for t in out]
+            for i, found in zip(some, in_ct2(ct2, some)):
+                out[i] = as_text(found)
+        return time.perf_counter() - began, out
 
-    sides = {"Cairn": by_cairn, "CTranslate2": by_ct2, "PyTorch": by_torch}
+    def by_ct2_side_by_side():
+        began = time.perf_counter()
+        out = [as_text(found) for found in in_ct2(ct2_side_by_side, range(len(texts)))]
+        return time.perf_counter() - began, out
+
+    sides = {"Cairn": by_cairn, "CTranslate2, all threads in a batch": by_ct2,
+             "CTranslate2, a thread a batch": by_ct2_side_by_side, "PyTorch": by_torch}
     times, outs = {name: [] for name in sides}, {}
     for _ in range(a.rounds):
         for name, side in sides.items():

@@ -1,6 +1,22 @@
 #include "cairn/dist/share_out.h"
 
+#include "cairn/base/side_by_side.h"
+
 namespace cairn::dist {
+namespace {
+
+void tell_the_others(int64_t items, const std::function<void(int64_t, Parcel&)>& pass) {
+  if (!world()) return;
+  const int64_t all = ranks(), own = rank();
+  Parcel sent;
+  for (int64_t i = own; i < items; i += all) pass(i, sent);
+  std::vector<Parcel> came;
+  for (std::string& bytes : gather(sent.content())) came.emplace_back(std::move(bytes));
+  for (int64_t i = 0; i < items; ++i)
+    if (i % all != own) pass(i, came[static_cast<size_t>(i % all)]);
+}
+
+}  // namespace
 
 void Parcel::bytes(void* data, size_t size) {
   if (!arrived_) {
@@ -14,15 +30,15 @@ void Parcel::bytes(void* data, size_t size) {
 
 void share_out(int64_t items, const std::function<void(int64_t)>& work,
                const std::function<void(int64_t, Parcel&)>& pass) {
+  for (int64_t i = rank(); i < items; i += ranks()) work(i);
+  tell_the_others(items, pass);
+}
+
+void share_out_to_threads(int64_t items, const std::function<void(int64_t)>& work,
+                          const std::function<void(int64_t, Parcel&)>& pass) {
   const int64_t all = ranks(), own = rank();
-  for (int64_t i = own; i < items; i += all) work(i);
-  if (!world()) return;
-  Parcel sent;
-  for (int64_t i = own; i < items; i += all) pass(i, sent);
-  std::vector<Parcel> came;
-  for (std::string& bytes : gather(sent.content())) came.emplace_back(std::move(bytes));
-  for (int64_t i = 0; i < items; ++i)
-    if (i % all != own) pass(i, came[static_cast<size_t>(i % all)]);
+  side_by_side((items - own + all - 1) / all, [&](int64_t i) { work(own + i * all); });
+  tell_the_others(items, pass);
 }
 
 std::string by_leader(const std::function<std::string()>& work) {

@@ -49,6 +49,9 @@ class Parcel {
 // Alone it is a loop. Collective.
 void share_out(int64_t items, const std::function<void(int64_t item)>& work,
                const std::function<void(int64_t item, Parcel& parcel)>& pass);
+// The same, but a rank does several of its items at once, each on one thread (side_by_side()).
+void share_out_to_threads(int64_t items, const std::function<void(int64_t item)>& work,
+                          const std::function<void(int64_t item, Parcel& parcel)>& pass);
 
 // What is not to be shared out: rank 0 does it as if it were alone (no collective in it waits for
 // others), and the others get the text that comes of it.

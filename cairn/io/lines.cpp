@@ -1,5 +1,8 @@
 #include "cairn/io/lines.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include "cairn/base/error.h"
 
 namespace cairn::io {
@@ -23,6 +26,11 @@ bool next_line(std::istream& in, std::string& line, const std::string& name, int
     line += Traits::to_char_type(c);
     check_line(line.size(), name, number);
   }
+}
+
+bool more_is_there() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return poll(&input, 1, 0) != 0;
 }
 
 }  // namespace cairn::io

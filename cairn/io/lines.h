@@ -16,4 +16,7 @@ void check_line(size_t bytes, const std::string& name, int64_t number);
 // throws Error as above.
 bool next_line(std::istream& in, std::string& line, const std::string& name, int64_t number);
 
+// Whether reading standard input would not have to wait: there is more, or its end.
+bool more_is_there();
+
 }  // namespace cairn::io

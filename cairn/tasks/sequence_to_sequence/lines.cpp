@@ -12,6 +12,8 @@ namespace cairn::tasks::sequence_to_sequence {
 
 namespace {
 
+constexpr int64_t kBatchesAhead = 16;  // read at once, so that texts of like length meet
+
 std::string in_a_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -52,7 +54,7 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
     line = text::with_replacements(line, &some);
     replaced += some;
     waiting.push_back(source_of ? source_of(line, file, number) : line);
-    if (std::ssize(waiting) >= batch) flush();
+    if (std::ssize(waiting) >= kBatchesAhead * batch) flush();
   };
   for (const std::string& file : files) {
     int64_t number = 0;
@@ -60,8 +62,10 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   }
   int64_t number = 0;
   if (files.empty())
-    for (std::string line; io::next_line(std::cin, line, "standard input", ++number);)
+    for (std::string line; io::next_line(std::cin, line, "standard input", ++number);) {
       add(line, "standard input", number);
+      if (!waiting.empty() && !io::more_is_there()) flush();  // whoever writes them waits
+    }
   flush();
   if (replaced > 0)
     fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);

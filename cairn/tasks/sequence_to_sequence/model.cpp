@@ -49,10 +49,10 @@ Tensors SequenceModel::read(const std::string& file) {
 
 std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
                                           text::BeamOptions how, int64_t batch) {
-  const NoGrad no_grad;
   std::vector<Written> all(texts.size());
   std::vector<Example> examples;
-  std::vector<size_t> order;  // of like length together
+  std::vector<size_t> order;  // of like length together, the longest first: no thread is left
+                              // with them at the end
   for (size_t i = 0; i < texts.size(); ++i) {
     const int64_t cut = coder_.cut();
     examples.push_back({coder_.encode(texts[i]), {}});
@@ -60,10 +60,11 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
     if (!texts[i].empty()) order.push_back(i);
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return examples[a].source.size() < examples[b].source.size();
+    return examples[a].source.size() > examples[b].source.size();
   });
   const auto step = static_cast<size_t>(batch);
   const auto write_some = [&](int64_t number) {
+    const NoGrad no_grad;
     const size_t at = static_cast<size_t>(number) * step;
     const size_t count = std::min(step, order.size() - at);
     std::vector<const Example*> some;
@@ -88,7 +89,8 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
       parcel.pass(one.text), parcel.pass(one.tokens), parcel.pass(one.log_probability);
     }
   };
-  dist::share_out(static_cast<int64_t>((order.size() + step - 1) / step), write_some, pass);
+  dist::share_out_to_threads(static_cast<int64_t>((order.size() + step - 1) / step), write_some,
+                             pass);
   return all;
 }
 

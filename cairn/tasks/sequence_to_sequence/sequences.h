@@ -187,8 +187,8 @@ std::vector<std::string> write_all(SequenceModel& model, const std::vector<std::
 // The source that a line is; {}: the line itself.
 using SourceOf =
     std::function<std::string(const std::string& line, const std::string& file, int64_t number)>;
-// Prints a line for each line of the files, or of standard input as it comes, `batch` at a time.
-// The status for the command line.
+// Prints a line for each line of the files, or of standard input as it comes: `batch` texts of like
+// length at a time. The status for the command line.
 int write_lines(SequenceModel& model, const std::vector<std::string>& files,
                 const text::BeamOptions& how, int64_t batch, const SourceOf& source_of = {});
 

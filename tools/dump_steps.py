@@ -71,6 +71,16 @@ def unet():
 
 
 @workload
+def detector():
+    m, points = start(Detector(classes=2, width=1)), Detector.points(64, 32)
+    label = torch.where(torch.rand(2, len(points)) < 0.3, torch.randint(2, (2, len(points))), 2)
+    corner = torch.randint(40, (2, len(points), 2)).float()
+    box = torch.cat([corner, corner + torch.randint(1, 24, corner.shape).float()], 2)
+    x = rnd(2, 3, 64, 32)
+    return supervised(m, dict(x=x, label=label, box=box), lambda: detection_loss(m(x), label, box, points), torch.optim.SGD(m.parameters(), lr=5e-4))
+
+
+@workload
 def lstm_lm():
     m, x = start(LstmLm(40, 12)), torch.randint(40, (3, 10))
     return supervised(m, dict(x=x), lambda: F.cross_entropy(m(x[:, :-1]).flatten(0, 1), x[:, 1:].flatten()), adamw(m))

@@ -80,6 +80,64 @@ class ResNet50(nn.Module):
         return self.head(self.body(self.stem(x)).mean((2, 3)))
 
 
+def conv_norm(cin, cout, stride=1):
+    return nn.Sequential(nn.Conv2d(cin, cout, 3, stride, 1, bias=False), nn.BatchNorm2d(cout), nn.ReLU())
+
+
+class Detector(nn.Module):
+    STRIDES = (8, 16, 32)
+
+    def __init__(self, classes=3, width=24):
+        super().__init__()
+        neck = 8 * ((3 * width + 7) // 8)
+        self.stem = nn.Sequential(conv_norm(3, width, 2), conv_norm(width, 2 * width, 2))
+        self.stage3 = nn.Sequential(BasicBlock(2 * width, 4 * width, 2), BasicBlock(4 * width, 4 * width, 1))
+        self.stage4 = nn.Sequential(BasicBlock(4 * width, 8 * width, 2), BasicBlock(8 * width, 8 * width, 1))
+        self.stage5 = nn.Sequential(BasicBlock(8 * width, 8 * width, 2))
+        self.lateral = nn.ModuleList(nn.Conv2d(cin, neck, 1) for cin in (4 * width, 8 * width, 8 * width))
+        self.smooth = nn.ModuleList(conv_norm(neck, neck) for _ in self.STRIDES)
+        self.scores, self.sides = (nn.ModuleList(nn.Sequential(conv_norm(neck, neck), conv_norm(neck, neck), nn.Conv2d(neck, out, 3, padding=1))
+                                                 for _ in self.STRIDES) for out in (classes, 4))
+
+    def forward(self, x):
+        third = self.stage3(self.stem(x))
+        fourth = self.stage4(third)
+        top = self.lateral[2](self.stage5(fourth))
+        middle = self.lateral[1](fourth) + F.interpolate(top, scale_factor=2)
+        low = self.lateral[0](third) + F.interpolate(middle, scale_factor=2)
+        levels = []
+        for k, features in enumerate(self.smooth[k](t) for k, t in enumerate((low, middle, top))):
+            distances = self.sides[k](features).clamp(max=5).exp() * (2 * self.STRIDES[k])
+            levels.append(torch.cat([self.scores[k](features), distances], 1).flatten(2).transpose(1, 2))
+        return torch.cat(levels, 1)
+
+    @classmethod
+    def points(cls, height, width):
+        return torch.tensor([[(x + 0.5) * s, (y + 0.5) * s] for s in cls.STRIDES for y in range(height // s) for x in range(width // s)])
+
+
+def detection_loss(out, label, box, points):
+    """Quality focal loss and twice the GIoU loss (cairn/models/detector.h)."""
+    classes = out.shape[2] - 4
+    logits, sides = out[..., :classes], out[..., classes:]
+    boxes = torch.cat([points - sides[..., :2], points + sides[..., 2:]], 2)
+    here = (label < classes).float()
+
+    def area(b):
+        return (b[..., 2:] - b[..., :2]).clamp(min=0).prod(2)
+
+    def overlap(a, b):
+        shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(2)
+        both = area(a) + area(b) - shared
+        return shared / both.clamp(min=1e-7), both
+    quality = F.one_hot(label, classes + 1)[..., :classes] * overlap(boxes.detach(), box)[0].unsqueeze(2)
+    focal = (quality - logits.sigmoid()).square() * F.binary_cross_entropy_with_logits(logits, quality, reduction="none")
+    iou, both = overlap(boxes, box)
+    around = (torch.maximum(boxes[..., 2:], box[..., 2:]) - torch.minimum(boxes[..., :2], box[..., :2])).prod(2)
+    giou = 1 - iou + (around - both) / around.clamp(min=1e-7)
+    return (focal.sum() + 2 * (giou * here).sum()) / here.sum().clamp(min=1)
+
+
 class VideoNet(nn.Module):
     def __init__(self, classes=10, channels=3, width=32):
         super().__init__()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Training steps of series, speech and music in Cairn and in PyTorch, in one run, by turns.
+"""Training steps of detection, series, speech and music in Cairn and in PyTorch, in one run, by turns.
 
 torch_steps.py CAIRN [NAME...] [--rounds 3] [--seconds 2] [--threads 2] [--modes eager,onednn]
 
-NAMEs are rows of `cairn bench`: bilstm_ctc, gru_forecast, patch_forecast, music_gan (tests/models/steps_test.cpp holds Cairn's networks against
+NAMEs are rows of `cairn bench`: detector, bilstm_ctc, gru_forecast, patch_forecast, music_gan (tests/models/steps_test.cpp holds Cairn's networks against
 these, from equal weights; here the numbers of parameters must agree). The modes of PyTorch: eager; onednn, whose f32 products
-are oneDNN's instead of MKL's; compile and compile+onednn (torch.compile, tens of seconds to begin). Each measurement is a process; for PyTorch glibc keeps
+are oneDNN's instead of MKL's; channels-last, of networks of pictures; compile and compile+onednn (torch.compile, tens of seconds to begin). Each measurement is a process; for PyTorch glibc keeps
 freed memory, as with tcmalloc. Prints a line a row: the median of the rounds' median steps and the fastest step, the ratios
 to PyTorch's best mode, and the highest resident memory (PyTorch's: the least of its runs, one of them as glibc does by itself).
 Needs torch.
@@ -21,12 +21,14 @@ import tempfile
 import time
 
 
-def workloads():
+def workloads(mode):
     import torch
     import torch.nn.functional as F
     import torch_models as models
 
     def supervised(compiled, net, x, y, loss):
+        if "channels-last" in mode:
+            net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
         ready = compiled(net)
         adam = torch.optim.AdamW(net.parameters(), lr=1e-3)
 
@@ -67,10 +69,18 @@ def workloads():
             steps_g.step()
             return value
         return step, [g, d]
-    return dict(bilstm_ctc=bilstm_ctc, gru_forecast=gru_forecast, patch_forecast=patch_forecast, music_gan=music_gan)
+
+    def detector(compiled):
+        net, points = models.Detector(), models.Detector.points(320, 416)
+        places = 8, len(points)
+        label = torch.where(torch.rand(places) < 1 / 30, torch.randint(3, places), 3)
+        corner = torch.rand(*places, 2) * 280
+        box = torch.cat([corner, corner + 10 + torch.rand(*places, 2) * 100], 2)
+        return supervised(compiled, net, torch.randn(8, 3, 320, 416), label, lambda out, y: models.detection_loss(out, y, box, points))
+    return dict(detector=detector, bilstm_ctc=bilstm_ctc, gru_forecast=gru_forecast, patch_forecast=patch_forecast, music_gan=music_gan)
 
 
-NAMES = ("bilstm_ctc", "gru_forecast", "patch_forecast", "music_gan")
+NAMES = ("detector", "bilstm_ctc", "gru_forecast", "patch_forecast", "music_gan")
 
 
 def measure(name, mode, threads, seconds):
@@ -80,7 +90,7 @@ def measure(name, mode, threads, seconds):
     torch.set_num_threads(threads)
     if "onednn" in mode:
         torch.set_float32_matmul_precision("medium")
-    step, nets = workloads()[name](torch.compile if "compile" in mode else lambda net: net)
+    step, nets = workloads(mode)[name](torch.compile if "compile" in mode else lambda net: net)
     first = float(step().detach())
     for _ in range(2):
         step()

@@ -4,6 +4,7 @@
 #include "cairn/base/close_name.h"
 #include "cairn/compile/compile.h"
 #include "cairn/graph/cost.h"
+#include "cairn/models/detector.h"
 #include "cairn/models/forecast.h"
 #include "cairn/models/models.h"
 #include "cairn/models/music_gan.h"
@@ -80,6 +81,24 @@ Running unet(const Mode& mode) {
                                     const Tensor both = sum(p * y, {1, 2, 3});
                                     const Tensor all = sum(p + y, {1, 2, 3});
                                     return 1.0 - mean((both * 2.0 + 1.0) / (all + 1.0));
+                                  });
+}
+
+// Boxes of three classes; a point in thirty has an object.
+Running detector(const Mode& mode) {
+  constexpr int64_t kCount = 8, kHeight = 320, kWidth = 416, kClasses = 3;
+  models::Detector net(kClasses);
+  const auto points = models::Detector::points(kHeight, kWidth);
+  const Shape places{kCount, static_cast<int64_t>(points.size())};
+  const Tensor here = lt(rand(places), full({}, 1.0 / 30)), kinds = randint(kClasses, places);
+  const Tensor label = where(here, kinds, full(places, kClasses, DType::i64));
+  const Tensor corner = rand({places[0], places[1], 2}) * 280.0;
+  const Tensor box = cat({corner, corner + 10.0 + rand(corner.shape()) * 100.0}, 2);
+  const Tensor weight = ones(places);
+  return supervised<optim::AdamW>(mode, net, randn({kCount, 3, kHeight, kWidth}), label, kAdamW,
+                                  [=](const Tensor& x, const Tensor& y) {
+                                    return models::detection_loss(f32(net(x)), y, box, weight,
+                                                                  points);
                                   });
 }
 
@@ -333,6 +352,8 @@ const std::vector<Workload>& workloads() {
        resnet18_cifar},
       {"video3d", "8 clips 3x16x64x64, four blocks of 3-D convolution, SGD with momentum", video3d},
       {"unet", "8 images 64x64x3, a U-Net of four levels, dice loss, AdamW", unet},
+      {"detector", "8 pictures 416x320x3, boxes of three classes, focal and GIoU loss, AdamW",
+       detector},
       {"lstm_lm", "32 x 64 tokens of 10,000, two LSTM layers of 512, AdamW", lstm_lm},
       {"gru_forecast", "32 x 96 steps of 7 features, two GRU layers of 128, AdamW", gru_forecast},
       {"bilstm_ctc",

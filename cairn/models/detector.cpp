@@ -3,11 +3,14 @@
 #include <cmath>
 
 #include "cairn/base/error.h"
+#include "cairn/nn/box_loss.h"
+#include "cairn/ops/functions.h"
 
 namespace cairn::models {
 namespace {
 
-constexpr double kPrior = 0.01;         // of every class at every point, at first (Lin et al. 2017)
+constexpr double kPrior = 0.01;  // of every class at every point, at first (Lin et al. 2017)
+constexpr double kBoxWeight = 2;
 constexpr double kLargestExponent = 5;  // of a distance: 148 times where it begins
 
 nn::Sequential conv_norm(int64_t in, int64_t out, int64_t stride = 1) {
@@ -75,6 +78,35 @@ std::vector<DetectorPoint> Detector::points(int64_t height, int64_t width) {
         all.push_back({(static_cast<float>(x) + 0.5f) * s, (static_cast<float>(y) + 0.5f) * s, s});
       }
   return all;
+}
+
+Tensor boxes_of(const Tensor& out, std::span<const DetectorPoint> points) {
+  std::vector<float> from;
+  for (const DetectorPoint& p : points) from.insert(from.end(), {p.x, p.y, p.x, p.y});
+  const Tensor origin = tensor(from, {1, static_cast<int64_t>(points.size()), 4});
+  return origin + slice(out, 2, out.size(2) - 4, 4) * tensor({-1, -1, 1, 1});
+}
+
+Tensor points_with_objects(const Tensor& label, int64_t classes) {
+  return cast(lt(label, static_cast<double>(classes)), DType::f32);
+}
+
+Tensor detection_loss(const Tensor& out, const Tensor& label, const Tensor& box,
+                      const Tensor& weight, std::span<const DetectorPoint> points) {
+  const int64_t count = out.size(0), places = out.size(1), classes = out.size(2) - 4;
+  const Tensor boxes = reshape(boxes_of(out, points), {-1, 4});
+  const Tensor wanted = reshape(box, {-1, 4});
+  const Tensor here = points_with_objects(label, classes);
+  const Tensor objects = clamp_min(sum(here), 1);
+
+  const Tensor iou = reshape(nn::paired_box_iou(boxes.detach(), wanted), {count, places, 1});
+  const Tensor quality = slice(one_hot(label, classes + 1), 2, 0, classes) * iou;
+  const Tensor logits = slice(out, 2, 0, classes);
+  const Tensor focal = square(quality - sigmoid(logits)) *
+                       binary_cross_entropy_with_logits(logits, quality, Reduction::none) *
+                       unsqueeze(weight, 2);
+  const Tensor placed = nn::generalized_box_iou_loss(boxes, wanted) * reshape(here, {-1});
+  return (sum(focal) + kBoxWeight * sum(placed)) / objects;
 }
 
 }  // namespace cairn::models

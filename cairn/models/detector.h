@@ -8,6 +8,7 @@
 // their statistics. No branch says how well a box is placed (FCOS's centre-ness): the scores
 // themselves are trained to say it (quality focal loss, Li et al. 2020).
 #pragma once
+#include <span>
 #include <vector>
 
 #include "cairn/models/cnn.h"
@@ -38,5 +39,16 @@ struct Detector : nn::Module {
   nn::ModuleList<nn::Conv2d> lateral;
   nn::ModuleList<nn::Sequential> smooth, scores, sides;
 };
+
+// What the network says, out [N, points, classes + 4], as boxes: [N, points, 4], x1 y1 x2 y2 in
+// pixels of its input.
+Tensor boxes_of(const Tensor& out, std::span<const DetectorPoint> points);
+// Quality focal loss (Li et al. 2020: focal loss, Lin et al. 2017, whose target is the IoU of the
+// box) plus twice the GIoU loss, over the number of points with objects. out [N, points, classes +
+// 4]; label [N, points] i64, classes where nothing is; box [N, points, 4], weight [N, points].
+Tensor detection_loss(const Tensor& out, const Tensor& label, const Tensor& box,
+                      const Tensor& weight, std::span<const DetectorPoint> points);
+// What that loss is over: 1 at points with objects, else 0, of the labels' shape.
+Tensor points_with_objects(const Tensor& label, int64_t classes);
 
 }  // namespace cairn::models

@@ -8,6 +8,7 @@
 #include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/io/safetensors.h"
+#include "cairn/models/detector.h"
 #include "cairn/models/forecast.h"
 #include "cairn/models/models.h"
 #include "cairn/models/music_gan.h"
@@ -264,6 +265,17 @@ TEST_P(Steps, PatchForecast) {
         return loss;
       },
       GetParam());
+}
+
+TEST_P(Steps, Detector) {
+  const Dump dump("detector");
+  models::Detector net(2, 1);
+  const auto points = models::Detector::points(64, 32);
+  const Tensor x = dump.real("x"), label = dump.ids("label"), box = dump.real("box");
+  const Tensor weight = ones(label.shape());
+  run_supervised<optim::SGD>(dump, net, GetParam(), optim::SgdOptions{.lr = 5e-4}, [&] {
+    return models::detection_loss(net(x), label, box, weight, points);
+  });
 }
 
 TEST_P(Steps, MusicGan) {  // a gradient of a gradient, through what is hard forward and soft back

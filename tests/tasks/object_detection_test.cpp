@@ -89,7 +89,9 @@ TEST(DetectionLoss, IsZeroForThePerfectAndFiniteForAll) {
     const Targets t = targets_of(objects, points, 3);
     const Tensor label = tensor(t.label, {1, count}), box = row(t.box, {1, count, 4});
     const Tensor weight = row(t.weight, {1, count});
-    const auto loss = [&](const Tensor& out) { return loss_of(out, label, box, weight, points); };
+    const auto loss = [&](const Tensor& out) {
+      return models::detection_loss(out, label, box, weight, points);
+    };
     const double right = loss(perfect(t, points, 3, 20)).item();
     EXPECT_NEAR(right, 0, 1e-3);
     EXPECT_GT(loss(perfect(t, points, 3, -3)).item(), right + 1);

@@ -42,7 +42,7 @@ void write_planes(const io::Image& image, float* planes) {
 Tensors scores_and_boxes(const models::Detector& network, const Tensor& pictures, int64_t classes,
                          std::span<const models::DetectorPoint> points) {
   const Tensor out = network(pictures);
-  return {sigmoid(slice(out, 2, 0, classes)), boxes_of(out, points)};
+  return {sigmoid(slice(out, 2, 0, classes)), models::boxes_of(out, points)};
 }
 
 Finder::Finder(models::Detector network, int64_t classes, int width, int height)

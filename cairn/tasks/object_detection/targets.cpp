@@ -2,8 +2,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "cairn/nn/box_loss.h"
-#include "cairn/ops/functions.h"
 #include "cairn/tasks/object_detection/task.h"
 
 namespace cairn::tasks::object_detection {
@@ -13,7 +11,6 @@ using data::Box, data::GroundTruth, models::DetectorPoint;
 
 constexpr size_t kNearest = 9;  // points of a level that are looked at
 constexpr double kSquare = 4;   // strides
-constexpr double kBoxWeight = 2;
 
 Box square_around(const DetectorPoint& p) {
   const double half = p.stride * kSquare / 2;
@@ -90,35 +87,6 @@ bool holds_a_point(const Box& box) {
     return first < high;
   };
   return between(box.x1, box.x2) && between(box.y1, box.y2);
-}
-
-Tensor boxes_of(const Tensor& out, std::span<const DetectorPoint> points) {
-  std::vector<float> from;
-  for (const DetectorPoint& p : points) from.insert(from.end(), {p.x, p.y, p.x, p.y});
-  const Tensor origin = tensor(from, {1, static_cast<int64_t>(points.size()), 4});
-  return origin + slice(out, 2, out.size(2) - 4, 4) * tensor({-1, -1, 1, 1});
-}
-
-Tensor points_with_objects(const Tensor& label, int64_t classes) {
-  return cast(lt(label, static_cast<double>(classes)), DType::f32);
-}
-
-Tensor loss_of(const Tensor& out, const Tensor& label, const Tensor& box, const Tensor& weight,
-               std::span<const DetectorPoint> points) {
-  const int64_t count = out.size(0), places = out.size(1), classes = out.size(2) - 4;
-  const Tensor boxes = reshape(boxes_of(out, points), {-1, 4});
-  const Tensor wanted = reshape(box, {-1, 4});
-  const Tensor here = points_with_objects(label, classes);
-  const Tensor objects = clamp_min(sum(here), 1);
-
-  const Tensor iou = reshape(nn::paired_box_iou(boxes.detach(), wanted), {count, places, 1});
-  const Tensor quality = slice(one_hot(label, classes + 1), 2, 0, classes) * iou;
-  const Tensor logits = slice(out, 2, 0, classes);
-  const Tensor focal = square(quality - sigmoid(logits)) *
-                       binary_cross_entropy_with_logits(logits, quality, Reduction::none) *
-                       unsqueeze(weight, 2);
-  const Tensor placed = nn::generalized_box_iou_loss(boxes, wanted) * reshape(here, {-1});
-  return (sum(focal) + kBoxWeight * sum(placed)) / objects;
 }
 
 }  // namespace cairn::tasks::object_detection

@@ -62,16 +62,6 @@ Targets targets_of(std::span<const data::GroundTruth> objects,
 // Whether a box (pixels of the network's input) has a point of the finest grid in it; one that has
 // none is the target of no point.
 bool holds_a_point(const data::Box& box);
-// What the network says, out [N, points, classes + 4], as boxes: [N, points, 4], x1 y1 x2 y2 in
-// pixels of its input.
-Tensor boxes_of(const Tensor& out, std::span<const models::DetectorPoint> points);
-// Quality focal loss (Li et al. 2020: focal loss, Lin et al. 2017, whose target is the IoU of the
-// box) plus twice the GIoU loss, over the number of points with objects. out [N, points, classes +
-// 4]; label [N, points] i64, box [N, points, 4], weight [N, points].
-Tensor loss_of(const Tensor& out, const Tensor& label, const Tensor& box, const Tensor& weight,
-               std::span<const models::DetectorPoint> points);
-// What that loss is over: 1 at points with objects, else 0, of the labels' shape.
-Tensor points_with_objects(const Tensor& label, int64_t classes);
 
 // Scores [N, points, classes] and boxes of pictures [N, 3, height, width].
 Tensors scores_and_boxes(const models::Detector& network, const Tensor& pictures, int64_t classes,

@@ -179,11 +179,11 @@ Json train(Options o) {
                    },
                .loss =
                    [&](std::span<const Tensor> in) {
-                     return loss_of(network(in[0]), in[1], in[2], in[3], points);
+                     return models::detection_loss(network(in[0]), in[1], in[2], in[3], points);
                    },
                .count =
                    [&](std::span<const Tensor> in) {
-                     return reshape(sum(points_with_objects(in[1], classes)), {1});
+                     return reshape(sum(models::points_with_objects(in[1], classes)), {1});
                    },
                .measure = [&] { return measure(s.validation); },
                .words = in_words,

@@ -3,7 +3,10 @@
 #include "cairn/backend/cpu/gemv/gemv.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -72,14 +75,55 @@ struct Problem {
 
 TEST(Gemv, F32AgreesWithLoops) {
   for (int threads : {1, 3})
-    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 11})
-      for (auto [n, k] : {std::pair{1, 1}, {5, 7}, {16, 64}, {67, 131}, {130, 768}}) {
+    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 11, 26, 96})
+      for (auto [n, k] : {std::pair{1, 1}, {5, 7}, {16, 64}, {67, 131}, {130, 768}, {19, 1000}}) {
         set_num_threads(threads);
         const Problem p(n, k, m);
         std::vector<float> y(m * p.y_stride, kCanary);
         gemv_f32(p.weight.data(), n, k, p.x.data(), p.x_stride, m, {}, y.data(), p.y_stride);
         p.check(y, {p.weight.begin(), p.weight.end()}, Activation::none, false);
       }
+}
+
+// Memory whose end is the end of what may be read.
+class ToTheEnd {
+ public:
+  explicit ToTheEnd(size_t bytes) : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+    bytes_ = (bytes + page_ - 1) / page_ * page_ + page_;
+    memory_ = static_cast<char*>(
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(memory_ + bytes_ - page_, page_, PROT_NONE);
+    start_ = memory_ + bytes_ - page_ - bytes;
+  }
+  ToTheEnd(const ToTheEnd&) = delete;
+  ToTheEnd& operator=(const ToTheEnd&) = delete;
+  ~ToTheEnd() { munmap(memory_, bytes_); }
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(start_);
+  }
+
+ private:
+  size_t page_, bytes_;
+  char *memory_, *start_;
+};
+
+TEST(Gemv, NothingBehindTheOperandsIsRead) {
+  for (int64_t k : {1, 3, 15, 16, 17, 40})
+    for (int64_t m : {1, 4, 9}) {
+      constexpr int64_t n = 5;
+      const ToTheEnd weight(sizeof(float) * n * k), narrow(n * k), x(sizeof(float) * m * k);
+      std::fill_n(weight.as<float>(), n * k, 2.0f), std::fill_n(x.as<float>(), m * k, 3.0f);
+      std::fill_n(narrow.as<int8_t>(), n * k, int8_t{2});
+      const std::vector<float> scales(n, 1);
+      for (const bool bytes : {false, true}) {
+        std::vector<float> y(m * n);
+        if (bytes)
+          gemv_i8(narrow.as<int8_t>(), scales.data(), n, k, x.as<float>(), k, m, {}, y.data(), n);
+        else gemv_f32(weight.as<float>(), n, k, x.as<float>(), k, m, {}, y.data(), n);
+        for (const float value : y) ASSERT_EQ(value, 6.0f * static_cast<float>(k));
+      }
+    }
 }
 
 TEST(Gemv, EpilogueAndResidualInPlace) {

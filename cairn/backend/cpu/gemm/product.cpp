@@ -73,10 +73,12 @@ bool product_works(ProductKernel kernel, const GemmShape& s, const GemmOperand& 
 
 ProductKernel choose_product(const GemmShape& s, const GemmOperand& a, const GemmOperand& b,
                              bool adds) {
-  constexpr int64_t kFewRows = 24, kRowsWorthPacking = 24, kMostUnpacked = 512;
-  const int64_t panel = panels::kernels().panel;
-  if (product_works(ProductKernel::few_rows, s, a, b, adds) &&
-      (s.m <= kFewRows || (!adds && s.n <= panel / 3)))
+  constexpr int64_t kRowsWorthPacking = 24;
+  const int64_t panel = panels::kernels().panel, most_unpacked = a.column == 1 ? 512 : 256;
+  // A sum over a vector's lanes at the end of each product, against packing each weight: the deeper
+  // the product and the fewer its rows, the less the first costs and the more the second.
+  const int64_t few = std::clamp<int64_t>(s.k / 5, 8, panel >= 32 ? 96 : 32);
+  if (product_works(ProductKernel::few_rows, s, a, b, adds) && (is_vector(s, a, b) || s.m <= few))
     return ProductKernel::few_rows;
   if (!product_works(ProductKernel::unpacked, s, a, b, adds)) return ProductKernel::packed;
   if (s.m * s.n * s.k <= kWorthAThread) return ProductKernel::unpacked;
@@ -86,7 +88,7 @@ ProductKernel choose_product(const GemmShape& s, const GemmOperand& a, const Gem
   const bool rows_meet = b.row % kPage == 0 || (a.column == 1 && a.row % kPage == 0);
   const bool low_tiles = a.column != 1 && 2 * panels::kernels().tile_rows < kLine;
   const bool enough_panels = s.n >= panel * num_threads();
-  const int64_t most = rows_meet || low_tiles || !enough_panels ? kRowsWorthPacking : kMostUnpacked;
+  const int64_t most = rows_meet || low_tiles || !enough_panels ? kRowsWorthPacking : most_unpacked;
   return s.m <= most ? ProductKernel::unpacked : ProductKernel::packed;
 }
 

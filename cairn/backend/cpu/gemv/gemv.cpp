@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
@@ -11,7 +12,7 @@
 #define CAIRN_GEMV_CALL_
 namespace cairn::cpu::gemv {
 
-constexpr int64_t kMaxRows = 8;
+constexpr int64_t kTileRows = 6;       // at most
 constexpr int64_t kChunk = 32;         // outputs of a stream between two epilogues
 constexpr int64_t kGrain = 16 * 1024;  // weights that are worth a thread
 
@@ -50,12 +51,66 @@ HWY_INLINE VF load_weights(const int8_t* w) {
   const hn::Rebind<int8_t, I32> narrow;
   return hn::ConvertTo(F32(), hn::PromoteTo(I32(), hn::LoadU(narrow, w)));
 }
+// The first `count` of a vector, the others 0; nothing behind them is read.
+template <class Weight>
+HWY_INLINE VF load_some(const Weight* w, size_t count) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(Weight) == sizeof(float))
+    return hn::MaskedLoad(hn::FirstN(F32(), count), F32(), w);
+#endif
+  Weight some[kLanes] = {};
+  std::memcpy(some, w, count * sizeof(Weight));
+  return load_weights(some);
+}
 
 // Outputs of one tile: enough sums to keep the multipliers busy, few enough to stay in the
 // registers, 32 or 16.
 constexpr int outputs_for(int rows) {
-  if (HWY_TARGET <= HWY_AVX3) return rows <= 4 ? 4 : rows <= 6 ? 3 : 2;
-  return rows <= 3 ? 4 : rows == 4 ? 3 : rows <= 6 ? 2 : 1;
+  if (HWY_TARGET <= HWY_AVX3) return 4;
+  return rows <= 3 ? 4 : rows == 4 ? 3 : 2;
+}
+// Rows of a tile where there are more: rows of x a few lines apart are best read four at a time;
+// where they are long, six read each weight from the second cache less often.
+constexpr int64_t rows_at_once(int64_t depth) {
+  return HWY_TARGET <= HWY_AVX3 && depth > 768 ? 6 : 4;
+}
+
+#if HWY_TARGET != HWY_SCALAR
+// Lane i of the result: the sum of lanes i, i + 4, i + 8, ...
+template <class D>
+HWY_INLINE hn::Vec<hn::FixedTag<float, 4>> folded(D d, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return v;
+  } else {
+    const hn::Half<D> half;
+    return folded(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
+#endif
+
+// The lanes' sums of four vectors.
+struct Four {
+  float sums[4];
+};
+HWY_INLINE Four sums_of(VF a, VF b, VF c, VF e) {
+  Four four;
+#if HWY_TARGET == HWY_SCALAR
+  four.sums[0] = hn::GetLane(a), four.sums[1] = hn::GetLane(b);
+  four.sums[2] = hn::GetLane(c), four.sums[3] = hn::GetLane(e);
+#else
+  const F32 d;
+  const hn::Repartition<double, F32> pairs;
+  const auto both = [&](VF x,
+                        VF y) HWY_ATTR {  // x0 + x2, y0 + y2, x1 + x3, y1 + y3; four lanes each
+    return hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, x, y), hn::InterleaveUpper(d, x, y)));
+  };
+  const auto ab = both(a, b), ce = both(c, e);
+  const VF all = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)),
+                         hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
+  hn::StoreU(folded(d, all), hn::FixedTag<float, 4>(), four.sums);
+#endif
+  return four;
 }
 
 // kOutputs rows of weights, `stride` apart, times kRows rows of x. Sum (n, m) goes to dots[(n *
@@ -70,14 +125,14 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) sum[n][m] = hn::Zero(d);
   const auto add_vector = [&](int64_t k) HWY_ATTR {
-    VF xv[kRows];
-#pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m) xv[m] = hn::LoadU(d, x + m * x_stride + k);
+    VF wv[kOutputs];
 #pragma GCC unroll 4
-    for (int n = 0; n < kOutputs; ++n) {
-      const VF wv = load_weights(w + n * stride + k);
+    for (int n = 0; n < kOutputs; ++n) wv[n] = load_weights(w + n * stride + k);
 #pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) sum[n][m] = hn::MulAdd(wv, xv[m], sum[n][m]);
+    for (int m = 0; m < kRows; ++m) {
+      const VF xv = hn::LoadU(d, x + m * x_stride + k);
+#pragma GCC unroll 4
+      for (int n = 0; n < kOutputs; ++n) sum[n][m] = hn::MulAdd(wv[n], xv, sum[n][m]);
     }
   };
   constexpr int64_t kLine = kLineBytes / sizeof(Weight);
@@ -90,13 +145,25 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
     for (int64_t i = 0; i < kLine; i += kLanes) add_vector(k + i);
   }
   for (; k + kLanes <= depth; k += kLanes) add_vector(k);
-  for (int n = 0; n < kOutputs; ++n)
-    for (int m = 0; m < kRows; ++m) {
-      float total = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
-      for (int64_t i = k; i < depth; ++i)
-        total += static_cast<float>(w[n * stride + i]) * x[m * x_stride + i];
-      dots[(n * kRows + m) * kChunk] = total;
+  if (const auto left = static_cast<size_t>(depth - k)) {
+    for (int n = 0; n < kOutputs; ++n) {
+      const VF wv = load_some(w + n * stride + k, left);
+      for (int m = 0; m < kRows; ++m)
+        sum[n][m] = hn::MulAdd(wv, load_some(x + m * x_stride + k, left), sum[n][m]);
     }
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < kOutputs; ++n) {
+#pragma GCC unroll 2
+    for (int m = 0; m + 4 <= kRows; m += 4) {
+      const Four four = sums_of(sum[n][m], sum[n][m + 1], sum[n][m + 2], sum[n][m + 3]);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) dots[(n * kRows + m + i) * kChunk] = four.sums[i];
+    }
+#pragma GCC unroll 4
+    for (int m = kRows / 4 * 4; m < kRows; ++m)
+      dots[(n * kRows + m) * kChunk] = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
+  }
 }
 
 // 1 / (1 + exp(-x)).
@@ -186,17 +253,34 @@ HWY_NOINLINE void outputs_of_rows(const Call& call, const Weight* weight, int64_
     finish_row(call, m, rest, end - rest, dots + m * kChunk);
 }
 
+// Rows [row, row + count) of a call.
+HWY_INLINE Call rows_of(Call call, int64_t row, int64_t count) {
+  call.x += row * call.x_stride, call.y += row * call.y_stride;
+  if (call.epilogue.residual) call.epilogue.residual += row * call.epilogue.residual_stride;
+  call.rows = count;
+  return call;
+}
+
 template <class Weight>
-HWY_INLINE void outputs_of(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
+HWY_INLINE void outputs_of_tile(const Call& call, const Weight* weight, int64_t begin,
+                                int64_t end) {
   switch (call.rows) {
     case 1: return outputs_of_rows<1>(call, weight, begin, end);
     case 2: return outputs_of_rows<2>(call, weight, begin, end);
     case 3: return outputs_of_rows<3>(call, weight, begin, end);
     case 4: return outputs_of_rows<4>(call, weight, begin, end);
     case 5: return outputs_of_rows<5>(call, weight, begin, end);
-    case 6: return outputs_of_rows<6>(call, weight, begin, end);
-    case 7: return outputs_of_rows<7>(call, weight, begin, end);
-    default: return outputs_of_rows<8>(call, weight, begin, end);
+    default: return outputs_of_rows<6>(call, weight, begin, end);
+  }
+}
+
+template <class Weight>
+HWY_INLINE void outputs_of(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
+  const int64_t most = call.rows <= kTileRows ? kTileRows : rows_at_once(call.depth);
+  const int64_t groups = (call.rows + most - 1) / most;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t row = call.rows * g / groups, next = call.rows * (g + 1) / groups;
+    outputs_of_tile(rows_of(call, row, next - row), weight, begin, end);
   }
 }
 
@@ -218,30 +302,20 @@ namespace gemv {
 HWY_EXPORT(outputs_f32);
 HWY_EXPORT(outputs_i8);
 
-// Rows [row, row + kMaxRows) of a call, or those that there are.
-Call rows_from(int64_t row, int64_t rows, Call call) {
-  call.x += row * call.x_stride, call.y += row * call.y_stride;
-  if (call.epilogue.residual) call.epilogue.residual += row * call.epilogue.residual_stride;
-  call.rows = std::min(kMaxRows, rows - row);
-  return call;
-}
-
-// Threads share the outputs in whole cache lines. More than kMaxRows rows go in groups, over as
-// many outputs at a time as the second cache keeps: their weights come from memory once.
+// Threads share the outputs in whole cache lines. More rows than a tile has go over as many outputs
+// at a time as the second cache keeps: their weights come from memory once.
 template <class Weight, class Kernel>
-void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, const Call& call) {
+void run(Kernel kernel, const Weight* weight, int64_t outputs, const Call& call) {
   constexpr int64_t kLine = 16, kKept = 1 << 18;  // outputs; bytes
   const int64_t lines = (outputs + kLine - 1) / kLine, depth = std::max<int64_t>(1, call.depth);
-  const int64_t grain = kGrain / (depth * kLine * ((rows + kMaxRows - 1) / kMaxRows)) + 1;
+  const int64_t grain = kGrain / (depth * kLine * ((call.rows + kTileRows - 1) / kTileRows)) + 1;
   const int64_t at_once =
-      rows <= kMaxRows
+      call.rows <= kTileRows
           ? lines
           : std::max<int64_t>(1, kKept / (depth * kLine * static_cast<int64_t>(sizeof(Weight))));
   parallel_for(lines, grain, [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; line += at_once)
-      for (int64_t row = 0; row < rows; row += kMaxRows)
-        kernel(rows_from(row, rows, call), weight, line * kLine,
-               std::min(std::min(end, line + at_once) * kLine, outputs));
+      kernel(call, weight, line * kLine, std::min(std::min(end, line + at_once) * kLine, outputs));
   });
 }
 
@@ -250,7 +324,7 @@ void run(Kernel kernel, const Weight* weight, int64_t outputs, int64_t rows, con
 void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* x, int64_t x_stride,
               int64_t rows, const LinearEpilogue& epilogue, float* y, int64_t y_stride) {
   using namespace gemv;
-  run(HWY_DYNAMIC_DISPATCH(outputs_f32), weight, outputs, rows,
+  run(HWY_DYNAMIC_DISPATCH(outputs_f32), weight, outputs,
       {nullptr, depth, x, x_stride, rows, epilogue, y, y_stride});
 }
 
@@ -258,7 +332,7 @@ void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int6
              const float* x, int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue,
              float* y, int64_t y_stride) {
   using namespace gemv;
-  run(HWY_DYNAMIC_DISPATCH(outputs_i8), quantized, outputs, rows,
+  run(HWY_DYNAMIC_DISPATCH(outputs_i8), quantized, outputs,
       {scales, depth, x, x_stride, rows, epilogue, y, y_stride});
 }
 

@@ -1,7 +1,7 @@
-// Linear layers for a handful of rows, as in token by token decoding: every weight is read once and
-// memory sets the pace. Weights as PyTorch's Linear has them, [outputs, depth] row-major, in f32 or
-// in int8 with a scale per output; activations and sums f32. Any number of rows works; made for 1
-// to 8.
+// Linear layers for few rows: token by token decoding, where every weight is read once and memory
+// sets the pace, and a sentence at a time, where packing the weights would take as long as the
+// product. Weights as PyTorch's Linear has them, [outputs, depth] row-major, in f32 or in int8 with
+// a scale per output; activations and sums f32. Any number of rows works; made for 1 to 96.
 #pragma once
 #include <cstdint>
 

@@ -56,6 +56,7 @@ class Imported {
   void read_inputs();
   void check_ops() const;
   void fold();
+  void turn_right_operands();
 
   ModelFile file_;
   int64_t opset_ = 1;

@@ -10,7 +10,7 @@ Tensor product_of(const Tensor& a, const Tensor& b) {
   if (is_float(a.dtype())) return matmul(a, b);
   return cast(matmul(cast(a, DType::f64), cast(b, DType::f64)), promote(a.dtype(), b.dtype()));
 }
-void read_matmul(NodeCall& c) { c.give(product_of(c.in(0), c.in(1))); }
+void read_matmul(NodeCall& c) { c.give(product_of(c.in(0), c.right_operand(1))); }
 
 // alpha A' B' + beta C.
 void read_gemm(NodeCall& c) {
@@ -21,8 +21,8 @@ void read_gemm(NodeCall& c) {
   if (is_linear && beta == 1 && c.has(2) && c.in(2).rank() == 1 &&
       c.in(2).numel() == c.in(1).size(0))
     return c.give(linear(a, c.in(1), c.in(2)));
-  Tensor y =
-      is_linear ? linear(a, c.in(1)) : product_of(a, turns_b ? transpose(c.in(1), 0, 1) : c.in(1));
+  Tensor y = is_linear ? linear(a, c.in(1))
+                       : product_of(a, turns_b ? transpose(c.in(1), 0, 1) : c.right_operand(1));
   if (alpha != 1) y = cast(y * alpha, c.in(0).dtype());
   if (c.has(2)) y = y + (beta == 1 ? c.in(2) : cast(c.in(2) * beta, c.in(2).dtype()));
   c.give(y);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <unordered_set>
 
 #include "cairn/onnx/import.h"
@@ -64,6 +65,14 @@ void add_outer_names(const NodeProto& node, std::vector<std::string>& names) {
   }
 }
 
+bool is_product_of_rows(const NodeProto& n) {
+  if (n.op_type() == "MatMul") return n.input_size() == 2;
+  if (n.op_type() != "Gemm" || n.input_size() < 2) return false;
+  for (const AttributeProto& a : n.attribute())
+    if (a.name() == "transB") return a.i() == 0;
+  return true;
+}
+
 // ---- NodeCall
 
 NodeCall::NodeCall(const NodeProto& node, Values inputs, int64_t opset, Interpreter& inside)
@@ -74,6 +83,11 @@ const std::string& NodeCall::op() const { return node_.op_type(); }
 const Tensor& NodeCall::in(size_t i) const {
   check(has(i), "input {} is not given", i);
   return in_[i].tensor;
+}
+
+Tensor NodeCall::right_operand(size_t i) const {
+  const Tensor& plain = in(i);  // throws where it is not given
+  return in_[i].by_columns.defined() ? transpose(in_[i].by_columns, 0, 1) : plain;
 }
 
 int32_t NodeCall::element(size_t i) const {
@@ -321,6 +335,7 @@ Imported::Imported(ModelFile file) : file_(std::move(file)) {
   for (const auto& out : file_.model().graph().output()) outputs_.push_back(out.name());
   check(!outputs_.empty(), "'{}': its graph has no output", name());
   fold();
+  turn_right_operands();
 }
 
 int64_t Imported::ir() const { return file_.model().ir_version(); }
@@ -403,6 +418,36 @@ void Imported::fold() {
     interpreter.run_node(n, scope);
     for (const std::string& out : n.output())
       if (!out.empty()) constants_[out] = *scope.find(out);
+  }
+}
+
+// Fixed weights [k, n] of products from the right are laid down as [n, k], once, as Cairn's own
+// layers have them: a product of few rows reads them in long runs, where rows of B would be a page
+// apart.
+void Imported::turn_right_operands() {
+  constexpr int64_t kWorthIt = 1 << 12;  // numbers
+  const NoGrad no_grad;
+  std::set<std::string> read_otherwise(outputs_.begin(), outputs_.end());
+  std::vector<std::string> multiplied;
+  for (const NodeProto& n : file_.model().graph().node()) {
+    for (int i = 0; i < n.input_size(); ++i)
+      if (i == 1 && is_product_of_rows(n)) multiplied.push_back(n.input(1));
+      else read_otherwise.insert(n.input(i));
+    std::vector<std::string> inside;
+    add_outer_names(n, inside);
+    read_otherwise.insert(inside.begin(), inside.end());
+  }
+  for (const std::string& name : multiplied) {
+    const auto found = constants_.find(name);
+    if (found == constants_.end() || found->second.by_columns.defined()) continue;
+    Value& v = found->second;
+    if (v.tensor.rank() != 2 || !is_float(v.tensor.dtype()) || v.tensor.numel() < kWorthIt)
+      continue;
+    v.by_columns = contiguous(transpose(v.tensor, 0, 1));
+    if (read_otherwise.count(name)) continue;
+    v.tensor = transpose(v.by_columns, 0, 1);  // one copy is enough
+    for (auto& [weight, tensor] : weights_)
+      if (weight == name) tensor = v.tensor;
   }
 }
 

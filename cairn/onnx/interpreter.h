@@ -39,6 +39,8 @@ class Interpreter {
   Scope* current_ = nullptr;  // of the node that is being run
 };
 
+// Whether it multiplies rows by its second input, a matrix [in, out].
+bool is_product_of_rows(const onnx_proto::NodeProto& node);
 // Names that the graphs inside a node read from around it.
 void add_outer_names(const onnx_proto::NodeProto& node, std::vector<std::string>& names);
 

@@ -28,6 +28,7 @@ class Interpreter;
 struct Value {
   Tensor tensor;
   int32_t element = 0;
+  Tensor by_columns;  // of weights that are multiplied from the right: transposed, as they lie
 };
 using Values = std::vector<Value>;
 
@@ -44,6 +45,8 @@ class NodeCall {
   bool has(size_t i) const { return i < in_.size() && in_[i].tensor.defined(); }
   const Tensor& in(size_t i) const;  // throws Error where it is not given
   Tensor maybe(size_t i) const { return has(i) ? in_[i].tensor : Tensor(); }
+  // Input i to multiply by from the right, as it is read best.
+  Tensor right_operand(size_t i) const;
   int32_t element(size_t i) const;  // ONNX's type of an input; throws Error where it is not given
 
   // Attributes; `otherwise` where there is none.

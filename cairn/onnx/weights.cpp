@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "cairn/onnx/interpreter.h"
 #include "cairn/ops/functions.h"
 #include "onnx.pb.h"
 
@@ -14,7 +15,7 @@ class Sources {
   explicit Sources(const Imported& file) {
     for (const auto& [name, value] : file.weights()) by_name_[name] = value;
     for (const auto& n : file.file().model().graph().node())
-      if (is_product(n)) multiplied_.insert(n.input(1));
+      if (is_product_of_rows(n)) multiplied_.insert(n.input(1));
   }
 
   Tensor of(const std::string& name, const Shape& shape) const {
@@ -24,14 +25,6 @@ class Sources {
   }
 
  private:
-  // Whose second input is [in, out].
-  static bool is_product(const onnx_proto::NodeProto& n) {
-    if (n.op_type() == "MatMul") return n.input_size() == 2;
-    if (n.op_type() != "Gemm" || n.input_size() < 2) return false;
-    for (const auto& a : n.attribute())
-      if (a.name() == "transB") return a.i() == 0;
-    return true;
-  }
   static Shape without_ones(const Shape& shape) {
     Shape rest;
     for (const int64_t d : shape)

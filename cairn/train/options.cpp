@@ -472,6 +472,20 @@ std::vector<std::string> OptionSet::continue_from(const Json& config, const std:
   return changed;
 }
 
+void OptionSet::take_over(const Json& config, const std::string& file,
+                          std::initializer_list<AnyOption*> which) {
+  check_format(config, file);
+  for (AnyOption* o : which) {
+    const auto found = config.find(o->name());
+    if (found == config.end() || found->is_null()) continue;
+    if (!o->given()) read_key(*o, *found, file);
+    else
+      o->require(o->value() == *found,
+                 "is {} in the run to begin with ('{}'), not {}: leave it out, or begin anew",
+                 io::dump_json(*found), file, io::dump_json(o->value()));
+  }
+}
+
 std::string data_of(const Json& config) {
   const auto it = config.find("data");
   if (it == config.end() || !it->is_string()) return "";

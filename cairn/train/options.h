@@ -232,7 +232,11 @@ class OptionSet {
   // Returns the names of what changed. Throws InvalidOption for what was given and contradicts,
   // Error naming file and key for what cannot be read.
   std::vector<std::string> continue_from(const Json& config, const std::string& file);
-  // The same, where nothing was given: to use a trained model.
+  // Of another run's configuration what these were, where they were not given. Throws
+  // InvalidOption for one that was given otherwise, Error as above.
+  void take_over(const Json& config, const std::string& file,
+                 std::initializer_list<AnyOption*> which);
+  // The same as continue_from(), where nothing was given: to use a trained model.
   void read_run(const Json& config, const std::string& file);
 
  protected:

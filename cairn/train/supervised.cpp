@@ -131,7 +131,22 @@ NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
   return read_weights(io::is_weights_name(path) ? path : open_saved_model(path).weights);
 }
 
+// A run's weights, which hold its configuration too.
+bool says_its_network(const std::string& weights) {
+  return weights.ends_with(".safetensors") &&
+         io::SafetensorsFile(weights).metadata().contains("cairn.config");
+}
+
 }  // namespace
+
+void take_network_of_run(const std::string& task, SupervisedOptions& o,
+                         std::initializer_list<AnyOption*> which) {
+  const std::string& init = o.init;
+  if (o.resume || init.empty() || pretrained::is_folder(init) || onnx::is_onnx_name(init)) return;
+  if (io::is_weights_name(init) && !says_its_network(init)) return;
+  const SavedModel run = open_saved_model(init);
+  if (run.task() == task) o.take_over(run.config, run.config_file(), which);
+}
 
 void settle(SupervisedOptions& o, const nn::Module& network, bool validates) {
   o.fill_usual();

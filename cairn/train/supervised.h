@@ -61,6 +61,12 @@ struct SupervisedOptions : RunOptions {
       this, "freeze", {}, "Parts that stay as they are: beginnings of weights' names"};
 };
 
+// Where a training begins with a run of its own task (`init`): what that network and its tokens
+// were, for the options that say it. Otherwise weights would meet numbers of another vocabulary, or
+// another shape, without a word. Throws InvalidOption where one was given otherwise.
+void take_network_of_run(const std::string& task, SupervisedOptions& options,
+                         std::initializer_list<AnyOption*> which);
+
 // Fills what is still open with what suits any network, and refuses what does not belong together;
 // `validates`: measure() sees data that were held back. Throws InvalidOption. Supervised does it
 // before it makes the run's folder; to be called where something slow comes before that.

@@ -47,5 +47,38 @@ TEST(MachineTranslation, JudgesAndTranslatesLineByLine) {
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 3);
 }
 
+// Weights go on with the tokens and in the sizes that they were learned with, whatever the new data
+// are; sizes that are asked for otherwise are refused.
+TEST(MachineTranslation, BeginsWithARunAndItsTokens) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  Options first;
+  first.read_file(Json::parse(kRow.smallest), "smallest");
+  first.width = 24, first.heads = 2, first.out = folder / "first", first.quiet = true;
+  train(first);
+  std::ofstream pairs(folder / "pairs.tsv");
+  for (int i = 0; i < 40; ++i) pairs << "ein Hund " << i << "\ta dog " << i << '\n';
+  pairs.close();
+  Options second;
+  second.data = folder / "pairs.tsv", second.steps = 1, second.batch = 4, second.quiet = true;
+  second.init = folder / "first", second.out = folder / "second";
+  train(second);
+  const auto config = [&](const char* run) {
+    std::ifstream file((folder / run) + "/config.json");
+    return Json::parse(file);
+  };
+  const Json before = config("first"), after = config("second");
+  for (const char* name : {"tokenizer", "width", "heads", "layers", "feed_forward", "model"})
+    EXPECT_EQ(after[name], before[name]) << name;
+  Options wider = second;
+  wider.init = folder / "first/model.safetensors", wider.out = folder / "wider", wider.width = 48;
+  try {
+    train(wider);
+    FAIL() << "a width of 48 was accepted";
+  } catch (const InvalidOption& e) {
+    EXPECT_NE(std::string(e.what()).find("24"), std::string::npos) << e.what();
+  }
+}
+
 }  // namespace
 }  // namespace cairn::tasks::machine_translation

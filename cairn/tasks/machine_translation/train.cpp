@@ -4,6 +4,7 @@ namespace cairn::tasks::machine_translation {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  take_network_of_run(kTask, o, o.model);
   const data::ParallelText text = data::open_parallel_text(o.data, o.source, o.target);
   o.fill_usual();
   return train_on(kTask, o, split_of(text.train, text.validation, o),

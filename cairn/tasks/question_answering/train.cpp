@@ -61,6 +61,9 @@ std::string in_words(const Json& r) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  train::take_network_of_run(
+      kTask, o,
+      {&o.model, &o.encoder, &o.tokenizer, &o.words, &o.vocab, &o.embedding, &o.width, &o.longest});
   o.model.fill(pretrained::is_folder(o.init) ? "encoder" : "reader");
   o.fill_usual();
   data::QuestionSplits split = data::open_questions(o.data, o.val_split);

@@ -147,6 +147,8 @@ Split<T> split_of(std::vector<T> train, std::vector<T> validation, const Sequenc
   return split;
 }
 
+// Of the run that a training begins with, where it does: network and tokens.
+void take_network_of_run(const char* task, SequenceOptions& o, Option<std::string>& model);
 // Trains on pairs after train::choose_run(); `about`: more of the data, for the first line.
 Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs,
               const std::string& about);

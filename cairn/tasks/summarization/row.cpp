@@ -169,6 +169,7 @@ int64_t leave_out_empty(std::vector<Summarized>& documents) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  take_network_of_run(kTask, o, o.model);
   auto all = data::open_summaries(o.data);
   const int64_t empty = leave_out_empty(all.train);
   o.fill_usual();

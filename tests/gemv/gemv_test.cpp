@@ -85,6 +85,23 @@ TEST(Gemv, F32AgreesWithLoops) {
       }
 }
 
+TEST(Gemv, ARowIsTheSameBitsAmongAnyNumberOfRows) {
+  constexpr int64_t n = 37, k = 150;
+  const Problem p(n, k, 40);
+  const auto rows_of = [&](int64_t first, int64_t count) {
+    std::vector<float> y(count * n);
+    gemv_f32(p.weight.data(), n, k, p.x.data() + first * p.x_stride, p.x_stride, count, {},
+             y.data(), n);
+    return y;
+  };
+  const std::vector<float> all = rows_of(0, 40);
+  for (int64_t count : {1, 2, 3, 4, 5, 6, 7, 13})
+    for (int64_t first : {0, 1, 9}) {
+      const std::vector<float> some = rows_of(first, count);
+      EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin() + first * n)) << count;
+    }
+}
+
 // Memory whose end is the end of what may be read.
 class ToTheEnd {
  public:

@@ -86,10 +86,10 @@ HWY_INLINE hn::Vec<hn::FixedTag<float, 4>> folded(D d, hn::Vec<D> v) {
     return folded(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
 }
-
 #endif
 
-// The lanes' sums of four vectors.
+// The lanes' sums of four vectors, each made in the same order: a row's results do not depend on
+// how many rows there are.
 struct Four {
   float sums[4];
 };
@@ -101,8 +101,8 @@ HWY_INLINE Four sums_of(VF a, VF b, VF c, VF e) {
 #else
   const F32 d;
   const hn::Repartition<double, F32> pairs;
-  const auto both = [&](VF x,
-                        VF y) HWY_ATTR {  // x0 + x2, y0 + y2, x1 + x3, y1 + y3; four lanes each
+  // x0 + x2, y0 + y2, x1 + x3, y1 + y3 of each four lanes.
+  const auto both = [&](VF x, VF y) HWY_ATTR {
     return hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, x, y), hn::InterleaveUpper(d, x, y)));
   };
   const auto ab = both(a, b), ce = both(c, e);
@@ -152,17 +152,15 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
         sum[n][m] = hn::MulAdd(wv, load_some(x + m * x_stride + k, left), sum[n][m]);
     }
   }
+  constexpr int kSums = kOutputs * kRows;
+  const VF none = hn::Zero(d);
+  const auto sum_at = [&](int i) HWY_ATTR { return i < kSums ? sum[i / kRows][i % kRows] : none; };
+#pragma GCC unroll 8
+  for (int i = 0; i < kSums; i += 4) {
+    const Four four = sums_of(sum_at(i), sum_at(i + 1), sum_at(i + 2), sum_at(i + 3));
 #pragma GCC unroll 4
-  for (int n = 0; n < kOutputs; ++n) {
-#pragma GCC unroll 2
-    for (int m = 0; m + 4 <= kRows; m += 4) {
-      const Four four = sums_of(sum[n][m], sum[n][m + 1], sum[n][m + 2], sum[n][m + 3]);
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) dots[(n * kRows + m + i) * kChunk] = four.sums[i];
-    }
-#pragma GCC unroll 4
-    for (int m = kRows / 4 * 4; m < kRows; ++m)
-      dots[(n * kRows + m) * kChunk] = hn::GetLane(hn::SumOfLanes(d, sum[n][m]));
+    for (int j = 0; j < 4; ++j)
+      if (i + j < kSums) dots[(i + j) * kChunk] = four.sums[j];
   }
 }
 

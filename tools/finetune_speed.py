@@ -15,7 +15,6 @@ import gzip
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -95,7 +94,8 @@ def main():
     if given.mode:
         return in_torch(given)
 
-    folder = pathlib.Path(tempfile.mkdtemp())
+    kept = tempfile.TemporaryDirectory()  # until the end
+    folder = pathlib.Path(kept.name)
     length, questions = of_one_length(given.bert, given.squad)
     (folder / "squad.json").write_text(json.dumps({"data": [{"title": "", "paragraphs": [
         {"context": context, "qas": [question]} for context, question in questions]}]}), encoding="utf-8")
@@ -107,9 +107,9 @@ def main():
                          "--steps", str(steps), "--eval-every", str(steps), "--out", folder / f"run-{next(runs)}", "--quiet"] + common)
 
     def by_torch(mode):
-        kept = {} if "glibc" in mode else {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_THRESHOLD_": str(1 << 40)}
+        memory = {} if "glibc" in mode else {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_THRESHOLD_": str(1 << 40)}
         return lambda steps: measured([sys.executable, __file__, given.cairn, given.bert, folder / "squad.json", "--steps", str(steps),
-                                       "--mode", mode] + common, kept)
+                                       "--mode", mode] + common, memory)
 
     sides = {"Cairn": by_cairn, **{f"PyTorch, {mode}": by_torch(mode) for mode in given.modes.split(",")}}
     seconds, bytes_ = collections.defaultdict(list), collections.defaultdict(int)

@@ -12,7 +12,8 @@ namespace cairn::tasks::sequence_to_sequence {
 
 namespace {
 
-constexpr int64_t kBatchesAhead = 16;  // read at once, so that texts of like length meet
+constexpr int64_t kBatchesAhead = 16;  // read at once, so that texts of like length meet,
+constexpr size_t kBytesAhead = size_t{16} << 20;  // or so many bytes
 
 std::string in_a_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -38,6 +39,7 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
                 const text::BeamOptions& how, int64_t batch, const SourceOf& source_of) {
   std::vector<std::string> waiting;
   int64_t replaced = 0;
+  size_t bytes = 0;
   const auto flush = [&] {
     for (const Written& written : model.write(waiting, how, batch)) {
       if (written.is_cut)
@@ -46,7 +48,7 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
       fmt::print(printed(), "{}\n", in_a_line(written.text));
     }
     std::fflush(printed());
-    waiting.clear();
+    waiting.clear(), bytes = 0;
   };
   const auto add = [&](std::string line, const std::string& file, int64_t number) {
     if (line.ends_with('\r')) line.pop_back();
@@ -54,7 +56,8 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
     line = text::with_replacements(line, &some);
     replaced += some;
     waiting.push_back(source_of ? source_of(line, file, number) : line);
-    if (std::ssize(waiting) >= kBatchesAhead * batch) flush();
+    bytes += waiting.back().size();
+    if (std::ssize(waiting) >= kBatchesAhead * batch || bytes >= kBytesAhead) flush();
   };
   for (const std::string& file : files) {
     int64_t number = 0;

@@ -28,7 +28,7 @@ struct Options : train::SupervisedOptions {
   Option<std::string> model{this, "model", Open{"encoder with --init of a BERT, else reader"},
                             one_of({"reader", "encoder"}),
                             "Recurrent network from scratch, or a BERT that goes on (--init DIR: a "
-                            "folder of Hugging Face's)"};
+                            "folder of Hugging Face's, or a run of one)"};
   Option<int64_t> vocab{this, "vocab", 20000, whole(1, 1 << 20),
                         "Words at most that have a vector of their own"};
   Option<int64_t> embedding{this, "embedding", 96, whole(1, 65536), "Width of words' vectors"};

@@ -97,7 +97,8 @@ std::string in_words(const Json& r) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
-  train::take_network_of_run(kTask, o, {&o.tokenizer, &o.network, &o.longest});
+  train::take_network_of_run(kTask, o,
+                             {&o.tokenizer, &o.network, &o.layers, &o.width, &o.heads, &o.longest});
   LabelledText all = data::open_labelled_text(o.data, o.text, o.label);
   o.fill_usual(), o.text.fill(all.text_column), o.label.fill(all.label_column);
   fill_facts(o, all);

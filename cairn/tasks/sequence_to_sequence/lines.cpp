@@ -1,5 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
-#include <iostream>
+#include <utility>
 
 #include "cairn/dist/share_out.h"
 #include "cairn/io/file.h"
@@ -41,14 +43,14 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   int64_t replaced = 0;
   size_t bytes = 0;
   const auto flush = [&] {
-    for (const Written& written : model.write(waiting, how, batch)) {
+    bytes = 0;
+    for (const Written& written : model.write(std::exchange(waiting, {}), how, batch)) {
       if (written.is_cut)
         LineWarnings::add(
             fmt::format("the text is longer than {} tokens and was cut", model.coder().longest()));
       fmt::print(printed(), "{}\n", in_a_line(written.text));
     }
     std::fflush(printed());
-    waiting.clear(), bytes = 0;
   };
   const auto add = [&](std::string line, const std::string& file, int64_t number) {
     if (line.ends_with('\r')) line.pop_back();
@@ -59,16 +61,20 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
     bytes += waiting.back().size();
     if (std::ssize(waiting) >= kBatchesAhead * batch || bytes >= kBytesAhead) flush();
   };
-  for (const std::string& file : files) {
-    int64_t number = 0;
-    for (std::string& line : data::read_lines(file)) add(std::move(line), file, ++number);
-  }
-  int64_t number = 0;
-  if (files.empty())
-    for (std::string line; io::next_line(std::cin, line, "standard input", ++number);) {
-      add(line, "standard input", number);
-      if (!waiting.empty() && !io::more_is_there()) flush();  // whoever writes them waits
+  try {
+    for (const std::string& file : files) {
+      int64_t number = 0;
+      for (std::string& line : data::read_lines(file)) add(std::move(line), file, ++number);
     }
+    io::LineReader input(STDIN_FILENO, "standard input");
+    for (std::string line; files.empty() && input.next(line);) {
+      add(line, "standard input", input.number());
+      if (!waiting.empty() && !input.is_ready()) flush();  // whoever writes them waits
+    }
+  } catch (const Error&) {  // what is wrong with a line is no fault of those before it
+    flush();
+    throw;
+  }
   flush();
   if (replaced > 0)
     fmt::print(stderr, "cairn: {} places that are not UTF-8 were replaced\n", replaced);

@@ -57,7 +57,12 @@ class Likeliest {
 // The search of one text.
 class Search {
  public:
-  Search(const BeamOptions& options, int64_t row) : options_(options), live_{Beam{.row = row}} {}
+  Search(const BeamOptions& options, int64_t row)
+      : options_(options),
+        max_tokens_(options.max_tokens_of.empty()
+                        ? options.max_tokens
+                        : options.max_tokens_of[static_cast<size_t>(row)]),
+        live_{Beam{.row = row}} {}
 
   // How many of a row's tokens it has to see, so that enough of them may come and go on: each beam
   // has one way to end.
@@ -82,6 +87,7 @@ class Search {
     }
     live_ = std::move(next);
     if (is_done()) live_.clear();
+    else if (!live_.empty() && std::ssize(live_.front().tokens) == max_tokens_) put_all_aside();
     if (options_.no_repeat > 0)
       for (Beam& beam : live_) beam.barred = would_repeat(beam.tokens);
   }
@@ -99,11 +105,7 @@ class Search {
     if (i >= live_.size()) return {live_.empty() ? first_row_ : live_[0].row, 0};
     return {live_[i].row, live_[i].tokens.back()};
   }
-  std::vector<Continuation> result() {
-    for (Beam& beam : live_) put_aside(std::move(beam));
-    live_.clear();
-    return ended_;
-  }
+  const std::vector<Continuation>& result() const { return ended_; }
 
  private:
   struct Candidate {
@@ -171,6 +173,11 @@ class Search {
     if (static_cast<int64_t>(ended_.size()) > options_.beams) ended_.pop_back();
   }
 
+  void put_all_aside() {
+    for (Beam& beam : live_) put_aside(std::move(beam));
+    live_.clear();
+  }
+
   bool is_done() const {
     if (options_.patience == 0) return nothing_better_can_come();
     return count_ended_ >= options_.patience * static_cast<double>(options_.beams);
@@ -182,13 +189,13 @@ class Search {
     if (live_.empty()) return true;
     if (static_cast<int64_t>(ended_.size()) < options_.beams) return false;
     const Beam& best = live_.front();
-    const double bound =
-        std::max(score(best.log_probability, best.tokens.size() + 1),
-                 score(best.log_probability, static_cast<size_t>(options_.max_tokens)));
+    const double bound = std::max(score(best.log_probability, best.tokens.size() + 1),
+                                  score(best.log_probability, static_cast<size_t>(max_tokens_)));
     return bound <= ended_.back().score;
   }
 
   const BeamOptions& options_;
+  int64_t max_tokens_;
   int64_t first_row_ = 0, count_ended_ = 0;
   std::vector<Beam> live_;           // by falling log-probability
   std::vector<Continuation> ended_;  // by falling score
@@ -228,19 +235,24 @@ std::vector<std::vector<Continuation>> beam_search(Reader& reader, std::span<con
   check(o.no_repeat >= 0, "beam search: runs of {} tokens cannot repeat", o.no_repeat);
   check(std::isfinite(o.length_penalty), "beam search: the length penalty is not finite");
   check(o.patience >= 0, "beam search: a patience of {} is below 0", o.patience);
+  check(o.max_tokens_of.empty() || std::ssize(o.max_tokens_of) == reader.texts(),
+        "beam search: {} limits for {} texts", o.max_tokens_of.size(), reader.texts());
+  for (const int64_t most : o.max_tokens_of)
+    check(most > 0 && most <= o.max_tokens, "beam search: a text of {} tokens, of {} at most", most,
+          o.max_tokens);
   const NoGrad no_grad;
   std::vector<Search> searches;
   for (int64_t text = 0; text < reader.texts(); ++text) searches.emplace_back(o, text);
   std::vector<Search*> searched;  // as the reader has them
   for (Search& search : searches) searched.push_back(&search);
   Tensor logits = reader.read(prompts);
-  for (int64_t step = 1;; ++step) {
+  for (;;) {
     int64_t wanted = 0;
     for (const Search* search : searched) wanted = std::max(wanted, search->wanted());
     const Likeliest likeliest(logits, wanted);
     for (Search* search : searched)
       if (!search->is_over()) search->advance(likeliest);
-    if (step == o.max_tokens || std::ranges::all_of(searched, &Search::is_over)) break;
+    if (std::ranges::all_of(searched, &Search::is_over)) break;
     logits = read_on(reader, searched, o.beams);
   }
   std::vector<std::vector<Continuation>> found;

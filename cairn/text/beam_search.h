@@ -9,6 +9,8 @@ namespace cairn::text {
 struct BeamOptions {
   int64_t beams = 4;  // kept in view, for each text
   int64_t max_tokens = 100;
+  std::vector<int64_t> max_tokens_of =
+      {};  // of each text, where they differ; none above max_tokens
   // Scores are log-probabilities divided by ((5 + tokens) / 6)^length_penalty (Wu et al. 2016):
   // above 0 favours longer ways on. It matters only where an end token makes lengths differ.
   double length_penalty = 0;

@@ -117,6 +117,28 @@ TEST(BeamSearch, NoRunOfTokensTwice) {
   EXPECT_THROW(beam_search(*net.reader(1), prompt_of(0), never), Error);
 }
 
+TEST(BeamSearch, ATextWithALimitOfItsOwnIsFoundAsIfAlone) {
+  const NoGrad no_grad;
+  for (const Network& net : networks())
+    for (const double patience : {0.0, 2.0}) {
+      BeamOptions o{.beams = 3, .max_tokens = 10, .end_token = 2, .patience = patience};
+      o.max_tokens_of = {3, 9};
+      const auto found = beam_search(*net.reader(2), kPrompts, o);
+      for (int64_t text = 0; text < 2; ++text) {
+        BeamOptions alone = o;
+        alone.max_tokens = o.max_tokens_of[static_cast<size_t>(text)], alone.max_tokens_of = {};
+        const auto wanted = beam_search(*net.reader(1), prompt_of(text), alone)[0];
+        const auto& got = found[static_cast<size_t>(text)];
+        ASSERT_EQ(got.size(), wanted.size()) << net.name;
+        for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i].tokens, wanted[i].tokens);
+      }
+      o.max_tokens_of = {3};
+      EXPECT_THROW(beam_search(*net.reader(2), kPrompts, o), Error);
+      o.max_tokens_of = {3, 11};
+      EXPECT_THROW(beam_search(*net.reader(2), kPrompts, o), Error);
+    }
+}
+
 TEST(BeamSearch, WithRoomForAllIsExhaustive) {
   const NoGrad no_grad;
   for (const Network& net : networks())

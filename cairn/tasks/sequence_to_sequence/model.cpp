@@ -73,7 +73,9 @@ std::vector<Written> SequenceModel::write(const std::vector<std::string>& texts,
     const auto reader = net_->reader(in[0], in[1]);
     text::BeamOptions options = how;
     options.end_token = kEnd;
-    options.max_tokens = std::min({how.max_tokens, coder_.longest(), 2 * in[0].size(1) + 10});
+    options.max_tokens = std::min(how.max_tokens, coder_.longest());
+    for (const Example* e : some)  // not the batch's: a text does not depend on its neighbours
+      options.max_tokens_of.push_back(std::min(options.max_tokens, 2 * std::ssize(e->source) + 10));
     const std::vector<int64_t> begin(count, kBegin);
     auto found = text::beam_search(*reader, begin, options);
     for (size_t i = 0; i < count; ++i) {

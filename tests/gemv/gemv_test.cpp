@@ -23,18 +23,6 @@ std::vector<float> random_floats(int64_t count, uint64_t seed) {
   return x;
 }
 
-double activate(double x, Activation activation) {
-  switch (activation) {
-    case Activation::none: return x;
-    case Activation::relu: return std::max(0.0, x);
-    case Activation::gelu: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::gelu_tanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::silu: return x / (1 + std::exp(-x));
-  }
-  return x;
-}
-
 constexpr float kCanary = 777;
 
 struct Problem {
@@ -53,8 +41,7 @@ struct Problem {
         residual(random_floats(m * (n + 2), 4)) {}
 
   // `weights` are the ones the kernel really has (dequantised for int8).
-  void check(const std::vector<float>& y, const std::vector<double>& weights, Activation activation,
-             bool extras) const {
+  void check(const std::vector<float>& y, const std::vector<double>& weights, bool extras) const {
     for (int64_t m = 0; m < rows; ++m) {
       for (int64_t n = 0; n < outputs; ++n) {
         double sum = 0, size = 1;
@@ -63,7 +50,7 @@ struct Problem {
           sum += term, size += std::abs(term);
         }
         if (extras) sum += bias[n];
-        double want = activate(sum, activation);
+        double want = sum;
         if (extras) want += residual[m * y_stride + n];
         ASSERT_NEAR(y[m * y_stride + n], want, 1e-6 * size)
             << outputs << " x " << depth << ", row " << m;
@@ -81,7 +68,7 @@ TEST(Gemv, F32AgreesWithLoops) {
         const Problem p(n, k, m);
         std::vector<float> y(m * p.y_stride, kCanary);
         gemv_f32(p.weight.data(), n, k, p.x.data(), p.x_stride, m, {}, y.data(), p.y_stride);
-        p.check(y, {p.weight.begin(), p.weight.end()}, Activation::none, false);
+        p.check(y, {p.weight.begin(), p.weight.end()}, false);
       }
 }
 
@@ -145,47 +132,30 @@ TEST(Gemv, NothingBehindTheOperandsIsRead) {
 
 TEST(Gemv, EpilogueAndResidualInPlace) {
   set_num_threads(2);
-  for (auto activation : {Activation::none, Activation::relu, Activation::gelu,
-                          Activation::gelu_tanh, Activation::silu})
-    for (int64_t m : {1, 4, 9}) {
-      const Problem p(83, 40, m);
-      std::vector<float> y = p.residual;
-      for (int64_t r = 0; r < m; ++r) y[r * p.y_stride + 83] = y[r * p.y_stride + 84] = kCanary;
-      gemv_f32(p.weight.data(), 83, 40, p.x.data(), p.x_stride, m,
-               {.bias = p.bias.data(),
-                .activation = activation,
-                .residual = y.data(),
-                .residual_stride = p.y_stride},
-               y.data(), p.y_stride);
-      p.check(y, {p.weight.begin(), p.weight.end()}, activation, true);
-    }
+  for (int64_t m : {1, 4, 9}) {
+    const Problem p(83, 40, m);
+    std::vector<float> y = p.residual;
+    for (int64_t r = 0; r < m; ++r) y[r * p.y_stride + 83] = y[r * p.y_stride + 84] = kCanary;
+    gemv_f32(p.weight.data(), 83, 40, p.x.data(), p.x_stride, m,
+             {.bias = p.bias.data(), .residual = y.data(), .residual_stride = p.y_stride}, y.data(),
+             p.y_stride);
+    p.check(y, {p.weight.begin(), p.weight.end()}, true);
+  }
 }
 
-TEST(Gemv, ActivationsAtTheExtremes) {
-  for (auto activation : {Activation::gelu, Activation::gelu_tanh, Activation::silu})
-    for (float value : {-1e4f, -100.0f, -20.0f, -3.0f, 0.0f, 1e-6f, 3.0f, 100.0f, 1e4f}) {
-      const float one = 1;
-      float y = 0;
-      gemv_f32(&one, 1, 1, &value, 1, 1, {.activation = activation}, &y, 1);
-      EXPECT_NEAR(y, activate(value, activation), 2e-7 * std::max(1.0f, std::abs(value))) << value;
-    }
-}
-
-TEST(Gemv, Int8AgreesWithLoopsAndQuantisesToHalfAStep) {
+TEST(Gemv, Int8AgreesWithLoops) {
   for (int threads : {1, 3})
     for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8, 9})
       for (auto [n, k] : {std::pair{1, 1}, {5, 7}, {67, 131}, {130, 768}}) {
         set_num_threads(threads);
-        Problem p(n, k, m);
-        for (int64_t i = 0; i < k; ++i) p.weight[(n - 1) * k + i] = 0;  // a row of zeros
-        std::vector<int8_t> quantized(n * k + 1, 99);
+        const Problem p(n, k, m);
+        std::vector<int8_t> quantized(n * k);
         std::vector<float> scales(n);
-        quantize_rows_i8(p.weight.data(), n, k, quantized.data(), scales.data());
-        ASSERT_EQ(quantized.back(), 99);
         std::vector<double> weights(n * k);
+        for (int64_t i = 0; i < n; ++i) scales[i] = 0.01f * static_cast<float>(i % 7);  // also 0
         for (int64_t i = 0; i < n * k; ++i) {
+          quantized[i] = static_cast<int8_t>(std::clamp(p.weight[i] * 50, -128.0f, 127.0f));
           weights[i] = double(scales[i / k]) * quantized[i];
-          ASSERT_LE(std::abs(weights[i] - p.weight[i]), 0.5001 * scales[i / k]);
         }
         std::vector<float> y(m * p.y_stride, kCanary);
         for (int64_t r = 0; r < m; ++r)
@@ -193,7 +163,7 @@ TEST(Gemv, Int8AgreesWithLoopsAndQuantisesToHalfAStep) {
         gemv_i8(quantized.data(), scales.data(), n, k, p.x.data(), p.x_stride, m,
                 {.bias = p.bias.data(), .residual = y.data(), .residual_stride = p.y_stride},
                 y.data(), p.y_stride);
-        p.check(y, weights, Activation::none, true);
+        p.check(y, weights, true);
       }
 }
 

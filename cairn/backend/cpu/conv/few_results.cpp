@@ -150,8 +150,8 @@ FewResults::FewResults(const FewResultsShape& shape, int threads) : s_(shape), t
   out_blocks_ = ceil_div(s_.results * s_.taps_down * vector_, lanes);
   packed_floats_ = in_blocks_ * lanes * ceil_div(out_blocks_, 2) * 2 * lanes;
   const int64_t rows = product_kernels().rows;
-  pixels_ = std::clamp(kProductFloats / (out_blocks_ * lanes) / rows * rows, 4 * rows,
-                       ceil_div(s_.height * s_.width, rows) * rows);
+  pixels_ = std::max(4 * rows, std::min(kProductFloats / (out_blocks_ * lanes) / rows * rows,
+                                        ceil_div(s_.height * s_.width, rows) * rows));
   product_floats_ = out_blocks_ * pixels_ * lanes;
   lines_ = std::max((s_.taps_down - 1) * s_.dilation_down + 1, s_.step_down);
   line_ = whole_line(std::max(s_.step_across * (s_.width - 1) + vector_,

@@ -1,7 +1,6 @@
 #include "cairn/backend/cpu/gemv/gemv.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "cairn/backend/cpu/simd_targets.h"
@@ -34,7 +33,6 @@ struct Call {
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
 #include "cairn/backend/cpu/attention/vector-inl.h"
-#include "cairn/backend/cpu/limits-inl.h"
 #include "cairn/backend/cpu/store-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -164,49 +162,7 @@ HWY_INLINE void dot_tile(const Weight* HWY_RESTRICT w, int64_t stride, int64_t d
   }
 }
 
-// 1 / (1 + exp(-x)).
-HWY_INLINE VF sigmoid(VF x) {
-  const F32 d;
-  const VF one = hn::Set(d, 1.0f);
-  return hn::Div(one, hn::Add(one, exp2_vec(limits::HWY_NAMESPACE::at_most(
-                                       hn::Mul(x, hn::Set(d, -kLog2E)), hn::Set(d, 126.0f)))));
-}
-
-// erf within 1.5e-7: Abramowitz and Stegun, 7.1.26.
-HWY_INLINE VF erf_vec(VF x) {
-  const F32 d;
-  const VF one = hn::Set(d, 1.0f), size = hn::Abs(x);
-  const VF t = hn::Div(one, hn::MulAdd(hn::Set(d, 0.3275911f), size, one));
-  VF p = hn::Set(d, 1.061405429f);
-  p = hn::MulAdd(p, t, hn::Set(d, -1.453152027f));
-  p = hn::MulAdd(p, t, hn::Set(d, 1.421413741f));
-  p = hn::MulAdd(p, t, hn::Set(d, -0.284496736f));
-  p = hn::MulAdd(p, t, hn::Set(d, 0.254829592f));
-  const VF tail =
-      hn::Mul(hn::Mul(p, t), exp2_vec(hn::Mul(hn::Mul(size, size), hn::Set(d, -kLog2E))));
-  return hn::CopySign(hn::Sub(one, tail), x);
-}
-
-HWY_INLINE VF activate(VF x, Activation activation) {
-  const F32 d;
-  switch (activation) {
-    case Activation::none: return x;
-    case Activation::relu: return limits::HWY_NAMESPACE::at_least(x, hn::Zero(d));
-    case Activation::silu: return hn::Mul(x, sigmoid(x));
-    case Activation::gelu: {
-      const VF half = hn::Mul(x, hn::Set(d, 0.5f));
-      return hn::MulAdd(half, erf_vec(hn::Mul(x, hn::Set(d, 0.70710678118654752f))), half);
-    }
-    case Activation::gelu_tanh: {  // (1 + tanh(u)) / 2 = sigmoid(2 u)
-      const VF cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.044715f), hn::Set(d, 1.0f));
-      return hn::Mul(x, sigmoid(hn::Mul(hn::Mul(x, cubic), hn::Set(d, 2 * 0.79788456080286536f))));
-    }
-  }
-  return x;
-}
-
-// `count` outputs from `first` on of one row: scale, bias, activation, residual; a vector at a
-// time.
+// `count` outputs from `first` on of one row: scale, bias, residual; a vector at a time.
 HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64_t count,
                              const float* dots) {
   const F32 d;
@@ -218,7 +174,6 @@ HWY_NOINLINE void finish_row(const Call& call, int64_t row, int64_t first, int64
     VF v = hn::MaskedLoad(mask, d, dots + n);
     if (call.scales) v = hn::Mul(v, hn::MaskedLoad(mask, d, call.scales + first + n));
     if (e.bias) v = hn::Add(v, hn::MaskedLoad(mask, d, e.bias + first + n));
-    v = activate(v, e.activation);
     if (e.residual)
       v = hn::Add(v, hn::MaskedLoad(mask, d, e.residual + row * e.residual_stride + first + n));
     if (here == kLanes) hn::StoreU(v, d, y + n);
@@ -332,22 +287,6 @@ void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int6
   using namespace gemv;
   run(HWY_DYNAMIC_DISPATCH(outputs_i8), quantized, outputs,
       {scales, depth, x, x_stride, rows, epilogue, y, y_stride});
-}
-
-void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized,
-                      float* scales) {
-  parallel_for(outputs, 1 + gemv::kGrain / std::max<int64_t>(1, depth),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t n = begin; n < end; ++n) {
-                   const float* w = weight + n * depth;
-                   float top = 0;
-                   for (int64_t k = 0; k < depth; ++k) top = std::max(top, std::abs(w[k]));
-                   scales[n] = top / 127;
-                   const float inverse = top > 0 ? 127 / top : 0;
-                   for (int64_t k = 0; k < depth; ++k)
-                     quantized[n * depth + k] = static_cast<int8_t>(std::nearbyint(w[k] * inverse));
-                 }
-               });
 }
 
 }  // namespace cairn::cpu

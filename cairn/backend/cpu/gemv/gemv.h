@@ -7,12 +7,9 @@
 
 namespace cairn::cpu {
 
-enum class Activation { none, relu, gelu, gelu_tanh, silu };
-
-// y = residual + activation(W x + bias); null pointers: left out. `residual` may be y itself.
+// y = residual + W x + bias; null pointers: left out. `residual` may be y itself.
 struct LinearEpilogue {
-  const float* bias = nullptr;  // [outputs]
-  Activation activation = Activation::none;
+  const float* bias = nullptr;      // [outputs]
   const float* residual = nullptr;  // [rows, outputs] by residual_stride
   int64_t residual_stride = 0;
 };
@@ -25,10 +22,5 @@ void gemv_f32(const float* weight, int64_t outputs, int64_t depth, const float* 
 void gemv_i8(const int8_t* quantized, const float* scales, int64_t outputs, int64_t depth,
              const float* x, int64_t x_stride, int64_t rows, const LinearEpilogue& epilogue,
              float* y, int64_t y_stride);
-
-// Symmetric quantisation by row: scale = max |w| / 127, rounded to nearest even. A row of zeros has
-// scale 0.
-void quantize_rows_i8(const float* weight, int64_t outputs, int64_t depth, int8_t* quantized,
-                      float* scales);
 
 }  // namespace cairn::cpu

@@ -49,10 +49,6 @@ dnnl::stream& stream() {
   return instance;
 }
 
-bool has_type(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16 ||
-         dtype == DType::i32 || dtype == DType::i8 || dtype == DType::u8;
-}
 dnnl::memory::data_type type_of(DType dtype) {
   using Type = dnnl::memory::data_type;
   switch (dtype) {

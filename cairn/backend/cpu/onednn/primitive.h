@@ -18,7 +18,6 @@ MemoryDesc describe(const TensorDesc& desc, int64_t groups = 1);
 // The same tensor in whatever layout the library likes.
 MemoryDesc any_layout(const TensorDesc& desc, int64_t groups = 1);
 dnnl::memory::data_type type_of(DType dtype);
-bool has_type(DType dtype);  // the library knows it
 
 // The library's primitives use this many threads of Cairn's pool while alive (it reads OpenMP's
 // setting).

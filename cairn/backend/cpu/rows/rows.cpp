@@ -59,21 +59,31 @@ float logsumexp_row(const float* x, int64_t count) {
   return std::log(exponentials(x, count, base)) + base;
 }
 
-// Both sums in one pass, around the first number: a large mean does not cancel.
+// The mean of term(number - base): pieces of a row in f32, their sums in double.
+template <class Term>
+double mean_around(const float* x, int64_t count, float base, Term term) {
+  constexpr int64_t kPiece = 1024;
+  const V from = hn::Set(D(), base);
+  double total = 0;
+  for (int64_t i = 0; i < count; i += kPiece) {
+    V sums = hn::Zero(D());
+    for_each_vector(x + i, std::min(kPiece, count - i), base,
+                    [&](V v) HWY_ATTR { sums = hn::Add(sums, term(hn::Sub(v, from))); });
+    total += hn::GetLane(hn::SumOfLanes(D(), sums));
+  }
+  return total / static_cast<double>(count);
+}
+
+// The mean around the first number: what all have in common does not cancel. Then squares around
+// the mean: neither does a first number that is far from all others.
 void normalize_row(const float* x, int64_t count, float eps, float* y, float* mean, float* rstd) {
-  const V first = hn::Set(D(), x[0]);
-  V sums = hn::Zero(D()), squares = hn::Zero(D());
-  for_each_vector(x, count, x[0], [&](V v) HWY_ATTR {
-    const V shifted = hn::Sub(v, first);
-    sums = hn::Add(sums, shifted), squares = hn::MulAdd(shifted, shifted, squares);
-  });
-  const float n = static_cast<float>(count), offset = hn::GetLane(hn::SumOfLanes(D(), sums)) / n;
-  const float square = hn::GetLane(hn::SumOfLanes(D(), squares)) / n;
-  // What overflows is NaN, in whatever way the compiler joins the product and the difference.
-  const float variance =
-      std::isinf(square) ? std::numeric_limits<float>::quiet_NaN() : square - offset * offset;
-  *mean = x[0] + offset;
-  *rstd = 1 / std::sqrt((variance < 0 ? 0 : variance) + eps);
+  const double middle_exact = x[0] + mean_around(x, count, x[0], [](V v) HWY_ATTR { return v; });
+  *mean = static_cast<float>(middle_exact);
+  const double rounded = middle_exact - *mean,
+               square = mean_around(x, count, *mean, [](V v) HWY_ATTR { return hn::Mul(v, v); });
+  const double variance =
+      std::isinf(square) ? std::numeric_limits<double>::quiet_NaN() : square - rounded * rounded;
+  *rstd = static_cast<float>(1 / std::sqrt((variance < 0 ? 0 : variance) + eps));
   const V middle = hn::Set(D(), *mean), scale = hn::Set(D(), *rstd);
   map_vectors(x, count, y, [&](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, middle), scale); });
 }

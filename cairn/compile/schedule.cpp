@@ -16,7 +16,10 @@ namespace {
 class Scheduler {
  public:
   explicit Scheduler(const Graph& graph)
-      : graph_(graph), count_(static_cast<int>(graph.nodes.size())) {}
+      : graph_(graph), count_(static_cast<int>(graph.nodes.size())), readers_(graph.values.size()) {
+    for (int i = 0; i < count_; ++i)
+      for (ValueId v : graph_.nodes[i].inputs) readers_[v].push_back(i);
+  }
 
   std::vector<int> order() {
     find_updates();
@@ -41,11 +44,8 @@ class Scheduler {
     std::set<ValueId> assigned, wanted(graph_.outputs.begin(), graph_.outputs.end());
     for (const Assignment& a : graph_.assignments) assigned.insert(a.value);
     for (const Gradient& g : graph_.gradients) wanted.insert(g.value);  // -1 is no value
-    std::vector<std::vector<int>> readers(graph_.values.size());
-    for (int i = 0; i < count_; ++i) {
+    for (int i = 0; i < count_; ++i)
       if (may_fault(graph_, i)) last_fault_ = i;
-      for (ValueId v : graph_.nodes[i].inputs) readers[v].push_back(i);
-    }
     update_.assign(count_, 0);
     for (int i = count_ - 1; i >= 0; --i) {
       const Node& node = graph_.nodes[i];
@@ -53,8 +53,8 @@ class Scheduler {
                   node.op->is(kElementwise);
       only = only && !may_fault(graph_, i);
       for (ValueId v : graph_.nodes[i].outputs) {
-        only = only && !wanted.count(v) && (assigned.count(v) || !readers[v].empty());
-        for (int r : readers[v]) only = only && update_[r];
+        only = only && !wanted.count(v) && (assigned.count(v) || !readers_[v].empty());
+        for (int r : readers_[v]) only = only && update_[r];
       }
       update_[i] = only;
     }
@@ -72,13 +72,12 @@ class Scheduler {
       if (writer < 0) continue;
       for (const GraphInput& in : graph_.inputs) {
         if (!in.reads(a.state)) continue;
-        std::set<ValueId> old = {in.value};  // and its views
-        for (int i = 0; i < count_; ++i)
-          for (ValueId v : graph_.nodes[i].inputs)
-            if (old.count(v)) {
-              if (graph_.nodes[i].alias) old.insert(graph_.nodes[i].outputs[0]);
-              if (i != writer) add_edge(i, writer);
-            }
+        std::vector<ValueId> old = {in.value};  // and its views
+        for (size_t at = 0; at < old.size(); ++at)
+          for (int i : readers_[old[at]]) {
+            if (graph_.nodes[i].alias) old.push_back(graph_.nodes[i].outputs[0]);
+            if (i != writer) add_edge(i, writer);
+          }
       }
     }
   }
@@ -107,6 +106,7 @@ class Scheduler {
 
   const Graph& graph_;
   int count_, last_fault_ = -1;
+  std::vector<std::vector<int>> readers_;  // of each value: nodes, ascending
   std::vector<char> update_;
   std::set<std::pair<int, int>> edges_;
 };

@@ -19,7 +19,11 @@ double as_stored(double value, DType dtype) {
 
 class Writer {
  public:
-  explicit Writer(const Fusion& fusion) : f_(fusion) {}
+  explicit Writer(const Fusion& fusion) : f_(fusion), cloned_readers_(fusion.graph.values.size()) {
+    for (size_t g = 0; g < f_.groups.size(); ++g)
+      for (int c : f_.groups[g].clones)
+        for (ValueId v : f_.node(c).inputs) cloned_readers_[v].push_back(static_cast<int>(g));
+  }
 
   Graph run() {
     const int units = static_cast<int>(f_.groups.size() + f_.graph.nodes.size());
@@ -70,11 +74,8 @@ class Writer {
       if (f_.group_of[r] < 0) return true;
       if (f_.group_of[r] != g && !in_group(i, f_.groups[f_.group_of[r]])) return true;
     }
-    for (size_t other = 0; other < f_.groups.size(); ++other)  // as an input of something cloned
-      if (static_cast<int>(other) != g && !in_group(i, f_.groups[other]))
-        for (int c : f_.groups[other].clones)
-          for (ValueId in : f_.node(c).inputs)
-            if (in == v) return true;
+    for (int other : cloned_readers_[v])
+      if (other != g && !in_group(i, f_.groups[other])) return true;
     return false;
   }
 
@@ -167,6 +168,7 @@ class Writer {
   }
 
   const Fusion& f_;
+  std::vector<std::vector<int>> cloned_readers_;  // of each value: groups that clone what reads it
 };
 
 }  // namespace

@@ -46,11 +46,6 @@ constexpr double uniform_from(uint32_t high, uint32_t low) {
   return static_cast<double>((uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
 }
 
-// An integer in [0, bound) by one multiplication; the bias is at most bound / 2^32.
-constexpr uint32_t below_from(uint32_t word, uint32_t bound) {
-  return static_cast<uint32_t>(uint64_t{word} * bound >> 32);
-}
-
 // Two independent standard normal numbers from two words (Box and Muller).
 inline std::array<float, 2> normals_from(uint32_t word0, uint32_t word1) {
   const float radius = std::sqrt(-2.0f * std::log((static_cast<float>(word0 >> 8) + 1) * 0x1p-24f));

@@ -3,25 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
 
 #include "cairn/backend/cpu/machine.h"
 #include "cairn/base/cgroup.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/processors.h"
 #include "cairn/base/version.h"
 #include "cairn/cli/commands.h"
 #include "cairn/ops/op.h"
 
 namespace cairn::cli {
 namespace {
-
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
 
 double gigabytes_of_memory() {
   const double installed =
@@ -35,7 +28,7 @@ int print_report() {
   fmt::print(
       "machine\n  processor    {}\n  threads      {} of {}\n  memory       {:.1f} GB\n"
       "  instructions {}\n",
-      processor(), num_threads(), std::thread::hardware_concurrency(), gigabytes_of_memory(),
+      processor_name(), num_threads(), std::thread::hardware_concurrency(), gigabytes_of_memory(),
       machine.instructions);
   fmt::print("  bf16         {}\n\n",
              machine.bf16 ? "computed in hardware: " + machine.bf16_kernels

@@ -9,8 +9,6 @@
 #include <mutex>
 #include <vector>
 
-#include "cairn/base/error.h"
-
 namespace cairn {
 namespace {
 
@@ -109,8 +107,9 @@ void* system_allocate(size_t rounded, size_t wanted) {
     memory = system_memory(rounded, wanted);
   }
   if (!memory)
-    fail("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model",
-         rounded >> 20, pool().in_use >> 20);
+    throw OutOfMemory(
+        fmt::format("out of memory: {} MB wanted beside {} MB in use; use a smaller batch or model",
+                    rounded >> 20, pool().in_use >> 20));
   pool().held += rounded;
   return memory;
 }
@@ -127,7 +126,8 @@ void* take_free_block(int c) {
 }  // namespace
 
 void* pool_allocate(size_t bytes) {
-  if (bytes > (size_t{1} << 46)) fail("out of memory: {} bytes wanted", bytes);
+  if (bytes > (size_t{1} << 46))
+    throw OutOfMemory(fmt::format("out of memory: {} bytes wanted", bytes));
   const size_t rounded = round_up(bytes);
   const int c = class_of(rounded);
   if (c < ThreadCache::kSmall && cache_alive) {

@@ -3,9 +3,17 @@
 #pragma once
 #include <cstddef>
 
+#include "cairn/base/error.h"
+
 namespace cairn {
 
-void* pool_allocate(size_t bytes);  // 64-byte aligned; throws Error when memory is out
+// For who says what would help: other than what a wrong value asks for.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
+void* pool_allocate(size_t bytes);  // 64-byte aligned; throws OutOfMemory
 void pool_deallocate(void* memory, size_t bytes);
 size_t pool_bytes_in_use();
 size_t pool_bytes_held();  // in use and kept for later

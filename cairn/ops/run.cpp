@@ -6,6 +6,7 @@
 
 #include "cairn/base/hash.h"
 #include "cairn/base/parallel.h"
+#include "cairn/device/pool.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -151,6 +152,8 @@ void launch(const Plan& plan, Backend& backend, OpCall& call, std::span<const Te
   Fault fault;
   try {
     plan.launch({in.data(), out.data(), workspace.get(backend, plan.workspace_bytes), &fault});
+  } catch (const OutOfMemory&) {
+    throw;
   } catch (const Error& refusal) {  // of what it found on the host: a length beyond the sequence
     call.raise(refusal.what());
   }

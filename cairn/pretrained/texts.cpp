@@ -2,6 +2,7 @@
 #include "cairn/pretrained/texts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -74,6 +75,9 @@ std::vector<std::vector<float>> rows_of(CompiledFunction& function,
                     const auto some = of_batch(number);
                     const auto values =
                         function.call(batch_of(texts, some, longest))[0].to_vector<float>();
+                    check(std::ranges::all_of(values, [](float x) { return std::isfinite(x); }),
+                          "the network says NaN or infinity: its weights are damaged, or the "
+                          "training diverged; begin anew with a lower learning rate (lr)");
                     const size_t each = values.size() / some.size();
                     for (size_t i = 0; i < some.size(); ++i)
                       all[static_cast<size_t>(some[i])].assign(values.data() + i * each,

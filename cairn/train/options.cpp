@@ -27,11 +27,12 @@ struct ListOf<std::vector<T>> {
   using Entry = T;
 };
 
-// "from 1 to 9", "above 0", "of at least 0"; "" when anything goes.
+// "from 1 to 9", "above 0 and at most 1", "above 0", "of at least 0"; "" when anything goes.
 std::string described(const Range& r) {
   const auto shown = [](double v) { return fmt::format("{}", v); };
   if (std::isfinite(r.least) && std::isfinite(r.most))
-    return fmt::format("from {} to {}", shown(r.least), shown(r.most));
+    return fmt::format("{} {} {} {}", r.above ? "above" : "from", shown(r.least),
+                       r.above ? "and at most" : "to", shown(r.most));
   if (std::isfinite(r.least)) return (r.above ? "above " : "of at least ") + shown(r.least);
   return std::isfinite(r.most) ? "of at most " + shown(r.most) : "";
 }

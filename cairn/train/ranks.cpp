@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <numeric>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/processors.h"
 #include "cairn/base/version.h"
 #include "cairn/dist/binding.h"
 #include "cairn/dist/share_out.h"
@@ -20,14 +20,6 @@ namespace {
 constexpr int64_t kBucketElements = int64_t{1} << 20;
 // What may differ from rank to rank without a change to what is learned.
 constexpr const char* kOwnOptions[] = {"data", "threads", "folder"};
-
-// Text of the first line of /proc/cpuinfo that names the processor.
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
 
 // Which program this is: version, and a number of its content.
 std::string build() {
@@ -154,7 +146,7 @@ void compare_ranks(const Json& config) {
   }
   const char* bits = "results agree within rounding, and will not be the same bits elsewhere";
   say_different(dist::gather(build()), "the build ", bits);
-  say_different(dist::gather(processor()), "the processor ", bits);
+  say_different(dist::gather(processor_name()), "the processor ", bits);
   say_different(dist::gather(fmt::format("{} thread(s)", num_threads())), "",
                 "who has more waits for the others");
 }

@@ -102,10 +102,22 @@ void RunFolder::refuse_held(const std::string& path) {
   check(who.empty(), "{}: {} is training into this folder; choose another (out)", path, who);
   RunFolder run;
   run.path_ = path;
-  check(!run.has_checkpoint() && !run.has_weights(),
-        "{}: this folder already holds a run; go on with it (cairn train --resume {}), "
-        "or choose another (out)",
-        path, shell_quoted(path));
+  run.refuse_trained();
+}
+
+void RunFolder::refuse_trained() const {
+  if (!has_checkpoint() && !has_weights()) return;
+  std::string held;  // a damaged configuration is no reason to write over the weights
+  try {
+    held = io::read_text_file(file("config.json"));
+  } catch (const Error&) {}
+  const Json config = Json::parse(held, nullptr, false);
+  check(!config.is_object() || !config.contains("quantization"),
+        "{}: this folder already holds a run in 8 bits; choose another (out)", path_);
+  fail(
+      "{}: this folder already holds a run; go on with it (cairn train --resume {}), "
+      "or choose another (out)",
+      path_, shell_quoted(path_));
 }
 
 RunFolder RunFolder::create(const std::string& path, const Json& config) {
@@ -134,10 +146,7 @@ RunFolder RunFolder::begin(const std::string& path, const Json& config,
   run.attempt_->lock(path);
   io::remove_dead_temporaries(path);
   if (holds_run(path)) {
-    check(!run.has_checkpoint() && !run.has_weights(),
-          "{}: this folder already holds a run; go on with it (cairn train --resume {}), "
-          "or choose another (out)",
-          path, shell_quoted(path));
+    run.refuse_trained();
     run.start_over();
   }
   run.attempt_->writes_into(path);

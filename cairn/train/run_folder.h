@@ -59,6 +59,7 @@ class RunFolder {
   class Scratch;
   static RunFolder begin(const std::string& path, const Json& config,
                          std::shared_ptr<Attempt> attempt);
+  void refuse_trained() const;  // throws Error where there are weights or a checkpoint
 
   std::string path_;
   Json config_;

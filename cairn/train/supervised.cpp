@@ -128,7 +128,12 @@ NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
   if (pretrained::is_folder(path)) return pretrained::Folder(path).tensors(own);
   if (onnx::is_onnx_name(path))
     return onnx::weights_for(onnx::Imported(onnx::read_model_file(path)), own);
-  return read_weights(io::is_weights_name(path) ? path : open_saved_model(path).weights);
+  if (io::is_weights_name(path)) return read_weights(path);
+  const SavedModel run = open_saved_model(path);
+  check(!is_quantized(run.config),
+        "'{}' is a run in 8 bits, which cannot be learned from; give the run that it was made of",
+        path);
+  return read_weights(run.weights);
 }
 
 // A run's weights, which hold its configuration too.
@@ -193,15 +198,16 @@ std::vector<Part> Supervised::parts() {
 }
 
 void Supervised::restore() {
-  if (setup_.options.resume) trainer_.restore();
-  else if (!setup_.options.init->empty()) begin_with(setup_.options.init);
+  // A run that was killed before its first checkpoint begins again, with the same weights.
+  const bool goes_on = setup_.options.resume && trainer_.restore();
+  if (!goes_on && !setup_.options.init->empty()) begin_with(setup_.options.init);
   was_finished_ = trainer_.finished();
 }
 
 void Supervised::begin_with(const std::string& path) {
   const NamedTensors own = setup_.network.state_dict();
   NamedTensors fitting;
-  for (auto& [name, value] : setup_.initial.empty() ? weights_for(own, path) : setup_.initial) {
+  for (auto& [name, value] : setup_.initial ? setup_.initial() : weights_for(own, path)) {
     const auto it = std::find_if(own.begin(), own.end(),
                                  [&, n = name](const auto& named) { return named.first == n; });
     if (it != own.end() && it->second.shape() == value.shape()) fitting.emplace_back(name, value);
@@ -317,6 +323,14 @@ Evaluation Supervised::evaluate(const Hooks& hooks) {
   // Rank 0's numbers decide, lest ranks with other processors decide otherwise.
   const Json measured = of_leader(hooks.measure());
   const Json loss = measured.value("loss", Json());  // null: not a number, told by rank 0
+  // The last step's update is seen by no other step.
+  check(!measured.contains("loss") || (loss.is_number() && std::isfinite(loss.get<double>())),
+        "step {}: the {} loss is not finite: the network has diverged. Begin anew with a lower "
+        "learning rate (lr){}",
+        trainer_.step(), setup_.split,
+        std::isfinite(best_.item())
+            ? fmt::format("; the best weights so far stay in {}", folder().path())
+            : "");
   if (setup_.validates) take_best(loss.is_number() ? loss.get<double>() : NAN);
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);

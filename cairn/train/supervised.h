@@ -9,6 +9,7 @@
 //                .measure = [&] { return Json{{"loss", ...}, {"accuracy", ...}}; },
 //                .words = [](const Json& measured) { return std::string(...); }});
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -89,9 +90,9 @@ class Supervised {
     bool decays_matrices_only = false;  // gains and biases have no reason to be small
     std::vector<Part> parts = {};       // what else changes from step to step
     std::string about = {};             // of the data, for the first line
-    // What a new run begins with where the option `init` names a folder whose tensors are called
-    // otherwise; {}: those of `init`.
-    NamedTensors initial = {};
+    // Reads what a run begins with where the option `init` names a folder whose tensors are called
+    // otherwise; null: those of `init`.
+    std::function<NamedTensors()> initial = {};
   };
   // Settles the options, makes the folder of a new run and begins with the weights of `init`, or
   // restores what a resumed run had: batches may depend on step() from here on.

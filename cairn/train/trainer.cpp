@@ -7,6 +7,7 @@
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
 #include "cairn/base/quote.h"
+#include "cairn/device/pool.h"
 #include "cairn/io/json.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/io/utf8.h"
@@ -190,7 +191,7 @@ Trainer::Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts)
 
 double Trainer::seconds() const { return seconds_before_ + since(began_); }
 
-void Trainer::restore() {
+bool Trainer::restore() {
   const std::string path = run_.checkpoint();
   if (dist::largest(dist::leads() && run_.has_checkpoint()) == 0) {
     check(!run_.has_weights(),
@@ -198,11 +199,12 @@ void Trainer::restore() {
           run_.path(), shell_quoted(run_.path()));
     fmt::print(stderr, "cairn: {} has no checkpoint yet: starting from the beginning\n",
                run_.path());
-    return run_.start_over();
+    run_.start_over();
+    return false;
   }
   try {
     restore_from(of_leader(dist::leads() ? load_checkpoint(path) : Loaded()));
-    restored_ = true;
+    return restored_ = true;
   } catch (const dist::RankLost&) { throw; } catch (const Error& e) {
     const std::string reason = e.what();
     if (reason.find(path) != reason.npos) throw;
@@ -362,6 +364,8 @@ void Trainer::take_step(const TrainerHooks& hooks) {
                           "there are: cairn train --resume {}",
                           run_.checkpoint(), shell_quoted(run_.path()))
             : "No checkpoint was written yet"));
+  } catch (const OutOfMemory& e) {  // which no learning rate changes
+    throw OutOfMemory(fmt::format("step {}: {}", step_ + 1, e.what()));
   } catch (const Error& e) {
     fail("step {}: {}. {}", step_ + 1, e.what(),
          std::filesystem::exists(run_.checkpoint())

@@ -89,9 +89,9 @@ class Trainer {
   // The random generator is saved too, without being named.
   Trainer(RunFolder run, TrainerOptions options, std::vector<Part> parts);
 
-  // From the run's checkpoint; one that has none yet starts over, its log too, and says so. Throws
-  // Error when the checkpoint is of another network or damaged.
-  void restore();
+  // From the run's checkpoint; one that has none yet starts over, its log too, says so and gives
+  // false. Throws Error when the checkpoint is of another network or damaged.
+  bool restore();
   // To the last step. Throws Stopped on a signal, after saving.
   void run(const TrainerHooks& hooks);
 

@@ -180,6 +180,15 @@ TEST_P(EveryTask, WhatTheConfigurationSaysIsWhatGoesOn) {
   EXPECT_EQ(config(part)["lr"], changed["lr"]);
 }
 
+// What --print-config and a run write is what --config reads.
+TEST_P(EveryTask, ItsConfigurationMakesTheSameRunAgain) {
+  const auto options = task().options();
+  options->read_file(config(run()), run() + "/config.json");
+  options->out = folder_ / "again", options->quiet = true;
+  task().train(*options);
+  EXPECT_TRUE(weights(folder_ / "again") == weights(run()));
+}
+
 TEST_P(EveryTask, WhatContradictsARunIsRefusedByName) {
   const std::string part = stopped("part");
   const auto options = resumed("part");

@@ -88,7 +88,12 @@ TEST(RunFolder, ARunWithoutACheckpointIsBegunAnew) {
   EXPECT_ERROR(RunFolder::create(folder / "run", kConfig), "already holds a run");
   EXPECT_ERROR(RunFolder::refuse_held(folder / "run"), "already holds a run");
   fs::rename(folder / "run/checkpoint.safetensors", folder / "run/model.safetensors");
-  EXPECT_ERROR(RunFolder::create(folder / "run", kConfig), "already holds a run");
+  EXPECT_ERROR(RunFolder::create(folder / "run", kConfig), "already holds a run; go on with it");
+  std::ofstream(folder / "run/config.json") << R"({"task": "y", "quantization": {}})";
+  for (const auto& refused : std::initializer_list<std::function<void()>>{
+           [&] { RunFolder::create(folder / "run", kConfig); },
+           [&] { RunFolder::refuse_held(folder / "run"); }})
+    EXPECT_ERROR(refused(), "already holds a run in 8 bits; choose another");
 }
 
 TEST(RunFolder, NumberedFoldersAreTakenOnce) {

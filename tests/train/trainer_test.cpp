@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "cairn/device/pool.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/functions.h"
 #include "tests/io/temporary_folder.h"
@@ -87,6 +88,21 @@ TEST(Trainer, AConfigurationThatWasRemovedIsWrittenWithTheNextCheckpoint) {
   EXPECT_TRUE(RunFolder::holds_run(folder / "run"));
   run.during_step = [&] { std::filesystem::remove_all(folder / "run"); };
   EXPECT_ERROR(run.go_on(), "there is no folder '" + (folder / "run"));
+}
+
+// No learning rate makes room.
+TEST(Trainer, WhereMemoryIsOutASmallerBatchIsAdvised) {
+  const TemporaryFolder folder;
+  Counting run(folder / "run");
+  run.during_step = [] { pool_deallocate(pool_allocate(size_t{1} << 47), size_t{1} << 47); };
+  try {
+    run.go_on();
+    FAIL() << "nothing was thrown";
+  } catch (const OutOfMemory& e) {
+    const std::string said = e.what();
+    EXPECT_NE(said.find("step 1: out of memory"), said.npos) << said;
+    EXPECT_EQ(said.find("learning rate"), said.npos) << said;
+  }
 }
 
 TEST(Trainer, LostWeightsOfAFinishedRunAreWrittenAnew) {

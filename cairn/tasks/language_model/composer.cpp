@@ -47,6 +47,11 @@ Chord drawn_chord(const std::vector<float>& logits, double temperature, PhiloxSt
 
 }  // namespace
 
+bool is_of_music(const Json& config) {
+  const auto tokens = config.find("tokens");
+  return tokens != config.end() && (*tokens == "notes" || *tokens == "pianoroll");
+}
+
 Composer::Composer(const train::SavedModel& saved)
     : Learned(saved),
       options_(options_of<Options>(saved, &Options::vocab, &Options::grid, &Options::width,

@@ -32,9 +32,7 @@ void report(train::report::Page& page, Learned& model, const train::report::Line
 }
 
 std::unique_ptr<Model> open(const train::SavedModel& saved) {
-  const auto tokens = saved.config.find("tokens");
-  if (tokens != saved.config.end() && (*tokens == "notes" || *tokens == "pianoroll"))
-    return std::make_unique<Composer>(saved);
+  if (is_of_music(saved.config)) return std::make_unique<Composer>(saved);
   return std::make_unique<Writer>(saved);
 }
 

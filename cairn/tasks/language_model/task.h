@@ -201,6 +201,9 @@ struct MusicBatch {
 // Nats a step: their sum, over the steps that count.
 Tensor nats_of(models::MusicModel& net, const Notation& notation, std::span<const Tensor> batch);
 
+// Whether a run of this task, by its configuration, composes music; else it writes text.
+bool is_of_music(const Json& config);
+
 // A trained network of music.
 class Composer : public Learned {
  public:

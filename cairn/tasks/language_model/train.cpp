@@ -88,9 +88,9 @@ void take_size(Option<int64_t>& option, int64_t size, const std::string& folder)
   option.fill(size);
 }
 
-// Network and tokenizer as a folder of Hugging Face's has them; the weights to begin with.
-NamedTensors take_folder(Options& o) {
-  if (o.resume || !pretrained::is_folder(o.init)) return {};
+// Network and tokenizer as a folder of Hugging Face's has them.
+void take_folder(Options& o) {
+  if (o.resume || !pretrained::is_folder(o.init)) return;
   o.model.require(o.model == "gpt", "'{}' is a transformer: gpt", *o.init);
   const pretrained::Folder folder(o.init);
   const models::LanguageModelSize size = models::gpt_size(folder);
@@ -104,7 +104,14 @@ NamedTensors take_folder(Options& o) {
   o.positions.fill(size.learned_positions ? "learned" : "rotary");
   o.tokenizer.fill(Json::parse(tokenizer->to_json()));
   o.lr.fill(5e-5);  // what was learned is not to be unlearned
-  return models::gpt_weights(folder, o.context);
+}
+
+// The folder's weights under this network's names; null: `init` is none.
+std::function<NamedTensors()> weights_of_folder(const Options& o) {
+  if (!pretrained::is_folder(o.init)) return {};
+  return [init = *o.init, context = *o.context] {
+    return models::gpt_weights(pretrained::Folder(init), context);
+  };
 }
 
 void check_text(const Options& o, const data::TextTokens& text) {
@@ -112,6 +119,7 @@ void check_text(const Options& o, const data::TextTokens& text) {
                   dist::ranks());
   if (o.is_recurrent() && o.accumulate > 1)
     throw InvalidOption("accumulate", "a memory belongs to whole batches; it is for gpt");
+  o.val_split.require(*o.val_split > 0, "of 0 leaves no text to validate by");
   check(text.validation.size() >= 2, "'{}': the validation part has {} tokens; use more text",
         o.data_name(), text.validation.size());
 }
@@ -121,10 +129,11 @@ void check_text(const Options& o, const data::TextTokens& text) {
 Json train(Options o) {
   train::choose_run(kTask, o);
   if (o.is_music()) return train_music(o);
-  for (const train::AnyOption* music :
-       std::initializer_list<const train::AnyOption*>{&o.grid, &o.transpose})
-    music->require(o.resume || !music->given(), "is of music (--tokens notes or pianoroll)");
-  const NamedTensors begun = take_folder(o);
+  constexpr const char* kOfMusic = "is of music (--tokens notes or pianoroll)";
+  o.grid.require(o.resume || !o.grid.given(), "{}", kOfMusic);
+  // A file of --config says the standard, too.
+  o.transpose.require(o.resume || o.transpose == *Options().transpose, "{}", kOfMusic);
+  take_folder(o);
   o.fill_usual();
   check_sizes(o);  // before the text is read
   const auto text = o.open_text();
@@ -145,7 +154,7 @@ Json train(Options o) {
        .parts = {train::part_of_rows("memory", named(memory), 1)},
        .about = fmt::format("{}: {} tokens to learn from, {} to validate, {} different",
                             o.data_name(), text.train.size(), text.validation.size(), *o.vocab),
-       .initial = begun});
+       .initial = weights_of_folder(o)});
   Meter meter(network, o.is_recurrent(), o.context);
   const auto reader = network.reader();  // kept: compiled for the first sample
   const std::span<const int64_t> all = text.validation;

@@ -139,7 +139,7 @@ int predict(Predictor& p, const PredictOptions& o) {
   return write_table_of(o, kind, [&](const std::string& file) {
     const NoGrad no_grad;
     Table t = data::open_table(file);
-    const auto said = p.encoding.decode(p.net(p.encoding.tensors(t, false)[0]));
+    const auto said = p.encoding.decode(check_finite(p.net(p.encoding.tensors(t, false)[0])));
     t.cells.names.push_back("predicted_" + p.encoding.target());
     for (size_t r = 0; r < said.size(); ++r) t.cells.rows[r].push_back(said[r]);
     return t.cells;

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <memory>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
 #include "cairn/models/style.h"
+#include "cairn/tasks/files.h"
 
 namespace cairn::cli {
 namespace {
@@ -39,6 +41,8 @@ io::Image read_shown(const std::string& file, int64_t longest, const char* what)
 }
 
 int stylize(const StylizeRequest& r) {
+  if (!r.out.ends_with(".png")) throw InvalidOption("out", "a picture's name ends with .png");
+  for (const std::string& given : {r.content, r.style}) tasks::keep_given(given, r.out);
   io::check_writable(r.out);
   const io::Image content = read_shown(r.content, r.size, "content");
   const io::Image style = read_shown(r.style, r.style_size > 0 ? r.style_size : r.size, "style");

@@ -139,7 +139,7 @@ ImageDatasetPtr with_classes(ImageDatasetPtr set, const std::vector<std::string>
     const auto it = std::find(classes.begin(), classes.end(), own[i]);
     if (it != classes.end()) numbers.push_back(static_cast<int>(it - classes.begin()));
     else if (by_number && number_of(classes[0]) < 0) numbers.push_back(number_of(own[i]));
-    else if (are_numbers(classes) && own.size() <= classes.size())
+    else if (are_numbers(classes) && own.size() == classes.size())
       numbers.push_back(static_cast<int>(i));
     else
       fail("'{}': its {} classes are not those of the training ({}): it has '{}'", set->name(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/data/order.h"
 #include "cairn/data/picture.h"
 
@@ -47,6 +48,10 @@ ImageSplits open_image_splits(const std::string& source, const OpenOptions& how,
   check_none_is_gone(source, own, classes);
   if (held_back <= 0) return s;
   const TwoParts parts = split_off(s.train->size(), held_back, seed);
+  if (parts.first.empty() || parts.second.empty())
+    throw InvalidOption("val_split",
+                        fmt::format("of {} pictures leaves none to {}", s.train->size(),
+                                    parts.first.empty() ? "learn from" : "validate by"));
   s.held_back = chosen(s.train, parts.second);
   s.train = chosen(s.train, parts.first);
   return s;

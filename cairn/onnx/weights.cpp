@@ -38,30 +38,37 @@ class Sources {
 
   Tensor plain(const std::string& name, const Shape& shape) const {
     const Tensor t = find(name);
-    if (!t.defined() || t.numel() != numel(shape) || is_folded_shift(name)) return {};
+    if (!t.defined() || t.numel() != numel(shape) || is_left_of_norm(name)) return {};
     // As the right side of a product: [in, out] of what is [out, in] here.
     if (shape.size() == 2 && t.rank() == 2 && multiplied_.count(name) && t.size(0) == shape[1])
       return contiguous(transpose(t, 0, 1));
     return without_ones(t.shape()) == without_ones(shape) ? reshape(t, shape) : Tensor();
   }
 
-  // What is left of a normalisation that was folded: its shift, under the name that it began with.
-  bool is_folded_shift(const std::string& name) const {
-    const std::string mean = ".running_mean";
-    return name.ends_with(mean) &&
-           !find(name.substr(0, name.size() - mean.size()) + ".running_var").defined();
+  // What is left of a normalisation under the names that it began with: a shift (the factor went
+  // into a convolution before it), or a factor and a shift.
+  bool is_left_of_norm(const std::string& name) const {
+    for (const char* statistic : {".running_mean", ".running_var"})
+      if (name.ends_with(statistic))
+        return !find(name.substr(0, name.size() - strlen(statistic)) + ".weight").defined();
+    return false;
   }
   Tensor of_folded_norm(const std::string& name, const Shape& shape) const {
     constexpr double kEps = 1e-5;  // of all normalisations here
     const size_t dot = name.rfind('.');
     if (dot == name.npos) return {};
-    const std::string shift = name.substr(0, dot) + ".running_mean", what = name.substr(dot + 1);
-    const Tensor value = find(shift);
+    const std::string norm = name.substr(0, dot), what = name.substr(dot + 1);
+    const Tensor shift = find(norm + ".running_mean"), factor = find(norm + ".running_var");
     if (what == "num_batches_tracked")
-      return value.defined() ? full(shape, 0, DType::i64) : Tensor();
-    if (!value.defined() || !is_folded_shift(shift) || value.numel() != numel(shape)) return {};
-    if (what == "bias") return reshape(value, shape);
-    if (what == "weight") return full(shape, std::sqrt(1 + kEps));
+      return shift.defined() ? full(shape, 0, DType::i64) : Tensor();
+    if (!shift.defined() || !is_left_of_norm(norm + ".running_mean") ||
+        shift.numel() != numel(shape))
+      return {};
+    if (what == "bias") return reshape(shift, shape);
+    if (what == "weight") {
+      const Tensor ones = full(shape, std::sqrt(1 + kEps));
+      return factor.defined() ? ones * reshape(factor, shape) : ones;
+    }
     if (what == "running_mean" || what == "running_var") return full(shape, what == "running_var");
     return {};
   }

@@ -24,13 +24,15 @@ data::Augment TrainedPictureOptions::changes() const {
 
 void TrainedPictureOptions::note(const data::ImageDataset& set) {
   constexpr float kOther = 0.05f;
+  constexpr int64_t kSmall = 32;  // sides of which four pixels would be too much
   examples.leave_open(), examples.fill(set.size());
   PictureOptions::note(set);
   const bool grey = set.shape().channels == 1;
   augment.fill(grey ? "warp" : "crop-flip");
   const bool warps = augment == "warp", flips = augment == "crop-flip",
              nears = augment == "resized-crop", tries = augment == "trivial";
-  crop.fill(flips || tries ? 4 : 0), resized_crop.fill(nears ? 0.25 : 0);
+  const bool small = std::max(set.shape().height, set.shape().width) < kSmall;
+  crop.fill(flips || tries ? (small ? 2 : 4) : 0), resized_crop.fill(nears ? 0.25 : 0);
   flip.fill(flips || ((tries || nears) && !grey));
   rotate.fill(warps ? 10 : 0), shift.fill(warps ? 2 : 0);
   scale.fill(warps ? 0.1 : 0), shear.fill(warps ? 0.1 : 0);

@@ -75,9 +75,9 @@ struct TrainedPictureOptions : PictureOptions<train::SupervisedOptions> {
       "Random changes, of which what follows may be chosen apart; "
       "trivial: crop-flip (grey: without "
       "flips), then one of 14 changes (TrivialAugment, wide)"};
-  train::Option<int64_t> crop{this, "crop", train::Open{"crop-flip, trivial 4, others 0"},
-                              train::whole(0, 1024),
-                              "Random crops: pixels of black added around first"};
+  train::Option<int64_t> crop{
+      this, "crop", train::Open{"crop-flip, trivial 4, below 32 px 2; others 0"},
+      train::whole(0, 1024), "Random crops: pixels of black added around first"};
   train::Option<double> resized_crop{
       this, "resized_crop", train::Open{"resized-crop 0.25, others 0"}, train::between(0, 1),
       "Show a part of at least this area, 3:4 to 4:3 in form, in full size"};

@@ -36,6 +36,12 @@ TEST(Stylize, PaintsAndRefusesWhatIsTooSmall) {
   expect_failure(run(a, dot, {}), 1, {"dot.png", "1 x 1"});
   expect_failure(run(folder / "nowhere.png", b, {}), 1, {"nowhere.png"});
   expect_failure(run(a, b, {"--features", b}), 1, {"b.png", "SqueezeNet"});
+  const std::string before = content_of(a);
+  expect_failure(cairn({"stylize", "--content", a, "--style", b, "--out", a, "--steps", "6"}), 1,
+                 {"a.png", "take its place"});
+  EXPECT_TRUE(content_of(a) == before);
+  expect_failure(cairn({"stylize", "--content", a, "--style", b, "--out", folder / "o.jpg"}), 2,
+                 {"--out", ".png"});
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 

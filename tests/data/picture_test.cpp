@@ -67,6 +67,8 @@ TEST(Picture, ClassesGoByName) {
             7);
   EXPECT_EQ(with_classes(set_of({"1", "2"}), {"a", "b", "c"})->label(0), 1);
   EXPECT_ERROR(with_classes(set_of({"1", "26"}), {"a", "b"}), "it has '1'");
+  EXPECT_EQ(with_classes(set_of({"cat", "dog"}), {"0", "1"})->label(1), 1);
+  EXPECT_ERROR(with_classes(set_of({"cat", "dog"}), {"0", "1", "2"}), "it has 'cat'");
   EXPECT_TRUE(classes_agree({"0", "1"}, {"cat", "dog"}));
   EXPECT_FALSE(classes_agree({"cat", "dog"}, {"dog", "cat"}));
 }

@@ -235,6 +235,26 @@ TEST_F(Bars, MixedAndCutPicturesResumeToTheSameBits) {
               cli_test::content_of(folder_ / "part/model.safetensors"));
 }
 
+// A run that was killed before its first checkpoint begins again with the weights of `init`.
+TEST_F(Bars, WithoutACheckpointAResumedRunBeginsAsItDid) {
+  train(small("first"));
+  const auto from_first = [&](const char* run) {
+    Options o = small(run);
+    o.init = folder_ / "first", o.epochs = 1;
+    train(o);
+    return cli_test::content_of(folder_ / run + "/model.safetensors");
+  };
+  const std::string whole = from_first("whole");
+  from_first("killed");
+  for (const char* file :
+       {"checkpoint.safetensors", "checkpoint.safetensors.previous", "model.safetensors"})
+    fs::remove(folder_ / "killed/" + file);
+  Options again;
+  again.out = folder_ / "killed", again.resume = true, again.quiet = true;
+  train(again);
+  EXPECT_TRUE(cli_test::content_of(folder_ / "killed/model.safetensors") == whole);
+}
+
 TEST_F(Bars, WhatAugmentMeansIsKeptAndMayBeChosenApart) {
   const auto kept = [&](const char* augment, int64_t crop) {
     Options o = small(fmt::format("run{}{}", augment, crop));
@@ -249,16 +269,31 @@ TEST_F(Bars, WhatAugmentMeansIsKeptAndMayBeChosenApart) {
   const Options grey = kept("", -1);
   EXPECT_EQ(*grey.augment, "warp");
   EXPECT_EQ(grey.changes().rotate_degrees, 10);
+  EXPECT_TRUE(grey.model == "lenet" && !grey.flip_test);
   EXPECT_FALSE(kept("none", -1).changes().changes_bytes());
-  const data::Augment flips = kept("crop-flip", -1).changes(),
-                      apart = kept("crop-flip", 2).changes();
-  EXPECT_TRUE(flips.flip && flips.crop_padding == 4 && !flips.geometric() && !flips.trivial);
-  EXPECT_TRUE(apart.flip && apart.crop_padding == 2);
+  const Options mirrored = kept("crop-flip", -1);  // no digits then
+  EXPECT_TRUE(mirrored.model == "airbench" && mirrored.flip_test && mirrored.cutout == 8);
+  const data::Augment flips = mirrored.changes(), apart = kept("crop-flip", 3).changes();
+  EXPECT_TRUE(flips.flip && flips.crop_padding == 2 && !flips.geometric() && !flips.trivial);
+  EXPECT_TRUE(apart.flip && apart.crop_padding == 3);
   const data::Augment trivial = kept("trivial", -1).changes();
-  EXPECT_TRUE(trivial.trivial && trivial.crop_padding == 4 && !trivial.flip);
+  EXPECT_TRUE(trivial.trivial && trivial.crop_padding == 2 && !trivial.flip);
   Options o = small("never");
   o.augment = "trivail";
   expect_says(refused(o), "did you mean trivial?");
+}
+
+// The last step's update is seen by no other step.
+TEST_F(Bars, ATrainingThatEndsDivergedIsNoSuccess) {
+  Options o = small("run");
+  o.epochs.leave_open(), o.steps = 1, o.lr = 1e30;
+  EXPECT_ERROR(train(o), "diverged");
+}
+
+TEST_F(Bars, APartThatHoldsNothingBackIsRefused) {
+  Options o = small("run");
+  o.val_split = 0.001;
+  expect_says(refused(o), "of 160 pictures leaves none to validate by");
 }
 
 TEST_F(Bars, WithFlipTestBothSidesDecide) {

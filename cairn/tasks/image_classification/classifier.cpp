@@ -106,6 +106,8 @@ Tensor Classifier::logits(const Tensor& images) {
 
 Seen Classifier::seen(std::span<const float> p, int64_t top, const std::string& warning) const {
   Seen seen{{}, warning};
+  check(std::ranges::all_of(p, [](float x) { return std::isfinite(x); }),
+        "'{}': a probability is NaN: its weights are damaged, or the training diverged", path());
   for (size_t i = 0; i < p.size(); ++i) seen.classes.push_back({classes()[i], p[i]});
   std::stable_sort(
       seen.classes.begin(), seen.classes.end(),

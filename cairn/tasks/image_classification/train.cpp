@@ -13,9 +13,10 @@ namespace {
 
 constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 
-std::string usual_model(const data::ImageShape& shape) {
+// Small grey pictures whose mirror images are others are taken for digits.
+std::string usual_model(const data::ImageShape& shape, bool mirrors) {
   constexpr int kSmall = 48;  // sides over which airbench's three stages see enough
-  if (shape.channels == 1 && shape.height == 28 && shape.width == 28) return "lenet";
+  if (shape.channels == 1 && shape.height == 28 && shape.width == 28 && !mirrors) return "lenet";
   return std::max(shape.height, shape.width) <= kSmall ? "airbench" : "resnet9";
 }
 
@@ -27,7 +28,8 @@ int64_t usual_epochs(const std::string& model, int64_t images) {
 
 // Fills what is open with what suits the pictures.
 void fill_recipe(Options& o, int64_t images) {
-  o.model.fill(usual_model(o.image_shape()));
+  o.model.fill(usual_model(o.image_shape(), o.flip));
+  o.flip_test.fill(o.model == "airbench" && o.flip);
   o.fill_usual();
   const int64_t per_epoch = (images + o.batch - 1) / o.batch;
   train::fill_length(o, per_epoch, usual_epochs(o.model, images));

@@ -161,6 +161,9 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   o.fill_usual();
   o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
+  o.val_split.require(o.resume || o.data == "shapes" || o.data == "dusk" ||
+                          o.val_split.value() == o.val_split.usual_of(""),
+                      "of a folder its part test/ is held back, else every tenth picture");
   if (o.model == kCycle) return train_cycle(o);
   o.style_weight.require(o.style_weight > 0 || o.content_weight > 0,
                          "0, and the option content_weight too: nothing would be learned");

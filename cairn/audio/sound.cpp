@@ -126,6 +126,7 @@ SoundReader::SoundReader(const std::string& path, int rate)
         "'{}': {} channels; 1 to {} can be read", path, info.channels, kMostChannels);
   const bool says = info.frames > 0 && info.frames < SF_COUNT_MAX;
   info_ = {info.samplerate, info.channels, says ? info.frames : -1};
+  if (file_->missing > 0 && says) warning_ = cut_short(info_.samples);
   file_->frames.resize(static_cast<size_t>(kFramesAtOnce * info.channels));
   if (rate_ == 0) rate_ = info.samplerate;
   if (rate_ != info.samplerate)
@@ -133,16 +134,19 @@ SoundReader::SoundReader(const std::string& path, int rate)
 }
 SoundReader::~SoundReader() = default;
 
+std::string SoundReader::cut_short(int64_t samples) const {
+  return fmt::format(
+      "'{}' is cut short: {} bytes that its header states are missing; the "
+      "{:.2f} s that are there were read",
+      path_, file_->missing, static_cast<double>(samples) / info_.rate);
+}
+
 // Says what was wrong, once all that there is was read.
 void SoundReader::finish() {
   ended_ = true;
   check(taken_ > 0, "'{}': not a sample of it can be read; it is damaged or empty", path_);
   const double seconds = static_cast<double>(taken_) / info_.rate;
-  if (file_->missing > 0)
-    warning_ = fmt::format(
-        "'{}' is cut short: {} bytes that its header states are missing; the "
-        "{:.2f} s that are there were read",
-        path_, file_->missing, seconds);
+  if (file_->missing > 0) warning_ = cut_short(taken_);
   else if (sndfile().sf_error(file_->sound) != SF_ERR_NO_ERROR || taken_ < info_.samples)
     warning_ =
         fmt::format("'{}' is damaged or cut short: {:.2f} s of it could be read", path_, seconds);

@@ -35,13 +35,15 @@ class SoundReader {
   size_t read(std::span<float> samples);
   int rate() const { return rate_; }
   const SoundInfo& info() const { return info_; }
-  // Known at the end: what was wrong and passed over ("cut short: ..."); "": nothing.
+  // What was wrong and passed over ("cut short: ..."); "": nothing. Known at the end, what a WAV's
+  // header tells at once.
   const std::string& warning() const { return warning_; }
 
  private:
   struct File;
   size_t read_own(std::span<float> samples);  // at the file's rate
   void finish();
+  std::string cut_short(int64_t samples) const;
 
   std::string path_;
   int rate_;

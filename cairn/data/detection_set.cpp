@@ -75,6 +75,20 @@ struct VocFiles {
   FilesByStem annotations, pictures;
 };
 
+// What is left to learn from where no list says it: a network must not learn what it is measured
+// on, so pictures of other lists stay there.
+std::vector<std::string> voc_names_of_no_split(const std::string& root, const VocFiles& files) {
+  std::vector<std::string> names = voc_names(root, "trainval");
+  if (names.empty())
+    for (const auto& [name, file] : files.annotations) names.push_back(name);
+  for (const char* split : {"val", "test"}) {
+    const auto others = voc_names(root, split);
+    const std::set<std::string> taken(others.begin(), others.end());
+    std::erase_if(names, [&](const std::string& name) { return taken.contains(name); });
+  }
+  return names;
+}
+
 std::vector<Entry> voc_entries(const std::string& root, const VocFiles& files,
                                const std::vector<std::string>& names) {
   std::vector<Entry> entries;
@@ -107,12 +121,7 @@ Listing list_voc(const std::string& root) {
   for (const char* split : kSplits)
     listing.splits[split] = voc_entries(root, files, voc_names(root, split));
   auto& train = listing.splits["train"];
-  if (train.empty()) train = voc_entries(root, files, voc_names(root, "trainval"));
-  if (train.empty()) {  // no lists
-    std::vector<std::string> names;
-    for (const auto& [name, file] : files.annotations) names.push_back(name);
-    train = voc_entries(root, files, names);
-  }
+  if (train.empty()) train = voc_entries(root, files, voc_names_of_no_split(root, files));
   if (is_file(root + "/classes.txt")) listing.classes = lines_of(root + "/classes.txt");
   else name_classes(listing);
   return listing;
@@ -308,7 +317,9 @@ DetectionSplits drawn() {
 DetectionSplits open_detection_data(const std::string& source) {
   if (source == "shapes") return drawn();
   Listing listing = list_any(source);
-  check(!listing.splits["train"].empty(), "'{}' has no pictures to learn from", source);
+  const bool any = std::any_of(listing.splits.begin(), listing.splits.end(),
+                               [](const auto& split) { return !split.second.empty(); });
+  check(any, "'{}' has no pictures to learn from", source);
   check(!listing.classes.empty(), "'{}' has not one object", source);
   DetectionSplits splits{.classes = listing.classes, .objects = objects_in(listing)};
   check_boxes(listing, splits.notes);

@@ -19,13 +19,14 @@ using DetectionDataset = DatasetPtr<LabelledPicture>;
 struct DetectionSplits {
   std::vector<std::string> classes;
   std::vector<int64_t> objects;  // of each class, as annotated in all splits; empty: drawn
-  DetectionDataset train, validation, test;  // the last two: undefined where the files have none
+  DetectionDataset train, validation, test;  // undefined where the files have none
   std::vector<std::string> notes;  // what was left out or cut, and pictures that two splits share
 };
 
 // `source`: "shapes", or
-//   - Pascal VOC: Annotations/*.xml, JPEGImages/, ImageSets/Main/{train,val,test}.txt (or
-//     trainval.txt); classes from classes.txt, else all names there are, in alphabetical order;
+//   - Pascal VOC: Annotations/*.xml, JPEGImages/, ImageSets/Main/{train,val,test}.txt; without
+//     names in train.txt those of trainval.txt (or else all) that val and test leave; classes from
+//     classes.txt, else all names there are, in alphabetical order;
 //   - COCO: annotations/*train*.json, *val*.json, *test*.json, pictures in train2017/ or the like,
 //     images/, or beside; or train/, valid/, test/ with a _annotations.coco.json each; or one file
 //     of JSON;

@@ -35,6 +35,11 @@ DetectionSplits open_detection_splits(const std::string& source,
                                       const std::vector<std::string>& classes, double held_back,
                                       uint64_t seed) {
   DetectionSplits s = open_detection_data(source);
+  // A trained network may be measured where there is nothing to learn from.
+  check(s.train || (!classes.empty() && s.test),
+        "'{}' has no pictures to learn from: all that it has are to validate or test by; name some "
+        "to learn from (ImageSets/Main/train.txt of Pascal VOC, a part 'train' of others)",
+        source);
   const auto hold_back = [&](double part, uint64_t of_seed, const char* what) {
     const auto parts = split_off(s.train->size(), part, of_seed);
     if (parts.first.empty() || parts.second.empty())
@@ -45,9 +50,9 @@ DetectionSplits open_detection_splits(const std::string& source,
     return second;
   };
   if (!s.test) s.test = hold_back(kTest, philox_derive(seed, kTestPart), "test");
-  const bool asked = held_back > 0;
+  const bool asked = held_back > 0 && s.train;
   if (asked && s.validation) s.train = concatenated<LabelledPicture>({s.train, s.validation});
-  if (asked || !s.validation)
+  if (asked || (!s.validation && s.train))
     s.validation = hold_back(asked ? held_back : kValidation, seed, "choose by");
   if (classes.empty()) return s;
   for (DetectionDataset* set : {&s.train, &s.validation, &s.test})

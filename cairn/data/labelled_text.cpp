@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cairn/base/close_name.h"
 #include "cairn/base/error.h"
@@ -134,6 +135,10 @@ LabelledText open_labelled_text(const std::string& data, const std::string& text
         names[text_at]);
   const bool header = std::none_of(rows.cells.begin() + 1, rows.cells.end(),
                                    [&](const auto& r) { return r[label_at] == names[label_at]; });
+  std::set<std::string> seen;
+  for (const std::string& name : names)
+    check(!header || name.empty() || seen.insert(name).second, "'{}': two columns are called '{}'",
+          data, name);
   LabelledText all{data, std::to_string(text_at + 1), std::to_string(label_at + 1), {}, {}, {}};
   if (header) all.text_column = names[text_at], all.label_column = names[label_at];
   std::vector<std::string> labels;

@@ -20,8 +20,8 @@ struct LabelledText {
 // .gz), or "requests": what one says to a machine at home, made by the program. `text`, `label`:
 // columns by name, or by number from 1; "": 'text' or else the first, 'label' or else the last. A
 // first row whose class occurs in the rows below is no header. Throws Error naming file and line: a
-// row of another length, an unknown column, an empty class, fewer than two classes, bytes that are
-// no UTF-8.
+// row of another length, an unknown column, two of one name, an empty class, fewer than two
+// classes, bytes that are no UTF-8.
 LabelledText open_labelled_text(const std::string& data, const std::string& text,
                                 const std::string& label);
 

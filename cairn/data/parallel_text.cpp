@@ -69,6 +69,10 @@ Pairs read_tabs(const std::string& path) {
 }
 
 Pairs read_objects(const std::string& path, const std::string& source, const std::string& target) {
+  check(!source.empty() && !target.empty(),
+        "'{}': name the languages by the option source and the option target, as the keys of its "
+        "objects have them",
+        path);
   Pairs pairs;
   int64_t number = 0;
   for (const std::string& line : read_lines(path)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "cairn/base/error.h"
 #include "cairn/base/json.h"
@@ -79,7 +80,19 @@ void read_answers(const Json& list_of, const std::string& context, Questions& to
   }
 }
 
-void read_paragraph(const Json& paragraph, int64_t article, Questions& to, const Place& at) {
+// Where each id was first. One that comes twice is refused: answers are written by ids, and a
+// question that is in two files may be in what is learned from and in what is validated by.
+using Places = std::map<std::string, std::string>;
+void take_id(const std::string& id, const std::string& file, const std::string& where,
+             Places& places) {
+  if (id.empty()) return;
+  const auto [first, is_new] = places.emplace(id, fmt::format("'{}', {}", file, where));
+  check(is_new, "'{}': {} has the id '{}' of {}; remove one, or give it another id", file, where,
+        id, first->second);
+}
+
+void read_paragraph(const Json& paragraph, int64_t article, Questions& to, Places& places,
+                    const Place& at) {
   const std::string& context = text(paragraph, "context", at);
   const Json& asked = list(paragraph, "qas", at);
   to.contexts.push_back(context);
@@ -89,6 +102,7 @@ void read_paragraph(const Json& paragraph, int64_t article, Questions& to, const
     Question q{.text = text(asked[i], "question", place), .context = to.contexts.size() - 1};
     const auto id = asked[i].find("id");
     if (id != asked[i].end() && id->is_string()) q.id = id->get<std::string>();
+    take_id(q.id, place.file, place.where, places);
     const auto impossible = asked[i].find("is_impossible");
     const bool none = impossible != asked[i].end() && impossible->is_boolean() && *impossible;
     if (!none) read_answers(list(asked[i], "answers", place), context, to, q, place);
@@ -98,9 +112,23 @@ void read_paragraph(const Json& paragraph, int64_t article, Questions& to, const
 
 // ---- files
 
-Questions read_squad(const fs::path& path) {
+Questions parse(std::string_view json, const std::string& name, Places& places) {
+  const Json file = io::parse_json(json, fmt::format("'{}'", name));
+  Questions all;
+  const Json& articles = list(file, "data", {name, "the file"});
+  for (size_t a = 0; a < articles.size(); ++a) {
+    const Place article{name, fmt::format("article {}", a + 1)};
+    const Json& paragraphs = list(articles[a], "paragraphs", article);
+    for (size_t p = 0; p < paragraphs.size(); ++p)
+      read_paragraph(paragraphs[p], static_cast<int64_t>(a), all, places,
+                     {name, fmt::format("{}, paragraph {}", article.where, p + 1)});
+  }
+  return all;
+}
+
+Questions read_squad(const fs::path& path, Places& places) {
   const auto bytes = io::read_maybe_gzip(path.string());
-  return parse_squad(io::without_mark(io::text_of(bytes)), path.string());
+  return parse(io::without_mark(io::text_of(bytes)), path.string(), places);
 }
 
 void append(Questions& to, Questions&& more) {
@@ -168,17 +196,8 @@ int64_t points_before(std::string_view text, size_t byte) {
 }
 
 Questions parse_squad(std::string_view json, const std::string& name) {
-  const Json file = io::parse_json(json, fmt::format("'{}'", name));
-  Questions all;
-  const Json& articles = list(file, "data", {name, "the file"});
-  for (size_t a = 0; a < articles.size(); ++a) {
-    const Place article{name, fmt::format("article {}", a + 1)};
-    const Json& paragraphs = list(articles[a], "paragraphs", article);
-    for (size_t p = 0; p < paragraphs.size(); ++p)
-      read_paragraph(paragraphs[p], static_cast<int64_t>(a), all,
-                     {name, fmt::format("{}, paragraph {}", article.where, p + 1)});
-  }
-  return all;
+  Places places;
+  return parse(json, name, places);
 }
 
 QuestionSplits open_questions(const std::string& data, double held_back) {
@@ -189,8 +208,9 @@ QuestionSplits open_questions(const std::string& data, double held_back) {
   }
   const auto files = files_of(data);
   const bool has_own = any_begins(files, {"dev", "val"}), shifts = any_begins(files, {"new_wiki"});
+  Places places;
   for (const fs::path& file : files) {
-    Questions all = read_squad(file);
+    Questions all = read_squad(file, places);
     if (has_own)
       append(any_begins({file}, {"dev", "val"}) ? splits.validation : splits.train, std::move(all));
     else divide(all, shifts && !any_begins({file}, {"new_wiki"}) ? 0 : held_back, splits);
@@ -202,7 +222,8 @@ QuestionSplits open_questions(const std::string& data, double held_back) {
 Questions open_all_questions(const std::string& data) {
   if (data == "people") return made_questions();
   Questions all;
-  for (const fs::path& file : files_of(data)) append(all, read_squad(file));
+  Places places;
+  for (const fs::path& file : files_of(data)) append(all, read_squad(file, places));
   check(!all.all.empty(), "'{}' has no question", data);
   return all;
 }

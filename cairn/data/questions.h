@@ -9,7 +9,7 @@
 namespace cairn::data {
 
 struct Question {
-  std::string id, text;
+  std::string id, text;              // id: "" of none, else no other's
   size_t context = 0;                // which
   std::vector<std::string> answers;  // each is right; none: the context does not say it
   size_t begin = 0, end = 0;         // bytes of the context where the first one stands; equal: none
@@ -25,7 +25,8 @@ struct Questions {
 // {"data": [{"paragraphs": [{"context", "qas": [{"question", "id", "answers": [{"text",
 // "answer_start"}], "is_impossible"}]}]}]}, versions 1.1 and 2.0; answer_start counts code points.
 // An answer that does not stand there is looked for around: the nearest such text is taken. Throws
-// Error naming `name` and the place of what is missing or of a wrong kind.
+// Error naming `name` and the place of what is missing or of a wrong kind, and of an id that
+// another question has.
 Questions parse_squad(std::string_view json, const std::string& name);
 
 struct QuestionSplits {
@@ -35,7 +36,7 @@ struct QuestionSplits {
 // makes, a tenth of whose questions have no answer. To validate: files of a folder that begin with
 // dev or val; or else the last `held_back` of articles (of a single article: of its contexts), in
 // SQuADShifts' folder of new_wiki alone, which is what its questions are about elsewhere. Throws
-// Error when there is no file or no question.
+// Error when there is no file or no question, or an id comes twice, be it in two files.
 QuestionSplits open_questions(const std::string& data, double held_back);
 // All of a file or folder.
 Questions open_all_questions(const std::string& data);

@@ -136,6 +136,9 @@ class Reader {
       first_text_[column] = fmt::format("'{}', line {}, column '{}': '{}' is no number", name_,
                                         line, all_names_[column], cell);
     known_[column] = known_[column] || (number && !std::isnan(*number));
+    if (number && std::isnan(*number))
+      if (Series::Missing& m = series_.missing[all_names_[column]]; m.cells++ == 0)
+        m.first_line = line;
     series_.values.push_back(number.value_or(kMissing));
   }
 

@@ -1,6 +1,7 @@
 // Time series: columns of numbers over time, from a CSV file or drawn by the program.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ struct Series {
   std::string time_name;              // of the column of times
   std::vector<std::string> left_out;  // columns of text
   int64_t filled = 0;                 // rows that the file lacks, put in as missing
+  struct Missing {
+    int64_t cells = 0, first_line = 0;
+  };
+  std::map<std::string, Missing> missing;  // of the file's columns, those with cells that are
 
   // How far rows are apart: a step of time, or of months; neither: not regular, or no times.
   Micros step = 0;

@@ -151,10 +151,57 @@ std::vector<std::string> SeriesEncoding::feature_names() const {
   return names;
 }
 
+std::vector<SeriesEncoding::Column> SeriesEncoding::columns() const {
+  std::vector<Column> all = targets_;
+  all.insert(all.end(), covariates_.begin(), covariates_.end());
+  return all;
+}
+
+std::string SeriesEncoding::in_words_filled(const Series& s) const {
+  constexpr size_t kNamed = 5;
+  int64_t cells = 0;
+  std::vector<std::string> counts;
+  std::string first;
+  int64_t first_line = 0;
+  for (const Column& c : columns()) {
+    const auto it = s.missing.find(c.name);
+    if (it == s.missing.end()) continue;
+    const auto& [count, line] = it->second;
+    cells += count, counts.push_back(fmt::format("'{}' {}", c.name, count));
+    if (first.empty() || line < first_line) first = c.name, first_line = line;
+  }
+  if (cells + s.filled == 0) return "";
+  std::string words = fmt::format("'{}': ", s.source);
+  if (cells > 0) {
+    const size_t others = counts.size() > kNamed ? counts.size() - kNamed : 0;
+    counts.resize(counts.size() - others);
+    words += fmt::format("{} cells are missing ({}{}; the first in line {}, column '{}')", cells,
+                         fmt::join(counts, ", "),
+                         others > 0 ? fmt::format(" and {} other columns", others) : "", first_line,
+                         first);
+  }
+  if (s.filled > 0) words += fmt::format("{}{} rows are missing", cells > 0 ? ", " : "", s.filled);
+  return words +
+         "; each is filled with the value before it, or its column's mean where there is none, and "
+         "what is missing is neither learned nor measured";
+}
+
+void SeriesEncoding::check_context(const Series& s, int64_t origin, int64_t context) const {
+  for (const Column& c : columns()) {
+    const int64_t place = s.column(c.name);
+    bool known = false;
+    for (int64_t r = std::max<int64_t>(0, origin - context); r < origin && !known; ++r)
+      known = !std::isnan(s.at(r, place));
+    check(known,
+          "'{}': column '{}' has no value in the {} rows that the network looks back over; nothing "
+          "can be forecast from them: put values in, or end the file where there are some",
+          s.source, c.name, context);
+  }
+}
+
 EncodedSeries SeriesEncoding::encode(const Series& s) const {
   EncodedSeries e{s.rows(), target_count(), features(), {}, {}};
-  std::vector<Column> columns = targets_;
-  columns.insert(columns.end(), covariates_.begin(), covariates_.end());
+  const std::vector<Column> columns = this->columns();
   std::vector<int64_t> places;
   for (const Column& c : columns) places.push_back(s.column(c.name));
   check(calendar_.empty() || !s.times.empty(),

@@ -50,11 +50,18 @@ class SeriesEncoding {
   std::vector<std::string> feature_names() const;  // the column, or kind of calendar, of each
   // Columns are found by name. Throws Error for one that is not there.
   EncodedSeries encode(const Series& series) const;
+  // How many cells of which columns that count encode() fills, and with what, for people; "": none.
+  std::string in_words_filled(const Series& series) const;
+  // Throws Error for a column without any value in the `context` rows before `origin`: what stands
+  // there would all be made up.
+  void check_context(const Series& series, int64_t origin, int64_t context) const;
   double in_units(size_t target, double value) const {
     return value * targets_[target].deviation + targets_[target].mean;
   }
 
  private:
+  std::vector<Column> columns() const;  // targets, then covariates
+
   std::vector<Column> targets_, covariates_;
   std::vector<std::string> left_out_, calendar_;  // calendar_: "hour", "weekday", "day_of_year"
 };

@@ -73,6 +73,10 @@ Rows read_rows(const std::string& path) {
   const auto take = [&](int64_t line, Names& cells) {
     if (all.names.empty()) {
       all.names = std::move(cells);
+      std::set<std::string> seen;
+      for (const std::string& name : all.names)
+        check(name.empty() || seen.insert(name).second, "'{}': two columns are called '{}'", path,
+              name);
       return;
     }
     check(cells.size() == all.names.size(), "'{}', line {}: {} cells, the first line has {}", path,

@@ -35,7 +35,7 @@ std::string text_of_folder(const std::string& folder) {
   int files = 0;
   for (const fs::path& path : entries_of(folder)) {
     if (!is_text(path)) continue;
-    text += text_in(path.string(), kTextLimit - text.size());
+    text += text_in(path.string(), kTextLimit - std::min<uint64_t>(kTextLimit, text.size()));
     if (!text.empty() && text.back() != '\n') text += '\n';
     ++files;
   }
@@ -52,7 +52,7 @@ std::string read_text(const std::string& source) {
   check(fs::exists(source, ignored),
         "no such file: '{}'; if it lies elsewhere now, say where with the option data", source);
   std::string text = is_folder(source) ? text_of_folder(source) : text_in(source, kTextLimit);
-  check(!text.empty(), "'{}' is empty; a language model needs text", source);
+  check(!text.empty(), "'{}' is empty; text is wanted there", source);
   return text;
 }
 
@@ -89,12 +89,16 @@ TextTokens cut(std::shared_ptr<const text::Tokenizer> tokenizer, const std::vect
   return parts;
 }
 
-// The first part of a text, as long as its last line.
+// The first part of a text, as long as its last line; where that would leave nothing, as its last
+// word, or else character.
 std::string_view first_part(std::string_view text, double part) {
   if (part >= 1) return text;
-  const auto at = static_cast<size_t>(static_cast<double>(text.size()) * part);
-  const size_t line = text.find('\n', at);
-  return text.substr(0, line == text.npos ? text.size() : line + 1);
+  auto at = static_cast<size_t>(static_cast<double>(text.size()) * part);
+  for (const char* ends : {"\n", " \t"})
+    if (const size_t end = text.find_first_of(ends, at); end < text.size() - 1)
+      return text.substr(0, end + 1);
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0u) == 0x80u) ++at;
+  return text.substr(0, at);
 }
 
 std::shared_ptr<const text::Tokenizer> learned(std::string_view text, const std::string& name,

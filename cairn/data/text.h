@@ -29,8 +29,9 @@ struct TextTokens {
 // `tokens` is "char", "byte", "bpe" (of bytes: any text has tokens), "wordpiece" (as BERT's: white
 // space is lost) or "word" (runs without white space; an end of a line is one); the first 1 -
 // validation_part of the text is for training (what is learned, at most `vocab` tokens, is learned
-// from it alone, and it ends with a line). A tokenizer of an earlier run keeps its numbers. Throws
-// Error when the text is not UTF-8 or has characters that it lacks.
+// from it alone, and it ends with a line, or a word where there is but one line). A tokenizer of an
+// earlier run keeps its numbers. Throws Error when the text is not UTF-8 or has characters that it
+// lacks.
 TextTokens tokenize_text(const std::string& text, const std::string& name,
                          const std::string& tokens, double validation_part = 0.1,
                          std::shared_ptr<const text::Tokenizer> tokenizer = nullptr,

@@ -7,6 +7,7 @@ namespace cairn::models {
 namespace {
 
 constexpr float kLeast = 1e-20f;  // below which a logarithm is of no use
+constexpr double kForbidden = 1e9;
 
 Tensor gumbel_noise(const Shape& shape) { return -log(-log(clamp(rand(shape), kLeast, 1 - 1e-7))); }
 
@@ -30,7 +31,11 @@ Tensor SentenceWriter::forward(Tensor words) {
 Tensor SentenceWriter::step(const Tensor& x, nn::LstmState& state) const {
   const LstmResult r = rnn_(unsqueeze(x, 1), state);
   state = {r.h, r.c};
-  return head_(select(r.output, 1, 0));
+  const Tensor logits = head_(select(r.output, 1, 0));
+  if (size_.unknown < 0) return logits;
+  // Finite, as sharpness multiplies it and gradients flow past it; its exponential is 0.
+  const Tensor unknown = full({1}, static_cast<double>(size_.unknown), DType::i64);
+  return logits - one_hot(unknown, size_.vocab) * kForbidden;
 }
 
 Tensor SentenceWriter::write_softly(int64_t sentences, const Tensor& sharpness) const {

@@ -8,6 +8,7 @@ namespace cairn::models {
 struct SentenceSize {
   int64_t vocab = 5000, longest = 20;  // words, the end of a sentence among them
   int64_t end = 1;                     // what a sentence ends with, and what stands before it
+  int64_t unknown = -1;  // stands for words that are none, so is never written; -1: no such
   int64_t embedding = 64, width = 512;
   double dropout = 0.3;  // where it learns from sentences; not where it writes
 };
@@ -26,7 +27,8 @@ class SentenceWriter : public nn::Module {
   Tensor write(const Tensor& uniform, const Tensor& sharpness) const;
 
  private:
-  // A word vector [N, embedding] in, logits [N, vocab] out; the state moves on.
+  // A word vector [N, embedding] in, logits [N, vocab] of what may be written out; the state moves
+  // on.
   Tensor step(const Tensor& x, nn::LstmState& state) const;
 
   SentenceSize size_;

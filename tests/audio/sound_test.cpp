@@ -174,6 +174,8 @@ TEST_F(Sounds, WhatIsCutShortIsReadAndSaid) {
   const Sound sound = read_sound(file_of("cut.wav", bytes));
   EXPECT_EQ(sound.samples.size(), 600u);
   EXPECT_NE(sound.warning.find("cut short"), std::string::npos) << sound.warning;
+  EXPECT_EQ(SoundReader(folder_ / "cut.wav").warning(), sound.warning) << "before it is read";
+  EXPECT_EQ(SoundReader(file_of("whole.wav", to_wav(tone(1000), 16000))).warning(), "");
   auto flac = io::read_file(written("whole.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, tone(40000)));
   flac.resize(flac.size() / 2);
   const std::string path = file_of("cut.flac", flac);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cairn/data/detection_splits.h"
 #include "cairn/data/detection_view.h"
 #include "tests/io/temporary_folder.h"
 
@@ -58,6 +59,30 @@ TEST_F(DetectionFolder, PascalVoc) {
   EXPECT_NE(splits.notes[0].find("1 pictures are in two splits"), std::string::npos);
   fs::remove_all(folder_ / "ImageSets");
   EXPECT_EQ(open_detection_data(folder_.path()).train->size(), 3);
+}
+
+TEST_F(DetectionFolder, WithoutATrainListOthersStayWhereTheyAre) {
+  for (const char* name : {"a", "b", "c", "d", "e"}) voc(name, "cat");
+  write("ImageSets/Main/val.txt", "b\nc\n"), write("ImageSets/Main/test.txt", "d\n");
+  const auto learned = [&] {
+    std::string names;
+    const auto splits = open_detection_data(folder_.path());
+    EXPECT_TRUE(splits.notes.empty());
+    for (int64_t i = 0; splits.train && i < splits.train->size(); ++i)
+      names += fs::path(splits.train->get(i).file).stem().string();
+    return names;
+  };
+  EXPECT_EQ(learned(), "ae");
+  write("ImageSets/Main/train.txt", "\n");
+  EXPECT_EQ(learned(), "ae");
+  write("ImageSets/Main/trainval.txt", "e\nb\nc\n");
+  EXPECT_EQ(learned(), "e");
+  write("ImageSets/Main/trainval.txt", "b\nc\n");
+  EXPECT_EQ(learned(), "");
+  EXPECT_ERROR(open_detection_splits(folder_.path(), {}, 0, 1),
+               "has no pictures to learn from: all");
+  EXPECT_EQ(open_detection_splits(folder_.path(), {"cat"}, 0, 1).test->size(), 1)
+      << "a trained network can be measured there";
 }
 
 TEST_F(DetectionFolder, PascalVocThatIsWrong) {

@@ -57,6 +57,9 @@ TEST_F(Labelled, SaysWhatIsWrong) {
   EXPECT_SAYS(refusal("t\tl\na\tb\nc\tb\n"), "has one class alone");
   EXPECT_SAYS(refusal("text\tlabel\na\tb\nc\td\n", "lable"), "did you mean 'label'?");
   EXPECT_SAYS(refusal("text\tlabel\na\tb\nc\td\n", "text"), "text and class are the same column");
+  EXPECT_SAYS(refusal("text\tlabel\ttext\na\tb\tc\nc\td\te\n"), "two columns are called 'text'");
+  EXPECT_SAYS(refusal("text\tlabel\tlabel\na\tb\tc\nc\td\te\n"), "two columns are called 'label'");
+  EXPECT_EQ(refusal("same\tsame\tpos\na\tb\tpos\nc\td\tneg\n"), "") << "no header";
   EXPECT_SAYS(refusal("one\ntwo\n"), "a text and a class in each row are wanted");
   EXPECT_SAYS(refusal("a\tb\n\xff\tc\n"), "UTF-8");
   EXPECT_SAYS(refusal(""), "a text and a class");

@@ -66,6 +66,9 @@ TEST_F(ParallelTextTest, WhatIsWrongIsNamed) {
   EXPECT_NE(error_of(write("a.tsv", "one\n")).find("a.tsv', line 1: no tab"), std::string::npos);
   EXPECT_NE(error_of(write("a.jsonl", "{\"en\":\"x\"}\n")).find("no text under \"de\""),
             std::string::npos);
+  EXPECT_NE(error_of(write("d.jsonl", "{\"en\":\"x\",\"de\":\"y\"}\n"), "", "")
+                .find("the option source and the option target"),
+            std::string::npos);
   EXPECT_NE(error_of(write("b.jsonl", "{}\n[1]\n")).find("line 1"), std::string::npos);
   EXPECT_NE(error_of(write("c.jsonl", "{\"en\":\"x\",\"en\":\"y\",\"de\":\"z\"}\n"))
                 .find("c.jsonl', line 1, has the key 'en' twice"),

@@ -85,6 +85,22 @@ TEST(Questions, DamageIsSaidWithItsPlace) {
   expect_error(file_of("\xff", R"({"question": "q", "answers": []})"), "some.json");
 }
 
+TEST(Questions, OfOneIdAreRefused) {
+  const std::string one = R"({"id": "a", "question": "Who?", "answers": []})";
+  const auto of = [&](const std::string& name) {
+    return file_of(name, one + R"(, {"question": "Why?", "answers": []},
+                                   {"question": "How?", "answers": []})");
+  };
+  EXPECT_EQ(parse_squad(of("c"), "f").all.size(), 3u) << "without ids there may be many";
+  EXPECT_ERROR(parse_squad(file_of("c", one + ", " + one), "some.json"),
+               "'some.json': article 1, paragraph 1, question 2 has the id 'a' of 'some.json', "
+               "article 1, paragraph 1, question 1; remove one");
+  const TemporaryFolder folder;
+  for (const char* name : {"a.json", "dev.json"}) std::ofstream(folder / name) << of(name);
+  EXPECT_ERROR(open_all_questions(folder.path()), "dev.json': article 1");
+  EXPECT_ERROR(open_questions(folder.path(), 0.2), "has the id 'a' of '" + folder / "a.json");
+}
+
 TEST(Questions, AreSplitByArticles) {
   const TemporaryFolder folder;
   const auto write = [&](const std::string& name, int articles) {

@@ -181,6 +181,34 @@ TEST(SeriesEncoding, WhatIsMissingIsFilledFromBeforeAndMasked) {
   EXPECT_EQ(x.shape(), (Shape{2, 2, 2}));
 }
 
+TEST(SeriesEncoding, WhatIsFilledIsCounted) {
+  const auto said = [](const Series& s, const std::vector<std::string>& targets) {
+    return SeriesEncoding::of(s, targets, s.rows(), 1, false).in_words_filled(s);
+  };
+  EXPECT_EQ(said(parse("x,y\n1,2\n2,3\n"), {}), "");
+  EXPECT_EQ(said(parse("x,y,z\n1,1,5\n2,,5\n\nnan,,\n4,5,5\n"), {}),  // z never changes
+            "'s.csv': 3 cells are missing ('x' 1, 'y' 2; the first in line 3, column 'y'); each is "
+            "filled with the value before it, or its column's mean where there is none, and what "
+            "is missing is neither learned nor measured");
+  EXPECT_EQ(said(parse("x,y\n1,\n2,NA\n3,\n", {.wanted = {"x"}}), {"x"}), "") << "y is left out";
+  std::string text = "t,x\n";
+  for (int h = 0; h < 24; ++h)
+    if (h != 5)
+      text += fmt::format("2020-03-01T{:02}:00Z,{}\n", h, h == 7 ? "" : std::to_string(h));
+  const std::string rows = said(parse(text), {});
+  EXPECT_NE(rows.find("1 cells are missing ('x' 1; the first in line 8, column 'x'), 1 rows are "
+                      "missing; each"),
+            rows.npos)
+      << rows;
+}
+
+TEST(SeriesEncoding, AContextWithoutAValueIsRefused) {
+  const Series s = parse("x,y\n1,1\n2,2\n3,\n4,\n5,5\n");
+  const auto e = SeriesEncoding::of(s, {"x"}, 5, 1, false);
+  e.check_context(s, 5, 2), e.check_context(s, 4, 3);
+  EXPECT_ERROR(e.check_context(s, 4, 2), "'s.csv': column 'y' has no value in the 2 rows");
+}
+
 TEST(SeriesEncoding, WindowsStayInTheirRows) {
   EXPECT_EQ(origins_in(0, 10, 3, 2), (std::vector<int64_t>{3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(origins_in(10, 5, 3, 2), (std::vector<int64_t>{10, 11, 12, 13}));

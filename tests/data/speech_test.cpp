@@ -62,6 +62,7 @@ TEST_F(SpeechFiles, WhatIsWrongWithAManifestIsSaidWithItsLine) {
   expect_refused(file("m.tsv", "path\ttext\na.wav\tx\nmissing.wav\ty\n"), "line 3");
   expect_refused(file("r.tsv", "path\ttext\na.wav\n"), "line 2");
   expect_refused(file("h.tsv", "one\ttwo\na.wav\tx\n"), "column");
+  expect_refused(file("t.tsv", "path\ttext\ttext\na.wav\tx\ty\n"), "two columns are called 'text'");
   expect_refused(file("s.tsv", "path\ttext\tsplit\na.wav\tx\tother\n"), "other");
   expect_refused(file("j.jsonl", "{\"audio\": \"a.wav\", \"text\": \"x\"}\n[1]\n"), "line 2");
   expect_refused(file("k.jsonl", "{\"audio\": \"a.wav\"}\n"), "line 1");

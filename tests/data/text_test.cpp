@@ -50,6 +50,14 @@ TEST(Text, TokensAreSplitInOrder) {
   EXPECT_EQ(text.tokenizer->size(), 4);
   EXPECT_EQ(text.train, (std::vector<int64_t>{0, 1, 2, 0, 1, 2, 0, 1, 2}));
   EXPECT_EQ(text.validation, std::vector<int64_t>{3});
+  // One line is cut between words, one word between characters.
+  const TextTokens one = tokenize_text("aa bb cc dd ee ff gg hh ii jj kk\n", "t", "word", 0.3);
+  EXPECT_EQ(one.train_size.words + one.validation_size.words, 11);
+  EXPECT_GE(one.validation_size.words, 2);
+  const TextTokens umlauts =
+      tokenize_text("\u00e4\u00e4\u00e4\u00e4\u00e4", "t", "bpe", 0.3, nullptr, 300);
+  EXPECT_EQ(umlauts.train_size.characters + umlauts.validation_size.characters, 5);
+  EXPECT_GE(umlauts.validation_size.characters, 1);
   EXPECT_EQ(tokenize_text("ab", "t", "byte", 0).train, (std::vector<int64_t>{97, 98}));
   EXPECT_ERROR(tokenize_text("abz", "new.txt", "char", 0.1, text.tokenizer),
                "'new.txt', character 2: 'z'");

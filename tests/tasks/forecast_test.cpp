@@ -120,16 +120,37 @@ TEST_F(ForecastTask, MissingValuesAndCovariatesAreTaken) {
   for (int i = 0; i < 300; ++i)
     csv += fmt::format("{},{},{}\n", data::TimeStamps().write(i * data::kDay).substr(0, 10),
                        i % 11 == 3 ? "" : std::to_string(10 + i % 7), 1 + i % 3);
+  const std::string words =
+      "s.csv': 27 cells are missing ('sales' 27; the first in line 5, column "
+      "'sales'); each is filled with the value before it";
+  testing::internal::CaptureStderr();
   const Json r = train("run", {{"data", write("s.csv", csv)},
                                {"target", {"sales"}},
                                {"horizon", 7},
                                {"model", "gru"},
                                {"steps", 5},
                                {"width", 8}});
+  std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find(words), said.npos) << said;
   EXPECT_EQ(r["season"], 7);
   EXPECT_EQ(r["series"], 1);
   EXPECT_LT(r["seasonal_naive_mse"].get<double>(), r["naive_mse"].get<double>() / 4);
+  testing::internal::CaptureStderr();
   EXPECT_EQ(predicted("run", folder_ / "s.csv").names[1], "sales");
+  said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find(words), said.npos) << said;
+  const auto model = open_model(folder_ / "run");
+  const Verb* eval = find_verb(task_named("forecast"), "eval");
+  testing::internal::CaptureStderr(), testing::internal::CaptureStdout();
+  EXPECT_EQ(eval->run(*model, *eval->options()), 0);
+  std::fflush(stdout), testing::internal::GetCapturedStdout();
+  said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find(words), said.npos) << said;
+  // Nothing known in all that the network looks back over.
+  for (int i = 300; i < 900; ++i)
+    csv += fmt::format("{},,{}\n", data::TimeStamps().write(i * data::kDay).substr(0, 10), i % 3);
+  EXPECT_ERROR(predicted("run", write("open.csv", csv)),
+               "open.csv': column 'sales' has no value in the");
 }
 
 TEST_F(ForecastTask, AConstantColumnIsLeftOutAndCounted) {

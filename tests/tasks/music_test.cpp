@@ -13,6 +13,7 @@
 #include "cairn/tasks/music_gan/task.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::tasks {
 namespace {
@@ -145,6 +146,18 @@ TEST(MusicGan, PhrasesAreOneNumberAStepAndBack) {
   for (const float c : cells) sum += c;
   EXPECT_EQ(sum, 16);
   EXPECT_EQ(music_gan::phrase_of(o, cells.data()).steps, roll.steps);
+}
+
+TEST(MusicGan, BesideMusicStandsNoRunOfText) {
+  set_num_threads(1);
+  const std::string text = Runs::get().of("language-model");
+  const auto band = open_model(Runs::get().of("music-gan"));
+  const Verb& eval = *find_verb(task_named("music-gan"), "eval");
+  const auto options = eval.options();
+  options->find("beside")->parse(text), options->find("count")->parse("4");
+  const std::string error = error_of([&] { eval.run(*band, *options); });
+  EXPECT_NE(error.find(text), error.npos) << error;
+  EXPECT_NE(error.find("writes text"), error.npos) << error;
 }
 
 // Gradients go through the choice of a pitch, and the choice is hard.

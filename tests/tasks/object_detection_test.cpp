@@ -213,6 +213,10 @@ TEST_F(Detection, FilesFromTrainingToBoxesInPictures) {
   EXPECT_EQ(count, 24);
   EXPECT_GT(boxes, 24);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "drawn"), {}), 24);
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_THROW(
+      say("run", "predict", {{"files", {folder_ / "voc/JPEGImages"}}, {"out", folder_ / "file"}}),
+      InvalidOption);
 }
 
 TEST_F(Detection, OfAVideoALineAFrameAndACopyWithBoxes) {

@@ -224,6 +224,11 @@ TEST(QuestionAnswering, IsMeasuredOnAnyFileOfSquads) {
   const Json answers = Json::parse(file);
   EXPECT_EQ(answers.size(), 3u);
   EXPECT_EQ(answers["1"], "");
+  // Answers to questions without an id cannot be told apart there.
+  std::ofstream(folder / "f.json") << R"({"data": [{"paragraphs": [{"context": "Öl", "qas": [
+      {"question": "Was?", "answers": []}, {"question": "?", "answers": []}]}]}]})";
+  EXPECT_ERROR(eval.run(*model, *options),
+               "out: answers are written by the questions' ids; 2 of 2");
 }
 
 }  // namespace

@@ -110,6 +110,39 @@ TEST_F(Speech, TextsLongerThanTheirFramesAreLeftOutAndSaid) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "never"));
 }
 
+TEST_F(Speech, RecordingsThatAreCutShortAreNamedAndCounted) {
+  write_clips();
+  const auto cut = [&](const std::string& name) {
+    const std::string file = folder_ / ("clips/" + name);
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) - 700);
+  };
+  const auto trained = [&](const std::string& run) {
+    Options o = small(run);
+    o.data = folder_ / "clips", o.whole_clip = true, o.steps = 2;
+    testing::internal::CaptureStderr();
+    train(o);
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto count = [](const std::string& text, const std::string& part) {
+    size_t times = 0;
+    for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++times;
+    return times;
+  };
+  const std::string part = "is cut short: 700 bytes that its header states are missing";
+  EXPECT_EQ(count(trained("whole"), "cut short"), 0u);
+  cut("1_a_7.wav");
+  std::string said = trained("one");
+  EXPECT_EQ(count(said, part), 1u) << said;
+  EXPECT_NE(said.find("1_a_7.wav' " + part), std::string::npos) << said;
+  EXPECT_EQ(count(said, "recordings are cut short"), 0u) << said;
+  for (int i = 5; i < 12; ++i) cut(fmt::format("2_a_{}.wav", i));
+  said = trained("many");
+  EXPECT_EQ(count(said, part), 3u) << said;
+  EXPECT_NE(said.find("8 recordings are cut short or damaged, these 3 among them"),
+            std::string::npos)
+      << said;
+}
+
 TEST_F(Speech, SilenceAndASingleSampleAreHeard) {
   Options o = small("run");
   o.steps = 3, o.layers = 1;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/parallel.h"
@@ -90,6 +91,15 @@ TEST(StyleTransfer, WhatIsTooSmallIsNamed) {
   io::write_png(folder / "dot.png", io::Image(1, 1, 3));
   EXPECT_EQ(predict(folder / "run", folder / "dot.png", folder / "made.png"), 1);
   EXPECT_FALSE(fs::exists(folder / "made.png"));
+  // A file where a folder is wanted.
+  std::ofstream(folder / "file") << "x";
+  for (const char* out : {"file", "file/below"}) try {
+      predict(folder / "run", folder.path(), folder / out);
+      ADD_FAILURE() << out;
+    } catch (const InvalidOption& e) {
+      EXPECT_EQ(e.option(), "out");
+      EXPECT_NE(e.reason().find("a folder is wanted"), std::string::npos) << e.reason();
+    }
 }
 
 Options small_cycle(const std::string& out, int64_t steps) {

@@ -71,6 +71,7 @@ TEST_F(TextClassification, SaysWhatDoesNotFit) {
               train("b", {{"heads", 3}});
             }).find("3 heads do not divide"),
             std::string::npos);
+  EXPECT_THROW(train("b", {{"heads", 3}}), InvalidOption) << "a wrong use: exit status 2";
   EXPECT_FALSE(std::filesystem::exists(folder_ / "b"));
 }
 

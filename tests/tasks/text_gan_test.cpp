@@ -41,6 +41,42 @@ TEST(TextGan, WordsAreDrawnWithTheirProbabilities) {
   for (size_t v = 0; v < 9; ++v) EXPECT_NEAR(part[v], p[v], 1e-3) << v;
 }
 
+// Even where the network holds it for certain.
+TEST(TextGan, WhatStandsForUnknownWordsIsNeverWritten) {
+  set_num_threads(1);
+  const NoGrad no_grad;
+  manual_seed(3);
+  for (const int64_t unknown : {0, 4, 8}) {
+    models::SentenceWriter writer({.vocab = 9,
+                                   .longest = 5,
+                                   .end = kEnd,
+                                   .unknown = unknown,
+                                   .embedding = 4,
+                                   .width = 8,
+                                   .dropout = 0});
+    writer.eval();
+    for (const auto& [name, value] : writer.state_dict())
+      if (name == "head.bias")
+        assign(value, flatten(one_hot(full({1}, double(unknown), DType::i64), 9)) * 50.0);
+    std::vector<float> uniform(2000 * 5);
+    for (size_t i = 0; i < uniform.size(); ++i)
+      uniform[i] = static_cast<float>(i * 7919 % 10000) / 10000;  // 0 among them
+    for (const double sharpness : {0.01, 1.0, 20.0}) {
+      const auto words = writer.write(tensor(uniform, {2000, 5}), full({}, sharpness));
+      for (const int64_t word : words.to_vector<int64_t>()) {
+        ASSERT_NE(word, unknown) << sharpness;
+        ASSERT_TRUE(word >= 0 && word < 9) << sharpness;
+      }
+    }
+    const Tensor soft = writer.write_softly(20, full({}, 1));
+    for (const float p : select(soft, 2, unknown).to_vector<float>()) ASSERT_EQ(p, 0);
+    for (const float s : sum(soft, {2}).to_vector<float>()) ASSERT_NEAR(s, 1, 1e-5);
+  }
+  Options o;
+  o.vocab.fill(9);
+  EXPECT_EQ(o.size().unknown, int64_t{text::WordTokenizer::kUnknown});
+}
+
 TEST(TextGan, AfterAnEndNothingFollows) {
   set_num_threads(1);
   const NoGrad no_grad;

@@ -126,9 +126,11 @@ std::vector<Port> Detector::takes() {
 }
 
 Tensors Detector::read(const std::string& file) {
-  const auto s = encoding.encode(open_labelled(options, file).series);
+  const data::Series series = open_labelled(options, file).series;
+  const auto s = encoding.encode(series);
   check(s.rows >= options.context, "'{}' has {} rows; the network looks back over {}", file, s.rows,
         *options.context);
+  encoding.check_context(series, s.rows, options.context);
   return {data::contexts(s, {s.rows}, options.context)};
 }
 
@@ -148,6 +150,7 @@ Json evaluate(Detector& d, const SplitEvalOptions& o) {
   const bool own = o.data.is_open();
   const Labelled l = open_labelled(d.options, o.or_own(d.options.data));
   const auto s = d.encoding.encode(l.series);
+  forecast::say_filled(d.encoding, l.series);
   const Rows rows = own ? rows_of(d, s.rows, o.split) : Rows{0, s.rows};
   return d.result(own ? *o.split : "all",
                   measure(judge(d.net, s, rows.first, rows.count),
@@ -162,6 +165,7 @@ struct PredictOptions : TableOptions {
 io::Csv scored(Detector& d, const std::string& file) {
   const data::Series series = open_labelled(d.options, file).series;
   const auto s = d.encoding.encode(series);
+  forecast::say_filled(d.encoding, series);
   const Judged j = judge(d.net, s, 0, s.rows);
   io::Csv table{{series.times.empty() ? "row" : series.time_name, "score", "anomaly"}, {}};
   for (int64_t r = 0; r < s.rows; ++r) {

@@ -61,6 +61,7 @@ Tensors Predictor::read(const std::string& file) {
   const auto s = encoding.encode(series);
   check(s.rows >= options.context, "'{}' has {} rows; the network looks back over {}", file, s.rows,
         *options.context);
+  encoding.check_context(series, s.rows, options.context);
   return {data::contexts(s, {s.rows}, options.context)};
 }
 
@@ -88,8 +89,10 @@ namespace {
 
 Json evaluate_run(Predictor& p, const SplitEvalOptions& o) {
   const bool own = o.data.is_open();
-  const auto s =
-      p.encoding.encode(own ? p.own_series() : data::open_series(o.data, format_of(p.options)));
+  const data::Series series =
+      own ? p.own_series() : data::open_series(o.data, format_of(p.options));
+  const auto s = p.encoding.encode(series);
+  say_filled(p.encoding, series);
   const auto origins = own ? p.origins(s, o.split)
                            : data::origins_in(0, s.rows, p.options.context, p.options.horizon);
   check(!origins.empty(), "'{}': {} rows hold no window of {} rows to read and {} to forecast",
@@ -108,6 +111,8 @@ io::Csv after(Predictor& p, const std::string& file) {
   const auto s = p.encoding.encode(series);
   check(s.rows >= p.options.context, "'{}' has {} rows; the network looks back over {}",
         series.source, s.rows, *p.options.context);
+  p.encoding.check_context(series, s.rows, p.options.context);
+  say_filled(p.encoding, series);
   const Forecast f = p.forecast(s, s.rows);
   const bool timed = !series.time_of(s.rows).empty();
   io::Csv table;

@@ -61,6 +61,8 @@ struct Options : train::SupervisedOptions {
 };
 
 data::SeriesFormat format_of(const Options& o);
+// On standard error, what of it was missing and is filled.
+void say_filled(const data::SeriesEncoding& encoding, const data::Series& series);
 models::ForecasterOptions network_options(const Options& o, const data::SeriesEncoding& e);
 // For a run that is opened: what does not fit together is an error that names its configuration.
 models::Forecaster open_network(const Options& o, const data::SeriesEncoding& e,

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cairn/data/order.h"
+#include "cairn/io/utf8.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/forecast/task.h"
@@ -75,6 +76,11 @@ data::SeriesFormat format_of(const Options& o) {
   return {o.time, o.time_format, o.time_zone, o.target};
 }
 
+void say_filled(const data::SeriesEncoding& encoding, const data::Series& series) {
+  const std::string words = encoding.in_words_filled(series);
+  if (!words.empty()) fmt::print(stderr, "cairn: {}\n", io::printable(words));
+}
+
 models::ForecasterOptions network_options(const Options& o, const data::SeriesEncoding& e) {
   return {.model = o.model,
           .context = o.context,
@@ -108,6 +114,7 @@ Json train_forecaster(const char* task, Options& o, const data::Series& series,
       data::SeriesEncoding::of(series, o.target, split.train, o.season, o.calendar).to_json());
   const auto e = data::SeriesEncoding::from_json(o.encoding, o.out);
   const data::EncodedSeries s = e.encode(series);
+  say_filled(e, series);
   const auto windows = data::origins_in(0, split.train, o.context, o.horizon);
   const auto held_back =
       data::origins_in(split.train, split.validation, o.context, o.horizon, kFewWindows);

@@ -27,7 +27,9 @@ ObjectDetector::ObjectDetector(const train::SavedModel& saved)
 data::DetectionDataset ObjectDetector::open(const std::string& source,
                                             const std::string& split) const {
   const auto s = options_.open(source);
-  return split == "train" ? s.train : split == "validation" ? s.validation : s.test;
+  const auto set = split == "train" ? s.train : split == "validation" ? s.validation : s.test;
+  check(set != nullptr, "'{}' has no {} part", source.empty() ? *options_.data : source, split);
+  return set;
 }
 
 std::vector<Port> ObjectDetector::takes() {

@@ -79,6 +79,7 @@ void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std:
 
 int predict(ObjectDetector& detector, const PredictOptions& o) {
   const FileKind kind{"files", is_picture_or_video, {"count", "boxes"}};
+  if (!o.out->empty()) expect_folder(o.out);
   std::set<std::string> used;
   return tell_of_files(o, kind, [&](const std::string& file, const Tell& tell) {
     if (io::is_video_name(file)) {

@@ -132,6 +132,7 @@ data::ViewOptions Options::view() const {
 Json train(Options o) {
   train::choose_run(kTask, o);
   data::DetectionSplits s = o.open();
+  check(s.train && s.validation, "'{}' has no pictures to learn from any more", *o.data);
   o.classes.fill(s.classes);
   train::note_counts(o, counts_of(s));
   o.shape.fill(view_shape(s.train, o));

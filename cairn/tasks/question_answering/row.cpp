@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "cairn/data/parallel_text.h"
@@ -14,8 +15,15 @@ namespace {
 // {task, split, examples, loss, exact_match, f1}.
 Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
   const auto questions = a.questions(o.or_own(""));
+  const bool writes = !o.out.is_open() && !o.out->empty();
+  const auto nameless = std::count_if(questions.all.begin(), questions.all.end(),
+                                      [](const data::Question& q) { return q.id.empty(); });
+  if (writes && nameless > 0)  // all of them would be one line of the file
+    throw InvalidOption("out", fmt::format("answers are written by the questions' ids; {} of {} "
+                                           "questions have none",
+                                           nameless, questions.all.size()));
   const auto found = a.finder().find(questions);
-  if (!o.out.is_open() && !o.out->empty()) {
+  if (writes) {
     Json answers = Json::object();
     for (size_t i = 0; i < found.answers.size(); ++i)
       answers[questions.all[i].id] = found.answers[i].text;

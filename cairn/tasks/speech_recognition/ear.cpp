@@ -48,6 +48,24 @@ bool has_cepstra(const std::string& features) { return features.ends_with("mfcc"
 
 }  // namespace
 
+void Complaints::add(const std::string& file, const std::string& warning) {
+  if (warning.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (said_.insert(file).second) waiting_.emplace(file, warning);
+}
+
+void Complaints::say() {
+  constexpr size_t kNamed = 3;
+  const std::lock_guard lock(mutex_);
+  size_t named = 0;
+  for (const auto& [file, warning] : waiting_)
+    if (named++ < kNamed) fmt::print(stderr, "cairn: {}\n", warning);
+  if (waiting_.size() > kNamed)
+    fmt::print(stderr, "cairn: {} recordings are cut short or damaged, these {} among them\n",
+               waiting_.size(), kNamed);
+  waiting_.clear();
+}
+
 Ear::Ear(const Options& o)
     : rate_(static_cast<int>(*o.rate)),
       front_(audio::feature_preset(o.features, rate_, static_cast<int>(*o.bins))),
@@ -64,7 +82,11 @@ double Ear::seconds_of(int64_t frames) const {
 }
 
 std::vector<float> Ear::samples_of(const Utterance& u) const {
-  if (!u.audio.empty()) return audio::read_sound(u.audio, rate_).samples;
+  if (!u.audio.empty()) {
+    audio::Sound sound = audio::read_sound(u.audio, rate_);
+    complaints_->add(u.audio, sound.warning);
+    return std::move(sound.samples);
+  }
   if (u.frames > 0) return {};
   return audio::resample(data::drawn_speech(u.first), data::kTonesRate, rate_);
 }
@@ -75,6 +97,7 @@ int64_t Ear::frames_of(const SpeechPart& part, const Utterance& u) const {
     int64_t samples = -1;
     if (!u.audio.empty()) {
       const audio::SoundReader reader(u.audio);
+      complaints_->add(u.audio, reader.warning());
       if (reader.info().samples > 0)
         samples = reader.info().samples * rate_ / std::max(reader.info().rate, 1);
     }

@@ -17,6 +17,7 @@ Search search_of(const Options& o) {
 
 Json evaluate(Recogniser& r, const SpeechEvalOptions& o) {
   Json measured = r.judge().measure(r.part(o.or_own(""), o.split), search_of(o));
+  r.ear().say_complaints();
   if (!r.options().whole_clip) measured["beams"] = *o.beams;
   return r.result(o.split, measured);
 }

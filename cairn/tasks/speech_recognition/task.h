@@ -1,6 +1,10 @@
 // Speech recognition: a network learns what is said in recordings, letter by letter (CTC), or which
 // of a few words a whole clip is.
 #pragma once
+#include <map>
+#include <mutex>
+#include <set>
+
 #include "cairn/audio/augment.h"
 #include "cairn/audio/features.h"
 #include "cairn/compile/compile.h"
@@ -63,7 +67,21 @@ struct Heard {
   int64_t frames = 0;
 };
 
-// From recordings to what the network hears; immutable, threads share one.
+// What was wrong with recordings and passed over; threads share one.
+class Complaints {
+ public:
+  void add(const std::string& file, const std::string& warning);  // "": nothing is wrong
+  // On standard error, each once: the first few, and how many there are.
+  void say();
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> waiting_;  // by file
+  std::set<std::string> said_;
+};
+
+// From recordings to what the network hears; immutable but for what it complains of, threads share
+// one.
 class Ear {
  public:
   explicit Ear(const Options& o);
@@ -75,6 +93,7 @@ class Ear {
   Heard hear(std::vector<float> samples) const;
   std::vector<float> samples_of(const Utterance& u) const;  // at the rate; none of features
   int rate() const { return rate_; }
+  void say_complaints() const { complaints_->say(); }  // of what was looked at since the last time
 
  private:
   Heard finished(std::vector<float> features, PhiloxStream* random) const;
@@ -86,6 +105,7 @@ class Ear {
   bool deltas_;
   double speed_, noise_;
   audio::Masks masks_;
+  std::shared_ptr<Complaints> complaints_ = std::make_shared<Complaints>();
 };
 
 // Characters (or classes) and their numbers.

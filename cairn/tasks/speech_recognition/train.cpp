@@ -97,6 +97,8 @@ Json train(Options o) {
   o.feature_size.fill(ear.size());
   std::vector<int64_t> lengths;
   train::say_left_out(o.data, leave_out(parts.train, ear, letters, o.whole_clip, lengths));
+  for (const Utterance& u : parts.validation.utterances) ear.frames_of(parts.validation, u);
+  ear.say_complaints();  // of what headers tell; of what reading tells at the end
   check(!parts.train.utterances.empty(), "'{}': every text is longer than its frames", *o.data);
   train::note_counts(o, {{"recordings to learn from", parts.train.utterances.size()},
                          {"recordings to validate by", parts.validation.utterances.size()}});
@@ -149,7 +151,9 @@ Json train(Options o) {
                .measure = [&] { return judge.measure(parts.validation); },
                .words = in_words});
   session.use_kept();
-  return session.result("validation", judge.measure(parts.validation));
+  const Json measured = judge.measure(parts.validation);
+  ear.say_complaints();
+  return session.result("validation", measured);
 }
 
 }  // namespace cairn::tasks::speech_recognition

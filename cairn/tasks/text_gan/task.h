@@ -69,6 +69,7 @@ struct Options : train::RunOptions {
     return {.vocab = vocab,
             .longest = longest,
             .end = text::WordTokenizer::kNewLine,
+            .unknown = text::WordTokenizer::kUnknown,
             .embedding = embedding,
             .width = width,
             .dropout = dropout};

@@ -2,6 +2,7 @@
 // process of its own, so that one that fails leaves the others alone.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 
@@ -10,6 +11,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
+#include "cairn/io/safetensors.h"
 #include "cairn/io/utf8.h"
 #include "cairn/metrics/intervals.h"
 #include "cairn/tasks/task.h"
@@ -52,6 +54,34 @@ std::string reason_of(const ChildResult& r) {
   if (!text.empty()) return text;
   return r.status > 128 ? fmt::format("ended by signal {}", r.status - 128)
                         : fmt::format("exit status {}", r.status);
+}
+
+bool has_trained(const std::string& run) {
+  std::error_code ignored;
+  return std::filesystem::exists(run + "/model.safetensors", ignored) ||
+         std::filesystem::exists(run + "/checkpoint.safetensors", ignored);
+}
+
+// Whether a run in the folder came as far as to be gone on with.
+bool holds_trained(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (has_trained(entry.path().string())) return true;
+  return false;
+}
+
+// Of a training that did not come to tell; 0: nobody knows.
+int64_t steps_in_checkpoint(const std::string& run) {
+  try {
+    const io::SafetensorsFile file(run + "/checkpoint.safetensors");
+    const auto step = file.metadata().find("step");
+    return step == file.metadata().end() ? 0 : std::strtoll(step->second.c_str(), nullptr, 10);
+  } catch (const Error&) { return 0; }
+}
+int64_t parameters_in(const std::string& run) {
+  try {
+    return tasks::open_model(run)->network().num_parameters();
+  } catch (const std::exception&) { return 0; }
 }
 
 class Comparison {
@@ -124,14 +154,19 @@ class Comparison {
       c.why = reason_of(done);
       return;
     }
-    if (!done.in_time && !train::RunFolder::holds_run(run)) {
-      c.why = "its time was over before its first step; give it more --minutes";
+    if (!done.in_time && !has_trained(run)) {
+      c.why = "its time was over before its first step was saved; give it more --minutes";
       return;
     }
-    if (!done.in_time) {
-      c.why = "it was stopped when its time was over: " + reason_of(done);
-      c.steps = steps_when_stopped(done.said);
-    } else take_training(c, done.out);
+    if (done.status == 0) {
+      take_training(c, done.out);
+      if (!done.in_time) c.why = "it took longer than its time";
+    } else {
+      c.steps = steps_in_checkpoint(run);
+      c.why = "it was stopped when its time was over";
+      if (done.status != 128 + SIGTERM) c.why += ": " + reason_of(done);
+    }
+    if (c.parameters == 0) c.parameters = parameters_in(run);
     measure(c, run);
   }
 
@@ -173,11 +208,13 @@ class Comparison {
   }
 
   void check_signal() const {
-    if (const int signal = train::SignalScope::caught())
-      throw train::Stopped(signal,
-                           fmt::format("stopped; what was trained lies in {}, to be measured "
-                                       "(cairn eval) or gone on with (cairn train --resume)",
-                                       io::printable(given_.out)));
+    const int signal = train::SignalScope::caught();
+    if (signal == 0) return;
+    if (!holds_trained(given_.out))
+      throw train::Stopped(signal, "stopped; nothing was trained as far as to be saved");
+    throw train::Stopped(signal, fmt::format("stopped; what was trained lies in {}, to be measured "
+                                             "(cairn eval) or gone on with (cairn train --resume)",
+                                             io::printable(given_.out)));
   }
 
   const CompareRequest& given_;
@@ -370,12 +407,16 @@ int run_comparison(CompareRequest& given) {
   const train::SignalScope signals;
   Comparison comparison(given, task);
   std::vector<Compared> all;
-  for (const std::string& model : models) {
-    if (!given.json) fmt::print(stderr, "{} ...\n", model);
-    all.push_back(comparison.compare(model));
-    if (given.json)
-      fmt::print("{}\n", io::dump_json(row_of_model(all.back()))), std::fflush(stdout);
-  }
+  for (const std::string& model : models) try {
+      if (!given.json) fmt::print(stderr, "{} ...\n", model);
+      all.push_back(comparison.compare(model));
+      if (given.json)
+        fmt::print("{}\n", io::dump_json(row_of_model(all.back()))), std::fflush(stdout);
+    } catch (const train::Stopped&) {  // the folder is free for the next try, too
+      std::error_code ignored;
+      if (made && !holds_trained(given.out)) std::filesystem::remove_all(given.out, ignored);
+      throw;
+    }
   const auto in_order = ranked(all);
   if (!given.json) print_comparison(all, in_order);
   if (in_order.empty()) {  // the folder is free for the next try where no training left anything

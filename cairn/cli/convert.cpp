@@ -1,4 +1,5 @@
 // cairn convert IN OUT: weights from one kind of file into another.
+#include <filesystem>
 #include <memory>
 
 #include "cairn/base/json.h"
@@ -28,9 +29,20 @@ void convert_types(std::vector<io::NamedTensor>& tensors, DType dtype,
   }
 }
 
+// A file in whose place what is made of it would be is lost, with the precision that it had.
+void keep_given_weights(const io::WeightFiles& given, const std::string& made) {
+  std::error_code none;
+  const auto is_made = [&](const std::string& file) {
+    check(!std::filesystem::equivalent(file, made, none),
+          "'{}': what is made of it would take its place; name another file to write", file);
+  };
+  is_made(given.path());
+  for (const std::string& file : given.files()) is_made(file);
+}
+
 // NAME.safetensors.index.json and NAME-00001-of-00003.safetensors beside it.
-void write_parts(const std::string& index, const std::vector<io::NamedTensor>& tensors,
-                 uint64_t part_bytes) {
+void write_parts(const std::string& index, const io::WeightFiles& given,
+                 const std::vector<io::NamedTensor>& tensors, uint64_t part_bytes) {
   std::vector<std::vector<io::NamedTensor>> parts(1);
   uint64_t bytes = 0, total = 0;
   for (const io::NamedTensor& t : tensors) {
@@ -40,10 +52,13 @@ void write_parts(const std::string& index, const std::vector<io::NamedTensor>& t
   }
   const std::string stem =
       index.substr(0, index.size() - std::string(".safetensors.index.json").size());
+  const auto name_of_part = [&](size_t i) {
+    return fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, parts.size());
+  };
+  for (size_t i = 0; i < parts.size(); ++i) keep_given_weights(given, name_of_part(i));
   Json map = Json::object();
   for (size_t i = 0; i < parts.size(); ++i) {
-    const std::string path =
-        fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, parts.size());
+    const std::string path = name_of_part(i);
     for (const io::NamedTensor& t : parts[i]) map[t.name] = path.substr(path.rfind('/') + 1);
     io::write_safetensors(path, std::move(parts[i]), {{"format", "pt"}});
   }
@@ -53,6 +68,7 @@ void write_parts(const std::string& index, const std::vector<io::NamedTensor>& t
 
 int convert(const Conversion& given) {
   const io::WeightFiles files(given.in);
+  keep_given_weights(files, given.out);
   std::vector<io::NamedTensor> tensors;
   for (const io::NamedTensor* t : files.tensors()) tensors.push_back(*t);
   check(!tensors.empty(), "'{}' has no tensors", files.path());
@@ -68,7 +84,7 @@ int convert(const Conversion& given) {
   } else if (io::is_torch_file_name(given.out)) {
     io::write_torch_file(given.out, tensors);
   } else if (given.out.ends_with(".safetensors.index.json")) {
-    write_parts(given.out, tensors, static_cast<uint64_t>(given.part_size) * 1'000'000);
+    write_parts(given.out, files, tensors, static_cast<uint64_t>(given.part_size) * 1'000'000);
   } else {
     throw UsageError(
         fmt::format("'{}': the name of what is written ends in .safetensors, .pt, "

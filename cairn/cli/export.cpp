@@ -5,6 +5,7 @@
 #include "cairn/onnx/export.h"
 #include "cairn/pretrained/folder.h"
 #include "cairn/tasks/model.h"
+#include "cairn/train/quantized_run.h"
 
 namespace cairn::cli {
 namespace {
@@ -23,6 +24,10 @@ int write_hugging_face(tasks::Model& model, const std::string& out) {
 
 int write_export(const Export& chosen) {
   const auto model = tasks::open_model(chosen.run);
+  check(!train::is_quantized(model->saved().config),
+        "{}: is a run in 8 bits, which no other format here takes; export the run that it was made "
+        "of",
+        chosen.run);
   if (chosen.format == "hf") return write_hugging_face(*model, chosen.out);
   const onnx::Function function{model->takes(), model->gives(),
                                 [&](std::span<const Tensor> in) { return model->forward(in); },

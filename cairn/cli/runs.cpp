@@ -10,6 +10,7 @@
 #include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 #include "cairn/tasks/task.h"
+#include "cairn/train/quantized_run.h"
 
 namespace cairn::cli {
 namespace {
@@ -38,10 +39,17 @@ struct Seen {
   int64_t step = 0, steps = 0;
   double seconds = 0;
   std::string differs;  // options that other runs of the task have otherwise
-  std::string why;      // it cannot be read
+  std::string from;     // in 8 bits: the run that it was made of
+  std::string why;      // it cannot be read, or has no weights
+  bool damaged = false, in_8_bits = false;
+  // A full disk ends a training behind its last line of the log: what lies there tells.
+  bool has_weights = true, is_held = false;
 
   const char* state() const {
-    if (!why.empty()) return "damaged";
+    if (damaged) return "damaged";
+    if (in_8_bits) return "8 bits";
+    if (is_held) return "training";
+    if (!has_weights) return "failed";
     return steps > 0 && step >= steps ? "finished" : "stopped";
   }
 };
@@ -77,12 +85,27 @@ void take_progress(Seen& run) {
   }
 }
 
+// What "cairn quantize" made has no log, and the configuration of the run that it was made of.
+void take_origin(Seen& run) {
+  const Json& how = run.config["quantization"];
+  const bool known = how.is_object() && how.contains("from") && how["from"].is_string();
+  run.in_8_bits = true, run.from = known ? how["from"].get<std::string>() : "";
+}
+
+void take_weights(Seen& run, const train::RunFolder& folder) {
+  run.is_held = !train::RunLock::holder_of(run.path).empty();
+  run.has_weights = folder.has_weights() || folder.has_checkpoint();
+  if (!run.has_weights && !run.is_held)
+    run.why = "no weights: there is neither a checkpoint nor model.safetensors";
+}
+
 Seen look_at(const std::string& path) {
   Seen run;
   run.path = path;
   try {
     check(fs::is_regular_file(path + "/config.json"), "'{}/config.json' is no file", path);
-    run.config = train::RunFolder::open(path, "").config();
+    const auto folder = train::RunFolder::open(path, "");
+    run.config = folder.config();
     run.task = run.config.value("task", "");
     run.model = run.config.contains("model") && run.config["model"].is_string()
                     ? run.config["model"].get<std::string>()
@@ -90,10 +113,17 @@ Seen look_at(const std::string& path) {
     run.steps = run.config.contains("steps") && run.config["steps"].is_number_integer()
                     ? run.config["steps"].get<int64_t>()
                     : 0;
-    run.log = train::report::lines_of(path);
+    if (train::is_quantized(run.config)) {
+      take_origin(run);
+      return run;
+    }
+    take_weights(run, folder);
+    // A training that has not come to its first step has no log.
+    if (run.has_weights || fs::exists(folder.metrics())) run.log = train::report::lines_of(path);
     take_progress(run);
-    take_quality(run, tasks::task_named(run.task));
-  } catch (const std::exception& e) { run.why = e.what(); }
+    const tasks::Task& task = tasks::task_named(run.task);
+    if (run.has_weights) take_quality(run, task);
+  } catch (const std::exception& e) { run.why = e.what(), run.damaged = true; }
   return run;
 }
 
@@ -142,7 +172,7 @@ std::vector<Seen> all_runs(const RunsRequest& given) {
   for (const tasks::Task& task : tasks::all_tasks()) {
     std::vector<Seen*> of_task;
     for (Seen& run : runs)
-      if (run.task == task.name && run.why.empty()) of_task.push_back(&run);
+      if (run.task == task.name && !run.damaged) of_task.push_back(&run);
     if (of_task.size() > 1) note_differences(of_task, task);
   }
   return runs;
@@ -154,6 +184,7 @@ Json row_of_run(const Seen& run) {
               {"seconds", run.seconds}};
   if (run.value) row.update({{"split", run.split}, {"metric", run.metric}, {"value", *run.value}});
   if (!run.differs.empty()) row["differs"] = run.differs;
+  if (run.in_8_bits) row["from"] = run.from;
   if (!run.why.empty()) row["why"] = run.why;
   return row;
 }
@@ -188,7 +219,8 @@ void print_runs(const std::vector<Seen>& all) {
                                      : "";
     fmt::print("{:<{}}  {:<21} {:<12} {:<9} {:>9} {:>9.1f}  {}\n", io::printable(run.path), width,
                run.task, run.model, run.state(), run.step, run.seconds, measured);
-    for (const std::string& more : {run.differs, run.why})
+    const std::string origin = run.from.empty() ? "" : "made of " + run.from;
+    for (const std::string& more : {origin, run.differs, run.why})
       if (!more.empty()) fmt::print("{:<{}}  {}\n", "", width, io::printable(more));
   }
 }
@@ -217,7 +249,7 @@ void write_runs_page(const std::string& path, const std::string& folder,
     for (const Seen& run : all)
       if (run.task == task.name)
         page.paragraph(fmt::format(
-            "{}: {}{}{}", run.path, run.state(),
+            "{}: {}{}{}{}", run.path, run.state(), run.from.empty() ? "" : ", made of " + run.from,
             run.value ? fmt::format(", {} {} {:.4g}", run.split, run.metric, *run.value) : "",
             run.differs.empty() ? "" : "; " + run.differs));
   }

@@ -152,6 +152,8 @@ std::string said_of_synonym(const std::string& flag, const std::vector<std::stri
   const auto has = [&](const std::string& n) {
     return std::find(known.begin(), known.end(), n) != known.end();
   };
+  if (flag.substr(0, flag.find('=')) == "--" + name && has("--" + name))
+    return "it is one of the task's: write it behind the task";
   if (has("--" + name)) return fmt::format("it is written --{}", name);
   const auto [first, last] = names().equal_range(name);
   for (auto it = first; it != last; ++it)

@@ -10,6 +10,7 @@
 #include "cairn/io/jsonl.h"
 #include "cairn/io/npy.h"
 #include "cairn/io/safetensors.h"
+#include "cairn/io/torch_file.h"
 #include "cairn/io/utf8.h"
 
 namespace cairn::io {
@@ -40,8 +41,8 @@ std::string with_commas(uint64_t value) {
   return out;
 }
 
-void describe_safetensors(FileInfo& info, Bytes bytes) {
-  const SafetensorsContent content = parse_safetensors(bytes, info.path);
+void describe_tensors(FileInfo& info, const std::vector<NamedTensor>& tensors,
+                      const std::vector<UnreadTensor>& unread) {
   uint64_t elements = 0, data_bytes = 0;
   std::map<std::string, uint64_t> by_dtype;
   info.table.push_back({"name", "dtype", "shape", "elements", "bytes"});
@@ -53,18 +54,23 @@ void describe_safetensors(FileInfo& info, Bytes bytes) {
     info.table.push_back(
         {name, type, to_string(shape), std::to_string(count), std::to_string(size)});
   };
-  for (const NamedTensor& tensor : content.tensors)
+  for (const NamedTensor& tensor : tensors)
     add(tensor.name, name_of(tensor.dtype), tensor.shape, tensor.data.size());
-  for (const UnreadTensor& tensor : content.unread)
+  for (const UnreadTensor& tensor : unread)
     add(tensor.name, tensor.type, tensor.shape, tensor.data.size());
   std::sort(info.table.begin() + 1, info.table.end());
-  info.facts.emplace_back("tensors", with_commas(content.tensors.size() + content.unread.size()));
-  if (!content.unread.empty())
-    info.facts.emplace_back("of types not read here", with_commas(content.unread.size()));
+  info.facts.emplace_back("tensors", with_commas(tensors.size() + unread.size()));
+  if (!unread.empty())
+    info.facts.emplace_back("of types not read here", with_commas(unread.size()));
   info.facts.emplace_back("elements", with_commas(elements));
   for (const auto& [dtype, count] : by_dtype)
     info.facts.emplace_back("of " + dtype, with_commas(count));
   info.facts.emplace_back("data", readable_size(data_bytes));
+}
+
+void describe_safetensors(FileInfo& info, Bytes bytes) {
+  const SafetensorsContent content = parse_safetensors(bytes, info.path);
+  describe_tensors(info, content.tensors, content.unread);
   for (const auto& [key, value] : content.metadata)
     info.facts.emplace_back("metadata " + key, value);
 }
@@ -142,17 +148,21 @@ void describe(FileInfo& info, Bytes bytes) {
     case FileKind::jsonl: return describe_jsonl(info, bytes);
     case FileKind::json:
     case FileKind::text: return describe_text(info, bytes);
+    case FileKind::torch:
+      return describe_tensors(info, parse_torch_file(bytes, info.path).tensors, {});
     case FileKind::tensorboard:
-    case FileKind::onnx: return;
+    case FileKind::onnx:
+    case FileKind::sound:
+    case FileKind::midi: return;
     case FileKind::unknown:
       check(!text_of(bytes).starts_with("PK\x03\x04"),
-            "'{}' is a zip archive, as numpy.savez and torch.save write: save its arrays as .npy, "
-            "or its "
-            "tensors with safetensors.torch.save_file",
+            "'{}' is a zip archive: of torch.save it is read where its name ends in .pt, .pth, "
+            ".bin or .ckpt; arrays of numpy.savez are where each is saved as .npy",
             info.path);
       fail(
-          "'{}' is none of the files that are read here: safetensors, npy, {}, "
-          "IDX, JSON lines, TensorBoard events, UTF-8 text; each may be packed with gzip",
+          "'{}' is none of the files that are read here: safetensors, PyTorch's .pt, "
+          "npy, {}, sound, MIDI, IDX, JSON lines, TensorBoard events, UTF-8 text; each may be "
+          "packed with gzip",
           info.path, kImageFormats);
   }
 }
@@ -160,9 +170,9 @@ void describe(FileInfo& info, Bytes bytes) {
 }  // namespace
 
 namespace {
-constexpr const char* kNames[] = {"safetensors", "npy",         "png",  "jpeg",   "webp",  "gif",
-                                  "tiff",        "bmp",         "pnm",  "idx",    "jsonl", "json",
-                                  "text",        "tensorboard", "onnx", "unknown"};
+constexpr const char* kNames[] = {
+    "safetensors", "npy",  "png",  "jpeg",        "webp", "gif",   "tiff", "bmp",   "pnm",    "idx",
+    "jsonl",       "json", "text", "tensorboard", "onnx", "sound", "midi", "torch", "unknown"};
 }  // namespace
 
 const char* name_of(FileKind kind) { return kNames[static_cast<int>(kind)]; }
@@ -198,6 +208,10 @@ FileInfo inspect_file(const std::string& path) {
     content = unpacked;
   }
   info.kind = detect_kind(content);
+  const bool packed =  // of today, or of before PyTorch 1.6
+      text_of(content).starts_with("PK\x03\x04") || text_of(content).starts_with("\x80\x02");
+  if (info.kind == FileKind::unknown && packed && is_torch_file_name(path))
+    info.kind = FileKind::torch;
   if (info.gzip) info.facts.emplace_back("unpacked", readable_size(content.size()));
   describe(info, content);
   return info;

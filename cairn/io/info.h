@@ -23,7 +23,10 @@ enum class FileKind {
   json,
   text,
   tensorboard,
-  onnx,  // described above this layer
+  onnx,  // this and the next two are described above this layer
+  sound,
+  midi,
+  torch,  // by the name: a zip archive may be anything
   unknown
 };
 

@@ -40,6 +40,7 @@ WeightFiles::WeightFiles(const std::string& path)
 
 void WeightFiles::open_file(const std::string& path) {
   const std::vector<NamedTensor>* tensors = nullptr;
+  names_.push_back(path);
   if (is_torch_file_name(path)) {
     torch_files_.push_back(std::make_unique<TorchFile>(path));
     tensors = &torch_files_.back()->tensors();

@@ -21,6 +21,7 @@ class WeightFiles {
   explicit WeightFiles(const std::string& path);
 
   const std::string& path() const { return path_; }
+  const std::vector<std::string>& files() const { return names_; }  // that hold the tensors
   const std::vector<const NamedTensor*>& tensors() const { return tensors_; }
   const NamedTensor* find(const std::string& name) const;  // nullptr when there is none
   const Metadata& metadata() const { return metadata_; }   // of the first file that has some
@@ -30,6 +31,7 @@ class WeightFiles {
   void open_index(const std::string& path);
 
   std::string path_;
+  std::vector<std::string> names_;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::vector<std::unique_ptr<TorchFile>> torch_files_;
   std::vector<const NamedTensor*> tensors_;

@@ -52,7 +52,7 @@ Files files_of(const std::vector<std::string>& given, const FileKind& kind) {
   return files;
 }
 
-// What could not be read is told of and counted.
+// Files that could not be read, or of which nothing could be written, are told of and counted.
 class Failures {
  public:
   void add(const Error& e) {  // in its handler
@@ -64,7 +64,7 @@ class Failures {
   int finish(const Files& files, const FileKind& kind) const {
     if (files.paths.size() > 1)
       fmt::print(stderr, "{} {} {}{}\n", files.paths.size() - count_, kind.plural, kind.done,
-                 count_ ? fmt::format(", {} could not be read", count_) : "");
+                 count_ ? fmt::format(", {} failed", count_) : "");
     if (!files.left_out.empty()) fmt::print(stderr, "{}\n", files.left_out.in_words());
     return count_ ? 1 : 0;
   }
@@ -162,10 +162,21 @@ int say_of_files_together(
                                });
   std::vector<ReadFile> group;
   std::vector<std::string> names;
+  const auto said_of = [&](std::span<const ReadFile> some) {
+    return see(together(some, size), some);
+  };
+  const auto say_apart = [&] {  // a fault of one file is not the others'
+    for (size_t i = 0; i < group.size(); ++i) try {
+        telling.show(names[i], said_of(std::span(group).subspan(i, 1)).at(0));
+      } catch (const Error& e) { failures.add(e); }
+  };
   const auto look = [&] {
     if (group.empty()) return;
-    std::vector<Said> said = see(together(group, size), group);
-    for (size_t i = 0; i < group.size(); ++i) telling.show(names[i], std::move(said[i]));
+    std::vector<Said> said;
+    try {
+      said = said_of(group);
+    } catch (const Error&) { say_apart(); }
+    for (size_t i = 0; i < said.size(); ++i) telling.show(names[i], std::move(said[i]));
     group.clear(), names.clear();
   };
   Item item;
@@ -183,6 +194,15 @@ int say_of_files_together(
   look();
   telling.finish();
   return failures.finish(files, kind);
+}
+
+void expect_folder(const train::Option<std::string>& out) {
+  std::error_code none;
+  std::filesystem::path at = *out;
+  while (!at.empty() && !std::filesystem::exists(at, none) && at != at.parent_path())
+    at = at.parent_path();
+  out.require(at.empty() || data::is_folder(at),
+              "'{}' is a file, and a folder is wanted: name another", at.string());
 }
 
 void keep_given(const std::string& file, const std::string& made) {

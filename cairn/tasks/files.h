@@ -55,6 +55,9 @@ int say_of_files_together(
     const std::function<std::vector<Said>(const Tensor& inputs, std::span<const ReadFile> of)>&
         see);
 
+// Throws InvalidOption where no folder can be made of that name: it, or one above it, is a file.
+void expect_folder(const train::Option<std::string>& out);
+
 // Throws Error where what is made of `file` would take its place.
 void keep_given(const std::string& file, const std::string& made);
 

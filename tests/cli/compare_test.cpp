@@ -62,6 +62,30 @@ TEST(Compare, ABudgetChoosesTheSteps) {
   EXPECT_FALSE(std::filesystem::exists(folder / "out/linear-trial"));
 }
 
+// Stopped by its minutes or not, it says what it came to.
+TEST(Compare, WhatIsMeasuredHasStepsAndParameters) {
+  const TemporaryFolder folder;
+  const Outcome o = cairn({"compare", "forecast", "--models", "gru", "--minutes", "0.005", "--out",
+                           folder / "out", "--json", "--threads", "1"});
+  const Json row = rows_of(o).at(0);
+  const std::string why = row.value("why", "");
+  EXPECT_EQ(why.find("loss"), std::string::npos) << why;
+  if (row["value"].is_null()) GTEST_SKIP() << "it had no time for one step: " << why;
+  EXPECT_GT(row["steps"].get<int64_t>(), 0) << row;
+  EXPECT_GT(row["parameters"].get<int64_t>(), 0) << row;
+}
+
+TEST(Compare, InterruptedBeforeAnythingWasSavedItLeavesNoFolder) {
+  const TemporaryFolder folder;
+  Running running({"compare", "forecast", "--models", "gru", "--minutes", "1", "--out",
+                   folder / "out", "--threads", "1"});
+  ASSERT_TRUE(running.wait_for([&] { return std::filesystem::exists(folder / "out/gru-trial"); }));
+  running.send(SIGINT);
+  const Outcome o = running.wait();
+  expect_failure(o, 128 + SIGINT, {"stopped; nothing was trained"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
 TEST(Compare, WrongUsageIsExplained) {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "full");

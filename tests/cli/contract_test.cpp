@@ -1,4 +1,6 @@
 // What the command line promises: exit statuses, JSON, help.
+#include "cairn/audio/sound.h"
+#include "cairn/music/midi.h"
 #include "tests/cli/program.h"
 
 namespace cairn::cli_test {
@@ -106,6 +108,26 @@ TEST(Contract, InfoDescribesFiles) {
   EXPECT_TRUE(cairn({"info", "--json", t.picture()}).json().is_object());
 }
 
+TEST(Contract, InfoDescribesWeightsOfPyTorchSoundAndMusic) {
+  const TemporaryFolder folder;
+  const Json weights =
+      cairn({"info", "--json", std::string(CAIRN_SOURCE_DIR) + "/tests/io/golden/torch.pt"}).json();
+  EXPECT_EQ(weights["kind"], "torch");
+  EXPECT_EQ(weights["table"].size(), 18u) << weights;
+  audio::write_wav(folder / "a.wav", std::vector<float>(4000, 0.5f), 8000);
+  const std::string sound = cairn({"info", folder / "a.wav"}).out;
+  for (const char* part : {"sound", "8000", "channels", "0.500"})
+    EXPECT_NE(sound.find(part), std::string::npos) << sound;
+  const music::Score score{.notes = {{.start = 0, .end = 480}, {.start = 480, .end = 960}}};
+  const io::ByteVector midi = music::to_midi(score);
+  write(folder / "a.mid", std::string(midi.begin(), midi.end()));
+  const Json music = cairn({"info", "--json", folder / "a.mid"}).json();
+  EXPECT_EQ(music["kind"], "midi");
+  EXPECT_EQ(music["facts"]["notes"], "2") << music;
+  write(folder / "cut.mid", "MThd");
+  expect_failure(cairn({"info", folder / "cut.mid"}), 1, {"cut.mid"});
+}
+
 TEST(Contract, DoctorDescribesTheMachine) {
   const Outcome o = cairn({"doctor"});
   EXPECT_EQ(o.status, 0) << "this processor has no AVX2?";
@@ -158,7 +180,7 @@ TEST(Contract, PredictGoesOnAfterABadFileAndReadsFolders) {
   write(folder / "pictures/b.png", "no picture");
   const Outcome o =
       cairn({"predict", t.run(), folder / "pictures", "--csv", folder / "names.csv", "--json"});
-  expect_failure(o, 1, {"b.png", "2 pictures named, 1 could not be read"});
+  expect_failure(o, 1, {"b.png", "2 pictures named, 1 failed"});
   EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 2);
   const std::string csv = content_of(folder / "names.csv");
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3) << csv;

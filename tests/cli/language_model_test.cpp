@@ -116,6 +116,8 @@ TEST(LanguageModel, WrongUsage) {
   expect_failure(train({"--tokens", "letters"}), 2, {"--tokens", "letters", "char"});
   expect_failure(train({"--heads", "3", "--width", "16"}), 2, {"--heads", "do not divide"});
   expect_failure(cairn({"generate", Writer::get().run(), "--top-p", "2"}), 2, {"--top-p", "2"});
+  expect_failure(cairn({"generate", Writer::get().run(), "--top-p", "0"}), 2,
+                 {"--top-p", "above 0 and at most 1"});
   expect_failure(cairn({"generate", Writer::get().run(), "--temperature", "-1"}), 2,
                  {"--temperature", "-1"});
   expect_failure(cairn({"generate", Writer::get().run(), "--max-tokens", "0"}), 2,
@@ -132,7 +134,7 @@ TEST(LanguageModel, WrongInput) {
     return cairn(
         {"train", "language-model", "--data", text, "--threads", "1", "--out", folder / "run"});
   };
-  expect_failure(train(""), 1, {text, "is empty"});
+  expect_failure(train(""), 1, {text, "is empty; text is wanted"});
   expect_failure(train("caf\xe9"), 1, {text, "UTF-8"});
   expect_failure(train("short"), 1, {"tokens", "more text"});
   EXPECT_FALSE(std::filesystem::exists(folder / "run"));

@@ -68,7 +68,7 @@ TEST(Newcomer, ManyPicturesAreNamedInTheirOrderAndOneThatIsDamagedIsTold) {
   EXPECT_EQ(alone.status, 0);
   EXPECT_EQ(all.status, 1);
   EXPECT_TRUE(all.says("20.pgm")) << all.err;
-  EXPECT_TRUE(all.says("36 pictures named, 1 could not be read")) << all.err;
+  EXPECT_TRUE(all.says("36 pictures named, 1 failed")) << all.err;
   const std::string words = alone.out.substr(alone.out.find(".pgm:"));
   size_t at = 0;
   for (int i = 0; i < 37; ++i) {
@@ -87,7 +87,7 @@ TEST(Newcomer, PredictGoesOnAfterABadFileAndCountsAtTheEnd) {
   write(folder / "in/b.pgm", content_of(t.picture()));
   write(folder / "in/deep/c.pgm", content_of(t.picture()));
   const Outcome o = cairn({"predict", t.run(), folder / "in", "--csv", folder / "names.csv"});
-  expect_failure(o, 1, {"a.png", "2 pictures named, 1 could not be read"});
+  expect_failure(o, 1, {"a.png", "2 pictures named, 1 failed"});
   EXPECT_NE(o.out.find("in/b.pgm"), o.out.npos);
   EXPECT_NE(o.out.find("in/deep/c.pgm"), o.out.npos);
   std::istringstream csv(content_of(folder / "names.csv"));
@@ -110,7 +110,7 @@ TEST(Newcomer, PredictOfTablesTakesFoldersToo) {
   write(folder / "in/z.csv", content_of(folder / "in/fruits.csv"));  // once more
   write(folder / "in/notes.txt", "no table");
   const Outcome o = cairn({"predict", run, folder / "in", "--out", folder / "said.csv"});
-  expect_failure(o, 1, {"a.csv", "2 tables filled in, 1 could not be read"});
+  expect_failure(o, 1, {"a.csv", "2 tables filled in, 1 failed"});
   const std::string said = content_of(folder / "said.csv");
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1 + 2 * 10);
   EXPECT_EQ(said.find("predicted_kind"), said.rfind("predicted_kind"));

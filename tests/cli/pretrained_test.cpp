@@ -25,6 +25,20 @@ TEST(Convert, BetweenAllKinds) {
   EXPECT_EQ(content_of(folder / "l.safetensors"), content_of(folder / "n.safetensors"));
 }
 
+TEST(Convert, WhatIsGivenIsKept) {
+  const TemporaryFolder folder;
+  const std::string a = folder / "a.safetensors", parts = folder / "m.safetensors.index.json",
+                    part = folder / "m-00001-of-00001.safetensors";
+  ASSERT_EQ(cairn({"convert", kGolden + "torch.pt", a}).status, 0);
+  ASSERT_EQ(cairn({"convert", a, parts}).status, 0);
+  const std::string before = content_of(a), before_part = content_of(part);
+  expect_failure(cairn({"convert", a, a, "--dtype", "f16"}), 1, {a, "take its place"});
+  expect_failure(cairn({"convert", parts, part, "--dtype", "f16"}), 1, {part, "take its place"});
+  expect_failure(cairn({"convert", part, parts, "--dtype", "f16"}), 1, {part, "take its place"});
+  EXPECT_EQ(content_of(a), before);
+  EXPECT_EQ(content_of(part), before_part);
+}
+
 TEST(Convert, SaysWhatItCannot) {
   const TemporaryFolder folder;
   expect_failure(cairn({"convert", folder / "no.pt", folder / "a.safetensors"}), 1, {"no.pt"});

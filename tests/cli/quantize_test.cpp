@@ -46,7 +46,14 @@ TEST_F(QuantizeCommand, ARunInEightBits) {
   expect_failure(cairn({"quantize", out(), "--out", folder_ / "again"}), 1, {"quantized already"});
   expect_failure(cairn({"train", "--resume", out()}), 1, {"no training to resume"});
   expect_failure(cairn({"report", out()}), 1, {"no training to report on"});
-  expect_failure(quantize({"--out", out()}), 1, {"already holds a run"});
+  const Outcome held = quantize({"--out", out()});
+  expect_failure(held, 1, {"already holds a run in 8 bits", "choose another"});
+  EXPECT_FALSE(held.says("--resume")) << held.err;
+  expect_failure(cairn({"export", out(), "--out", folder_ / "x.onnx"}), 1,
+                 {"in 8 bits", "export the run that it was made of"});
+  const Outcome listed = cairn({"runs", folder_.path()});
+  EXPECT_NE(listed.out.find("made of " + run()), std::string::npos) << listed.out;
+  EXPECT_EQ(listed.out.find("damaged"), std::string::npos) << listed.out;
 
   // A scale that was damaged.
   std::string weights = content_of(out() + "/model.safetensors");

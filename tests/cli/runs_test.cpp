@@ -60,6 +60,34 @@ TEST_F(Runs, ADamagedOneIsNamedAndTheOthersAreListed) {
   EXPECT_NE(found.at("b")["why"].get<std::string>().find("config.json"), std::string::npos);
 }
 
+// A disk that is full ends a training behind the last line of its log.
+TEST_F(Runs, WhatHasNoWeightsFailed) {
+  train(folder_ / "a", {"--steps", "4"});
+  for (const char* file : {"model.safetensors", "checkpoint.safetensors"})
+    std::filesystem::remove(folder_ / ("a/" + std::string(file)));
+  std::filesystem::remove(folder_ / "a/checkpoint.safetensors.previous");
+  const Json row = rows().at("a");
+  EXPECT_EQ(row["state"], "failed");
+  EXPECT_EQ(row["step"], 4);
+  EXPECT_NE(row["why"].get<std::string>().find("no weights"), std::string::npos) << row;
+  EXPECT_FALSE(row.contains("value")) << row;
+}
+
+TEST_F(Runs, OneInEightBitsSaysWhatItWasMadeOf) {
+  train(folder_ / "a", {"--steps", "4"});
+  Json config = Json::parse(content_of(folder_ / "a/config.json"));
+  config["quantization"] = {{"from", "runs/of-before"}};
+  std::filesystem::create_directory(folder_ / "b");
+  write(folder_ / "b/config.json", config.dump());  // it has no log
+  write(folder_ / "b/model.safetensors", "");
+  const Json row = rows().at("b");
+  EXPECT_EQ(row["state"], "8 bits");
+  EXPECT_EQ(row["from"], "runs/of-before");
+  EXPECT_FALSE(row.contains("why")) << row;
+  const std::string table = cairn({"runs", folder_.path()}).out;
+  EXPECT_NE(table.find("made of runs/of-before"), std::string::npos) << table;
+}
+
 // What other programs wrote into a log or a configuration is said in our words, and stays UTF-8.
 TEST_F(Runs, AStrangeLogIsDamagedAndLongTextsEndBetweenLetters) {
   train(folder_ / "a", {"--steps", "4"});

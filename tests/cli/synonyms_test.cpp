@@ -13,6 +13,8 @@ TEST(Synonyms, OptionsOfOtherProgramsAreAnsweredInWords) {
   EXPECT_EQ(cli::said_of_synonym("-b", known), "it is called --batch here");
   EXPECT_EQ(cli::said_of_synonym("--num-workers", known), "it is called --threads here");
   EXPECT_EQ(cli::said_of_synonym("--weight_decay", known), "it is written --weight-decay");
+  EXPECT_EQ(cli::said_of_synonym("--lr=0.1", known),
+            "it is one of the task's: write it behind the task");
   EXPECT_EQ(cli::said_of_synonym("--early-stopping", known), "") << "it has no --patience";
   for (const char* flag : {"--device", "--gpu", "--cuda"})
     EXPECT_NE(cli::said_of_synonym(flag, known).find("on the processor alone"), std::string::npos);

@@ -30,6 +30,7 @@ struct PredictOptions : FileOptions {
 
 int predict(Translator& t, const PredictOptions& o) {
   if (o.out->empty()) throw InvalidOption("out", "say which folder to write the pictures to");
+  expect_folder(o.out);
   const FileKind kind{"pictures", data::is_image_file, {"made"}, "made"};
   std::set<std::string> used;
   return say_of_files(o, kind, [&](const std::string& file) {

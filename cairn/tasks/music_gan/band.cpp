@@ -31,7 +31,12 @@ Judged judge(const std::vector<music::Roll>& pieces, const std::vector<music::Ro
 // What a recurrent model composes, in windows of as many steps.
 std::vector<music::Roll> composed(const std::string& run, const Options& o, int64_t count,
                                   uint64_t seed) {
-  language_model::Composer composer(train::open_saved_model(run, language_model::kTask));
+  const auto saved = train::open_saved_model(run, language_model::kTask);
+  check(language_model::is_of_music(saved.config),
+        "'{}': writes text; beside music stands a run of language-model on music (the option "
+        "tokens: notes or pianoroll)",
+        run);
+  language_model::Composer composer(saved);
   check(composer.options().grid == o.grid,
         "'{}': has {} steps a quarter, this run {}; train it on the same rolls", run,
         *composer.options().grid, *o.grid);

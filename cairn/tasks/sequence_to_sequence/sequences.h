@@ -137,7 +137,11 @@ struct Split {
 template <class T>
 Split<T> split_of(std::vector<T> train, std::vector<T> validation, const SequenceOptions& o) {
   check(!train.empty(), "'{}' has nothing to learn from", *o.data);
-  if (!validation.empty()) return {std::move(train), std::move(validation)};
+  if (!validation.empty()) {
+    o.val_split.require(o.resume || o.val_split.value() == o.val_split.usual_of(""),
+                        "'{}' has a part to validate by of its own", *o.data);
+    return {std::move(train), std::move(validation)};
+  }
   Split<T> split;
   const auto parts = train::hold_back(o, std::ssize(train));
   for (const int64_t i : parts.first)

@@ -83,7 +83,8 @@ std::vector<int64_t> lengths_of(const std::vector<Example>& examples) {
 
 void take_network_of_run(const char* task, SequenceOptions& o, Option<std::string>& model) {
   train::take_network_of_run(
-      task, o, {&model, &o.tokenizer, &o.layers, &o.width, &o.heads, &o.feed_forward, &o.longest});
+      task, o,
+      {&model, &o.tokenizer, &o.vocab, &o.layers, &o.width, &o.heads, &o.feed_forward, &o.longest});
 }
 
 Json train_on(const char* task, SequenceOptions& o, const Split<TextPair>& pairs,

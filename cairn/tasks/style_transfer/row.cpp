@@ -96,6 +96,7 @@ int predict(Painter& p, const PredictOptions& o) {
   o.out.require(!one || alone || !is_file_name || data::is_folder(*o.out), "'{}': {}", *o.out,
                 is_clip ? "a video's name ends with .mp4, .m4v, .mov or .mkv; else give a folder"
                         : "a picture's name ends with .png; else give a folder");
+  if (!alone) expect_folder(o.out);
   std::set<std::string> used;
   models::StyledPictures styled(p.styler(o.back));
   return say_of_files(o, kind, [&](const std::string& file) {

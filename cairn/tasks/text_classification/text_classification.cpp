@@ -52,6 +52,29 @@ Coder coder_of(const Options& o, const std::string& where) {
   return {std::make_shared<text::SubwordTokenizer>(*o.tokenizer, where), o.longest};
 }
 
+// The sizes of a folder's network and tokenizer are theirs.
+void take_sizes(Options& o, const pretrained::Spec& spec) {
+  const std::pair<Option<int64_t>&, int64_t> sizes[] = {{o.layers, spec.encoder_layers},
+                                                        {o.width, spec.width},
+                                                        {o.heads, spec.heads},
+                                                        {o.vocab, spec.vocab}};
+  for (const auto& [option, size] : sizes) {
+    option.require(!option.given() || option == size, "is {} in '{}'", size, *o.init);
+    option = size;
+  }
+}
+
+// The dropout that is asked for, in a network that comes from elsewhere; or what it has.
+void take_dropout(Options& o) {
+  if (!o.dropout.given()) {
+    o.dropout = pretrained::spec_of(*o.network, *o.init).dropout;
+    return;
+  }
+  Json config = o.network;
+  config["hidden_dropout_prob"] = config["attention_probs_dropout_prob"] = *o.dropout;
+  o.network = config;
+}
+
 // Tokenizer and network as the folder of --init has them, or small new ones.
 void fill_facts(Options& o, const LabelledText& all) {
   if (o.network.is_open() && pretrained::is_folder(*o.init)) {
@@ -59,8 +82,14 @@ void fill_facts(Options& o, const LabelledText& all) {
     check(folder.spec().family == "bert", "'{}': networks of model_type '{}' tell no classes here",
           *o.init, folder.spec().family);
     o.tokenizer.fill(folder.tokenizer()->to_json()), o.network.fill(folder.config());
+    take_sizes(o, folder.spec());
   }
+  if (!o.resume && !o.network.is_open()) take_dropout(o);
   if (o.tokenizer.is_open()) o.tokenizer.fill(pretrained::learn_bert_tokenizer(all.texts, o.vocab));
+  if (o.network.is_open() && o.width % o.heads != 0)
+    throw InvalidOption(
+        "heads",
+        fmt::format("{} heads do not divide a width of {}; choose a divisor", *o.heads, *o.width));
   o.network.fill(pretrained::bert_config({coder_of(o, *o.out).tokenizer().size(), o.width, o.layers,
                                           o.heads, 4 * o.width, o.longest, o.dropout}));
   o.classes.fill(all.classes);
@@ -97,8 +126,8 @@ std::string in_words(const Json& r) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
-  train::take_network_of_run(kTask, o,
-                             {&o.tokenizer, &o.network, &o.layers, &o.width, &o.heads, &o.longest});
+  train::take_network_of_run(
+      kTask, o, {&o.tokenizer, &o.network, &o.vocab, &o.layers, &o.width, &o.heads, &o.longest});
   LabelledText all = data::open_labelled_text(o.data, o.text, o.label);
   o.fill_usual(), o.text.fill(all.text_column), o.label.fill(all.label_column);
   fill_facts(o, all);
@@ -219,7 +248,8 @@ Json say(Classifier& c, const PredictOptions&, const Asked& asked, std::span<con
   const auto best = std::ranges::max_element(p);
   return {{"text", asked.given},
           {"class", (*c.options.classes)[static_cast<size_t>(best - p.begin())]},
-          {"probabilities", std::vector<float>(p.begin(), p.end())}};
+          {"probabilities", std::vector<float>(p.begin(), p.end())},
+          {"classes", *c.options.classes}};  // whose they are
 }
 int predict(Classifier& c, const PredictOptions& o) {
   const auto say = [&](const std::string& line) {

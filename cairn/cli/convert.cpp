@@ -1,11 +1,11 @@
 // cairn convert IN OUT: weights from one kind of file into another.
-#include <filesystem>
 #include <memory>
 
 #include "cairn/base/json.h"
 #include "cairn/cli/commands.h"
 #include "cairn/io/json.h"
 #include "cairn/io/weight_files.h"
+#include "cairn/tasks/files.h"
 
 namespace cairn::cli {
 namespace {
@@ -31,13 +31,8 @@ void convert_types(std::vector<io::NamedTensor>& tensors, DType dtype,
 
 // A file in whose place what is made of it would be is lost, with the precision that it had.
 void keep_given_weights(const io::WeightFiles& given, const std::string& made) {
-  std::error_code none;
-  const auto is_made = [&](const std::string& file) {
-    check(!std::filesystem::equivalent(file, made, none),
-          "'{}': what is made of it would take its place; name another file to write", file);
-  };
-  is_made(given.path());
-  for (const std::string& file : given.files()) is_made(file);
+  tasks::keep_given(given.path(), made);
+  for (const std::string& file : given.files()) tasks::keep_given(file, made);
 }
 
 // NAME.safetensors.index.json and NAME-00001-of-00003.safetensors beside it.

@@ -4,13 +4,14 @@
 #include <numeric>
 #include <set>
 
+#include "cairn/base/round.h"
 #include "cairn/compile/passes.h"
 
 namespace cairn {
 namespace {
 
 constexpr size_t kAlign = 64;
-size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+size_t aligned(size_t bytes) { return round_up_bytes(bytes, kAlign); }
 
 // Writes a part of its first input and passes on the rest.
 bool replaces_range(const Node& node) {

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "cairn/base/round.h"
+
 namespace cairn {
 namespace {
 
@@ -16,10 +18,10 @@ constexpr size_t kHuge = size_t{2} << 20;
 constexpr int kClasses = 256;
 
 // Four classes a power of two: at most a fifth is lost to rounding.
-size_t round_up(size_t bytes) {
+size_t rounded_to_class(size_t bytes) {
   if (bytes <= 64) return 64;
   const size_t step = std::max<size_t>(64, std::bit_floor(bytes - 1) / 4);
-  return (bytes + step - 1) / step * step;
+  return round_up_bytes(bytes, step);
 }
 int class_of(size_t rounded) {
   const int log = std::bit_width(rounded) - 1;
@@ -128,7 +130,7 @@ void* take_free_block(int c) {
 void* pool_allocate(size_t bytes) {
   if (bytes > (size_t{1} << 46))
     throw OutOfMemory(fmt::format("out of memory: {} bytes wanted", bytes));
-  const size_t rounded = round_up(bytes);
+  const size_t rounded = rounded_to_class(bytes);
   const int c = class_of(rounded);
   if (c < ThreadCache::kSmall && cache_alive) {
     ThreadCache& cache = thread_cache();
@@ -142,7 +144,7 @@ void* pool_allocate(size_t bytes) {
 
 void pool_deallocate(void* memory, size_t bytes) {
   if (!memory) return;
-  const size_t rounded = round_up(bytes);
+  const size_t rounded = rounded_to_class(bytes);
   const int c = class_of(rounded);
   ThreadCache* cache = c < ThreadCache::kSmall && cache_alive ? owner.cache : nullptr;
   if (cache && cache->count[c] < ThreadCache::kDepth) {

@@ -1,5 +1,6 @@
 #include "cairn/dist/share_out.h"
 
+#include "cairn/base/round.h"
 #include "cairn/base/side_by_side.h"
 
 namespace cairn::dist {
@@ -37,7 +38,7 @@ void share_out(int64_t items, const std::function<void(int64_t)>& work,
 void share_out_to_threads(int64_t items, const std::function<void(int64_t)>& work,
                           const std::function<void(int64_t, Parcel&)>& pass) {
   const int64_t all = ranks(), own = rank();
-  side_by_side((items - own + all - 1) / all, [&](int64_t i) { work(own + i * all); });
+  side_by_side(ceil_div(items - own, all), [&](int64_t i) { work(own + i * all); });
   tell_the_others(items, pass);
 }
 

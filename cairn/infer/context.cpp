@@ -4,13 +4,14 @@
 #include <optional>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/ops/context.h"
 
 namespace cairn::infer {
 namespace {
 
 constexpr size_t kAlignment = 64;
-size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+size_t rounded(size_t bytes) { return round_up_bytes(bytes, kAlignment); }
 bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % kAlignment == 0; }
 
 size_t staging_bytes(const std::vector<TensorDesc>& descs) {

@@ -2,11 +2,12 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/hash.h"
+#include "cairn/base/round.h"
 
 namespace cairn {
 namespace {
 
-int64_t blocks(int64_t size, int block) { return (size + block - 1) / block; }
+int64_t blocks(int64_t size, int block) { return ceil_div(size, block); }
 
 Shape physical_dims(const Shape& shape, const Layout& layout) {
   Shape dims = shape;

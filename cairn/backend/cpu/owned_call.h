@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "cairn/base/round.h"
 #include "cairn/ops/op.h"
 
 namespace cairn::cpu {
@@ -35,6 +36,6 @@ inline bool is_op(const OpCall& call, std::string_view name) { return name == ca
 inline char* at(const Launch& args, size_t offset) {
   return static_cast<char*>(args.workspace) + offset;
 }
-inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+inline size_t whole_lines(size_t bytes) { return round_up_bytes(bytes, 64); }
 
 }  // namespace cairn::cpu

@@ -15,6 +15,7 @@
 #include "cairn/backend/cpu/attention/layout.h"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/attention/backward.cpp"
@@ -357,11 +358,11 @@ void backward_entry(const AttentionPlan& plan, const AttentionInputs& in,
       backward_key_range(call, work, i / s.kv_heads, i % s.kv_heads, 0, s.keys, true);
     return;
   }
-  const int64_t key_blocks = (s.keys + kKeyBlock - 1) / kKeyBlock,
-                query_blocks = (s.queries + kBlock - 1) / kBlock;
-  const int64_t wanted = (4 * plan.threads + kv_items - 1) / kv_items;
+  const int64_t key_blocks = ceil_div(s.keys, kKeyBlock),
+                query_blocks = ceil_div(s.queries, kBlock);
+  const int64_t wanted = ceil_div(4 * plan.threads, kv_items);
   const int64_t range = std::max<int64_t>(1, key_blocks / wanted) * kKeyBlock;
-  const int64_t ranges = (s.keys + range - 1) / range, key_items = kv_items * ranges;
+  const int64_t ranges = ceil_div(s.keys, range), key_items = kv_items * ranges;
   for (int64_t i; (i = take()) < key_items + s.batch * s.heads * query_blocks;) {
     if (i < key_items) {
       const int64_t item = i / ranges, begin = i % ranges * range;

@@ -10,6 +10,7 @@
 #include "cairn/backend/cpu/attention/layout.h"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/attention/decode.cpp"
@@ -110,7 +111,7 @@ HWY_NOINLINE void weigh_values(const float* weights, const float* v, int64_t str
 // what was summed before.
 HWY_NOINLINE float softmax_row(float* scores, int64_t keys, float& row_max, float& row_sum) {
   const F32 d;
-  std::fill(scores + keys, scores + (keys + kLanes - 1) / kLanes * kLanes, kMinusInfinity);
+  std::fill(scores + keys, scores + round_up(keys, kLanes), kMinusInfinity);
   VF top = hn::Set(d, row_max);
   for (int64_t j = 0; j < keys; j += kLanes) top = hn::Max(hn::LoadU(d, scores + j), top);
   const float old = row_max;

@@ -10,6 +10,7 @@
 #include "cairn/backend/cpu/attention/layout.h"
 #include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/attention/forward.cpp"
@@ -167,7 +168,7 @@ void forward_block(const ForwardCall& call, const ForwardScratch& work, int64_t 
   const AttentionInputs& in = call.in;
   const int64_t dim = plan.shape.dim,
                 queries = std::min(plan.query_block, plan.shape.queries - query);
-  const int64_t padded = (queries + kPanel - 1) / kPanel * kPanel;
+  const int64_t padded = round_up(queries, kPanel);
   const TokenStrides& qs = in.q_strides;
   const float* q = in.q + b * qs.batch + h * qs.head + query * qs.token;
   const float scale = plan.options.scale * kLog2E;
@@ -194,8 +195,7 @@ void forward_worker(const ForwardCall& call, const ForwardScratch& work,
                     std::atomic<int64_t>& next) {
   const AttentionShape& s = call.plan.shape;
   const TilesOfPass tiles(call.plan.options.bf16);
-  const int64_t heads = s.batch * s.heads,
-                blocks = (s.queries + call.plan.query_block - 1) / call.plan.query_block;
+  const int64_t heads = s.batch * s.heads, blocks = ceil_div(s.queries, call.plan.query_block);
   for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < heads * blocks;) {
     const int64_t block = blocks - 1 - item / heads, head = item % heads;
     forward_block(call, work, head / s.heads, head % s.heads, block * call.plan.query_block);

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "cairn/backend/cpu/attention/attention.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu::attention {
 
@@ -44,7 +45,7 @@ class NarrowCarver {
   }
 
  private:
-  static int64_t whole(int64_t size) { return (size + 31) / 32 * 32; }
+  static int64_t whole(int64_t size) { return round_up(size, 32); }
   Carver& carver_;
   const AttentionPlan& plan_;
 };

@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -28,14 +29,14 @@ void check_shape(const AttentionShape& s, const AttentionOptions& o) {
 // Large blocks read keys and values less often; smaller ones feed more threads.
 int64_t choose_query_block(const AttentionShape& s, int threads) {
   int64_t block = 256;
-  const auto items = [&] { return s.batch * s.heads * ((s.queries + block - 1) / block); };
+  const auto items = [&] { return s.batch * s.heads * ceil_div(s.queries, block); };
   while (block > kMaxPanel && (block >= 2 * s.queries || items() < 4 * threads)) block /= 2;
   return block;
 }
 
 // How much of the threads' time `items` equal pieces of work use.
 double balance(int64_t items, int threads) {
-  const int64_t rounds = (items + threads - 1) / threads;
+  const int64_t rounds = ceil_div(items, threads);
   return static_cast<double>(items) / static_cast<double>(std::max<int64_t>(1, rounds * threads));
 }
 
@@ -63,7 +64,7 @@ AttentionPlan plan_attention(const AttentionShape& shape, const AttentionOptions
                 rows = shape.heads / shape.kv_heads * shape.queries;
   plan.decode = rows <= kDecodeRows && options.dropout == 0;
   if (plan.decode && kv_items > 0 && balance(kv_items, plan.threads) < 0.9) {
-    const int64_t wanted = (4 * plan.threads + kv_items - 1) / kv_items;
+    const int64_t wanted = ceil_div(4 * plan.threads, kv_items);
     plan.key_splits = std::clamp<int64_t>(shape.keys / kKeyBlock, 1, wanted);
   }
   plan.forward_workspace = plan.decode ? workspace_of<DecodeScratch>(plan, 1)

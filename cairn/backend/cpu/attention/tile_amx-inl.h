@@ -13,6 +13,7 @@
 #include "cairn/backend/cpu/amx-inl.h"
 #include "cairn/backend/cpu/attention/vector-inl.h"
 #include "cairn/backend/cpu/bf16-inl.h"
+#include "cairn/base/round.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
@@ -28,7 +29,7 @@ struct NarrowMatrices {
 };
 
 constexpr int64_t kTileDepth = 32;
-HWY_INLINE int64_t steps_of(int64_t depth) { return (depth + kTileDepth - 1) / kTileDepth; }
+HWY_INLINE int64_t steps_of(int64_t depth) { return ceil_div(depth, kTileDepth); }
 // Elements of a panel of B of so many steps.
 HWY_INLINE int64_t panel_elements(int64_t steps) { return steps * kTileDepth * kPanel; }
 

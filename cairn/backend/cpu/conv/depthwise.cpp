@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/depthwise.cpp"
@@ -129,8 +130,6 @@ namespace depthwise {
 HWY_EXPORT(depthwise_table);
 
 const Kernels& kernels() { return *HWY_DYNAMIC_DISPATCH(depthwise_table)(); }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Outputs [begin, end) at which a tap of dimension d meets the image.
 struct Range {

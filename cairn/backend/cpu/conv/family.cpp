@@ -24,6 +24,7 @@
 #include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -240,7 +241,7 @@ int preferred_block() { return has_wide_vectors() ? 16 : 8; }
 
 WholeBias::WholeBias(const ConvRoles& r, int block, size_t& scratch_bytes) {
   if (!r.bias || r.bias->shape[0] % block == 0) return;
-  channels_ = r.bias->shape[0], padded_ = (channels_ + block - 1) / block * block;
+  channels_ = r.bias->shape[0], padded_ = round_up(channels_, block);
   offset_ = whole_lines(scratch_bytes);
   scratch_bytes = offset_ + whole_lines(sizeof(float) * static_cast<size_t>(padded_));
 }

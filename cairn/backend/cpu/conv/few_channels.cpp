@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/few_channels.cpp"
@@ -100,8 +101,6 @@ const Kernels& kernels() {
   static const Kernels chosen = HWY_DYNAMIC_DISPATCH(table)();
   return chosen;
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kBlockPixels =
     192;                        // their gradients, two blocks of channels, stay in the L1 cache
@@ -207,10 +206,10 @@ FewChannelsGradient::FewChannelsGradient(const ConvGeometry& geometry, int threa
                   window_[2] +
               x * g_.dilation[2]);
   out_blocks_ = ceil_div(g_.out_channels, lanes);
-  sum_row_ = ceil_div(out_blocks_, 2) * 2 * lanes;
+  sum_row_ = round_up(out_blocks_, 2) * lanes;
   slices_ = std::min(kSlices, g_.batch * blocks_[0] * blocks_[1] * blocks_[2]);
   const auto padded = [](int64_t floats) {
-    return static_cast<size_t>(ceil_div(floats, 16) * 16) * sizeof(float) + 64;
+    return static_cast<size_t>(round_up(floats, 16)) * sizeof(float) + 64;
   };
   window_bytes_ = padded(g_.in_channels * window_[0] * window_[1] * window_[2]);
   sum_bytes_ = padded(static_cast<int64_t>(taps_.size()) * sum_row_);

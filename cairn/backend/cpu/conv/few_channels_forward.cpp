@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/conv/product_tile.h"
 #include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/few_channels_forward.cpp"
@@ -83,15 +84,13 @@ namespace {
 
 HWY_EXPORT(lines_kernel);
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // The lines under a row of outputs: [channel][tap of depth][tap of height], each with its padding.
 struct LineShape {
   int64_t lines, floats;
   explicit LineShape(const ConvGeometry& s)
       : lines(s.in_channels * s.kernel[0] * s.kernel[1]),
-        floats(ceil_div((s.out[2] - 1) * s.stride[2] + (s.kernel[2] - 1) * s.dilation[2] + 1, 16) *
-               16) {}
+        floats(round_up((s.out[2] - 1) * s.stride[2] + (s.kernel[2] - 1) * s.dilation[2] + 1, 16)) {
+  }
   size_t bytes() const { return sizeof(float) * static_cast<size_t>(lines * floats); }
 };
 
@@ -178,7 +177,7 @@ int FewChannelsForward::block() {
 
 size_t FewChannelsForward::weight_bytes() const {
   const int64_t lanes = product_kernels().lanes;
-  return sizeof(float) * static_cast<size_t>(ceil_div(shape_.out_channels, 2 * lanes) * 2 * lanes *
+  return sizeof(float) * static_cast<size_t>(round_up(shape_.out_channels, 2 * lanes) *
                                              shape_.in_channels * shape_.taps());
 }
 

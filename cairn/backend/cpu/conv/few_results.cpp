@@ -5,6 +5,7 @@
 #include "cairn/backend/cpu/conv/product_tile.h"
 #include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/few_results.cpp"
@@ -99,9 +100,8 @@ void finish_line(float* sums, int64_t count, float bias, bool relu, float* out) 
   HWY_DYNAMIC_DISPATCH(finish)(sums, count, bias, relu, out);
 }
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
-int64_t whole_line(int64_t floats) { return ceil_div(floats, 16) * 16; }
+int64_t whole_line(int64_t floats) { return round_up(floats, 16); }
 
 constexpr int64_t kProductFloats = 64 << 10;  // stay in the L2 cache
 constexpr int64_t kMostGroups = 256;
@@ -148,10 +148,10 @@ FewResults::FewResults(const FewResultsShape& shape, int threads) : s_(shape), t
   for (vector_ = 1; vector_ < s_.taps_across;) vector_ *= 2;
   in_blocks_ = ceil_div(s_.channels, lanes);
   out_blocks_ = ceil_div(s_.results * s_.taps_down * vector_, lanes);
-  packed_floats_ = in_blocks_ * lanes * ceil_div(out_blocks_, 2) * 2 * lanes;
+  packed_floats_ = in_blocks_ * lanes * round_up(out_blocks_, 2) * lanes;
   const int64_t rows = product_kernels().rows;
   pixels_ = std::max(4 * rows, std::min(kProductFloats / (out_blocks_ * lanes) / rows * rows,
-                                        ceil_div(s_.height * s_.width, rows) * rows));
+                                        round_up(s_.height * s_.width, rows)));
   product_floats_ = out_blocks_ * pixels_ * lanes;
   lines_ = std::max((s_.taps_down - 1) * s_.dilation_down + 1, s_.step_down);
   line_ = whole_line(std::max(s_.step_across * (s_.width - 1) + vector_,

@@ -7,6 +7,7 @@
 #include "cairn/backend/cpu/team.h"
 #include "cairn/base/caches.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -19,8 +20,6 @@ constexpr int64_t kPadding = 32;       // elements of a packed panel: else all m
 constexpr int64_t kMostRows = 512;     // of a chunk
 constexpr int64_t kWindows = 4 << 20;  // bytes of windows of a chunk that all threads share
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 size_t lines(int64_t bytes) { return static_cast<size_t>(round_up(bytes, 64)); }
 
 // Pixel number `flat` of all images, as coordinates.

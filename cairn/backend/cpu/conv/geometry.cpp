@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cairn/base/round.h"
+
 namespace cairn::cpu {
 
 ConvGeometry weight_geometry(const Shape& w) {
@@ -43,7 +45,7 @@ bool input_phase(const ConvGeometry& forward, const ConvGeometry::Sizes& at, Con
   for (int d = 0; d < 3; ++d) {
     const int64_t step = forward.stride[d], dilation = forward.dilation[d];
     if (forward.in[d] <= at[d]) return false;
-    g.out[d] = (forward.in[d] - at[d] + step - 1) / step, g.stride[d] = 1;
+    g.out[d] = ceil_div(forward.in[d] - at[d], step), g.stride[d] = 1;
     int64_t& first = taps.first[d];
     first = 0, taps.step[d] = step / std::gcd(step, dilation);
     const auto shift = [&] { return at[d] + forward.pad[d] - first * dilation; };

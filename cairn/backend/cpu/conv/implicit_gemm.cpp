@@ -4,6 +4,7 @@
 
 #include "cairn/backend/cpu/conv/implicit_gemm_job.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace implicit_gemm {

@@ -6,10 +6,9 @@
 #include "cairn/backend/cpu/conv/product_tile.h"
 #include "cairn/backend/cpu/shares.h"
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu::implicit_gemm {
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Sums are taken in an order that only the weight's shape fixes.
 struct Cut {

@@ -5,6 +5,7 @@
 
 #include "cairn/backend/cpu/conv/implicit_gemm_job.h"
 #include "cairn/base/caches.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu::implicit_gemm {
 namespace {

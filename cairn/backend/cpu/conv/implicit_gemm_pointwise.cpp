@@ -2,6 +2,7 @@
 // a run of neighbours: of an image, or where the convolution steps over pixels of one of its rows.
 #include "cairn/backend/cpu/conv/implicit_gemm_job.h"
 #include "cairn/base/caches.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu::implicit_gemm {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "cairn/backend/cpu/team.h"
 #include "cairn/base/caches.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/conv/weight_gradient.cpp"
@@ -93,8 +94,6 @@ namespace weight_gradient {
 HWY_EXPORT(gradient_table);
 
 const Kernels& kernels() { return *HWY_DYNAMIC_DISPATCH(gradient_table)(); }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t kChunkPixels = 192;  // their gradients, two blocks, stay in the L1 cache
 constexpr int64_t kItems = 4;          // of work for a thread

@@ -5,6 +5,7 @@
 
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/base/work_queue.h"
 
 // C is cut into parts, some columns by some rows, which go to whichever thread asks first: one that
@@ -23,9 +24,8 @@ constexpr int64_t kPadding =
     16;  // of a packed panel: else the same row of all panels meets in one set
 constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
 
-int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 int64_t pieces_of(int64_t count, int64_t most) {
-  return std::max<int64_t>(1, (count + most - 1) / most);
+  return std::max<int64_t>(1, ceil_div(count, most));
 }
 int64_t panel() { return panels::kernels().panel; }
 bool wide() { return panel() >= 32; }
@@ -34,7 +34,7 @@ bool wide() { return panel() >= 32; }
 int64_t most_depth() { return wide() ? 512 : 384; }
 // Of a block of A, which lies in the L2 cache beside a piece of B; not above kMostTileColumns.
 int64_t most_rows() { return wide() ? 48 : 96; }
-int64_t panels_of(int64_t columns) { return (columns + panel() - 1) / panel(); }
+int64_t panels_of(int64_t columns) { return ceil_div(columns, panel()); }
 
 // A range of the depth: sums are made piece by piece, whatever the number of threads.
 struct Piece {
@@ -55,11 +55,11 @@ struct Cut {
     threads = static_cast<int>(std::clamp<int64_t>(work / kWorthAThread, 1, most));
     const int64_t panels = panels_of(s.n);
     column_parts = pieces_of(panels, kPanels);
-    if (panels >= 2 * threads) column_parts = std::min(panels, rounded_up(column_parts, threads));
-    const int64_t wanted = threads == 1 ? 1 : (4 * threads + column_parts - 1) / column_parts;
+    if (panels >= 2 * threads) column_parts = std::min(panels, round_up(column_parts, threads));
+    const int64_t wanted = threads == 1 ? 1 : ceil_div(4 * threads, column_parts);
     row_parts = std::clamp<int64_t>(s.m / kPartRows, 1, wanted);
     const int64_t tiles = std::max<int64_t>(1, s.m / panels::kernels().tile_rows);
-    if (column_parts % threads != 0) row_parts = std::min(tiles, rounded_up(row_parts, threads));
+    if (column_parts % threads != 0) row_parts = std::min(tiles, round_up(row_parts, threads));
   }
   int64_t parts() const { return column_parts * row_parts; }
   // Of part `index`: columns [n, n_end), whole panels but for the last, and rows [m, m_end).
@@ -72,9 +72,7 @@ struct Cut {
   int threads;
   int64_t column_parts, row_parts;
 };
-int64_t most_panels(const Cut& cut) {
-  return (panels_of(cut.columns) + cut.column_parts - 1) / cut.column_parts;
-}
+int64_t most_panels(const Cut& cut) { return ceil_div(panels_of(cut.columns), cut.column_parts); }
 
 // Rows a multiple of a page apart: all of a tile's would meet in one set of the L1 cache, so they
 // are copied.
@@ -84,12 +82,12 @@ bool rows_meet(const GemmOperand& a) {
 }
 
 int64_t slice_floats(const GemmShape& s) {  // what a thread copies of A at a time
-  return rounded_up(rounded_up(std::min(s.m, most_rows()), panels::kernels().tile_rows) *
-                        (std::min(s.k, most_depth()) + kPadding),
-                    16);
+  return round_up(round_up(std::min(s.m, most_rows()), panels::kernels().tile_rows) *
+                      (std::min(s.k, most_depth()) + kPadding),
+                  16);
 }
 int64_t packed_floats(const GemmShape& s, const Cut& cut) {  // what it packs of B
-  return rounded_up(most_panels(cut) * Piece{0, std::min(s.k, most_depth())}.stride(), 16);
+  return round_up(most_panels(cut) * Piece{0, std::min(s.k, most_depth())}.stride(), 16);
 }
 
 struct Product {
@@ -175,7 +173,7 @@ void multiply_piece(const Product& p, int64_t begin, int64_t end, int64_t n, int
                     const Piece& piece, const float* packed, float* slice,
                     const panels::Ahead (&after)[2]) {
   const panels::Kernels& kernel = panels::kernels();
-  const int64_t tiles = (end - begin + kernel.tile_rows - 1) / kernel.tile_rows,
+  const int64_t tiles = ceil_div(end - begin, kernel.tile_rows),
                 blocks = pieces_of(end - begin, most_rows());
   const auto row_of = [&](int64_t block) {
     return std::min(end, begin + tiles * block / blocks * kernel.tile_rows);
@@ -245,7 +243,7 @@ size_t gemm_workspace(const GemmShape& s) {
     const Cut cut(s, threads);
     most = std::max(most, cut.threads * (slice_floats(s) + packed_floats(s, cut)));
   }
-  return bytes_of(most + rounded_up(s.n, 16));
+  return bytes_of(most + round_up(s.n, 16));
 }
 
 bool gemm_pays(const GemmShape& s) {
@@ -273,7 +271,7 @@ void gemm_pack(int64_t n, int64_t k, const GemmOperand& b, float* packed) {
 }
 
 size_t gemm_packed_workspace(int64_t n) {
-  return bytes_of(num_threads() * slice_floats({most_rows(), n, most_depth()}) + rounded_up(n, 16));
+  return bytes_of(num_threads() * slice_floats({most_rows(), n, most_depth()}) + round_up(n, 16));
 }
 
 void gemm_packed(const GemmShape& s, const GemmOperand& a, const float* packed,

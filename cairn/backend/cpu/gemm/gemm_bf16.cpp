@@ -5,6 +5,7 @@
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/gemm/panels_bf16.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/base/work_queue.h"
 
 // A block of B is packed by all threads; then they take rows of C, in blocks of A that stay in an
@@ -22,9 +23,6 @@ constexpr int64_t kItems = 4;  // blocks of A for each thread: what slows one do
 constexpr int64_t kPadding =
     32;  // of a packed panel: else the same row of all panels meets in one set
 
-int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
-int64_t ceil_div(int64_t x, int64_t y) { return (x + y - 1) / y; }
-
 // A block of B: columns [n, n + columns) of rows [k, k + depth).
 struct Block {
   int64_t n, columns, k, depth;
@@ -38,10 +36,10 @@ int64_t pieces_of(int64_t k) { return ceil_div(k, kDepth); }
 
 template <class Body>
 void for_blocks(const GemmShape& s, Body body) {
-  const int64_t pieces = pieces_of(s.k), deepest = rounded_up(ceil_div(s.k, pieces), 2);
+  const int64_t pieces = pieces_of(s.k), deepest = round_up(ceil_div(s.k, pieces), 2);
   const int64_t columns =
       std::clamp(kMostElements / deepest / kPanel * kPanel, kPanel, kMostColumns);
-  const int64_t blocks = ceil_div(s.n, columns), even = rounded_up(ceil_div(s.n, blocks), kPanel);
+  const int64_t blocks = ceil_div(s.n, columns), even = round_up(ceil_div(s.n, blocks), kPanel);
   for (int64_t n = 0; n < s.n; n += even)
     for (int64_t k = 0; k < s.k; k += deepest)
       body(Block{n, std::min(even, s.n - n), k, std::min(deepest, s.k - k)});
@@ -51,7 +49,7 @@ void for_blocks(const GemmShape& s, Body body) {
 int64_t block_rows(const GemmShape& s) {
   constexpr int64_t kAlways = 144;  // however few there are for a thread
   const panels_bf16::Kernels& kernel = *panels_bf16::kernels();
-  const int64_t tile = kernel.tile_rows, depth = std::min(rounded_up(s.k, 2), kDepth);
+  const int64_t tile = kernel.tile_rows, depth = std::min(round_up(s.k, 2), kDepth);
   const int64_t most = std::min(kernel.slice / depth, kernel.slice_rows);
   const int64_t even = std::max(kAlways, ceil_div(s.m, kItems * num_threads()));
   return std::max(2 * tile, std::min(most, even) / tile * tile);
@@ -64,7 +62,7 @@ bool reads_in_place(const GemmShape& s, const Bf16Operand& a) {
 
 int64_t slice_elements(const GemmShape& s, const Bf16Operand& a) {
   if (reads_in_place(s, a)) return 0;
-  return rounded_up(block_rows(s) * std::min(rounded_up(s.k, 2), kDepth) + kPadding, 32);
+  return round_up(block_rows(s) * std::min(round_up(s.k, 2), kDepth) + kPadding, 32);
 }
 
 const float* wide_at(const Bf16Operand& m, int64_t i, int64_t j) {
@@ -178,7 +176,7 @@ void multiply_block(const Call& call, const Block& block, const uint16_t* packed
                     uint16_t* slices) {
   const int64_t m = call.shape.m, wanted = num_threads(), blocks = ceil_div(m, call.block_rows);
   const int64_t elements = slice_elements(call.shape, call.a);
-  WorkQueue rows(m, rounded_up(blocks, wanted), panels_bf16::kernels()->tile_rows);
+  WorkQueue rows(m, round_up(blocks, wanted), panels_bf16::kernels()->tile_rows);
   parallel_region([&](int thread, int) {
     uint16_t* slice = slices + thread * elements;
     while (const WorkQueue::Piece piece = rows.take())
@@ -197,7 +195,7 @@ size_t gemm_bf16_workspace(const GemmShape& s, const Bf16Operand& a, const Bf16O
                            bool wide_c) {
   int64_t most = 0;
   for_blocks(s, [&](const Block& b) { most = std::max(most, b.elements()); });
-  const int64_t elements = rounded_up(most, 32) + num_threads() * slice_elements(s, a);
+  const int64_t elements = round_up(most, 32) + num_threads() * slice_elements(s, a);
   return static_cast<size_t>(2 * elements + (keeps_sums(s, wide_c) ? 4 * s.m * s.n : 0));
 }
 
@@ -206,7 +204,7 @@ void gemm_bf16(const GemmShape& s, const Bf16Operand& a, const Bf16Operand& b,
   int64_t most = 0;
   for_blocks(s, [&](const Block& block) { most = std::max(most, block.elements()); });
   auto* packed = static_cast<uint16_t*>(workspace);
-  uint16_t* slices = packed + rounded_up(most, 32);
+  uint16_t* slices = packed + round_up(most, 32);
   const bool keeps = keeps_sums(s, wide_c);
   auto* sums = reinterpret_cast<float*>(slices + num_threads() * slice_elements(s, a));
   const Call call = keeps ? Call{s, a, start, block_rows(s), sums, true, s.n}

@@ -4,6 +4,7 @@
 
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 // Each thread owns columns of y. It widens one panel of weights at a time into its L1 cache and
 // multiplies a block of rows of x by it, which stays in its L2 cache; the weights never reach
@@ -43,8 +44,8 @@ void multiply_panel(const Call& call, int64_t row, int64_t rows, int64_t k, int6
 // All rows by outputs [begin, end).
 void multiply_outputs(const Call& call, int64_t rows, int64_t begin, int64_t end, float* panel,
                       const float* zeros) {
-  const int64_t blocks = (rows + kRows - 1) / kRows,
-                pieces = std::max<int64_t>(1, (call.depth + kDepth - 1) / kDepth);
+  const int64_t blocks = ceil_div(rows, kRows),
+                pieces = std::max<int64_t>(1, ceil_div(call.depth, kDepth));
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t row = rows * block / blocks, here = rows * (block + 1) / blocks - row;
     for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -68,7 +69,7 @@ void gemm_i8(const int8_t* quantized, const float* scales, int64_t outputs, int6
   float* panel = static_cast<float*>(workspace);
   float* zeros = panel + num_threads() * panel_floats();
   std::fill_n(zeros, panels::kernels().panel, 0.0f);
-  const int64_t width = panels::kernels().panel, count = (outputs + width - 1) / width;
+  const int64_t width = panels::kernels().panel, count = ceil_div(outputs, width);
   parallel_region([&](int thread, int threads) {
     multiply_outputs(call, rows, count * thread / threads * width,
                      std::min(outputs, count * (thread + 1) / threads * width),

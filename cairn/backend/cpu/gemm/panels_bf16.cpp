@@ -1,6 +1,7 @@
 #include "cairn/backend/cpu/gemm/panels_bf16.h"
 
 #include "cairn/backend/cpu/simd_targets.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/gemm/panels_bf16.cpp"
@@ -75,7 +76,7 @@ HWY_INLINE void tile_of_rows(int64_t rows, const Product& p, int64_t a_row, int6
 struct Tiles {
   int64_t count, height, taller;  // the first `taller` are one row taller
   explicit Tiles(int64_t rows)
-      : count((rows + kTileRows - 1) / kTileRows),
+      : count(ceil_div(rows, kTileRows)),
         height(count ? rows / count : 0),
         taller(rows - count * height) {}
   int64_t begin(int64_t t) const { return t * height + std::min(t, taller); }

@@ -5,6 +5,7 @@
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/gemv/gemv.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 constexpr int64_t kLine = 16;               // floats of a cache line
 constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
 
-int64_t whole_lines(int64_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+int64_t whole_lines(int64_t floats) { return round_up(floats, kLine); }
 
 // A matrix times a vector: then A is what is read once.
 bool is_vector(const GemmShape& s, const GemmOperand& a, const GemmOperand& b) {
@@ -37,7 +38,7 @@ void unpacked(const GemmShape& s, const GemmOperand& a, const GemmOperand& b,
   p.c = c, p.c_row = c_row;
   p.bias = start.bias;
   if (whole < s.n) kernel.pack_plain(b.data + whole, b.row, s.n - whole, s.k, last);
-  const int64_t panels = (s.n + panel - 1) / panel;
+  const int64_t panels = ceil_div(s.n, panel);
   parallel_for(
       panels, std::max<int64_t>(1, kWorthAThread / std::max<int64_t>(1, s.m * s.k * panel)),
       [&](int64_t first, int64_t end) {

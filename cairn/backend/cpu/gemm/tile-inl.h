@@ -15,6 +15,7 @@
 
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/registers-inl.h"
+#include "cairn/base/round.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::panels::HWY_NAMESPACE {
@@ -133,7 +134,7 @@ void few_rows_tile(int rows, const Product& p, int64_t a_row, int64_t a_depth) {
 struct Tiles {
   int64_t count, height, taller;  // the first `taller` are one row taller
   explicit Tiles(int64_t rows)
-      : count((rows + kTileRows - 1) / kTileRows),
+      : count(ceil_div(rows, kTileRows)),
         height(count ? rows / count : 0),
         taller(rows - count * height) {}
   int64_t begin(int64_t t) const { return t * height + std::min(t, taller); }
@@ -144,7 +145,7 @@ struct Tiles {
 class Fetcher {
  public:
   Fetcher(const Product& p, int64_t tiles) : left_{p.ahead[0], p.ahead[1]} {
-    each_ = tiles ? (left_[0].rows + left_[1].rows + tiles - 1) / tiles : 0;
+    each_ = tiles ? ceil_div(left_[0].rows + left_[1].rows, tiles) : 0;
   }
   void step() {
     int64_t rows = each_;
@@ -178,8 +179,8 @@ void panel_product(Product& p, const Tiles& tiles, int64_t at_once, Fetcher& fet
 
 void multiply(const Product& p) {
   const Tiles tiles(p.rows);
-  const int64_t blocks = std::max<int64_t>(1, (p.depth + kDepthBlock - 1) / kDepthBlock);
-  Fetcher fetcher(p, blocks * tiles.count * ((p.columns + kPanel - 1) / kPanel));
+  const int64_t blocks = std::max<int64_t>(1, ceil_div(p.depth, kDepthBlock));
+  Fetcher fetcher(p, blocks * tiles.count * ceil_div(p.columns, kPanel));
   for (int64_t k = 0; k == 0 || k < p.depth; k += kDepthBlock) {
     Product q = p;
     q.depth = std::min(kDepthBlock, p.depth - k);

@@ -5,6 +5,7 @@
 
 #include "cairn/backend/cpu/simd_targets.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "hwy/cache_control.h"
 
 #ifndef CAIRN_GEMV_CALL_  // once, not once for each instruction set
@@ -230,7 +231,7 @@ HWY_INLINE void outputs_of_tile(const Call& call, const Weight* weight, int64_t 
 template <class Weight>
 HWY_INLINE void outputs_of(const Call& call, const Weight* weight, int64_t begin, int64_t end) {
   const int64_t most = call.rows <= kTileRows ? kTileRows : rows_at_once(call.depth);
-  const int64_t groups = (call.rows + most - 1) / most;
+  const int64_t groups = ceil_div(call.rows, most);
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t row = call.rows * g / groups, next = call.rows * (g + 1) / groups;
     outputs_of_tile(rows_of(call, row, next - row), weight, begin, end);
@@ -260,8 +261,8 @@ HWY_EXPORT(outputs_i8);
 template <class Weight, class Kernel>
 void run(Kernel kernel, const Weight* weight, int64_t outputs, const Call& call) {
   constexpr int64_t kLine = 16, kKept = 1 << 18;  // outputs; bytes
-  const int64_t lines = (outputs + kLine - 1) / kLine, depth = std::max<int64_t>(1, call.depth);
-  const int64_t grain = kGrain / (depth * kLine * ((call.rows + kTileRows - 1) / kTileRows)) + 1;
+  const int64_t lines = ceil_div(outputs, kLine), depth = std::max<int64_t>(1, call.depth);
+  const int64_t grain = kGrain / (depth * kLine * ceil_div(call.rows, kTileRows)) + 1;
   const int64_t at_once =
       call.rows <= kTileRows
           ? lines

@@ -6,14 +6,14 @@
 #include <limits>
 
 #include "cairn/backend/cpu/team.h"
+#include "cairn/base/round.h"
 #include "cairn/base/work_queue.h"
 #include "cairn/ops/qlinear_math.h"
 
 namespace cairn::cpu::int8 {
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t whole_lines(int64_t bytes) { return ceil_div(bytes, 64) * 64; }
+int64_t whole_lines(int64_t bytes) { return round_up(bytes, 64); }
 
 constexpr int64_t kBlockBytes =
     192 << 10;  // of gathered pixels: they stay in the L2 cache under the panels

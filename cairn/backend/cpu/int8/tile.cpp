@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "cairn/backend/cpu/x86_extensions.h"
+#include "cairn/base/round.h"
 #include "cairn/ops/qlinear_math.h"
 
 // clang-format off: Highway wants this order
@@ -356,7 +357,7 @@ Kernels kernels() { return HWY_DYNAMIC_DISPATCH(table)(); }
 
 void pack(Form form, int64_t panel, const int8_t* weights, int64_t count, int64_t depth, void* to,
           int32_t* sums) {
-  const int64_t steps = (depth + kStep - 1) / kStep;
+  const int64_t steps = ceil_div(depth, kStep);
   auto weight = [&](int64_t n, int64_t k) -> int8_t {
     return n < count && k < depth ? weights[n * depth + k] : 0;
   };

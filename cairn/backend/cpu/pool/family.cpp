@@ -4,6 +4,7 @@
 #include "cairn/backend/cpu/pool/kernels.h"
 #include "cairn/backend/cpu/widen.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -24,7 +25,7 @@ PoolShape shape_of(const OpCall& call, Kind kind) {
   const TensorDesc& small = to_input ? call.in(0) : call.out();
   PoolShape s;
   s.lanes = large.layout.blocked() ? large.layout.block : 1;
-  s.blocks = (large.shape[1] + s.lanes - 1) / s.lanes;
+  s.blocks = ceil_div(large.shape[1], s.lanes);
   s.last_lanes = large.shape[1] - (s.blocks - 1) * s.lanes;
   s.planes = large.shape[0] * s.blocks;
   const Ints &kernel = call.attrs->ints("kernel"), &stride = call.attrs->ints("stride"),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cairn/base/error.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -30,7 +31,7 @@ std::vector<Part> parts_of(LayoutKind kind, int rank, int block) {
   return parts;
 }
 
-int64_t whole_blocks(int64_t size, int block) { return (size + block - 1) / block * block; }
+int64_t whole_blocks(int64_t size, int block) { return round_up(size, block); }
 
 bool contains(const Ints& list, int64_t value) {
   return std::find(list.begin(), list.end(), value) != list.end();
@@ -324,7 +325,7 @@ ComposedRegion RegionComposer::finish(int threads) {
     copy_bytes = std::max(copy_bytes, copy.workspace_bytes());
     (stage.input ? region.staged_inputs_ : region.staged_outputs_)
         .push_back({stage.operand, region.scratch_, std::move(copy)});
-    region.scratch_ += (stage.padded.bytes() + 63) / 64 * 64;
+    region.scratch_ += round_up_bytes(stage.padded.bytes(), 64);
   }
   region.workspace_bytes_ = region.scratch_ + copy_bytes;
   return region;

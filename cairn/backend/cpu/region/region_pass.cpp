@@ -9,6 +9,7 @@
 #include "cairn/backend/cpu/region/region_lower.h"
 #include "cairn/backend/cpu/region/region_shape.h"
 #include "cairn/base/error.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -152,7 +153,7 @@ void PassBuilder::shape() {
   pass_.loop_count = product(g.dims, 0, g.group_first);
   pass_.kept_count = product(g.dims, 0, g.kept_loops);
   pass_.group = product(g.dims, g.group_first, g.dims.ssize());
-  pass_.tiles = divide_up(pass_.group, pass_.tile);
+  pass_.tiles = ceil_div(pass_.group, pass_.tile);
   make_operands(g);
 }
 
@@ -284,15 +285,15 @@ void PassBuilder::size_reductions() {
   const int64_t whole =
       keeps_inner ? pass_.inner : 1;  // values of a result, of a task's share of it
   const int64_t kept = pass_.tile_is_kept ? pass_.tile : whole;
-  if (pass_.rows) pass_.units = rows / pass_.fold_rows * divide_up(pass_.fold_rows, pass_.folds);
+  if (pass_.rows) pass_.units = rows / pass_.fold_rows * ceil_div(pass_.fold_rows, pass_.folds);
   else pass_.units = rows * (pass_.tile_is_kept ? 1 : pass_.tiles);
 
   const int64_t unit_elements = keeps_inner ? pass_.folds * whole : std::min(kTile, pass_.group);
   const int64_t wanted = std::max<int64_t>(1, kChunksWanted / pass_.kept_count);
   int64_t least = std::max<int64_t>(1, kChunkElements / unit_elements);
   if (keeps_inner) least = std::max<int64_t>(least, 16);  // totals are as wide as the unit
-  pass_.chunk_units = std::max(divide_up(pass_.units, wanted), least);
-  pass_.chunks = divide_up(pass_.units, pass_.chunk_units);
+  pass_.chunk_units = std::max(ceil_div(pass_.units, wanted), least);
+  pass_.chunks = ceil_div(pass_.units, pass_.chunk_units);
   pass_.tasks = pass_.kept_count * (pass_.tile_is_kept ? pass_.tiles : 1) * pass_.chunks;
 
   for (Accumulator& a : pass_.accumulators) {
@@ -301,8 +302,8 @@ void PassBuilder::size_reductions() {
     a.float_offset = pass_.float_count;
     a.total_offset = pass_.total_count;
     a.partial_offset = pass_.partial_count;
-    pass_.float_count += divide_up(a.width, 16) * 16;
-    pass_.total_count += divide_up(a.width, 8) * 8;
+    pass_.float_count += round_up(a.width, 16);
+    pass_.total_count += round_up(a.width, 8);
     pass_.partial_count += a.kept;
   }
 }
@@ -313,16 +314,15 @@ void PassBuilder::size_workspace() {
   const int64_t shares = pass_.reduces ? pass_.tasks : pass_.units;
   pass_.threads = work < kParallelWork ? 1 : static_cast<int>(std::min<int64_t>(threads_, shares));
   // 16 floats between tile buffers: not the same address modulo 4096.
-  pass_.slot_floats = divide_up(pass_.tile, 16) * 16 + 16;
-  pass_.row_floats = divide_up(pass_.group, 16) * 16 + 16;
+  pass_.slot_floats = round_up(pass_.tile, 16) + 16;
+  pass_.row_floats = round_up(pass_.group, 16) + 16;
   const int64_t floats = pass_.smalls * static_cast<int64_t>(kTilePeriod) +
                          pass_.slots * pass_.slot_floats + pass_.row_buffers * pass_.row_floats +
                          pass_.float_count + 2 * pass_.total_count;
-  pass_.thread_bytes = static_cast<size_t>(divide_up(floats * 4, 64) * 64 + (floats ? 128 : 0));
+  pass_.thread_bytes = static_cast<size_t>(round_up(floats * 4, 64) + (floats ? 128 : 0));
   pass_.partial_bytes =
-      pass_.chunks > 1
-          ? static_cast<size_t>(divide_up(pass_.tasks * pass_.partial_count * 8, 64) * 64)
-          : 0;
+      pass_.chunks > 1 ? static_cast<size_t>(round_up(pass_.tasks * pass_.partial_count * 8, 64))
+                       : 0;
 }
 
 // One pass for each set of reduced dims; stores go with the last, which alone may overwrite inputs.

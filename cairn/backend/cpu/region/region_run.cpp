@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/region/region_pass.h"
 #include "cairn/backend/cpu/region/tile_reduce.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -286,7 +287,7 @@ void PassRunner::fold_totals() {
 
 // Units of rows: the row j of its reduced range is fold j % folds of unit j / folds.
 void PassRunner::reduce_rows(int64_t first, int64_t unit_begin, int64_t unit_end) {
-  const int64_t units = (pass_.fold_rows + pass_.folds - 1) / pass_.folds;
+  const int64_t units = ceil_div(pass_.fold_rows, pass_.folds);
   const auto row_of = [&](int64_t unit) {
     return unit / units * pass_.fold_rows + unit % units * pass_.folds;
   };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cairn/base/round.h"
+
 namespace cairn::cpu {
 
 int64_t product(const Ints& sizes, int first, int last) {
@@ -73,8 +75,7 @@ double sweep_cost(Geometry g, int first, int steps, const std::vector<DType>& dt
   const int rank = g.dims.ssize();
   const int64_t group = product(g.dims, first, rank), loops = product(g.dims, 0, first);
   const int64_t tile = tile_of(g.dims, first, 1);
-  double cost =
-      static_cast<double>(loops) * static_cast<double>(divide_up(group, tile)) * steps * 6;
+  double cost = static_cast<double>(loops) * static_cast<double>(ceil_div(group, tile)) * steps * 6;
   for (size_t k = 0; k < g.strides.size(); ++k) {
     const Levels levels =
         merged_levels(g.dims.begin() + first, g.strides[k].begin() + first, rank - first);

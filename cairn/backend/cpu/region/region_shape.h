@@ -7,7 +7,6 @@
 
 namespace cairn::cpu {
 
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t product(const Ints& sizes, int first, int last);  // of sizes [first, last)
 
 // The loop nest of a pass over dims that may have been sorted and merged.

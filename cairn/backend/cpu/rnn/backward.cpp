@@ -7,6 +7,7 @@
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/team.h"
 #include "cairn/base/error.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace rnn {
@@ -294,8 +295,8 @@ class BackwardPass {
       for (int64_t i = 0; gradient && i < count; ++i)
         if (m.mine(i)) pair_panel(panels + i * stride, rows);
     };
-    pair(wanted.weight_ih, w_.x_panels[m.team], (c_.input + p_.panel - 1) / p_.panel);
-    pair(wanted.weight_hh, w_.h_panels[m.team], (c_.hidden + p_.panel - 1) / p_.panel);
+    pair(wanted.weight_ih, w_.x_panels[m.team], ceil_div(c_.input, p_.panel));
+    pair(wanted.weight_hh, w_.h_panels[m.team], ceil_div(c_.hidden, p_.panel));
   }
 
   // dW += dgates^T [x, previous h] and db += sums of dgates, by slices of columns of dgates.
@@ -303,7 +304,7 @@ class BackwardPass {
     const auto& wanted = args_.gradients[d];
     if (!wanted.weight_ih && !wanted.weight_hh && !wanted.bias_ih && !wanted.bias_hh) return;
     if (rows == 0 && !first) return;
-    const int64_t slices = (c_.hidden + kSliceColumns - 1) / kSliceColumns;
+    const int64_t slices = ceil_div(c_.hidden, kSliceColumns);
     for (int64_t index = m.rank; index < block_count(c_.cell) * slices; index += m.size) {
       const int block = static_cast<int>(index / slices);
       const int64_t column = index % slices * kSliceColumns;

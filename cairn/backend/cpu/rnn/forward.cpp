@@ -7,6 +7,7 @@
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/team.h"
 #include "cairn/base/error.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace rnn {
@@ -263,7 +264,7 @@ RnnPlan plan_of_weight(RnnCell cell, int64_t hidden) {
   RnnPlan p;
   p.config.cell = cell, p.config.hidden = hidden;
   p.panel = panels::kernels().panel;
-  p.padded_hidden = (hidden + p.panel - 1) / p.panel * p.panel;
+  p.padded_hidden = round_up(hidden, p.panel);
   return p;
 }
 }  // namespace

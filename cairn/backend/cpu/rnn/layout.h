@@ -3,6 +3,7 @@
 #include "cairn/backend/cpu/gemm/panels.h"
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/backend/cpu/rnn/schedule.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu::rnn {
 
@@ -35,9 +36,7 @@ inline int64_t chunk_panel_stride(const RnnPlan& p, int64_t rows) {
 inline int64_t chunk_begin(const RnnPlan& p, int64_t chunk) {
   return p.config.steps * chunk / p.chunks;
 }
-inline int64_t most_chunk_steps(const RnnPlan& p) {
-  return (p.config.steps + p.chunks - 1) / p.chunks;
-}
+inline int64_t most_chunk_steps(const RnnPlan& p) { return ceil_div(p.config.steps, p.chunks); }
 inline int64_t most_chunk_rows(const RnnPlan& p) { return most_chunk_steps(p) * p.config.batch; }
 inline bool walks_backward(const RnnConfig& config, int direction) {
   return direction == 1 || config.reverse;
@@ -53,7 +52,7 @@ class Carver {
   template <class T>
   T* take(int64_t count) {
     char* piece = base_ ? base_ + used_ : nullptr;
-    used_ += (count * sizeof(T) + 63) / 64 * 64;
+    used_ += round_up_bytes(count * sizeof(T), 64);
     return reinterpret_cast<T*>(piece);
   }
   size_t used() const { return used_; }

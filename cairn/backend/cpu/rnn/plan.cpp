@@ -7,6 +7,7 @@
 #include "cairn/backend/cpu/rnn/rnn.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace rnn {
@@ -53,8 +54,6 @@ BackwardWorkspace::BackwardWorkspace(const RnnPlan& p, Carver& carver) {
 
 namespace {
 
-int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-
 void check_sizes(const RnnConfig& c) {
   check(c.steps > 0 && c.batch > 0 && c.input > 0 && c.hidden > 0,
         "rnn: steps {}, batch {}, input {} and hidden {} must all be at least 1", c.steps, c.batch,
@@ -87,7 +86,7 @@ void split_work(RnnPlan& p) {
 void cut_time(RnnPlan& p) {
   const auto& c = p.config;
   const int64_t steps = std::max<int64_t>(1, rnn::kChunkRows / c.batch);
-  p.chunks = (c.steps + steps - 1) / steps;
+  p.chunks = ceil_div(c.steps, steps);
   if (c.directions == 2) p.chunks = round_up(p.chunks, 2);
 }
 

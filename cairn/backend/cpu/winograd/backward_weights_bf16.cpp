@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/winograd/tiles_bf16.h"
 #include "cairn/backend/cpu/winograd/winograd_bf16.h"
 #include "cairn/base/caches.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 
@@ -21,8 +22,7 @@ constexpr int64_t kFloat = sizeof(float), kElement = sizeof(uint16_t);
 constexpr int64_t kBlockChannels = 96;  // input channels of a block of sums that is made at once
 constexpr int64_t kOwnTiles = 32;       // of a chunk that one thread takes through all steps
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t spread(int64_t bytes) { return ceil_div(bytes, 64) * 64 + 64; }
+int64_t spread(int64_t bytes) { return round_up(bytes, 64) + 64; }
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/product-inl.h"
 #include "cairn/backend/cpu/winograd/transform-inl.h"
+#include "cairn/base/round.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
@@ -103,7 +104,7 @@ struct FilterIndex {
     const int64_t size = shape.positions();
     if (shape.layout == FilterLayout::plain)
       return ((o * shape.in_channels + i) * shape.taps + tap) * size;
-    const int64_t b = shape.block, in_blocks = (shape.in_channels + b - 1) / b;
+    const int64_t b = shape.block, in_blocks = ceil_div(shape.in_channels, b);
     return (((o / b * in_blocks + i / b) * shape.taps + tap) * size * b + i % b) * b + o % b;
   }
 };

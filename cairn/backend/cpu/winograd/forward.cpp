@@ -13,6 +13,7 @@
 #include "cairn/backend/cpu/winograd/product-inl.h"
 #include "cairn/backend/cpu/winograd/tile-inl.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu {
@@ -98,7 +99,7 @@ class ForwardWorker {
     load_tiles(chunk, upcoming_);
     const int64_t tiles = chunk_begin(chunk + 1) - chunk_begin(chunk);
     const int64_t calls =
-        plan_.panels * ((plan_.d.out_depth + plan_.slab - 1) / plan_.slab) * kPoints * kPoints;
+        plan_.panels * ceil_div(plan_.d.out_depth, plan_.slab) * kPoints * kPoints;
     ahead_ = {.tiles = tiles, .step = tiles * image_vectors() * plan_.d.in_depth / calls + 1};
   }
 
@@ -161,7 +162,7 @@ class ForwardWorker {
     for (int64_t t = chunk_begin(chunk); t < chunk_begin(chunk + 1); ++t)
       *tiles++ = plan_.grid.at(t);
   }
-  int64_t group_count() const { return (tile_count_ + kRows - 1) / kRows; }
+  int64_t group_count() const { return ceil_div(tile_count_, kRows); }
 
   // V of tiles [begin, end) of the chunk, all depths, channels of vector c.
   HWY_ATTR void transform_inputs(int64_t c, int64_t begin, int64_t end) {
@@ -215,7 +216,7 @@ class ForwardWorker {
               v_ + point * plan_.input_plane + (depth + tap - p.pad_front) * plan_.input_depth;
           const float* b = u + point * plan_.filter_plane + tap * channels * kPanel;
           float* out = m_ + point * plan_.product_plane + (depth - depth_begin) * slab_stride();
-          const int64_t groups = (stop + kRows - 1) / kRows - first;
+          const int64_t groups = ceil_div(stop, kRows) - first;
           FetchAhead ahead = depth == depth_begin ? next_filter(u, point, groups) : FetchAhead{};
           for (int64_t g = first; g * kRows < stop; ++g) {
             multiply_group(std::min<int64_t>(kRows, stop - g * kRows),
@@ -232,7 +233,7 @@ class ForwardWorker {
     if (!args_.u || point + 1 == kPoints * kPoints) return {};
     const int64_t lines = plan_.d.contracted() * plan_.d.taps * kPanel / 16,
                   calls = products * plan_.d.taps * vectors();
-    return {u + (point + 1) * plan_.filter_plane, (lines + calls - 1) / calls};
+    return {u + (point + 1) * plan_.filter_plane, ceil_div(lines, calls)};
   }
   int64_t slab_stride() const { return plan_.chunk_groups * kRows * kPanel; }
 

@@ -5,12 +5,10 @@
 #include "cairn/base/caches.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 constexpr int64_t kFloat = sizeof(float);
 // Planes of a buffer are a whole number of cache lines apart, plus one: powers of two would share

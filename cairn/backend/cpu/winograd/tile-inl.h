@@ -12,6 +12,7 @@
 #include "cairn/backend/cpu/limits-inl.h"
 #include "cairn/backend/cpu/winograd/plan.h"
 #include "cairn/backend/cpu/winograd/transform-inl.h"
+#include "cairn/base/round.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
@@ -32,7 +33,7 @@ alignas(64) inline constexpr float kZeroPixels[2 * kMostPoints * 16] = {};
 
 HWY_INLINE BorderGrid border_grid(const float* plane, const Plane& shape, int64_t y0, int64_t x0) {
   const auto steps_to = [&](int64_t distance) {  // not less than 0
-    return std::max<int64_t>(0, (distance + shape.step - 1) / shape.step);
+    return std::max<int64_t>(0, ceil_div(distance, shape.step));
   };
   BorderGrid grid;
   grid.column = shape.step * shape.pixel;

@@ -7,6 +7,7 @@
 #include "cairn/backend/cpu/team.h"
 #include "cairn/backend/cpu/winograd/tiles_bf16.h"
 #include "cairn/base/caches.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 
@@ -21,8 +22,6 @@ namespace {
 constexpr int64_t kFloat = sizeof(float), kElement = sizeof(uint16_t);
 constexpr int64_t kTilesAtOnce = 72;  // of a panel's products, which stay in the L2 cache
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 // Planes of points lie a cache line more than whole lines apart: powers of two would share few
 // sets.
 int64_t spread(int64_t bytes) { return round_up(bytes, 64) + 64; }

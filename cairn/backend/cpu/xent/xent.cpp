@@ -9,6 +9,7 @@
 #include "cairn/backend/cpu/gemm/gemm.h"
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/xent/xent.cpp"
@@ -77,7 +78,7 @@ struct Memory {
         scratch(std::max({gemm_packed_workspace(v), gemm_packed_workspace(dim),
                           gemm_workspace({v, dim, plan.row_block})})) {}
   static size_t bytes(int64_t floats) {
-    return sizeof(float) * static_cast<size_t>((floats + 15) / 16 * 16);
+    return sizeof(float) * static_cast<size_t>(round_up(floats, 16));
   }
   size_t total() const { return logits + for_logits + for_hidden + scratch; }
 

@@ -87,11 +87,11 @@ EncoderDecoder::Copying EncoderDecoder::copying(const Tensor& source, const Tens
   return copying_of(decode(encoded, lengths, target), copy_source(encoded, source, lengths));
 }
 
-Tensor EncoderDecoder::next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
+Tensor EncoderDecoder::next(const Tensor& tokens, std::vector<LayerSteps>& own, const Tensor& rows,
                             const std::vector<LayerCache>& memory, const Tensor& lengths,
                             const CopySource& copied) {
-  Tensor x = embed(tokens, position);
-  for (size_t i = 0; i < dec.size(); ++i) x = dec[i](x, own[i], memory[i], lengths);
+  Tensor x = embed(tokens, rows.size(1) - 1);
+  for (size_t i = 0; i < dec.size(); ++i) x = dec[i](x, own[i], rows, memory[i], lengths);
   const Tensor of_sources = reshape(nd(x), {lengths.size(0), -1, options.width});
   return reshape(scores(of_sources, copied), {tokens.size(0), -1});
 }
@@ -120,6 +120,7 @@ EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tens
     : net_(std::make_shared<EncoderDecoder>(net)),
       texts_(source.size(0)),
       own_(net_->dec.size()),
+      rows_(static_cast<size_t>(texts_)),
       lengths_(lengths) {
   const NoGrad no_grad;
   const Tensor encoded = net_->encode(source, lengths);
@@ -132,13 +133,20 @@ Tensor EncoderDecoderReader::read(std::span<const int64_t> tokens) {
   const int64_t each = static_cast<int64_t>(tokens.size()) / texts();
   check(each == 1 && static_cast<int64_t>(tokens.size()) == texts(),
         "a decoder reads one token for each of {} texts, not {}", texts(), tokens.size());
-  const Tensor ids = from_host(tokens.data(), {texts(), 1}, DType::i64);
-  return net_->next(ids, position_++, own_, memory_, lengths_, copied_);
+  std::vector<int64_t> all;
+  for (int64_t text = 0; text < texts_; ++text) {
+    auto& rows = rows_[static_cast<size_t>(text)];
+    rows.push_back(text);
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  const Tensor ids = from_host(tokens.data(), {texts(), 1}, DType::i64),
+               rows = from_host(all.data(), {texts_, std::ssize(all) / texts_}, DType::i64);
+  return net_->next(ids, own_, rows, memory_, lengths_, copied_);
 }
 
 void EncoderDecoderReader::restart() {
-  position_ = 0;
   own_.assign(own_.size(), {});
+  rows_.assign(rows_.size(), {});
 }
 
 std::vector<int64_t> EncoderDecoderReader::sources_of(std::span<const int64_t> rows) const {
@@ -168,7 +176,9 @@ void EncoderDecoderReader::select(std::span<const int64_t> rows) {
   };
   const std::vector<int64_t> sources = sources_of(rows);
   texts_ = std::ssize(rows);
-  for (LayerCache& cache : own_) choose(rows, {&cache.k, &cache.v});
+  std::vector<std::vector<int64_t>> chosen;
+  for (const int64_t row : rows) chosen.push_back(rows_[static_cast<size_t>(row)]);
+  rows_ = std::move(chosen);
   bool stay = std::ssize(sources) == lengths_.size(0);
   for (int64_t i = 0; i < std::ssize(sources); ++i) stay = stay && sources[i] == i;
   if (stay) return;  // other texts about the same sources

@@ -38,9 +38,10 @@ struct EncoderDecoder : nn::Module, SequenceNetwork {
 
   Tensor encode(const Tensor& source, const Tensor& lengths);  // [N, S, width]
   CopySource copy_source(const Tensor& encoded, const Tensor& source, const Tensor& lengths);
-  // Token ids [N, 1] at `position` -> logits [N, vocab]; one cache a layer, as Block takes them.
-  // Memory, lengths and what is copied of sources [M], each of which N / M texts are about.
-  Tensor next(const Tensor& tokens, int64_t position, std::vector<LayerCache>& own,
+  // Token ids [N, 1] -> logits [N, vocab]; own steps of each layer, and the rows [N, steps] of them
+  // that a text goes on from, as Block takes them. Memory, lengths and what is copied of sources
+  // [M], each of which N / M texts are about.
+  Tensor next(const Tensor& tokens, std::vector<LayerSteps>& own, const Tensor& rows,
               const std::vector<LayerCache>& memory, const Tensor& lengths,
               const CopySource& copied);
   // With copies: of each token after a target's, the probability that it is not copied [N, T, 1],
@@ -81,11 +82,11 @@ class EncoderDecoderReader : public text::Reader {
   std::vector<int64_t> sources_of(std::span<const int64_t> rows) const;
 
   int64_t texts_;
-  std::vector<LayerCache> own_;  // of each text
-  Tensor lengths_;               // of the sources, each of which as many texts are about
+  std::vector<LayerSteps> own_;             // of each layer
+  std::vector<std::vector<int64_t>> rows_;  // of each text: where it is in each step
+  Tensor lengths_;                          // of the sources, each of which as many texts are about
   CopySource copied_;
   std::vector<LayerCache> memory_;
-  int64_t position_ = 0;
 };
 
 }  // namespace cairn::models

@@ -1,5 +1,6 @@
 #include "cairn/models/music_gan.h"
 
+#include "cairn/base/round.h"
 #include "cairn/ops/pick.h"
 
 namespace cairn::models {
@@ -25,7 +26,7 @@ Tensor held(const Tensor& x) {
 // How many voices sound each pitch class, of all: [N, 12, T]. Silence is none.
 Tensor classes_of(const Tensor& x) {
   const int64_t pitches = x.size(3) - 1;
-  const int64_t octaves = (pitches + kClasses - 1) / kClasses;
+  const int64_t octaves = ceil_div(pitches, kClasses);
   Tensor sounding = slice(sum(x, {1}), 2, 1, pitches);  // [N, T, pitches]
   sounding = pad(sounding, {0, octaves * kClasses - pitches});
   const Tensor folded = sum(reshape(sounding, {x.size(0), x.size(2), octaves, kClasses}), {2});

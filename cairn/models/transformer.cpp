@@ -50,6 +50,16 @@ Tensor Attention::operator()(const Tensor& x, const Tensor& memory, bool causal,
   });
 }
 
+Tensor Attention::operator()(const Tensor& x, LayerSteps& steps, const Tensor& rows,
+                             Loc loc) const {
+  return called({x}, loc, [&] {
+    const LayerCache now = keys_and_values(x);
+    steps.k.push_back(now.k), steps.v.push_back(now.v);
+    const Tensor query = nn::split_heads(q(x), heads);
+    return o(nn::join_heads(attention_to_steps(query, steps.k, steps.v, rows)));
+  });
+}
+
 Tensor Attention::operator()(const Tensor& x, const LayerCache& cache, const Tensor& start,
                              Loc loc) const {
   return called({x}, loc, [&] {
@@ -96,13 +106,10 @@ Tensor Block::operator()(Tensor x, bool causal, const Tensor& memory, const Tens
   });
 }
 
-Tensor Block::operator()(Tensor x, LayerCache& own, const LayerCache& memory, const Tensor& lengths,
-                         Loc loc) const {
+Tensor Block::operator()(Tensor x, LayerSteps& own, const Tensor& rows, const LayerCache& memory,
+                         const Tensor& lengths, Loc loc) const {
   return called({x}, loc, [&] {
-    const Tensor normed = n1(x);
-    const LayerCache now = a1.keys_and_values(normed);
-    own = own.k.defined() ? LayerCache{cat({own.k, now.k}, 2), cat({own.v, now.v}, 2)} : now;
-    const Tensor y = x + a1(normed, own, AttentionOptions{});
+    const Tensor y = x + a1(n1(x), own, rows);
     const Tensor asked = reshape((*nx)(y), {memory.k.size(0), -1, x.size(2)});
     const Tensor seen = (*ax)(asked, memory, AttentionOptions{.lengths = lengths});
     return feed_forward(y + reshape(seen, x.shape()));

@@ -13,6 +13,11 @@ struct LayerCache {
   Tensor k, v;
 };
 
+// Keys and values of texts that branch: of each step [rows, heads, 1, d], as it was made.
+struct LayerSteps {
+  Tensors k, v;
+};
+
 // Multi-head attention with its projections: x [N, T, dim], memory [N, S, dim] or undefined
 // (itself).
 struct Attention : nn::Module {
@@ -26,6 +31,9 @@ struct Attention : nn::Module {
   LayerCache keys_and_values(const Tensor& memory) const;
   // Attends to keys and values as they are.
   Tensor operator()(const Tensor& x, const LayerCache& keys, const AttentionOptions& options,
+                    Loc loc = Loc::current()) const;
+  // Attends to steps (attention_to_steps()), which those of x [N, 1, dim] join as the last one.
+  Tensor operator()(const Tensor& x, LayerSteps& steps, const Tensor& rows,
                     Loc loc = Loc::current()) const;
   // Attends to the cache, into which keys and values of x go at `start` ([] i64, may be a State).
   Tensor operator()(const Tensor& x, const LayerCache& cache, const Tensor& start,
@@ -51,11 +59,11 @@ struct Block : nn::Module {
                     Loc loc = Loc::current()) const;
   Tensor operator()(Tensor x, const LayerCache& cache, const Tensor& start,
                     Loc loc = Loc::current()) const;
-  // The next token of texts, x [N, 1, dim]: its keys and values join `own` (of the tokens before,
-  // undefined at first); `memory` as by ax->keys_and_values(), of M sources, each of which N / M
-  // texts in a row are about.
-  Tensor operator()(Tensor x, LayerCache& own, const LayerCache& memory, const Tensor& lengths,
-                    Loc loc = Loc::current()) const;
+  // The next token of texts, x [N, 1, dim]: its keys and values join those of the tokens before,
+  // `rows` [N, steps] with it; `memory` as by ax->keys_and_values(), of M sources, each of which
+  // N / M texts in a row are about.
+  Tensor operator()(Tensor x, LayerSteps& own, const Tensor& rows, const LayerCache& memory,
+                    const Tensor& lengths, Loc loc = Loc::current()) const;
 
   nn::LayerNorm n1;
   Attention a1;

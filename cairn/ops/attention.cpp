@@ -161,6 +161,35 @@ void backward_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Te
         all[i].defined() ? all[i] : full(in[i].shape(), 0, in[i].dtype())));
 }
 
+// (q, rows, the steps' keys, their values) -> [B, 1, H, D].
+void infer_to_steps(OpCall& c) {
+  const Shape& q = c.shape(0);
+  if (q.size() != 4 || q[2] != 1 || q[3] < 1) c.error("queries must be [batch, heads, 1, width]");
+  if (!is_float(c.dtype(0))) c.error("wants floats");
+  const int64_t steps = (std::ssize(c.inputs) - 2) / 2;
+  if (steps < 1 || std::ssize(c.inputs) % 2) c.error("wants as many steps of values as of keys");
+  if (c.dtype(1) != DType::i64 || c.shape(1) != Shape{q[0], steps})
+    c.error("rows must be i64 [{}, {}]", q[0], steps);
+  for (int j = 0; j < steps; ++j) {
+    const int k = 2 + j, v = k + static_cast<int>(steps);
+    if (c.rank(k) != 4 || c.shape(k) != Shape{c.shape(k)[0], q[1], 1, q[3]})
+      c.error("the keys of step {} must be [rows, {}, 1, {}]", j, q[1], q[3]);
+    if (c.shape(v) != c.shape(k)) c.error("keys and values of step {} differ in shape", j);
+    if (c.dtype(k) != c.dtype(0) || c.dtype(v) != c.dtype(0)) c.error("wants floats of one dtype");
+  }
+  c.set(0, c.dtype(0), {q[0], 1, q[1], q[3]});
+}
+void to_steps_in_basics(std::span<const Tensor> in, const Attrs&, std::span<Tensor> out) {
+  const size_t steps = (in.size() - 2) / 2;
+  const auto picked = [&](size_t from) {
+    Tensors all;
+    for (size_t j = 0; j < steps; ++j)
+      all.push_back(index_select(in[from + j], 0, select(in[1], 1, static_cast<int64_t>(j))));
+    return cat(all, 2);
+  };
+  out[0] = contiguous(heads_and_tokens_swapped(attention(in[0], picked(2), picked(2 + steps))));
+}
+
 constexpr unsigned kSaveAll = kSaveInputs | kSaveOutputs;
 const OpDef kOps[] = {
     OpDef{"attention", "softmax(scale q k^T + mask) v, and the logarithm of each row's sum", -1, 2,
@@ -171,6 +200,10 @@ const OpDef kOps[] = {
         .with_autocast(Autocast::f32),
     OpDef{"attention_backward", "gradients of attention for q, k and v", -1, 3, infer_backward,
           kSaveInputs, vjp_by_decomposition, nullptr, backward_in_basics}
+        .with_autocast(Autocast::f32),
+    OpDef{"attention_to_steps", "attention of a token a text to the steps that each goes on from",
+          -1, 1, infer_to_steps, kSaveInputs | kMayFault, vjp_by_decomposition, nullptr,
+          to_steps_in_basics}
         .with_autocast(Autocast::f32),
 };
 
@@ -226,6 +259,14 @@ Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions&
   Tensor out[2];
   apply(op_named(o.dropout > 0 ? "attention_dropout" : "attention"), p.inputs, p.attrs, out, q.loc);
   return heads_and_tokens_swapped(out[0]);
+}
+Tensor attention_to_steps(In q, const Tensors& keys, const Tensors& values, const Tensor& rows) {
+  Tensors inputs = {q.t, rows};
+  inputs.insert(inputs.end(), keys.begin(), keys.end());
+  inputs.insert(inputs.end(), values.begin(), values.end());
+  Tensor out;
+  apply(op_named("attention_to_steps"), inputs, {}, {&out, 1}, q.loc);
+  return heads_and_tokens_swapped(out);
 }
 Tensor attention_weights(In q, const Tensor& k, const AttentionOptions& o) {
   AttentionOptions kept = o;

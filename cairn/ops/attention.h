@@ -21,6 +21,10 @@ struct AttentionOptions {
 // Returns [B, Hq, Tq, D] as a view of [B, Tq, Hq, D], so that joining the heads copies nothing. A
 // query that sees no key gives zeros.
 Tensor attention(In q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
+// The same of one query a text, q [B, H, 1, D], to the steps of texts that branch: keys[j] and
+// values[j] [R_j, H, 1, D] are those of step j, rows i64 [B, steps] which of its rows text b goes
+// on from. What beams share is stored once and never moved.
+Tensor attention_to_steps(In q, const Tensors& keys, const Tensors& values, const Tensor& rows);
 // What attention() mixes the values with: [B, Hq, Tq, Tk], rows that sum to 1, or zeros where a
 // query sees no key. Without dropout. Keeps the whole matrix.
 Tensor attention_weights(In q, const Tensor& k, const AttentionOptions& options = {});

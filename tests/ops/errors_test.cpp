@@ -185,6 +185,18 @@ const std::vector<Mistake>& mistakes() {
          attention(f({1, 3, 3, 4}), f({1, 2, 3, 4}), f({1, 2, 3, 4}));
        },
        {"attention", "3 query heads", "2 key heads"}},
+      {"attention_to_steps_rows",
+       [] {
+         attention_to_steps(f({2, 1, 1, 4}), {f({2, 1, 1, 4})}, {f({2, 1, 1, 4})},
+                            from_host(std::vector<int64_t>{0, 2}.data(), {2, 1}, DType::i64));
+       },
+       {"attention_to_steps", "2"}},
+      {"attention_to_steps_width",
+       [] {
+         attention_to_steps(f({2, 1, 1, 4}), {f({2, 1, 1, 5})}, {f({2, 1, 1, 5})},
+                            zeros({2, 1}, DType::i64));
+       },
+       {"attention_to_steps", "step 0", "[rows, 1, 1, 4]"}},
       {"attention_mask",
        [] {
          attention(f({1, 2, 3, 4}), f({1, 2, 3, 4}), f({1, 2, 3, 4}), {.mask = f({2, 3})});

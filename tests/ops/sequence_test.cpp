@@ -127,6 +127,27 @@ Row attention_backward_row() {
     }
   return row;
 }
+Row attention_to_steps_row() {
+  Row row{"attention_to_steps", {}, {DType::f32, DType::f64}};
+  struct Size {
+    int64_t texts, heads, dim;
+    std::vector<int64_t> rows;  // of each step
+  };
+  for (const Size& s : {Size{1, 1, 1, {1}}, Size{3, 2, 4, {2, 3, 1}}, Size{2, 3, 17, {1, 2, 2, 2}},
+                        Size{4, 1, 33, {1, 4, 4, 2, 3}}, Size{2, 2, 64, {1, 2, 2, 2, 2, 2, 2}},
+                        Size{1, 2, 96, std::vector<int64_t>(18, 2)}}) {
+    const auto steps = std::ssize(s.rows);
+    std::vector<double> rows;
+    for (int64_t i = 0; i < s.texts * steps; ++i)
+      rows.push_back(static_cast<double>((3 * i + i / steps) % s.rows[i % steps]));
+    std::vector<Arg> args = {numbers({s.texts, s.heads, 1, s.dim}),
+                             fixed({s.texts, steps}, rows, DType::i64)};
+    for (int part = 0; part < 2; ++part)
+      for (const int64_t count : s.rows) args.push_back(numbers({count, s.heads, 1, s.dim}));
+    row.cases.push_back(of("attention_to_steps", args));
+  }
+  return row;
+}
 Row attention_function_row() {
   Row row{"attention_function", {}, {DType::f32, DType::f64}};
   const std::vector<Arg> qkv = {numbers({2, 2, 3, 4}), numbers({2, 2, 5, 4}),
@@ -332,6 +353,7 @@ std::vector<Row> sequence_rows() {
   std::vector<Row> rows = {attention_row("attention", kCrossed),
                            attention_row("attention_dropout", kDropped),
                            attention_backward_row(),
+                           attention_to_steps_row(),
                            attention_function_row(),
                            ctc_row(),
                            ctc_backward_row(),

@@ -23,6 +23,7 @@ std::span<const Family> families() {
       conv_family(),
       pool_family(),
       attention_family(),
+      step_attention_family(),
       ctc_family(),
       embedding_family(),
       rnn_family(),

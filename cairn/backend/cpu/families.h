@@ -31,18 +31,19 @@ Family fft_family();       // loops/fft.cpp
 Family linalg_family();    // linalg/: matrix decompositions, by LAPACK
 Family resample_family();  // resample, resample_back
 Family random_family();
-Family matmul_family();         // products: gemm/, gemv/
-Family region_family();         // fused regions
-Family attention_family();      // attention_family.cpp
-Family ctc_family();            // ctc_family.cpp
-Family embedding_family();      // embedding_family.cpp
-Family rnn_family();            // rnn_family.cpp
-Family rows_family();           // rows_family.cpp: softmax and its kin, normalisation
-Family blocked_slice_family();  // blocked_slice.cpp
-Family pieces_family();         // pieces_family.cpp: cat, embed_slice
-Family elementwise_family();    // elementwise_family.cpp: also reductions
-Family dynamic_slice_family();  // dynamic_slice_family.cpp: ranges whose start is a tensor
-Family linear_int8_family();    // linear_int8_family.cpp: 8-bit weights
-Family linear_xent_family();    // linear_xent_family.cpp: a linear layer and its cross-entropy
+Family matmul_family();          // products: gemm/, gemv/
+Family region_family();          // fused regions
+Family attention_family();       // attention_family.cpp
+Family step_attention_family();  // step_attention_family.cpp: to the steps of texts that branch
+Family ctc_family();             // ctc_family.cpp
+Family embedding_family();       // embedding_family.cpp
+Family rnn_family();             // rnn_family.cpp
+Family rows_family();            // rows_family.cpp: softmax and its kin, normalisation
+Family blocked_slice_family();   // blocked_slice.cpp
+Family pieces_family();          // pieces_family.cpp: cat, embed_slice
+Family elementwise_family();     // elementwise_family.cpp: also reductions
+Family dynamic_slice_family();   // dynamic_slice_family.cpp: ranges whose start is a tensor
+Family linear_int8_family();     // linear_int8_family.cpp: 8-bit weights
+Family linear_xent_family();     // linear_xent_family.cpp: a linear layer and its cross-entropy
 
 }  // namespace cairn::cpu

@@ -77,8 +77,8 @@ Questions made_questions() {
           continue;
         }
         if (!context.empty()) context += ' ';
-        q.begin = context.size() + fact.sentence.rfind(fact.answer);
-        q.end = q.begin + fact.answer.size();
+        const size_t begin = context.size() + fact.sentence.rfind(fact.answer);
+        q.places = {{begin, begin + fact.answer.size()}};
         q.answers = {fact.answer};
         context += fact.sentence;
         asked.push_back(std::move(q));

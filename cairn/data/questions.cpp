@@ -68,16 +68,18 @@ void read_answers(const Json& list_of, const std::string& context, Questions& to
     check(start.is_number_integer(), "'{}': \"answer_start\" of {} is no whole number", at.file,
           answer.where);
     q.answers.push_back(words);
-    if (i > 0 || words.empty()) continue;
+    if (words.empty()) continue;
     const size_t said = byte_of(context, start.get<int64_t>());
     size_t found = said;
     if (said == context.npos || std::string_view(context).substr(said, words.size()) != words) {
       found = nearest(context, words, std::min(said, context.size()));
-      if (found == context.npos) q.misplaced = true, ++to.misplaced;
-      else ++to.moved;
+      to.moved += found != context.npos;
     }
-    if (found != context.npos) q.begin = found, q.end = found + words.size();
+    if (found != context.npos) q.places.push_back({found, found + words.size()});
+    else q.misplaced = true;
   }
+  if (!q.places.empty()) q.misplaced = false;
+  to.misplaced += q.misplaced;
 }
 
 // Where each id was first. One that comes twice is refused: answers are written by ids, and a

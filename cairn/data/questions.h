@@ -8,18 +8,23 @@
 
 namespace cairn::data {
 
+struct AnswerPlace {
+  size_t begin = 0, end = 0;  // bytes of the context
+};
 struct Question {
   std::string id, text;              // id: "" of none, else no other's
   size_t context = 0;                // which
   std::vector<std::string> answers;  // each is right; none: the context does not say it
-  size_t begin = 0, end = 0;         // bytes of the context where the first one stands; equal: none
-  bool misplaced = false;            // there are answers, but the first stands nowhere
+  std::vector<AnswerPlace>
+      places;              // of the answers, in their order, but for those that stand nowhere
+  bool misplaced = false;  // there are answers, but none stands anywhere
 };
 struct Questions {
   std::vector<std::string> contexts;
   std::vector<int64_t> articles;  // of each context, rising
   std::vector<Question> all;
-  int64_t moved = 0, misplaced = 0;  // answers that stand elsewhere than the file says, or nowhere
+  int64_t moved = 0, misplaced = 0;  // answers that stand elsewhere than the file says; questions
+                                     // none of whose answers stands anywhere
 };
 
 // {"data": [{"paragraphs": [{"context", "qas": [{"question", "id", "answers": [{"text",

@@ -16,6 +16,10 @@ std::string file_of(const std::string& context, const std::string& qas) {
          R"(", "qas": [)" + qas + "]}]}]}";
 }
 
+std::string text_at(const std::string& context, const AnswerPlace& place) {
+  return context.substr(place.begin, place.end - place.begin);
+}
+
 TEST(Questions, PlacesCountCharacters) {
   const auto read =
       parse_squad(file_of("Größe: 😀 in Öl und Öl", R"({"id": "a", "question": "Worin?", "answers": [
@@ -26,9 +30,11 @@ TEST(Questions, PlacesCountCharacters) {
   EXPECT_EQ(q.id, "a");
   EXPECT_EQ(q.answers, (std::vector<std::string>{"Öl", "in Öl"}));
   const std::string& context = read.contexts[q.context];
-  EXPECT_EQ(context.substr(q.begin, q.end - q.begin), "Öl");
-  EXPECT_EQ(q.begin, context.find("Öl"));
-  EXPECT_EQ(points_before(context, q.begin), 12);
+  ASSERT_EQ(q.places.size(), 2u);
+  EXPECT_EQ(text_at(context, q.places[0]), "Öl");
+  EXPECT_EQ(q.places[0].begin, context.find("Öl"));
+  EXPECT_EQ(points_before(context, q.places[0].begin), 12);
+  EXPECT_EQ(text_at(context, q.places[1]), "in Öl");
   EXPECT_EQ(read.moved + read.misplaced, 0);
 }
 
@@ -41,7 +47,7 @@ TEST(Questions, MayHaveNoAnswer) {
   ASSERT_EQ(read.all.size(), 3u);
   for (const Question& q : read.all) {
     EXPECT_TRUE(q.answers.empty());
-    EXPECT_EQ(q.begin, q.end);
+    EXPECT_TRUE(q.places.empty());
     EXPECT_FALSE(q.misplaced);
   }
 }
@@ -51,11 +57,16 @@ TEST(Questions, AnAnswerThatStandsElsewhereIsFound) {
       file_of("one two one", R"({"question": "a", "answers": [{"text": "one", "answer_start": 9}]},
           {"question": "b", "answers": [{"text": "one", "answer_start": -5}]},
           {"question": "c", "answers": [{"text": "two", "answer_start": 99999999999}]},
-          {"question": "d", "answers": [{"text": "six", "answer_start": 0}]})"),
+          {"question": "d", "answers": [{"text": "six", "answer_start": 0}]},
+          {"question": "e", "answers": [{"text": "six", "answer_start": 0},
+                                        {"text": "two", "answer_start": 4}]})"),
       "f");
-  EXPECT_EQ(read.all[0].begin, 8u);
-  EXPECT_EQ(read.all[2].begin, 4u);
+  EXPECT_EQ(read.all[0].places.at(0).begin, 8u);
+  EXPECT_EQ(read.all[2].places.at(0).begin, 4u);
   EXPECT_TRUE(read.all[3].misplaced);
+  // One answer that stands nowhere leaves the others.
+  EXPECT_FALSE(read.all[4].misplaced);
+  EXPECT_EQ(read.all[4].places.at(0).begin, 4u);
   EXPECT_EQ(read.moved, 3);
   EXPECT_EQ(read.misplaced, 1);
 }
@@ -139,7 +150,7 @@ TEST(Questions, OfPeopleAreAnsweredByTheirTexts) {
   for (const Question& q : made.all) {
     without += q.answers.empty();
     if (!q.answers.empty()) {
-      EXPECT_EQ(made.contexts[q.context].substr(q.begin, q.end - q.begin), q.answers[0]);
+      EXPECT_EQ(text_at(made.contexts[q.context], q.places.at(0)), q.answers[0]);
     }
   }
   EXPECT_NEAR(static_cast<double>(without) / static_cast<double>(made.all.size()), 0.1, 0.03);

@@ -1,5 +1,5 @@
-#include "cairn/data/parallel_text.h"
 #include "cairn/io/json.h"
+#include "cairn/io/lines.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/question_answering/pieces.h"
 #include "cairn/tasks/question_answering/task.h"
@@ -105,11 +105,10 @@ AskedLine parse_asked(const std::string& line, const std::string& file, int64_t 
 // The first window of each line's context.
 Tensors Answerer::read(const std::string& file) {
   std::vector<Row> rows;
-  for (const std::string& line : data::read_lines(file)) {
+  for (const std::string& line : io::read_lines(file)) {
     const AskedLine asked = parse_asked(line, file, std::ssize(rows) + 1);
     rows.push_back(
-        notation_
-            ->rows(notation_->context(asked.context), notation_->question(asked.question), 0, 0)
+        notation_->rows(notation_->context(asked.context), notation_->question(asked.question), {})
             .front());
   }
   check(!rows.empty(), "'{}' is empty", file);

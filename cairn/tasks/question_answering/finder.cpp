@@ -18,9 +18,6 @@ double log_sum(const std::vector<float>& scores, double before) {
   for (const float s : scores) sum += std::exp(s - most);
   return most + std::log(sum);
 }
-double loss_of(const std::vector<float>& scores, int64_t right) {
-  return log_sum(scores, -INFINITY) - scores[static_cast<size_t>(right)];
-}
 
 }  // namespace
 
@@ -30,7 +27,7 @@ std::vector<Row> rows_of(const data::Questions& questions, const Notation& notat
   for (const std::string& c : questions.contexts) contexts.push_back(notation.context(c));
   std::vector<Row> rows;
   for (const data::Question& q : questions.all) {
-    const auto own = notation.rows(contexts[q.context], notation.question(q.text), q.begin, q.end);
+    const auto own = notation.rows(contexts[q.context], notation.question(q.text), q.places);
     rows.insert(rows.end(), own.begin(), own.end());
     if (row_counts) row_counts->push_back(own.size());
   }
@@ -47,6 +44,15 @@ Finder::Finder(std::shared_ptr<models::SpanNetwork> net, std::shared_ptr<const N
         const NoGrad no_grad;
         return {net->spans(in)};
       }) {}
+
+double Finder::loss_of(const Scores& scores, const std::vector<Row::Answer>& answers) {
+  double right = 0;  // scores of the places that are
+  for (const Row::Answer& a : answers)
+    right += scores.start[static_cast<size_t>(a.start)] + scores.end[static_cast<size_t>(a.end)];
+  return (log_sum(scores.start, -INFINITY) + log_sum(scores.end, -INFINITY) -
+          right / static_cast<double>(answers.size())) /
+         2;
+}
 
 std::vector<Finder::Scores> Finder::scores_of(const std::vector<Row>& rows) {
   constexpr size_t kAtOnce = 32;
@@ -117,14 +123,13 @@ Finder::Found Finder::find(const data::Questions& questions) {
     found.answers.push_back(
         best(&rows[at], &scores[at], counts[i], questions.contexts[questions.all[i].context]));
   for (size_t i = 0; i < rows.size(); ++i)
-    found.loss += (loss_of(scores[i].start, rows[i].start) + loss_of(scores[i].end, rows[i].end)) /
-                  (2 * static_cast<double>(rows.size()));
+    found.loss += loss_of(scores[i], rows[i].answers) / static_cast<double>(rows.size());
   return found;
 }
 
 Answer Finder::answer(const Asked& asked) {
   const auto rows =
-      notation_->rows(notation_->context(asked.context), notation_->question(asked.question), 0, 0);
+      notation_->rows(notation_->context(asked.context), notation_->question(asked.question), {});
   const auto scores = scores_of(rows);
   return best(rows.data(), scores.data(), rows.size(), asked.context);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cairn/base/json.h"
+#include "cairn/data/questions.h"
 #include "cairn/tensor/tensor.h"
 #include "cairn/text/normalized.h"
 
@@ -33,7 +34,10 @@ using NotedPtr = std::shared_ptr<const Noted>;
 struct Row {
   NotedPtr question, context;
   size_t first = 0, count = 0;  // the window, in words of the context
-  int64_t start = 0, end = 0;   // places of the answer; 0, 0: it is not in the window
+  struct Answer {
+    int64_t start = 0, end = 0;  // places; 0, 0: there is none in the window
+  };
+  std::vector<Answer> answers;  // those in the window in their order, or the one of none
 };
 
 class Notation {
@@ -48,10 +52,9 @@ class Notation {
   virtual Tensors batch_of(const std::vector<const Row*>& rows) const = 0;
 
   // Windows of at most `longest` places that overlap by half of the words that they have room for.
-  // [begin, end): bytes of the answer, equal where there is none: words that it only touches belong
-  // to it.
-  std::vector<Row> rows(const NotedPtr& context, const NotedPtr& question, size_t begin,
-                        size_t end) const;
+  // Words that an answer only touches belong to it.
+  std::vector<Row> rows(const NotedPtr& context, const NotedPtr& question,
+                        const std::vector<data::AnswerPlace>& answers) const;
 
  protected:
   int64_t longest() const { return longest_; }

@@ -64,8 +64,8 @@ void by_confidence(Page& page, const Judged& all) {
 void show_heat(Page& page, Answerer& a, const Judged& all, size_t i) {
   const data::Question& q = all.questions.all[i];
   const std::string& context = all.questions.contexts[q.context];
-  const auto rows = a.notation().rows(a.notation().context(context), a.notation().question(q.text),
-                                      q.begin, q.end);
+  const auto rows =
+      a.notation().rows(a.notation().context(context), a.notation().question(q.text), q.places);
   if (rows.size() != 1) return;
   const auto heat = a.finder().heat(rows[0]);
   std::vector<std::pair<std::string, double>> pieces;

@@ -1,10 +1,12 @@
-#include <algorithm>
-#include <iostream>
+#include <unistd.h>
 
-#include "cairn/data/parallel_text.h"
+#include <algorithm>
+
 #include "cairn/io/file.h"
+#include "cairn/io/gzip.h"
 #include "cairn/io/json.h"
 #include "cairn/io/lines.h"
+#include "cairn/io/utf8.h"
 #include "cairn/pretrained/folder.h"
 #include "cairn/tasks/question_answering/task.h"
 #include "cairn/text/unicode.h"
@@ -16,6 +18,7 @@ namespace {
 Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
   const auto questions = a.questions(o.or_own(""));
   const bool writes = !o.out.is_open() && !o.out->empty();
+  if (writes && dist::leads()) io::check_writable(o.out);  // before the work
   const auto nameless = std::count_if(questions.all.begin(), questions.all.end(),
                                       [](const data::Question& q) { return q.id.empty(); });
   if (writes && nameless > 0)  // all of them would be one line of the file
@@ -34,9 +37,7 @@ Json evaluate(Answerer& a, const QuestionEvalOptions& o) {
   return a.result(o.data.is_open() ? "validation" : "all", measured);
 }
 
-void print(Answerer& a, const PredictOptions& o, std::string_view context,
-           std::string_view question) {
-  const Answer answer = a.finder().answer({context, question});
+void print(const PredictOptions& o, std::string_view context, const Answer& answer) {
   const int64_t start = data::points_before(context, answer.begin);
   const int64_t end = data::points_before(context, answer.end);
   if (o.json)
@@ -51,6 +52,10 @@ void print(Answerer& a, const PredictOptions& o, std::string_view context,
   std::fflush(printed());
 }
 
+void print_answer(Answerer& a, const PredictOptions& o, const AskedLine& asked) {
+  print(o, asked.context, a.finder().answer({asked.context, asked.question}));
+}
+
 // Texts from outside: any bytes become UTF-8.
 std::string readable(const std::string& text) {
   int64_t replaced = 0;
@@ -60,27 +65,35 @@ std::string readable(const std::string& text) {
   return valid;
 }
 
+std::string context_of(const std::string& file) {
+  const auto bytes = io::read_maybe_gzip(file);
+  return readable(std::string(io::without_mark(io::text_of(bytes))));
+}
+
 int predict(Answerer& a, const PredictOptions& o) {
   const bool has_context = !o.context.is_open(), has_question = !o.question.is_open();
   if (has_question && !has_context)
     throw InvalidOption("question", "is about no text; name its file (context)");
-  const std::string context = has_context ? readable(io::read_text_file(o.context)) : "";
-  if (has_question) return print(a, o, context, readable(o.question)), 0;
-  int64_t number = 0;
-  const auto ask = [&](const std::string& line, const std::string& file) {
-    ++number;
-    if (has_context) return print(a, o, context, line);
-    if (line.empty()) return;
-    const AskedLine asked = parse_asked(line, file, number);
-    print(a, o, asked.context, asked.question);
+  if (has_question && !o.files->empty())
+    throw InvalidOption("question", fmt::format("is the one that is answered, and '{}' would be "
+                                                "passed over: leave one of them out",
+                                                o.files->front()));
+  const std::string context = has_context ? context_of(o.context) : "";
+  if (has_question) return print_answer(a, o, {context, readable(o.question)}), 0;
+  const auto ask = [&](const std::string& line, const std::string& file, int64_t number) {
+    if (has_context) return print_answer(a, o, {context, line});
+    if (line.empty()) return print(o, "", {});  // an answer for each line
+    print_answer(a, o, parse_asked(line, file, number));
   };
   for (const std::string& file : *o.files) {
-    number = 0;
-    for (const std::string& line : data::read_lines(file)) ask(line, file);
+    int64_t number = 0;
+    for (const std::string& line : io::read_lines(file)) ask(line, file, ++number);
   }
-  if (o.files->empty())
-    for (std::string line; io::next_line(std::cin, line, "standard input", number + 1);)
-      ask(readable(line), "standard input");
+  io::LineReader input(STDIN_FILENO, "standard input");
+  for (std::string line; o.files->empty() && input.next(line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    ask(readable(line), "standard input", input.number());
+  }
   return 0;
 }
 

@@ -66,7 +66,7 @@ class Finder {
 
   struct Found {
     std::vector<Answer> answers;  // one a question
-    double loss = 0;              // mean of start's and end's, nats; of windows
+    double loss = 0;              // mean of start's and end's, nats; of answers, then windows
   };
   // In evaluation mode.
   Found find(const data::Questions& questions);
@@ -79,6 +79,7 @@ class Finder {
     std::vector<float> start, end;  // of each place
   };
   std::vector<Scores> scores_of(const std::vector<Row>& rows);
+  static double loss_of(const Scores& scores, const std::vector<Row::Answer>& answers);
   Answer best(const Row* rows, const Scores* scores, size_t count, std::string_view text) const;
 
   std::shared_ptr<models::SpanNetwork> net_;
@@ -102,7 +103,8 @@ struct QuestionEvalOptions : EvalOptions {
                           "scripts take it"};
 };
 struct PredictOptions : train::OptionSet {
-  Option<std::string> context{this, "context", Open{"each line has one"}, "File of the text"};
+  Option<std::string> context{this, "context", Open{"each line has one"},
+                              "File of the text (also .gz)"};
   Option<std::string> question{this, "question", Open{"the lines that are read"},
                                "Question about it"};
   Option<std::vector<std::string>> files{
@@ -145,7 +147,7 @@ struct AskedLine {
 AskedLine parse_asked(const std::string& line, const std::string& file, int64_t number);
 
 Json train(Options options);
-void report(train::report::Page& page, Answerer& answerer);
+void report(train::report::Page& page, Answerer& answerer, const train::report::Lines& log);
 extern const Opener kOpener;
 extern const Task kRow;
 

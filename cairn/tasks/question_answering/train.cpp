@@ -30,25 +30,37 @@ bool has_unanswered(const data::Questions& questions) {
                      [](const data::Question& q) { return q.answers.empty(); });
 }
 
-// The network's inputs, then where the answers start and end.
+// What different people answered teaches which words all agree on.
+constexpr size_t kAnswers = 3;  // of a question; fewer are taken in turn
+
+// The network's inputs, then where the answers start and end [N, kAnswers].
 Tensors batch_of(const std::vector<Row>& rows, const std::vector<int64_t>& chosen,
                  const Notation& notation) {
   std::vector<const Row*> some;
   std::vector<int64_t> starts, ends;
   for (const int64_t i : chosen) {
     some.push_back(&rows[static_cast<size_t>(i)]);
-    starts.push_back(some.back()->start), ends.push_back(some.back()->end);
+    const auto& answers = some.back()->answers;
+    for (size_t k = 0; k < kAnswers; ++k) {
+      const Row::Answer& a = answers[k % answers.size()];
+      starts.push_back(a.start), ends.push_back(a.end);
+    }
   }
+  const int64_t count = std::ssize(some), each = kAnswers;
   Tensors batch = notation.batch_of(some);
-  batch.push_back(from_host(starts.data(), {std::ssize(starts)}, DType::i64));
-  batch.push_back(from_host(ends.data(), {std::ssize(ends)}, DType::i64));
+  batch.push_back(from_host(starts.data(), {count, each}, DType::i64));
+  batch.push_back(from_host(ends.data(), {count, each}, DType::i64));
   return batch;
 }
 
+// Mean cross entropy of places' scores [N, T] and those that are right [N, kAnswers].
+Tensor loss_of(const Tensor& scores, const Tensor& right) {
+  return -mean(gather(log_softmax(scores, 1), 1, right));
+}
 Tensor loss_of(models::SpanNetwork& net, std::span<const Tensor> batch) {
   const Tensor scores = net.spans(batch.first(batch.size() - 2));
-  return (cross_entropy(select(scores, 2, 0), batch[batch.size() - 2]) +
-          cross_entropy(select(scores, 2, 1), batch.back())) *
+  return (loss_of(select(scores, 2, 0), batch[batch.size() - 2]) +
+          loss_of(select(scores, 2, 1), batch.back())) *
          0.5;
 }
 

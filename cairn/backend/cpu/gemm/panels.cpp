@@ -1,6 +1,7 @@
 #include "cairn/backend/cpu/gemm/panels.h"
 
 #include "cairn/backend/cpu/simd_targets.h"
+#include "cairn/base/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cairn/backend/cpu/gemm/panels.cpp"
@@ -14,17 +15,28 @@ namespace cairn::cpu::panels::HWY_NAMESPACE {
 
 constexpr int kSquare = 16;  // bytes of a vector of 128 bits
 
-// Four rows of w, transposed into four columns of a panel: out[k * kPanel + n] = w[n * ld + k].
-// Returns how many k are done.
-HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth, float* out) {
+// Four numbers of every fourth row from w on: those of row 4 b fill block b of the vector.
+HWY_INLINE V load_blocks(const float* w, int64_t ld) {
+  const D d;
+  V v = hn::LoadDup128(d, w);
+#pragma GCC unroll 4
+  for (int64_t b = 1; b < kLanes / 4; ++b)
+    v = hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(4 * b)), v,
+                       hn::LoadDup128(d, w + 4 * b * ld));
+  return v;
+}
+
+// As many rows of w as a vector has lanes, transposed into columns of a panel: out[k * kPanel + n]
+// = w[n * ld + k]. Returns how many k are done.
+HWY_INLINE int64_t transpose_rows(const float* w, int64_t ld, int64_t depth, float* out) {
   int64_t k = 0;
 #if HWY_TARGET != HWY_SCALAR
-  const hn::FixedTag<float, 4> d;
+  const D d;
   for (; k + 4 <= depth; k += 4, out += 4 * kPanel) {
-    const auto a = hn::LoadU(d, w + k), b = hn::LoadU(d, w + ld + k);
-    const auto c = hn::LoadU(d, w + 2 * ld + k), e = hn::LoadU(d, w + 3 * ld + k);
-    const auto ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
-    const auto ac2 = hn::InterleaveUpper(d, a, c), be2 = hn::InterleaveUpper(d, b, e);
+    const V a = load_blocks(w + k, ld), b = load_blocks(w + ld + k, ld);
+    const V c = load_blocks(w + 2 * ld + k, ld), e = load_blocks(w + 3 * ld + k, ld);
+    const V ac = hn::InterleaveLower(d, a, c), be = hn::InterleaveLower(d, b, e);
+    const V ac2 = hn::InterleaveUpper(d, a, c), be2 = hn::InterleaveUpper(d, b, e);
     hn::StoreU(hn::InterleaveLower(d, ac, be), d, out);
     hn::StoreU(hn::InterleaveUpper(d, ac, be), d, out + kPanel);
     hn::StoreU(hn::InterleaveLower(d, ac2, be2), d, out + 2 * kPanel);
@@ -35,15 +47,14 @@ HWY_INLINE int64_t transpose_four_rows(const float* w, int64_t ld, int64_t depth
 }
 
 void pack_transposed(const float* w, int64_t ld, int64_t rows, int64_t depth, float* out) {
-  constexpr int64_t kBlock = 64;  // of the depth: what is written in pieces of lines stays in the
-                                  // L1 cache until it is whole
+  constexpr int64_t kBlock = 64;  // of the depth: lines that rows share stay in the L1 cache
   int64_t done = 0;
-  if (rows == kPanel && kPanel % 4 == 0)
+  if (rows == kPanel)
     for (int64_t k = 0; k < depth; k += kBlock) {
       int64_t here = 0;
-      for (int64_t n = 0; n < kPanel; n += 4)
-        here = transpose_four_rows(w + n * ld + k, ld, std::min(kBlock, depth - k),
-                                   out + k * kPanel + n);
+      for (int64_t n = 0; n < kPanel; n += kLanes)
+        here =
+            transpose_rows(w + n * ld + k, ld, std::min(kBlock, depth - k), out + k * kPanel + n);
       done = k + here;
     }
   for (int64_t k = done; k < depth; ++k)
@@ -117,7 +128,7 @@ void spread_row(const float* row, int64_t columns, float* out, int64_t panel_str
 void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out,
                 float* sums) {
   const D d;
-  constexpr int64_t kVectors = (kTileRows + kLanes - 1) / kLanes;
+  constexpr int64_t kVectors = ceil_div(kTileRows, kLanes);
   const Tiles tiles(columns);
   for (int64_t t = 0; t < tiles.count; ++t) {
     const int64_t begin = tiles.begin(t), height = tiles.height_of(t);
@@ -139,7 +150,7 @@ void pack_slice(const float* w, int64_t ld, int64_t columns, int64_t depth, floa
 // next ones.
 void pack_tiles(const float* w, int64_t ld, int64_t columns, int64_t depth, float* out) {
   constexpr int64_t kMostTiles = kMostTileColumns / kTileRows + 1, kAhead = 8, kLine = 16;
-  constexpr int64_t kWritten = (kTileRows + kLanes - 1) / kLanes * kLanes;
+  constexpr int64_t kWritten = round_up(kTileRows, kLanes);
   const D d;
   const Tiles cut(columns);
   const int64_t tiles = cut.count;

@@ -26,7 +26,7 @@ Shape weight_shape(const char* layer, int dims, int64_t first, int64_t second,
 
 Tensor initial_bias(const Shape& weight, int64_t out) {
   const double bound = 1 / std::sqrt(init::fans_of(weight).in);
-  return uniform({out}, -bound, bound);
+  return init::uniform({out}, -bound, bound);
 }
 
 void check_input(const char* layer, const Tensor& x, const Shape& weight, int64_t in) {

@@ -8,6 +8,8 @@
 namespace cairn::nn::init {
 namespace {
 
+thread_local bool draws = true;
+
 double kaiming_deviation(const Shape& shape, double a, Fan fan) {
   const Fans fans = fans_of(shape);
   return std::sqrt(2 / (1 + a * a)) / std::sqrt(fan == Fan::in ? fans.in : fans.out);
@@ -34,6 +36,9 @@ void orthonormalise(std::vector<double>& m, int64_t rows, int64_t columns) {
 
 }  // namespace
 
+Undrawn::Undrawn() : before_(draws) { draws = false; }
+Undrawn::~Undrawn() { draws = before_; }
+
 Fans fans_of(const Shape& weight) {
   check(weight.ssize() >= 2,
         "init: fan in and fan out of shape {}: it needs two dimensions or more", to_string(weight));
@@ -43,15 +48,16 @@ Fans fans_of(const Shape& weight) {
 }
 
 Tensor uniform(const Shape& shape, double low, double high) {
-  return cairn::uniform(shape, low, high);
+  return draws ? cairn::uniform(shape, low, high) : zeros(shape);
 }
 Tensor normal(const Shape& shape, double mean, double deviation) {
-  return cairn::normal(shape, mean, deviation);
+  return draws ? cairn::normal(shape, mean, deviation) : zeros(shape);
 }
 Tensor constant(const Shape& shape, double value) { return full(shape, value); }
 
 // By the inverse of the distribution function: erf^-1 is solved for on the host.
 Tensor trunc_normal(const Shape& shape, double mean, double deviation, double low, double high) {
+  if (!draws) return zeros(shape);
   const auto cdf = [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); };
   const double from = cdf((low - mean) / deviation), to = cdf((high - mean) / deviation);
   std::vector<float> values = rand(shape).to_vector<float>();
@@ -67,23 +73,24 @@ Tensor trunc_normal(const Shape& shape, double mean, double deviation, double lo
 Tensor xavier_uniform(const Shape& shape, double gain) {
   const Fans fans = fans_of(shape);
   const double bound = gain * std::sqrt(6 / (fans.in + fans.out));
-  return cairn::uniform(shape, -bound, bound);
+  return init::uniform(shape, -bound, bound);
 }
 Tensor xavier_normal(const Shape& shape, double gain) {
   const Fans fans = fans_of(shape);
-  return cairn::normal(shape, 0, gain * std::sqrt(2 / (fans.in + fans.out)));
+  return init::normal(shape, 0, gain * std::sqrt(2 / (fans.in + fans.out)));
 }
 Tensor kaiming_uniform(const Shape& shape, double a, Fan fan) {
   const double bound = std::sqrt(3.0) * kaiming_deviation(shape, a, fan);
-  return cairn::uniform(shape, -bound, bound);
+  return init::uniform(shape, -bound, bound);
 }
 Tensor kaiming_normal(const Shape& shape, double a, Fan fan) {
-  return cairn::normal(shape, 0, kaiming_deviation(shape, a, fan));
+  return init::normal(shape, 0, kaiming_deviation(shape, a, fan));
 }
 
 Tensor orthogonal(const Shape& shape, double gain) {
   check(shape.ssize() >= 2, "init: orthogonal needs two dimensions or more, not {}",
         to_string(shape));
+  if (!draws) return zeros(shape);
   const int64_t rows = shape[0], columns = numel(shape) / std::max<int64_t>(rows, 1);
   const bool wide = rows <= columns;
   const std::vector<float> random =

@@ -6,6 +6,19 @@
 
 namespace cairn::nn::init {
 
+// While one lives, its thread draws none of these values: all are 0. For a network whose weights
+// are read next, where random numbers would take longer than the reading.
+class Undrawn {
+ public:
+  Undrawn();
+  ~Undrawn();
+  Undrawn(const Undrawn&) = delete;
+  Undrawn& operator=(const Undrawn&) = delete;
+
+ private:
+  bool before_;
+};
+
 enum class Fan { in, out };
 struct Fans {
   double in, out;

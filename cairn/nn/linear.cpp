@@ -13,7 +13,7 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
   check(in > 0 && out > 0, "Linear: sizes {} and {} must be positive", in, out);
   weight = param("weight", init::kaiming_uniform({out, in}, std::sqrt(5.0)));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
-  if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
+  if (options.bias) bias = param("bias", init::uniform({out}, -bound, bound));
 }
 
 Tensor Linear::forward(Tensor x) {
@@ -26,15 +26,15 @@ Bilinear::Bilinear(int64_t in1, int64_t in2, int64_t out, LinearOptions options)
   check(in1 > 0 && in2 > 0 && out > 0, "Bilinear: sizes {}, {} and {} must be positive", in1, in2,
         out);
   const double bound = 1 / std::sqrt(static_cast<double>(in1));
-  weight = param("weight", uniform({out, in1, in2}, -bound, bound));
-  if (options.bias) bias = param("bias", uniform({out}, -bound, bound));
+  weight = param("weight", init::uniform({out, in1, in2}, -bound, bound));
+  if (options.bias) bias = param("bias", init::uniform({out}, -bound, bound));
 }
 
 Embedding::Embedding(int64_t count, int64_t dim, EmbeddingOptions options)
     : padding_idx_(options.padding_idx) {
   check(count > 0 && dim > 0, "Embedding: sizes {} and {} must be positive", count, dim);
   check(padding_idx_ < count, "Embedding: padding_idx {} is not below {}", padding_idx_, count);
-  Tensor initial = randn({count, dim});
+  Tensor initial = init::normal({count, dim});
   if (padding_idx_ >= 0)
     initial = initial * cast(ne(unsqueeze(arange(0, count), 1), static_cast<double>(padding_idx_)),
                              DType::f32);

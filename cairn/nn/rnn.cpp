@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cairn/nn/init.h"
 #include "cairn/nn/linear.h"
 #include "cairn/nn/rnn_projected.h"
 #include "cairn/ops/context.h"
@@ -33,7 +34,7 @@ void Recurrent::add_weights(int64_t in, const std::string& suffix) {
   const int64_t rows = gates_of(cell_) * hidden_;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden_));
   const auto random = [&](const std::string& name, const Shape& shape) {
-    return param(name + suffix, uniform(shape, -bound, bound));
+    return param(name + suffix, init::uniform(shape, -bound, bound));
   };
   Weights w;
   w.weight_ih = random("weight_ih", {rows, in});

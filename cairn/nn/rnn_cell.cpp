@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cairn/nn/init.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 
@@ -12,11 +13,11 @@ RecurrentCell::RecurrentCell(Cell cell, int64_t in, int64_t hidden, bool bias)
   check(in > 0 && hidden > 0, "recurrent cell: sizes {} and {} must be positive", in, hidden);
   const int64_t rows = (cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1) * hidden;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
-  weight_ih_ = param("weight_ih", uniform({rows, in}, -bound, bound));
-  weight_hh_ = param("weight_hh", uniform({rows, hidden}, -bound, bound));
+  weight_ih_ = param("weight_ih", init::uniform({rows, in}, -bound, bound));
+  weight_hh_ = param("weight_hh", init::uniform({rows, hidden}, -bound, bound));
   if (!bias) return;
-  bias_ih_ = param("bias_ih", uniform({rows}, -bound, bound));
-  bias_hh_ = param("bias_hh", uniform({rows}, -bound, bound));
+  bias_ih_ = param("bias_ih", init::uniform({rows}, -bound, bound));
+  bias_hh_ = param("bias_hh", init::uniform({rows}, -bound, bound));
 }
 
 // A sequence of one step.

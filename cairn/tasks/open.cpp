@@ -1,6 +1,7 @@
 // Opening a trained model, of whatever task. What is here needs no training.
 #include <filesystem>
 
+#include "cairn/nn/init.h"
 #include "cairn/onnx/file.h"
 #include "cairn/ops/functions.h"
 #include "cairn/pretrained/folder.h"
@@ -42,7 +43,10 @@ std::string task_of(const std::string& path) {
 
 std::unique_ptr<Model> open_saved(const train::SavedModel& saved) {
   for (const Opener* opener : kAll)
-    if (saved.task() == opener->task) return opener->open(saved);
+    if (saved.task() == opener->task) {
+      const nn::init::Undrawn undrawn;
+      return opener->open(saved);
+    }
   fail("'{}': is a run of task '{}', which this program does not know", saved.path, saved.task());
 }
 

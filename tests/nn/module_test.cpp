@@ -5,6 +5,7 @@
 
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/error.h"
+#include "cairn/nn/init.h"
 #include "cairn/nn/nn.h"
 #include "cairn/ops/context.h"
 
@@ -23,6 +24,25 @@ std::vector<std::string> names_of(const NamedTensors& list) {
   std::vector<std::string> names;
   for (const auto& [name, t] : list) names.push_back(name);
   return names;
+}
+
+TEST(Init, UndrawnValuesAreZeroAndLeaveTheGeneratorAlone) {
+  manual_seed(3);
+  const Tensor expected = randn({4});
+  manual_seed(3);
+  {
+    const init::Undrawn undrawn;
+    const Digits digits;
+    for (const auto& [name, p] : digits.named_parameters()) {
+      if (name.ends_with("c1.weight") || name.ends_with("2.bias")) {
+        EXPECT_EQ(amax(abs(p)).item(), 0) << name;
+      }
+    }
+    { const init::Undrawn nested; }
+    EXPECT_EQ(init::orthogonal({2, 2}).to_vector<float>(), std::vector<float>(4, 0.0f));
+  }
+  EXPECT_EQ(randn({4}).to_vector<float>(), expected.to_vector<float>());
+  EXPECT_GT(amax(abs(init::xavier_normal({3, 3}))).item(), 0);
 }
 
 std::string error_of(const std::function<void()>& fn) {

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "cairn/base/round.h"
+
 namespace cairn {
 
 class WorkQueue {
@@ -19,7 +21,7 @@ class WorkQueue {
   WorkQueue(int64_t count, int64_t pieces, int64_t unit = 1)
       : count_(count),
         unit_(unit),
-        units_((count + unit - 1) / unit),
+        units_(ceil_div(count, unit)),
         pieces_(std::clamp<int64_t>(pieces, 1, std::max<int64_t>(1, units_))) {}
 
   // The next piece; an empty one when all are taken.

@@ -5,7 +5,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/io/json.h"
 #include "cairn/io/weight_files.h"
-#include "cairn/tasks/files.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::cli {
 namespace {

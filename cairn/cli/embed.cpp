@@ -1,17 +1,19 @@
 // cairn embed DIR: sentence embeddings, and which texts are nearest to one.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <memory>
 #include <numeric>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/base/json.h"
 #include "cairn/cli/commands.h"
-#include "cairn/data/parallel_text.h"
 #include "cairn/io/json.h"
 #include "cairn/io/lines.h"
 #include "cairn/io/tensors.h"
 #include "cairn/pretrained/embedder.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::cli {
@@ -26,7 +28,8 @@ struct Embedding {
 std::vector<std::string> lines_of_input() {
   std::vector<std::string> lines;
   int64_t replaced = 0;
-  for (std::string line; io::next_line(std::cin, line, "standard input", std::ssize(lines) + 1);) {
+  io::LineReader input(STDIN_FILENO, "standard input");
+  for (std::string line; input.next(line);) {
     if (line.ends_with('\r')) line.pop_back();
     lines.push_back(text::with_replacements(line, &replaced));
   }
@@ -71,9 +74,13 @@ void print_nearest(const std::vector<std::string>& texts, const Tensor& queries,
 int print_embeddings(const Embedding& given) {
   if (given.nearest > 0 && (given.texts.empty() || given.file.empty()))
     throw UsageError("--nearest looks for the lines of --file that are nearest to each --text");
-  if (!given.out.empty()) io::check_writable(given.out);
+  if (!given.out.empty()) {
+    const std::string why = tasks::why_no_ending(given.out, {".npy"});
+    if (!why.empty()) throw InvalidOption("out", why);
+    io::check_writable(given.out);
+  }
   std::vector<std::string> lines =
-      given.file.empty() ? std::vector<std::string>() : data::read_lines(given.file);
+      given.file.empty() ? std::vector<std::string>() : io::read_lines(given.file);
   pretrained::Embedder embedder(given.folder);
   const auto say_cut = [&] {
     if (embedder.coder().cut() > 0)

@@ -1,10 +1,12 @@
 #include <memory>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/onnx/export.h"
 #include "cairn/pretrained/folder.h"
 #include "cairn/tasks/model.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/train/quantized_run.h"
 
 namespace cairn::cli {
@@ -23,6 +25,12 @@ int write_hugging_face(tasks::Model& model, const std::string& out) {
 }
 
 int write_export(const Export& chosen) {
+  if (chosen.format == "onnx") {
+    const std::string why = tasks::why_no_ending(chosen.out, {".onnx"});
+    if (!why.empty()) throw InvalidOption("out", why);
+    io::check_writable(chosen.out);
+    tasks::keep_run(chosen.run, chosen.out);
+  }
   const auto model = tasks::open_model(chosen.run);
   check(!train::is_quantized(model->saved().config),
         "{}: is a run in 8 bits, which no other format here takes; export the run that it was made "
@@ -32,9 +40,9 @@ int write_export(const Export& chosen) {
   const onnx::Function function{model->takes(), model->gives(),
                                 [&](std::span<const Tensor> in) { return model->forward(in); },
                                 model->network().state_dict()};
-  onnx::ExportOptions options{
-      .name = model->task(),
-      .metadata = {{"cairn.task", model->task()}, {"cairn.config", model->saved().config.dump()}}};
+  onnx::ExportOptions options{.name = model->task(),
+                              .metadata = {{"cairn.task", model->task()},
+                                           {train::kConfigMetadata, model->saved().config.dump()}}};
   if (const auto labels = model->labels(); !labels.empty())
     options.metadata["cairn.labels"] = train::Json(labels).dump();
   const std::string bytes = onnx::to_onnx(function, options);

@@ -5,10 +5,12 @@
 #include "cairn/audio/sound.h"
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
+#include "cairn/io/json.h"
 #include "cairn/io/utf8.h"
 #include "cairn/music/midi.h"
 #include "cairn/onnx/file.h"
 #include "cairn/onnx/info.h"
+#include "cairn/pretrained/folder.h"
 #include "cairn/train/run_folder.h"
 
 namespace cairn::cli {
@@ -55,7 +57,34 @@ io::FileInfo inspect_midi(const std::string& path) {
   return info;
 }
 
+// What config.json says of the network, before what its weights are.
+io::FileInfo inspect_transformers(const std::string& folder) {
+  io::FileInfo info = io::inspect_weights(folder);
+  const std::string file = folder + "/config.json";
+  const Json config = io::parse_json(io::read_text_file(file), fmt::format("'{}'", file));
+  std::vector<std::pair<std::string, std::string>> facts;
+  const auto fact = [&](const char* name, const std::string& value) {
+    facts.emplace_back(name, value);
+  };
+  const Json& type = config.at("model_type");
+  fact("model_type", type.is_string() ? type.get<std::string>() : type.dump());
+  if (const auto names = config.find("architectures"); names != config.end() && names->is_array())
+    for (const Json& name : *names)
+      if (name.is_string()) fact("architecture", name.get<std::string>());
+  try {
+    const pretrained::Spec spec = pretrained::spec_of(config, fmt::format("'{}'", file));
+    if (spec.encoder_layers > 0) fact("encoder layers", std::to_string(spec.encoder_layers));
+    if (spec.decoder_layers > 0) fact("decoder layers", std::to_string(spec.decoder_layers));
+    fact("width", std::to_string(spec.width)), fact("heads", std::to_string(spec.heads));
+    fact("vocabulary", std::to_string(spec.vocab));
+    fact("positions", std::to_string(spec.positions));
+  } catch (const Error& e) { fact("not read here", e.what()); }
+  info.facts.insert(info.facts.begin(), facts.begin(), facts.end());
+  return info;
+}
+
 io::FileInfo inspect(const std::string& path) {
+  if (pretrained::is_folder(path)) return inspect_transformers(path);
   // Of a run: the weights that it keeps, which say what they are of.
   if (train::RunFolder::holds_run(path))
     return io::inspect_file(train::RunFolder::open(path, "").weights());
@@ -76,7 +105,7 @@ void add_info(const Command& app) {
       .option(
           "file", *files,
           "safetensors, PyTorch's .pt, npy, IDX, pictures, JSON lines, event files; also packed "
-          "with gzip; sound, MIDI and ONNX files; or a run folder")
+          "with gzip; sound, MIDI and ONNX files; or a run folder, or one of Hugging Face's")
       .required();
   command.flag("--json", *json, "Print one JSON object a line");
   command.runs([files, json] {

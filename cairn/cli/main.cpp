@@ -161,9 +161,12 @@ int main(int argc, char** argv) {
         "or of another version");
   } catch (const std::system_error& e) {
     const bool no_thread = e.code() == std::errc::resource_unavailable_try_again;
-    say(no_thread ? "no memory for another thread: use a smaller --threads, or raise the limit "
-                    "(ulimit -v, -u); out of memory"
-                  : e.code().message());
+    // fmt::print's; standard error is forgiven.
+    const bool of_output = std::string(e.what()).starts_with("cannot write to file");
+    say(of_output   ? "cannot write to standard output: " + e.code().message()
+        : no_thread ? "no memory for another thread: use a smaller --threads, or raise the limit "
+                      "(ulimit -v, -u); out of memory"
+                    : e.code().message());
   } catch (const std::exception& e) { say(e.what()); }
   return cli::kFailed;
 }

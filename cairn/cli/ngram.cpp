@@ -1,10 +1,10 @@
 // cairn ngram: a language model of words from text, as an ARPA file; how well it expects others.
+#include <unistd.h>
+
 #include <cmath>
-#include <iostream>
 #include <memory>
 
 #include "cairn/cli/commands.h"
-#include "cairn/data/parallel_text.h"
 #include "cairn/io/file.h"
 #include "cairn/io/lines.h"
 #include "cairn/io/utf8.h"
@@ -62,20 +62,21 @@ int make_ngrams(const NgramRequest& given) {
   const auto words = words_of(given.words);
   std::vector<std::string> tested;  // before anything is written
   if (!given.test.empty()) {
-    tested = data::read_lines(given.test);
+    tested = io::read_lines(given.test);
     check(!tested.empty(), "'{}' is empty; there is nothing to measure", given.test);
   }
   std::vector<std::string> lines;
   for (const std::string& file : given.files)
-    for (std::string& line : data::read_lines(file)) lines.push_back(std::move(line));
+    for (std::string& line : io::read_lines(file)) lines.push_back(std::move(line));
   size_t at = 0;
+  io::LineReader input(STDIN_FILENO, "standard input");
   const auto next = [&](std::string& line) {
     if (given.files.empty()) {
-      if (!io::next_line(std::cin, line, "standard input", static_cast<int64_t>(++at)))
-        return false;
+      if (!input.next(line)) return false;
       const size_t bad = io::find_invalid_utf8(line);
       check(bad == std::string::npos,
-            "standard input, line {}, byte {}: not UTF-8; convert it (iconv -t UTF-8)", at, bad);
+            "standard input, line {}, byte {}: not UTF-8; convert it (iconv -t UTF-8)",
+            input.number(), bad);
     } else {
       if (at == lines.size()) return false;
       line = std::move(lines[at++]);

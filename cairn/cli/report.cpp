@@ -2,7 +2,9 @@
 
 #include <memory>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/tasks/task.h"
 
 namespace cairn::cli {
@@ -22,6 +24,8 @@ void add_report(const Command& app) {
   command.option("--data", o->data, "Where its data lie now (default: where they lay)");
   add_threads(command);
   command.runs([o] {
+    const std::string why = tasks::why_no_ending(o->out, {".html", ".htm"});
+    if (!why.empty()) throw InvalidOption("out", why);
     fmt::print("{}\n", tasks::write_report(o->run, o->out, o->data));
     return 0;
   });

@@ -44,11 +44,13 @@ struct Seen {
   bool damaged = false, in_8_bits = false;
   // A full disk ends a training behind its last line of the log: what lies there tells.
   bool has_weights = true, is_held = false;
+  bool diverged = false;  // as the last line of its log says
 
   const char* state() const {
     if (damaged) return "damaged";
     if (in_8_bits) return "8 bits";
     if (is_held) return "training";
+    if (diverged) return "diverged";
     if (!has_weights) return "failed";
     return steps > 0 && step >= steps ? "finished" : "stopped";
   }
@@ -82,6 +84,8 @@ void take_progress(Seen& run) {
           "'{}/metrics.jsonl': \"step\" is {:g}; it is damaged", run.path, step);
     run.step = std::max(run.step, static_cast<int64_t>(step));
     run.seconds = number(line, "seconds").value_or(run.seconds);
+    const auto diverged = line.find("diverged");
+    run.diverged = diverged != line.end() && *diverged == true;
   }
 }
 

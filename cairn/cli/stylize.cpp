@@ -5,10 +5,11 @@
 
 #include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
+#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/io/utf8.h"
 #include "cairn/models/style.h"
-#include "cairn/tasks/files.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::cli {
 namespace {
@@ -30,22 +31,29 @@ io::Image at_most(const io::Image& image, int64_t longest) {
   return io::resize(image, scaled(image.width), scaled(image.height));
 }
 
-io::Image read_shown(const std::string& file, int64_t longest, const char* what) {
+// `flag`: what says how large it is.
+io::Image read_shown(const std::string& file, int64_t longest, const char* flag, const char* what) {
   constexpr int kLeast = 32;
   const io::Image image = at_most(io::with_channels(io::read_image(file), 3), longest);
   check(std::min(image.width, image.height) >= kLeast,
         "'{}' has {} x {} pixels{}: the {} needs {} each way to be seen", io::printable(file),
-        image.width, image.height, longest < 1024 ? fmt::format(" at --size {}", longest) : "",
+        image.width, image.height, longest < 1024 ? fmt::format(" at {} {}", flag, longest) : "",
         what, kLeast);
   return image;
 }
 
 int stylize(const StylizeRequest& r) {
-  if (!r.out.ends_with(".png")) throw InvalidOption("out", "a picture's name ends with .png");
-  for (const std::string& given : {r.content, r.style}) tasks::keep_given(given, r.out);
+  if (!data::ends_with(r.out, ".png"))
+    throw InvalidOption("out", "a picture's name ends with .png");
+  for (const std::string& given : {r.content, r.style, r.features}) tasks::keep_given(given, r.out);
+  if (r.how.content == 0 && r.how.style == 0 && r.how.smooth == 0)
+    throw InvalidOption("content_weight",
+                        "0, and --style-weight and --smooth too: nothing would be painted");
   io::check_writable(r.out);
-  const io::Image content = read_shown(r.content, r.size, "content");
-  const io::Image style = read_shown(r.style, r.style_size > 0 ? r.style_size : r.size, "style");
+  const io::Image content = read_shown(r.content, r.size, "--size", "content");
+  const io::Image style = r.style_size > 0
+                              ? read_shown(r.style, r.style_size, "--style-size", "style")
+                              : read_shown(r.style, r.size, "--size", "style");
   const models::StyleEyes eyes =
       r.features.empty() ? models::StyleEyes() : models::StyleEyes(r.features);
   if (r.features.empty())

@@ -1,12 +1,17 @@
 // cairn tokenizer train|encode|decode|info: tokenizer.json files.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <charconv>
-#include <iostream>
 #include <memory>
 
+#include "cairn/base/invalid_option.h"
 #include "cairn/cli/commands.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/lines.h"
+#include "cairn/io/utf8.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/text/train_tokenizer.h"
 #include "cairn/text/unicode.h"
 
@@ -29,7 +34,7 @@ class Lines {
   Lines(const Lines&) = delete;
 
   bool next(std::string& line) {
-    if (!(files_.empty() ? next_of_input(line) : next_of_files(line))) return false;
+    if (!(files_.empty() ? input_.next(line) : next_of_files(line))) return false;
     ++number_;
     if (line.ends_with('\r')) line.pop_back();
     int64_t replaced = 0;
@@ -44,14 +49,11 @@ class Lines {
   }
 
  private:
-  bool next_of_input(std::string& line) const {
-    return io::next_line(std::cin, line, "standard input", number_ + 1);
-  }
   bool next_of_files(std::string& line) {
     while (at_ >= content_.size()) {
       if (file_ == files_.size()) return false;
       const auto bytes = io::read_maybe_gzip(files_[file_++]);
-      content_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      content_ = io::without_mark(io::text_of(bytes));
       at_ = 0, number_ = 0;
     }
     const size_t end = std::min(content_.find('\n', at_), content_.size());
@@ -63,6 +65,7 @@ class Lines {
 
   std::vector<std::string> files_;
   bool strict_;
+  io::LineReader input_{STDIN_FILENO, "standard input"};
   std::string content_;
   size_t at_ = 0, file_ = 0;
   int64_t number_ = 0, replaced_ = 0;
@@ -77,6 +80,9 @@ struct Given {
 };
 
 int train(const Given& given) {
+  const std::string why = tasks::why_no_ending(given.out, {".json"});
+  if (!why.empty()) throw InvalidOption("out", why);
+  io::check_writable(given.out);
   Lines lines(given.files, given.strict);
   const SubwordTokenizer tokenizer =
       text::train_tokenizer([&](std::string& line) { return lines.next(line); }, given.training);

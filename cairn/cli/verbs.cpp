@@ -7,6 +7,7 @@
 #include "cairn/cli/commands.h"
 #include "cairn/onnx/file.h"
 #include "cairn/tasks/imported/model.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::cli {
 namespace {
@@ -111,6 +112,7 @@ void describe(const Command& command, const std::string& name,
           "FILE); pictures, sounds and tables are files");
     const auto model = chosen->open();
     check(verb && model->task() == task, "'{}': name the run before its options", chosen->run);
+    tasks::keep_inputs(model->path(), *chosen->options);
     return verb->run(*model, *chosen->options);
   });
 }

@@ -257,6 +257,15 @@ ClipFiles files_of_table(const io::Csv& table, const std::string& file) {
   return files;
 }
 
+// Nothing can be learned of a class whose clips are all left out.
+void check_each_class(const ClipSet& set, const ClipFiles& files) {
+  for (size_t c = 0; c < set.classes.size(); ++c)
+    check(std::ranges::any_of(set.clips,
+                              [&](const Clip& clip) { return clip.label == static_cast<int>(c); }),
+          "all {} clips of '{}' are damaged ({})", std::ranges::count(files.labels, set.classes[c]),
+          set.classes[c], files.left_out.in_words());
+}
+
 ClipSet read_files(ClipFiles files, const ClipOptions& how, io::Csv* table) {
   ClipSet set;
   const std::set<std::string> names(files.labels.begin(), files.labels.end());
@@ -283,6 +292,7 @@ ClipSet read_files(ClipFiles files, const ClipOptions& how, io::Csv* table) {
     }
   }
   check(!set.clips.empty(), "no clip could be read: {}", files.left_out.in_words());
+  check_each_class(set, files);
   if (table) table->rows = std::move(rows);
   set.shape = *shape, set.left_out = files.left_out.in_words();
   return set;

@@ -72,16 +72,34 @@ void MemoryImages::image(int64_t index, uint8_t* chw) const {
 
 namespace {
 
+// Not of class folders: what is asked of those alone is refused, but for a run that goes on.
+ImageDatasetPtr of_own_size(ImageDatasetPtr set, const OpenOptions& options) {
+  if (options.shape) return set;
+  const ImageShape& own = set->shape();
+  const int wanted = options.image_size;
+  if (wanted != 0 && (own.height != wanted || own.width != wanted))
+    throw InvalidOption("image_size",
+                        fmt::format("the pictures of '{}' are {}x{}; only those of class folders "
+                                    "are given another size",
+                                    set->name(), own.height, own.width));
+  if (options.skip_bad)
+    throw InvalidOption("skip_bad", fmt::format("'{}' has no picture files that could be left "
+                                                "out; class folders have",
+                                                set->name()));
+  return set;
+}
+
 ImageDatasetPtr open_as_it_is(const std::string& source, Split split, const OpenOptions& options) {
   std::error_code ignored;
-  if (source == "digits" && !fs::exists(source, ignored)) return open_digits(split);
-  if (has_idx_files(source)) return open_idx(source, split);
+  if (source == "digits" && !fs::exists(source, ignored))
+    return of_own_size(open_digits(split), options);
+  if (has_idx_files(source)) return of_own_size(open_idx(source, split), options);
   check(fs::exists(source, ignored),
         "no such data: '{}'; if it lies elsewhere now, say where with the option data; {}", source,
         kAccepted);
   check(is_folder(source), "'{}' is a file, data is a folder; {}", source, kAccepted);
   check(!entries_of(source).empty(), "the folder '{}' is empty; {}", source, kAccepted);
-  if (has_cifar_files(source)) return open_cifar(source, split);
+  if (has_cifar_files(source)) return of_own_size(open_cifar(source, split), options);
   if (has_image_files(source)) return open_image_folder(source, split, options);
   fail("no image data is known in '{}' (it holds {}); {}", source, contents_of(source), kAccepted);
 }

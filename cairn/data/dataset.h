@@ -83,7 +83,8 @@ struct OpenOptions {
 };
 
 // `source` is "digits", or a folder with IDX files, with CIFAR's binary batches, or with a folder
-// of images for each class. Throws Error that says what was found and what is accepted.
+// of images for each class. Throws Error that says what was found and what is accepted, and
+// InvalidOption where image_size or skip_bad is asked of others than class folders.
 ImageDatasetPtr open_image_dataset(const std::string& source, Split split,
                                    OpenOptions options = {});
 

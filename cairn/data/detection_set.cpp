@@ -8,6 +8,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/invalid_option.h"
+#include "cairn/data/class_names.h"
 #include "cairn/data/files.h"
 #include "cairn/data/folder.h"
 #include "cairn/io/file.h"
@@ -28,6 +29,7 @@ struct Entry {
 struct Listing {
   std::vector<std::string> classes;
   std::map<std::string, std::vector<Entry>> splits;  // by kSplits' names
+  LeftOut left_out;
 };
 
 std::vector<std::string> lines_of(const std::string& path) {
@@ -122,7 +124,7 @@ Listing list_voc(const std::string& root) {
     listing.splits[split] = voc_entries(root, files, voc_names(root, split));
   auto& train = listing.splits["train"];
   if (train.empty()) train = voc_entries(root, files, voc_names_of_no_split(root, files));
-  if (is_file(root + "/classes.txt")) listing.classes = lines_of(root + "/classes.txt");
+  if (is_file(root + "/classes.txt")) listing.classes = names_of_classes(root + "/classes.txt");
   else name_classes(listing);
   return listing;
 }
@@ -198,12 +200,12 @@ YoloFolders yolo_folders(const std::string& root, const std::string& split) {
 
 Listing list_yolo(const std::string& root) {
   Listing listing;
-  std::vector<std::string> named = files_in(root, ".names");
-  if (is_file(root + "/classes.txt")) named = {root + "/classes.txt"};
+  const std::string named = class_names_file(root);
   check(!named.empty(),
-        "'{}' has labels as YOLO has them, but no classes.txt that names the classes, one a line",
+        "'{}' has labels as YOLO has them, but no classes.txt that names the classes, one a line "
+        "(nor a data.yaml with names)",
         root);
-  listing.classes = lines_of(named[0]);
+  listing.classes = names_of_classes(named);
   for (const char* split : kSplits) {
     const YoloFolders f = yolo_folders(root, split);
     if (f.labels.empty()) continue;
@@ -221,9 +223,12 @@ Listing list_yolo(const std::string& root) {
     }
     std::set<std::string> with_labels;  // a picture without a file has no objects
     for (const Entry& e : listing.splits[split]) with_labels.insert(e.path);
-    for (const fs::path& entry : entries_of(f.images))
-      if (is_image_file(entry.string()) && !with_labels.contains(entry.string()))
+    for (const fs::path& entry : entries_of(f.images)) {
+      if (is_folder(entry)) continue;
+      if (!is_meant_as_image(entry.string())) listing.left_out.add("no pictures", entry);
+      else if (!with_labels.contains(entry.string()))
         listing.splits[split].push_back({entry.string(), entry.string(), {}});
+    }
     std::sort(listing.splits[split].begin(), listing.splits[split].end(),
               [](const Entry& a, const Entry& b) { return a.path < b.path; });
   }
@@ -293,12 +298,13 @@ DetectionDataset set_of(std::vector<Entry> entries, const std::vector<std::strin
   });
 }
 
-// How many objects of each class are annotated, in all splits.
-std::vector<int64_t> objects_in(const Listing& listing) {
+// How many objects of each class are annotated, in some splits.
+std::vector<int64_t> objects_in(const Listing& listing, std::initializer_list<const char*> splits) {
   std::map<std::string, int64_t> counts;
-  for (const auto& [split, entries] : listing.splits)
-    for (const Entry& e : entries)
-      for (const AnnotatedObject& o : e.picture.objects) ++counts[o.label];
+  for (const char* split : splits)
+    if (const auto entries = listing.splits.find(split); entries != listing.splits.end())
+      for (const Entry& e : entries->second)
+        for (const AnnotatedObject& o : e.picture.objects) ++counts[o.label];
   std::vector<int64_t> all;
   for (const std::string& name : listing.classes) all.push_back(counts[name]);
   return all;
@@ -321,10 +327,14 @@ DetectionSplits open_detection_data(const std::string& source) {
                                [](const auto& split) { return !split.second.empty(); });
   check(any, "'{}' has no pictures to learn from", source);
   check(!listing.classes.empty(), "'{}' has not one object", source);
-  DetectionSplits splits{.classes = listing.classes, .objects = objects_in(listing)};
+  DetectionSplits splits{.classes = listing.classes,
+                         .objects = objects_in(listing, {"train", "val", "test"})};
+  if (!listing.left_out.empty()) splits.notes.push_back(listing.left_out.in_words());
   check_boxes(listing, splits.notes);
   note_shared(listing, splits.notes);
   if (listing.splits["test"].empty()) std::swap(listing.splits["test"], listing.splits["val"]);
+  splits.objects_to_learn = objects_in(listing, {"train"});
+  splits.objects_to_choose = objects_in(listing, {"val"});
   splits.train = set_of(std::move(listing.splits["train"]), splits.classes);
   splits.validation = set_of(std::move(listing.splits["val"]), splits.classes);
   splits.test = set_of(std::move(listing.splits["test"]), splits.classes);

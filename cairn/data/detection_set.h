@@ -21,6 +21,8 @@ struct DetectionSplits {
   std::vector<int64_t> objects;  // of each class, as annotated in all splits; empty: drawn
   DetectionDataset train, validation, test;  // undefined where the files have none
   std::vector<std::string> notes;  // what was left out or cut, and pictures that two splits share
+  // As `objects`, of the files' own parts to learn from and to choose by.
+  std::vector<int64_t> objects_to_learn = {}, objects_to_choose = {};
 };
 
 // `source`: "shapes", or
@@ -31,7 +33,7 @@ struct DetectionSplits {
 //     images/, or beside; or train/, valid/, test/ with a _annotations.coco.json each; or one file
 //     of JSON;
 //   - YOLO: images/ and labels/, with or without train/, val/, test/ in (or above) them; classes
-//     from classes.txt or *.names.
+//     from classes.txt, *.names, or the names of a .yaml.
 // Where there is "val" but no "test", val is test, as others use it. Pictures are read when they
 // are asked for. Throws Error naming file and way out: not of these, an annotation without its
 // picture, annotations that are wrong (annotations.h).

@@ -51,17 +51,24 @@ DetectionSplits open_detection_splits(const std::string& source,
   };
   if (!s.test) s.test = hold_back(kTest, philox_derive(seed, kTestPart), "test");
   const bool asked = held_back > 0 && s.train;
-  if (asked && s.validation) s.train = concatenated<LabelledPicture>({s.train, s.validation});
+  if (asked && s.validation) {
+    s.train = concatenated<LabelledPicture>({s.train, s.validation});
+    for (size_t c = 0; c < s.objects_to_learn.size(); ++c)
+      s.objects_to_learn[c] += s.objects_to_choose[c];
+  }
   if (asked || (!s.validation && s.train))
     s.validation = hold_back(asked ? held_back : kValidation, seed, "choose by");
   if (classes.empty()) return s;
   for (DetectionDataset* set : {&s.train, &s.validation, &s.test})
     *set = with_classes(*set, s.classes, classes, source);
-  std::vector<int64_t> objects(s.objects.empty() ? 0 : classes.size(), 0);
-  for (size_t c = 0; c < s.objects.size(); ++c)
-    objects[static_cast<size_t>(std::find(classes.begin(), classes.end(), s.classes[c]) -
-                                classes.begin())] = s.objects[c];
-  s.classes = classes, s.objects = objects;
+  for (std::vector<int64_t>* counts : {&s.objects, &s.objects_to_learn, &s.objects_to_choose}) {
+    std::vector<int64_t> known(counts->empty() ? 0 : classes.size(), 0);
+    for (size_t c = 0; c < counts->size(); ++c)
+      known[static_cast<size_t>(std::find(classes.begin(), classes.end(), s.classes[c]) -
+                                classes.begin())] = (*counts)[c];
+    *counts = std::move(known);
+  }
+  s.classes = classes;
   return s;
 }
 

@@ -9,10 +9,10 @@
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/files.h"
-#include "cairn/data/parallel_text.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
+#include "cairn/io/lines.h"
 
 namespace cairn::data {
 namespace {
@@ -95,7 +95,7 @@ Rows read_rows(const std::string& data) {
   };
   if (delimiter == '\t') {  // quotes are text there
     int64_t number = 0;
-    for (const std::string& line : read_lines(data)) {
+    for (const std::string& line : io::lines_of(content, data)) {
       ++number;
       auto cells = io::cells_between(line, '\t');
       if (!line.empty()) take(number, cells);

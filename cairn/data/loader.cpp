@@ -70,6 +70,12 @@ bool crop_of_file(const ImageDataset& set, int64_t sample, Augment& augment, Phi
 
 }  // namespace
 
+bool ends_alone(int64_t images, int64_t batch, int64_t shards) {
+  const int64_t last = images % batch;
+  const int64_t least = last < shards ? last : last / shards;  // fewer are every rank's: see Order
+  return images > batch && least == 1;
+}
+
 Tensor Batch::x() const {
   return from_host(images.data(), {count, shape.channels, shape.height, shape.width}, DType::f32);
 }

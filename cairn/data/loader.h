@@ -26,6 +26,10 @@ struct LoaderOptions {
   int64_t shard = 0, shards = 1;  // of several processes: see Order
 };
 
+// Whether the last batch of an epoch would be of one image alone (of one rank's), while others are
+// of more: no statistics can be taken over it (batch_norm), and such a one is left out.
+bool ends_alone(int64_t images, int64_t batch, int64_t shards);
+
 struct Batch {
   int64_t epoch = 0, index = 0;  // the batch's number in its epoch
   bool last = false;             // of its epoch

@@ -6,6 +6,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/base/round.h"
 #include "cairn/dist/world.h"
 
 namespace cairn::data {
@@ -75,7 +76,7 @@ Order::Order(int64_t count, OrderOptions options, std::vector<int64_t> lengths)
         o.shards, std::min(o.batch, count));
   check(lengths_.empty() || static_cast<int64_t>(lengths_.size()) == count,
         "order: {} lengths for {} samples", lengths_.size(), count);
-  steps_ = o.drop_last ? count / o.batch : (count + o.batch - 1) / o.batch;
+  steps_ = o.drop_last ? count / o.batch : ceil_div(count, o.batch);
   check(steps_ > 0, "order: {} samples are fewer than one batch of {}; choose a smaller batch",
         count, o.batch);
 }

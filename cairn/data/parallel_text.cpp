@@ -4,13 +4,13 @@
 #include <filesystem>
 
 #include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/base/json.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/files.h"
-#include "cairn/io/gzip.h"
+#include "cairn/io/csv.h"
 #include "cairn/io/json.h"
 #include "cairn/io/lines.h"
-#include "cairn/io/utf8.h"
 
 namespace cairn::data {
 namespace {
@@ -18,11 +18,17 @@ namespace {
 namespace fs = std::filesystem;
 using Pairs = std::vector<TextPair>;
 
-constexpr uint64_t kMostBytes = uint64_t{4} << 30;
-
 std::string without_gz(std::string name) {
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   return name;
+}
+
+// For pairs whose sides are found by their languages' names; columns of a .tsv may be of one.
+void refuse_same_language(const std::string& source, const std::string& target) {
+  if (!source.empty() && source == target)
+    throw InvalidOption("target", fmt::format("is '{}', as the source is: there is nothing to "
+                                              "translate; name another language",
+                                              target));
 }
 
 // A date as people write it, and as year-month-day.
@@ -56,14 +62,33 @@ ParallelText made_dates() {
   return text;
 }
 
-Pairs read_tabs(const std::string& path) {
+// Source before target, or as the first line says where it names both languages.
+Pairs read_tabs(const std::string& path, const std::string& source, const std::string& target) {
+  struct Column {
+    std::string name;
+    size_t at;
+  };
+  Column from{"source", 0}, to{"target", 1};
+  const auto take_names = [&](const std::vector<std::string>& names) {
+    const auto place = [&](const std::string& name) {
+      return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    };
+    const size_t a = place(source), b = place(target);
+    if (source.empty() || target.empty() || a == names.size() || b == names.size()) return false;
+    refuse_same_language(source, target);
+    from = {source, a}, to = {target, b};
+    return true;
+  };
   Pairs pairs;
-  for (const std::string& line : read_lines(path)) {
-    const size_t tab = line.find('\t');
-    check(tab != std::string::npos, "'{}', line {}: no tab between source and target", path,
-          pairs.size() + 1);
-    const size_t end = std::min(line.find('\t', tab + 1), line.size());
-    pairs.push_back({line.substr(0, tab), line.substr(tab + 1, end - tab - 1)});
+  int64_t number = 0;
+  for (const std::string& line : io::read_lines(path)) {
+    auto cells = io::cells_between(line, '\t');
+    if (++number == 1 && take_names(cells)) continue;
+    check(cells.size() > 1, "'{}', line {}: no tab between source and target", path, number);
+    for (const Column& c : {from, to})
+      check(c.at < cells.size(), "'{}', line {}: no column '{}', {} of {}", path, number, c.name,
+            c.at + 1, cells.size());
+    pairs.push_back({std::move(cells[from.at]), std::move(cells[to.at])});
   }
   return pairs;
 }
@@ -73,9 +98,10 @@ Pairs read_objects(const std::string& path, const std::string& source, const std
         "'{}': name the languages by the option source and the option target, as the keys of its "
         "objects have them",
         path);
+  refuse_same_language(source, target);
   Pairs pairs;
   int64_t number = 0;
-  for (const std::string& line : read_lines(path)) {
+  for (const std::string& line : io::read_lines(path)) {
     ++number;
     if (line.empty()) continue;
     const Json all = io::parse_json(line, fmt::format("'{}', line {},", path, number));
@@ -93,7 +119,7 @@ Pairs read_objects(const std::string& path, const std::string& source, const std
 }
 
 Pairs read_aligned(const std::string& source, const std::string& target) {
-  std::vector<std::string> a = read_lines(source), b = read_lines(target);
+  std::vector<std::string> a = io::read_lines(source), b = io::read_lines(target);
   check(a.size() == b.size(),
         "'{}' has {} lines and '{}' {}; line by line one must be the translation of the other",
         source, a.size(), target, b.size());
@@ -104,7 +130,8 @@ Pairs read_aligned(const std::string& source, const std::string& target) {
 
 Pairs read_file_of_pairs(const std::string& path, const std::string& source,
                          const std::string& target) {
-  return without_gz(path).ends_with(".tsv") ? read_tabs(path) : read_objects(path, source, target);
+  return without_gz(path).ends_with(".tsv") ? read_tabs(path, source, target)
+                                            : read_objects(path, source, target);
 }
 
 // The one file of a folder whose name begins with one of these and ends so; "": there is none.
@@ -128,7 +155,10 @@ Pairs part_of_folder(const std::string& folder, const std::vector<std::string>& 
   const std::string b = file_of(folder, beginnings, "." + target);
   check(a.empty() == b.empty(), "the folder '{}' has '{}' but no such file that ends with .{}",
         folder, a.empty() ? b : a, a.empty() ? source : target);
-  if (!a.empty()) return read_aligned(a, b);
+  if (!a.empty()) {
+    refuse_same_language(source, target);
+    return read_aligned(a, b);
+  }
   for (const char* ending : {".tsv", ".jsonl"})
     if (const std::string one = file_of(folder, beginnings, ending); !one.empty())
       return read_file_of_pairs(one, source, target);
@@ -137,28 +167,12 @@ Pairs part_of_folder(const std::string& folder, const std::vector<std::string>& 
 
 }  // namespace
 
-std::vector<std::string> read_lines(const std::string& path) {
-  const auto bytes = io::read_maybe_gzip(path, kMostBytes);
-  const std::string_view text = io::without_mark(io::text_of(bytes));
-  std::vector<std::string> lines;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    io::check_line(end - begin, path, std::ssize(lines) + 1);
-    std::string_view line = text.substr(begin, end - begin);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const size_t bad = io::find_invalid_utf8(line);
-    check(bad == std::string_view::npos,
-          "'{}', line {}, byte {}: not UTF-8; convert the file (iconv -t UTF-8)", path,
-          lines.size() + 1, bad);
-    lines.emplace_back(line);
-    begin = end + 1;
-  }
-  return lines;
-}
-
 ParallelText open_parallel_text(const std::string& data, const std::string& source,
                                 const std::string& target) {
-  if (data == "dates") return made_dates();
+  if (data == "dates") {
+    refuse_same_language(source, target);
+    return made_dates();
+  }
   ParallelText text;
   if (is_folder(data)) {
     check(!source.empty() && !target.empty(),
@@ -172,10 +186,12 @@ ParallelText open_parallel_text(const std::string& data, const std::string& sour
   } else {
     text.train = read_file_of_pairs(data, source, target);
   }
-  const size_t before = text.train.size();
-  std::erase_if(text.train, [](const TextPair& p) { return p.source.empty() || p.target.empty(); });
-  text.left_out = static_cast<int64_t>(before - text.train.size());
   return text;
+}
+
+int64_t leave_out_empty(std::vector<TextPair>& pairs) {
+  return static_cast<int64_t>(
+      std::erase_if(pairs, [](const TextPair& p) { return p.source.empty() || p.target.empty(); }));
 }
 
 }  // namespace cairn::data

@@ -34,7 +34,7 @@ std::vector<fs::path> pictures_in(const std::string& folder, LeftOut& left_out) 
   std::vector<fs::path> files;
   for (const fs::path& entry : entries_of(folder)) {
     if (is_folder(entry)) continue;
-    if (is_image_file(entry.string())) files.push_back(entry);
+    if (is_meant_as_image(entry.string())) files.push_back(entry);
     else left_out.add("no pictures", entry);
   }
   return files;
@@ -59,21 +59,40 @@ struct Reader {
     left_out.add("without a partner", file);
   }
 
-  std::vector<Place> of_folders(const std::string& inputs, const std::string& targets) {
+  // Those that a partner can be found for: by their names without ending.
+  std::vector<fs::path> named_once_in(const std::string& folder) {
     std::map<std::string, fs::path> by_name;
-    for (const fs::path& file : pictures_in(targets, left_out))
-      by_name[file.stem().string()] = file;
+    std::vector<fs::path> files;
+    for (const fs::path& file : pictures_in(folder, left_out)) {
+      const auto [first, is_new] = by_name.emplace(file.stem().string(), file);
+      if (is_new) {
+        files.push_back(file);
+        continue;
+      }
+      if (!options.skip_bad)
+        fail(
+            "'{}' and '{}' have one name, and one partner can be meant: remove or rename one, or "
+            "leave such pictures out with the option skip-bad",
+            io::printable(first->second.string()), io::printable(file.string()));
+      left_out.add("of a name that another has", file);
+    }
+    return files;
+  }
+
+  std::vector<Place> of_folders(const std::string& inputs, const std::string& targets) {
+    std::map<std::string, fs::path> partners;
+    for (const fs::path& file : named_once_in(targets)) partners[file.stem().string()] = file;
     std::vector<Place> places;
-    for (const fs::path& file : pictures_in(inputs, left_out)) {
-      const auto it = by_name.find(file.stem().string());
-      if (it == by_name.end()) {
+    for (const fs::path& file : named_once_in(inputs)) {
+      const auto it = partners.find(file.stem().string());
+      if (it == partners.end()) {
         miss(file, targets);
         continue;
       }
       places.push_back({file.string(), it->second.string()});
-      by_name.erase(it);
+      partners.erase(it);
     }
-    for (const auto& [name, file] : by_name) miss(file, inputs);
+    for (const auto& [name, file] : partners) miss(file, inputs);
     return places;
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cairn/base/round.h"
 #include "cairn/data/picture.h"
 #include "cairn/dist/world.h"
 
@@ -19,9 +20,7 @@ ImageDatasetPtr own_part(const ImageDatasetPtr& set, int64_t batch) {
 
 }  // namespace
 
-int64_t batches_of(const ImageDataset& set, int64_t batch) {
-  return (set.size() + batch - 1) / batch;
-}
+int64_t batches_of(const ImageDataset& set, int64_t batch) { return ceil_div(set.size(), batch); }
 
 SharedBatches::SharedBatches(const ImageDatasetPtr& set, int64_t batch,
                              const Normalization& normalization) {

@@ -11,10 +11,10 @@
 #include "cairn/audio/sound.h"
 #include "cairn/base/error.h"
 #include "cairn/data/files.h"
-#include "cairn/data/parallel_text.h"
 #include "cairn/io/csv.h"
 #include "cairn/io/gzip.h"
 #include "cairn/io/json.h"
+#include "cairn/io/lines.h"
 
 namespace cairn::data {
 namespace {
@@ -89,7 +89,7 @@ Rows read_rows(const std::string& path) {
   int64_t number = 0;
   if (delimiter != '\t') io::for_each_record(text, path, delimiter, take);
   else
-    for (const std::string& line : read_lines(path)) {
+    for (const std::string& line : io::lines_of(text, path)) {
       Names cells = io::cells_between(line, '\t');
       if (++number, !line.empty()) take(number, cells);
     }
@@ -115,7 +115,7 @@ void read_table(const std::string& path, SpeechSet& set, SpeechPart& part) {
 
 void read_objects(const std::string& path, SpeechSet& set, SpeechPart& part) {
   int64_t line = 0;
-  for (const std::string& row : read_lines(path)) {
+  for (const std::string& row : io::read_lines(path)) {
     ++line;
     if (row.empty()) continue;
     const auto object = io::parse_json(row, fmt::format("'{}', line {},", path, line));
@@ -197,7 +197,7 @@ void read_librispeech(const fs::path& folder, const std::vector<fs::path>& files
         top.starts_with("train") || top.starts_with("dev") || top.starts_with("test");
     SpeechPart& part = named ? part_named(set, top, list.string()) : set.train;
     int64_t line = 0;
-    for (const std::string& row : read_lines(list.string())) {
+    for (const std::string& row : io::read_lines(list.string())) {
       ++line;
       if (row.empty()) continue;
       const size_t blank = row.find(' ');
@@ -244,7 +244,7 @@ void read_folder(const fs::path& folder, const std::vector<fs::path>& sounds, Sp
     text.replace_extension(".txt");
     std::string said;
     if (is_file(text)) {
-      const auto lines = read_lines(text.string());
+      const auto lines = io::read_lines(text.string());
       for (const std::string& line : lines) said += (said.empty() ? "" : " ") + line;
     } else if (file.parent_path() != folder) {
       said = file.parent_path().filename().string();

@@ -6,7 +6,7 @@
 #include "cairn/base/json.h"
 #include "cairn/base/philox.h"
 #include "cairn/data/files.h"
-#include "cairn/data/parallel_text.h"
+#include "cairn/io/lines.h"
 
 namespace cairn::data {
 namespace {
@@ -99,7 +99,7 @@ namespace {
 std::vector<Summarized> read_summaries(const std::string& path) {
   std::vector<Summarized> all;
   int64_t number = 0;
-  for (const std::string& line : read_lines(path))
+  for (const std::string& line : io::read_lines(path))
     if (++number; !line.empty()) all.push_back(parse_summarized(line, path, number));
   check(!all.empty(), "'{}' is empty", path);
   return all;

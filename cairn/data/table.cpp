@@ -19,6 +19,10 @@ namespace cairn::data {
 namespace {
 
 constexpr size_t kMostWords = 1000, kFewNumbers = 20;
+// A column is of numbers but for slips of the pen where so many are and such a part of all.
+constexpr size_t kManyNumbers = 20;
+constexpr double kNearlyAll = 0.95;
+constexpr double kFarthest = 1e12;  // deviations from the mean that a network can still take
 constexpr int64_t kFruits = 2000;
 constexpr uint64_t kFruitPurpose = 0x667275697473;
 
@@ -55,11 +59,17 @@ bool is_unknown(const std::string& cell) {
   return cell.empty() || cell == "NA" || cell == "nan" || cell == "NaN" || cell == "?";
 }
 
-std::optional<double> number_of(const std::string& cell) {
+// As it is spelled: infinite for "1e400".
+std::optional<double> spelled_number(const std::string& cell) {
   char* end = nullptr;
   const double value = std::strtod(cell.c_str(), &end);
-  if (cell.empty() || *end || !std::isfinite(value)) return {};
+  if (cell.empty() || *end) return {};
   return value;
+}
+
+std::optional<double> number_of(const std::string& cell) {
+  const auto value = spelled_number(cell);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 size_t column_of(const Table& table, const std::string& name) {
@@ -77,6 +87,50 @@ size_t column_of(const Table& table, const std::string& name) {
        table.cells.rows[row][column_of(table, column)], reason);
 }
 
+// What is in the cells of a column, unknown ones apart.
+struct Found {
+  std::vector<double> numbers;
+  size_t words = 0;
+  std::optional<size_t> word, beyond;  // the first row with a word, and with "inf" or "1e400"
+  size_t largest = 0;                  // the row of the number that is farthest from 0
+
+  bool all_numbers() const { return !word && !beyond; }
+};
+
+Found found_in(const Table& table, size_t column) {
+  Found f;
+  double most = -1;
+  for (size_t r = 0; r < table.cells.rows.size(); ++r) {
+    const std::string& cell = table.cells.rows[r][column];
+    if (is_unknown(cell)) continue;
+    if (const auto number = number_of(cell)) {
+      f.numbers.push_back(*number);
+      if (std::abs(*number) > most) most = std::abs(*number), f.largest = r;
+    } else if (spelled_number(cell)) {
+      if (!f.beyond) f.beyond = r;
+    } else if (++f.words == 1) {
+      f.word = r;
+    }
+  }
+  return f;
+}
+
+// One stray cell must not make words of numbers: each of them would be a word of its own.
+void check_strays(const Table& table, const std::string& column, const Found& f,
+                  bool would_be_classes) {
+  const size_t numbers = f.numbers.size(), all = numbers + f.words;
+  if (f.beyond && numbers >= f.words)
+    fail_cell(table, *f.beyond, column,
+              "is no finite number; mend it, or leave the cell empty (unknown)");
+  const bool nearly_all = numbers >= kManyNumbers &&
+                          static_cast<double>(numbers) >= kNearlyAll * static_cast<double>(all);
+  if (!f.word || would_be_classes || !nearly_all) return;
+  fail_cell(table, *f.word, column,
+            fmt::format("is no number, as {} of {} cells there are; mend it, leave the cell empty "
+                        "(unknown), or leave out the column",
+                        numbers, all));
+}
+
 }  // namespace
 
 Table open_table(const std::string& source, uint64_t seed) {
@@ -91,18 +145,15 @@ TableEncoding::Column TableEncoding::measure(const Table& table, size_t column,
                                              bool few_are_words) {
   Column c{table.cells.names[column], 0, 1, {}};
   std::set<std::string> words;
-  std::vector<double> numbers;
-  bool whole = true, all_numbers = true;
-  for (const auto& row : table.cells.rows) {
-    const std::string& cell = row[column];
-    if (is_unknown(cell)) continue;
-    words.insert(cell);
-    const auto number = number_of(cell);
-    all_numbers = all_numbers && number;
-    if (number) numbers.push_back(*number), whole = whole && *number == std::floor(*number);
-  }
+  for (const auto& row : table.cells.rows)
+    if (!is_unknown(row[column])) words.insert(row[column]);
   check(!words.empty(), "'{}': column '{}' is all unknown", table.source, c.name);
-  if (!all_numbers || (few_are_words && whole && words.size() <= kFewNumbers)) {
+  const Found found = found_in(table, column);
+  const auto& numbers = found.numbers;
+  const bool few = few_are_words && words.size() <= kFewNumbers &&
+                   std::ranges::all_of(numbers, [](double v) { return v == std::floor(v); });
+  check_strays(table, c.name, found, few);
+  if (!found.all_numbers() || few) {
     check(words.size() <= kMostWords,
           "'{}': column '{}' has {} different words, at most {} are possible; leave it out",
           table.source, c.name, words.size(), kMostWords);
@@ -113,6 +164,9 @@ TableEncoding::Column TableEncoding::measure(const Table& table, size_t column,
   for (double v : numbers) c.mean += v / n;
   double variance = 0;
   for (double v : numbers) variance += (v - c.mean) * (v - c.mean) / n;
+  if (!std::isfinite(variance))
+    fail_cell(table, found.largest, c.name,
+              "is too large to learn from; mend it, or write the column in other units");
   if (variance > 0) c.deviation = std::sqrt(variance);
   return c;
 }
@@ -170,6 +224,18 @@ std::vector<std::string> TableEncoding::input_names() const {
   return names;
 }
 
+float TableEncoding::scaled(const Table& table, size_t row, const Column& c,
+                            const std::string& cell) {
+  const auto number = number_of(cell);
+  if (!number)
+    fail_cell(table, row, c.name, spelled_number(cell) ? "is no finite number" : "is no number");
+  const double far = (*number - c.mean) / c.deviation;
+  if (!(std::abs(far) <= kFarthest))
+    fail_cell(table, row, c.name,
+              fmt::format("is too large: the training's numbers were about {:.6g}", c.mean));
+  return static_cast<float>(far);
+}
+
 std::vector<float> TableEncoding::encode(const Table& table) const {
   std::vector<size_t> places;
   for (const Column& c : columns_) places.push_back(column_of(table, c.name));
@@ -181,9 +247,7 @@ std::vector<float> TableEncoding::encode(const Table& table) const {
       const std::string& cell = table.cells.rows[r][places[i]];
       for (const std::string& word : c.words) all.push_back(cell == word ? 1.0f : 0.0f);
       if (!c.words.empty()) continue;
-      const auto number = number_of(cell);
-      if (!number && !is_unknown(cell)) fail_cell(table, r, c.name, "is no number");
-      all.push_back(number ? static_cast<float>((*number - c.mean) / c.deviation) : 0.0f);
+      all.push_back(is_unknown(cell) ? 0.0f : scaled(table, r, c, cell));
     }
   return all;
 }
@@ -204,9 +268,7 @@ std::vector<float> TableEncoding::values(const Table& table) const {
   const size_t place = column_of(table, target_.name);
   std::vector<float> all;
   for (size_t r = 0; r < table.cells.rows.size(); ++r) {
-    const auto number = number_of(table.cells.rows[r][place]);
-    if (!number) fail_cell(table, r, target_.name, "is no number");
-    all.push_back(static_cast<float>((*number - target_.mean) / target_.deviation));
+    all.push_back(scaled(table, r, target_, table.cells.rows[r][place]));
   }
   return all;
 }

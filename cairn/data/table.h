@@ -25,7 +25,8 @@ class TableEncoding {
  public:
   TableEncoding() = default;
   // Words are columns with a cell that is no number. A target of words, or of few whole numbers
-  // (at most 20 different ones), is a class. Throws Error naming column and reason.
+  // (at most 20 different ones), is a class. Throws Error naming column and reason, and row and
+  // cell where a few cells among many numbers are none, or one is not finite.
   static TableEncoding of(const Table& table, const std::string& target);
   static TableEncoding from_json(const nlohmann::ordered_json& json, const std::string& file);
   nlohmann::ordered_json to_json() const;
@@ -56,6 +57,7 @@ class TableEncoding {
     std::vector<std::string> words;  // none: numbers
   };
   static Column measure(const Table& table, size_t column, bool few_are_words);
+  static float scaled(const Table& table, size_t row, const Column& c, const std::string& cell);
   std::vector<Column> columns_;
   Column target_;
 };

@@ -122,31 +122,71 @@ void keep_previous_of(const std::string& target) {
     fail("cannot keep the previous file: {}", reason());
 }
 
-// A new file beside `target`, locked until it has its name: whoever clears up leaves it alone.
-struct Temporary {
-  explicit Temporary(const std::string& target) {
-    while (file < 0) {
-      name = temporary_name(target);
-      file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (file < 0 && errno != EEXIST) fail("{}", reason());  // EEXIST: of a process long dead
-    }
-    ::flock(file, LOCK_EX | LOCK_NB);
-    lock = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+// A new file in the folder of `target`, locked until it has its name: whoever clears up leaves it
+// alone. Where the file system can, it has no name before it is whole, so that a process that is
+// killed leaves nothing behind.
+class Temporary {
+ public:
+  explicit Temporary(const std::string& target) : target_(target) {
+    file_ = ::open(folder_of(target).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (file_ < 0) make_named();
+    hold();
   }
   Temporary(const Temporary&) = delete;
   ~Temporary() {
-    if (file >= 0) ::close(file);
-    if (lock >= 0) ::close(lock);
+    if (!name_.empty()) ::unlink(name_.c_str());
+    release();
   }
   void write(std::span<const Bytes> pieces) {
-    write_all(file, pieces);
-    if (::fsync(file) != 0) fail("{}", reason());
+    write_and_sync(pieces);
+    if (name_.empty() && !give_name()) {
+      release(), make_named(), hold();
+      write_and_sync(pieces);
+    }
     // Closing may report what earlier writes could not (network file systems).
-    if (::close(std::exchange(file, -1)) != 0) fail("{}", reason());
+    if (::close(std::exchange(file_, -1)) != 0) fail("{}", reason());
+  }
+  void take_place() {
+    if (::rename(name_.c_str(), target_.c_str()) != 0) fail("{}", reason());
+    name_.clear();
   }
 
-  std::string name;
-  int file = -1, lock = -1;
+ private:
+  void make_named() {
+    while (file_ < 0) {
+      name_ = temporary_name(target_);
+      file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file_ < 0 && errno != EEXIST) {  // EEXIST: of a process long dead
+        name_.clear();
+        fail("{}", reason());
+      }
+    }
+  }
+  bool give_name() {
+    const std::string here = fmt::format("/proc/self/fd/{}", file_);
+    for (;;) {
+      name_ = temporary_name(target_);
+      if (::linkat(AT_FDCWD, here.c_str(), AT_FDCWD, name_.c_str(), AT_SYMLINK_FOLLOW) == 0)
+        return true;
+      if (errno != EEXIST) return name_.clear(), false;
+    }
+  }
+  void hold() {
+    ::flock(file_, LOCK_EX | LOCK_NB);
+    lock_ = ::fcntl(file_, F_DUPFD_CLOEXEC, 0);
+  }
+  void release() {
+    for (int* fd : {&file_, &lock_})
+      if (*fd >= 0) ::close(std::exchange(*fd, -1));
+  }
+  void write_and_sync(std::span<const Bytes> pieces) const {
+    write_all(file_, pieces);
+    if (::fsync(file_) != 0) fail("{}", reason());
+  }
+
+  const std::string& target_;
+  std::string name_;  // "": none yet, or the target's
+  int file_ = -1, lock_ = -1;
 };
 
 // The number of the process that made it; 0: no temporary file.
@@ -232,15 +272,12 @@ void write_file_atomically(const std::string& path, std::span<const Bytes> piece
   if (!place.regular) return write_directly(path, pieces);
   const std::string& target = place.target;
   std::error_code ignored;
-  std::string name;
   try {
     Temporary temporary(target);
-    name = temporary.name;
     temporary.write(pieces);
     if (options.keep_previous) keep_previous_of(target);
-    if (::rename(name.c_str(), target.c_str()) != 0) fail("{}", reason());
+    temporary.take_place();
   } catch (const Error& error) {
-    if (!name.empty()) ::unlink(name.c_str());
     uint64_t total = 0;
     for (Bytes piece : pieces) total += piece.size();
     const std::string folder = folder_of(target);

@@ -49,8 +49,9 @@ struct WriteOptions {
 
 // Replaces `path` by the pieces one after another: a temporary file in the same folder is written,
 // synced and renamed, then the folder is synced. A reader, or a machine that loses power, sees the
-// old content or the new, never a part. On an error (full disk, no permission) the temporary file
-// is removed and `path` is as it was. Devices and pipes (/dev/stdout) are written directly.
+// old content or the new, never a part. On an error (full disk, no permission) or when the process
+// is killed the temporary file is gone (on a file system without O_TMPFILE a killed one leaves it)
+// and `path` is as it was. Devices and pipes (/dev/stdout) are written directly.
 void write_file_atomically(const std::string& path, std::span<const Bytes> pieces,
                            WriteOptions options = {});
 void write_file_atomically(const std::string& path, Bytes content, WriteOptions options = {});

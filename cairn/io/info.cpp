@@ -12,6 +12,7 @@
 #include "cairn/io/safetensors.h"
 #include "cairn/io/torch_file.h"
 #include "cairn/io/utf8.h"
+#include "cairn/io/weight_files.h"
 
 namespace cairn::io {
 namespace {
@@ -153,7 +154,8 @@ void describe(FileInfo& info, Bytes bytes) {
     case FileKind::tensorboard:
     case FileKind::onnx:
     case FileKind::sound:
-    case FileKind::midi: return;
+    case FileKind::midi:
+    case FileKind::transformers: return;
     case FileKind::unknown:
       check(!text_of(bytes).starts_with("PK\x03\x04"),
             "'{}' is a zip archive: of torch.save it is read where its name ends in .pt, .pth, "
@@ -170,9 +172,26 @@ void describe(FileInfo& info, Bytes bytes) {
 }  // namespace
 
 namespace {
-constexpr const char* kNames[] = {
-    "safetensors", "npy",  "png",  "jpeg",        "webp", "gif",   "tiff", "bmp",   "pnm",    "idx",
-    "jsonl",       "json", "text", "tensorboard", "onnx", "sound", "midi", "torch", "unknown"};
+constexpr const char* kNames[] = {"safetensors",
+                                  "npy",
+                                  "png",
+                                  "jpeg",
+                                  "webp",
+                                  "gif",
+                                  "tiff",
+                                  "bmp",
+                                  "pnm",
+                                  "idx",
+                                  "jsonl",
+                                  "json",
+                                  "text",
+                                  "tensorboard",
+                                  "onnx",
+                                  "sound",
+                                  "midi",
+                                  "torch",
+                                  "folder of transformers",
+                                  "unknown"};
 }  // namespace
 
 const char* name_of(FileKind kind) { return kNames[static_cast<int>(kind)]; }
@@ -194,6 +213,40 @@ FileKind detect_kind(Bytes bytes) {
   return line_end != text.npos && line.ends_with('}') ? FileKind::jsonl : FileKind::json;
 }
 
+namespace {
+
+// Of PyTorch by its name, where the content has no mark of another kind: also what was cut. A .pt
+// of whole lines is a text: those in Portuguese end so.
+bool is_torch(const FileInfo& info, Bytes content) {
+  const std::string_view text = text_of(content);
+  const bool is_pt = info.path.ends_with(".pt"), is_pth = info.path.ends_with(".pth");
+  switch (info.kind) {
+    case FileKind::unknown: {
+      const bool packed =  // of today, or of before PyTorch 1.6
+          text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02");
+      return is_pt || is_pth || (packed && is_torch_file_name(info.path));
+    }
+    case FileKind::text:
+    case FileKind::json:
+    case FileKind::jsonl: return is_pth || (is_pt && text.find('\n', 1) == text.npos);
+    default: return false;
+  }
+}
+
+}  // namespace
+
+FileInfo inspect_weights(const std::string& folder) {
+  const WeightFiles weights(folder);
+  FileInfo info;
+  info.path = folder, info.kind = FileKind::transformers;
+  for (const std::string& file : weights.files())
+    info.file_bytes += MappedFile(file).bytes().size();
+  std::vector<NamedTensor> tensors;
+  for (const NamedTensor* tensor : weights.tensors()) tensors.push_back(*tensor);
+  describe_tensors(info, tensors, {});
+  return info;
+}
+
 FileInfo inspect_file(const std::string& path) {
   const MappedFile file(path);
   FileInfo info;
@@ -208,10 +261,7 @@ FileInfo inspect_file(const std::string& path) {
     content = unpacked;
   }
   info.kind = detect_kind(content);
-  const bool packed =  // of today, or of before PyTorch 1.6
-      text_of(content).starts_with("PK\x03\x04") || text_of(content).starts_with("\x80\x02");
-  if (info.kind == FileKind::unknown && packed && is_torch_file_name(path))
-    info.kind = FileKind::torch;
+  if (is_torch(info, content)) info.kind = FileKind::torch;
   if (info.gzip) info.facts.emplace_back("unpacked", readable_size(content.size()));
   describe(info, content);
   return info;

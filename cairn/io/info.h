@@ -26,7 +26,8 @@ enum class FileKind {
   onnx,  // this and the next two are described above this layer
   sound,
   midi,
-  torch,  // by the name: a zip archive may be anything
+  torch,         // by the name: a zip archive may be anything
+  transformers,  // a folder of Hugging Face's, described above this layer
   unknown
 };
 
@@ -47,6 +48,9 @@ struct FileInfo {
 // Reads and checks the whole file: throws the reader's Error when it is damaged, and an Error that
 // lists the known kinds when it is none of them.
 FileInfo inspect_file(const std::string& path);
+
+// Of the weights in a folder of Hugging Face's transformers (weight_files.h), together.
+FileInfo inspect_weights(const std::string& folder);
 
 std::string to_text(const FileInfo& info);  // for people: aligned lines
 std::string to_json(const FileInfo& info);  // one object in one line

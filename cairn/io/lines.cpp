@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "cairn/base/error.h"
+#include "cairn/io/gzip.h"
+#include "cairn/io/utf8.h"
 
 namespace cairn::io {
 
@@ -17,19 +19,28 @@ void check_line(size_t bytes, const std::string& name, int64_t number) {
         number, kLongestLine >> 20);
 }
 
-bool next_line(std::istream& in, std::string& line, const std::string& name, int64_t number) {
-  line.clear();
-  std::streambuf& bytes = *in.rdbuf();
-  using Traits = std::istream::traits_type;
-  for (auto c = bytes.sbumpc();; c = bytes.sbumpc()) {
-    if (Traits::eq_int_type(c, Traits::eof())) {
-      in.setstate(std::ios::eofbit);
-      return !line.empty();
-    }
-    if (Traits::to_char_type(c) == '\n') return true;
-    line += Traits::to_char_type(c);
-    check_line(line.size(), name, number);
+std::vector<std::string> read_lines(const std::string& path) {
+  constexpr uint64_t kMostBytes = uint64_t{4} << 30;  // unpacked
+  const auto bytes = read_maybe_gzip(path, kMostBytes);
+  return lines_of(text_of(bytes), path);
+}
+
+std::vector<std::string> lines_of(std::string_view text, const std::string& path) {
+  text = without_mark(text);
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    check_line(end - begin, path, std::ssize(lines) + 1);
+    std::string_view line = text.substr(begin, end - begin);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const size_t bad = find_invalid_utf8(line);
+    check(bad == std::string_view::npos,
+          "'{}', line {}, byte {}: not UTF-8; convert the file (iconv -t UTF-8)", path,
+          lines.size() + 1, bad);
+    lines.emplace_back(line);
+    begin = end + 1;
   }
+  return lines;
 }
 
 bool LineReader::has_line() {
@@ -55,6 +66,7 @@ void LineReader::read_more() {
 
 bool LineReader::next(std::string& line) {
   while (!has_line()) read_more();
+  if (number_ == 0) begin_ = bytes_.size() - without_mark(bytes_).size();
   if (ended_ && begin_ == bytes_.size()) return false;
   check_line(looked_ - begin_, name_, ++number_);
   line.assign(bytes_, begin_, looked_ - begin_);

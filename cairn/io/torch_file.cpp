@@ -305,7 +305,8 @@ TorchContent parse_torch_file(Bytes bytes, const std::string& name) {
   check(!bytes.empty(), "'{}' is empty", name);
   check(bytes[0] != 0x80,
         "'{}': a file of PyTorch before 1.6 (a bare pickle); save it again with a newer one", name);
-  check(text_of(bytes).starts_with("PK"), "'{}' is no file of torch.save()", name);
+  check(text_of(bytes).starts_with("PK"),
+        "'{}' is no file of torch.save(): it was cut, or another program wrote it", name);
   return TorchReader(bytes, name).read();
 }
 

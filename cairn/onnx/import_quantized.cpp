@@ -2,6 +2,7 @@
 // says so.
 #include <algorithm>
 
+#include "cairn/base/round.h"
 #include "cairn/onnx/file.h"
 #include "cairn/onnx/node_call.h"
 #include "cairn/ops/context.h"
@@ -37,7 +38,7 @@ Tensor spread(const NodeCall& c, const Tensor& t, const Tensor& x) {
   if (block > 0) {
     bool fits = t.rank() == x.rank();
     for (int d = 0; fits && d < x.rank(); ++d)
-      fits = d == axis ? t.size(d) == (x.size(d) + block - 1) / block : t.size(d) == x.size(d);
+      fits = d == axis ? t.size(d) == ceil_div(x.size(d), block) : t.size(d) == x.size(d);
     check(fits, "scales or zero points {} of blocks of {} along axis {} of {}",
           to_string(t.shape()), block, axis, to_string(x.shape()));
     Shape apart = t.shape();  // each block_size times along the axis

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/base/round.h"
 #include "cairn/onnx/file.h"
 #include "cairn/onnx/node_call.h"
 #include "cairn/ops/context.h"
@@ -99,7 +100,7 @@ void read_split(NodeCall& c) {
     const int64_t parts = c.integer("num_outputs", static_cast<int64_t>(c.outputs()));
     check(parts > 0 && parts == static_cast<int64_t>(c.outputs()), "into {} parts, {} are named",
           parts, c.outputs());
-    const int64_t each = (size + parts - 1) / parts;
+    const int64_t each = ceil_div(size, parts);
     for (int64_t i = 0; i < parts; ++i)
       sizes.push_back(std::clamp<int64_t>(size - i * each, 0, each));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cairn/base/round.h"
 #include "cairn/onnx/node_call.h"
 #include "cairn/ops/context.h"
 
@@ -41,7 +42,7 @@ Windows windows_of(const NodeCall& c, const Shape& x, const Ints& kernel, bool c
     int64_t begin = pads[d], end = pads[d + n];
     if (automatic.starts_with("SAME")) {
       const int64_t all =
-          std::max<int64_t>(0, ((size + stride - 1) / stride - 1) * stride + w.reach(d) - size);
+          std::max<int64_t>(0, (ceil_div(size, stride) - 1) * stride + w.reach(d) - size);
       begin = automatic == "SAME_LOWER" ? all - all / 2 : all / 2, end = all - begin;
     } else if (automatic == "VALID") {
       begin = end = 0;

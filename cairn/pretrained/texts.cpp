@@ -1,3 +1,4 @@
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/pretrained/texts.h"
 
@@ -70,23 +71,22 @@ std::vector<std::vector<float>> rows_of(CompiledFunction& function,
     return std::vector<int64_t>(order.begin() + number * batch,
                                 order.begin() + std::min(count, (number + 1) * batch));
   };
-  dist::share_out((count + batch - 1) / batch,
-                  [&](int64_t number) {
-                    const auto some = of_batch(number);
-                    const auto values =
-                        function.call(batch_of(texts, some, longest))[0].to_vector<float>();
-                    check(std::ranges::all_of(values, [](float x) { return std::isfinite(x); }),
-                          "the network says NaN or infinity: its weights are damaged, or the "
-                          "training diverged; begin anew with a lower learning rate (lr)");
-                    const size_t each = values.size() / some.size();
-                    for (size_t i = 0; i < some.size(); ++i)
-                      all[static_cast<size_t>(some[i])].assign(values.data() + i * each,
-                                                               values.data() + (i + 1) * each);
-                  },
-                  [&](int64_t number, dist::Parcel& parcel) {
-                    for (const int64_t i : of_batch(number))
-                      parcel.pass(all[static_cast<size_t>(i)]);
-                  });
+  dist::share_out(
+      ceil_div(count, batch),
+      [&](int64_t number) {
+        const auto some = of_batch(number);
+        const auto values = function.call(batch_of(texts, some, longest))[0].to_vector<float>();
+        check(std::ranges::all_of(values, [](float x) { return std::isfinite(x); }),
+              "the network says NaN or infinity: its weights are damaged, or the "
+              "training diverged; begin anew with a lower learning rate (lr)");
+        const size_t each = values.size() / some.size();
+        for (size_t i = 0; i < some.size(); ++i)
+          all[static_cast<size_t>(some[i])].assign(values.data() + i * each,
+                                                   values.data() + (i + 1) * each);
+      },
+      [&](int64_t number, dist::Parcel& parcel) {
+        for (const int64_t i : of_batch(number)) parcel.pass(all[static_cast<size_t>(i)]);
+      });
   return all;
 }
 

@@ -204,7 +204,7 @@ class Models : public Service {
       if (item.is_text()) texts.push_back(item);
       else
         for (std::string& line : lines_of(item.content))
-          if (!line.empty()) texts.push_back({item.name, std::move(line), "text"});
+          texts.push_back({item.name, std::move(line), "text"});
     }
     if (texts.empty() || texts.size() > kMostTexts)
       throw Refused(400, fmt::format("{} texts; 1 to {} in one request", texts.size(), kMostTexts));

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "cairn/base/round.h"
 #include "cairn/ops/context.h"
 
 namespace cairn::serve {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr size_t kAligned = 64;
 constexpr int64_t kShortest = 16;
-size_t rounded(size_t bytes) { return (bytes + kAligned - 1) / kAligned * kAligned; }
+size_t rounded(size_t bytes) { return round_up_bytes(bytes, kAligned); }
 int64_t power_of_two(int64_t least) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(least)));
 }

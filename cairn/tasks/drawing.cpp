@@ -6,6 +6,7 @@
 
 #include "cairn/io/file.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/train/samples.h"
 
 namespace cairn::tasks {
@@ -67,9 +68,7 @@ int64_t Drawer::class_of(const std::string& label) const {
 int draw_grid(Drawer& drawer, const DrawOptions& o) {
   o.validate();
   if (o.out->empty()) throw InvalidOption("out", "say which PNG file to write");
-  for (const char* other : {".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".svg", ".pdf"})
-    if (o.out->ends_with(other))
-      throw InvalidOption("out", fmt::format("PNG is written, no {}; name a .png file", other + 1));
+  expect_ending(o.out, o.out, {".png"});
   io::check_writable(o.out);
   const int64_t classes = drawer.num_labels();
   if (!o.label.is_open() && classes == 0)

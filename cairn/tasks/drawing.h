@@ -14,6 +14,7 @@ class Drawer : public Model {
   virtual const std::vector<std::string>& classes() const = 0;
   virtual data::ImageShape shape() const = 0;
   virtual const std::string& source() const = 0;  // of the training's data
+  virtual bool skips_bad() const = 0;             // of which damaged pictures were left out
   // `source` "": those of the training.
   virtual data::ImageDatasetPtr open(const std::string& source, data::Split split) const = 0;
   // Real pictures as the network learned them, where they were changed.
@@ -35,6 +36,7 @@ class DrawerOf : public Drawer {
   const std::vector<std::string>& classes() const override { return options_.classes; }
   data::ImageShape shape() const override { return options_.image_shape(); }
   const std::string& source() const override { return options_.data; }
+  bool skips_bad() const override { return options_.skip_bad; }
   data::ImageDatasetPtr open(const std::string& source, data::Split split) const override {
     return options_.open(source, split);
   }
@@ -68,9 +70,13 @@ struct DrawnEvalOptions : PictureEvalOptions {
   train::Option<bool> quiet{this, "quiet", false, "No progress on standard error"};
 };
 inline constexpr int64_t kFeatureEpochs = 3;
+// Whether there are features to compare by: one class teaches none, and then, unless another run's
+// are named, that is said and nothing compared.
+bool has_judge(const Drawer& drawer, const DrawnEvalOptions& options);
 // {examples, real_examples, classifier, frechet, precision, recall, label_accuracy} of samples
-// against real pictures; label_accuracy of conditional runs only. The classifier is one of
-// image-classification: RUN/features, when no other is named, is trained on the same data first.
+// against real pictures; label_accuracy of conditional runs only; null what so few pictures do not
+// tell. The classifier is one of image-classification: RUN/features, when no other is named, is
+// trained on the same data first.
 Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& options,
                  const data::ImageDatasetPtr& real);
 std::string drawn_in_words(const Json& judged);  // "frechet 3.210, precision 0.812, ..."

@@ -12,6 +12,7 @@
 #include "cairn/io/utf8.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::tasks {
 namespace {
@@ -52,6 +53,16 @@ Files files_of(const std::vector<std::string>& given, const FileKind& kind) {
   return files;
 }
 
+// Of folders, too, what is read is not written over.
+void keep_all_given(const Files& files, const train::Option<std::string>& made) {
+  if (!data::is_file(*made)) return;
+  for (const std::string& file : files.paths) {
+    std::error_code none;
+    made.require(!fs::equivalent(file, *made, none),
+                 "'{}' is read, and what is made of it would take its place; name another", *made);
+  }
+}
+
 // Files that could not be read, or of which nothing could be written, are told of and counted.
 class Failures {
  public:
@@ -76,8 +87,10 @@ class Failures {
 // Prints what is said of files, and makes a table of it.
 class Telling {
  public:
-  Telling(const FileOptions& o, const FileKind& kind) : o_(o), table_{{"file"}, {}} {
-    if (!o.csv->empty()) io::check_writable(o.csv);
+  Telling(const FileOptions& o, const FileKind& kind, const Files& files)
+      : o_(o), table_{{"file"}, {}} {
+    o_.csv.require(*o_.csv != "-", "'-' is no file: name one, or /dev/stdout");
+    if (!o.csv->empty()) io::check_writable(o.csv), keep_all_given(files, o.csv);
     table_.names.insert(table_.names.end(), kind.columns.begin(), kind.columns.end());
   }
   void show(const std::string& file, Said said) {
@@ -110,16 +123,20 @@ Tensor together(std::span<const ReadFile> read, size_t size) {
   return size == 1 ? inputs[0] : cat(inputs, 0);
 }
 
-}  // namespace
-
-int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
-                  const std::function<void(const std::string& file)>& use) {
-  const Files files = files_of(given, kind);
+int use_each(const Files& files, const FileKind& kind,
+             const std::function<void(const std::string& file)>& use) {
   Failures failures;
   for (const std::string& file : files.paths) try {
       use(file);
     } catch (const Error& e) { failures.add(e); }
   return failures.finish(files, kind);
+}
+
+}  // namespace
+
+int for_each_file(const std::vector<std::string>& given, const FileKind& kind,
+                  const std::function<void(const std::string& file)>& use) {
+  return use_each(files_of(given, kind), kind, use);
 }
 
 int say_of_files(const FileOptions& o, const FileKind& kind,
@@ -130,8 +147,9 @@ int say_of_files(const FileOptions& o, const FileKind& kind,
 
 int tell_of_files(const FileOptions& o, const FileKind& kind,
                   const std::function<void(const std::string& file, const Tell& tell)>& say) {
-  Telling telling(o, kind);
-  const int status = for_each_file(o.files, kind, [&](const std::string& file) {
+  const Files files = files_of(o.files, kind);
+  Telling telling(o, kind, files);
+  const int status = use_each(files, kind, [&](const std::string& file) {
     say(file, [&](Said said) { telling.show(file, std::move(said)); });
   });
   telling.finish();
@@ -147,8 +165,8 @@ int say_of_files_together(
     ReadFile read;
     std::exception_ptr wrong;
   };
-  Telling telling(o, kind);
   const Files files = files_of(o.files, kind);
+  Telling telling(o, kind, files);
   Failures failures;
   const auto count = std::ssize(files.paths);
   const auto size = static_cast<size_t>(std::clamp<int64_t>(most, 1, std::max<int64_t>(1, count)));
@@ -196,21 +214,6 @@ int say_of_files_together(
   return failures.finish(files, kind);
 }
 
-void expect_folder(const train::Option<std::string>& out) {
-  std::error_code none;
-  std::filesystem::path at = *out;
-  while (!at.empty() && !std::filesystem::exists(at, none) && at != at.parent_path())
-    at = at.parent_path();
-  out.require(at.empty() || data::is_folder(at),
-              "'{}' is a file, and a folder is wanted: name another", at.string());
-}
-
-void keep_given(const std::string& file, const std::string& made) {
-  std::error_code none;
-  check(!std::filesystem::equivalent(file, made, none),
-        "'{}': what is made of it would take its place; write it elsewhere (out)", file);
-}
-
 const std::string& TableOptions::only_file() const {
   files.require(files->size() == 1, "{} files; give one", files->size());
   return (*files)[0];
@@ -229,7 +232,9 @@ int write_table_of(const TableOptions& o, const FileKind& kind,
   int status = 0;
   write_table(o, [&] {
     io::Csv all;
-    status = for_each_file(o.files, kind, [&](const std::string& file) {
+    const Files files = files_of(o.files, kind);
+    if (!o.out.is_open()) keep_all_given(files, o.out);
+    status = use_each(files, kind, [&](const std::string& file) {
       io::Csv one = make(file);
       if (all.names.empty()) all.names = one.names;
       check(all.names == one.names, "'{}' has other columns than the files before it", file);

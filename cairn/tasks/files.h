@@ -22,7 +22,7 @@ struct Said {
   std::string warning = "";        // the first one is shown, the others are counted
 };
 struct FileKind {
-  const char* plural;                       // "pictures"
+  const char* plural;                       // "pictures or videos"
   bool (*is_one)(const std::string& path);  // which files of a folder are meant
   std::vector<std::string> columns;         // of the table, behind "file"
   const char* done = "named";               // what the last line says of them
@@ -54,12 +54,6 @@ int say_of_files_together(
     const std::function<ReadFile(const std::string& file)>& read,
     const std::function<std::vector<Said>(const Tensor& inputs, std::span<const ReadFile> of)>&
         see);
-
-// Throws InvalidOption where no folder can be made of that name: it, or one above it, is a file.
-void expect_folder(const train::Option<std::string>& out);
-
-// Throws Error where what is made of `file` would take its place.
-void keep_given(const std::string& file, const std::string& made);
 
 // Verbs that make one table of files.
 struct TableOptions : train::OptionSet {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cairn/base/quote.h"
 #include "cairn/data/loader.h"
 #include "cairn/data/picture.h"
 #include "cairn/io/file.h"
@@ -11,9 +12,36 @@
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/drawing.h"
 #include "cairn/tasks/image_classification/task.h"
+#include "cairn/train/signals.h"
 
 namespace cairn::tasks {
 namespace {
+
+constexpr int kNeighbours = 3;  // that precision and recall look at
+
+// The run's own classifier is one of pictures as the run draws them.
+bool fits(const std::string& own, const data::ImageShape& shape) {
+  const auto config = train::RunFolder::open(own, image_classification::kTask).config();
+  return config.contains("shape") &&
+         config["shape"] == Json{shape.channels, shape.height, shape.width};
+}
+
+// A signal ends the evaluation, also one that comes in the last step.
+void train_classifier(image_classification::Options options, const std::string& run) {
+  const train::SignalScope signals;
+  const auto stop = [&](int signal) {
+    throw train::Stopped(signal,
+                         fmt::format("stopped; what was trained of the classifier is saved. Go on "
+                                     "with the same options and: cairn eval {}",
+                                     shell_quoted(run)));
+  };
+  const std::string out = options.out;
+  try {
+    image_classification::train(std::move(options));
+  } catch (const train::Stopped& e) { stop(e.signal); }
+  io::write_file_atomically(out + "/done", std::string_view());
+  if (const int signal = train::SignalScope::caught()) stop(signal);
+}
 
 // The classifier to compare with: given, or the run's own, which is trained first when it is not
 // there (or not ready) yet.
@@ -25,6 +53,8 @@ std::string classifier_run(const Drawer& drawer, const DrawnEvalOptions& o) {
                                                 "own; say whose features to compare with",
                                                 run));
   const std::string own = run + "/features";
+  if (train::RunFolder::holds_run(own) && !fits(own, drawer.shape()))
+    std::filesystem::remove_all(own);
   const bool begun = train::RunFolder::holds_run(own);
   if (std::filesystem::exists(own + "/model.safetensors") && std::filesystem::exists(own + "/done"))
     return own;
@@ -33,9 +63,11 @@ std::string classifier_run(const Drawer& drawer, const DrawnEvalOptions& o) {
                own);
   image_classification::Options options;
   options.data = drawer.source(), options.epochs = kFeatureEpochs, options.seed = 1;
+  options.skip_bad = drawer.skips_bad();
+  const data::ImageShape shape = drawer.shape();
+  options.shape = std::vector<int64_t>{shape.channels, shape.height, shape.width};
   options.out = own, options.resume = begun, options.quiet = *o.quiet;
-  image_classification::train(options);
-  io::write_file_atomically(own + "/done", std::string_view());
+  train_classifier(std::move(options), run);
   return own;
 }
 
@@ -100,13 +132,20 @@ Json judged(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDatasetP
       std::vector<uint8_t>(static_cast<size_t>(count), 0));
   const auto real = drawer.as_learned(data::evenly_chosen(set, o.count));
   const Classified on_drawn = classify(classifier, drawn), on_real = classify(classifier, real);
-  const auto near = metrics::precision_recall(on_real.features, on_drawn.features);
-  Json result = {{"examples", count},
-                 {"real_examples", real->size()},
-                 {"classifier", judge},
-                 {"frechet", metrics::frechet_distance(on_real.features, on_drawn.features)},
-                 {"precision", near.precision},
-                 {"recall", near.recall}};
+  const int64_t fewest = std::min(count, real->size());
+  Json frechet, precision, recall;  // null: too few
+  if (fewest > 1) frechet = metrics::frechet_distance(on_real.features, on_drawn.features);
+  if (fewest > kNeighbours) {
+    const auto near = metrics::precision_recall(on_real.features, on_drawn.features, kNeighbours);
+    precision = near.precision, recall = near.recall;
+  } else {
+    fmt::print(stderr, "cairn: {} real and {} drawn pictures: {} take {} of each at least\n",
+               real->size(), count,
+               fewest > 1 ? "precision and recall" : "a Frechet distance, precision and recall",
+               kNeighbours + 1);
+  }
+  Json result = {{"examples", count},  {"real_examples", real->size()}, {"classifier", judge},
+                 {"frechet", frechet}, {"precision", precision},        {"recall", recall}};
   if (drawer.num_labels() > 0) {
     int64_t right = 0;
     for (size_t i = 0; i < wanted.size(); ++i) right += on_drawn.labels[i] == wanted[i];
@@ -121,12 +160,23 @@ Json judge_drawn(Drawer& drawer, const DrawnEvalOptions& o, const data::ImageDat
   return train::by_leader([&] { return judged(drawer, o, set); });
 }
 
+bool has_judge(const Drawer& drawer, const DrawnEvalOptions& o) {
+  if (!o.features.is_open() || drawer.classes().size() > 1) return true;
+  if (dist::leads())
+    fmt::print(stderr,
+               "cairn: one class teaches no features to compare pictures by: no Frechet "
+               "distance; or name a run with features\n");
+  return false;
+}
+
 std::string drawn_in_words(const Json& r) {
-  const auto number = [&](const char* name) { return r[name].get<double>(); };
-  std::string text = fmt::format("frechet {:.3f}, precision {:.3f}, recall {:.3f}",
-                                 number("frechet"), number("precision"), number("recall"));
+  std::string text;
+  for (const char* name : {"frechet", "precision", "recall"})
+    if (r.contains(name) && r[name].is_number())
+      text += fmt::format("{}{} {:.3f}", text.empty() ? "" : ", ", name, r[name].get<double>());
+  if (text.empty()) text = "not compared";
   if (r.contains("label_accuracy"))
-    text += fmt::format(", label accuracy {:.2f} %", number("label_accuracy") * 100);
+    text += fmt::format(", label accuracy {:.2f} %", r["label_accuracy"].get<double>() * 100);
   return text;
 }
 

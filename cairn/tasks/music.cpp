@@ -4,6 +4,7 @@
 
 #include "cairn/audio/sound.h"
 #include "cairn/base/invalid_option.h"
+#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/music/midi.h"
 
@@ -15,6 +16,17 @@ constexpr size_t kPageSteps = 256;
 }  // namespace
 
 void check_music_files(const std::string& out, const std::string& wav) {
+  // Names without an ending, as devices have, may be of anything.
+  const auto has_ending = [](const std::string& file) {
+    return std::filesystem::path(file).has_extension();
+  };
+  if (has_ending(out) && !music::is_midi_name(out))
+    throw InvalidOption("out", fmt::format("MIDI is written, to names that end with .mid or .midi, "
+                                           "not to '{}'; sound is by the option wav",
+                                           out));
+  if (has_ending(wav) && !data::ends_with(wav, ".wav"))
+    throw InvalidOption(
+        "wav", fmt::format("WAV is written, to names that end with .wav, not to '{}'", wav));
   io::check_writable(out);
   if (wav.empty()) return;
   io::check_writable(wav);

@@ -6,7 +6,8 @@
 
 namespace cairn::tasks {
 
-// Throws Error where one of the files could not be written; before the music is made.
+// Before the music is made. Throws Error where one of the files could not be written, InvalidOption
+// where its name ends as what is not written: MIDI and WAV are.
 void check_music_files(const std::string& out, const std::string& wav);
 // The MIDI file, and where `wav` is not empty its sound.
 void write_music(const music::Score& score, const std::string& out, const std::string& wav);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/base/round.h"
 #include "cairn/data/loader.h"
 #include "cairn/data/picture.h"
 #include "cairn/ops/functions.h"
@@ -60,7 +61,7 @@ Tensors PictureModel::inputs(const std::string& source, int64_t examples) const 
   constexpr int64_t kMost = 64;
   const auto set = open(source, data::Split::train);
   examples = std::min(examples, set->size());
-  const int64_t count = (examples + kMost - 1) / kMost, size = examples / count;
+  const int64_t count = ceil_div(examples, kMost), size = examples / count;
   data::Loader loader(set,
                       {.batch = size, .normalization = options().normalization(), .threads = 1});
   Tensors batches;

@@ -59,10 +59,13 @@ struct PictureOptions : Run {
     classes.fill(set.classes());
     shape.fill({set.shape().channels, set.shape().height, set.shape().width});
   }
-  // Pictures of the run's shape; `source` "": those of the training.
+  // Pictures of the run's shape; `source` "": those of the training, without those that it left
+  // out.
   data::ImageDatasetPtr open(const std::string& source, data::Split split) const {
-    return data::open_image_dataset(source.empty() ? *data : source, split,
-                                    {.shape = image_shape()});
+    const bool skips = skip_bad && (source.empty() || source == *data);
+    return data::open_image_dataset(
+        source.empty() ? *data : source, split,
+        {.shape = image_shape(), .decode_first = skips, .skip_bad = skips});
   }
 };
 

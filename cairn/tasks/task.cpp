@@ -10,6 +10,7 @@
 #include "cairn/io/json.h"
 #include "cairn/metrics/classification.h"
 #include "cairn/tasks/line_warnings.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::tasks {
 namespace fs = std::filesystem;
@@ -132,6 +133,7 @@ std::string write_report(const std::string& run, const std::string& out, const s
   folder.wants_training("report on");
   const std::string path = out.empty() ? folder.file("report.html") : out;
   io::check_writable(path);
+  keep_run(run, path);
   const auto model = open_model(run, data);
   say_changed_files(*model);
   const Task& task = task_named(model->task());

@@ -59,12 +59,26 @@ Span in_characters(Span bytes, Span otherwise, const std::vector<uint32_t>& numb
   return {begin, bytes.end == 0 ? begin + 2 : number(bytes.end - 1) + 1};
 }
 
+// What is passed over might change the tokens.
+void expect_known(const Fields& file) {
+  static constexpr const char* kMembers[] = {"version",        "truncation", "padding",
+                                             "added_tokens",   "normalizer", "pre_tokenizer",
+                                             "post_processor", "decoder",    "model"};
+  for (const auto& [key, value] : file.json().items())
+    check(std::any_of(std::begin(kMembers), std::end(kMembers),
+                      [&, k = key](const char* known) { return k == known; }),
+          "{}: \"{}\" is not known here", file.where(), key);
+  const std::string version = file.text("version", "1.0");
+  check(version == "1.0", "{}: version '{}', and 1.0 is read", file.where(), version);
+}
+
 }  // namespace
 
 SubwordTokenizer::SubwordTokenizer(std::string_view json, const std::string& name) {
   parts_ = parse_bounded(json, name);
   const Fields file(parts_, "'" + name + "'");
   check(file.has("model"), "'{}' is no tokenizer.json: it has no \"model\"", name);
+  expect_known(file);
   model_ = make_subword_model(file.object("model"));
   if (file.has("normalizer")) normalizer_ = make_normalizer(file.object("normalizer"));
   if (file.has("pre_tokenizer")) pre_tokenizer_ = make_pre_tokenizer(file.object("pre_tokenizer"));

@@ -119,7 +119,7 @@ SubwordTokenizer train_tokenizer(const std::function<bool(std::string&)>& next,
   const bool joins = o.kind != "char" && o.kind != "byte";
   if (!joins) training.vocab = 0;
   const TrainedBpe trained = train_bpe(counts, training);
-  if (joins) check_size(o, trained.tokens.size());
+  check_size(o, trained.tokens.size());
   Vocabulary vocabulary;
   for (size_t id = 0; id < trained.tokens.size(); ++id)
     vocabulary.add(trained.tokens[id], static_cast<int64_t>(id), "the vocabulary");

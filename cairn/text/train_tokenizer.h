@@ -39,7 +39,7 @@ struct TokenizerTraining {
   // byte-bpe: of bytes (any text has tokens); bpe: of characters, words marked by ▁; wordpiece: as
   // BERT's; unigram: likely pieces, words marked by ▁; char, byte: one each.
   std::string kind = "byte-bpe";
-  int64_t vocab = 16000;
+  int64_t vocab = 16000;  // tokens at most; char and byte have what they have, or fail
   int64_t min_frequency = 2;
   std::vector<std::string> special = {};
   bool lowercase = false;

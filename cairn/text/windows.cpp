@@ -4,6 +4,7 @@
 
 #include "cairn/base/error.h"
 #include "cairn/base/philox.h"
+#include "cairn/base/round.h"
 
 namespace cairn::text {
 namespace {
@@ -77,7 +78,7 @@ std::vector<MeasuredPiece> pieces_in_streams(std::span<const int64_t> tokens) {
   constexpr int64_t kStreams = 16, kStreamWindow = 128;
   const int64_t predicted = static_cast<int64_t>(tokens.size()) - 1;
   const int64_t rows = std::clamp<int64_t>(predicted / kStreamWindow, 1, kStreams);
-  const int64_t stride = (predicted + rows - 1) / rows;
+  const int64_t stride = ceil_div(predicted, rows);
   std::vector<MeasuredPiece> pieces;
   for (int64_t at = 0; at < stride; at += kStreamWindow) {
     MeasuredPiece& piece = pieces.emplace_back(rows, kStreamWindow);

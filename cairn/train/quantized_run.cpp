@@ -42,7 +42,7 @@ RunFolder save_quantized(const std::string& out, const Json& config,
   full[kQuantization]["kept_f32"] = quantized.kept;
   full[kQuantization]["activations"] = to_json(quantized.activations);
   RunFolder run = RunFolder::create(out, full);
-  save_tensors(run.weights(), quantized.tensors, {{"cairn.config", io::dump_json(full)}});
+  save_tensors(run.weights(), quantized.tensors, {{kConfigMetadata, io::dump_json(full)}});
   run.keep();
   return run;
 }

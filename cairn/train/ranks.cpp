@@ -6,6 +6,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/base/processors.h"
+#include "cairn/base/round.h"
 #include "cairn/base/version.h"
 #include "cairn/dist/binding.h"
 #include "cairn/dist/share_out.h"
@@ -106,7 +107,7 @@ NamedTensors of_all_ranks(const NamedTensors& parts, int axis) {
 
 Tensor shared_out(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
   constexpr int64_t kRows = 1024;  // at a time, for any number of ranks
-  Tensors parts(static_cast<size_t>((x.size(0) + kRows - 1) / kRows));
+  Tensors parts(static_cast<size_t>(ceil_div(x.size(0), kRows)));
   if (parts.size() < 2) return f(x);
   dist::share_out(
       std::ssize(parts),

@@ -13,7 +13,7 @@ SavedModel open_saved_model(const std::string& path, const std::string& task) {
     return {path, run.weights(), run.config()};
   }
   const io::SafetensorsFile file(path);
-  const auto it = file.metadata().find("cairn.config");
+  const auto it = file.metadata().find(kConfigMetadata);
   if (it == file.metadata().end())
     fail("{}: these weights do not say which network they are of; give the run folder instead",
          path);

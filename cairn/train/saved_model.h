@@ -10,6 +10,9 @@
 
 namespace cairn::train {
 
+// Under which a weights file, and an exported network, has its configuration in its metadata.
+inline constexpr const char* kConfigMetadata = "cairn.config";
+
 struct SavedModel {
   std::string path;     // as it was given: a run folder, or a weights file
   std::string weights;  // path of the safetensors file

@@ -9,6 +9,7 @@ namespace {
 constexpr std::array kCaught = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
 
 volatile std::sig_atomic_t signal_number = 0;
+int scopes = 0;
 
 void on_signal(int number) {
   signal_number = number;
@@ -18,12 +19,14 @@ void on_signal(int number) {
 }  // namespace
 
 SignalScope::SignalScope() {
+  if (scopes++ > 0) return;
   signal_number = 0;
   for (int number : kCaught)
     if (std::signal(number, on_signal) == SIG_IGN && number == SIGHUP) std::signal(number, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
 }
 SignalScope::~SignalScope() {
+  if (--scopes > 0) return;
   for (int number : kCaught)
     if (std::signal(number, SIG_DFL) == SIG_IGN) std::signal(number, SIG_IGN);
   std::signal(SIGPIPE, SIG_DFL);

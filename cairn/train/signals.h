@@ -6,7 +6,9 @@
 namespace cairn::train {
 
 // Takes these signals over while alive; a second one ends the program at once. A SIGHUP that is
-// ignored (nohup) stays so. A reader of the progress who goes away (SIGPIPE) ends nothing.
+// ignored (nohup) stays so. A reader of the progress who goes away (SIGPIPE) ends nothing. Within
+// another scope it does nothing: one around several trainings knows of a signal that came in the
+// last step of the one before.
 class SignalScope {
  public:
   SignalScope();

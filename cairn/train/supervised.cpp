@@ -11,6 +11,7 @@
 #include "cairn/ops/functions.h"
 #include "cairn/onnx/weights.h"
 #include "cairn/pretrained/folder.h"
+#include "cairn/train/quantized_run.h"
 #include "cairn/train/saved_model.h"
 #include "cairn/train/step_graph.h"
 
@@ -139,7 +140,7 @@ NamedTensors weights_for(const NamedTensors& own, const std::string& path) {
 // A run's weights, which hold its configuration too.
 bool says_its_network(const std::string& weights) {
   return weights.ends_with(".safetensors") &&
-         io::SafetensorsFile(weights).metadata().contains("cairn.config");
+         io::SafetensorsFile(weights).metadata().contains(kConfigMetadata);
 }
 
 }  // namespace
@@ -324,13 +325,14 @@ Evaluation Supervised::evaluate(const Hooks& hooks) {
   const Json measured = of_leader(hooks.measure());
   const Json loss = measured.value("loss", Json());  // null: not a number, told by rank 0
   // The last step's update is seen by no other step.
-  check(!measured.contains("loss") || (loss.is_number() && std::isfinite(loss.get<double>())),
+  if (measured.contains("loss") && !(loss.is_number() && std::isfinite(loss.get<double>())))
+    throw Diverged(fmt::format(
         "step {}: the {} loss is not finite: the network has diverged. Begin anew with a lower "
         "learning rate (lr){}",
         trainer_.step(), setup_.split,
         std::isfinite(best_.item())
             ? fmt::format("; the best weights so far stay in {}", folder().path())
-            : "");
+            : ""));
   if (setup_.validates) take_best(loss.is_number() ? loss.get<double>() : NAN);
   const int64_t patience = setup_.options.patience;
   const bool enough = patience > 0 && without_.item() >= static_cast<double>(patience);

@@ -14,6 +14,7 @@
 #include "cairn/ops/functions.h"
 #include "cairn/train/progress.h"
 #include "cairn/train/ranks.h"
+#include "cairn/train/saved_model.h"
 #include "cairn/train/signals.h"
 
 namespace cairn::train {
@@ -78,6 +79,13 @@ class Notes {
 
 // JSON has no NaN and no infinity: they are null.
 double number_in(const Json& value) { return value.is_number() ? value.get<double>() : NAN; }
+
+// What smaller steps may help against: a kernel or a check that found no number.
+bool tells_of_no_number(const std::string& what) {
+  for (const char* words : {"NaN", "infinity", "infinite", "not finite"})
+    if (what.find(words) != what.npos) return true;
+  return false;
+}
 
 std::string described(const Scalars& values) {
   std::string text;
@@ -367,12 +375,17 @@ void Trainer::take_step(const TrainerHooks& hooks) {
   } catch (const OutOfMemory& e) {  // which no learning rate changes
     throw OutOfMemory(fmt::format("step {}: {}", step_ + 1, e.what()));
   } catch (const Error& e) {
-    fail("step {}: {}. {}", step_ + 1, e.what(),
-         std::filesystem::exists(run_.checkpoint())
-             ? fmt::format("The last good checkpoint is {}; go on from it with a lower learning "
-                           "rate: cairn train --resume {} --lr NUMBER",
-                           run_.checkpoint(), shell_quoted(run_.path()))
-             : "No checkpoint was written yet; try a lower learning rate (lr)");
+    const bool saved = std::filesystem::exists(run_.checkpoint());
+    const bool diverged = tells_of_no_number(e.what());
+    const std::string again =
+        saved ? fmt::format(
+                    "The last good checkpoint is {}; go on from it{}: cairn train --resume "
+                    "{}{}",
+                    run_.checkpoint(), diverged ? " with a lower learning rate" : "",
+                    shell_quoted(run_.path()), diverged ? " --lr NUMBER" : "")
+              : fmt::format("No checkpoint was written yet{}",
+                            diverged ? "; try a lower learning rate (lr)" : "");
+    fail("step {}: {}. {}", step_ + 1, e.what(), again);
   }
   ++step_, ++taken_;
   // Steps of another kind, which say other things, begin means of their own.
@@ -419,7 +432,13 @@ double Trainer::last_mean(const std::string& name) const {
 }
 
 void Trainer::evaluate(const TrainerHooks& hooks, Output& output) {
-  const Evaluation result = hooks.evaluate();
+  Evaluation result;
+  try {
+    result = hooks.evaluate();
+  } catch (const Diverged&) {
+    output.write(step_, {{"seconds", seconds()}, {"diverged", true}}, {}, "");
+    throw;
+  }
   ended_ = result.stop;
   // What the hook notes stands in the line of the log for this step, which came before.
   output.write(step_, {{"seconds", seconds()}}, result.values, "");
@@ -458,7 +477,7 @@ void Trainer::write_weights(const NamedTensors& weights) const {
 
 void Trainer::write_weights(const std::string& file, const NamedTensors& weights) const {
   if (!dist::leads()) return;
-  save_tensors(run_.file(file), weights, {{"cairn.config", io::dump_json(run_.config())}});
+  save_tensors(run_.file(file), weights, {{kConfigMetadata, io::dump_json(run_.config())}});
 }
 
 }  // namespace cairn::train

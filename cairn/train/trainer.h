@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "cairn/base/error.h"
 #include "cairn/dist/world.h"
 #include "cairn/io/tensorboard.h"
 #include "cairn/nn/module.h"
@@ -54,6 +55,12 @@ struct Evaluation {
   std::vector<std::pair<std::string, io::Image>> images = {};
   std::vector<std::pair<std::string, std::string>> texts = {};
   bool stop = false;  // this was the last step (early stopping)
+};
+
+// What an evaluation throws whose loss is not finite: the log keeps that the training diverged.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 struct TrainerHooks {

@@ -305,5 +305,25 @@ TEST(BadOutput, OutOfMemory) {
   expect_failure(train_on(data.data(), {}, {.in_child = limit}), 1, {"out of memory"});
 }
 
+// What would be ignored is refused, before anything is read.
+TEST(BadUsage, WhatMeansNothing) {
+  const TemporaryFolder folder;
+  const auto refused = [&](Arguments all, std::initializer_list<std::string> parts) {
+    all.insert(all.begin(), "train");
+    all.insert(all.end(), {"--steps", "2", "--threads", "1", "--out", folder / "run"});
+    expect_failure(cairn(all), 2, parts);
+    EXPECT_EQ(folder.entries(), 0);
+  };
+  refused({"object-detection", "--val-split", "0"}, {"--val-split: 0"});
+  refused({"video-classification", "--fold-count", "3"}, {"--fold-count", "--folds"});
+  refused({"video-classification", "--folds", "clip", "--val-split", "0.4"},
+          {"--val-split", "folds"});
+  refused({"image-generation", "--model", "diffusion", "--label-drop", "0.5"},
+          {"--label-drop", "--conditional"});
+  refused({"image-generation", "--model", "diffusion", "--guidance", "3"},
+          {"--guidance", "--conditional"});
+  refused({"image-to-image", "--l1", "0", "--adversarial", "0"}, {"--l1: 0", "--adversarial"});
+}
+
 }  // namespace
 }  // namespace cairn::cli_test

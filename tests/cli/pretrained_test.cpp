@@ -71,6 +71,8 @@ TEST(Embed, VectorsAndNeighbours) {
   EXPECT_EQ(o.status, 0) << o.err;
   EXPECT_NE(o.out.find("3 texts of 8 numbers"), std::string::npos) << o.out;
   expect_failure(cairn({"embed", folder.path(), "--nearest", "2"}), 2, {"--nearest", "--file"});
+  expect_failure(cairn({"embed", folder.path(), "--text", "a", "--out", folder / "v.csv"}), 2,
+                 {"--out", "v.csv", ".npy"});
   expect_failure(cairn({"embed", folder / "none", "--text", "a"}), 1, {"config.json"});
 }
 
@@ -84,6 +86,12 @@ TEST(ExportHuggingFace, ALanguageModelButNoRecurrentOne) {
   const Outcome o = cairn({"export", folder / "gpt", "--format", "hf", "--out", folder / "hf"});
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_NE(o.out.find("GPTNeoXForCausalLM"), std::string::npos) << o.out;
+  const Json about = cairn({"info", folder / "hf", "--json"}).json();
+  EXPECT_EQ(about["facts"]["model_type"], "gpt_neox") << about;
+  EXPECT_EQ(about["facts"]["decoder layers"], "1");
+  EXPECT_EQ(about["facts"]["width"], "16");
+  EXPECT_TRUE(about["facts"].contains("tensors") && about["facts"].contains("elements"));
+  EXPECT_FALSE(about["table"].empty());
   const Outcome info = cairn({"tokenizer", "info", folder / "hf/tokenizer.json"});
   EXPECT_EQ(info.status, 0) << info.err;
   expect_failure(cairn({"export", folder / "lstm", "--format", "hf", "--out", folder / "x"}), 1,

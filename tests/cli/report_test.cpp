@@ -26,6 +26,7 @@ std::string page_of(const TemporaryFolder& folder, const std::string& model) {
                                  "--threads",    "1"});
   EXPECT_EQ(trained.status, 0) << trained.err;
   EXPECT_TRUE(std::filesystem::exists(run + "/samples/step-000006.txt"));
+  expect_failure(cairn({"report", run, "--out", folder / "page.pdf"}), 2, {"--out", "page.pdf"});
   const Outcome o = cairn({"report", run, "--threads", "1"});
   EXPECT_EQ(o.status, 0) << o.err;
   return content_of(run + "/report.html");

@@ -139,6 +139,9 @@ TEST(Run, ARefusalLeavesNoFolderAndABetterTryMayFollow) {
   expect_failure(cairn(training({"--out", run, "--model", "resnet9", "--steps", "0"})), 2,
                  {"--steps"});
   expect_failure(cairn(training({"--out", run, "--patience", "3"})), 2, {"--patience"});
+  expect_failure(cairn(training({"--out", run, "--image-size", "64"})), 2,
+                 {"--image-size", "28x28"});
+  expect_failure(cairn(training({"--out", run, "--skip-bad"})), 2, {"--skip-bad"});
   EXPECT_EQ(folder.entries(), 0);
   // What diverged before its first checkpoint is begun anew with what the message advises.
   expect_failure(cairn(training({"--out", run, "--epochs", "1", "--lr", "1e30"})), 1,
@@ -190,6 +193,35 @@ TEST(Run, AskedForOutputsAreCheckedAtTheStart) {
   EXPECT_EQ(csv.out, "") << "before anything is done";
   const Outcome full = cairn(training({"--out", run, "--steps", "2", "--profile", "/dev/full"}));
   expect_failure(full, 1, {"/dev/full"});
+}
+
+TEST(Run, WhatIsWrittenTakesNoOthersPlace) {
+  const TemporaryFolder folder;
+  const Trained& t = Trained::get();
+  const std::string weights = t.run() + "/model.safetensors", picture = folder / "p.pgm";
+  const std::string before = content_of(weights);
+  fs::copy(t.picture(), picture);
+  expect_failure(cairn({"predict", t.run(), picture, "--csv", picture}), 2, {"--csv", "p.pgm"});
+  expect_failure(cairn({"predict", t.run(), folder.path(), "--csv", picture}), 2,
+                 {"--csv", "p.pgm"});
+  expect_failure(cairn({"predict", t.run(), picture, "--csv", weights}), 2,
+                 {"--csv", "file of the run"});
+  expect_failure(cairn({"explain", t.run(), "--input", picture, "--out", picture}), 1,
+                 {"p.pgm", "take its place"});
+  expect_failure(cairn({"report", t.run(), "--out", weights}), 1, {"file of the run"});
+  expect_failure(cairn({"export", t.run(), "--out", weights}), 2, {"--out", "ONNX is written"});
+  expect_failure(cairn({"export", t.run(), "--out", folder / "icc.PT"}), 2, {"--out", ".onnx"});
+  EXPECT_TRUE(content_of(weights) == before);
+  EXPECT_TRUE(content_of(picture) == content_of(t.picture()));
+}
+
+// More than a buffer holds.
+TEST(Run, AFullStandardOutputIsCalledSo) {
+  const TemporaryFolder folder;
+  const Trained& t = Trained::get();
+  Arguments many = {"predict", t.run(), "--json", "--top", "10"};
+  many.insert(many.end(), 200, t.picture());
+  expect_failure(cairn(many, {.stdout_path = "/dev/full"}), 1, {"standard output"});
 }
 
 }  // namespace

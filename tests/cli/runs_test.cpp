@@ -73,6 +73,20 @@ TEST_F(Runs, WhatHasNoWeightsFailed) {
   EXPECT_FALSE(row.contains("value")) << row;
 }
 
+// Its last step is in the log and in the checkpoint, and yet it did not finish.
+TEST_F(Runs, WhatDivergedAtItsLastStepIsSaidToHave) {
+  const std::string run = folder_ / "a";
+  expect_failure(cairn({"train", "tabular", "--out", run, "--threads", "1", "--quiet", "--steps",
+                        "1", "--lr", "1e30"}),
+                 1, {"has diverged"});
+  const Json row = rows().at("a");
+  EXPECT_EQ(row["state"], "diverged");
+  EXPECT_EQ(row["step"], 1);
+  const std::string table = cairn({"runs", folder_.path()}).out;
+  EXPECT_NE(table.find("diverged"), std::string::npos) << table;
+  EXPECT_EQ(table.find("finished"), std::string::npos) << table;
+}
+
 TEST_F(Runs, OneInEightBitsSaysWhatItWasMadeOf) {
   train(folder_ / "a", {"--steps", "4"});
   Json config = Json::parse(content_of(folder_ / "a/config.json"));

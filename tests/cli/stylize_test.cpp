@@ -53,5 +53,20 @@ TEST(Stylize, OptionsAreSpokenOfAsFlags) {
                  2, {"--style-weight: 0, and --content-weight too"});
 }
 
+TEST(Stylize, NothingToPaintByAndTheStylesOwnSize) {
+  const TemporaryFolder folder;
+  const std::string a = folder / "a.png";
+  io::write_png(a, io::Image(40, 40, 3));
+  const std::vector<std::string> all = {"stylize", "--content",     a, "--style", a,
+                                        "--out",   folder / "o.png"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), all.begin(), all.end());
+    return cairn(more);
+  };
+  expect_failure(with({"--content-weight", "0", "--style-weight", "0", "--smooth", "0"}), 2,
+                 {"--content-weight: 0", "--smooth"});
+  expect_failure(with({"--style-size", "1"}), 1, {"at --style-size 1"});
+}
+
 }  // namespace
 }  // namespace cairn::cli_test

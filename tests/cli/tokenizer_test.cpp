@@ -57,6 +57,27 @@ TEST_F(TokenizerCommand, WhatIsNoTextIsReplacedAndCountedOrRefused) {
                  {"line 1", "not UTF-8"});
 }
 
+// What cannot be read is no end.
+TEST_F(TokenizerCommand, AFolderAsStandardInputIsAnError) {
+  const auto of_folder = [&] { dup2(open(folder_.path().c_str(), O_RDONLY), STDIN_FILENO); };
+  expect_failure(cairn({"tokenizer", "encode", file()}, {.in_child = of_folder}), 1,
+                 {"standard input", "directory"});
+  expect_failure(cairn({"ngram", "--out", folder_ / "a.arpa"}, {.in_child = of_folder}), 1,
+                 {"standard input", "directory"});
+}
+
+TEST_F(TokenizerCommand, AByteOrderMarkIsNoLetter) {
+  write(folder_ / "marked",
+        "\xef\xbb\xbf"
+        "ein Hund\n");
+  write(folder_ / "plain", "ein Hund\n");
+  const std::string plain = cairn({"tokenizer", "encode", file(), folder_ / "plain"}).out;
+  EXPECT_EQ(cairn({"tokenizer", "encode", file(), folder_ / "marked"}).out, plain);
+  const Setting marked{
+      .in_child = [&] { dup2(open((folder_ / "marked").c_str(), O_RDONLY), STDIN_FILENO); }};
+  EXPECT_EQ(cairn({"tokenizer", "encode", file()}, marked).out, plain);
+}
+
 TEST_F(TokenizerCommand, WrongUseIsNamed) {
   expect_failure(cairn({"tokenizer", "encode", folder_ / "text"}), 1, {"no tokenizer.json"});
   write(folder_ / "cut.json", "{\"model\":");
@@ -66,6 +87,11 @@ TEST_F(TokenizerCommand, WrongUseIsNamed) {
   expect_failure(
       cairn({"tokenizer", "train", folder_ / "text", "--vocab", "10", "--out", folder_ / "x"}), 2,
       {"vocab", "too small"});
+  expect_failure(cairn({"tokenizer", "train", folder_ / "text", "--kind", "char", "--vocab", "3",
+                        "--out", folder_ / "x"}),
+                 2, {"vocab", "too small"});
+  expect_failure(cairn({"tokenizer", "train", folder_ / "text", "--out", folder_ / "x.model"}), 2,
+                 {"--out", "x.model", ".json"});
   write(folder_ / "words", "1 two\n");
   expect_failure(cairn({"tokenizer", "decode", file(), folder_ / "words"}), 1,
                  {"'two' is no token number"});

@@ -22,6 +22,14 @@ TEST(Translation, ReadsStandardInputWhereNoFileIsNamed) {
   EXPECT_EQ(piped.out, by_name.out);
 }
 
+TEST(Translation, OneLanguageIsNotTranslatedIntoItself) {
+  const TemporaryFolder folder;
+  expect_failure(cairn({"train", "machine-translation", "--source", "en", "--target", "en",
+                        "--quiet", "--out", folder / "run"}),
+                 2, {"--target", "is 'en', as the source is"});
+  EXPECT_EQ(folder.entries(), 0);
+}
+
 // Who waits for a translation before the next line gets it, whatever --batch is.
 TEST(Translation, ALineIsAnsweredBeforeTheNextIsThere) {
   const TemporaryFolder folder;

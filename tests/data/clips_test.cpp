@@ -130,6 +130,13 @@ TEST(Clips, WhatIsWrongIsNamed) {
   write_frames(folder / "walk/b", 3);
   EXPECT_EQ(error_of(folder.path()), "");
   EXPECT_THROW(open_clips(folder.path(), {.group = "sequence"}), InvalidOption);
+  // A class of which nothing is left cannot be learned.
+  write_frames(folder / "walk/c", 3);
+  for (const char* clip : {"b", "c"})
+    for (int i = 0; i < 3; ++i)
+      std::ofstream(fmt::format("{}/walk/{}/{}.pgm", folder.path(), clip, i)) << "P5\nnone";
+  EXPECT_NE(error_of(folder.path(), {.skip_bad = true}).find("all 2 clips of 'walk' are damaged"),
+            std::string::npos);
 }
 
 TEST(Clips, MovesAreDrawnTheSameAgainAndDifferInTimeAlone) {

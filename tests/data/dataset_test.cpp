@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/base/parallel.h"
 #include "cairn/data/digits.h"
 #include "cairn/data/embedded_text.h"
@@ -267,6 +268,28 @@ TEST(Folder, SplitFoldersAndSizes) {
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::test),
                "do not hold the same class folders");
   EXPECT_ERROR(open_image_dataset(folder.path(), Split::test, {.image_size = -1}), "image size -1");
+}
+
+// What only class folders have is asked of others in vain.
+TEST(Dataset, PicturesOfASizeOfTheirOwnAreGivenNoOther) {
+  TemporaryFolder folder;
+  write(folder / "train-images-idx3-ubyte", idx(3, {2, 2, 2}, std::vector<uint8_t>(8)));
+  write(folder / "train-labels-idx1-ubyte", idx(1, {2}, {0, 1}));
+  for (const std::string& source : {folder.path(), std::string("digits")}) {
+    const auto option_of = [&](const OpenOptions& how) {
+      try {
+        open_image_dataset(source, Split::train, how);
+      } catch (const InvalidOption& e) { return e.option(); }
+      return std::string();
+    };
+    const int own = open_image_dataset(source, Split::train)->shape().height;
+    EXPECT_EQ(option_of({.image_size = 64}), "image_size") << source;
+    EXPECT_EQ(option_of({.image_size = own}), "") << source;
+    EXPECT_EQ(option_of({.skip_bad = true}), "skip_bad") << source;
+    EXPECT_EQ(option_of({.image_size = 64, .shape = ImageShape{1, 4, 4}, .skip_bad = true}), "")
+        << "of a run that goes on";
+  }
+  EXPECT_ERROR(open_image_dataset(folder.path(), Split::train, {.image_size = 3}), "are 2x2; only");
 }
 
 TEST(Folder, FlatFolderIsOneClass) {

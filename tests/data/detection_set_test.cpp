@@ -279,5 +279,42 @@ TEST(View, TrainingViewsKeepBoxesRight) {
   }
 }
 
+TEST_F(DetectionFolder, WhatCannotBeLearnedIsCounted) {
+  picture("images/train/a.png"), picture("images/val/b.png"), picture("images/test/c.png");
+  write("labels/train/a.txt", "0 .5 .5 .5 .5\n"), write("labels/val/b.txt", "1 .5 .5 .5 .5\n");
+  write("labels/test/c.txt", "2 .5 .5 .5 .5\n"), write("images/train/notes.doc", "no picture");
+  write("classes.txt", "cat\ndog\ncow\n");
+  auto splits = open_detection_splits(folder_.path(), {}, 0, 1);
+  EXPECT_EQ(splits.objects, (std::vector<int64_t>{1, 1, 1}));
+  EXPECT_EQ(splits.objects_to_learn, (std::vector<int64_t>{1, 0, 0}));
+  ASSERT_EQ(splits.notes.size(), 1u);
+  EXPECT_NE(splits.notes[0].find("left out: 1 no pictures"), std::string::npos) << splits.notes[0];
+  // Where a part is held back, what the files have to choose by is learned from.
+  splits = open_detection_splits(folder_.path(), {"cow", "dog", "cat"}, 0.5, 1);
+  EXPECT_EQ(splits.objects_to_learn, (std::vector<int64_t>{0, 1, 1}));
+  fs::remove(folder_ / "classes.txt");
+  const std::vector<std::string> names = {"cat", "big dog", "cow"};
+  for (const char* yaml : {"train: images\nnames: [cat, 'big dog', \"cow\"]\nnc: 3\n",
+                           "names:\n- cat\n- big dog  # barks\n- cow\nnc: 3\n",
+                           "names:\n  0: cat\n  1: 'big dog'\n  2: cow\n\nnc: 3\n",
+                           "names: [cat, big dog,\n  cow]\n"}) {
+    write("data.yaml", yaml);
+    EXPECT_EQ(open_detection_data(folder_.path()).classes, names) << yaml;
+  }
+  write("data.yaml", "names:\n  0: cat\n  2: dog\n");
+  EXPECT_ERROR(open_detection_data(folder_.path()), "is not the name of class 1");
+  write("classes.txt", "cat\ndog\ncat\n");
+  EXPECT_ERROR(open_detection_data(folder_.path()), "names 'cat' twice");
+}
+
+// Named when it is read, and not passed over.
+TEST_F(DetectionFolder, AYoloPictureWithoutLabelsThatIsNoneIsNamed) {
+  picture("images/train/a.png"), write("images/train/b.png", ""), write("classes.txt", "cat\n");
+  write("labels/train/a.txt", "0 .5 .5 .5 .5\n");
+  const auto splits = open_detection_data(folder_.path());
+  ASSERT_EQ(splits.train->size(), 2);
+  EXPECT_ERROR(splits.train->get(1), "b.png");
+}
+
 }  // namespace
 }  // namespace cairn::data

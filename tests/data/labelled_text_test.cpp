@@ -1,8 +1,10 @@
 #include "cairn/data/labelled_text.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/io/temporary_folder.h"
 
@@ -35,6 +37,15 @@ TEST_F(Labelled, ColumnsByNamePlaceAndNumber) {
   EXPECT_EQ(t.texts[0], "\"so\" he said");
   t = open("x\ty\tz\na\tb\tc\nd\te\tf\n", "t.tsv", "3", "y");
   EXPECT_EQ(t.texts, (std::vector<std::string>{"c", "f"}));
+}
+
+TEST_F(Labelled, APipeIsReadOnce) {
+  const std::string pipe = folder_ / "pipe.tsv";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(pipe) << "text\tlabel\ngood\t1\nbad\t0\n"; });
+  const LabelledText t = open_labelled_text(pipe, "", "");
+  writer.join();
+  EXPECT_EQ(t.texts, (std::vector<std::string>{"good", "bad"}));
 }
 
 TEST_F(Labelled, AFirstRowOfAKnownClassIsNoHeader) {

@@ -318,5 +318,13 @@ TEST(Loader, IsARangeOfBatchesThatGiveTensors) {
   EXPECT_EQ(sizes, (std::vector<int64_t>{4, 4, 2, 4, 4, 2}));
 }
 
+TEST(Loader, KnowsABatchOfOneAtTheEnd) {
+  EXPECT_TRUE(ends_alone(17, 16, 1));
+  EXPECT_TRUE(ends_alone(33, 16, 2)) << "both ranks would take the one";
+  EXPECT_TRUE(ends_alone(35, 16, 2)) << "one rank would have two, the other one";
+  for (const int64_t images : {1, 16, 18, 32}) EXPECT_FALSE(ends_alone(images, 16, 1)) << images;
+  EXPECT_FALSE(ends_alone(36, 16, 2));
+}
+
 }  // namespace
 }  // namespace cairn::data

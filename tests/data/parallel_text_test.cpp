@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cairn/base/error.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/io/file.h"
 #include "cairn/io/gzip.h"
 #include "tests/io/temporary_folder.h"
@@ -35,9 +36,10 @@ TEST_F(ParallelTextTest, LinesOfTwoFilesAlsoPacked) {
   io::write_file_atomically(folder_ / "train.de.gz", io::Bytes(packed));
   write("dev.en", "x\n"), write("dev.de", "y\n");
   write("test_2016.en", "\nlast"), write("test_2016.de", "\nletzte");
-  const ParallelText text = open_parallel_text(folder_.path(), "en", "de");
-  ASSERT_EQ(text.train.size(), 2u);  // an empty side teaches nothing
-  EXPECT_EQ(text.left_out, 1);
+  ParallelText text = open_parallel_text(folder_.path(), "en", "de");
+  ASSERT_EQ(text.train.size(), 3u);
+  EXPECT_EQ(leave_out_empty(text.train), 1);  // an empty side teaches nothing
+  ASSERT_EQ(text.train.size(), 2u);
   EXPECT_EQ(text.train[0].source, "a dog");
   EXPECT_EQ(text.train[1].target, "zwei Katzen");
   EXPECT_EQ(text.validation.size(), 1u);
@@ -60,6 +62,25 @@ TEST_F(ParallelTextTest, TabsAndObjects) {
   ASSERT_EQ(text.train.size(), 2u);
   EXPECT_EQ(text.train[1].source, "c");
   EXPECT_EQ(text.train[1].target, "d");
+}
+
+// A first line that names both languages says where they are; any other is a pair.
+TEST_F(ParallelTextTest, ColumnsMayHaveNames) {
+  const std::string named = write("named.tsv", "id\tde\ten\n1\tein Hund\ta dog\n2\tzwei\ttwo\n");
+  const ParallelText there = open_parallel_text(named, "en", "de"),
+                     back = open_parallel_text(named, "de", "en");
+  ASSERT_EQ(there.train.size(), 2u);
+  EXPECT_EQ(there.train[0].source, "a dog");
+  EXPECT_EQ(there.train[0].target, "ein Hund");
+  EXPECT_EQ(back.train[1].source, "zwei");
+  for (const auto& [source, target] : {std::pair("en", "fr"), std::pair("", "")}) {
+    const ParallelText plain = open_parallel_text(named, source, target);
+    ASSERT_EQ(plain.train.size(), 3u);
+    EXPECT_EQ(plain.train[0].source, "id") << "source first";
+  }
+  write("short.tsv", "id\tde\ten\n1\tein Hund\n");
+  EXPECT_NE(error_of(folder_ / "short.tsv").find("line 2: no column 'en', 3 of 2"),
+            std::string::npos);
 }
 
 TEST_F(ParallelTextTest, WhatIsWrongIsNamed) {
@@ -87,6 +108,23 @@ TEST_F(ParallelTextTest, WhatIsWrongIsNamed) {
   EXPECT_NE(error_of(folder_.path(), "", "").find("name the languages"), std::string::npos);
 }
 
+// Of one file it would learn to repeat what it reads; two columns may well be of one language.
+TEST_F(ParallelTextTest, OneLanguageIsNotTranslatedIntoItself) {
+  const std::string objects = write("pairs.jsonl", "{\"en\":\"a\",\"de\":\"b\"}\n");
+  write("train.en", "a dog\n");
+  for (const std::string& data : {std::string("dates"), folder_.path(), objects}) {
+    try {
+      open_parallel_text(data, "en", "en");
+      ADD_FAILURE() << data;
+    } catch (const InvalidOption& e) {
+      EXPECT_EQ(e.option(), "target") << data;
+      EXPECT_NE(e.reason().find("'en', as the source is"), std::string::npos) << e.reason();
+    }
+  }
+  const std::string tabs = write("pairs.tsv", "a long text\ta text\n");
+  EXPECT_EQ(open_parallel_text(tabs, "en", "en").train[0].target, "a text");
+}
+
 TEST_F(ParallelTextTest, DatesAreTheSameEachTimeAndRight) {
   const ParallelText a = open_parallel_text("dates", "", ""),
                      b = open_parallel_text("dates", "", "");
@@ -99,13 +137,6 @@ TEST_F(ParallelTextTest, DatesAreTheSameEachTimeAndRight) {
     forms.insert(p.source.substr(0, 4));
   }
   EXPECT_GT(forms.size(), 50u);
-}
-
-TEST(ReadLines, ALineWithoutAnEndIsRefusedByItsNumber) {
-  const TemporaryFolder folder;
-  const std::string path = folder / "text";
-  io::write_file_atomically(path, "short\n" + std::string(17 << 20, 'x') + "\n");
-  EXPECT_ERROR(read_lines(path), "line 2: more than 16 MiB without a line end");
 }
 
 }  // namespace

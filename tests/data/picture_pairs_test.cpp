@@ -55,6 +55,24 @@ TEST(PicturePairs, FoldersOfTwo) {
   EXPECT_NE(rest.left_out.find("1 without a partner"), std::string::npos) << rest.left_out;
 }
 
+TEST(PicturePairs, APartnerThatIsNoPictureOrOneOfTwoIsNamed) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 3; ++i) {
+    put(folder / fmt::format("A/{}.png", i), 20, 20, 5, 5);
+    put(folder / fmt::format("B/{}.png", i), 20, 20, 90, 90);
+  }
+  io::write_file_atomically(folder / "B/1.png", std::string_view());
+  EXPECT_ERROR(open_picture_pairs(folder.path(), {}), "B/1.png");
+  PairSplits rest = open_picture_pairs(folder.path(), {.skip_bad = true});
+  EXPECT_EQ(rest.train->size(), 2);
+  EXPECT_NE(rest.left_out.find("1 damaged"), std::string::npos) << rest.left_out;
+  put(folder / "B/1.png", 20, 20, 90, 90), put(folder / "B/1.ppm", 20, 20, 80, 80);
+  EXPECT_ERROR(open_picture_pairs(folder.path(), {}), "B/1.ppm' have one name");
+  rest = open_picture_pairs(folder.path(), {.skip_bad = true});
+  EXPECT_EQ(rest.train->size(), 3);
+  EXPECT_NE(rest.left_out.find("1 of a name that another has"), std::string::npos) << rest.left_out;
+}
+
 TEST(PicturePairs, FaultsAreNamed) {
   const TemporaryFolder folder;
   EXPECT_ERROR(open_picture_pairs("/nowhere/at/all", {}), "no such data: '/nowhere/at/all'");

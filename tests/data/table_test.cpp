@@ -53,6 +53,44 @@ TEST(Table, SaysWhatIsWrong) {
   EXPECT_ERROR(open_table(folder.path()), "is a folder");
 }
 
+// One stray cell of a column of numbers would make a word of each number.
+TEST(Table, AStrayCellAmongNumbersIsNamed) {
+  const auto with = [](const std::string& cell, int rows) {
+    std::string text = "size,price\n";
+    for (int i = 0; i < rows; ++i)
+      text += fmt::format("{},{}\n", i == 6 ? cell : std::to_string(i), i + 0.5);
+    return table(text);
+  };
+  EXPECT_ERROR(TableEncoding::of(with("abc", 40), "price"),
+               "'t.csv', row 7, column 'size': 'abc' is no number, as 39 of 40 cells there are; "
+               "mend it, leave the cell empty (unknown), or leave out the column");
+  for (const char* cell : {"1e400", "inf", "-Infinity", "NAN"})
+    for (const int rows : {8, 40})
+      EXPECT_ERROR(TableEncoding::of(with(cell, rows), "price"),
+                   fmt::format("row 7, column 'size': '{}' is no finite number", cell));
+  EXPECT_ERROR(TableEncoding::of(with("1e300", 40), "price"),
+               "row 7, column 'size': '1e300' is too large");
+  for (const char* unknown : {"", "NA", "nan", "?"})
+    EXPECT_EQ(TableEncoding::of(with(unknown, 40), "price").inputs(), 1) << unknown;
+  EXPECT_EQ(TableEncoding::of(with("abc", 12), "price").inputs(), 12) << "few: they are words";
+  EXPECT_ERROR(TableEncoding::of(with("abc", 40), "size"), "row 7, column 'size'");
+  // Grades are words whatever else is among them, and "inf" among words is one.
+  std::string grades = "x,grade\n";
+  for (int i = 0; i < 60; ++i)
+    grades += fmt::format("{},{}\n", i, i == 9 ? "U" : fmt::format("{}", i % 3));
+  EXPECT_EQ(TableEncoding::of(table(grades), "grade").classes().size(), 4u);
+  EXPECT_EQ(TableEncoding::of(table("a,b\nx,1\ninf,2\ny,3.5\n"), "b").inputs(), 3);
+}
+
+TEST(Table, NumbersThatNoNetworkTakesAreNamed) {
+  const auto e = TableEncoding::of(table("size,price\n1,10\n2,21.5\n"), "price");
+  EXPECT_ERROR(e.encode(table("size\n1\n1e300\n")),
+               "'t.csv', row 2, column 'size': '1e300' is too large");
+  EXPECT_ERROR(e.encode(table("size\ninf\n")), "row 1, column 'size': 'inf' is no finite number");
+  EXPECT_ERROR(e.values(table("size,price\n1,-1e30\n")), "column 'price': '-1e30' is too large");
+  EXPECT_EQ(e.encode(table("size\n1000000\n")).size(), 1u);
+}
+
 TEST(Table, FruitsAreDrawn) {
   const Table fruits = open_table("fruits"), others = open_table("fruits", 1);
   EXPECT_EQ(fruits.cells.rows, open_table("fruits").cells.rows);

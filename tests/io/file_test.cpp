@@ -104,6 +104,28 @@ TEST(File, FailedWriteLeavesTheOldFileAndNoTemporary) {
   EXPECT_EQ(folder.entries(), 1);
 }
 
+// As Ctrl-C does while a large file is written: here the kernel ends it in the midst of a write.
+TEST(File, AKilledWriterLeavesNothing) {
+  TemporaryFolder folder;
+  write_file_atomically(folder / "a", std::string_view("old"));
+  const int probe = open(folder.path().c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (probe < 0) GTEST_SKIP() << "a file system without O_TMPFILE";
+  close(probe);
+  const pid_t writer = fork();
+  if (writer == 0) {
+    const rlimit none{0, 0}, few{4096, 4096};
+    setrlimit(RLIMIT_CORE, &none), setrlimit(RLIMIT_FSIZE, &few);
+    signal(SIGXFSZ, SIG_DFL);
+    write_file_atomically(folder / "a", std::string(1 << 20, 'x'));
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(writer, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(read_text_file(folder / "a"), "old");
+  EXPECT_EQ(folder.entries(), 1);
+}
+
 TEST(File, WhatCannotBeWrittenIsKnownBefore) {
   TemporaryFolder folder;
   check_writable(folder / "a");

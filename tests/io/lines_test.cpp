@@ -12,27 +12,6 @@
 namespace cairn::io {
 namespace {
 
-TEST(Lines, AreTheOnesOfGetline) {
-  for (const char* text : {"", "\n", "a", "a\n", "a\nb", "\n\na\r\n", "a\n\n"}) {
-    std::istringstream ours(text), theirs(text);
-    int64_t number = 0;
-    for (std::string a, b;;) {
-      const bool more = static_cast<bool>(std::getline(theirs, b));
-      ASSERT_EQ(next_line(ours, a, "input", ++number), more) << text;
-      if (!more) break;
-      EXPECT_EQ(a, b);
-    }
-  }
-}
-
-TEST(Lines, OneWithoutAnEndIsRefusedBeforeItFillsTheMemory) {
-  std::istringstream in("short\n" + std::string(kLongestLine + 1, 'x'));
-  std::string line;
-  EXPECT_TRUE(next_line(in, line, "input", 1));
-  EXPECT_ERROR(next_line(in, line, "input", 2), "input, line 2: more than 16 MiB");
-  EXPECT_LE(line.size(), kLongestLine + 1);
-}
-
 struct Pipe {
   Pipe() { EXPECT_EQ(pipe(ends), 0); }
   ~Pipe() {
@@ -50,7 +29,7 @@ struct Pipe {
   bool open = true;
 };
 
-TEST(Lines, OfADescriptorAreTheSame) {
+TEST(Lines, AreTheOnesOfGetline) {
   for (const char* text : {"", "\n", "a", "a\n", "a\nb", "\n\na\r\n", "a\n\n"}) {
     std::istringstream theirs(text);
     Pipe pipe;
@@ -62,6 +41,23 @@ TEST(Lines, OfADescriptorAreTheSame) {
       if (!more) break;
       EXPECT_EQ(a, b);
     }
+  }
+}
+
+// Before the first line, whatever is read; elsewhere it is a letter.
+TEST(Lines, AByteOrderMarkIsNoLetter) {
+  const std::string mark = "\xef\xbb\xbf";
+  const TemporaryFolder folder;
+  for (const std::string& text : {mark + "a\n" + mark + "b\n", mark}) {
+    std::ofstream(folder / "text") << text;
+    Pipe pipe;
+    pipe.put(text), pipe.end();
+    LineReader reader(pipe.ends[0], "input");
+    std::vector<std::string> lines;
+    for (std::string line; reader.next(line);) lines.push_back(line);
+    EXPECT_EQ(lines, read_lines(folder / "text"));
+    if (text == mark) EXPECT_TRUE(lines.empty());
+    else EXPECT_EQ(lines, (std::vector<std::string>{"a", mark + "b"}));
   }
 }
 
@@ -103,6 +99,13 @@ TEST(Lines, OfADescriptorWithoutAnEndAreRefused) {
   EXPECT_ERROR(folder_as_file.next(line), "input: ");
   LineReader closed(-1, "input");
   EXPECT_FALSE(closed.next(line));
+}
+
+TEST(Lines, OfAFileWithoutAnEndAreRefusedByTheirNumber) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "text";
+  std::ofstream(path) << "short\n" << std::string(kLongestLine + 1, 'x') << "\n";
+  EXPECT_ERROR(read_lines(path), "line 2: more than 16 MiB without a line end");
 }
 
 }  // namespace

@@ -313,5 +313,23 @@ TEST(Info, DamagedAndUnknownFiles) {
   EXPECT_ERROR(inspect_file(folder / "i"), "truncated");
 }
 
+// What was cut to a few bytes may look like text.
+TEST(Info, TellsACutFileOfPyTorchByItsName) {
+  TemporaryFolder folder;
+  for (const char* name : {"a.pt", "a.pth"})
+    for (const std::string_view bytes :
+         {std::string_view("P"), std::string_view("\n"), std::string_view("{"),
+          std::string_view("\0", 1), std::string_view("no archive")}) {
+      write_file_atomically(folder / name, bytes);
+      EXPECT_ERROR(inspect_file(folder / name), "no file of torch.save(): it was cut");
+    }
+  for (const char* bytes : {"PK", "PK\x03\x04"}) {
+    write_file_atomically(folder / "b.pt", std::string_view(bytes));
+    EXPECT_ERROR(inspect_file(folder / "b.pt"), "zip archive");
+  }
+  write_file_atomically(folder / "train.pt", std::string_view("um cachorro\ndois gatos\n"));
+  EXPECT_EQ(inspect_file(folder / "train.pt").kind, FileKind::text) << "Portuguese";
+}
+
 }  // namespace
 }  // namespace cairn::io

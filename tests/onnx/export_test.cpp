@@ -147,8 +147,9 @@ void expect_written(const tasks::Task& row, const train::Json& more) {
   // Read back it computes the same, and is a model of its task.
   const std::string path = folder / "run.onnx";
   io::write_file_atomically(
-      path, to_onnx(function, {.metadata = {{"cairn.task", model->task()},
-                                            {"cairn.config", model->saved().config.dump()}}}));
+      path,
+      to_onnx(function, {.metadata = {{"cairn.task", model->task()},
+                                      {train::kConfigMetadata, model->saved().config.dump()}}}));
   const Imported back(read_model_file(path));
   Tensors in;
   for (const Port& port : function.takes) {

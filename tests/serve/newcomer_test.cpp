@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "cairn/io/video_writer.h"
+#include "cairn/serve/front/requests.h"
 #include "tests/serve/server.h"
 #include "tests/tasks/runs.h"
 
@@ -213,6 +214,42 @@ TEST(Texts, EndWithTheirLines) {
   const Answer windows = server.post("/v1/predict", "Anna\r\nOtto\r\n", "text/plain");
   EXPECT_EQ(unix.status, 200);
   EXPECT_EQ(unix.json()["answers"], windows.json()["answers"]);
+}
+
+// Answer k is of line k, as `cairn predict` has it.
+TEST(Texts, MayBeEmpty) {
+  const Server server(
+      {"names=" + run_of("text-classification"), "dates=" + run_of("machine-translation")});
+  for (const char* model : {"names", "dates"}) {
+    const std::string path = std::string("/v1/predict/") + model;
+    const Answer lines = server.post(path, "Anna\n\nOtto\n", "text/plain");
+    const Answer texts = server.post(path, Json{{"texts", {"Anna", "", "Otto"}}});
+    ASSERT_EQ(lines.status, 200) << lines.body;
+    ASSERT_EQ(texts.status, 200) << texts.body;
+    EXPECT_EQ(lines.json()["answers"].size(), 3U);
+    EXPECT_EQ(lines.json()["answers"], texts.json()["answers"]);
+  }
+}
+
+// curl -d says that what it sends is a form.
+TEST(Bodies, ThatLookLikeJsonAreJson) {
+  const std::string form = "application/x-www-form-urlencoded";
+  const auto read = [&](const std::string& body, const std::string& type) {
+    serve::HttpRequest q;
+    q.body = body, q.type = type;
+    return serve::read_predict(q);
+  };
+  for (const std::string& type :
+       {form, form + "; charset=utf-8", std::string("application/json")}) {
+    const auto request = read(" {\"texts\": [\"a\", \"b\"],\n \"model\": \"m\"}", type);
+    EXPECT_EQ(request.items.size(), 2U);
+    EXPECT_EQ(request.model, "m");
+  }
+  EXPECT_THROW(read("{\"texts\": [", form), serve::Refused);
+  EXPECT_EQ(read("a, b\n", form).items[0].name, "body");  // curl --data-binary @file
+  const std::string lines = "{\"document\": \"a\"}\n{\"document\": \"b\"}\n";
+  EXPECT_EQ(read(lines, form).items[0].content, lines);
+  EXPECT_EQ(read("{\"text\": \"a\"}", "text/plain").items[0].name, "body");
 }
 
 TEST(Texts, ThatAreCutAreTold) {

@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <fstream>
+#include <sstream>
 
 #include "cairn/base/parallel.h"
 #include "cairn/io/csv.h"
+#include "cairn/io/file.h"
 #include "cairn/tasks/anomaly_detection/task.h"
 #include "tests/io/temporary_folder.h"
 
@@ -52,6 +54,7 @@ TEST_F(AnomalyTask, FindsWhatWasPlanted) {
   ASSERT_EQ(scores.names, (std::vector<std::string>{"time", "score", "anomaly"}));
   ASSERT_EQ(scores.rows.size(), truth.rows.size());
   EXPECT_EQ(scores.rows[0][1], "");
+  EXPECT_EQ(scores.rows[0][2], "") << "it was not judged";
   int right = 0, wrong = 0, faults = 0;
   for (size_t r = 0; r < truth.rows.size(); ++r) {
     const bool fault = truth.rows[r].back() == "1", marked = scores.rows[r][2] == "1";
@@ -59,6 +62,20 @@ TEST_F(AnomalyTask, FindsWhatWasPlanted) {
   }
   EXPECT_GT(right, faults / 2);
   EXPECT_LT(wrong, 60);
+}
+
+TEST_F(AnomalyTask, NothingIsSaidOfTooFewRows) {
+  train("run", {{"horizon", 4}, {"context", 24}, {"steps", 2}});
+  const std::string file = task_named("anomaly-detection").write_inputs(folder_.path())[0];
+  std::istringstream all(io::read_text_file(file));
+  std::string text, line;
+  for (int i = 0; i < 25 && std::getline(all, line); ++i) text += line + "\n";
+  EXPECT_ERROR(predicted("run", write("short.csv", text)),
+               "short.csv' has 24 rows; the network looks back over 24");
+  std::getline(all, line);
+  const io::Csv scores = predicted("run", write("enough.csv", text + line + "\n"));
+  EXPECT_EQ(scores.rows[23][2], "");
+  EXPECT_NE(scores.rows[24][2], "");
 }
 
 // Rows that are known to be anomalies neither teach nor move the threshold.

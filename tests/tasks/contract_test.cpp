@@ -288,7 +288,7 @@ TEST_P(EveryTask, EveryVerbWorks) {
   for (const std::string& input : inputs) EXPECT_TRUE(fs::exists(input)) << input;
   for (const Verb& verb : task().verbs) {
     const auto options = verb.options();
-    const std::string out = folder_ / (std::string(verb.name) + ".png");
+    const std::string out = folder_ / verb.name;  // of pictures from pictures a folder
     supply(*options, inputs, out);
     const Printed p = run_verb(verb, *model, *options);
     EXPECT_EQ(p.status, 0) << verb.name;
@@ -361,14 +361,14 @@ TEST_P(EveryTask, VerbsRefuseBadInput) {
       const auto options = verb.options();
       const std::string name = option->name(), nowhere = "/nowhere/at/all";
       if (name != "data" && option->use() != train::Use::positional) continue;
-      supply(*options, {}, folder_ / "bad.png");
+      supply(*options, {}, folder_ / "bad");
       options->find(name)->parse(nowhere);
       try {
         EXPECT_NE(run_verb(verb, *model, *options).status, 0) << verb.name << " " << name;
       } catch (const Error& e) {
         EXPECT_NE(std::string(e.what()).find(nowhere), std::string::npos) << e.what();
       }
-      EXPECT_FALSE(fs::exists(folder_ / "bad.png")) << verb.name;
+      EXPECT_FALSE(fs::exists(folder_ / "bad")) << verb.name;
     }
   }
 }

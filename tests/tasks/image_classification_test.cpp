@@ -235,6 +235,26 @@ TEST_F(Bars, MixedAndCutPicturesResumeToTheSameBits) {
               cli_test::content_of(folder_ / "part/model.safetensors"));
 }
 
+// One picture alone has no statistics: where it would be an epoch's last batch it is left out.
+TEST_F(Bars, ALastBatchOfOnePictureIsLeftOut) {
+  cli_test::write_bars(data(), "train", 17);
+  const auto options = [&](const char* run) {
+    Options o = small(run);
+    o.model = "airbench", o.batch = 8, o.epochs = 2;
+    return o;
+  };
+  const Json whole = train(options("whole"));
+  EXPECT_EQ(whole["steps"], 4);
+  Options o = options("part");
+  o.stop_after_steps = 3;
+  EXPECT_THROW(train(o), train::Stopped);
+  Options again;
+  again.out = *o.out, again.resume = true, again.quiet = true;
+  EXPECT_EQ(train(again)["loss"], whole["loss"]);
+  EXPECT_TRUE(cli_test::content_of(folder_ / "whole/model.safetensors") ==
+              cli_test::content_of(folder_ / "part/model.safetensors"));
+}
+
 // A run that was killed before its first checkpoint begins again with the weights of `init`.
 TEST_F(Bars, WithoutACheckpointAResumedRunBeginsAsItDid) {
   train(small("first"));

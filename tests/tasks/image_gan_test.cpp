@@ -273,4 +273,43 @@ TEST_F(ImageGan, RunsOfOtherTasksAndLabelsThatAreNotThere) {
        {"label: ", "'12'", "there are 0, 1"});
 }
 
+// Class folders of pictures that were made smaller, with a damaged one; few to measure by; and one
+// class alone.
+TEST_F(ImageGan, ClassFoldersAreMeasuredAsTheyWereLearned) {
+  const auto picture = [&](const std::string& path, int shade) {
+    fs::create_directories(fs::path(at(path)).parent_path());
+    io::write_png(at(path), io::Image(24, 20, 3, static_cast<uint8_t>(shade)));
+  };
+  for (const char* name : {"dark", "light"})
+    for (int i = 0; i < 12; ++i)
+      picture(fmt::format("two/train/{}/{}.png", name, i), i + (name[0] == 'd' ? 20 : 200));
+  cli_test::write(at("two/train/dark/bad.png"), "");
+  for (int i = 0; i < 2; ++i) picture(fmt::format("two/test/dark/{}.png", i), 30);
+  picture("two/test/light/0.png", 190);
+  Options o = small("run");
+  o.data = at("two"), o.image_size = 16, o.skip_bad = true, o.batch = 8, o.steps = 2;
+  train(o);
+  fs::create_directories(at("run/features"));  // of before: another shape
+  cli_test::write(at("run/features/config.json"),
+                  R"({"task": "image-classification", "format": 2, "shape": [3, 20, 24]})");
+  cli_test::write(at("run/features/done"), "");
+  Json result = measured(at("run"), "", "", 8);
+  EXPECT_TRUE(result["frechet"].is_number());
+  EXPECT_TRUE(result["precision"].is_null() && result["recall"].is_null()) << result;
+  EXPECT_EQ(result["real_examples"], 3);
+  EXPECT_TRUE(drawn_in_words(result).starts_with("frechet ")) << drawn_in_words(result);
+  Sampler sampler(at("run"));
+  DrawnEvalOptions of_train;
+  of_train.split = "train", of_train.count = 8, of_train.quiet = true;
+  EXPECT_TRUE(evaluate(sampler, of_train)["precision"].is_number());
+
+  for (int i = 0; i < 12; ++i) picture(fmt::format("one/only/{}.png", i), 20 * i);
+  o = small("of_one");
+  o.data = at("one"), o.image_size = 16, o.batch = 8, o.steps = 2;
+  train(o);
+  result = measured(at("of_one"));
+  EXPECT_FALSE(result.contains("frechet")) << result;
+  EXPECT_EQ(drawn_in_words(result), "not compared");
+}
+
 }  // namespace cairn::tasks::image_gan

@@ -11,6 +11,7 @@
 #include "cairn/pretrained/folder.h"
 #include "cairn/tasks/language_model/task.h"
 #include "cairn/text/train_tokenizer.h"
+#include "cairn/train/samples.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
@@ -93,6 +94,18 @@ TEST_P(EveryModel, LearnsAndEvaluatesToTheSameLoss) {
   EXPECT_DOUBLE_EQ(measured["bits_per_char"], measured["loss"].get<double>() / std::log(2));
   const Json all = evaluated(folder_ / "text.txt", "all");
   EXPECT_EQ(all["examples"], static_cast<int64_t>(verse().size()) - 1);
+  // Unless something else is said, of the run's own text the part that was held back, however it
+  // is called, and all of another.
+  Writer writer(folder_ / "run");
+  TextEvalOptions how;
+  EXPECT_EQ(writer.measured(how), measured);
+  how.data = folder_ / "./text.txt";
+  EXPECT_EQ(writer.measured(how), measured);
+  std::filesystem::copy_file(folder_ / "text.txt", folder_ / "other.txt");
+  how.data = folder_ / "other.txt";
+  EXPECT_EQ(writer.measured(how), all);
+  how.split = "validation";
+  EXPECT_EQ(writer.measured(how)["examples"], measured["examples"]);
 }
 
 TEST_P(EveryModel, SameSeedSameText) {
@@ -174,6 +187,20 @@ void expect_error(const Options& o, std::initializer_list<const char*> parts) {
           << "'" << part << "' is not in: " << e.what();
   }
   EXPECT_FALSE(std::filesystem::exists(*o.out)) << "something was written";
+}
+
+// Weights that overflow at the last step are told of as any others, and write no sample.
+TEST_F(Text, OverflowAtTheLastStepIsADivergence) {
+  Options o = options("lstm", "run");
+  o.steps = 1, o.eval_every = 1, o.lr = 1e38, o.clip = 0, o.optimizer = "sgd";
+  try {
+    train(o);
+    FAIL() << "trained";
+  } catch (const train::Diverged& e) {
+    EXPECT_NE(std::string(e.what()).find("the network has diverged"), std::string::npos)
+        << e.what();
+  }
+  EXPECT_FALSE(std::filesystem::exists(train::sample_file(folder_ / "run", 1, "txt")));
 }
 
 TEST_F(Text, WrongSizes) {
@@ -366,6 +393,10 @@ TEST_F(Text, BeginsWithAFolder) {
   expect_error(other, {"context: ", "24 positions"});
   other = fresh("never"), other.model = "lstm";
   expect_error(other, {"model: ", "gpt2"});
+  other = fresh("never"), other.tokens = "char";
+  expect_error(other, {"tokens: ", "has a tokenizer of its own"});
+  other = fresh("never"), other.vocab_size = 300;
+  expect_error(other, {"vocab_size: ", "has a tokenizer of its own"});
   other = fresh("never"), other.init = folder_ / "narrow";
   write_gpt2(folder_ / "narrow", verse(), 20, 0);
   expect_error(other, {"narrow", "feed-forward part"});

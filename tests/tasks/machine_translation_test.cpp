@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "cairn/base/parallel.h"
@@ -28,7 +29,8 @@ TEST(MachineTranslation, JudgesAndTranslatesLineByLine) {
   EXPECT_EQ(eval.run(*model, *options), 0);
   std::fflush(stdout);
   const Json result = Json::parse(testing::internal::GetCapturedStdout());
-  EXPECT_EQ(result["examples"], 2);  // an empty pair of a file teaches and asks nothing
+  EXPECT_EQ(result["examples"], 3);  // an empty pair teaches nothing, and is judged
+  EXPECT_EQ(result["split"], "all");
   std::vector<std::string> keys;
   for (const auto& [key, value] : result.items()) keys.push_back(key);
   ASSERT_GE(keys.size(), 3u);
@@ -45,6 +47,46 @@ TEST(MachineTranslation, JudgesAndTranslatesLineByLine) {
   std::fflush(stdout);
   const std::string said = testing::internal::GetCapturedStdout();
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 3);
+}
+
+// Parts are those of a folder; what is not there is not replaced by something else.
+TEST(MachineTranslation, PartsThatAreNotThereAreNamed) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  Options o;
+  o.read_file(Json::parse(kRow.smallest), "smallest");
+  o.source = "en", o.target = "de", o.out = folder / "run", o.quiet = true;
+  train(o);
+  const auto model = open_model(folder / "run");
+  std::filesystem::create_directories(folder / "data");
+  const std::string pairs = "1 May 1999\t1999-05-01\n2 June 2001\t2001-06-02\n";
+  for (const char* name : {"data/train.tsv", "pairs.tsv"}) std::ofstream(folder / name) << pairs;
+  const Verb& eval = *find_verb(kRow, "eval");
+  const auto measured = [&](std::initializer_list<std::pair<const char*, std::string>> given) {
+    const auto options = eval.options();
+    options->find("json")->parse("true");
+    for (const auto& [name, value] : given) options->find(name)->parse(value);
+    testing::internal::CaptureStdout();
+    std::string said;
+    try {
+      eval.run(*model, *options);
+    } catch (...) {
+      testing::internal::GetCapturedStdout();
+      throw;
+    }
+    std::fflush(stdout);
+    return Json::parse(testing::internal::GetCapturedStdout());
+  };
+  EXPECT_ERROR(measured({{"data", folder / "data"}}), "has no validation part");
+  EXPECT_ERROR(measured({{"data", folder / "data"}, {"split", "test"}}), "has no test part");
+  const Json whole = measured({{"data", folder / "data"}, {"split", "train"}});
+  EXPECT_EQ(whole["split"], "train");
+  EXPECT_EQ(whole["examples"], 2);
+  EXPECT_EQ(measured({{"data", folder / "pairs.tsv"}})["split"], "all");
+  EXPECT_EQ(measured({{"split", "test"}})["split"], "test");  // of the run's own
+  EXPECT_ERROR(measured({{"data", folder / "pairs.tsv"}, {"split", "test"}}),
+               "split: '" + (folder / "pairs.tsv") + "' is a file, which has no parts");
+  EXPECT_ERROR(measured({{"out", folder / "none/said"}}), "there is no folder");
 }
 
 // Weights go on with the tokens and in the sizes that they were learned with, whatever the new data

@@ -5,11 +5,13 @@
 #include <filesystem>
 
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/invalid_option.h"
 #include "cairn/base/parallel.h"
 #include "cairn/io/file.h"
 #include "cairn/music/midi.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
+#include "cairn/tasks/music.h"
 #include "cairn/tasks/music_gan/task.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
@@ -105,6 +107,8 @@ TEST_P(Composing, WritesMidiAndSound) {
   auto& composer = static_cast<language_model::Composer&>(*model);
   language_model::GenerateOptions g;
   EXPECT_NE(error_of([&] { composer.write(g); }).find("a MIDI file"), std::string::npos);
+  g.out = folder_ / "a.xyz";
+  EXPECT_NE(error_of([&] { composer.write(g); }).find(".mid or .midi"), std::string::npos);
   g.out = folder_ / "a.mid", g.wav = folder_ / "a.wav", g.steps = 24, g.seed = 5;
   EXPECT_EQ(composer.write(g), 0);
   EXPECT_EQ(io::read_file(g.wav, 1 << 24).size() % 2, 0u);
@@ -146,6 +150,40 @@ TEST(MusicGan, PhrasesAreOneNumberAStepAndBack) {
   for (const float c : cells) sum += c;
   EXPECT_EQ(sum, 16);
   EXPECT_EQ(music_gan::phrase_of(o, cells.data()).steps, roll.steps);
+}
+
+// Before anything is made: MIDI under another name would be taken for what it is not.
+TEST(MusicFiles, EndAsWhatIsWritten) {
+  const TemporaryFolder folder;
+  const auto option_of = [&](const std::string& out, const std::string& wav) {
+    try {
+      check_music_files(folder / out, wav.empty() ? "" : folder / wav);
+    } catch (const InvalidOption& e) { return e.option() + ": " + e.reason(); }
+    return std::string();
+  };
+  for (const char* out : {"m.mid", "m.midi", "M.MID", "m"}) {
+    EXPECT_EQ(option_of(out, ""), "");
+    EXPECT_EQ(option_of(out, "m.WAV"), "");
+  }
+  for (const char* out : {"m.xyz", "m.mp3", "m.wav", "m.mid.gz"}) {
+    const std::string said = option_of(out, "");
+    EXPECT_TRUE(said.starts_with("out: MIDI is written")) << said;
+    EXPECT_NE(said.find(".mid or .midi"), said.npos) << said;
+  }
+  const std::string said = option_of("m.mid", "m.mp3");
+  EXPECT_TRUE(said.starts_with("wav: WAV is written")) << said;
+  EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(MusicGan, GenerateRefusesOtherEndings) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  const auto band = open_model(Runs::get().of("music-gan"));
+  const Verb& generate = *find_verb(task_named("music-gan"), "generate");
+  const auto options = generate.options();
+  options->find("out")->parse(folder / "m.xyz");
+  EXPECT_THROW(generate.run(*band, *options), InvalidOption);
+  EXPECT_EQ(folder.entries(), 0);
 }
 
 TEST(MusicGan, BesideMusicStandsNoRunOfText) {

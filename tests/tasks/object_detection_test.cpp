@@ -249,6 +249,31 @@ TEST_F(Detection, OfAVideoALineAFrameAndACopyWithBoxes) {
   EXPECT_EQ(copy.seconds(), 1);
 }
 
+TEST_F(Detection, ClassesThatNothingToLearnFromShowsAreTold) {
+  const auto write_yolo = [&](const char* labels) {
+    for (const char* part : {"train", "val", "test"})
+      for (int i = 0; i < 2; ++i) {
+        fs::create_directories(folder_ / fmt::format("y/images/{}", part));
+        fs::create_directories(folder_ / fmt::format("y/labels/{}", part));
+        io::write_png(folder_ / fmt::format("y/images/{}/{}.png", part, i), io::Image(64, 64, 3));
+        std::ofstream(folder_ / fmt::format("y/labels/{}/{}.txt", part, i))
+            << (part == std::string("train") ? labels : "1 .5 .5 .5 .5\n");
+      }
+    std::ofstream(folder_ / "y/classes.txt") << "cat\ndog\n";
+  };
+  write_yolo("");
+  EXPECT_ERROR(train("never", {{"data", folder_ / "y"}}), "not one object is marked in the 2");
+  write_yolo("0 .5 .5 .5 .5\n");
+  const auto options = task_named(kTask).options();
+  options->read_file(Json::parse(task_named(kTask).smallest), "smallest");
+  options->find("data")->read(folder_ / "y");
+  options->out = folder_ / "told";
+  testing::internal::CaptureStderr();
+  task_named(kTask).train(*options);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("no picture to learn from shows 'dog'"), std::string::npos) << said;
+}
+
 TEST_F(Detection, SaysWhatIsWrongBeforeTraining) {
   const auto refused = [&](const Json& chosen) {
     const std::string message = error_of([&] { train("never", chosen); });

@@ -66,7 +66,7 @@ TEST_F(Speech, WordsHaveTimesInOrder) {
   heard.log_p.assign(static_cast<size_t>(8 * r.letters().size()), -10.f);
   for (size_t t = 0; t < path.size(); ++t)
     heard.log_p[t * static_cast<size_t>(r.letters().size()) + path[t]] = -0.1f;
-  const auto words = r.words_of(heard, 100);
+  const auto words = r.words_of(heard, 100, 1e9);
   ASSERT_EQ(words.size(), 2u);
   const double frame = r.ear().seconds_of(1);
   EXPECT_EQ(words[0].word, "ab");
@@ -75,6 +75,32 @@ TEST_F(Speech, WordsHaveTimesInOrder) {
   EXPECT_NEAR(words[0].end, 100 + 3 * frame, 1e-9);
   EXPECT_NEAR(words[1].end, 100 + 7 * frame, 1e-9);
   EXPECT_NEAR(words[1].confidence, std::exp(-0.1), 1e-4);
+  // The last frame may reach beyond the sound, a word does not.
+  const double end = 100 + 6.5 * frame;
+  EXPECT_EQ(r.words_of(heard, 100, end)[1].end, end);
+}
+
+// Other data without parts are measured whole, and said to be.
+TEST_F(Speech, OtherDataAreMeasuredWhole) {
+  write_clips();
+  Options o = small("run");
+  o.steps = 2, o.layers = 1;
+  train(o);
+  const auto model = open_model(folder_ / "run");
+  auto& r = static_cast<Recogniser&>(*model);
+  std::string lines = "path\ttext\n";
+  for (int i = 0; i < 5; ++i) lines += fmt::format("clips/0_a_{}.wav\ta\n", i);
+  std::ofstream(folder_ / "other.tsv") << lines;
+  SpeechEvalOptions how;
+  EXPECT_EQ(r.chosen(how).split, "validation");
+  how.data = folder_ / "other.tsv";
+  EXPECT_EQ(r.chosen(how).split, "all");
+  EXPECT_EQ(r.chosen(how).part.utterances.size(), 5u);
+  how.split = "test";
+  EXPECT_ERROR(r.chosen(how), "has no parts");
+  how.data = folder_ / "clips";  // FSDD's names say which are the test
+  EXPECT_EQ(r.chosen(how).split, "test");
+  EXPECT_EQ(r.chosen(how).part.utterances.size(), 15u);
 }
 
 TEST_F(Speech, TextsLongerThanTheirFramesAreLeftOutAndSaid) {

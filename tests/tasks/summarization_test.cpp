@@ -113,6 +113,13 @@ TEST(Summarization, IsJudgedOnAnyFile) {
   std::fflush(stdout);
   const Json result = Json::parse(testing::internal::GetCapturedStdout());
   EXPECT_EQ(result["examples"], 2);
+  EXPECT_EQ(result["split"], "all");
+  options->find("split")->parse("test");
+  EXPECT_ERROR(eval.run(*model, *options), "is a file, which has no parts");
+  std::filesystem::create_directories(folder / "data");
+  std::filesystem::copy_file(folder / "f.jsonl", folder / "data/train.jsonl");
+  options->find("data")->parse(folder / "data");
+  EXPECT_ERROR(eval.run(*model, *options), "has no test part");
   for (const char* key : {"rouge1", "rouge2", "rougeL", "rougeLsum", "rougeL_best", "lead3_rouge1"})
     EXPECT_TRUE(result.contains(key)) << key;
 }

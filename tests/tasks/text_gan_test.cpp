@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "cairn/autograd/autograd.h"
 #include "cairn/base/parallel.h"
@@ -170,6 +171,29 @@ TEST(TextGan, TheWriterByLikelihoodIsOfTheStepWhereTheTwoMeet) {
   EXPECT_EQ(weights("d", 9, 7), wanted);
   const auto model = open_model(folder / "a");
   EXPECT_TRUE(dynamic_cast<TextWriter&>(*model).met());
+}
+
+// The test part of the run's own data; another file is compared with whole, and that is said.
+TEST(TextGan, OtherSentencesAreComparedWithWhole) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  Options o;
+  o.read_file(Json::parse(kRow.smallest), "smallest");
+  o.out = folder / "run", o.quiet = true;
+  train(o);
+  const auto model = open_model(folder / "run");
+  auto& writer = dynamic_cast<TextWriter&>(*model);
+  const auto scenes = data::open_sentences("scenes");
+  std::ofstream(folder / "other") << scenes.train[0] << '\n'
+                                  << scenes.train[1] << '\n'
+                                  << scenes.test[0] << '\n';
+  JudgingOptions how;
+  how.samples = 4;
+  EXPECT_EQ(evaluate(writer, how)["split"], "test");
+  how.data = folder / "other";
+  const Json all = evaluate(writer, how);
+  EXPECT_EQ(all["split"], "all");
+  EXPECT_EQ(all["examples"], 3);
 }
 
 TEST(TextGan, ScenesAreAlwaysTheSame) {

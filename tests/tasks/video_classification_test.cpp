@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -98,6 +99,30 @@ TEST(VideoClassification, FoldsResumeToTheSameBits) {
       EXPECT_TRUE(a[i].second.to_vector<float>() == b[i].second.to_vector<float>())
           << file << " " << a[i].first;
   }
+}
+
+// A signal in the last step of a fold ends the others, too, and the message goes on with all.
+TEST(VideoClassification, ASignalEndsAllFolds) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  Options o = options_for(write_data(folder / "d"), folder / "run");
+  o.folds = "person", o.steps = 1;
+  {
+    const train::SignalScope signals;
+    std::raise(SIGTERM);
+    try {
+      train(o);
+      FAIL() << "nothing was thrown";
+    } catch (const train::Stopped& e) {
+      EXPECT_EQ(e.signal, SIGTERM);
+      EXPECT_TRUE(std::string(e.what()).ends_with("--resume " + (folder / "run"))) << e.what();
+    }
+  }
+  EXPECT_TRUE(fs::exists(folder / "run/folds/0"));
+  EXPECT_FALSE(fs::exists(folder / "run/folds/1"));
+  Options again;
+  again.out = folder / "run", again.resume = true, again.quiet = true;
+  EXPECT_EQ(train(again)["folds"].size(), 3u);
 }
 
 // What moves up and what moves down has the same frames: only their order tells.

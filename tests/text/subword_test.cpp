@@ -202,6 +202,10 @@ TEST(Subword, WrongFilesAreRefusedByNameAndPlace) {
       {R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":)"
        R"([{"id":0,"content":"b"}]})",
        "number 0 is 'b' here and 'a' in the model"},
+      {R"({"version":"2.0","model":{"type":"BPE","vocab":{},"merges":[]}})",
+       "version '2.0', and 1.0 is read"},
+      {R"({"model":{"type":"BPE","vocab":{},"merges":[]},"normaliser":null})",
+       "\"normaliser\" is not known here"},
   };
   for (const auto& [json, wanted] : kWrong)
     EXPECT_NE(error_of_file(json).find(wanted), std::string::npos) << json << "\n"
@@ -214,6 +218,9 @@ TEST(Subword, WrongFilesAreRefusedByNameAndPlace) {
 
 TEST(Subword, AVocabularyTooSmallIsRefused) {
   EXPECT_THROW(train_tokenizer(all_of({"abc"}), {.vocab = 10}), InvalidOption);
+  EXPECT_THROW(train_tokenizer(all_of({"abc"}), {.kind = "char", .vocab = 2}), InvalidOption);
+  EXPECT_THROW(train_tokenizer(all_of({"abc"}), {.kind = "byte", .vocab = 255}), InvalidOption);
+  EXPECT_EQ(train_tokenizer(all_of({"abc"}), {.kind = "byte", .vocab = 256}).size(), 256);
   EXPECT_THROW(train_tokenizer(all_of({"abc"}), {.kind = "magic"}), InvalidOption);
   EXPECT_NE(error_of([] { train_tokenizer(all_of({}), {.kind = "bpe"}); }).find("no text"),
             std::string::npos);

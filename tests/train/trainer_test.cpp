@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <map>
 #include <optional>
 
 #include "cairn/device/pool.h"
 #include "cairn/io/jsonl.h"
 #include "cairn/ops/functions.h"
+#include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
 
 namespace cairn::train {
@@ -34,6 +36,7 @@ class Counting {
                      },
                  .evaluate =
                      [&] {
+                       if (trainer.step() == fails_at && diverges) throw Diverged("diverged");
                        if (trainer.step() == fails_at) fail("power cut");
                        evaluated.push_back(trainer.step());
                        return Evaluation{{{"test/loss", counter_.item()}}, ""};
@@ -54,6 +57,7 @@ class Counting {
 
   std::vector<int64_t> evaluated;
   std::function<void()> during_step;
+  bool diverges = false;  // where it fails
 
  private:
   std::string path_;
@@ -80,6 +84,19 @@ TEST(Trainer, TheCheckpointComesBeforeTheEvaluation) {
 }
 
 // A checkpoint can be gone on from, whatever was removed while it trained.
+// The log keeps it until the run goes on from there.
+TEST(Trainer, AnEvaluationThatDivergedStandsInTheLog) {
+  const TemporaryFolder folder;
+  Counting run(folder / "run");
+  run.diverges = true;
+  EXPECT_ERROR(run.go_on(4), "diverged");
+  EXPECT_EQ(run.logged("diverged"), (std::map<int64_t, int>{{4, 1}}));
+  EXPECT_EQ(run.logged("loss"), (std::map<int64_t, int>{{2, 1}, {4, 1}}));
+  run.go_on();
+  EXPECT_TRUE(run.logged("diverged").empty());
+  EXPECT_EQ(run.logged("test_loss"), (std::map<int64_t, int>{{2, 1}, {4, 1}, {6, 1}}));
+}
+
 TEST(Trainer, AConfigurationThatWasRemovedIsWrittenWithTheNextCheckpoint) {
   const TemporaryFolder folder;
   Counting run(folder / "run");
@@ -130,6 +147,39 @@ TEST(Trainer, WithoutItsCheckpointTheOneBeforeIsUsedAndWeightsAloneAreNone) {
   for (const std::string& path : {checkpoint, checkpoint + ".previous"})
     std::filesystem::remove(path);
   EXPECT_ERROR(run.go_on(), "has weights but no checkpoint to go on from");
+}
+
+// Nor is a batch too small for statistics learned from more slowly.
+TEST(Trainer, ALowerLearningRateIsAdvisedWhereSomethingIsNoNumber) {
+  const TemporaryFolder folder;
+  Counting run(folder / "run");
+  run.during_step = [] { fail("batch_norm: needs more than one value"); };
+  try {
+    run.go_on();
+    FAIL() << "nothing was thrown";
+  } catch (const Error& e) {
+    const std::string said = e.what();
+    EXPECT_NE(said.find("step 1: batch_norm"), said.npos) << said;
+    EXPECT_EQ(said.find("learning rate"), said.npos) << said;
+  }
+  run.during_step = [] { fail("xent: a value is not finite"); };
+  EXPECT_ERROR(run.go_on(), "try a lower learning rate");
+}
+
+// The scope around several trainings keeps what came in the one before.
+TEST(Signals, AnInnerScopeForgetsNothing) {
+  {
+    const SignalScope outer;
+    {
+      const SignalScope inner;
+      std::raise(SIGTERM);
+    }
+    EXPECT_EQ(SignalScope::caught(), SIGTERM);
+    const SignalScope next;
+    EXPECT_EQ(SignalScope::caught(), SIGTERM);
+  }
+  const SignalScope later;
+  EXPECT_EQ(SignalScope::caught(), 0);
 }
 
 }  // namespace

@@ -145,7 +145,8 @@ PredictRequest predict_of(const Json& json) {
   if (const Json* text = find(json, "text")) ++ways, add(text_of(*text, "text"), "text", "text");
   if (const Json* texts = find(json, "texts")) {
     ++ways;
-    for (std::string& text : texts_of(*texts, "texts")) add(std::move(text), "text", "texts");
+    for (std::string& text : texts_of(*texts, "texts"))  // one may be empty, as a line may
+      request.items.push_back({"", std::move(text), "text"});
   }
   expect_beside(json, "context", "question"), expect_beside(json, "name", "data");
   if (const Json* question = find(json, "question")) {
@@ -186,18 +187,28 @@ PredictRequest predict_of(const std::vector<HttpPart>& parts) {
   return request;
 }
 
+// What `curl -d` sends says that it is a form. JSON by the look of it is; lines that each begin so
+// are a file of texts.
+bool is_json(const HttpRequest& q) {
+  if (q.type.starts_with("application/json")) return true;
+  if (!q.type.starts_with("application/x-www-form-urlencoded")) return false;
+  const size_t begin = q.body.find_first_not_of(" \t\r\n");
+  return begin != q.body.npos && q.body[begin] == '{' && q.body.find("\n{", begin) == q.body.npos;
+}
+
 }  // namespace
 
 PredictRequest read_predict(const HttpRequest& q) {
   PredictRequest request;
   if (!q.parts.empty()) request = predict_of(q.parts);
-  else if (q.type.starts_with("application/json")) request = predict_of(object_of(q.body));
+  else if (is_json(q)) request = predict_of(object_of(q.body));
   else if (!q.body.empty()) request.items.push_back({"body", q.body});
   if (request.items.empty())
     refuse("", "nothing to predict from: send a file as the body, multipart/form-data, or JSON");
   if (request.items.size() > kMostTexts) refuse("", "more than {} in one request", kMostTexts);
   for (const Item& item : request.items) {
-    if (item.content.empty()) refuse("", "'{}' is empty", io::printable(item.name));
+    if (item.content.empty() && !item.is_text())
+      refuse("", "'{}' is empty", io::printable(item.name));
     if (item.is_text() && io::find_invalid_utf8(item.content) != std::string::npos)
       refuse("text", "the text is no UTF-8");
   }

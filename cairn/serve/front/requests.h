@@ -15,7 +15,8 @@ struct PredictRequest {
   std::string options;  // a JSON object, or ""
   std::string model;    // or "": the path's
 };
-// A file as the body (of any type but JSON), files and texts as multipart/form-data, or JSON:
+// A file as the body (of any type but JSON; a form, as which curl sends all, that looks like JSON
+// is), files and texts as multipart/form-data, or JSON:
 // {"text": ""}, {"texts": [""]}, {"question": "", "context": ""}, {"rows": [{column: value}]},
 // {"data": base64, "name": ""}; with "options", "model".
 PredictRequest read_predict(const HttpRequest& request);

@@ -146,10 +146,18 @@ Rows rows_of(const Detector& d, int64_t rows, const std::string& split) {
   return {s.train + s.validation, s.test};
 }
 
+// A row is judged by those before it.
+void expect_rows(const Detector& d, const data::EncodedSeries& s, const std::string& file) {
+  check(s.rows > d.options.context,
+        "'{}' has {} rows; the network looks back over {}, and judges the rows behind them", file,
+        s.rows, *d.options.context);
+}
+
 Json evaluate(Detector& d, const SplitEvalOptions& o) {
   const bool own = o.data.is_open();
   const Labelled l = open_labelled(d.options, o.or_own(d.options.data));
   const auto s = d.encoding.encode(l.series);
+  expect_rows(d, s, o.or_own(d.options.data));
   forecast::say_filled(d.encoding, l.series);
   const Rows rows = own ? rows_of(d, s.rows, o.split) : Rows{0, s.rows};
   return d.result(own ? *o.split : "all",
@@ -161,10 +169,11 @@ struct PredictOptions : TableOptions {
   PredictOptions() : TableOptions("One file of series") {}
 };
 
-// Each row's time, score and whether it is marked.
+// Each row's time, score and whether it is marked; nothing of rows that cannot be judged.
 io::Csv scored(Detector& d, const std::string& file) {
   const data::Series series = open_labelled(d.options, file).series;
   const auto s = d.encoding.encode(series);
+  expect_rows(d, s, file);
   forecast::say_filled(d.encoding, series);
   const Judged j = judge(d.net, s, 0, s.rows);
   io::Csv table{{series.times.empty() ? "row" : series.time_name, "score", "anomaly"}, {}};
@@ -172,7 +181,9 @@ io::Csv scored(Detector& d, const std::string& file) {
     const double score = j.scores[static_cast<size_t>(r)];
     table.rows.push_back({series.times.empty() ? std::to_string(r + 1) : series.time_of(r),
                           std::isnan(score) ? "" : fmt::format("{:.4f}", score),
-                          j.marked[static_cast<size_t>(r)] ? "1" : "0"});
+                          std::isnan(score)                  ? ""
+                          : j.marked[static_cast<size_t>(r)] ? "1"
+                                                             : "0"});
   }
   return table;
 }

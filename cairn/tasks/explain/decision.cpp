@@ -6,10 +6,12 @@
 #include <numeric>
 
 #include "cairn/autograd/autograd.h"
+#include "cairn/base/round.h"
 #include "cairn/io/file.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/explain/topics.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/train/report/filters.h"
 
 namespace cairn::tasks::explain {
@@ -303,7 +305,7 @@ class Decision {
     const Tensor seen = apart(in_[0]);
     const Tensor moves = to_one(avg_pool2d(sum(apart(moved()), {1}, true), 3, 1, 1));
     std::vector<Figure> frames;
-    const int64_t step = (seen.size(0) + kMostFrames - 1) / kMostFrames;
+    const int64_t step = ceil_div(seen.size(0), kMostFrames);
     for (int64_t i = 0; i < seen.size(0); i += step) {
       const io::Image picture = tiles(slice(seen, 0, i, 1), 1);
       const Tensor map = reshape(slice(moves, 0, i, 1), {moves.size(2), moves.size(3)});
@@ -328,6 +330,8 @@ class Decision {
 
 void write_decision(Model& model, const std::string& input, const std::string& path) {
   io::check_writable(path);
+  keep_given(input, path);
+  keep_run(model.path(), path);
   Decision decision(model, input);
   Page page("Decision", "");
   page.section("What moved the decision");

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -106,7 +107,7 @@ Json validate(const models::Forecaster& net, const data::EncodedSeries& s,
   const NoGrad no_grad;
   const auto windows = seen_by(net, s, origins);
   const int64_t apart = origins.size() > 1 ? std::max<int64_t>(1, origins[1] - origins[0]) : 1;
-  const int64_t block = (net.options().horizon + apart - 1) / apart;
+  const int64_t block = ceil_div(net.options().horizon, apart);
   const bool helps =
       net.options().model != "linear" && correction_helps(windows, static_cast<size_t>(block));
   // A network's errors on what it learned from say nothing; those of a linear map hardly differ,

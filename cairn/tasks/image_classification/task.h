@@ -21,7 +21,9 @@ struct Options : TrainedPictureOptions {
         "airbench 40, 20 of more than 40000 pictures; lenet 8, 12 of more than 40000; others 10");
   }
   Option<std::string> model{
-      this, "model", Open{"grey 28x28 not mirrored: lenet, sides to 48: airbench, others: resnet9"},
+      this, "model",
+      Open{"grey 28x28 not mirrored: lenet, sides below 16: resnet18, to 48: airbench, others: "
+           "resnet9"},
       one_of(models::image_classifier_names()), "Network"};
   Option<double> label_smoothing{this, "label_smoothing", 0.1, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};

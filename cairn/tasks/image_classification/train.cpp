@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/data/loader.h"
 #include "cairn/dist/world.h"
 #include "cairn/data/splits.h"
@@ -16,7 +17,9 @@ constexpr int64_t kShown = 16;  // pictures of a batch that TensorBoard gets
 // Small grey pictures whose mirror images are others are taken for digits.
 std::string usual_model(const data::ImageShape& shape, bool mirrors) {
   constexpr int kSmall = 48;  // sides over which airbench's three stages see enough
+  constexpr int kTiny = 16;   // sides that they, and resnet9's, do not take
   if (shape.channels == 1 && shape.height == 28 && shape.width == 28 && !mirrors) return "lenet";
+  if (std::min(shape.height, shape.width) < kTiny) return "resnet18";
   return std::max(shape.height, shape.width) <= kSmall ? "airbench" : "resnet9";
 }
 
@@ -26,12 +29,20 @@ int64_t usual_epochs(const std::string& model, int64_t images) {
   return model == "lenet" ? (many ? 12 : 8) : 10;
 }
 
+bool leaves_out_last(const Options& o, int64_t images) {
+  return data::ends_alone(images, o.batch, dist::ranks());
+}
+
+int64_t steps_per_epoch(const Options& o, int64_t images) {
+  return leaves_out_last(o, images) ? images / o.batch : ceil_div(images, *o.batch);
+}
+
 // Fills what is open with what suits the pictures.
 void fill_recipe(Options& o, int64_t images) {
   o.model.fill(usual_model(o.image_shape(), o.flip));
   o.flip_test.fill(o.model == "airbench" && o.flip);
   o.fill_usual();
-  const int64_t per_epoch = (images + o.batch - 1) / o.batch;
+  const int64_t per_epoch = steps_per_epoch(o, images);
   train::fill_length(o, per_epoch, usual_epochs(o.model, images));
   o.eval_every.fill(per_epoch);
 }
@@ -67,7 +78,8 @@ Json train(Options o) {
                                               o.val_split.is_open() ? 0 : *o.val_split, o.seed);
   train::say_left_out(o.data, splits.left_out());
   o.note(*splits.train);
-  fill_recipe(o, splits.train->size());
+  const int64_t images = splits.train->size();
+  fill_recipe(o, images);
   manual_seed(o.seed);
   const nn::AnyModule network =
       models::make_image_classifier(o.model, o.image_shape(), o.num_classes());
@@ -82,9 +94,9 @@ Json train(Options o) {
                              .split = validates ? "validation" : "test",
                              .smooths_targets = o.label_smoothing > 0 || o.mixing().any(),
                              .about = data::in_words(o.data, splits)});
-  const int64_t per_epoch = (splits.train->size() + o.batch - 1) / o.batch;
   data::Loader loader(splits.train, {.batch = o.batch,
-                                     .epochs = (o.steps + per_epoch - 1) / per_epoch,
+                                     .epochs = ceil_div(*o.steps, steps_per_epoch(o, images)),
+                                     .drop_last = leaves_out_last(o, images),
                                      .seed = o.seed,
                                      .augment = o.changes(),
                                      .mixing = o.mixing(),

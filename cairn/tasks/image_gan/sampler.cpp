@@ -24,6 +24,7 @@ Tensors Sampler::forward(std::span<const Tensor> in) {
 
 Json evaluate(Sampler& sampler, const DrawnEvalOptions& o) {
   o.validate();
+  if (!has_judge(sampler, o)) return sampler.result(o.split, {{"examples", 0}});
   const auto set = sampler.open(o.data, data::split_from_name(o.split));
   return sampler.result(o.split, judge_drawn(sampler, o, set));
 }

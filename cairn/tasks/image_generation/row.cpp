@@ -15,12 +15,7 @@ Json evaluate(Artist& artist, const EvalArtistOptions& given) {
   const auto set = artist.open(o.data, data::split_from_name(o.split));
   constexpr int64_t kRounds = 2;
   Json result = artist.estimator().measure(set, o.seed, o.importance, kRounds);
-  if (o.features.is_open() && artist.classes().size() < 2) {
-    fmt::print(stderr,
-               "cairn: one class teaches no features to compare pictures by: no Frechet "
-               "distance; or name a run with features\n");
-    return artist.result(o.split, result);
-  }
+  if (!has_judge(artist, o)) return artist.result(o.split, result);
   Json judged = judge_drawn(artist, o, set);
   judged["drawn"] = judged["examples"], judged.erase("examples");
   result.update(judged);
@@ -39,6 +34,10 @@ int generate(Artist& artist, const DrawArtistOptions& o) {
     only->require(only->is_open() || *artist.options().model == "diffusion",
                   "is of runs of diffusion; '{}' is one of {}", artist.path(),
                   *artist.options().model);
+  o.guidance.require(
+      o.guidance.is_open() || artist.num_labels() > 0,
+      "means nothing without labels: '{}' was trained without the option conditional",
+      artist.path());
   models::DrawHow how = artist.options().how_to_draw();
   if (!o.draw_steps.is_open()) how.steps = o.draw_steps;
   if (!o.guidance.is_open()) how.guidance = o.guidance;

@@ -9,6 +9,7 @@ namespace cairn::tasks::image_generation {
 
 using train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "image-generation";
+inline constexpr double kUsualLabelDrop = 0.1, kUsualGuidance = 1.5;
 
 struct Options : PictureOptions<train::SupervisedOptions> {
   Options() {
@@ -27,13 +28,13 @@ struct Options : PictureOptions<train::SupervisedOptions> {
   Option<int64_t> z{this, "z", 50, whole(1, 65536), "Numbers a picture is made of"};
   Option<int64_t> importance{this, "importance", 5, whole(1, 10000),
                              "Samples of the bound that is learned"};
-  Option<double> label_drop{this, "label_drop", 0.1, between(0, 1),
+  Option<double> label_drop{this, "label_drop", kUsualLabelDrop, between(0, 1),
                             "Part of the labels that are left out, for guidance"};
   Option<int64_t> draw_steps{
       this, "draw_steps", 50, whole(1, 1000), "Steps from noise to a picture", Use::changeable};
   Option<double> guidance{this,
                           "guidance",
-                          1.5,
+                          kUsualGuidance,
                           between(0, 100),
                           "With labels: how much more than the label says; 1: not",
                           Use::changeable};

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/data/loader.h"
 #include "cairn/dist/world.h"
 #include "cairn/data/picture.h"
@@ -16,10 +17,14 @@ constexpr int64_t kGridRows = 8;
 
 void fill_recipe(Options& o, int64_t pictures) {
   o.fill_usual();
+  constexpr const char* kOfLabels = "means nothing without labels: add the option conditional";
+  const bool labels = o.resume || o.conditional;
+  o.label_drop.require(labels || o.label_drop == kUsualLabelDrop, "{}", kOfLabels);
+  o.guidance.require(labels || o.guidance == kUsualGuidance, "{}", kOfLabels);
   o.conditional.require(!o.conditional || o.num_classes() > 1,
                         "the pictures are of {} class; there is nothing to choose from",
                         o.num_classes());
-  const int64_t per_epoch = (pictures + o.batch - 1) / o.batch;
+  const int64_t per_epoch = ceil_div(pictures, o.batch);
   train::fill_length(o, per_epoch);
   o.eval_every.fill(std::max(per_epoch, o.steps / 50));
 }

@@ -1,14 +1,10 @@
-#include <filesystem>
-#include <set>
-
 #include "cairn/data/folder.h"
 #include "cairn/tasks/files.h"
 #include "cairn/tasks/image_to_image/task.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::tasks::image_to_image {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct PairEvalOptions : EvalOptions {
   Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
@@ -30,18 +26,12 @@ struct PredictOptions : FileOptions {
 
 int predict(Translator& t, const PredictOptions& o) {
   if (o.out->empty()) throw InvalidOption("out", "say which folder to write the pictures to");
-  expect_folder(o.out);
-  const FileKind kind{"pictures", data::is_image_file, {"made"}, "made"};
-  std::set<std::string> used;
+  OutFolder out(o.out, o.files, t.path());
+  const FileKind kind{"pictures", data::is_meant_as_image, {"made"}, "made"};
   return say_of_files(o, kind, [&](const std::string& file) {
+    const std::string to = out.name(file, ".png");
     const io::Image given = t.given_in(file), made = t.maker().make({&given, 1})[0];
-    const std::string stem = fs::path(file).stem().string();
-    std::string name = stem;
-    for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
-    fs::create_directories(*o.out);
-    const std::string to = *o.out + "/" + name + ".png";
-    keep_given(file, to);
-    io::write_png(to, made);
+    out.make(), io::write_png(to, made);
     return Said{" " + to, {{"made", to}}, {to}};
   });
 }

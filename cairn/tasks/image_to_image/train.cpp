@@ -2,6 +2,7 @@
 
 #include "cairn/base/parallel.h"
 #include "cairn/base/philox.h"
+#include "cairn/base/round.h"
 #include "cairn/data/batch_loader.h"
 #include "cairn/data/transform.h"
 #include "cairn/metrics/diversity.h"
@@ -206,13 +207,15 @@ Splits open_splits(Options& o, const std::string& source) {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  o.l1.require(o.l1 > 0 || o.adversarial > 0,
+               "0, and the option adversarial too: nothing would be learned");
   if (!o.image_size.is_open())
     o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
   const Splits splits = open_splits(o, o.data);
   train::say_left_out(o.data, splits.left_out);
   train::note_counts(o, {{"pairs to learn from", splits.train->size()}});
   o.fill_usual();
-  train::fill_length(o, (splits.train->size() + o.batch - 1) / o.batch);
+  train::fill_length(o, ceil_div(splits.train->size(), o.batch));
   o.sample_every.fill(std::max<int64_t>(50, o.steps / 20));
   return learn(o, splits);
 }

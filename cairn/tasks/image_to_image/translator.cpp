@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/data/pictures.h"
 #include "cairn/ops/context.h"
@@ -68,22 +69,22 @@ std::vector<io::Image> Maker::make(std::span<const io::Image> inputs) {
 std::vector<io::Image> make_all(Maker& maker, const data::PairDataset& set) {
   const int64_t count = set->size();
   std::vector<io::Image> all(static_cast<size_t>(count));
-  dist::share_out((count + kBatch - 1) / kBatch,
-                  [&](int64_t number) {
-                    std::vector<io::Image> inputs;
-                    const int64_t first = number * kBatch;
-                    for (int64_t i = first; i < std::min(count, first + kBatch); ++i)
-                      inputs.push_back(set->get(i).input);
-                    std::ranges::move(maker.make(inputs), all.begin() + first);
-                  },
-                  [&](int64_t number, dist::Parcel& parcel) {
-                    for (int64_t i = number * kBatch; i < std::min(count, (number + 1) * kBatch);
-                         ++i) {
-                      io::Image& made = all[static_cast<size_t>(i)];
-                      parcel.pass(made.width), parcel.pass(made.height), parcel.pass(made.channels);
-                      parcel.pass(made.pixels);
-                    }
-                  });
+  dist::share_out(
+      ceil_div(count, kBatch),
+      [&](int64_t number) {
+        std::vector<io::Image> inputs;
+        const int64_t first = number * kBatch;
+        for (int64_t i = first; i < std::min(count, first + kBatch); ++i)
+          inputs.push_back(set->get(i).input);
+        std::ranges::move(maker.make(inputs), all.begin() + first);
+      },
+      [&](int64_t number, dist::Parcel& parcel) {
+        for (int64_t i = number * kBatch; i < std::min(count, (number + 1) * kBatch); ++i) {
+          io::Image& made = all[static_cast<size_t>(i)];
+          parcel.pass(made.width), parcel.pass(made.height), parcel.pass(made.channels);
+          parcel.pass(made.pixels);
+        }
+      });
   return all;
 }
 

@@ -202,7 +202,8 @@ bool same_function(Model& a, const onnx::Imported& b) {
 // Of the task that exported it, where its weights are what the network computes the same by.
 std::unique_ptr<Model> as_run(const std::string& path,
                               const std::shared_ptr<onnx::Imported>& file) {
-  train::SavedModel saved{path, path, Json::parse(file->metadata("cairn.config"), nullptr, false)};
+  train::SavedModel saved{path, path,
+                          Json::parse(file->metadata(train::kConfigMetadata), nullptr, false)};
   const auto task = saved.config.is_object() ? saved.config.find("task") : saved.config.end();
   if (task == saved.config.end() || !task->is_string() ||
       saved.task() != file->metadata("cairn.task"))

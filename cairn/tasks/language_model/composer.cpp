@@ -6,6 +6,7 @@
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/language_model/task.h"
 #include "cairn/tasks/music.h"
+#include "cairn/tasks/own_data.h"
 
 namespace cairn::tasks::language_model {
 namespace {
@@ -87,8 +88,10 @@ Tensors Composer::read(const std::string& file) {
 
 Json Composer::measured(const TextEvalOptions& o) {
   const music::RollSet set = open(o.data);
-  const std::string split =
-      o.split.is_open() ? (set.test.empty() ? "validation" : "test") : *o.split;
+  const char* usual = !set.test.empty()                    ? "test"
+                      : is_own_data(o.data, options_.data) ? "validation"
+                                                           : "all";
+  const std::string split = o.split.is_open() ? usual : *o.split;
   std::vector<music::Roll> pieces = split == "train"        ? set.train
                                     : split == "validation" ? set.validation
                                                             : set.test;

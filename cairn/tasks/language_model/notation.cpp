@@ -1,6 +1,7 @@
 // Pieces of music as batches, and how well they are predicted.
 #include <algorithm>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
@@ -52,7 +53,7 @@ std::vector<int64_t> Notation::tokens_of(const std::vector<Chord>& steps) const 
 Tensors MusicBatch::tensors(const Notation& notation) const {
   int64_t length = 1;
   for (const Row& r : rows) length = std::max(length, r.length);
-  length = (length + kPadTo - 1) / kPadTo * kPadTo;
+  length = round_up(length, kPadTo);
   const int64_t n = std::ssize(rows), keys = music::kKeys;
   float steps = 0;
   if (!notation.rolls()) {

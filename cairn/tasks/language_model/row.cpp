@@ -3,6 +3,7 @@
 #include "cairn/io/file.h"
 #include "cairn/models/gpt_folder.h"
 #include "cairn/tasks/language_model/task.h"
+#include "cairn/tasks/own_data.h"
 
 namespace cairn::tasks::language_model {
 namespace {
@@ -41,7 +42,8 @@ std::unique_ptr<Model> open(const train::SavedModel& saved) {
 Json Writer::measured(const TextEvalOptions& o) {
   o.split.require(o.split.is_open() || !(o.split == "test"),
                   "a text has no test part; --data names another text");
-  return evaluate(o.data, o.split.is_open() ? "validation" : *o.split);
+  const char* usual = is_own_data(o.data, options_.data) ? "validation" : "all";
+  return evaluate(o.data, o.split.is_open() ? usual : *o.split);
 }
 
 // Each piece is on the screen before the next is computed.

@@ -113,7 +113,7 @@ struct GenerateOptions : WritingOptions {
                         "Of music: steps to write"};
 };
 struct TextEvalOptions : EvalOptions {
-  Option<std::string> split{this, "split", Open{"validation; of music test"},
+  Option<std::string> split{this, "split", Open{"validation; of music test; of another text all"},
                             one_of({"train", "validation", "test", "all"}), "Part of the text"};
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "cairn/base/parallel.h"
@@ -102,6 +103,12 @@ void take_folder(Options& o) {
   o.context.fill(std::min<int64_t>(size.context, 1024));
   o.context.require(o.context <= size.context, "'{}' has {} positions", *o.init, size.context);
   o.positions.fill(size.learned_positions ? "learned" : "rotary");
+  for (train::AnyOption* of_text :
+       std::initializer_list<train::AnyOption*>{&o.tokens, &o.vocab_size})
+    of_text->require(!of_text->given(),
+                     "'{}' has a tokenizer of its own, of {} tokens: leave it out", *o.init,
+                     size.vocab);
+  o.tokens.leave_open();
   o.tokenizer.fill(Json::parse(tokenizer->to_json()));
   o.lr.fill(5e-5);  // what was learned is not to be unlearned
 }
@@ -166,10 +173,12 @@ Json train(Options o) {
                    },
                .measure =
                    [&] {
-                     const std::string sample =
-                         dist::leads() ? write_sample(*reader, text, o, session) : "";
                      const auto quick = all.first(std::min(all.size(), kQuickTokens));
-                     return Json{{"loss", meter.measure(quick).loss}, {"sample", sample}};
+                     Json measured = {{"loss", meter.measure(quick).loss}, {"sample", ""}};
+                     // Weights that overflow write nothing: the session says that they do.
+                     if (dist::leads() && std::isfinite(measured["loss"].get<double>()))
+                       measured["sample"] = write_sample(*reader, text, o, session);
+                     return measured;
                    },
                .words =
                    [](const Json& measured) {

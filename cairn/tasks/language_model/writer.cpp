@@ -91,7 +91,7 @@ Json Writer::evaluate(const std::string& source, const std::string& split) {
   const std::span<const int64_t> tokens = split == "validation" ? text.validation : text.train;
   const Measured m = meter_.measure(tokens);
   check(std::isfinite(m.loss), "'{}': the loss on '{}' is not finite: the weights overflow", path(),
-        source);
+        source.empty() ? options_.data_name() : source);
   Json result = {{"task", kTask}, {"split", split}, {"examples", m.tokens}};
   const auto size = split == "validation" ? text.validation_size : text.train_size;
   result.update(describe(m, size, *tokenizer_, tokens));

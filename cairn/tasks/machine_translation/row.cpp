@@ -1,4 +1,3 @@
-#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/metrics/bleu.h"
 #include "cairn/tasks/machine_translation/task.h"
@@ -8,20 +7,18 @@ namespace {
 
 // {task, split, examples, loss, bleu, chrf, signature}: of the text as it is printed.
 Json evaluate(Translator& t, const TranslationEvalOptions& o) {
-  const std::string data = o.or_own("");
-  const auto pairs = t.pairs(data, o.split);
+  const std::string split = o.checked_split("dates");
+  const auto pairs = t.pairs(o.or_own(""), split);
   std::vector<std::string> sources;
   std::vector<metrics::References> references;
   for (const TextPair& p : pairs) sources.push_back(p.source), references.push_back({p.target});
   const auto said = write_all(t, sources, o.how(t.coder().longest()), o);
-  const bool has_parts = data.empty() || data == "dates" || data::is_folder(data);
-  return t.result(has_parts ? *o.split : "all",
-                  {{"examples", pairs.size()},
-                   {"loss", t.loss(pairs)},
-                   {"beams", *o.beams},
-                   {"bleu", metrics::bleu(said, references).score},
-                   {"chrf", metrics::chrf(said, references)},
-                   {"signature", metrics::bleu_signature(references)}});
+  return t.result(split, {{"examples", pairs.size()},
+                          {"loss", t.loss(pairs)},
+                          {"beams", *o.beams},
+                          {"bleu", metrics::bleu(said, references).score},
+                          {"chrf", metrics::chrf(said, references)},
+                          {"signature", metrics::bleu_signature(references)}});
 }
 
 std::string in_words(const Json& r) {

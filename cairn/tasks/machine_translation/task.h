@@ -40,7 +40,7 @@ class Translator : public SequenceModel {
  public:
   explicit Translator(const train::SavedModel& saved);
   const Options& options() const { return options_; }
-  // The pairs of a split; `data`: another folder or file (all of a file), "" the run's own.
+  // The pairs of a split, or "all" of a file; `data`: another folder or file, "" the run's own.
   std::vector<TextPair> pairs(const std::string& data, const std::string& split) const;
   std::vector<TextPair> held_back() const override { return pairs("", "validation"); }
 

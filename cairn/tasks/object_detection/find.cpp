@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/metrics/detection.h"
 #include "cairn/ops/context.h"
@@ -105,7 +106,7 @@ std::vector<Found> find_all(Finder& finder, const data::DetectionDataset& set) {
       parcel.pass(one.detections);
     }
   };
-  dist::share_out((count + kBatch - 1) / kBatch, find_some, pass);
+  dist::share_out(ceil_div(count, kBatch), find_some, pass);
   return all;
 }
 

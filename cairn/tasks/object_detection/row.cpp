@@ -1,18 +1,15 @@
 #include <cmath>
-#include <filesystem>
 #include <optional>
-#include <set>
 
 #include "cairn/data/folder.h"
 #include "cairn/io/video.h"
 #include "cairn/io/video_writer.h"
 #include "cairn/tasks/files.h"
 #include "cairn/tasks/object_detection/task.h"
+#include "cairn/tasks/outputs.h"
 
 namespace cairn::tasks::object_detection {
 namespace {
-
-namespace fs = std::filesystem;
 
 Json evaluate(ObjectDetector& detector, const SplitEvalOptions& o) {
   const auto set = detector.open(o.or_own(""), o.split);
@@ -44,25 +41,17 @@ Said said_of(std::span<const data::Detection> found, const std::vector<std::stri
   return said;
 }
 
-// A name in the folder that no other picture of this call has.
-std::string name_in(const std::string& folder, const std::string& file, const char* ending,
-                    std::set<std::string>& used) {
-  const std::string stem = fs::path(file).stem().string();
-  std::string name = stem;
-  for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
-  return folder + "/" + name + ending;
-}
-
 bool is_picture_or_video(const std::string& path) {
-  return data::is_image_file(path) || io::is_video_name(path);
+  return data::is_meant_as_image(path) || io::is_video_name(path);
 }
 
 // Frame after frame: what was found in each, and all of them with their boxes.
 void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std::string& file,
-                   const std::string& copy, const Tell& tell) {
+                   OutFolder& out, const Tell& tell) {
+  const std::string copy = out.name(file, ".mp4");
   io::VideoReader video(file);
   std::optional<io::VideoWriter> drawn;
-  if (!copy.empty()) fs::create_directories(*o.out), drawn.emplace(copy);
+  if (out.is_wanted()) out.make(), drawn.emplace(copy);
   for (int64_t frame = 0; video.advance(); ++frame) {
     const io::Image image = video.image();
     const auto found =
@@ -71,6 +60,7 @@ void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std:
     Said said = said_of(found, detector.classes());
     Json line = {{"frame", frame}, {"seconds", std::round(video.seconds() * 1e6) / 1e6}};
     line.update(said.json);
+    if (drawn) line["out"] = copy;
     said.json = line, said.words = fmt::format(" {:.2f} s{}", video.seconds(), said.words);
     tell(std::move(said));
   }
@@ -78,25 +68,18 @@ void find_in_video(ObjectDetector& detector, const PredictOptions& o, const std:
 }
 
 int predict(ObjectDetector& detector, const PredictOptions& o) {
-  const FileKind kind{"files", is_picture_or_video, {"count", "boxes"}};
-  if (!o.out->empty()) expect_folder(o.out);
-  std::set<std::string> used;
+  const FileKind kind{"pictures or videos", is_picture_or_video, {"count", "boxes"}};
+  OutFolder out(o.out, o.files, detector.path());
   return tell_of_files(o, kind, [&](const std::string& file, const Tell& tell) {
-    if (io::is_video_name(file)) {
-      const std::string copy = o.out->empty() ? "" : name_in(o.out, file, ".mp4", used);
-      keep_given(file, copy);
-      return find_in_video(detector, o, file, copy, tell);
-    }
-    const std::string copy = o.out->empty() ? "" : name_in(o.out, file, ".png", used);
-    keep_given(file, copy);
+    if (io::is_video_name(file)) return find_in_video(detector, o, file, out, tell);
+    const std::string copy = out.name(file, ".png");
     const io::Image image = io::read_image(file);
     const auto found =
         detector.finder().find({&image, 1}, {.least_score = o.score, .overlap = o.overlap})[0];
-    if (!copy.empty()) {
-      fs::create_directories(*o.out);
-      io::write_png(copy, with_boxes(image, found));
-    }
-    tell(said_of(found, detector.classes()));
+    if (out.is_wanted()) out.make(), io::write_png(copy, with_boxes(image, found));
+    Said said = said_of(found, detector.classes());
+    if (out.is_wanted()) said.json["out"] = copy;
+    tell(std::move(said));
   });
 }
 

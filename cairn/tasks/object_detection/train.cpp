@@ -1,7 +1,10 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 #include "cairn/data/batch_loader.h"
 #include "cairn/data/transform.h"
 #include "cairn/ops/functions.h"
@@ -13,8 +16,6 @@ namespace {
 constexpr int64_t kLargestDefaultSide = 384, kFormsLookedAt = 50;
 constexpr int64_t kKeptBytes = int64_t{1} << 30;  // of scaled pictures
 constexpr uint64_t kViews = 0x76696577;           // a stream of the seed
-
-int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
 // Width and height that most pictures fit well: the mean form of some, the longer side as wanted.
 std::vector<int64_t> view_shape(const data::DetectionDataset& set, const Options& o) {
@@ -65,6 +66,23 @@ std::string say_small_ones(const data::DetectionDataset& set, const Options& o) 
       o.view_width(), o.view_height(), models::Detector::kStrides[0],
       o.scale > 0 ? " where a view does not enlarge them; the option image-size makes them larger"
                   : "; the option image-size makes them larger");
+}
+
+// Classes that no picture to learn from shows; "": there are none. Throws Error where there are no
+// others.
+std::string say_unseen_classes(const data::DetectionSplits& s, const std::string& source) {
+  std::vector<std::string> unseen;
+  for (size_t c = 0; c < s.objects_to_learn.size(); ++c)
+    if (s.objects_to_learn[c] == 0) unseen.push_back(fmt::format("'{}'", s.classes[c]));
+  if (unseen.empty()) return "";
+  check(unseen.size() < s.classes.size(),
+        "'{}': not one object is marked in the {} pictures to learn from; mark some", source,
+        s.train->size());
+  constexpr size_t kMostNamed = 10;
+  const size_t more = unseen.size() - std::min(unseen.size(), kMostNamed);
+  unseen.resize(unseen.size() - more);
+  return fmt::format("no picture to learn from shows {}{}: such objects will not be found",
+                     fmt::join(unseen, ", "), more ? fmt::format(" and {} more", more) : "");
 }
 
 struct Batch {
@@ -131,8 +149,12 @@ data::ViewOptions Options::view() const {
 
 Json train(Options o) {
   train::choose_run(kTask, o);
+  o.val_split.require(o.val_split.is_open() || o.resume || o.val_split > 0,
+                      "0: weights are chosen by what is held back; leave it out, or give a part");
   data::DetectionSplits s = o.open();
   check(s.train && s.validation, "'{}' has no pictures to learn from any more", *o.data);
+  const std::string unseen = say_unseen_classes(s, o.data);
+  if (!unseen.empty()) s.notes.push_back(unseen);
   o.classes.fill(s.classes);
   train::note_counts(o, counts_of(s));
   o.shape.fill(view_shape(s.train, o));

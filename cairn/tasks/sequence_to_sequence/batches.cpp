@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/data/order.h"
 #include "cairn/models/attentive_lstm.h"
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int64_t kGrain = 8, kNothing = -100;
 
-int64_t rounded_up(size_t n) { return (static_cast<int64_t>(n) + kGrain - 1) / kGrain * kGrain; }
+int64_t padded_length(size_t longest) { return round_up(static_cast<int64_t>(longest), kGrain); }
 
 }  // namespace
 
@@ -32,7 +33,7 @@ std::shared_ptr<models::SequenceNetwork> make_network(const SequenceOptions& o, 
                                     .heads = o.heads,
                                     .feed_forward = o.feed_forward,
                                     .layers = o.layers,
-                                    .longest = rounded_up(static_cast<size_t>(*o.longest + 1)),
+                                    .longest = padded_length(static_cast<size_t>(*o.longest + 1)),
                                     .dropout = o.dropout,
                                     .copies = o.copies()});
 }
@@ -44,7 +45,7 @@ Tensors batch_of(const std::vector<const Example*>& examples) {
     longest_target = std::max(longest_target, e->target.size());
   }
   const auto rows = static_cast<int64_t>(examples.size());
-  const int64_t s = rounded_up(longest_source), t = rounded_up(longest_target);
+  const int64_t s = padded_length(longest_source), t = padded_length(longest_target);
   std::vector<int64_t> source(static_cast<size_t>(rows * s), kPad), lengths;
   std::vector<int64_t> in(static_cast<size_t>(rows * t), kPad);
   std::vector<int64_t> out(static_cast<size_t>(rows * t), kNothing);
@@ -97,7 +98,7 @@ double Meter::loss(const std::vector<Example>& examples) {
   });
   constexpr int64_t kAtOnce = 64;
   const int64_t count = std::ssize(order);
-  std::vector<double> sums(static_cast<size_t>((count + kAtOnce - 1) / kAtOnce));
+  std::vector<double> sums(static_cast<size_t>(ceil_div(count, kAtOnce)));
   dist::share_out(
       std::ssize(sums),
       [&](int64_t i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cairn/data/files.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/io/file.h"
 #include "cairn/io/lines.h"
@@ -24,6 +25,13 @@ std::string in_a_line(std::string text) {
 
 }  // namespace
 
+std::string SequenceEvalOptions::checked_split(const char* made) const {
+  if (writes() && dist::leads()) io::check_writable(out);
+  if (data.is_open() || data == made || data::is_folder(*data)) return split;
+  split.require(!split.given(), "'{}' is a file, which has no parts: it is measured whole", *data);
+  return "all";
+}
+
 std::vector<std::string> write_all(SequenceModel& model, const std::vector<std::string>& sources,
                                    const text::BeamOptions& how, const SequenceEvalOptions& o) {
   std::vector<std::string> said;
@@ -32,8 +40,7 @@ std::vector<std::string> write_all(SequenceModel& model, const std::vector<std::
     lines += in_a_line(written.text) + "\n";
     said.push_back(std::move(written.text));
   }
-  if (dist::leads() && !o.out.is_open() && !o.out->empty())
-    io::write_file_atomically(o.out, std::string_view(lines));
+  if (dist::leads() && o.writes()) io::write_file_atomically(o.out, std::string_view(lines));
   return said;
 }
 
@@ -64,7 +71,7 @@ int write_lines(SequenceModel& model, const std::vector<std::string>& files,
   try {
     for (const std::string& file : files) {
       int64_t number = 0;
-      for (std::string& line : data::read_lines(file)) add(std::move(line), file, ++number);
+      for (std::string& line : io::read_lines(file)) add(std::move(line), file, ++number);
     }
     io::LineReader input(STDIN_FILENO, "standard input");
     for (std::string line; files.empty() && input.next(line);) {

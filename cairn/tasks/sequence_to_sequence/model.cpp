@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "cairn/dist/share_out.h"
+#include "cairn/io/lines.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/sequence_to_sequence/sequences.h"
@@ -38,7 +39,7 @@ std::vector<Port> SequenceModel::takes() {
 // A text a line, and the beginnings of their translations.
 Tensors SequenceModel::read(const std::string& file) {
   std::vector<Example> examples;
-  for (const std::string& line : data::read_lines(file))
+  for (const std::string& line : io::read_lines(file))
     examples.push_back({coder_.encode(line), {}});
   check(!examples.empty(), "'{}' is empty", file);
   std::vector<const Example*> all;

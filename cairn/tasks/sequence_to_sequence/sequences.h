@@ -6,6 +6,7 @@
 #include "cairn/compile/compile.h"
 #include "cairn/data/parallel_text.h"
 #include "cairn/models/encoder_decoder.h"
+#include "cairn/tasks/own_data.h"
 #include "cairn/tasks/task.h"
 #include "cairn/text/beam_search.h"
 #include "cairn/text/subword_tokenizer.h"
@@ -119,6 +120,12 @@ struct SequenceEvalOptions : Searching<EvalOptions> {
   Option<std::string> split{this, "split", "validation", one_of({"train", "validation", "test"}),
                             "Part of the data"};
   Option<std::string> out{this, "out", Open{"not written"}, "File for what it writes, a line each"};
+
+  bool writes() const { return !out.is_open() && !out->empty(); }
+  // The part that is measured: "all" of a file, which has none; data that the program makes are
+  // called `made`. Throws InvalidOption for a part of a file, and Error where `out` cannot be
+  // written: before the work.
+  std::string checked_split(const char* made) const;
 };
 
 struct Written {
@@ -149,6 +156,22 @@ Split<T> split_of(std::vector<T> train, std::vector<T> validation, const Sequenc
   for (const int64_t i : parts.second)
     split.validation.push_back(std::move(train[static_cast<size_t>(i)]));
   return split;
+}
+
+// The examples of a split (SequenceEvalOptions) of `data`; "": the run's own, of which a part may
+// have been held back.
+template <class Parts>
+auto examples_of(Parts all, const std::string& split, const std::string& data,
+                 const SequenceOptions& o) {
+  if (split == "all") return std::move(all.train);
+  if (split != "test" && is_own_data(data, o.data)) {
+    auto parts = split_of(std::move(all.train), std::move(all.validation), o);
+    return std::move(split == "validation" ? parts.validation : parts.train);
+  }
+  auto& part = split == "test" ? all.test : split == "validation" ? all.validation : all.train;
+  check(!part.empty(), "'{}' has no {} part; name another (split), or a file of it (data)",
+        data.empty() ? *o.data : data, split);
+  return std::move(part);
 }
 
 // Of the run that a training begins with, where it does: network and tokens.

@@ -3,6 +3,7 @@
 
 #include "cairn/audio/resample.h"
 #include "cairn/audio/sound.h"
+#include "cairn/base/round.h"
 #include "cairn/tasks/speech_recognition/task.h"
 
 namespace cairn::tasks::speech_recognition {
@@ -104,7 +105,7 @@ int64_t Ear::frames_of(const SpeechPart& part, const Utterance& u) const {
     if (samples < 0) samples = std::ssize(samples_of(u));
     frames = front_.frames(samples);
   }
-  return (frames + stack_ - 1) / stack_;
+  return ceil_div(frames, stack_);
 }
 
 void Ear::change(std::vector<float>& samples, PhiloxStream& random) const {
@@ -122,7 +123,7 @@ Heard Ear::finished(std::vector<float> features, PhiloxStream* random) const {
   const int64_t size = size_ / stack_;
   audio::normalize(features, size);
   if (random) audio::mask(features, size, masks_, *random);
-  const int64_t frames = (std::ssize(features) / size + stack_ - 1) / stack_;
+  const int64_t frames = ceil_div(std::ssize(features) / size, stack_);
   features.resize(static_cast<size_t>(frames * size_), 0.f);
   return {std::move(features), frames};
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/base/round.h"
 #include "cairn/dist/share_out.h"
 #include "cairn/metrics/measures.h"
 #include "cairn/metrics/classification.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int64_t kGrain = 16;
 
-int64_t rounded_up(int64_t n) { return std::max<int64_t>((n + kGrain - 1) / kGrain, 1) * kGrain; }
+int64_t padded_length(int64_t longest) { return round_up(std::max<int64_t>(longest, 1), kGrain); }
 
 }  // namespace
 
@@ -50,7 +51,7 @@ Tensors Batch::tensors(int64_t size, bool classes) const {
   int64_t frames = 1, most = 1;
   for (const Heard& h : heard) frames = std::max(frames, h.frames);
   for (const auto& l : labels) most = std::max<int64_t>(most, std::ssize(l));
-  frames = rounded_up(frames), most = classes ? 1 : rounded_up(most);
+  frames = padded_length(frames), most = classes ? 1 : padded_length(most);
   std::vector<float> x(static_cast<size_t>(rows * frames * size));
   std::vector<int64_t> lengths, y(static_cast<size_t>(rows * most)), label_lengths;
   for (int64_t r = 0; r < rows; ++r) {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cmath>
 
 #include "cairn/audio/sound.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
+#include "cairn/tasks/own_data.h"
 #include "cairn/tasks/speech_recognition/task.h"
 
 namespace cairn::tasks::speech_recognition {
@@ -73,12 +75,25 @@ std::vector<std::string> Recogniser::labels() const {
   return options_.whole_clip ? letters_.labels() : std::vector<std::string>();
 }
 
+Recogniser::Chosen Recogniser::chosen(const SpeechEvalOptions& o) const {
+  const std::string data = o.or_own("");
+  if (is_own_data(data, options_.data)) return {part(data, o.split), o.split};
+  data::SpeechSet set = data::open_speech(data);
+  const bool has_parts = !set.test.utterances.empty() || !set.validation.utterances.empty();
+  if (has_parts) return {part_of(set, data, o.split), o.split};
+  o.split.require(!o.split.given(), "'{}' has no parts: it is measured whole", data);
+  return {part_of(set, data, "all"), "all"};
+}
+
 SpeechPart Recogniser::part(const std::string& data, const std::string& split) const {
   const std::string& from = data.empty() ? *options_.data : data;
-  const data::SpeechSet set = data::open_speech(from);
-  const bool one_part = set.test.utterances.empty() && set.validation.utterances.empty();
-  if (!data.empty() && one_part && data != "tones" && from != *options_.data) return set.train;
-  SpeechPart chosen = split == "test"         ? set.test
+  return part_of(data::open_speech(from), from, split);
+}
+
+SpeechPart Recogniser::part_of(const data::SpeechSet& set, const std::string& from,
+                               const std::string& split) const {
+  SpeechPart chosen = split == "all"          ? set.train
+                      : split == "test"       ? set.test
                       : split == "validation" ? parts_of(set, options_).validation
                                               : parts_of(set, options_).train;
   check(!chosen.utterances.empty(), "'{}' has no {} part", from, split);
@@ -88,7 +103,7 @@ SpeechPart Recogniser::part(const std::string& data, const std::string& split) c
   return chosen;
 }
 
-std::vector<Word> Recogniser::words_of(const Recognised& r, double begin) const {
+std::vector<Word> Recogniser::words_of(const Recognised& r, double begin, double end) const {
   const text::CtcFrames frames = judge_.frames_of(r);
   const std::vector<int64_t> labels = letters_.encode(r.text);
   if (text::ctc_least_frames(labels) > frames.frames()) return {};
@@ -102,10 +117,13 @@ std::vector<Word> Recogniser::words_of(const Recognised& r, double begin) const 
       inside = false;
       continue;
     }
-    if (!inside) words.push_back({"", begin + ear_.seconds_of(spans[i].begin), 0, 0}), count = 0;
+    const auto second = [&](int64_t frame) {  // the last frame may reach beyond the sound
+      return std::min(begin + ear_.seconds_of(frame), end);
+    };
+    if (!inside) words.push_back({"", second(spans[i].begin), 0, 0}), count = 0;
     inside = true, ++count;
     Word& w = words.back();
-    w.word += c, w.end = begin + ear_.seconds_of(spans[i].end);
+    w.word += c, w.end = second(spans[i].end);
     w.confidence += (spans[i].log_p - w.confidence) / static_cast<double>(count);
   }
   for (Word& w : words) w.confidence = std::exp(w.confidence);

@@ -16,10 +16,11 @@ Search search_of(const Options& o) {
 }
 
 Json evaluate(Recogniser& r, const SpeechEvalOptions& o) {
-  Json measured = r.judge().measure(r.part(o.or_own(""), o.split), search_of(o));
+  const auto chosen = r.chosen(o);
+  Json measured = r.judge().measure(chosen.part, search_of(o));
   r.ear().say_complaints();
   if (!r.options().whole_clip) measured["beams"] = *o.beams;
-  return r.result(o.split, measured);
+  return r.result(chosen.split, measured);
 }
 
 // A long sound in pieces that end where it is quiet, so that no word is cut.
@@ -95,12 +96,12 @@ Said say_speech(Recogniser& r, const std::string& file, const Search& how, bool 
   Json words = Json::array();
   while (pieces.next(piece)) {
     const Recognised heard = r.judge().recognise(r.ear().hear(piece.samples), how);
-    const Json said = words_as_json(r.words_of(heard, piece.begin));
+    const double end = piece.begin + static_cast<double>(piece.samples.size()) / reader.rate();
+    const Json said = words_as_json(r.words_of(heard, piece.begin, end));
     if (streams) {
-      const double seconds = static_cast<double>(piece.samples.size()) / reader.rate();
       const Json line = {{"file", file},
                          {"start", piece.begin},
-                         {"end", piece.begin + seconds},
+                         {"end", end},
                          {"text", heard.text},
                          {"words", said}};
       fmt::print(printed(), "{}\n", io::dump_json(line));

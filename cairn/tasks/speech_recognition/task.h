@@ -206,9 +206,19 @@ class Recogniser : public Model {
   const Letters& letters() const { return letters_; }
   Judge& judge() { return judge_; }
   SpeechPart part(const std::string& data, const std::string& split) const;
-  std::vector<Word> words_of(const Recognised& r, double begin) const;
+  // What is measured: of other data without parts "all". Throws InvalidOption for a part of such.
+  struct Chosen {
+    SpeechPart part;
+    std::string split;
+  };
+  Chosen chosen(const SpeechEvalOptions& o) const;
+  // With times of a sound that goes on from second `begin` to `end`.
+  std::vector<Word> words_of(const Recognised& r, double begin, double end) const;
 
  private:
+  SpeechPart part_of(const data::SpeechSet& set, const std::string& from,
+                     const std::string& split) const;
+
   Options options_;
   Ear ear_;
   Letters letters_;

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <filesystem>
-#include <set>
+#include <optional>
 
 #include "cairn/data/clips.h"
 #include "cairn/data/detection_set.h"
@@ -12,6 +12,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/files.h"
+#include "cairn/tasks/outputs.h"
 #include "cairn/tasks/style_transfer/task.h"
 #include "cairn/train/report/curves.h"
 
@@ -72,54 +73,46 @@ int64_t paint_video(models::StyledPictures& styled, const std::string& file,
   return frame;
 }
 
-bool has_ending_of_picture(const std::string& path) {
-  const std::string ending = fs::path(path).extension().string();
-  constexpr const char* kEndings[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif"};
-  return std::any_of(std::begin(kEndings), std::end(kEndings),
-                     [&](const char* known) { return ending == known; });
-}
-
 int predict(Painter& p, const PredictOptions& o) {
   if (o.out->empty()) throw InvalidOption("out", "say where to write what is painted");
   o.back.require(!o.back || p.both(), "means nothing with this run: its network has one direction");
   const auto is_picture_or_video = [](const std::string& path) {
-    return data::is_image_file(path) || data::is_clip_file(path);
+    return data::is_meant_as_image(path) || data::is_clip_file(path);
   };
-  const FileKind kind{"pictures", is_picture_or_video, {"painted"}, "painted"};
+  const FileKind kind{"pictures or videos", is_picture_or_video, {"painted"}, "painted"};
   const bool one = o.files->size() == 1 && !data::is_folder((*o.files)[0]);
   const bool is_clip = one && data::is_clip_file((*o.files)[0]);
   const bool alone =
       one && (is_clip ? io::is_writable_video_name(*o.out) : data::ends_with(*o.out, ".png"));
   if (alone) io::check_writable(*o.out);
-  // A name of a file where it would become a folder.
-  const bool is_file_name = io::is_video_name(*o.out) || has_ending_of_picture(*o.out);
-  o.out.require(!one || alone || !is_file_name || data::is_folder(*o.out), "'{}': {}", *o.out,
+  o.out.require(!one || alone || !is_file_name(o.out) || data::is_folder(*o.out), "'{}': {}",
+                *o.out,
                 is_clip ? "a video's name ends with .mp4, .m4v, .mov or .mkv; else give a folder"
                         : "a picture's name ends with .png; else give a folder");
-  if (!alone) expect_folder(o.out);
-  std::set<std::string> used;
+  std::optional<OutFolder> folder;
+  if (!alone) folder.emplace(o.out, o.files, p.path());
+  const auto name_for = [&](const std::string& file, const char* ending) -> std::string {
+    if (folder) return folder->name(file, ending);
+    keep_given(file, o.out);
+    return *o.out;
+  };
   models::StyledPictures styled(p.styler(o.back));
   return say_of_files(o, kind, [&](const std::string& file) {
-    const std::string stem = fs::path(file).stem().string();
-    std::string name = stem;
-    for (int k = 2; !used.insert(name).second; ++k) name = fmt::format("{}-{}", stem, k);
     if (data::is_clip_file(file)) {
-      const std::string to = alone ? *o.out : *o.out + "/" + name;
-      keep_given(file, to);
+      const std::string to = name_for(file, "");
       const int64_t frames =
           alone ? repaint_video(styled, file, to, o) : paint_video(styled, file, to, o);
       return Said{
           fmt::format(" {}, {} frames", to, frames), {{"painted", to}, {"frames", frames}}, {to}};
     }
-    const std::string to = alone ? *o.out : *o.out + "/" + name + ".png";
-    keep_given(file, to);
+    const std::string to = name_for(file, ".png");
     const io::Image made = [&] {
       const io::Image given = io::read_image(file);
       try {
         return painted(styled, given, o);
       } catch (const Error& e) { fail("'{}': {}", file, e.what()); }
     }();
-    if (!alone) fs::create_directories(*o.out);
+    if (folder) folder->make();
     io::write_png(to, made);
     return Said{" " + to, {{"painted", to}}, {to}};
   });

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cairn/data/files.h"
 #include "cairn/io/file.h"
 #include "cairn/io/json.h"
 #include "cairn/metrics/rouge.h"
@@ -17,14 +16,13 @@ std::vector<std::string> texts_of(const std::vector<Summarized>& documents) {
 }
 
 Json evaluate(Summarizer& s, const SummaryEvalOptions& o) {
-  const std::string data = o.or_own("");
-  const auto documents = s.documents(data, o.split);
+  const std::string split = o.checked_split("errands");
+  const auto documents = s.documents(o.or_own(""), split);
   const auto said = write_all(s, texts_of(documents), o.how(o.max_tokens), o);
-  const bool has_parts = data.empty() || data == "errands" || data::is_folder(data);
   Json result = {
       {"examples", documents.size()}, {"loss", s.loss(pairs_of(documents))}, {"beams", *o.beams}};
   result.update(rouge_of(documents, said));
-  return s.result(has_parts ? *o.split : "all", result);
+  return s.result(split, result);
 }
 
 std::string in_words(const Json& r) {
@@ -49,6 +47,13 @@ std::string in_words(const Json& r) {
   return words;
 }
 
+// Leaves out texts without words and empty summaries; how many texts.
+int64_t leave_out_empty(std::vector<Summarized>& documents) {
+  for (Summarized& d : documents) std::erase(d.summaries, "");
+  return static_cast<int64_t>(std::erase_if(
+      documents, [](const Summarized& d) { return d.text.empty() || d.summaries.empty(); }));
+}
+
 // A line as it is, or the text of its JSON object.
 std::string text_of(const std::string& line, const std::string& file, int64_t number) {
   return line.starts_with('{') ? data::parse_summarized(line, file, number, false).text : line;
@@ -71,15 +76,10 @@ std::vector<std::string> write_inputs(const std::string& folder) {
 
 std::vector<Summarized> Summarizer::documents(const std::string& data,
                                               const std::string& split) const {
-  const std::string& from = data.empty() ? *options_.data : data;
-  auto all = data::open_summaries(from);
-  if (!data.empty() && all.validation.empty() && all.test.empty()) return std::move(all.train);
-  if (split == "test") {
-    check(!all.test.empty(), "'{}' has no test part; name a file of it (data)", from);
-    return std::move(all.test);
-  }
-  auto parts = split_of(std::move(all.train), std::move(all.validation), options_);
-  return split == "validation" ? parts.validation : parts.train;
+  auto all = data::open_summaries(data.empty() ? *options_.data : data);
+  // As the training drew what it held back.
+  if (is_own_data(data, options_.data) && split != "all") leave_out_empty(all.train);
+  return examples_of(std::move(all), split, data, options_);
 }
 
 std::vector<TextPair> Summarizer::held_back() const {
@@ -155,17 +155,6 @@ Json rouge_of(const std::vector<Summarized>& documents, const std::vector<std::s
   if (wordless > 0) result["references_without_words"] = wordless;
   return result;
 }
-
-namespace {
-
-// Leaves out texts without words and empty summaries; how many texts.
-int64_t leave_out_empty(std::vector<Summarized>& documents) {
-  for (Summarized& d : documents) std::erase(d.summaries, "");
-  return static_cast<int64_t>(std::erase_if(
-      documents, [](const Summarized& d) { return d.text.empty() || d.summaries.empty(); }));
-}
-
-}  // namespace
 
 Json train(Options o) {
   train::choose_run(kTask, o);

@@ -48,7 +48,7 @@ class Summarizer : public SequenceModel {
                                        &Options::width, &Options::feed_forward, &Options::longest)),
         options_(options_of<Options>(saved)) {}
   const Options& options() const { return options_; }
-  // Of a split; `data`: another folder or file (all of a file), "" the run's own.
+  // Of a split, or "all" of a file; `data`: another folder or file, "" the run's own.
   std::vector<Summarized> documents(const std::string& data, const std::string& split) const;
   std::vector<TextPair> held_back() const override;
 

@@ -1,11 +1,11 @@
 // Texts: learn which class a text is of, from nothing or from a folder of transformers.
+#include <unistd.h>
+
 #include <algorithm>
-#include <iostream>
 
 #include "cairn/compile/compile.h"
 #include "cairn/data/labelled_text.h"
 #include "cairn/data/order.h"
-#include "cairn/data/parallel_text.h"
 #include "cairn/data/table.h"
 #include "cairn/io/lines.h"
 #include "cairn/metrics/measures.h"
@@ -195,7 +195,7 @@ struct Classifier : Model {
     return {softmax(net({in[0], in[1], {}}), 1)};
   }
   Tensors read(const std::string& file) override {
-    return pretrained::batch_of(coder.encode(data::read_lines(file), file), options.longest);
+    return pretrained::batch_of(coder.encode(io::read_lines(file), file), options.longest);
   }
   std::vector<std::string> labels() const override { return options.classes; }
   std::vector<std::string> names(const Tensors& in) const override {
@@ -264,11 +264,12 @@ int predict(Classifier& c, const PredictOptions& o) {
     std::fflush(printed());
   };
   for (const std::string& file : *o.files)
-    for (const std::string& line : data::read_lines(file)) say(line);
-  std::string line;
-  if (o.files->empty())
-    for (int64_t number = 1; io::next_line(std::cin, line, "standard input", number); ++number)
-      say(line);
+    for (const std::string& line : io::read_lines(file)) say(line);
+  io::LineReader input(STDIN_FILENO, "standard input");
+  for (std::string line; o.files->empty() && input.next(line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    say(line);
+  }
   if (c.coder.cut() > 0 && !Printed::lives())
     fmt::print(stderr, "cairn: {} texts are longer than {} tokens and were cut\n", c.coder.cut(),
                c.coder.longest());

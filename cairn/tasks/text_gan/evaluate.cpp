@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "cairn/tasks/own_data.h"
 #include "cairn/tasks/text_gan/task.h"
 #include "cairn/text/ngram.h"
 
@@ -106,15 +107,33 @@ std::string verdict(const Json& adversarial, const Json& curve) {
       said, right, other, repeats);
 }
 
+namespace {
+
+struct Real {
+  std::vector<std::string> sentences;
+  std::string split;
+};
+
+// A split of the data; of others without a test part, unless one is asked for, all.
+Real real_of(const TextWriter& w, const JudgingOptions& o) {
+  const std::string source = o.or_own("");
+  if (!is_own_data(source, w.options().data) && !o.split.given()) {
+    data::Sentences all = data::open_sentences(source);
+    if (all.test.empty()) return {std::move(all.train), "all"};
+  }
+  Splits splits = w.splits(source);
+  auto& real = o.split == "test"    ? splits.test
+               : o.split == "train" ? splits.train
+                                    : splits.validation;
+  o.split.require(!real.empty(), "{}: no sentence was held back for it", *o.split);
+  return {std::move(real), o.split};
+}
+
+}  // namespace
+
 Json evaluate(TextWriter& w, const JudgingOptions& o) {
-  const bool own = o.data.is_open();
-  const Splits splits = w.splits(own ? "" : *o.data);
-  const auto& real = o.split == "test"    ? splits.test
-                     : o.split == "train" ? splits.train
-                                          : splits.validation;
-  if (real.empty())
-    throw InvalidOption("split", fmt::format("{}: no sentence was held back for it", *o.split));
-  const auto learned = own ? splits.train : w.splits("").train;
+  const auto [real, split] = real_of(w, o);
+  const auto learned = w.splits("").train;
   const Judge judge(real, learned);
   const auto& tokenizer = w.tokenizer();
   Json r = {{"examples", real.size()}, {"samples", *o.samples}};
@@ -135,7 +154,7 @@ Json evaluate(TextWriter& w, const JudgingOptions& o) {
   r["mle_curve"] = temperatures_of(w.by_likelihood(), tokenizer, judge, o.samples, o.seed);
   r["verdict"] =
       w.met() ? verdict(adversarial, r["mle_curve"]) : "the two networks have not met yet";
-  return w.result(o.split, r);
+  return w.result(split, r);
 }
 
 }  // namespace cairn::tasks::text_gan

@@ -165,7 +165,8 @@ class TextWriter : public Model {
 
 struct JudgingOptions : EvalOptions {
   Option<std::string> split{this, "split", "test", one_of({"train", "validation", "test"}),
-                            "Which real sentences to compare with"};
+                            "Which real sentences to compare with (unless given, all of a file "
+                            "of --data)"};
   Option<int64_t> samples{this, "samples", 1000, whole(2, 1 << 20), "Sentences to write"};
   Option<uint64_t> seed{this, "seed", 0, whole(0, INT64_MAX), "The same seed writes the same"};
 };

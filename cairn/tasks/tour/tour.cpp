@@ -44,16 +44,21 @@ Json train_at(const Stop& s, const TourOptions& o) {
   return s.task->train(*options);
 }
 
-// A signal ends the tour, not only this training: what is said then is how to go on with all.
+// A signal ends the tour, not only this training, also one that comes in its last step: what is
+// said then is how to go on with all.
 Json train_stop(const Stop& s, const TourOptions& o) {
-  try {
-    return train_at(s, o);
-  } catch (const train::Stopped& e) {
+  const auto stop = [&](int signal) {
     throw train::Stopped(
-        e.signal, fmt::format("stopped in '{}'; saved. Go on with the same options and: cairn tour "
-                              "--out {} --resume",
-                              s.stop->name, o.out));
-  }
+        signal, fmt::format("stopped in '{}'; saved. Go on with the same options and: cairn tour "
+                            "--out {} --resume",
+                            s.stop->name, o.out));
+  };
+  Json trained;
+  try {
+    trained = train_at(s, o);
+  } catch (const train::Stopped& e) { stop(e.signal); }
+  if (const int signal = train::SignalScope::caught()) stop(signal);
+  return trained;
 }
 
 std::vector<Stop> chosen(const TourOptions& o) {
@@ -85,6 +90,7 @@ Json run(const TourOptions& o) {
       throw InvalidOption("out", fmt::format("'{}' already holds a tour; go on with it (resume), "
                                              "or choose another",
                                              o.out));
+  const train::SignalScope signals;
   Json result;
   double seconds = 0;
   for (size_t i = 0; i < some.size(); ++i) {

@@ -11,6 +11,7 @@ namespace cairn::tasks::video_classification {
 
 using train::Open, train::Option, train::Use, train::whole, train::between, train::one_of;
 inline constexpr const char* kTask = "video-classification";
+inline constexpr int64_t kUsualFolds = 10;
 
 struct Options : train::SupervisedOptions {
   Options() {
@@ -39,7 +40,7 @@ struct Options : train::SupervisedOptions {
   Option<std::string> folds{this, "folds", "",
                             "Leave one group out: train once for each value of this column of "
                             "clips.tsv without its videos, then with all ('clip': any videos)"};
-  Option<int64_t> fold_count{this, "fold_count", 10, whole(2, 1000),
+  Option<int64_t> fold_count{this, "fold_count", kUsualFolds, whole(2, 1000),
                              "Folds at most; of more groups several make one"};
   Option<double> label_smoothing{this, "label_smoothing", 0.1, between(0, 0.99),
                                  "Part of a target that is spread over all classes"};

@@ -2,11 +2,13 @@
 #include <cmath>
 
 #include "cairn/base/parallel.h"
+#include "cairn/base/quote.h"
 #include "cairn/data/batch_loader.h"
 #include "cairn/data/transform.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "cairn/tasks/video_classification/task.h"
+#include "cairn/train/signals.h"
 
 namespace cairn::tasks::video_classification {
 namespace {
@@ -189,8 +191,46 @@ Json train_one(Options& o, const data::ClipSet& set) {
   return training.session().result(is_fold ? "test" : "validation", training.measured());
 }
 
+// Trains a fold that was not begun, or goes on with it.
+void train_fold(const Options& o, const data::ClipSet& set, const std::string& run, int64_t fold,
+                int64_t count) {
+  Options of_fold = o;
+  of_fold.out = fmt::format("{}/folds/{}", run, fold);
+  of_fold.fold = fold, of_fold.resumed = {};
+  of_fold.resume = train::RunFolder::holds_run(of_fold.out);
+  if (of_fold.resume) {
+    Options again;
+    again.out = *of_fold.out, again.resume = true, again.quiet = *o.quiet;
+    again.stop_after_steps = o.stop_after_steps;
+    train(again);
+    return;
+  }
+  if (!o.quiet) fmt::print(stderr, "fold {} of {}\n", fold + 1, count);
+  if (!o.epochs.is_open()) of_fold.steps.leave_open();  // fewer videos, as many passes
+  train_one(of_fold, set);
+}
+
+// A signal ends all folds, also one that comes in the last step of one or between two; what is said
+// then is how to go on with all.
+void train_all_folds(const Options& o, const data::ClipSet& set, const std::string& run,
+                     int64_t count) {
+  const auto stop = [&](int signal, int64_t fold) {
+    throw train::Stopped(signal, fmt::format("stopped in fold {} of {}; saved. Go on with: cairn "
+                                             "train --resume {}",
+                                             fold + 1, count, shell_quoted(run)));
+  };
+  for (int64_t fold = 0; fold < count; ++fold) {
+    try {
+      train_fold(o, set, run, fold, count);
+    } catch (const train::Stopped& e) { stop(e.signal, fold); }
+    if (const int64_t signal = dist::largest(train::SignalScope::caught()))
+      stop(static_cast<int>(signal), fold);
+  }
+}
+
 // A run for each fold, in the run's folder, then the network to use, which learns from all.
 Json train_folds(Options& o, const data::ClipSet& set) {
+  const train::SignalScope signals;
   const std::vector<int64_t> folds = folds_of(set, o);
   std::vector<int64_t> all(set.clips.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
@@ -199,22 +239,7 @@ Json train_folds(Options& o, const data::ClipSet& set) {
   folder.keep();
   const auto drawn = generator().to_vector<int64_t>();  // where the training goes on
   const int64_t count = *std::ranges::max_element(folds) + 1;
-  for (int64_t fold = 0; fold < count; ++fold) {
-    Options of_fold = o;
-    of_fold.out = fmt::format("{}/folds/{}", folder.path(), fold);
-    of_fold.fold = fold, of_fold.resumed = {};
-    of_fold.resume = train::RunFolder::holds_run(of_fold.out);
-    if (of_fold.resume) {
-      Options again;
-      again.out = *of_fold.out, again.resume = true, again.quiet = *o.quiet;
-      again.stop_after_steps = o.stop_after_steps;
-      train(again);
-      continue;
-    }
-    if (!o.quiet) fmt::print(stderr, "fold {} of {}\n", fold + 1, count);
-    if (!o.epochs.is_open()) of_fold.steps.leave_open();  // fewer videos, as many passes
-    train_one(of_fold, set);
-  }
+  train_all_folds(o, set, folder.path(), count);
   assign(generator(), from_host(drawn.data(), generator().shape(), DType::i64));
   training.run();
   return training.session().result("folds", measure_folds(folder.path(), set, o));
@@ -273,8 +298,12 @@ Json train(Options o) {
   o.image_height.fill(set.shape.height), o.image_width.fill(set.shape.width);
   o.window.require(o.window <= o.frames, "{}: there are only {} frames", *o.window, *o.frames);
   o.fill_usual();
+  o.fold_count.require(o.resume || !o.folds->empty() || o.fold_count == kUsualFolds,
+                       "means nothing without the option folds");
   if (o.folds->empty() || !o.fold.is_open()) return train_one(o, set);
   o.patience.require(o.patience == 0, "with folds nothing is held back to end by");
+  o.val_split.require(o.resume || o.val_split.value() == o.val_split.usual_of(""),
+                      "with folds each is held back in its turn, and nothing else");
   return train_folds(o, set);
 }
 

@@ -208,7 +208,7 @@ TEST(Run, WhatIsWrittenTakesNoOthersPlace) {
                  {"--csv", "file of the run"});
   expect_failure(cairn({"explain", t.run(), "--input", picture, "--out", picture}), 1,
                  {"p.pgm", "take its place"});
-  expect_failure(cairn({"report", t.run(), "--out", weights}), 1, {"file of the run"});
+  expect_failure(cairn({"report", t.run(), "--out", weights}), 2, {"--out", "HTML is written"});
   expect_failure(cairn({"export", t.run(), "--out", weights}), 2, {"--out", "ONNX is written"});
   expect_failure(cairn({"export", t.run(), "--out", folder / "icc.PT"}), 2, {"--out", ".onnx"});
   EXPECT_TRUE(content_of(weights) == before);

@@ -23,32 +23,6 @@ HWY_BEFORE_NAMESPACE();
 namespace cairn::cpu::attention::HWY_NAMESPACE {
 namespace {
 
-// kKeys dot products of q with keys `stride` apart; the scores go `score_stride` apart.
-template <int kKeys>
-HWY_INLINE void dots(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k, int64_t stride,
-                     int64_t dim, float* HWY_RESTRICT scores, int64_t score_stride) {
-  const F32 d;
-  VF sum[kKeys];
-#pragma GCC unroll 4
-  for (int j = 0; j < kKeys; ++j) sum[j] = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    const VF qv = hn::LoadU(d, q + i);
-#pragma GCC unroll 4
-    for (int j = 0; j < kKeys; ++j)
-      sum[j] = hn::MulAdd(qv, hn::LoadU(d, k + j * stride + i), sum[j]);
-  }
-  if (i < dim) {
-    const auto rest = hn::FirstN(d, static_cast<size_t>(dim - i));
-    const VF qv = hn::MaskedLoad(rest, d, q + i);
-#pragma GCC unroll 4
-    for (int j = 0; j < kKeys; ++j)
-      sum[j] = hn::MulAdd(qv, hn::MaskedLoad(rest, d, k + j * stride + i), sum[j]);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < kKeys; ++j) scores[j * score_stride] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
-}
-
 // Keys of a block, and their values, are read as several streams far apart, a row of each at a
 // time: one stream alone the processor does not fetch fast enough from memory. What does not divide
 // evenly comes at the end.
@@ -57,10 +31,15 @@ constexpr int64_t kStreams = 4;
 HWY_NOINLINE void score_keys(const float* q, const float* k, int64_t stride, int64_t dim,
                              int64_t keys, float* scores) {
   const int64_t length = keys / kStreams;
-  for (int64_t j = 0; j < length; ++j)
-    dots<kStreams>(q, k + j * stride, length * stride, dim, scores + j, length);
-  for (int64_t j = kStreams * length; j < keys; ++j)
-    dots<1>(q, k + j * stride, stride, dim, scores + j, 1);
+  const float* at[kStreams];
+  for (int64_t j = 0; j < length; ++j) {
+    for (int64_t s = 0; s < kStreams; ++s) at[s] = k + (j + s * length) * stride;
+    dots<kStreams>(q, at, dim, scores + j, length);
+  }
+  for (int64_t j = kStreams * length; j < keys; ++j) {
+    at[0] = k + j * stride;
+    dots<1>(q, at, dim, scores + j, 1);
+  }
 }
 
 // out[0 .. kVectors) = rescale * out + sum over keys of weights[j] * v[j]. kPartial: `columns` <

@@ -21,31 +21,6 @@ namespace {
 // Steps whose keys, or values, are read side by side.
 constexpr int64_t kTogether = 4;
 
-// scores[i] = q . keys[i]
-template <int kKeys>
-HWY_INLINE void dots(const float* HWY_RESTRICT q, const float* const* keys, int64_t dim,
-                     float* HWY_RESTRICT scores) {
-  const F32 d;
-  VF sum[kKeys];
-#pragma GCC unroll 4
-  for (int j = 0; j < kKeys; ++j) sum[j] = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + kLanes <= dim; i += kLanes) {
-    const VF qv = hn::LoadU(d, q + i);
-#pragma GCC unroll 4
-    for (int j = 0; j < kKeys; ++j) sum[j] = hn::MulAdd(qv, hn::LoadU(d, keys[j] + i), sum[j]);
-  }
-  if (i < dim) {
-    const auto rest = hn::FirstN(d, static_cast<size_t>(dim - i));
-    const VF qv = hn::MaskedLoad(rest, d, q + i);
-#pragma GCC unroll 4
-    for (int j = 0; j < kKeys; ++j)
-      sum[j] = hn::MulAdd(qv, hn::MaskedLoad(rest, d, keys[j] + i), sum[j]);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < kKeys; ++j) scores[j] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
-}
-
 // Scores to weights that sum to what is returned; those up to a whole vector become 0.
 HWY_INLINE float weights_of(float* scores, int64_t count, float scale) {
   const F32 d;
@@ -103,8 +78,8 @@ void attend_text(const StepShape& s, const StepInputs& in, int64_t text, float* 
     const float* q = in.q + text * in.q_strides.batch + h * in.q_strides.head;
     int64_t j = 0;
     for (; j + kTogether <= s.steps; j += kTogether)
-      dots<kTogether>(q, keys + j, s.dim, scores + j);
-    for (; j < s.steps; ++j) dots<1>(q, keys + j, s.dim, scores + j);
+      dots<kTogether>(q, keys + j, s.dim, scores + j, 1);
+    for (; j < s.steps; ++j) dots<1>(q, keys + j, s.dim, scores + j, 1);
     const float factor = 1 / weights_of(scores, s.steps, scale);
     float* to = out + (text * s.heads + h) * s.dim;
     int64_t i = 0;

@@ -1,5 +1,6 @@
 // Vector pieces shared by the attention, cross-entropy and decoding kernels: the lane type, exp2
-// for softmax and a transposition. Per-target guard: read once for each instruction set.
+// for softmax, dot products and a transposition. Per-target guard: read once for each instruction
+// set.
 #if defined(CAIRN_ATTENTION_VECTOR_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CAIRN_ATTENTION_VECTOR_INL_H_
 #undef CAIRN_ATTENTION_VECTOR_INL_H_
@@ -45,6 +46,31 @@ HWY_INLINE VF exp2_vec(VF x) {
   p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1f));
   p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
   return hn::Mul(p, power);
+}
+
+// Dot products of q with kKeys keys; the scores go `score_stride` apart.
+template <int kKeys>
+HWY_INLINE void dots(const float* HWY_RESTRICT q, const float* const* keys, int64_t dim,
+                     float* HWY_RESTRICT scores, int64_t score_stride) {
+  const F32 d;
+  VF sum[kKeys];
+#pragma GCC unroll 4
+  for (int j = 0; j < kKeys; ++j) sum[j] = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kLanes <= dim; i += kLanes) {
+    const VF qv = hn::LoadU(d, q + i);
+#pragma GCC unroll 4
+    for (int j = 0; j < kKeys; ++j) sum[j] = hn::MulAdd(qv, hn::LoadU(d, keys[j] + i), sum[j]);
+  }
+  if (i < dim) {
+    const auto rest = hn::FirstN(d, static_cast<size_t>(dim - i));
+    const VF qv = hn::MaskedLoad(rest, d, q + i);
+#pragma GCC unroll 4
+    for (int j = 0; j < kKeys; ++j)
+      sum[j] = hn::MulAdd(qv, hn::MaskedLoad(rest, d, keys[j] + i), sum[j]);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < kKeys; ++j) scores[j * score_stride] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
 }
 
 // to[c * to_stride + r] = scale * from[r * from_stride + c] for r < rows, c < columns.

@@ -8,6 +8,7 @@
 
 #include "cairn/base/parallel.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::tasks::machine_translation {
 namespace {
@@ -15,11 +16,7 @@ namespace {
 TEST(MachineTranslation, JudgesAndTranslatesLineByLine) {
   set_num_threads(1);
   const TemporaryFolder folder;
-  Options o;
-  o.read_file(Json::parse(kRow.smallest), "smallest");
-  o.out = folder / "run", o.quiet = true;
-  train(o);
-  const auto model = open_model(folder / "run");
+  const auto model = open_model(Runs::get().of(kTask));
   std::ofstream(folder / "pairs.tsv") << "1 May 1999\t1999-05-01\n\t\n2 June 2001\t2001-06-02\n";
   const Verb& eval = *find_verb(kRow, "eval");
   const auto options = eval.options();

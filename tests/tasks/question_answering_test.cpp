@@ -15,6 +15,7 @@
 #include "cairn/text/train_tokenizer.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::tasks::question_answering {
 namespace {
@@ -233,15 +234,11 @@ TEST(QuestionAnswering, GoesOnFromAFolderOfHuggingFaces) {
 TEST(QuestionAnswering, IsMeasuredOnAnyFileOfSquads) {
   set_num_threads(1);
   const TemporaryFolder folder;
-  Options o;
-  o.read_file(Json::parse(kRow.smallest), "smallest");
-  o.out = folder / "run", o.quiet = true;
-  train(o);
   std::ofstream(folder / "f.json") << R"({"data": [{"paragraphs": [{"context": "", "qas": [
       {"id": "1", "question": "", "answers": []}]}, {"context": "Öl", "qas": [
       {"id": "2", "question": "Was?", "answers": [{"text": "Öl", "answer_start": 0}]},
       {"id": "3", "question": "?", "answers": [{"text": "anders", "answer_start": 0}]}]}]}]})";
-  const auto model = open_model(folder / "run");
+  const auto model = open_model(Runs::get().of(kTask));
   const Verb& eval = *find_verb(kRow, "eval");
   const auto options = eval.options();
   options->find("data")->parse(folder / "f.json");

@@ -10,6 +10,7 @@
 #include "cairn/ops/context.h"
 #include "cairn/ops/functions.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::tasks::summarization {
 namespace {
@@ -96,14 +97,10 @@ TEST(Summarization, SaysWhereRougeHasNoWords) {
 TEST(Summarization, IsJudgedOnAnyFile) {
   set_num_threads(1);
   const TemporaryFolder folder;
-  Options o;
-  o.read_file(Json::parse(kRow.smallest), "smallest");
-  o.out = folder / "run", o.quiet = true;
-  train(o);
   std::ofstream(folder / "f.jsonl") << R"({"dialogue": "a\nb", "summary": "a"})"
                                     << "\n"
                                     << R"({"dialogue": "", "summary1": "a", "summary2": "b"})";
-  const auto model = open_model(folder / "run");
+  const auto model = open_model(Runs::get().of(kTask));
   const Verb& eval = *find_verb(kRow, "eval");
   const auto options = eval.options();
   options->find("data")->parse(folder / "f.jsonl");

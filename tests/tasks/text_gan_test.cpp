@@ -13,6 +13,7 @@
 #include "cairn/ops/functions.h"
 #include "cairn/train/signals.h"
 #include "tests/io/temporary_folder.h"
+#include "tests/tasks/runs.h"
 
 namespace cairn::tasks::text_gan {
 namespace {
@@ -177,11 +178,7 @@ TEST(TextGan, TheWriterByLikelihoodIsOfTheStepWhereTheTwoMeet) {
 TEST(TextGan, OtherSentencesAreComparedWithWhole) {
   set_num_threads(1);
   const TemporaryFolder folder;
-  Options o;
-  o.read_file(Json::parse(kRow.smallest), "smallest");
-  o.out = folder / "run", o.quiet = true;
-  train(o);
-  const auto model = open_model(folder / "run");
+  const auto model = open_model(Runs::get().of(kTask));
   auto& writer = dynamic_cast<TextWriter&>(*model);
   const auto scenes = data::open_sentences("scenes");
   std::ofstream(folder / "other") << scenes.train[0] << '\n'

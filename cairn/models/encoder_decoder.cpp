@@ -67,7 +67,7 @@ EncoderDecoder::Copying EncoderDecoder::copying_of(const Tensor& decoded,
 
 Tensor EncoderDecoder::scores(const Tensor& decoded, const CopySource& source) const {
   constexpr double kLeast = 1e-10;  // a token that is neither likely nor in the source
-  const Tensor logits = linear(decoded, tok.weight);
+  const Tensor logits = nn::linear_when_ready(decoded, tok.weight);
   if (!source.keys.defined()) return logits;
   const Copying c = copying_of(decoded, source);
   const Tensor places = contiguous(expand(unsqueeze(source.tokens, 1), {-1, decoded.size(1), -1}));
@@ -130,6 +130,7 @@ EncoderDecoderReader::EncoderDecoderReader(const EncoderDecoder& net, const Tens
 
 Tensor EncoderDecoderReader::read(std::span<const int64_t> tokens) {
   const NoGrad no_grad;
+  const nn::ReadyWeights::Scope scope(ready_);
   const int64_t each = static_cast<int64_t>(tokens.size()) / texts();
   check(each == 1 && static_cast<int64_t>(tokens.size()) == texts(),
         "a decoder reads one token for each of {} texts, not {}", texts(), tokens.size());

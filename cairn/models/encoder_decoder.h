@@ -5,6 +5,7 @@
 
 #include "cairn/models/sequence_network.h"
 #include "cairn/models/transformer.h"
+#include "cairn/nn/ready_weights.h"
 
 namespace cairn::models {
 
@@ -87,6 +88,7 @@ class EncoderDecoderReader : public text::Reader {
   Tensor lengths_;                          // of the sources, each of which as many texts are about
   CopySource copied_;
   std::vector<LayerCache> memory_;
+  nn::ReadyWeights ready_;
 };
 
 }  // namespace cairn::models

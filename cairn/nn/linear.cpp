@@ -4,6 +4,7 @@
 
 #include "cairn/nn/init.h"
 #include "cairn/nn/quantize.h"
+#include "cairn/nn/ready_weights.h"
 #include "cairn/ops/context.h"
 #include "cairn/ops/quantize.h"
 
@@ -19,7 +20,7 @@ Linear::Linear(int64_t in, int64_t out, LinearOptions options) {
 Tensor Linear::forward(Tensor x) {
   if (const QuantizedWeight q = quantized_weight(*this); q.values.defined())
     return linear_int8(x, {q.values, q.scale}, bias);
-  return linear(x, weight, bias);
+  return linear_when_ready(x, weight, bias);
 }
 
 Bilinear::Bilinear(int64_t in1, int64_t in2, int64_t out, LinearOptions options) {

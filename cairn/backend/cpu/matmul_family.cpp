@@ -6,6 +6,7 @@
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/gemm/gemm_bf16.h"
 #include "cairn/backend/cpu/gemm/product.h"
+#include "cairn/backend/cpu/gemm/ready.h"
 #include "cairn/backend/cpu/machine.h"
 #include "cairn/backend/cpu/onednn/library.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -66,9 +67,32 @@ Batch batch_of(const OpCall& call) {
   return batch;
 }
 
+GemmOperand operand(const float* data, const MatrixRead& read) {
+  return read.order == 'N' ? GemmOperand{data, read.leading, 1}
+                           : GemmOperand{data, 1, read.leading};
+}
+
+// What matmul_add adds: a matrix, a row, or both.
+class Added {
+ public:
+  explicit Added(const OpCall& call) {
+    for (size_t i = 2; i < call.inputs.size(); ++i)
+      (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
+  }
+  GemmStart start(const Launch& args, int64_t columns) const {
+    return {data(args, matrix_), columns, data(args, row_)};
+  }
+
+ private:
+  static const float* data(const Launch& args, int input) {
+    return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
+  }
+  int matrix_ = -1, row_ = -1;  // inputs; -1: none
+};
+
 class MatmulPlan : public Plan {
  public:
-  explicit MatmulPlan(const OpCall& call) : threads_(num_threads()) {
+  explicit MatmulPlan(const OpCall& call) : threads_(num_threads()), added_(call) {
     const int rank = call.rank();
     shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
     a_ = read_of(call.in(0)), b_ = read_of(call.in(1));
@@ -78,8 +102,6 @@ class MatmulPlan : public Plan {
     if (batch_.sizes.size() == 1 && batch_.b[0] == 0 && a_.order == 'N' &&
         batch_.a[0] == shape_.m * a_.leading)
       shape_.m *= batch_.sizes[0], batch_ = {};
-    for (size_t i = 2; i < call.inputs.size(); ++i)
-      (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
     const auto choose = tuning() ? choose_product_by_time : choose_product;
     kernel_ = choose(shape_, operand(nullptr, a_), operand(nullptr, b_), call.inputs.size() > 2);
     plan_workspace();
@@ -109,14 +131,6 @@ class MatmulPlan : public Plan {
  private:
   static constexpr int64_t kWorthAThread = 1 << 17;  // multiplications
 
-  static GemmOperand operand(const float* data, const MatrixRead& read) {
-    return read.order == 'N' ? GemmOperand{data, read.leading, 1}
-                             : GemmOperand{data, 1, read.leading};
-  }
-  static const float* added(const Launch& args, int input) {
-    return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
-  }
-
   // As many products as there are threads, or more: each is one thread's.
   void plan_workspace() {
     spread_ = threads_ > 1 && batch_.count() >= threads_;
@@ -131,8 +145,8 @@ class MatmulPlan : public Plan {
     const float *a = static_cast<const float*>(args.inputs[0]) + a_offset_ + pa,
                 *b = static_cast<const float*>(args.inputs[1]) + b_offset_ + pb;
     float* y = static_cast<float*>(args.outputs[0]) + index * shape_.m * shape_.n;
-    product(kernel_, shape_, operand(a, a_), operand(b, b_),
-            {added(args, matrix_), shape_.n, added(args, row_)}, y, shape_.n, workspace);
+    product(kernel_, shape_, operand(a, a_), operand(b, b_), added_.start(args, shape_.n), y,
+            shape_.n, workspace);
   }
 
   int threads_;
@@ -140,7 +154,7 @@ class MatmulPlan : public Plan {
   MatrixRead a_, b_;
   int64_t a_offset_, b_offset_;
   Batch batch_;
-  int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
+  Added added_;
   ProductKernel kernel_;
   bool spread_ = false;  // products of a batch over the threads, not each over all of them
   size_t thread_bytes_ = 0;
@@ -151,7 +165,7 @@ class MatmulPlan : public Plan {
 class MatmulBf16Plan : public Plan {
  public:
   explicit MatmulBf16Plan(const OpCall& call)
-      : a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset) {
+      : a_offset_(call.in(0).layout.offset), b_offset_(call.in(1).layout.offset), added_(call) {
     const int rank = call.rank();
     shape_ = {call.shape(0)[rank - 2], call.shape(1)[rank - 1], call.shape(0)[rank - 1]};
     const MatrixRead a = read_of(call.in(0)), b = read_of(call.in(1));
@@ -164,21 +178,16 @@ class MatmulBf16Plan : public Plan {
     fits_ = (batch_.count() == 1 || !onednn::present()) && has_gemm_bf16() && gemm_pays(shape_);
     wide_ = call.out().dtype == DType::f32;
     if (fits_) workspace_bytes = gemm_bf16_workspace(shape_, a_, b_, wide_);
-    for (size_t i = 2; i < call.inputs.size(); ++i)
-      (call.inputs[i]->shape.size() == 2 ? matrix_ : row_) = static_cast<int>(i);
   }
   bool fits() const { return fits_; }
   void launch(const Launch& args) const override {
-    const auto added = [&](int input) {
-      return input < 0 ? nullptr : static_cast<const float*>(args.inputs[input]);
-    };
     const size_t bytes = static_cast<size_t>(shape_.m * shape_.n) * (wide_ ? 4 : 2);
     for (int64_t i = 0; i < batch_.count(); ++i) {
       const auto [pa, pb] = batch_.places(i);
       Bf16Operand a = a_, b = b_;
       a.data = static_cast<const uint16_t*>(args.inputs[0]) + a_offset_ + pa;
       b.data = static_cast<const uint16_t*>(args.inputs[1]) + b_offset_ + pb;
-      gemm_bf16(shape_, a, b, {added(matrix_), shape_.n, added(row_)},
+      gemm_bf16(shape_, a, b, added_.start(args, shape_.n),
                 static_cast<char*>(args.outputs[0]) + static_cast<size_t>(i) * bytes, wide_,
                 shape_.n, args.workspace);
     }
@@ -193,8 +202,49 @@ class MatmulBf16Plan : public Plan {
   GemmShape shape_;
   Bf16Operand a_, b_;
   Batch batch_;
+  Added added_;
   bool fits_, wide_;
-  int matrix_ = -1, row_ = -1;  // matmul_add: the inputs to add
+};
+
+// f32 by a matrix on the right that is packed already.
+class ReadyPlan : public Plan {
+ public:
+  explicit ReadyPlan(const OpCall& call)
+      : shape_{call.shape(0)[0], call.shape(1)[1], call.shape(0)[1]},
+        a_(read_of(call.in(0))),
+        a_offset_(call.in(0).layout.offset),
+        added_(call) {
+    workspace_bytes = gemm_packed_workspace(shape_.n);
+  }
+  void launch(const Launch& args) const override {
+    gemm_packed(shape_, operand(static_cast<const float*>(args.inputs[0]) + a_offset_, a_),
+                static_cast<const float*>(args.inputs[1]), added_.start(args, shape_.n),
+                static_cast<float*>(args.outputs[0]), shape_.n, args.workspace);
+  }
+
+ private:
+  GemmShape shape_;
+  MatrixRead a_;
+  int64_t a_offset_;
+  Added added_;
+};
+
+class PackPlan : public Plan {
+ public:
+  explicit PackPlan(const OpCall& call)
+      : depth_(call.shape()[0]),
+        columns_(call.shape()[1]),
+        read_(read_of(call.in(0))),
+        offset_(call.in(0).layout.offset) {}
+  void launch(const Launch& args) const override {
+    gemm_pack(columns_, depth_, operand(static_cast<const float*>(args.inputs[0]) + offset_, read_),
+              static_cast<float*>(args.outputs[0]));
+  }
+
+ private:
+  int64_t depth_, columns_;
+  MatrixRead read_;
+  int64_t offset_;
 };
 
 // matmul_add: where Cairn's own kernel would multiply.
@@ -211,6 +261,8 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   if (!supports(call) || call.out().layout.blocked()) return nullptr;
   for (size_t i = 2; i < call.inputs.size(); ++i)
     if (!call.inputs[i]->contiguous()) return nullptr;
+  if (packed_for_product(call.in(1).layout))
+    return readable(call.in(0)) ? std::make_unique<ReadyPlan>(call) : nullptr;
   const bool empty = numel(call.out().shape) == 0 || call.shape(0).back() == 0;
   const bool strides_work = readable(call.in(0)) && readable(call.in(1));
   if (call.dtype() == DType::bf16 && multiplies_bf16() && strides_work && !empty) {
@@ -225,11 +277,28 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   return std::make_unique<MatmulPlan>(call);
 }
 
+bool strides(const OpCall& call, int input) {
+  if (input == 1 && packed_for_product(call.in(1).layout)) return true;
+  return input < 2 && readable(call.in(input));
+}
+
+// Who says that the right side is there for many products ("ready") is told to pack it.
+bool layouts(OpCall& call) {
+  if (!call.attrs->has("ready") || !call.is_fixed(1) || call.rank() != 2 ||
+      call.dtype() != DType::f32)
+    return false;
+  const Shape& b = call.shape(1);
+  call.inputs[1]->layout = Layout::packed_in(gemm_packed_bytes(b[1], b[0]), {kProductForm});
+  return true;
+}
+
 }  // namespace
 
-Family matmul_family() {
-  return {"matmul", supports, prepare,
-          [](const OpCall& call, int input) { return input < 2 && readable(call.in(input)); }};
+std::unique_ptr<Plan> make_product_pack(const OpCall& call) {
+  if (call.rank() != 2 || call.dtype() != DType::f32 || !readable(call.in(0))) return nullptr;
+  return std::make_unique<PackPlan>(call);
 }
+
+Family matmul_family() { return {"matmul", supports, prepare, strides, layouts}; }
 
 }  // namespace cairn::cpu

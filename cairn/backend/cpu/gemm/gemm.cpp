@@ -123,6 +123,13 @@ panels::Ahead place(const GemmOperand& from, int64_t row, int64_t rows, int64_t 
   return {data, columns, from.column * kFloat, rows * kFloat};
 }
 
+// `floats` that lie one after another.
+panels::Ahead run_of(const float* from, int64_t floats) {
+  constexpr int64_t kBytes = 512;
+  return {reinterpret_cast<const char*>(from), floats * int64_t{sizeof(float)} / kBytes, kBytes,
+          kBytes};
+}
+
 // Columns [n, end) of a piece of B.
 void pack(const GemmOperand& b, const Piece& piece, int64_t n, int64_t end, float* packed) {
   const panels::Kernels& kernel = panels::kernels();
@@ -188,10 +195,13 @@ void multiply_piece(const Product& p, int64_t begin, int64_t end, int64_t n, int
     q.init_row = piece.k == 0 ? p.start.row : p.c_row;
     if (piece.k == 0 && p.start.bias) q.bias = p.start.bias + n;
     if (i + 1 < blocks)
-      q.ahead[0] =
+      q.ahead[1] =
           place(p.a, row_of(i + 1), row_of(i + 2 < blocks ? i + 2 : blocks) - row_of(i + 1),
                 piece.k, piece.depth);
     else q.ahead[0] = after[0], q.ahead[1] = after[1];
+    // What was packed before and no block has read yet: each panel while the one before multiplies.
+    if (!p.b && i == 0)
+      q.ahead[0] = run_of(packed + piece.stride(), (panels_of(columns) - 1) * piece.stride());
     read_block(p.a, row, piece, slice, q);
     kernel.multiply(q);
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 
 #include "cairn/backend/cpu/families.h"
 #include "cairn/backend/cpu/owned_call.h"
@@ -130,11 +131,24 @@ class ArgsortPlan : public Plan {
       bound = x[static_cast<int64_t>(end[-1] & UINT32_MAX) * inner_], bounded = true;
     };
     int64_t k = 0;
+    if (const float early = early_bound(x); std::isfinite(early)) bound = early, bounded = true;
     while (k < size_ && !bounded) take(k++);
     // Of equals the earlier is the better, and has been.
     for (k = next_better(x, k, bound); k < size_; k = next_better(x, k + 1, bound)) take(k);
     std::nth_element(keys, keys + count_ - 1, end);
     std::sort(keys, keys + count_);
+  }
+  // So many of as many groups have a number above it: a bound that hardly more than are wanted
+  // pass. Not finite: it is not known.
+  float early_bound(const float* x) const {
+    if (!descending_ || inner_ != 1 || count_ > rows::kGroups / 2) return NAN;
+    std::array<float, rows::kGroups> largest;
+    rows::largest_of_groups(x, size_, largest.data());
+    for (const float v : largest)
+      if (v != v) return NAN;
+    std::nth_element(largest.begin(), largest.begin() + (count_ - 1), largest.end(),
+                     std::greater<>());
+    return std::nextafter(largest[static_cast<size_t>(count_ - 1)], -INFINITY);
   }
   // NaN is the largest.
   bool is_better(float value, float bound) const {

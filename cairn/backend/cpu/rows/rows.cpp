@@ -24,9 +24,28 @@ namespace math = cairn::cpu::HWY_NAMESPACE;
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
+// Each of `turns` * kGroups numbers, the largest of those whose places leave the same rest: several
+// vectors, of which none waits for the one before.
+void largest_of_groups(const float* x, int64_t turns, float* largest) {
+  constexpr int64_t kLanes = HWY_LANES(float), kVectors = kGroups / kLanes;
+  const D d;
+  V top[kVectors];
+  for (V& t : top) t = hn::Set(d, kLowest);
+  for (int64_t turn = 0; turn < turns; ++turn, x += kGroups)
+    for (int64_t v = 0; v < kVectors; ++v) top[v] = hn::Max(hn::LoadU(d, x + v * kLanes), top[v]);
+  for (int64_t v = 0; v < kVectors; ++v) hn::StoreU(top[v], d, largest + v * kLanes);
+}
+
 float largest(const float* x, int64_t count) {
   V top = hn::Set(D(), kLowest);
-  for_each_vector(x, count, kLowest, [&](V v) HWY_ATTR { top = hn::Max(v, top); });
+  const auto look = [&](V v) HWY_ATTR { top = hn::Max(v, top); };
+  if (const int64_t turns = count / kGroups; turns > 1) {
+    float of_groups[kGroups];
+    largest_of_groups(x, turns, of_groups);
+    for_each_vector(of_groups, kGroups, kLowest, look);
+    x += turns * kGroups, count -= turns * kGroups;
+  }
+  for_each_vector(x, count, kLowest, look);
   return hn::GetLane(hn::MaxOfLanes(D(), top));
 }
 
@@ -128,6 +147,7 @@ HWY_EXPORT(softmax_row);
 HWY_EXPORT(log_softmax_row);
 HWY_EXPORT(logsumexp_row);
 HWY_EXPORT(normalize_row);
+HWY_EXPORT(largest_of_groups);
 HWY_EXPORT(place_above);
 HWY_EXPORT(place_below);
 
@@ -165,6 +185,9 @@ void normalize(const float* x, int64_t rows, int64_t count, float eps, float* y,
   });
 }
 
+void largest_of_groups(const float* x, int64_t count, float* largest) {
+  HWY_DYNAMIC_DISPATCH(largest_of_groups)(x, count / kGroups, largest);
+}
 int64_t first_above(const float* x, int64_t from, int64_t count, float bound) {
   return HWY_DYNAMIC_DISPATCH(place_above)(x, from, count, bound);
 }

@@ -13,6 +13,11 @@ void logsumexp(const float* x, int64_t rows, int64_t count, float* y);
 // y = (x - mean) * rstd with rstd = 1 / sqrt(variance + eps); mean and rstd [rows]; count > 0.
 void normalize(const float* x, int64_t rows, int64_t count, float eps, float* y, float* mean,
                float* rstd);
+// Of each of kGroups groups, whose numbers take turns, the largest; the last numbers that do not
+// fill a turn are in none, NaN may be left out, and where there are none it is -infinity. Of one
+// row, by one thread.
+inline constexpr int64_t kGroups = 64;
+void largest_of_groups(const float* x, int64_t count, float* largest);
 // The first place from `from` on whose number is above the bound, or NaN; or below it; `count`:
 // none is. Of one row, by one thread.
 int64_t first_above(const float* x, int64_t from, int64_t count, float bound);

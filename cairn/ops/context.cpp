@@ -64,7 +64,7 @@ std::string path_with_root() {
 }
 }  // namespace
 
-std::string where(Loc loc) {
+std::string Where::text() const {
   const std::string path = path_with_root();
   const Loc line = user_line(loc);
   if (line.line() == 0)
@@ -87,7 +87,7 @@ void OpCall::raise(const std::string& message) const {
   std::string text = std::string(op->name) + ": " + message + "; inputs";
   for (size_t i = 0; i < inputs.size(); ++i) text += (i ? ", " : " ") + to_string(*inputs[i]);
   if (attrs && !attrs->empty()) text += "; " + to_string(*attrs);
-  throw Error(text + where(context().loc));
+  throw Error(text + where(context().loc).text());
 }
 
 }  // namespace cairn

@@ -130,9 +130,21 @@ bool is_library_line(const Loc& loc);
 // The line of the user's that led to `loc`: where that is inside the library, the innermost call of
 // a module from outside it.
 Loc user_line(Loc loc);
-// " (at net.conv1, train.cpp:12)": the module path and the user's line for an error message.
-std::string where(Loc loc);
+// " (at net.conv1, train.cpp:12)": the module path and the user's line for an error message. Put
+// into words when it is formatted: checks that pass name it, too.
+struct Where {
+  Loc loc;
+  std::string text() const;
+};
+inline Where where(Loc loc) { return {loc}; }
 // normalize_axis() of tensor/ whose error says where.
 int normalize_axis(const char* op, int64_t axis, int rank, Loc loc);
 
 }  // namespace cairn
+
+template <>
+struct fmt::formatter<cairn::Where> : fmt::formatter<fmt::string_view> {
+  auto format(const cairn::Where& where, fmt::format_context& ctx) const {
+    return fmt::formatter<fmt::string_view>::format(where.text(), ctx);
+  }
+};

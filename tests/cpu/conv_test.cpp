@@ -164,6 +164,18 @@ TEST(Conv, FewChannelsOfTheResult) {
   });
 }
 
+// Many weights for few pixels: products of the weight as it lies, of one to three dimensions.
+TEST(Conv, FewPixels) {
+  for_each_target([] {
+    compare_all({{1, 64, 8, 8}, {65, 64, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 2e-5);
+    compare_all({{2, 128, 2, 2}, {100, 128, 4, 4}, {2, 2}, {1, 1, 1, 1}, {1, 1}}, 2e-5);
+    compare_all({{1, 90, 7, 9}, {90, 90, 3, 3}, {1, 2}, {0, 2, 1, 3}, {2, 1}}, 2e-5);
+    compare_all({{2, 120, 11}, {100, 120, 6}, {2}, {3, 1}, {1}}, 2e-5);
+    compare_all({{1, 80, 3, 4, 2}, {40, 80, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}},
+                2e-5);
+  });
+}
+
 // Cairn's own kernels in place of the library's, over generated convolutions of one to three
 // dimensions.
 TEST(Conv, OwnKernels) {
@@ -214,6 +226,8 @@ TEST(Reorder, BetweenAllLayouts) {
           const Fill fill = [](int, std::mt19937& r) { return static_cast<double>(r() % 100); };
           compare({"reorder", to_blocked, {of(t, shape)}, 0, fill});
           compare({"reorder", to_plain, {blocked(shape, block, t, kind)}, 0, fill});
+          if (kind == LayoutKind::channel_block)
+            compare({"reorder", to_blocked, {blocked(shape, 24 - block, t, kind)}, 0, fill});
           if (kind != LayoutKind::channel_block) {
             const auto other =
                 kind == LayoutKind::weight_io ? LayoutKind::weight_oi : LayoutKind::weight_io;

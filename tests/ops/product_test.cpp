@@ -257,6 +257,13 @@ Row conv_fused_row() {
       if (relu) args.push_back(numbers(g.y()));
       row.cases.push_back(of("conv_fused", args, attrs));
     }
+  const Geometry few_pixels{{2, 85, 3, 4}, {88, 85, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}};
+  for (int64_t relu : {0, 1}) {
+    Attrs attrs = few_pixels.attrs();
+    attrs.set("relu", relu);
+    row.cases.push_back(
+        of("conv_fused", {numbers(few_pixels.x), numbers(few_pixels.w), numbers({88})}, attrs));
+  }
   return row;
 }
 Row conv_transpose_row() {

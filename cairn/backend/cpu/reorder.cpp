@@ -1,9 +1,11 @@
 #include "cairn/backend/cpu/reorder.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cairn/base/error.h"
 #include "cairn/base/parallel.h"
+#include "cairn/base/round.h"
 
 namespace cairn::cpu {
 namespace {
@@ -49,13 +51,20 @@ bool Reorder::works(const TensorDesc& from, const TensorDesc& to) {
   if (from.layout.packed() || to.layout.packed()) return false;
   const int rank = from.shape.ssize();
   if (rank < 2 || rank > 5) return false;
-  return !from.layout.blocked() || !to.layout.blocked() || from.layout.block == to.layout.block;
+  if (!from.layout.blocked() || !to.layout.blocked() || from.layout.block == to.layout.block)
+    return true;
+  return from.layout.kind == LayoutKind::channel_block &&
+         to.layout.kind == LayoutKind::channel_block &&
+         std::max(from.layout.block, to.layout.block) %
+                 std::min(from.layout.block, to.layout.block) ==
+             0;
 }
 
 Reorder::Reorder(const TensorDesc& from, const TensorDesc& to)
     : element_(size_of(from.dtype)),
       from_offset_(from.layout.blocked() ? 0 : from.layout.offset),
-      to_offset_(to.layout.blocked() ? 0 : to.layout.offset) {
+      to_offset_(to.layout.blocked() ? 0 : to.layout.offset),
+      target_bytes_(to.bytes()) {
   check(works(from, to), "no reorder from {} to {}", to_string(from), to_string(to));
   const int rank = from.shape.ssize();
   const Physical p = physical_of(from), q = physical_of(to);
@@ -65,10 +74,18 @@ Reorder::Reorder(const TensorDesc& from, const TensorDesc& to)
     size_[i] = from.shape[d];
     if (to_blocks) block_[i] = to.layout.block;
     else if (is_blocked(from.layout, d)) block_[i] = from.layout.block;
-    const Steps a = steps_of(from, d, block_[i]), b = steps_of(to, d, block_[i]);
-    blocks_[i] = {(size_[i] + block_[i] - 1) / block_[i], a.block, b.block};
+    Steps a = steps_of(from, d, block_[i]), b = steps_of(to, d, block_[i]);
+    span_[i] = block_[i];
+    if (to_blocks && is_blocked(from.layout, d) && from.layout.block != to.layout.block) {
+      block_[i] = std::min(from.layout.block, to.layout.block);
+      span_[i] = std::max(from.layout.block, to.layout.block);
+      rounds_ = {span_[i] / block_[i], block_[i] * a.lane, block_[i] * b.lane};
+      if (from.layout.block == block_[i]) rounds_.from = a.block, a.block *= rounds_.count;
+      else rounds_.to = b.block, b.block *= rounds_.count;
+    }
+    blocks_[i] = {ceil_div(size_[i], span_[i]), a.block, b.block};
     lanes_[i] = {block_[i], a.lane, b.lane};
-    pads_ |= to_blocks && size_[i] % block_[i] != 0;
+    pads_ |= to_blocks && size_[i] % to.layout.block != 0;
   }
   int at = 2;
   for (int d = rank - 1; d >= 2; --d) {
@@ -115,7 +132,7 @@ void Reorder::copy_pixels(const T* from, T* to, const std::array<int64_t, 2>& la
 }
 
 template <class T>
-void Reorder::run_as(const T* from, T* to) const {
+void Reorder::run_as(const T* from, T* to, const std::array<int64_t, 2>& size) const {
   const int64_t pixels = pixels_[0].count * pixels_[1].count * pixels_[2].count;
   const int64_t block = block_[0] * block_[1], work = std::max<int64_t>(1, block * pixels);
   // Blocks go to the threads, and where there are few of them, pixels.
@@ -124,31 +141,38 @@ void Reorder::run_as(const T* from, T* to) const {
       count >= 4 * num_threads()
           ? 1
           : std::clamp<int64_t>(work / kWorthAThread, 1, std::max<int64_t>(1, pixels_[2].count));
-  parallel_for(count * parts, std::max<int64_t>(1, kWorthAThread * parts / work),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t item = i / parts, part = i % parts;
-                   const int64_t first = item / blocks_[1].count, second = item % blocks_[1].count;
-                   const std::array<int64_t, 2> lanes{
-                       std::min(block_[0], size_[0] - first * block_[0]),
-                       std::min(block_[1], size_[1] - second * block_[1])};
-                   const int64_t from_pixel = pixels_[2].count * part / parts,
-                                 to_pixel = pixels_[2].count * (part + 1) / parts;
-                   T* target = to + first * blocks_[0].to + second * blocks_[1].to;
-                   if (pads_ && (lanes[0] < block_[0] || lanes[1] < block_[1]))
-                     for (int64_t plane = 0; plane < pixels_[0].count * pixels_[1].count; ++plane)
-                       std::fill_n(target + (plane * pixels_[2].count + from_pixel) * block,
-                                   (to_pixel - from_pixel) * block, T{});
-                   copy_pixels(from + first * blocks_[0].from + second * blocks_[1].from, target,
-                               lanes, from_pixel, to_pixel);
-                 }
-               });
+  parallel_for(
+      count * parts, std::max<int64_t>(1, kWorthAThread * parts / work),
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t item = i / parts, part = i % parts;
+          const int64_t first = item / blocks_[1].count, second = item % blocks_[1].count;
+          const std::array<int64_t, 2> lanes{std::min(block_[0], size[0] - first * span_[0]),
+                                             std::min(block_[1], size[1] - second * span_[1])};
+          if (lanes[1] <= 0) continue;  // the last, of a later round
+          const int64_t from_pixel = pixels_[2].count * part / parts,
+                        to_pixel = pixels_[2].count * (part + 1) / parts;
+          T* target = to + first * blocks_[0].to + second * blocks_[1].to;
+          if (pads_ && rounds_.count == 1 && (lanes[0] < block_[0] || lanes[1] < block_[1]))
+            for (int64_t plane = 0; plane < pixels_[0].count * pixels_[1].count; ++plane)
+              std::fill_n(target + (plane * pixels_[2].count + from_pixel) * block,
+                          (to_pixel - from_pixel) * block, T{});
+          copy_pixels(from + first * blocks_[0].from + second * blocks_[1].from, target, lanes,
+                      from_pixel, to_pixel);
+        }
+      });
 }
 
 void Reorder::run(const void* from, void* to) const {
   const auto as = [&](auto type) {
     using T = decltype(type);
-    run_as(static_cast<const T*>(from) + from_offset_, static_cast<T*>(to) + to_offset_);
+    const T* source = static_cast<const T*>(from) + from_offset_;
+    T* target = static_cast<T*>(to) + to_offset_;
+    if (rounds_.count == 1) return run_as(source, target, size_);
+    if (pads_) std::memset(to, 0, target_bytes_);
+    for (int64_t round = 0; round < rounds_.count; ++round)
+      run_as(source + round * rounds_.from, target + round * rounds_.to,
+             {size_[0], size_[1] - round * block_[1]});
   };
   switch (element_) {
     case 1: return as(uint8_t{});

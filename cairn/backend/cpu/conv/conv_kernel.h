@@ -59,6 +59,8 @@ std::unique_ptr<ConvKernel> few_results_kernel(const OpCall& call, const ConvRol
 
 // A kernel as large as the image: a product of plain matrices; nullptr: it does not fit.
 std::unique_ptr<ConvKernel> whole_image_kernel(const OpCall& call, const ConvRoles& roles);
+// Many weights, few pixels of the result: a product of the weight as it lies; nullptr: others.
+std::unique_ptr<ConvKernel> few_pixels_kernel(const OpCall& call, const ConvRoles& roles);
 // For all that no other does.
 std::unique_ptr<ConvKernel> direct_kernel(const OpCall& call, const ConvRoles& roles);
 

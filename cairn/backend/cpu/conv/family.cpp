@@ -123,8 +123,10 @@ class ZeroPlan : public Plan {  // a sum over nothing
 };
 
 std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles& roles) {
-  if (conv_choice() != "direct" && !takes_packed(call, roles))
+  if (conv_choice() != "direct" && !takes_packed(call, roles)) {
     if (auto kernel = whole_image_kernel(call, roles)) return kernel;
+    if (auto kernel = few_pixels_kernel(call, roles)) return kernel;
+  }
   if (auto kernel = few_results_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;

@@ -45,6 +45,22 @@ TEST(Memory, AttentionOver8192TokensNeedsLittleBeyondItsInputsAndOutputs) {
               64 * kMega);
 }
 
+// The gradients' norm is checked before the States change: were it summed in the region that
+// changes them, all of them would be copied at the end.
+TEST(Memory, StatesAreWrittenWhereTheyLieBehindTheCheckOfTheirGradients) {
+  const Shape shape = {512, 512};
+  const Tensor w = parameter(ones(shape)), m = state(zeros(shape)), x = ones({1, 512});
+  EXPECT_LT(arena_of([&]() -> Tensors {
+              const Tensor g = grad({sum(square(square(w) * x))}, {w})[0];
+              const Tensor norm = check_finite(sqrt(sum(square(g))));
+              const Tensor moved = m * 0.9 + g;
+              assign(m, moved);
+              assign(w, w - moved * 0.1);
+              return {norm};
+            }),
+            size_t{3} << 19);  // a gradient, of 1 MB
+}
+
 // Loss and gradients of a linear layer over many classes.
 Tensors loss_and_gradients(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& target,
                            double times) {

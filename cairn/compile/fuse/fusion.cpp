@@ -19,6 +19,20 @@ Fusion::Fusion(const Graph& graph)
   for (size_t i = 0; i < graph.nodes.size(); ++i)
     for (ValueId v : graph.nodes[i].inputs) readers[v].push_back(static_cast<int>(i));
   for (ValueId v : graph.results()) results.insert(v);
+  find_checks_and_updates();
+}
+
+void Fusion::find_checks_and_updates() {
+  checks.assign(graph.nodes.size(), 0), updates.assign(graph.nodes.size(), 0);
+  for (int i = static_cast<int>(graph.nodes.size()) - 1; i >= 0; --i) {
+    bool stops = may_fault(graph, i);
+    for (ValueId v : node(i).outputs)
+      for (int r : readers[v]) stops |= checks[r] != 0;
+    checks[i] = stops;
+  }
+  for (const Assignment& a : graph.assignments)
+    if (const int p = producer(a.value); p >= 0)
+      updates[p] = !checks[p] && numel(desc(a.value).shape) >= kLarge;
 }
 
 bool Fusion::constant(ValueId v) const {

@@ -16,6 +16,7 @@ struct Group {
   std::vector<int> members;  // nodes, ascending
   std::vector<int> clones;   // elementwise nodes of other groups, computed here again
   bool dead = false;
+  bool checks = false, updates = false;  // has such members: see Fusion
 };
 
 struct Fusion {
@@ -26,6 +27,10 @@ struct Fusion {
   std::vector<int> group_of;              // of each node; -1: none
   std::vector<std::vector<int>> readers;  // of each value: nodes, ascending
   std::set<ValueId> results;
+  // Of each node: whether what may stop the step hangs on it, and whether it gives a large State
+  // its new value and the first is not so. A region with both would write before it is known that
+  // the step may, so that the State would have to be copied.
+  std::vector<char> checks, updates;
 
   const Node& node(int i) const { return graph.nodes[i]; }
   const TensorDesc& desc(ValueId v) const { return graph.desc(v); }
@@ -42,6 +47,7 @@ struct Fusion {
   bool outside_path(const std::set<int>& inside, const std::vector<int>& nodes) const;
 
  private:
+  void find_checks_and_updates();
   int closed_below(int i) const;
 };
 

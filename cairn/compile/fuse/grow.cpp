@@ -94,6 +94,10 @@ class Grower {
            d.shape == row_shape(g.domain, rows);
   }
 
+  bool must_part(bool checks, bool updates, const Group& g) const {
+    return (checks && g.updates) || (updates && g.checks);
+  }
+
   std::vector<int> candidates(int i) const {
     std::vector<int> list;
     auto add = [&](int g) {
@@ -108,17 +112,23 @@ class Grower {
     return list;
   }
 
+  void add(int i, Group& g) {
+    g.members.push_back(i);
+    g.checks |= f_.checks[i] != 0, g.updates |= f_.updates[i] != 0;
+  }
+
   void place(int i) {
     if (!fusible(i)) return;
     int chosen = -1;
     for (int g : candidates(i)) {
       if (g == chosen) continue;
       int rows = 0;
-      if (!may_join(i, f_.groups[g], &rows)) continue;
+      if (must_part(f_.checks[i], f_.updates[i], f_.groups[g]) || !may_join(i, f_.groups[g], &rows))
+        continue;
       if (chosen < 0) {
         if (!has_room(f_.groups[g], i) || f_.outside_path({g}, {i})) continue;
         f_.groups[g].row_rank = rows;
-        f_.groups[g].members.push_back(i);
+        add(i, f_.groups[g]);
         f_.group_of[i] = chosen = g;
       } else {
         try_merge(chosen, g);
@@ -128,7 +138,7 @@ class Grower {
     Group fresh;
     fresh.domain = domain_desc(i).shape;
     fresh.layout = domain_layout(domain_desc(i));
-    fresh.members = {i};
+    add(i, fresh);
     f_.group_of[i] = static_cast<int>(f_.groups.size());
     f_.groups.push_back(std::move(fresh));
   }
@@ -137,6 +147,7 @@ class Grower {
     Group &into = f_.groups[a], &from = f_.groups[b];
     if (into.dead || from.dead || into.domain != from.domain || !(into.layout == from.layout))
       return;
+    if (must_part(from.checks, from.updates, into)) return;
     if (into.row_rank && from.row_rank && into.row_rank != from.row_rank) return;
     const int rows = std::max(into.row_rank, from.row_rank);
     std::vector<int> all = into.members;
@@ -152,6 +163,7 @@ class Grower {
     if (!f_.has_room(all) || f_.outside_path({a, b}, all)) return;
     into.members = all;
     into.row_rank = rows;
+    into.checks |= from.checks, into.updates |= from.updates;
     for (int m : from.members) f_.group_of[m] = a;
     from.dead = true;
     from.members.clear();

@@ -107,6 +107,70 @@ void vjp_normalize(VjpCall& c) {
   c.results[0] = result;
 }
 
+// Normalisation over "groups" of the channels of [N, C, spatial...] and all that lies below:
+// outputs y, mean and 1 / sqrt(var + eps), the latter two [N, groups].
+void infer_normalize_groups(OpCall& c) {
+  if (!is_float(c.dtype())) c.error("wants floats");
+  const int64_t groups = c.attrs->integer("groups");
+  if (c.rank() < 2 || groups < 1 || c.shape()[1] == 0 || c.shape()[1] % groups != 0)
+    c.error("channels of {} do not divide into {} groups", to_string(c.shape()), groups);
+  c.set(0, c.dtype(), c.shape());
+  c.set(1, c.dtype(), {c.shape()[0], groups});
+  c.set(2, c.dtype(), {c.shape()[0], groups});
+}
+// Between values of groups [N, G] and of channels [N, C, 1...].
+struct Grouping {
+  Shape x;
+  int64_t groups, each;  // channels of a group
+  Ints spatial;
+  double count = 1;  // numbers of a group
+  Grouping(const Shape& x, const Attrs& a)
+      : x(x), groups(a.integer("groups")), each(x[1] / groups), count(static_cast<double>(each)) {
+    for (int d = 2; d < x.ssize(); ++d) spatial.push_back(d), count *= static_cast<double>(x[d]);
+  }
+  Tensor of_channels(const Tensor& t) const {
+    Shape kept(static_cast<size_t>(x.ssize()), 1);
+    kept[0] = x[0], kept[1] = x[1];
+    return reshape(expand(unsqueeze(t, 2), {x[0], groups, each}), kept);
+  }
+  // The mean over each group. Channels alone first: they may lie in blocks.
+  Tensor mean_of(const Tensor& t) const {
+    const Tensor sums = spatial.empty() ? t : sum(t, spatial, true);
+    return sum(reshape(sums, {x[0], groups, each}), {2}) * (1 / count);
+  }
+};
+void normalize_groups_in_basics(std::span<const Tensor> in, const Attrs& a, std::span<Tensor> out) {
+  const Grouping g(in[0].shape(), a);
+  Tensor first = in[0];  // of each group, as above
+  for (int64_t axis : g.spatial)
+    first = slice(first, axis, 0, std::min<int64_t>(1, first.shape()[axis]));
+  first = numel(first.shape()) == 0
+              ? zeros({g.x[0], g.groups}, in[0].dtype())
+              : select(reshape(contiguous(first.detach()), {g.x[0], g.groups, g.each}), 2, 0);
+  const Tensor shifted = in[0] - g.of_channels(first);
+  const Tensor offset = g.mean_of(shifted);
+  const Tensor variance = clamp_min(g.mean_of(square(shifted)) - square(offset), 0);
+  out[1] = first + offset;
+  out[2] = rsqrt(variance + a.number("eps"));
+  out[0] = (in[0] - g.of_channels(out[1])) * g.of_channels(out[2]);
+}
+void vjp_normalize_groups(VjpCall& c) {
+  const Grouping g(c.input_shapes[0], c.attrs);
+  const Tensor &y = c.outputs[0], &rstd = c.outputs[2];
+  Tensor result;
+  if (c.grads[0].defined()) {
+    const Tensor& dy = c.grads[0];
+    result = g.of_channels(rstd) *
+             (dy - g.of_channels(g.mean_of(dy)) - y * g.of_channels(g.mean_of(dy * y)));
+  }
+  auto add_to = [&](const Tensor& t) {
+    result = result.defined() ? result + t : expand(t, c.input_shapes[0]);
+  };
+  if (c.grads[1].defined()) add_to(g.of_channels(c.grads[1] * (1 / g.count)));
+  if (c.grads[2].defined()) add_to(g.of_channels(c.grads[2] * square(rstd) * (-1 / g.count)) * y);
+  c.results[0] = result;
+}
+
 const OpDef kOps[] = {
     OpDef{"softmax", "e^x over its sum along an axis", 1, 1, infer_axis, kSaveOutputs | kExpand,
           [](VjpCall& c) {
@@ -128,6 +192,11 @@ const OpDef kOps[] = {
         .with_autocast(Autocast::f32),
     OpDef{"normalize", "mean 0 and variance 1 over axes; also the mean and 1 / deviation", 1, 3,
           infer_normalize, kSaveOutputs | kExpand, vjp_normalize, nullptr, normalize_in_basics}
+        .with_autocast(Autocast::f32),
+    OpDef{"normalize_groups",
+          "mean 0 and variance 1 over groups of channels; also the mean and 1 / deviation", 1, 3,
+          infer_normalize_groups, kSaveOutputs | kExpand, vjp_normalize_groups, nullptr,
+          normalize_groups_in_basics}
         .with_autocast(Autocast::f32),
 };
 
@@ -279,11 +348,9 @@ Tensor group_norm(In x, int64_t groups, const Tensor& weight, const Tensor& bias
   check(x.t.rank() >= 2 && groups > 0 && x.t.shape()[1] > 0 && x.t.shape()[1] % groups == 0,
         "group_norm: channels of {} do not divide into {} groups{}", to_string(x.t.shape()), groups,
         where(x.loc));
-  int64_t each = x.t.shape()[1] / groups;
-  for (int d = 2; d < x.t.rank(); ++d) each *= x.t.shape()[d];
-  const Tensor grouped = reshape(x, {x.t.shape()[0], groups, each});
-  return channel_affine(reshape(normalized(In(grouped, x.loc), {2}, eps).y, x.t.shape()), weight,
-                        bias, x.loc);
+  Tensor out[3];
+  apply(op_named("normalize_groups"), {&x.t, 1}, {{"groups", groups}, {"eps", eps}}, out, x.loc);
+  return channel_affine(out[0], weight, bias, x.loc);
 }
 Tensor instance_norm(In x, const Tensor& weight, const Tensor& bias, double eps) {
   check(x.t.rank() >= 3, "instance_norm: wants [N, C, spatial...], not {}{}",

@@ -51,6 +51,29 @@ TEST(Cat, OfBlockedChannelsStaysInBlocks) {
   }
 }
 
+// What was enlarged comes to the blocks of what it stands beside.
+TEST(Cat, OfBlockedChannelsAndOthersIsInBlocks) {
+  const Tensor a = numbers({32, 16, 1, 1}), after = numbers({16, 48, 1, 1}),
+               odd = numbers({16, 40, 1, 1});
+  const auto beside = [&](int64_t others, const Tensor& last) {
+    return [=](std::span<const Tensor> in) -> Tensors {
+      const Tensor x = relu(conv2d(in[0], a));
+      const Tensor plain = transpose(slice(in[0], 1, 0, others), 2, 3);
+      return {conv2d(cat({plain, x}, 1), last)};
+    };
+  };
+  const Shape shape = {2, 16, 14, 14};
+  EXPECT_TRUE(in_blocks(beside(16, after), shape));
+  EXPECT_FALSE(in_blocks(beside(4, numbers({16, 36, 1, 1})), shape));
+  for (const auto& f : {beside(16, after), beside(8, odd)}) {
+    const Tensor x = numbers(shape);
+    CompiledFunction compiled(f);
+    const auto eager = f({&x, 1})[0].to_vector<float>();
+    const auto replayed = compiled.call({&x, 1})[0].to_vector<float>();
+    for (size_t i = 0; i < eager.size(); ++i) ASSERT_NEAR(eager[i], replayed[i], 1e-3) << i;
+  }
+}
+
 TEST(Cat, OfBlockedTensorsAlongOtherAxes) {
   const Tensor a = numbers({20, 16, 1, 1});
   for (const int64_t axis : {0, 2, 3}) {

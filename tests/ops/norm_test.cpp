@@ -55,6 +55,23 @@ Row normalize_row() {
     row.cases.push_back(of("normalize", {numbers(shape)}, {{"axes", axes}, {"eps", 1e-3}}));
   return row;
 }
+Row normalize_groups_row() {
+  Row row{"normalize_groups", {}};
+  for (const auto& [shape, groups] : std::vector<std::pair<Shape, int64_t>>{{{2, 4}, 2},
+                                                                            {{2, 4}, 1},
+                                                                            {{3, 6, 5}, 3},
+                                                                            {{1, 4, 2, 3}, 2},
+                                                                            {{9, 4, 5}, 2},
+                                                                            {{2, 17, 2, 2}, 17},
+                                                                            {{2, 20, 3}, 5},
+                                                                            {{2, 4, 130}, 2},
+                                                                            {{2, 6, 2, 1, 2}, 3},
+                                                                            {{0, 4, 3}, 2},
+                                                                            {{2, 6, 2, 2}, 1}})
+    row.cases.push_back(
+        of("normalize_groups", {numbers(shape)}, {{"groups", groups}, {"eps", 1e-3}}));
+  return row;
+}
 template <class F>
 Row affine(const char* name, std::vector<Shape> shapes, int64_t parameters, F f) {
   Row row{name, {}};
@@ -77,6 +94,7 @@ std::vector<Row> norm_rows() {
       along("softmax"),
       along("log_softmax"),
       normalize_row(),
+      normalize_groups_row(),
       affine("batch_norm",
              {{4, 3},
               {2, 3, 5},

@@ -87,9 +87,22 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   return std::make_unique<PiecesPlan>(call);
 }
 
+// Where some parts along the channels lie in blocks, the others are better brought there: what is
+// made of them is read by who made blocks (a U-Net's convolutions beside what was enlarged).
 bool layouts(OpCall& call) {
-  if (!all_in_blocks(call)) return false;
-  call.outputs[0]->layout = call.in(0).layout;
+  if (!is_op(call, "cat")) return false;
+  Layout blocks;
+  for (const TensorDesc* d : call.inputs)
+    if (d->layout.kind == LayoutKind::channel_block) blocks = d->layout;
+  if (!blocks.blocked()) return false;
+  const bool channels = call.attrs->integer("axis") == 1;
+  for (const TensorDesc* d : call.inputs) {
+    if (d->layout.blocked() && !(d->layout == blocks)) return false;
+    if (!(d->layout == blocks) && !channels) return false;
+    if (channels && d->shape[1] % blocks.block != 0) return false;
+  }
+  for (TensorDesc* d : call.inputs) d->layout = blocks;
+  call.outputs[0]->layout = blocks;
   return true;
 }
 

@@ -7,17 +7,20 @@
 namespace cairn::cpu {
 namespace {
 
-enum class Rows { none, softmax, log_softmax, logsumexp, normalize };
+enum class Rows { none, softmax, log_softmax, logsumexp, normalize, normalize_groups };
 Rows kind_of(const OpCall& call) {
-  return is_op(call, "softmax")       ? Rows::softmax
-         : is_op(call, "log_softmax") ? Rows::log_softmax
-         : is_op(call, "logsumexp")   ? Rows::logsumexp
-         : is_op(call, "normalize")   ? Rows::normalize
-                                      : Rows::none;
+  return is_op(call, "softmax")            ? Rows::softmax
+         : is_op(call, "log_softmax")      ? Rows::log_softmax
+         : is_op(call, "logsumexp")        ? Rows::logsumexp
+         : is_op(call, "normalize")        ? Rows::normalize
+         : is_op(call, "normalize_groups") ? Rows::normalize_groups
+                                           : Rows::none;
 }
 
-// How many of the last dimensions a row is of; 0: the axes are others.
+// How many of the last dimensions a row is of (of which groups cut the first); 0: the axes are
+// others.
 int row_dimensions(const OpCall& call) {
+  if (kind_of(call) == Rows::normalize_groups) return call.rank() - 1;
   const bool one = kind_of(call) != Rows::normalize;
   const Ints axes = one ? Ints{call.attrs->integer("axis")} : call.attrs->ints("axes");
   const int rank = call.rank(), first = rank - axes.ssize();
@@ -36,8 +39,10 @@ class RowsPlan : public Plan {
   explicit RowsPlan(const OpCall& call) : kind_(kind_of(call)) {
     const Shape& shape = call.shape(0);
     for (int d = shape.ssize() - row_dimensions(call); d < shape.ssize(); ++d) count_ *= shape[d];
+    if (kind_ == Rows::normalize_groups) count_ /= call.attrs->integer("groups");
     rows_ = numel(shape) / count_;
-    if (kind_ == Rows::normalize) eps_ = static_cast<float>(call.attrs->number("eps"));
+    if (kind_ == Rows::normalize || kind_ == Rows::normalize_groups)
+      eps_ = static_cast<float>(call.attrs->number("eps"));
   }
   void launch(const Launch& args) const override {
     const auto* x = static_cast<const float*>(args.inputs[0]);
@@ -46,7 +51,9 @@ class RowsPlan : public Plan {
       case Rows::softmax: return rows::softmax(x, rows_, count_, out(0));
       case Rows::log_softmax: return rows::log_softmax(x, rows_, count_, out(0));
       case Rows::logsumexp: return rows::logsumexp(x, rows_, count_, out(0));
-      case Rows::normalize: return rows::normalize(x, rows_, count_, eps_, out(0), out(1), out(2));
+      case Rows::normalize:
+      case Rows::normalize_groups:
+        return rows::normalize(x, rows_, count_, eps_, out(0), out(1), out(2));
       case Rows::none: return;
     }
   }

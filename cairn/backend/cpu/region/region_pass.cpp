@@ -8,6 +8,7 @@
 #include "cairn/backend/cpu/region/pass_builder.h"
 #include "cairn/backend/cpu/region/region_lower.h"
 #include "cairn/backend/cpu/region/region_shape.h"
+#include "cairn/backend/cpu/region/tile_reduce.h"
 #include "cairn/base/error.h"
 #include "cairn/base/round.h"
 
@@ -298,7 +299,8 @@ void PassBuilder::size_reductions() {
 
   for (Accumulator& a : pass_.accumulators) {
     a.kept = kept;
-    a.width = kept * std::min(pass_.folds, pass_.fold_rows);
+    a.lanes = !pass_.rows && pass_.folds > 1 && has_lanes(kept);
+    a.width = kept * (a.lanes ? 1 : std::min(pass_.folds, pass_.fold_rows));
     a.float_offset = pass_.float_count;
     a.total_offset = pass_.total_count;
     a.partial_offset = pass_.partial_count;

@@ -94,6 +94,7 @@ struct Accumulator {
   int64_t float_offset = 0, total_offset = 0;  // within the thread's accumulators
   int64_t width = 1;                           // running values: folds * kept
   int64_t kept = 1;                            // values of the result a task
+  bool lanes = false;                          // a tile is folded by itself: width is kept
   int64_t partial_offset = 0;                  // of its totals within a task's partial results
 };
 

@@ -172,6 +172,8 @@ void PassRunner::run_steps(const std::vector<Step>& steps, int64_t start, int64_
         if (a.width == 1) {
           double& total = totals_[a.total_offset];
           total = combined(a.combine, total, reduce_tile(a.combine, in, step.mask[0], n));
+        } else if (a.lanes) {
+          reduce_lanes(a.combine, totals_ + a.total_offset, a.kept, in, step.mask[0], n);
         } else {
           const int64_t at = fold_offset_ + (pass_.rows ? start : 0);
           accumulate_tile(a.combine, accumulators_ + a.float_offset + at, in, step.mask[0], n);
@@ -272,17 +274,14 @@ void PassRunner::clear_accumulators() {
 
 void PassRunner::flush_accumulators() {
   for (const Accumulator& a : pass_.accumulators)
-    if (a.width > 1)
+    if (a.width > 1 && !a.lanes)
       cpu::flush_accumulators(a.combine, totals_ + a.total_offset, accumulators_ + a.float_offset,
                               a.width);
 }
 
 void PassRunner::fold_totals() {
-  for (const Accumulator& a : pass_.accumulators) {
-    double* total = totals_ + a.total_offset;
-    for (int64_t i = a.kept; i < a.width; ++i)
-      total[i % a.kept] = combined(a.combine, total[i % a.kept], total[i]);
-  }
+  for (const Accumulator& a : pass_.accumulators)
+    cpu::fold_totals(a.combine, totals_ + a.total_offset, a.kept, a.width);
 }
 
 // Units of rows: the row j of its reduced range is fold j % folds of unit j / folds.

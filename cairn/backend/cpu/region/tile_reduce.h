@@ -16,7 +16,16 @@ double reduce_tile(Combine combine, const float* in, size_t mask, int64_t n);
 // acc[i] = combine(acc[i], in[i & mask]).
 void accumulate_tile(Combine combine, float* acc, const float* in, size_t mask, int64_t n);
 
+// total[i % kept] = combine(total[i % kept], in[i & mask]), in f32 within the tile; n: a multiple
+// of `kept`, which must fill vectors and not many.
+bool has_lanes(int64_t kept);
+void reduce_lanes(Combine combine, double* total, int64_t kept, const float* in, size_t mask,
+                  int64_t n);
+
 // total[i] = combine(total[i], acc[i]), then acc[i] = identity.
 void flush_accumulators(Combine combine, double* total, float* acc, int64_t n);
+
+// total[i % kept] = combine(total[i % kept], total[i]) for i from kept to width, in this order.
+void fold_totals(Combine combine, double* total, int64_t kept, int64_t width);
 
 }  // namespace cairn::cpu

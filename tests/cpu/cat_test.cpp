@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cairn/autograd/autograd.h"
 #include "cairn/compile/compile.h"
 #include "cairn/compile/passes.h"
 #include "cairn/graph/trace.h"
@@ -87,6 +88,28 @@ TEST(Cat, OfBlockedTensorsAlongOtherAxes) {
     const auto replayed = compiled.call({&x, 1})[0].to_vector<float>();
     for (size_t i = 0; i < eager.size(); ++i) ASSERT_NEAR(eager[i], replayed[i], 1e-4) << i;
   }
+}
+
+// Reflection at the edges and its gradient: slices, cat and embed_slice of blocks.
+TEST(Cat, OfReflectedEdgesAndTheirGradients) {
+  const Tensor a = parameter(numbers({20, 16, 1, 1})), b = numbers({16, 20, 3, 3});
+  const TensorFunction f = [=](std::span<const Tensor> in) -> Tensors {
+    const Tensor y = pad(relu(conv2d(in[0], a)), {2, 1, 1, 2}, PadMode::reflect);
+    return {grad({sum(square(conv2d(y, b)))}, {a})[0]};
+  };
+  const Tensor x = numbers({2, 16, 9, 7});
+  CompiledFunction compiled(f);
+  const auto eager = f({&x, 1})[0].to_vector<float>();
+  const auto replayed = compiled.call({&x, 1})[0].to_vector<float>();
+  float largest = 0;
+  for (const float value : eager) largest = std::max(largest, std::abs(value));
+  for (size_t i = 0; i < eager.size(); ++i) ASSERT_NEAR(eager[i], replayed[i], 1e-4 * largest) << i;
+  int in_blocks = 0, all = 0;  // forward: the edges come to the blocks of what they are around
+  for (const Node& n : compiled.last()->graph().nodes)
+    if (std::string(n.op->name) == "cat")
+      in_blocks += compiled.last()->graph().desc(n.outputs[0]).layout.blocked(), ++all;
+  EXPECT_EQ(all, 2);
+  EXPECT_EQ(in_blocks, all);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// cat and embed_slice of any dtype: ranges of memory, copied side by side. cat also of
-// channel-blocked tensors, whole blocks of channels.
+// cat and embed_slice of any dtype: ranges of memory, copied side by side. Also of channel-blocked
+// tensors: whole blocks of channels, or along any other axis.
 #include <cstring>
 #include <vector>
 
@@ -25,7 +25,8 @@ bool all_plain(const OpCall& call) {
 // Parts in the same blocks, of which those along the channels fill theirs.
 bool all_in_blocks(const OpCall& call) {
   const Layout& layout = call.in(0).layout;
-  if (!is_op(call, "cat") || layout.kind != LayoutKind::channel_block) return false;
+  if (layout.kind != LayoutKind::channel_block) return false;
+  if (is_op(call, "embed_slice")) return call.attrs->integer("axis") != 1;
   for (const TensorDesc* d : call.inputs)
     if (!(d->layout == layout) ||
         (call.attrs->integer("axis") == 1 && d->shape[1] % layout.block != 0))
@@ -87,20 +88,31 @@ std::unique_ptr<Plan> prepare(const OpCall& call) {
   return std::make_unique<PiecesPlan>(call);
 }
 
-// Where some parts along the channels lie in blocks, the others are better brought there: what is
-// made of them is read by who made blocks (a U-Net's convolutions beside what was enlarged).
-bool layouts(OpCall& call) {
-  if (!is_op(call, "cat")) return false;
-  Layout blocks;
-  for (const TensorDesc* d : call.inputs)
-    if (d->layout.kind == LayoutKind::channel_block) blocks = d->layout;
-  if (!blocks.blocked()) return false;
+// The blocks of the parts, or those to which the others are better brought: what is made of them is
+// read by who made the blocks (a U-Net's convolutions beside what was enlarged; pictures whose
+// edges are reflected). Plain: none.
+Layout blocks_of(const OpCall& call) {
   const bool channels = call.attrs->integer("axis") == 1;
+  Layout blocks;
+  int64_t blocked = 0, plain = 0;
   for (const TensorDesc* d : call.inputs) {
-    if (d->layout.blocked() && !(d->layout == blocks)) return false;
-    if (!(d->layout == blocks) && !channels) return false;
-    if (channels && d->shape[1] % blocks.block != 0) return false;
+    (d->layout.blocked() ? blocked : plain) += numel(d->shape);
+    if (!d->layout.blocked()) continue;
+    const bool differs = blocks.blocked() && !(d->layout == blocks);
+    if (d->layout.kind != LayoutKind::channel_block || differs) return {};
+    blocks = d->layout;
   }
+  for (const TensorDesc* d : call.inputs)
+    if (channels && blocks.blocked() && d->shape[1] % blocks.block != 0) return {};
+  return channels || blocked >= plain ? blocks : Layout();
+}
+
+bool layouts(OpCall& call) {
+  if (!supports(call)) return false;
+  const Layout blocks = is_op(call, "cat")    ? blocks_of(call)
+                        : all_in_blocks(call) ? call.in(0).layout
+                                              : Layout();
+  if (!blocks.blocked()) return false;
   for (TensorDesc* d : call.inputs) d->layout = blocks;
   call.outputs[0]->layout = blocks;
   return true;

@@ -76,7 +76,11 @@ std::vector<io::Image> make_all(Maker& maker, const data::PairDataset& set) {
         const int64_t first = number * kBatch;
         for (int64_t i = first; i < std::min(count, first + kBatch); ++i)
           inputs.push_back(set->get(i).input);
-        std::ranges::move(maker.make(inputs), all.begin() + first);
+        const auto here = std::ssize(inputs);
+        // The last few as many as the others: for one number of pictures one step is compiled.
+        if (count > kBatch) inputs.resize(kBatch, inputs.back());
+        std::vector<io::Image> made = maker.make(inputs);
+        std::move(made.begin(), made.begin() + here, all.begin() + first);
       },
       [&](int64_t number, dist::Parcel& parcel) {
         for (int64_t i = number * kBatch; i < std::min(count, (number + 1) * kBatch); ++i) {

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "cairn/base/parallel.h"
+#include "cairn/io/tensors.h"
 #include "cairn/metrics/picture_quality.h"
 #include "tests/io/temporary_folder.h"
 
@@ -27,6 +29,38 @@ TEST(ImageToImage, LearnsToFillOutlines) {
   EXPECT_LT(more["loss"].get<double>(), 0.75 * little["loss"].get<double>());
   EXPECT_GT(more["ssim"].get<double>(), little["ssim"].get<double>());
   EXPECT_TRUE(std::filesystem::exists(folder / "more/samples/step-000060.png"));
+}
+
+NamedTensors discriminator_of(const Options& o) {
+  NamedTensors all;
+  for (const auto& [name, t] : io::load_tensors(*o.out + "/checkpoint.safetensors"))
+    if (name.starts_with("discriminator.")) all.emplace_back(name, t);
+  return all;
+}
+
+// By the error alone the discriminator stays what it was; R1 changes what it becomes.
+TEST(ImageToImage, WhatTheDiscriminatorLearns) {
+  set_num_threads(1);
+  const TemporaryFolder folder;
+  std::vector<NamedTensors> after;
+  for (const auto& [name, adversarial, r1, steps] :
+       std::vector<std::tuple<std::string, double, double, int64_t>>{
+           {"alone", 0, 0, 2}, {"longer", 0, 0, 4}, {"both", 1, 0, 2}, {"slope", 1, 10, 2}}) {
+    Options o = small(folder / name, steps);
+    o.adversarial = adversarial, o.r1 = r1, o.loss = "non-saturating";
+    EXPECT_TRUE(std::isfinite(train(o)["loss"].get<double>()));
+    after.push_back(discriminator_of(o));
+    ASSERT_FALSE(after.back().empty());
+  }
+  const auto same = [&](size_t a, size_t b) {
+    for (size_t i = 0; i < after[a].size(); ++i)
+      if (after[a][i].second.to_vector<float>() != after[b][i].second.to_vector<float>())
+        return false;
+    return true;
+  };
+  EXPECT_TRUE(same(0, 1));
+  EXPECT_FALSE(same(0, 2));
+  EXPECT_FALSE(same(2, 3));
 }
 
 TEST(ImageToImage, FrechetIsZeroForTheTruth) {

@@ -104,7 +104,18 @@ AdversarialTraining::Scored AdversarialTraining::update_discriminator(const Tens
   return {fake, loss, right * 0.5, gradient};
 }
 
+// Nobody hears the discriminator: it learns nothing.
+Tensors AdversarialTraining::update_generator_alone(const Tensor& x, const Tensor& labels) {
+  const ErrorPath path("generator_step");
+  Tensor loss = networks_.also(draw(labels), x, labels);
+  const Tensor gradient = descend(generator_steps_, loss, x.size(0), generator_means_);
+  ema_.update();
+  const Tensor none = zeros({}), half = full({}, 0.5);
+  return {stack({none, loss, half, none, gradient}, 0)};
+}
+
 Tensors AdversarialTraining::update_both(const Tensor& x, const Tensor& labels) {
+  if (options_.adversarial == 0) return update_generator_alone(x, labels);
   const Scored d = update_discriminator(x, labels);
   const ErrorPath path("generator_step");
   const bool compares = options_.loss == nn::GanLoss::relativistic;

@@ -79,6 +79,7 @@ class AdversarialTraining {
   Tensor draw(const Tensor& labels) const;
   Tensor score(const Tensor& x, const Tensor& labels) const;
   Scored update_discriminator(const Tensor& x, const Tensor& labels);
+  Tensors update_generator_alone(const Tensor& x, const Tensor& labels);
   Tensors update_both(const Tensor& x, const Tensor& labels);
 
   const Networks networks_;

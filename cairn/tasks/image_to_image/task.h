@@ -36,6 +36,9 @@ struct Options : train::RunOptions {
                              "Weight of the discriminator's judgement; 0: the error alone"};
   Option<std::string> loss{this, "loss", "least-squares", one_of(nn::gan_loss_names()),
                            "Loss of the two networks"};
+  Option<double> r1{
+      this, "r1", 0, between(0, 1e9),
+      "Weight of the penalty R1, which keeps the discriminator from being sure; 0: none"};
   Option<double> lr{this,
                     "lr",
                     2e-4,

@@ -130,6 +130,7 @@ Json learn(const Options& o, const Splits& splits) {
                     .lr = o.lr,
                     .lr_discriminator = o.lr,
                     .betas = {(*o.betas)[0], (*o.betas)[1]},
+                    .r1 = o.r1,
                     .ema = o.ema,
                     .gradients = dist::packing_named(*o.gradients),
                     .adversarial = o.adversarial},

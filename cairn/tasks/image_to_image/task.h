@@ -34,10 +34,10 @@ struct Options : train::RunOptions {
   Option<double> l1{this, "l1", 100, between(0, 1e9), "Weight of the mean absolute error"};
   Option<double> adversarial{this, "adversarial", 1, between(0, 1e9),
                              "Weight of the discriminator's judgement; 0: the error alone"};
-  Option<std::string> loss{this, "loss", "least-squares", one_of(nn::gan_loss_names()),
+  Option<std::string> loss{this, "loss", "non-saturating", one_of(nn::gan_loss_names()),
                            "Loss of the two networks"};
   Option<double> r1{
-      this, "r1", 0, between(0, 1e9),
+      this, "r1", 5e-4, between(0, 1e9),
       "Weight of the penalty R1, which keeps the discriminator from being sure; 0: none"};
   Option<double> lr{this,
                     "lr",

@@ -40,6 +40,12 @@ HWY_INLINE Bf16Vector narrowed(Bf16Sums x) {
   asm("vcvtneps2bf16 %1, %0" : "=v"(y.raw) : "v"(x.raw));
   return y;
 }
+// Two of them, side by side.
+HWY_INLINE hn::Vec<hn::FixedTag<uint16_t, 32>> narrowed(Bf16Sums first, Bf16Sums second) {
+  hn::Vec<hn::FixedTag<uint16_t, 32>> y;
+  asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(y.raw) : "v"(first.raw), "v"(second.raw));
+  return y;
+}
 HWY_INLINE Bf16Sums widened(Bf16Vector x) {
   const hn::FixedTag<uint32_t, 16> d;
   return hn::BitCast(hn::FixedTag<float, 16>(), hn::ShiftLeft<16>(hn::PromoteTo(d, x)));

@@ -49,9 +49,45 @@ HWY_INLINE void finish(const Product& p, V sum, int64_t row, int64_t column, int
   }
 }
 
+// Rows of a whole panel. What is asked of each is known beforehand.
+template <bool kInit, bool kNarrow>
+HWY_INLINE void finish_panel(const Product& p, const float* sums, int64_t rows) {
+  const D d;
+  const V zero = hn::Zero(d);
+  const V bias_left = p.bias ? hn::LoadU(d, p.bias) : zero,
+          bias_right = p.bias ? hn::LoadU(d, p.bias + kLanes) : zero;
+  const float* init = p.init;
+  auto* wide = static_cast<float*>(p.c);
+  auto* narrow = static_cast<uint16_t*>(p.c);
+  const int64_t init_row = p.init_row, c_row = p.c_row;
+  const bool biased = p.bias != nullptr;
+  for (int64_t r = 0; r < rows; ++r, sums += kPanel) {
+    V left = hn::Load(d, sums), right = hn::Load(d, sums + kLanes);
+    if constexpr (kInit) {
+      left = hn::Add(left, hn::LoadU(d, init)), right = hn::Add(right, hn::LoadU(d, init + kLanes));
+      init += init_row;
+    }
+    if (biased) left = hn::Add(left, bias_left), right = hn::Add(right, bias_right);
+    if constexpr (kNarrow) {
+      hn::StoreU(narrowed(left, right), hn::FixedTag<uint16_t, 32>(), narrow);
+      narrow += c_row;
+    } else {
+      hn::StoreU(left, d, wide), hn::StoreU(right, d, wide + kLanes);
+      wide += c_row;
+    }
+  }
+}
+
 // A loop over sums in memory: unrolled for each height of tile, it would not stay in the
 // instruction cache.
 HWY_NOINLINE inline void finish_rows(const Product& p, const float* sums, int64_t rows) {
+  if (p.columns >= kPanel) {
+    if (p.init)
+      return p.narrow ? finish_panel<true, true>(p, sums, rows)
+                      : finish_panel<true, false>(p, sums, rows);
+    return p.narrow ? finish_panel<false, true>(p, sums, rows)
+                    : finish_panel<false, false>(p, sums, rows);
+  }
   const D d;
   for (int64_t r = 0; r < rows; ++r, sums += kPanel) {
     finish(p, hn::Load(d, sums), r, 0, p.columns);

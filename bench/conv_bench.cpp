@@ -1,8 +1,8 @@
 // Does CAIRN_CONV=auto choose the quickest kernel? Some sixty convolutions, every kernel that can
 // run them, alternated with the caches emptied of weights; the kernel that is chosen, the best one,
 // and how much slower the chosen one is (regret).
-//   bench_conv [--threads T] [--op infer|forward|input|weight] [--rounds R] [--avx2] [--warm]
-//   [--only TEXT]
+//   bench_conv [--threads T] [--op infer|forward|input|weight] [--rounds R] [--bf16] [--avx2]
+//   [--warm] [--only TEXT]
 #include <fmt/core.h>
 #include <hwy/highway.h>
 
@@ -69,6 +69,7 @@ std::vector<Problem> problems() {
                                                            {op, 128, 64, 128, 32, 1, 2},
                                                            {op, 128, 64, 128, 16, 4, 2},
                                                            {op, 4, 32, 32, 64, 3, 1},
+                                                           {op, 64, 32, 32, 28, 1, 1},
                                                            {op, 8, 16, 32, 16, 3, 1, 16}})
       list.push_back(p);
   for (const char* op : {"forward", "input", "weight"})
@@ -94,6 +95,9 @@ std::vector<Problem> problems() {
   for (const char* op : {"forward", "weight"}) list.push_back({op, 256, 1, 32, 28, 3, 1});
   return list;
 }
+
+DType type = DType::f32;  // of all operands
+bool warm = false;        // caches stay as they are
 
 using Clock = std::chrono::steady_clock;
 
@@ -121,8 +125,8 @@ class Candidate {
                          : gradient_of_weight ? "conv_grad_weight"
                                               : "conv");
     call_.attrs = &attrs_;
-    descs_ = {TensorDesc(DType::f32, gradient_of_input ? y : x),
-              TensorDesc(DType::f32, gradient_of_weight ? y : w), TensorDesc()};
+    descs_ = {TensorDesc(type, gradient_of_input ? y : x),
+              TensorDesc(type, gradient_of_weight ? y : w), TensorDesc()};
     call_.inputs.push_back(&descs_[0]), call_.inputs.push_back(&descs_[1]);
     call_.outputs.push_back(&descs_[2]);
     call_.op->infer(call_);
@@ -176,13 +180,11 @@ void empty_caches() {
   });
 }
 
-bool warm = false;  // caches stay as they are
-
 double measure(const Problem& p, int rounds) {
   setenv("CAIRN_CONV", "auto", 1);
   const std::string chosen = Candidate(p).name;
   std::vector<Candidate> candidates;
-  for (const char* choice : {"auto", "direct", "gemm", "f2", "f4"}) {
+  for (const char* choice : {"auto", "direct", "gemm", "lines", "f2", "f4"}) {
     setenv("CAIRN_CONV", choice, 1);
     Candidate candidate(p);
     const bool known = std::any_of(candidates.begin(), candidates.end(),
@@ -225,6 +227,7 @@ int main(int argc, char** argv) {
     else if (arg == "--only") only = value();
     else if (arg == "--rounds") rounds = std::max(2, std::atoi(value().c_str()));
     else if (arg == "--warm") warm = true;
+    else if (arg == "--bf16") type = DType::bf16;
     else if (arg == "--avx2") {
       setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
       hwy::SetSupportedTargetsForTest(HWY_AVX2);

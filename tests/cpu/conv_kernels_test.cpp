@@ -10,6 +10,8 @@
 #include "cairn/backend/cpu/conv/few_results.h"
 #include "cairn/backend/cpu/conv/gathered_bf16.h"
 #include "cairn/backend/cpu/conv/implicit_gemm.h"
+#include "cairn/backend/cpu/conv/lines_bf16.h"
+#include "cairn/backend/cpu/conv/lines_bf16_weights.h"
 #include "cairn/backend/cpu/x86_extensions.h"
 #include "cairn/base/caches.h"
 #include "cairn/base/parallel.h"
@@ -301,7 +303,8 @@ TEST(ConvKernels, ReluKeepsNaN) {
   });
 }
 
-// Operands of GatheredBf16, blocks of 16 channels: numbers that bf16 holds, so that sums alone err.
+// Operands of convolutions in bf16, blocks of 16 channels: numbers that bf16 holds, so that sums
+// alone err.
 struct Bf16Case {
   explicit Bf16Case(const ConvGeometry& geometry, Random& random) : g(geometry) {
     const auto fill = [&](std::vector<float>& to, int64_t count) {
@@ -394,7 +397,8 @@ void expect_halves(const Halves& got, const std::vector<double>& want,
       << "padded lanes of " << what << " are not zero";
 }
 
-void check_gathered(const ConvGeometry& g, Random& random) {
+template <class Data, class Weights>
+void check_bf16(const ConvGeometry& g, Random& random) {
   SCOPED_TRACE(describe({g}));
   const Bf16Case c(g, random);
   std::vector<double> y(c.dy.size()), dx(c.x.size()), dw(c.w.size());
@@ -410,8 +414,8 @@ void check_gathered(const ConvGeometry& g, Random& random) {
     set_num_threads(threads);
     Halves out(dy_in.size(), 0x7FC0), dx_out(x.size(), 0x7FC0),
         dw_out(blocked_weights(c, false).size(), 0x7FC0);
-    const GatheredBf16 forward(g, false, threads), backward(g, true, threads);
-    const GatheredBf16Weights weights(g, threads);
+    const Data forward(g, false, threads), backward(g, true, threads);
+    const Weights weights(g, threads);
     Guarded of_forward(forward.workspace_bytes()), of_backward(backward.workspace_bytes()),
         of_weights(weights.workspace_bytes());
     forward.run(x.data(), blocked_weights(c, false).data(), out.data(), of_forward.get());
@@ -444,25 +448,47 @@ void check_gathered(const ConvGeometry& g, Random& random) {
   }
 }
 
+// Thirty of all kinds, and one of several chunks.
+template <class Data, class Weights>
+void check_all_bf16() {
+  Random random(11);
+  for (int i = 0; i < 30; ++i) check_bf16<Data, Weights>(generated(random, 40, 4, 3).g, random);
+  ConvGeometry many{.batch = 3,
+                    .in_channels = 33,
+                    .out_channels = 20,
+                    .in = {1, 30, 31},
+                    .kernel = {1, 3, 3},
+                    .stride = {1, 2, 2},
+                    .pad = {0, 1, 1}};
+  set_out(many, {0, 1, 1});
+  check_bf16<Data, Weights>(many, random);
+}
+
 // With AMX where the processor has it, and with AVX-512 BF16.
 TEST(ConvKernels, GatheredBf16) {
   const X86Extensions found = x86_extensions();
   for (const bool amx : {true, false}) {
     x86_extensions().amx = found.amx && amx;
-    Random random(11);
     if (!has_gathered_bf16()) GTEST_SKIP() << "this processor has no AVX-512 BF16";
-    for (int i = 0; i < 30; ++i) check_gathered(generated(random, 40, 4, 3).g, random);
-    ConvGeometry many{.batch = 3,
-                      .in_channels = 33,
-                      .out_channels = 20,
-                      .in = {1, 30, 31},
-                      .kernel = {1, 3, 3},
-                      .stride = {1, 2, 2},
-                      .pad = {0, 1, 1}};
-    set_out(many, {0, 1, 1});
-    check_gathered(many, random);
+    check_all_bf16<GatheredBf16, GatheredBf16Weights>();
   }
   x86_extensions() = found;
+  set_num_threads(2);
+}
+
+TEST(ConvKernels, LinesBf16) {
+  if (!has_lines_bf16()) GTEST_SKIP() << "this processor has no AMX";
+  check_all_bf16<LinesBf16, LinesBf16Weights>();
+  Random random(12);
+  ConvGeometry tall{.batch = 2,  // several bands
+                    .in_channels = 40,
+                    .out_channels = 50,
+                    .in = {2, 70, 65},
+                    .kernel = {2, 3, 2},
+                    .stride = {1, 1, 1},
+                    .pad = {0, 1, 0}};
+  set_out(tall, {0, 1, 0});
+  check_bf16<LinesBf16, LinesBf16Weights>(tall, random);
   set_num_threads(2);
 }
 

@@ -97,6 +97,16 @@ TEST(Conv, Bf16Winograd) {
   setenv("CAIRN_CONV", "auto", 1);
   compare_all({{4, 32, 16, 16}, {32, 32, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 3e-2, DType::bf16);
 }
+// Where the processor has AMX; elsewhere what is next in line.
+TEST(Conv, Bf16Lines) {
+  setenv("CAIRN_CONV", "lines", 1);
+  compare_all({{3, 20, 7, 9}, {40, 20, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}}, 1e-2, DType::bf16);
+  compare_all({{2, 33, 9, 8}, {17, 33, 3, 5}, {2, 1}, {1, 1, 0, 2}, {1, 2}}, 1e-2, DType::bf16);
+  compare_all({{2, 48, 11}, {16, 48, 3}, {1}, {2, 0}, {1}}, 1e-2, DType::bf16);
+  compare_all({{1, 16, 4, 5, 6}, {32, 16, 3, 2, 3}, {1, 2, 2}, {1, 1, 0, 1, 1, 1}, {1, 1, 1}}, 1e-2,
+              DType::bf16);
+  unsetenv("CAIRN_CONV");
+}
 TEST(Conv, Winograd) {
   for (const char* choice : {"f2", "f4"}) {
     setenv("CAIRN_CONV", choice, 1);

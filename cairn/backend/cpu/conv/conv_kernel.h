@@ -44,6 +44,8 @@ std::unique_ptr<ConvKernel> winograd_kernel(const OpCall& call, const ConvRoles&
 std::unique_ptr<Plan> make_winograd_pack(const OpCall& call);
 // The same in bf16, for weights that change.
 std::unique_ptr<ConvKernel> winograd_bf16_kernel(const OpCall& call, const ConvRoles& roles);
+// Products over padded lines in bf16 by AMX, for weights that change.
+std::unique_ptr<ConvKernel> lines_bf16_kernel(const OpCall& call, const ConvRoles& roles);
 // Products over gathered pixels in bf16, for weights that change.
 std::unique_ptr<ConvKernel> gathered_bf16_kernel(const OpCall& call, const ConvRoles& roles);
 // A matrix product over gathered pixels, forward, for a weight that is fixed or packed; nullptr: it
@@ -73,7 +75,7 @@ constexpr int64_t kImplicitGemmForm = 1, kFewChannelsForm = 3;
 inline int64_t packed_form(const Layout& packed) { return packed.strides[1]; }
 // The name of the kernel that runs the call, whose operands may still lie in any way.
 std::string_view conv_kernel_name(const OpCall& call);
-// CAIRN_CONV: auto, direct (the library's where there is one), gemm, f2 or f4.
+// CAIRN_CONV: auto, direct (the library's where there is one), gemm, lines, f2 or f4.
 std::string_view conv_choice();
 
 // CAIRN_TUNE=1: while a TunedConv lives, conv_choice() says its word to this thread.

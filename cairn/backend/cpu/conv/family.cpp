@@ -5,8 +5,8 @@
 // inside the plan (eager code, plain tensors); in the layouts that `layouts` asks for there are
 // none.
 //
-// CAIRN_CONV=direct|gemm|f2|f4|auto chooses, CAIRN_TUNE=1 measures in place of auto; f4 is as exact
-// as 1e-5 of the largest value.
+// CAIRN_CONV=direct|gemm|lines|f2|f4|auto chooses, CAIRN_TUNE=1 measures in place of auto; f4 is as
+// exact as 1e-5 of the largest value.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -130,6 +130,7 @@ std::unique_ptr<ConvKernel> kernel_by_choice(const OpCall& call, const ConvRoles
   if (auto kernel = few_results_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_kernel(call, roles)) return kernel;
   if (auto kernel = few_channels_forward_kernel(call, roles)) return kernel;
+  if (auto kernel = lines_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = winograd_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = gathered_bf16_kernel(call, roles)) return kernel;
   if (auto kernel = implicit_gemm_kernel(call, roles)) return kernel;
@@ -228,9 +229,9 @@ std::string_view conv_choice() {
   if (const std::string_view tuned = tuned_conv_choice(); !tuned.empty()) return tuned;
   const char* setting = std::getenv("CAIRN_CONV");
   const std::string_view choice = setting ? setting : "auto";
-  for (const char* known : {"auto", "direct", "gemm", "f2", "f4"})
+  for (const char* known : {"auto", "direct", "gemm", "lines", "f2", "f4"})
     if (choice == known) return choice;
-  fail("CAIRN_CONV is '{}'; it can be auto, direct, gemm, f2 or f4", choice);
+  fail("CAIRN_CONV is '{}'; it can be auto, direct, gemm, lines, f2 or f4", choice);
 }
 
 int block_of(const ConvRoles& r) {

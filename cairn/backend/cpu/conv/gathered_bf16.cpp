@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cairn/backend/cpu/conv/weight_panels_bf16.h"
 #include "cairn/backend/cpu/gemm/panels_bf16.h"
 #include "cairn/backend/cpu/team.h"
 #include "cairn/base/caches.h"
@@ -157,31 +158,12 @@ class GatheredBf16Worker {
   }
 
  private:
-  // The row of the product's B that `depth`'s number meets: result channels side by side.
-  void row_of_weights(const GatheredBf16::Part& part, int64_t depth, uint16_t* row) const {
-    const ConvGeometry& g = part.g;
-    const int64_t in_blocks = ceil_div(g.in_channels, kBlock),
-                  out_blocks = ceil_div(g.out_channels, kBlock);
-    const int64_t all_taps = part.taps.kernel[0] * part.taps.kernel[1] * part.taps.kernel[2];
-    const int64_t tap = part.taps.place(depth / (in_blocks * kBlock), g.kernel),
-                  channel = depth % (in_blocks * kBlock), block = channel / kBlock;
-    for (int64_t b = 0; b < out_blocks; ++b) {
-      const int64_t place = p_.backward_ ? block * out_blocks + b : b * in_blocks + block;
-      std::memcpy(row + b * kBlock,
-                  w_ + ((place * all_taps + tap) * kBlock + channel % kBlock) * kBlock,
-                  kBlockBytes);
-    }
-  }
   // Pairs [begin, end) of the depth, of all panels.
   void pack(const GatheredBf16::Part& part, int64_t begin, int64_t end) const {
-    const int64_t columns = round_up(part.g.out_channels, kBlock);
-    uint16_t *first = results_, *second = results_ + columns;  // free before the first chunk
-    auto* to = reinterpret_cast<uint16_t*>(packed_ + part.packed);
-    for (int64_t pair = begin; pair < end; ++pair) {
-      row_of_weights(part, 2 * pair, first), row_of_weights(part, 2 * pair + 1, second);
-      panels_bf16::kernels()->pair_rows(first, second, columns, to + pair * 2 * kPanel,
-                                        p_.panel_elements(part));
-    }
+    const WeightPanels panels{part.g, part.taps, p_.backward_, round_up(part.g.in_channels, kBlock),
+                              p_.panel_elements(part)};
+    panels.pack(w_, begin, end, reinterpret_cast<uint16_t*>(packed_ + part.packed),
+                results_);  // free before the first chunk
   }
 
   // The results of a chunk of pixels from `first` on.

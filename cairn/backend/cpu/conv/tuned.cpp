@@ -14,7 +14,7 @@
 namespace cairn::cpu {
 namespace {
 
-constexpr std::string_view kWords[] = {"auto", "direct", "gemm", "f2", "f4"};
+constexpr std::string_view kWords[] = {"auto", "direct", "gemm", "lines", "f2", "f4"};
 thread_local std::string_view tuned;  // what conv_choice() says meanwhile
 
 std::string joined(const Ints& numbers) {

@@ -73,25 +73,42 @@ HWY_NOINLINE void sums_of(const Product& p, int64_t first, const uint16_t* panel
 // Where results go, position by position.
 class Place {
  public:
-  Place(const Product& p, uint16_t* y) : p_(p), line_(y), at_(y) {}
+  Place(const Product& p, uint16_t* y) : p_(p), line_(y) {}
   template <bool kRight>
   HWY_INLINE void store(const float* sums, int64_t rows) {
-    const D d;
-    const H h;
-    for (int64_t r = 0; r < rows; ++r, sums += kPanel) {
-      if (column_ < p_.width) {
-        hn::StoreU(narrowed(hn::Load(d, sums)), h, at_);
-        if constexpr (kRight)
-          hn::StoreU(narrowed(hn::Load(d, sums + kBlock)), h, at_ + p_.block_step);
-      }
-      at_ += p_.column_step;
-      if (++column_ == p_.columns) column_ = 0, line_ += p_.line_step, at_ = line_;
+    while (rows > 0) {
+      const bool results = column_ < p_.width;
+      const int64_t run = std::min(rows, (results ? p_.width : p_.columns) - column_);
+      if (results) store_run<kRight>(sums, run, line_ + column_ * p_.column_step);
+      sums += run * kPanel, rows -= run, column_ += run;
+      if (column_ == p_.columns) column_ = 0, line_ += p_.line_step;
     }
   }
 
  private:
+  // Results side by side in a line.
+  template <bool kRight>
+  HWY_INLINE void store_run(const float* sums, int64_t run, uint16_t* to) const {
+    const D d;
+    const H h;
+    const hn::FixedTag<uint16_t, 32> two;
+    const int64_t step = p_.column_step, right = p_.block_step;
+    int64_t r = 0;
+    for (; step == kBlock && r + 2 <= run; r += 2, sums += 2 * kPanel, to += 2 * kBlock) {
+      hn::StoreU(narrowed(hn::Load(d, sums), hn::Load(d, sums + kPanel)), two, to);
+      if constexpr (kRight) {
+        const float* other = sums + kBlock;
+        hn::StoreU(narrowed(hn::Load(d, other), hn::Load(d, other + kPanel)), two, to + right);
+      }
+    }
+    for (; r < run; ++r, sums += kPanel, to += step) {
+      hn::StoreU(narrowed(hn::Load(d, sums)), h, to);
+      if constexpr (kRight) hn::StoreU(narrowed(hn::Load(d, sums + kBlock)), h, to + right);
+    }
+  }
+
   const Product& p_;
-  uint16_t *line_, *at_;
+  uint16_t* line_;
   int64_t column_ = 0;
 };
 
@@ -208,10 +225,10 @@ void pair(const PaddedLines& from, int64_t pairs, uint16_t* even, uint16_t* odd)
   for (int64_t p = 0; p < pairs; p += kPositions / 2) {
     walk.copy(kPositions, some + kBlock);
     const int64_t count = std::min(kPositions / 2, pairs - p);
-    for (int64_t i = 0; i < count; ++i, even += kPair, odd += kPair) {
+    for (int64_t i = 0; i < count; ++i, even += kPair) {
       const uint16_t* at = some + 2 * i * kBlock;
       hn::Store(pair_at(at), w, reinterpret_cast<uint32_t*>(even));
-      hn::Store(pair_at(at + kBlock), w, reinterpret_cast<uint32_t*>(odd));
+      if (odd) hn::Store(pair_at(at + kBlock), w, reinterpret_cast<uint32_t*>(odd)), odd += kPair;
     }
     std::copy_n(some + kPositions * kBlock, kBlock, some);
   }

@@ -50,8 +50,8 @@ struct Kernels {
                uint16_t* to);
   // Positions as tiles of [channel][32 positions], of whole steps.
   void (*transpose)(const PaddedLines& lines, int64_t positions, uint16_t* to);
-  // Position 2 i and the one behind it to even[i], 2 i + 1 and the one behind it to odd[i], as
-  // [channel][2].
+  // Position 2 i and the one behind it to even[i], 2 i + 1 and the one behind it to odd[i] (null:
+  // nowhere), as [channel][2].
   void (*pair)(const PaddedLines& lines, int64_t pairs, uint16_t* even, uint16_t* odd);
   // The transpose of 16 x 16 sums: of so many, `step` numbers apart, added up.
   void (*turn)(const float* from, int64_t count, int64_t step, uint16_t* to);

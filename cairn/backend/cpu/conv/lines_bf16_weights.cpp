@@ -35,6 +35,7 @@ LinesBf16Weights::LinesBf16Weights(const ConvGeometry& forward, int threads)
   positions_ = round_up(planes_.positions(g_, lines_), kPositions);
   const int64_t furthest = planes_.more_lines * planes_.columns + planes_.columns - g_.out[2];
   pairs_ = (positions_ + furthest + 2) / 2;
+  for (const PaddedPlanes::Tap& tap : planes_.taps) copies_ = std::max(copies_, 1 + tap.shift % 2);
   // Two, four, eight: so many threads have as much to do.
   while (2 * slices_ <= std::min({all_bands(), kSlices, kAllSums / sums()})) slices_ *= 2;
   chunk_ = std::clamp<int64_t>(caches().l2 / 2 / (band_elements() * kElement), 1,
@@ -45,7 +46,7 @@ int64_t LinesBf16Weights::all_bands() const { return g_.batch * g_.out[0] * band
 int64_t LinesBf16Weights::blocks() const {
   return static_cast<int64_t>(planes_.planes.size()) * in_blocks_;
 }
-int64_t LinesBf16Weights::x_elements() const { return blocks() * 2 * pairs_ * kPair; }
+int64_t LinesBf16Weights::x_elements() const { return blocks() * copies_ * pairs_ * kPair; }
 int64_t LinesBf16Weights::dy_elements() const { return out_blocks_ * kBlock * positions_; }
 int64_t LinesBf16Weights::band_elements() const { return x_elements() + dy_elements(); }
 int64_t LinesBf16Weights::sums() const { return out_blocks_ * in_blocks_ * g_.taps() * kTileSums; }
@@ -135,9 +136,9 @@ class LinesBf16WeightsRun {
       const int64_t place = p_.planes_.place(g, plane, band.slice, band.first + line);
       chunk.lines[line] = place < 0 ? nullptr : from + place * kBlock;
     }
-    uint16_t* pairs = chunk.x_pairs + at * p_.x_elements() + block * 2 * p_.pairs_ * kPair;
+    uint16_t* pairs = chunk.x_pairs + at * p_.x_elements() + block * p_.copies_ * p_.pairs_ * kPair;
     k_.pair({chunk.lines, count, p_.planes_.columns, plane.begin, plane.end, g.stride[2] * kBlock},
-            p_.pairs_, pairs, pairs + p_.pairs_ * kPair);
+            p_.pairs_, pairs, p_.copies_ > 1 ? pairs + p_.pairs_ * kPair : nullptr);
   }
   // The gradients of one block, zero where there is no result.
   void lay_dy(const Chunk& chunk, const Band& band, int64_t block, int64_t at) const {
@@ -160,8 +161,8 @@ class LinesBf16WeightsRun {
     for (int64_t i = 0; i < 2 && in + i < ins; ++i) {
       const PaddedPlanes::Tap& tap = p_.planes_.taps[static_cast<size_t>((in + i) % taps)];
       const int64_t block = tap.plane * p_.in_blocks_ + (in + i) / taps;
-      g.b[i] =
-          chunk.x_pairs + (block * 2 + tap.shift % 2) * p_.pairs_ * kPair + tap.shift / 2 * kPair;
+      g.b[i] = chunk.x_pairs + (block * p_.copies_ + tap.shift % 2) * p_.pairs_ * kPair +
+               tap.shift / 2 * kPair;
     }
     for (int o = 0; o < 2; ++o)
       for (int i = 0; i < 2; ++i)

@@ -40,6 +40,7 @@ class LinesBf16Weights {
   int64_t in_blocks_, out_blocks_;
   int64_t lines_, bands_;      // of results in a band; of a slice
   int64_t positions_, pairs_;  // of a band: positions that are multiplied; pairs of a block of x
+  int64_t copies_ = 1;         // of x: pairs that begin at even positions, and at odd ones
   int64_t slices_ = 1;  // of all bands, whose sums are added at the end; 1: all threads share
   int64_t chunk_;       // bands that are multiplied at a time
 };

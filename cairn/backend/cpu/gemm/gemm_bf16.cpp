@@ -16,9 +16,10 @@ namespace {
 
 using panels_bf16::kPanel;
 
-constexpr int64_t kMostElements = 1 << 21;  // of a packed block of B: it stays in the L3 cache
+constexpr int64_t kMostElements = 1 << 21;  // of a packed block of B
 constexpr int64_t kMostColumns = 4096;
-constexpr int64_t kDepth = 4096;  // of a block: its sums stay in registers
+constexpr int64_t kWorthReading = 512;  // columns for which A is read, or packed, once more
+constexpr int64_t kDepth = 4096;        // of a block: its sums stay in registers
 constexpr int64_t kItems = 4;  // blocks of A for each thread: what slows one down is shared by all
 constexpr int64_t kPadding =
     32;  // of a packed panel: else the same row of all panels meets in one set
@@ -34,12 +35,20 @@ struct Block {
 
 int64_t pieces_of(int64_t k) { return ceil_div(k, kDepth); }
 
+// Columns of a block: as many as the kernel would have, but for few of a great depth.
+int64_t block_columns(int64_t depth) {
+  const auto fit = [&](int64_t elements) {
+    return std::clamp(elements / depth / kPanel * kPanel, kPanel, kMostColumns);
+  };
+  const int64_t columns = fit(panels_bf16::kernels()->block);
+  return columns >= kWorthReading ? columns : fit(kMostElements);
+}
+
 template <class Body>
 void for_blocks(const GemmShape& s, Body body) {
   const int64_t pieces = pieces_of(s.k), deepest = round_up(ceil_div(s.k, pieces), 2);
-  const int64_t columns =
-      std::clamp(kMostElements / deepest / kPanel * kPanel, kPanel, kMostColumns);
-  const int64_t blocks = ceil_div(s.n, columns), even = round_up(ceil_div(s.n, blocks), kPanel);
+  const int64_t blocks = ceil_div(s.n, block_columns(deepest)),
+                even = round_up(ceil_div(s.n, blocks), kPanel);
   for (int64_t n = 0; n < s.n; n += even)
     for (int64_t k = 0; k < s.k; k += deepest)
       body(Block{n, std::min(even, s.n - n), k, std::min(deepest, s.k - k)});

@@ -37,6 +37,9 @@ constexpr int64_t kPairs = 16;                // of the depth, in a tile
 constexpr int64_t kAmxRows = 2 * kTileLines;  // of C, at a time
 constexpr int64_t kPanelLine = 2 * kPanel * static_cast<int64_t>(sizeof(uint16_t));
 
+// Of bf16, in half of an L2 cache.
+int64_t block_elements() { return caches().l2 / 2 / static_cast<int64_t>(sizeof(uint16_t)); }
+
 // What is left of the depth behind whole tiles, filled up with zeros: nothing outside of the
 // operands is read, and nothing that is no number is multiplied by a zero.
 struct Rest {
@@ -124,24 +127,41 @@ HWY_NOINLINE void block_of_tiles(const Product& p, Rest& rest) {
   finish_rows(p, sums, p.rows);
 }
 
+// A block of B that stays in the L2 cache is read once for each block of rows, so that rows of C
+// are written from end to end: 64 bytes of one row after the other, each in a page of its own, take
+// longer than the products. What is left of a depth would be copied each time, though.
+bool goes_by_rows(const Product& p) {
+  return p.pairs % kPairs == 0 && 2 * p.pairs * p.columns <= block_elements();
+}
+
 // Rows [begin, begin + rows of a block), and so on up to `end`, of all panels.
 void multiply_blocks(const Product& product, int64_t begin, int64_t end, Rest& rest) {
   if (begin == end) return;
   const int64_t height = std::min(kAmxRows, end - begin), size = product.narrow ? 2 : 4;
   Tiles::configure(std::min(height, kTileLines), std::max<int64_t>(0, height - kTileLines));
-  const int64_t whole = product.pairs / kPairs * kPairs;
-  for (int64_t column = 0; column < product.columns; column += kPanel) {
+  const auto block_at = [&](int64_t row, int64_t column) {
     Product p = product;
     p.packed += column / kPanel * p.panel_stride, p.columns -= column, p.rows = height;
     if (p.bias) p.bias += column;
-    if (whole < p.pairs) copy_rest_of_b(p, whole, rest);
-    for (int64_t row = begin; row < end; row += height) {
-      p.a = product.a + row * p.a_row;
-      if (p.init) p.init = product.init + row * p.init_row + column;
-      p.c = static_cast<char*>(product.c) + (row * p.c_row + column) * size;
-      if (height > kTileLines) block_of_tiles<true>(p, rest);
-      else block_of_tiles<false>(p, rest);
-    }
+    if (p.init) p.init += row * p.init_row + column;
+    p.a += row * p.a_row;
+    p.c = static_cast<char*>(p.c) + (row * p.c_row + column) * size;
+    return p;
+  };
+  const auto multiply = [&](const Product& p) {
+    if (height > kTileLines) block_of_tiles<true>(p, rest);
+    else block_of_tiles<false>(p, rest);
+  };
+  if (goes_by_rows(product)) {
+    for (int64_t row = begin; row < end; row += height)
+      for (int64_t column = 0; column < product.columns; column += kPanel)
+        multiply(block_at(row, column));
+    return;
+  }
+  const int64_t whole = product.pairs / kPairs * kPairs;
+  for (int64_t column = 0; column < product.columns; column += kPanel) {
+    if (whole < product.pairs) copy_rest_of_b(block_at(begin, column), whole, rest);
+    for (int64_t row = begin; row < end; row += height) multiply(block_at(row, column));
   }
 }
 
@@ -186,7 +206,7 @@ const Kernels* table_amx(const Kernels& plain) {
     Kernels k = plain;
     k.multiply = multiply_by_amx, k.tile_rows = kAmxRows;
     // Panels come from the last cache, far slower than they are multiplied: once for many rows.
-    k.slice = caches().l2 / 2 / static_cast<int64_t>(sizeof(uint16_t)), k.slice_rows = 2048;
+    k.slice = k.block = block_elements(), k.slice_rows = 2048;
     k.pack_tiles_f32 = pack_rows<float>, k.pack_tiles = pack_rows<uint16_t>;
     return k;
   }();

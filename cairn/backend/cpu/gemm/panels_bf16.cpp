@@ -25,6 +25,7 @@ using cpu::HWY_NAMESPACE::add_products;
 using cpu::HWY_NAMESPACE::keep_in_register;
 using W = hn::FixedTag<uint32_t, 16>;
 constexpr int64_t kTileRows = 12, kSlice = 160 << 10, kSliceRows = 144;
+constexpr int64_t kBlock = 1 << 21;  // it stays in the L3 cache
 
 HWY_INLINE uint32_t pair_at(const uint16_t* a) {
   uint32_t pair;
@@ -156,6 +157,7 @@ const Kernels* table() {
   static const Kernels kTable = {kTileRows,
                                  kSlice,
                                  kSliceRows,
+                                 kBlock,
                                  multiply,
                                  narrow_into<float>,
                                  narrow_into<uint16_t>,

@@ -30,6 +30,7 @@ struct Kernels {
   int64_t tile_rows;   // of C that are multiplied at a time
   int64_t slice;       // elements of A that are multiplied by one panel after the other
   int64_t slice_rows;  // of them at most
+  int64_t block;       // elements of B that are multiplied by all of A before the next ones
   void (*multiply)(const Product& product);
   // to[j] = from[j] in bf16, and a zero behind an odd number of them.
   void (*narrow_row)(const float* from, int64_t count, uint16_t* to);

@@ -159,20 +159,23 @@ bool reachable(const ConvRoles& r, const ConvKernel& kernel) {
          (!r.residual || works(*r.residual, kernel.y));
 }
 
-// Where f32's kernels win although AMX multiplies bf16 (measured there): volumes, for which bf16
-// has no Winograd, and pictures of few channels, whose blocks are mostly padding.
+bool is_volume(const ConvRoles& r) { return r.x->shape.ssize() == 5; }
+
+// Where f32's kernels win although AMX multiplies bf16 (measured there): pictures of few channels,
+// whose blocks are mostly padding, and volumes, for which bf16 has no Winograd, but for what is
+// multiplied over padded lines.
 bool quicker_in_f32(const ConvRoles& r) {
   constexpr int64_t kFewChannels = 4;
   if (!x86_extensions().amx || conv_choice() != "auto") return false;
-  const bool volume = r.x->shape.ssize() == 5;
-  return volume || std::min(r.x->shape[1], r.y->shape[1]) <= kFewChannels;
+  return is_volume(r) || std::min(r.x->shape[1], r.y->shape[1]) <= kFewChannels;
 }
 
 // The kernel for the call's own type; nullptr: none, or it has to be widened.
 std::unique_ptr<ConvKernel> own_kernel(const OpCall& call, const ConvRoles& r) {
-  const bool multiplied = call.dtype() == DType::f32 ||
-                          (call.dtype() == DType::bf16 && multiplies_bf16() && !quicker_in_f32(r));
-  return multiplied ? kernel_for(call, r) : nullptr;
+  if (call.dtype() == DType::f32) return kernel_for(call, r);
+  if (call.dtype() != DType::bf16 || !multiplies_bf16()) return nullptr;
+  if (!quicker_in_f32(r)) return kernel_for(call, r);
+  return is_volume(r) ? lines_bf16_kernel(call, r) : nullptr;
 }
 
 std::unique_ptr<Plan> prepare(const OpCall& call) {

@@ -47,7 +47,8 @@ TEST(ImageToImage, WhatTheDiscriminatorLearns) {
        std::vector<std::tuple<std::string, double, double, int64_t>>{
            {"alone", 0, 0, 2}, {"longer", 0, 0, 4}, {"both", 1, 0, 2}, {"slope", 1, 10, 2}}) {
     Options o = small(folder / name, steps);
-    o.adversarial = adversarial, o.r1 = r1, o.loss = "non-saturating";
+    o.adversarial = adversarial;
+    if (adversarial > 0) o.r1 = r1;
     EXPECT_TRUE(std::isfinite(train(o)["loss"].get<double>()));
     after.push_back(discriminator_of(o));
     ASSERT_FALSE(after.back().empty());
@@ -59,6 +60,9 @@ TEST(ImageToImage, WhatTheDiscriminatorLearns) {
     return true;
   };
   EXPECT_TRUE(same(0, 1));
+  Options unheard = small(folder / "unheard", 2);
+  unheard.adversarial = 0, unheard.r1 = 1;
+  EXPECT_THROW(train(unheard), InvalidOption);
   EXPECT_FALSE(same(0, 2));
   EXPECT_FALSE(same(2, 3));
 }

@@ -210,6 +210,10 @@ Json train(Options o) {
   train::choose_run(kTask, o);
   o.l1.require(o.l1 > 0 || o.adversarial > 0,
                "0, and the option adversarial too: nothing would be learned");
+  const bool judged = o.adversarial > 0 || o.resume;
+  constexpr const char* kOfTheDiscriminator = "means nothing with 0 for the option adversarial";
+  o.loss.require(judged || !o.loss.given(), "{}", kOfTheDiscriminator);
+  o.r1.require(judged || !o.r1.given(), "{}", kOfTheDiscriminator);
   if (!o.image_size.is_open())
     o.image_size.require(o.image_size % 4 == 0, "{}: a multiple of 4 is wanted", *o.image_size);
   const Splits splits = open_splits(o, o.data);

@@ -476,6 +476,25 @@ TEST(ConvKernels, GatheredBf16) {
   set_num_threads(2);
 }
 
+// What is multiplied for nothing, and lines that are too long for what the kernel is for.
+TEST(ConvKernels, LinesBf16AreOfUse) {
+  const auto use = [](int64_t channels, int64_t height, int64_t width) {
+    const int64_t rows = height > 1 ? 3 : 1;
+    ConvGeometry g{.batch = 4,
+                   .in_channels = channels,
+                   .out_channels = channels,
+                   .in = {1, height, width},
+                   .kernel = {1, rows, 3},
+                   .pad = {0, rows / 2, 1}};
+    set_out(g, {0, rows / 2, 1});
+    return lines_bf16_use(g);
+  };
+  EXPECT_DOUBLE_EQ(use(64, 8, 8), 0.8);  // 7 lines of 10 and 8: five tiles of 16
+  EXPECT_DOUBLE_EQ(use(64, 4, 4), 0.5);
+  EXPECT_EQ(use(512, 1, 1 << 20), 0);
+  EXPECT_GT(use(16, 1, 1024), 0.9);
+}
+
 TEST(ConvKernels, LinesBf16) {
   if (!has_lines_bf16()) GTEST_SKIP() << "this processor has no AMX";
   check_all_bf16<LinesBf16, LinesBf16Weights>();

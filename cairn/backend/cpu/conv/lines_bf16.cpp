@@ -26,7 +26,11 @@ size_t bytes_of(int64_t elements) { return static_cast<size_t>(elements * kEleme
 bool has_lines_bf16() { return lines_bf16::kernels() != nullptr; }
 
 double lines_bf16_use(const ConvGeometry& g) {
-  const int64_t positions = PaddedPlanes(g).positions(g, g.out[1]);
+  const PaddedPlanes planes(g);
+  const int64_t line_bytes = static_cast<int64_t>(planes.planes.size()) * planes.columns *
+                             round_up(std::max(g.in_channels, g.out_channels), kPair) * kElement;
+  if (line_bytes * (1 + planes.more_lines) > caches().l2 / 2) return 0;
+  const int64_t positions = planes.positions(g, g.out[1]);
   return static_cast<double>(g.out[1] * g.out[2]) / static_cast<double>(round_up(positions, kRows));
 }
 

@@ -17,7 +17,8 @@
 namespace cairn::cpu {
 
 bool has_lines_bf16();
-// The part of what is multiplied that belongs to a result: the rest meets the padding of lines.
+// The part of what is multiplied that belongs to a result: the rest meets the padding of lines. 0:
+// the lines that one line of results sees do not stay in the L2 cache (long sounds).
 double lines_bf16_use(const ConvGeometry& g);
 
 // y = x * w, or dx from dy: one convolution of dy for each remainder of the stride.
